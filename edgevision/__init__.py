@@ -1,0 +1,29 @@
+"""edgevision: from a PyTorch checkpoint to a measured answer on an edge device.
+
+The public names are loaded when first used, so that ``import edgevision`` costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgevision.exporters.export import export
+    from edgevision.runtime.benchmark.latency import benchmark
+    from edgevision.runtime.load import load
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "benchmark", "export", "load"]
+
+_PUBLIC = {
+    "benchmark": "edgevision.runtime.benchmark.latency",
+    "export": "edgevision.exporters.export",
+    "load": "edgevision.runtime.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PUBLIC[name]), name)

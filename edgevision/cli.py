@@ -1,0 +1,101 @@
+"""The face: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+import typer.main
+
+from edgevision import __version__
+from edgevision.commandline import LazyGroup, Verb, VerbGroup
+from edgevision.errors import EdgevisionError
+
+VERBS: Mapping[str, Verb | VerbGroup] = {
+    "devices": Verb(
+        "edgevision.runtime.commands.devices:devices", "What this machine can run on, and why not on the rest."
+    ),
+    "train": VerbGroup(
+        {"classify": Verb("edgevision.training.commands:classify", "Train a classifier on class folders.")},
+        "Train a network in PyTorch.",
+    ),
+    "export": Verb(
+        "edgevision.exporters.commands:export", "Turn a PyTorch checkpoint into one self-describing model file."
+    ),
+    "verify": Verb("edgevision.exporters.commands:verify", "Check a model against the checkpoint it was made from."),
+    "inspect": Verb(
+        "edgevision.runtime.commands.inspect:inspect", "Metadata, inputs, operators, size and hash of a model file."
+    ),
+    "evaluate": Verb(
+        "edgevision.runtime.commands.evaluate:evaluate", "Accuracy, recall, F1 and confusions on labelled pictures."
+    ),
+    "run": VerbGroup(
+        {"classify": Verb("edgevision.runtime.commands.classify:classify", "Say what is in a picture.")},
+        "Run a model on files, folders, globs or standard input.",
+    ),
+    "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure a model's latency on this machine."),
+}
+
+
+class _Face(LazyGroup):
+    verbs = VERBS
+
+
+app = typer.Typer(
+    cls=_Face, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgevision {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _face(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
+    ] = False,
+) -> None:
+    """Export, run and benchmark vision models on edge devices."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the answer is no, 2 wrong command, 3 no device or extra, 130 Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments)
+    try:
+        typer.main.get_command(app).main([a for a in arguments if a != "--debug"], prog_name="edgevision")
+    except EdgevisionError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # while a verb's modules are imported
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(
+            f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True
+        )
+        sys.exit(1)
+
+
+def _log_to_stderr(*, quiet: bool) -> None:
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("edgevision")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What every verb of the command line shares: lazy groups, quick parsing, option names, JSON output, interruption."""
+
+import inspect
+import json
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from edgevision.errors import InputError
+
+REPORT_SCHEMA_VERSION = 1
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu or npu.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Makes random choices repeatable.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A command: ``target`` is ``module:function``, imported only when the verb is called."""
+
+    target: str
+    help: str
+
+
+@dataclass(frozen=True)
+class VerbGroup:
+    """Commands under a common word."""
+
+    verbs: Mapping[str, Verb]
+    help: str
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows the names and the help of its commands without importing any of them."""
+
+    verbs: Mapping[str, Verb | VerbGroup] = {}  # noqa: RUF012 - set once, on the class or the instance
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.verbs)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        verb = self.verbs.get(cmd_name)
+        if verb is None:
+            return None
+        if isinstance(verb, VerbGroup):
+            group = LazyGroup(name=cmd_name, help=verb.help, rich_markup_mode=None, no_args_is_help=True)
+            group.verbs = verb.verbs
+            return group
+        module, function = verb.target.split(":")
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.command(cmd_name, cls=QuickCommand, no_args_is_help=False)(getattr(import_module(module), function))
+        return typer.main.get_command(app)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help) for name, verb in self.verbs.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # Typer takes its suggestions for a mistyped name from here.
+        self.commands = dict.fromkeys(self.verbs)  # type: ignore[arg-type]
+        return super().resolve_command(ctx, args)
+
+
+class QuickCommand(TyperCommand):
+    """A Typer command that starts faster and ends in the right way when interrupted.
+
+    Typer converts every value with pydantic, whose import takes longer than a small model's inference. Values of
+    plain types are converted here instead; Typer still parses, and words every error.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hints = get_type_hints(inspect.unwrap(self.callback)) if self.callback else {}
+        for parameter in self.params:
+            convert = _converter(hints.get(parameter.name or ""))
+            if convert is not None and _is_plain(parameter):
+                # An attribute of the instance stands before the method of the class.
+                parameter.process_value = partial(  # type: ignore[method-assign]
+                    _process_value, parameter, parameter.process_value, convert
+                )
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            sys.exit(130)
+
+
+def _is_plain(parameter: Any) -> bool:
+    """Whether nothing but the type restricts the value (a range or a callback is left to Typer)."""
+    info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
+    return info is not None and info.min is None and info.max is None and parameter.callback is None
+
+
+def _process_value(
+    parameter: Any, by_typer: Callable[..., Any], convert: Callable[[Any], Any], ctx: Any, value: Any
+) -> Any:
+    if value is None and not parameter.required:
+        return None
+    try:
+        return convert(value)
+    except (TypeError, ValueError):
+        return by_typer(ctx, value)
+
+
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    arguments = [a for a in get_args(hint) if a is not type(None)]
+    if get_origin(hint) in (Union, types.UnionType) and len(arguments) == 1:
+        return _converter(arguments[0])
+    if get_origin(hint) is list:
+        convert = _converter(arguments[0])
+        return None if convert is None else lambda values: _convert_all(convert, values)
+    if hint in (str, int, float, Path) or (isinstance(hint, type) and issubclass(hint, Enum)):
+        plain: Callable[[Any], Any] = hint
+        return plain
+    return None
+
+
+def _convert_all(convert: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
+    if not values:
+        raise ValueError("nothing given: Typer knows whether that is allowed")
+    return [convert(value) for value in values]
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """The one document of a ``--json`` call on standard output, ``schema_version`` first."""
+    typer.echo(json.dumps({"schema_version": REPORT_SCHEMA_VERSION} | dict(document), indent=2, ensure_ascii=False))
+
+
+def json_object(text: str, option: str) -> dict[str, Any]:
+    """The value of an option that takes a JSON object; :class:`InputError` names ``option`` where it is none."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{option} must be a JSON object, not {text!r}: {error}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{option} must be a JSON object, not {text!r}")
+    return document

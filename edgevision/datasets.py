@@ -1,0 +1,160 @@
+"""Pictures in class folders, in a folder or a zip: ``[split/]class/picture.jpg`` (the ImageFolder layout)."""
+
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevision.errors import DatasetError
+from edgevision.images import IMAGE_SUFFIXES, read_image
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class ImageDataset(Protocol):
+    """Pictures by index. ``labels`` is int64 (len,), an index into ``class_names``, or -1 where there are no classes."""
+
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> Image.Image:
+        """Decode one picture; :class:`ImageError` where it is damaged."""
+        ...
+
+
+class ImageFolder:
+    """The pictures of one split of a folder or zip, sorted by name.
+
+    Attributes:
+        split: "train", "val", "test", or "" where the data is not divided.
+        splits: all that the data holds.
+        names: the path of each picture inside the data.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
+        """Open the first of ``splits`` that exists; without any, all of an undivided data set.
+
+        Raises:
+            DatasetError: no such file, not a zip, no pictures, or none of the splits.
+        """
+        self.path = Path(path)
+        self._files: _Folder | _Zip = _open(self.path)
+        names = [name for name in self._files.names() if _is_picture(name)]
+        if not names:
+            raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        self._root = _wrapping_folder(names)
+        parts = {name: PurePosixPath(name).relative_to(self._root).parts for name in names}
+        tops = {part[0] for part in parts.values()}
+        divided = all(top.lower() in _SPLITS for top in tops) and all(len(part) > 1 for part in parts.values())
+        self.splits = tuple(sorted({_SPLITS[top.lower()] for top in tops})) if divided else ()
+        self.split = self._choose(splits)
+        if divided:
+            parts = {n: part[1:] for n, part in parts.items() if _SPLITS[part[0].lower()] == self.split}
+        self.names = tuple(sorted(parts))
+        classes = {name: part[0] if len(part) > 1 else "" for name, part in parts.items()}
+        found = sorted(set(classes.values()))
+        # Pictures beside class folders would be a class without a name: then nothing is taken for a class.
+        self.class_names: tuple[str, ...] = () if "" in found else tuple(found)
+        index = {name: i for i, name in enumerate(self.class_names)}
+        self.labels = np.array([index.get(classes[name], -1) for name in self.names], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, index: int) -> Image.Image:
+        """Decode one picture; :class:`ImageError` where it is damaged."""
+        return read_image(self._files.read(self.names[index]))
+
+    def _choose(self, wanted: Sequence[str]) -> str:
+        if not self.splits:
+            return ""
+        for split in wanted or ("test", "val", "train"):
+            if split in self.splits:
+                return split
+        raise DatasetError(f"{str(self.path)!r} has no part {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> list[str]:
+        return [
+            (Path(folder) / file).relative_to(self._root).as_posix()
+            for folder, _, files in os.walk(self._root, followlinks=True)
+            for file in files
+        ]
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self._root / name).read_bytes()
+        except OSError as error:
+            raise DatasetError(f"{str(self._root / name)!r} cannot be read: {error.strerror}") from error
+
+
+class _Zip:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._archive: zipfile.ZipFile | None = None
+        self._process = 0
+
+    def names(self) -> list[str]:
+        return self._open().namelist()
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self._open().read(name)
+        except (zipfile.BadZipFile, OSError, EOFError) as error:
+            raise DatasetError(f"{name!r} in {str(self._path)!r} cannot be read: {error}") from error
+
+    def _open(self) -> zipfile.ZipFile:
+        # One archive a process: a data loader's forked workers would share, and fight over, one file position.
+        if self._archive is None or self._process != os.getpid():
+            try:
+                self._archive = zipfile.ZipFile(self._path)
+            except zipfile.BadZipFile as error:
+                raise DatasetError(f"{str(self._path)!r} is neither a folder nor an intact zip: {error}") from error
+            self._process = os.getpid()
+        return self._archive
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_path": self._path, "_archive": None, "_process": 0}
+
+
+def _open(path: Path) -> _Folder | _Zip:
+    if path.is_dir():
+        return _Folder(path)
+    if path.is_file():
+        return _Zip(path)
+    raise DatasetError(f"the data {str(path)!r} does not exist; give a folder or a zip of pictures in class folders")
+
+
+def _is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _wrapping_folder(names: Sequence[str]) -> PurePosixPath:
+    """The folder that archives are often wrapped in: above class folders, the only entry of its level."""
+    root = PurePosixPath()
+    parts = [PurePosixPath(name).parts for name in names]
+    while len({part[0] for part in parts}) == 1 and min(map(len, parts)) > 2 and parts[0][0].lower() not in _SPLITS:
+        root /= parts[0][0]
+        parts = [part[1:] for part in parts]
+    return root

@@ -1,0 +1,95 @@
+"""Writing files so that a crash, a full disk or Ctrl-C leaves the old file or none."""
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgevision.errors import DiskFullError, OutputError
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def check_writable(path: Path, *, force: bool = False) -> None:
+    """Refuse an output path before the work starts instead of after it.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written, ``path`` is a folder, or it exists and ``force``
+            is false.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise OutputError(f"the output folder {str(folder)!r} does not exist; create it or choose another -o")
+    if path.is_dir():
+        raise OutputError(f"the output {str(path)!r} is a folder; give a file name")
+    if path.exists() and not force:
+        raise OutputError(f"{str(path)!r} exists already; --force overwrites it")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"the output folder {str(folder)!r} cannot be written; choose another with -o")
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """A temporary folder beside ``target``: what the block writes into it is moved to ``target``'s folder at the end.
+
+    Each file is renamed over its final name only when the block has finished without an error, in sorted order, so a
+    reader never sees half a file. On any error, KeyboardInterrupt included, nothing is moved and the temporary folder
+    is removed.
+
+    Raises:
+        DiskFullError: the disk, the quota or the file size limit was reached.
+        OutputError: the folder cannot be written.
+    """
+    with translated_write_errors(target):
+        with tempfile.TemporaryDirectory(prefix=".edgevision-", dir=target.parent) as name:
+            folder = Path(name)
+            yield folder
+            for file in sorted(folder.iterdir()):
+                _flush_to_disk(file)
+                file.chmod(0o666 & ~_umask())
+                file.replace(target.parent / file.name)
+
+
+@contextmanager
+def atomic_file(target: Path) -> Iterator[Path]:
+    """A path to write instead of ``target``, renamed to it when the block ends well; see :func:`atomic_folder`."""
+    with atomic_folder(target) as folder:
+        yield folder / target.name
+
+
+@contextmanager
+def translated_write_errors(target: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write ``target`` into the project's errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise DiskFullError(
+                f"no space left to write {str(target)!r}; nothing was kept, free some space and run again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputError(
+                f"the output folder {str(target.parent)!r} cannot be written; choose another with -o"
+            ) from error
+        raise
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush_to_disk(file: Path) -> None:
+    # Without this a power cut after the rename can leave an empty file under the final name.
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

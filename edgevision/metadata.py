@@ -1,0 +1,192 @@
+"""What a model file says about itself, so that no side file and no option has to repeat it.
+
+:class:`ModelMetadata` is written into the checkpoint by training, into ONNX ``metadata_props`` and into OpenVINO
+``rt_info`` under the one key :data:`METADATA_KEY`, always as the same JSON document.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self
+
+from edgevision.errors import ModelFileError
+from edgevision.records import Record
+
+METADATA_KEY = "edgevision"
+SCHEMA_VERSION = 1
+
+
+class Task(StrEnum):
+    """What a model is for; also the word after ``edgevision run``."""
+
+    CLASSIFY = "classify"
+    GENERATE = "generate"
+    RECONSTRUCT = "reconstruct"
+    INPAINT = "inpaint"
+    DENOISE = "denoise"
+    UPSCALE = "upscale"
+    BRIGHTEN = "brighten"
+
+
+class Precision(StrEnum):
+    """The number format most of the weights and activations are in."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+class Color(StrEnum):
+    """Order and meaning of the channels of an image tensor."""
+
+    RGB = "rgb"
+    BGR = "bgr"
+    GRAY = "gray"
+    YCBCR = "ycbcr"
+
+    @property
+    def channels(self) -> int:
+        return 1 if self is Color.GRAY else 3
+
+
+class Resize(StrEnum):
+    """How a picture of any size becomes the network's size."""
+
+    STRETCH = "stretch"
+    """Both sides are scaled independently; the aspect ratio changes."""
+    CROP = "crop"
+    """The shorter side is scaled to fit, the middle is cut out."""
+    PAD = "pad"
+    """The longer side is scaled to fit, the rest is filled with black on both sides."""
+
+
+class Resample(StrEnum):
+    """Pillow's filters of the same names (antialiased when shrinking, except nearest)."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec(Record):
+    """One input or output. A dimension is a positive size or the name of a dynamic one (``"batch"``)."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str = "float32"
+    value_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec(Record):
+    """How a picture becomes the input tensor.
+
+    A sample ``p`` of 0..255 becomes ``(p / 255 * (high - low) + low - mean) / std`` with ``value_range = (low, high)``;
+    ``mean`` and ``std`` hold one number a channel, in the order of ``color``, or are empty for none.
+    ``size`` is (height, width); ``None`` keeps the picture's own.
+    """
+
+    color: Color = Color.RGB
+    size: tuple[int, int] | None = None
+    resize: Resize = Resize.CROP
+    resample: Resample = Resample.BILINEAR
+    value_range: tuple[float, float] = (0.0, 1.0)
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values and len(values) != self.color.channels:
+                raise ValueError(f"{name} needs {self.color.channels} numbers for {self.color}, not {values!r}")
+        if any(value <= 0 for value in self.std):
+            raise ValueError(f"std must be positive, not {self.std!r}")
+        if self.size and min(self.size) < 1:
+            raise ValueError(f"size must be positive (height, width), not {self.size!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSpec(Record):
+    """What a generator's latent vector is drawn from: ``size`` numbers of ``distribution`` (normal or uniform)."""
+
+    size: int
+    distribution: str = "normal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSpec(Record):
+    """Advice for large pictures: tile ``size`` in pixels, sides a ``multiple``, tiles ``overlap`` pixels."""
+
+    size: int
+    multiple: int = 1
+    overlap: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance(Record):
+    """Where the weights come from: hashes, versions, and the recipe that anyone can run again."""
+
+    checkpoint_sha256: str | None = None
+    data: str | None = None
+    command: str | None = None
+    machine: str | None = None
+    hours: float | None = None
+    created: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMetadata(Record):
+    """Everything a pipeline needs to run the model, and everything a person needs to trust it.
+
+    ``quality`` holds measured figures by name (``"top1"`` in percent, ``"psnr"`` in dB), each measured on
+    ``provenance.data`` unless the name says otherwise.
+    """
+
+    task: Task
+    name: str
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    image: ImageSpec | None = None
+    labels: tuple[str, ...] = ()
+    latent: LatentSpec | None = None
+    tile: TileSpec | None = None
+    precision: Precision = Precision.FP32
+    target: str | None = None
+    quality: Mapping[str, float] = field(default_factory=dict)
+    licence: str | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def to_json(self) -> str:
+        """One line of JSON with ``schema_version`` first."""
+        return json.dumps({"schema_version": SCHEMA_VERSION} | self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "the metadata") -> Self:
+        """Read what :meth:`to_json` wrote; ``source`` names the file in errors.
+
+        Raises:
+            ModelFileError: not JSON, a field of the wrong type, or a schema newer than this release knows.
+        """
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ModelFileError(f"{source} holds metadata that is not JSON: {error}") from error
+        version = document.pop("schema_version", None) if isinstance(document, dict) else None
+        if not isinstance(version, int):
+            raise ModelFileError(f"{source} holds metadata without a schema_version")
+        if version > SCHEMA_VERSION:
+            raise ModelFileError(
+                f"{source} holds metadata of schema {version}, this release reads up to {SCHEMA_VERSION}:"
+                " pip install --upgrade edgevision"
+            )
+        try:
+            return cls.from_dict(document, "metadata")
+        except ValueError as error:
+            raise ModelFileError(f"{source}: {error}") from error
+
+    def updated(self, **changes: Any) -> Self:
+        """A copy with ``changes`` applied, as :func:`dataclasses.replace`."""
+        return replace(self, **changes)

@@ -1,0 +1,55 @@
+"""Figures of merit in numpy, for the device side and the exporters alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgevision.records import Record
+
+
+def sqnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
+    """Signal to noise ratio ``10 log10(sum r^2 / sum (r - a)^2)`` in dB; infinity where both are equal."""
+    r = np.asarray(reference, np.float64)
+    noise = float(np.sum((r - np.asarray(actual, np.float64)) ** 2))
+    signal = float(np.sum(r**2))
+    if noise == 0:
+        return float("inf")
+    return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities along the last axis, computed without overflow."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), np.float32)
+
+
+def confusion_matrix(expected: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """Counts, shape (classes, classes): row the expected class, column the predicted one."""
+    flat = np.asarray(expected, np.int64) * classes + np.asarray(predicted, np.int64)
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore(Record):
+    """How one class fared, as fractions of 1; ``support`` is the number of its pictures."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def class_scores(matrix: NDArray[np.int64], labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
+    """Precision, recall and F1 of every class of a confusion matrix; a figure whose divisor is 0 counts as 0."""
+    hits = matrix.diagonal().astype(float)
+    expected, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    precision = np.divide(hits, predicted, out=np.zeros_like(hits), where=predicted > 0)
+    recall = np.divide(hits, expected, out=np.zeros_like(hits), where=expected > 0)
+    both = expected + predicted
+    f1 = np.divide(2 * hits, both, out=np.zeros_like(hits), where=both > 0)
+    return tuple(
+        ClassScore(label=label, precision=float(p), recall=float(r), f1=float(f), support=int(n))
+        for label, p, r, f, n in zip(labels, precision, recall, f1, expected, strict=True)
+    )

@@ -1,0 +1,50 @@
+"""The one table from a model's name on the command line and in a checkpoint to its network."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from edgevision.errors import InputError
+from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56
+from edgevision.models.mobile_net import MobileNet
+from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
+
+CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
+    "cnn2": cnn2,
+    "cnn3": cnn3,
+    "cnn4": cnn4,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
+    "resnet44": resnet44,
+    "resnet56": resnet56,
+    "mobilenet": MobileNet,
+}
+
+
+def build_model(name: str, **options: Any) -> nn.Module:
+    """Make the network called ``name`` with random weights.
+
+    Raises:
+        InputError: an unknown name (the known ones are listed), or an option the network does not have.
+    """
+    try:
+        build = CLASSIFIERS[name]
+    except KeyError:
+        raise InputError(f"there is no model {name!r}; known: {', '.join(CLASSIFIERS)}") from None
+    known = model_options(name)
+    for option in options:
+        if option not in known:
+            raise InputError(f"the model {name} has no option {option!r}; it has {', '.join(known)}")
+    try:
+        return build(**options)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the model {name} cannot be built: {error}") from error
+
+
+def model_options(name: str) -> tuple[str, ...]:
+    """The names of the options that :func:`build_model` takes for ``name``."""
+    signature = inspect.signature(CLASSIFIERS[name])
+    fixed = getattr(CLASSIFIERS[name], "keywords", {})
+    return tuple(option for option in signature.parameters if option not in fixed)

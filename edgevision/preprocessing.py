@@ -1,0 +1,76 @@
+"""From a picture to the tensor the network was trained on: the one way used in training, export and on the device."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevision.images import ImageSource, read_image, to_array
+from edgevision.metadata import ImageSpec, Resample, Resize
+
+_FILTERS = {
+    Resample.NEAREST: Image.Resampling.NEAREST,
+    Resample.BILINEAR: Image.Resampling.BILINEAR,
+    Resample.BICUBIC: Image.Resampling.BICUBIC,
+    Resample.LANCZOS: Image.Resampling.LANCZOS,
+}
+
+
+def preprocess(source: ImageSource, spec: ImageSpec) -> NDArray[np.float32]:
+    """Decode, resize and normalise one picture: float32 (channels, height, width) in the network's own range."""
+    return normalise(sample(source, spec), spec)
+
+
+def sample(source: ImageSource, spec: ImageSpec) -> NDArray[np.uint8]:
+    """Decode and resize one picture: uint8 (height, width, channels), what augmentation in training starts from."""
+    return to_array(resize(read_image(source), spec), spec.color)
+
+
+def normalise(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.float32]:
+    """uint8 (height, width, channels) to float32 (channels, height, width) by the formula of :class:`ImageSpec`."""
+    scale, offset = scale_and_offset(spec)
+    tensor = np.multiply(pixels.transpose(2, 0, 1), scale, dtype=np.float32, order="C")
+    tensor += offset
+    return tensor
+
+
+@lru_cache
+def _scale_and_offset(spec: "_Normalisation") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    (low, high), mean, std, channels = spec
+    deviation = np.array(std or (1.0,) * channels)
+    centre = np.array(mean or (0.0,) * channels)
+    scale = (high - low) / 255 / deviation
+    offset = (low - centre) / deviation
+    return scale.astype(np.float32)[:, None, None], offset.astype(np.float32)[:, None, None]
+
+
+_Normalisation = tuple[tuple[float, float], tuple[float, ...], tuple[float, ...], int]
+
+
+def scale_and_offset(spec: ImageSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The normalisation as one multiplication and one addition, each float32 (channels, 1, 1)."""
+    return _scale_and_offset((spec.value_range, spec.mean, spec.std, spec.color.channels))
+
+
+def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    """Bring the picture to ``spec.size`` in the way of ``spec.resize``; a picture of that size is left alone."""
+    if spec.size is None or image.size == (spec.size[1], spec.size[0]):
+        return image
+    if image.mode not in ("RGB", "L", "RGBA", "LA"):  # the others cannot be interpolated, or only with nearest
+        image = Image.fromarray(to_array(image))
+    height, width = spec.size
+    resample = _FILTERS[spec.resample]
+    if spec.resize is Resize.STRETCH:
+        return image.resize((width, height), resample)
+    fit = max if spec.resize is Resize.CROP else min
+    scale = fit(width / image.width, height / image.height)
+    scaled = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if spec.resize is Resize.CROP:
+        # Resampling only the part that stays is faster, and exact where the scaled size would be rounded.
+        left = (image.width - width / scale) / 2
+        top = (image.height - height / scale) / 2
+        return image.resize((width, height), resample, box=(left, top, left + width / scale, top + height / scale))
+    canvas = Image.new(image.mode, (width, height))
+    canvas.paste(image.resize(scaled, resample), ((width - scaled[0]) // 2, (height - scaled[1]) // 2))
+    return canvas

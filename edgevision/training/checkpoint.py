@@ -1,0 +1,34 @@
+"""The project's checkpoint: one ``.pt`` that ``torch.load(..., weights_only=True)`` reads and that explains itself.
+
+    {"edgevision": metadata JSON, "model": name in the registry, "options": its keywords, "state_dict": tensors}
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgevision.files import atomic_file
+from edgevision.metadata import METADATA_KEY, ModelMetadata
+
+
+def save_checkpoint(
+    path: Path, network: nn.Module, metadata: ModelMetadata, *, model: str, options: Mapping[str, Any]
+) -> None:
+    """Write ``network``'s weights, on the CPU, with what is needed to build, run and trust it; replaces ``path``.
+
+    Raises:
+        OutputError, DiskFullError: it cannot be stored; an earlier file is untouched.
+    """
+    document = {
+        METADATA_KEY: metadata.to_json(),
+        "model": model,
+        "options": json.dumps(dict(options)),
+        "state_dict": {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()},
+    }
+    with atomic_file(path) as temporary, temporary.open("wb") as stream:
+        # Into an open file: given a path, torch reports a full disk as a RuntimeError without a reason.
+        torch.save(document, stream)

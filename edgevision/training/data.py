@@ -1,0 +1,146 @@
+"""Batches of resized pictures for training: kept decoded in memory where they fit, decoded by workers where not."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from edgevision.datasets import ImageDataset
+from edgevision.errors import DatasetError, ImageError
+from edgevision.metadata import ImageSpec
+from edgevision.preprocessing import sample
+from edgevision.progress import track
+
+_CACHE_BYTES = 2 << 30
+
+Batch = tuple[Tensor, Tensor]
+"""Images uint8 (N, channels, height, width) and labels int64 (N,)."""
+
+
+class TensorImages(Dataset[Batch]):
+    """The chosen pictures of a data set as tensors; indexed by a list of positions it gives a :data:`Batch`.
+
+    Raises:
+        DatasetError: a picture is damaged (it is named).
+    """
+
+    def __init__(self, source: ImageDataset, indices: NDArray[np.int64], spec: ImageSpec, *, quiet: bool) -> None:
+        assert spec.size is not None
+        self._source = source
+        self._indices = indices
+        self._spec = spec
+        self.labels = source.labels[indices]
+        self.cached = len(indices) * spec.color.channels * spec.size[0] * spec.size[1] <= _CACHE_BYTES
+        if self.cached:
+            shape = (len(indices), *spec.size, spec.color.channels)
+            self._pixels = np.empty(shape, np.uint8)
+            for position in track(range(len(indices)), len(indices), "reading pictures", quiet=quiet):
+                self._pixels[position] = self._decode(position)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, positions: Sequence[int]) -> Batch:
+        if self.cached:
+            pixels = self._pixels[np.asarray(positions)]
+        else:
+            pixels = np.stack([self._decode(position) for position in positions])
+        images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+        return images, torch.from_numpy(self.labels[np.asarray(positions)])
+
+    def _decode(self, position: int) -> NDArray[np.uint8]:
+        index = int(self._indices[position])
+        try:
+            return sample(self._source.image(index), self._spec)
+        except ImageError as error:
+            raise DatasetError(f"picture {index} of the training data: {error}; remove it") from error
+
+
+class EpochBatches(Sampler[list[int]]):
+    """Lists of positions, in an order that depends on the seed and the epoch alone.
+
+    An interrupted training that is resumed at an epoch therefore sees what it would have seen. Every process draws the
+    same epoch and takes its own share of each batch. ``weights`` draws with replacement in their proportion.
+    """
+
+    def __init__(
+        self,
+        length: int,
+        batch_size: int,
+        *,
+        seed: int,
+        shuffle: bool,
+        weights: NDArray[np.float64] | None = None,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self._length = length
+        self._batch_size = batch_size
+        self._seed = seed
+        self._shuffle = shuffle
+        self._weights = weights
+        self._rank = rank
+        self._processes = processes
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        share = -(-self._length // self._processes)
+        # A last batch of one would leave batch normalisation without a variance, so training drops the remainder.
+        full, rest = divmod(share, self._batch_size)
+        return max(1, full) if self._shuffle else full + (rest > 0)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = self._order()
+        share = -(-self._length // self._processes)
+        # Wrapping around gives every process equally many, as distributed training needs.
+        mine = np.resize(order, share * self._processes)[self._rank :: self._processes]
+        for batch in range(len(self)):
+            yield mine[batch * self._batch_size : (batch + 1) * self._batch_size].tolist()
+
+    def _order(self) -> NDArray[np.int64]:
+        if not self._shuffle:
+            return np.arange(self._length)
+        generator = np.random.default_rng((self._seed, self._epoch))
+        if self._weights is not None:
+            return generator.choice(self._length, self._length, p=self._weights / self._weights.sum())
+        return generator.permutation(self._length)
+
+
+def loader(images: TensorImages, batches: EpochBatches, *, workers: int) -> DataLoader[Batch]:
+    """Batches in the order of ``batches``; decoded pictures in memory need no worker processes."""
+    count = 0 if images.cached else workers
+    # batch_size=None hands each list of positions to the data set whole.
+    return DataLoader(images, batch_size=None, sampler=batches, num_workers=count, persistent_workers=count > 0)
+
+
+def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split positions into (kept, held out), the same ``fraction`` of every class, at least one of each."""
+    generator = np.random.default_rng(seed)
+    held = [
+        generator.permutation(members := np.flatnonzero(labels == label))[: max(1, round(len(members) * fraction))]
+        for label in np.unique(labels)
+    ]
+    out = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), out), out
+
+
+def channel_statistics(images: TensorImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel in 0..1, over at most 2,000 pictures spread evenly."""
+    positions = np.linspace(0, len(images) - 1, min(len(images), 2000)).astype(np.int64)
+    total = squared = 0.0
+    count = 0
+    for chunk in np.array_split(positions, -(-len(positions) // 100)):
+        pixels = images[chunk.tolist()][0].double() / 255
+        total = total + pixels.sum(dim=(0, 2, 3))
+        squared = squared + (pixels**2).sum(dim=(0, 2, 3))
+        count += pixels[:, 0].numel()
+    mean = torch.as_tensor(total) / count
+    deviation = (torch.as_tensor(squared) / count - mean**2).clamp(min=1e-8).sqrt()
+    return tuple(round(float(m), 4) for m in mean), tuple(round(float(d), 4) for d in deviation)

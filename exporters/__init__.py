@@ -1,0 +1,1 @@
+"""Checkpoint in, ONNX or OpenVINO out, with proof that both compute the same."""

@@ -1,0 +1,1 @@
+"""The device side's verbs of the command line, one a file."""

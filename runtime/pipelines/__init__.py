@@ -1,0 +1,1 @@
+"""One pipeline a task: picture in, answer out."""
