@@ -52,7 +52,10 @@ class VerbGroup:
 class LazyGroup(TyperGroup):
     """A group that knows the names and the help of its commands without importing any of them."""
 
-    verbs: Mapping[str, Verb | VerbGroup] = {}  # noqa: RUF012 - set once, on the class or the instance
+    verbs: Mapping[str, Verb | VerbGroup] = {}
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _quick_help(super().get_help_option(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.verbs)
@@ -98,12 +101,23 @@ class QuickCommand(TyperCommand):
                     _process_value, parameter, parameter.process_value, convert
                 )
 
+    def get_help_option(self, ctx: Any) -> Any:
+        return _quick_help(super().get_help_option(ctx))
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             sys.exit(130)
+
+
+def _quick_help(option: Any) -> Any:
+    """The ``--help`` that every command has: Typer would import pydantic to learn that it was not given."""
+    if option is not None:
+        by_typer = type(option).process_value
+        option.process_value = lambda ctx, value: by_typer(option, ctx, value) if value else None
+    return option
 
 
 def _is_plain(parameter: Any) -> bool:
@@ -115,8 +129,8 @@ def _is_plain(parameter: Any) -> bool:
 def _process_value(
     parameter: Any, by_typer: Callable[..., Any], convert: Callable[[Any], Any], ctx: Any, value: Any
 ) -> Any:
-    if value is None and not parameter.required:
-        return None
+    if value is None:
+        return by_typer(ctx, value) if parameter.required else None
     try:
         return convert(value)
     except (TypeError, ValueError):
@@ -156,3 +170,14 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{option} must be a JSON object, not {text!r}")
     return document
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """``1x3x224x224`` as numbers; :class:`InputError` where it is not that."""
+    try:
+        shape = tuple(int(side) for side in text.lower().split("x"))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(f"a shape is positive numbers joined by x, as 1x3x224x224, not {text!r}")
+    return shape

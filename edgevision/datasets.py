@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import DatasetError
+from edgevision.errors import DatasetError, ImageError
 from edgevision.images import IMAGE_SUFFIXES, read_image
 
 _SPLITS = {
@@ -25,7 +26,7 @@ _SPLITS = {
 
 
 class ImageDataset(Protocol):
-    """Pictures by index. ``labels`` is int64 (len,), an index into ``class_names``, or -1 where there are no classes."""
+    """Pictures by index. ``labels`` is int64 (len,), an index into ``class_names``, or -1 without classes."""
 
     class_names: tuple[str, ...]
     labels: NDArray[np.int64]
@@ -77,8 +78,12 @@ class ImageFolder:
         return len(self.names)
 
     def image(self, index: int) -> Image.Image:
-        """Decode one picture; :class:`ImageError` where it is damaged."""
-        return read_image(self._files.read(self.names[index]))
+        """Decode one picture; :class:`ImageError` with its name where it is damaged."""
+        name = self.names[index]
+        try:
+            return read_image(self._files.read(name))
+        except ImageError as error:
+            raise ImageError(f"{name!r} in {str(self.path)!r}: {error}") from error
 
     def _choose(self, wanted: Sequence[str]) -> str:
         if not self.splits:
@@ -119,7 +124,8 @@ class _Zip:
     def read(self, name: str) -> bytes:
         try:
             return self._open().read(name)
-        except (zipfile.BadZipFile, OSError, EOFError) as error:
+        # RuntimeError: it is encrypted, or compressed in a way this Python does not know.
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
             raise DatasetError(f"{name!r} in {str(self._path)!r} cannot be read: {error}") from error
 
     def _open(self) -> zipfile.ZipFile:

@@ -43,14 +43,16 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         DiskFullError: the disk, the quota or the file size limit was reached.
         OutputError: the folder cannot be written.
     """
-    with translated_write_errors(target):
-        with tempfile.TemporaryDirectory(prefix=".edgevision-", dir=target.parent) as name:
-            folder = Path(name)
-            yield folder
-            for file in sorted(folder.iterdir()):
-                _flush_to_disk(file)
-                file.chmod(0o666 & ~_umask())
-                file.replace(target.parent / file.name)
+    with (
+        translated_write_errors(target),
+        tempfile.TemporaryDirectory(prefix=".edgevision-", dir=target.parent) as name,
+    ):
+        folder = Path(name)
+        yield folder
+        for file in sorted(folder.iterdir()):
+            _flush_to_disk(file)
+            file.chmod(0o666 & ~_umask())
+            file.replace(target.parent / file.name)
 
 
 @contextmanager
@@ -73,6 +75,10 @@ def translated_write_errors(target: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise OutputError(
                 f"the output folder {str(target.parent)!r} cannot be written; choose another with -o"
+            ) from error
+        if not target.parent.is_dir():
+            raise OutputError(
+                f"the output folder {str(target.parent)!r} does not exist; create it or choose another -o"
             ) from error
         raise
 

@@ -52,20 +52,26 @@ def to_array(image: Image.Image, color: Color = Color.RGB) -> NDArray[np.uint8]:
 def _open(file: Path | io.BytesIO, name: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            # Pillow warns from half its limit on; a large panorama is no attack, twice the limit still raises.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns from half its limit on; a large panorama is no attack, twice the limit still raises. It
+            # warns about odd tags too, which say nothing about the pixels.
+            warnings.simplefilter("ignore")
             with Image.open(file) as image:
                 return _decode(image, name)
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist") from error
     except IsADirectoryError as error:
         raise ImageError(f"{name} is a folder, not a picture") from error
-    except PermissionError as error:
-        raise ImageError(f"{name} cannot be read: permission denied") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is not a picture in a format Pillow reads") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is too large to decode safely: {error}") from error
+    except ImageError:
+        raise
+    # A header that is cut off or damaged ends in almost anything too.
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ImageError(f"{name} cannot be read: {error.strerror}") from error
+        raise ImageError(f"{name} is damaged or cut off: {error}") from error
 
 
 def _decode(image: Image.Image, name: str) -> Image.Image:
@@ -88,7 +94,7 @@ def _from_array(array: NDArray[np.uint8]) -> Image.Image:
 
 
 def _to_8_bit(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode == mode:
+    if image.mode == mode and not image.has_transparency_data:
         return image
     if image.mode.startswith("I"):  # 16-bit gray, which convert() would clip to white instead of scaling
         image = Image.fromarray((np.asarray(image, np.float32) / 257).round().clip(0, 255).astype(np.uint8))

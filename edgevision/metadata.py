@@ -172,7 +172,8 @@ class ModelMetadata(Record):
         """
         try:
             document = json.loads(text)
-        except json.JSONDecodeError as error:
+        # Not only JSONDecodeError: numbers of thousands of digits and endless nesting come from strangers too.
+        except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{source} holds metadata that is not JSON: {error}") from error
         version = document.pop("schema_version", None) if isinstance(document, dict) else None
         if not isinstance(version, int):
@@ -184,7 +185,7 @@ class ModelMetadata(Record):
             )
         try:
             return cls.from_dict(document, "metadata")
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ModelFileError(f"{source}: {error}") from error
 
     def updated(self, **changes: Any) -> Self:

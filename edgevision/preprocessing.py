@@ -57,7 +57,8 @@ def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     """Bring the picture to ``spec.size`` in the way of ``spec.resize``; a picture of that size is left alone."""
     if spec.size is None or image.size == (spec.size[1], spec.size[0]):
         return image
-    if image.mode not in ("RGB", "L", "RGBA", "LA"):  # the others cannot be interpolated, or only with nearest
+    # Palettes cannot be interpolated, and transparency must be on white before the padding is added in black.
+    if image.mode not in ("RGB", "L") or image.has_transparency_data:
         image = Image.fromarray(to_array(image))
     height, width = spec.size
     resample = _FILTERS[spec.resample]

@@ -20,11 +20,11 @@ class Record:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, ``None`` and empty fields left out, unknown keys included."""
+        """Plain JSON values, optional fields that are ``None`` or empty left out, unknown keys included."""
         document = {
-            name: _encode(value)
-            for name in _type_hints(type(self))
-            if name != "extra" and (value := getattr(self, name)) is not None and value != () and value != {}
+            f.name: _encode(value)
+            for f in fields(self)
+            if f.name != "extra" and ((value := getattr(self, f.name)) not in (None, (), {}) or _is_required(f))
         }
         return document | dict(self.extra)
 

@@ -97,13 +97,9 @@ class MobileNet(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Sequential(nn.Conv2d(channels, 288, 1, bias=False), nn.BatchNorm2d(288), nn.Hardswish())
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.head = nn.Sequential(
-            nn.Linear(288, 256), nn.Hardswish(), nn.Dropout(dropout), nn.Linear(256, num_classes)
-        )
+        self.head = nn.Sequential(nn.Linear(288, 256), nn.Hardswish(), nn.Dropout(dropout), nn.Linear(256, num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.pool(self.last(self.blocks(self.stem(images)))).flatten(1)
         logits: Tensor = self.head(features)
         return logits
-
-

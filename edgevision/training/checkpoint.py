@@ -1,6 +1,6 @@
 """The project's checkpoint: one ``.pt`` that ``torch.load(..., weights_only=True)`` reads and that explains itself.
 
-    {"edgevision": metadata JSON, "model": name in the registry, "options": its keywords, "state_dict": tensors}
+{"edgevision": metadata JSON, "model": name in the registry, "options": its keywords, "state_dict": tensors}
 """
 
 import json
@@ -31,4 +31,10 @@ def save_checkpoint(
     }
     with atomic_file(path) as temporary, temporary.open("wb") as stream:
         # Into an open file: given a path, torch reports a full disk as a RuntimeError without a reason.
-        torch.save(document, stream)
+        try:
+            torch.save(document, stream)
+        except RuntimeError as error:
+            # torch's own complaint about the unfinished archive hides the operating system's.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import edgevision
 from edgevision.datasets import ImageDataset, ImageFolder
-from edgevision.errors import DatasetError, InputError
+from edgevision.errors import DatasetError
 from edgevision.metadata import (
     Color,
     ImageSpec,
@@ -51,6 +51,7 @@ from edgevision.training.settings import DIGITS, Balance, ClassifierSettings, Mi
 
 _log = logging.getLogger(__name__)
 
+
 def train_classifier(
     settings: ClassifierSettings, output: Path, *, force: bool = False, quiet: bool = False
 ) -> Path | None:
@@ -69,7 +70,9 @@ def train_classifier(
     folder = RunFolder(output, settings.model)
     data = _open_data(settings.data, "train")
     if len(data.class_names) < 2:
-        raise DatasetError(f"{settings.data!r} has {len(data.class_names)} class folders; a classifier needs two or more")
+        raise DatasetError(
+            f"{settings.data!r} has {len(data.class_names)} class folders; a classifier needs two or more"
+        )
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
     _quiet_lightning()
@@ -94,9 +97,7 @@ def train_classifier(
         rank=rank,
         processes=processes,
     )
-    in_order = EpochBatches(
-        len(val), settings.batch_size, seed=0, shuffle=False, rank=rank, processes=processes
-    )
+    in_order = EpochBatches(len(val), settings.batch_size, seed=0, shuffle=False, rank=rank, processes=processes)
     resume = folder.resume_from()
     if resume and not quiet and rank == 0:
         _log.info("resuming the training in %s", folder.path)
@@ -189,12 +190,10 @@ class ClassifierModule(LightningModule):
         weights: Tensor = self.class_weights  # type: ignore[assignment]
         return F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing)
 
-    def on_train_epoch_start(self) -> None:
-        # Augmentation and dropout draw from torch's generators: seeded by the epoch, a resumed training continues as
-        # the uninterrupted one would have.
-        torch.manual_seed(self.settings.seed * 100_003 + self.current_epoch * 1_009 + self.global_rank)
-
     def training_step(self, batch: Batch, index: int) -> Tensor:
+        # Augmentation and dropout draw from torch's generators: seeded by the step, a resumed training continues as the
+        # uninterrupted one would have. An epoch's seed would not do: what is drawn before its first step differs.
+        torch.manual_seed(self.settings.seed * 100_003 + self.global_step * 1_009 + self.global_rank)
         images, labels = batch
         logits = self._classify(self.augmentation(images.float() / 255))
         loss = self._loss(logits, labels, self.settings.label_smoothing)
@@ -264,7 +263,7 @@ class _History(Callback):
         self._folder.record({name: round(value, 5) for name, value in line.items()} | {"seconds": round(seconds, 1)})
         if not self._quiet:
             _log.info(
-                "epoch %d of %d: loss %.3f, validation loss %.3f, accuracy %.2f %%, recall %.2f %%, F1 %.2f %% (%.0f s)",
+                "epoch %d of %d: loss %.3f; validation loss %.3f, accuracy %.2f %%, recall %.2f %%, F1 %.2f %%, %.0f s",
                 epoch,
                 trainer.max_epochs,
                 train_loss,
@@ -297,10 +296,13 @@ def _prepare_data(
         resize=Resize.CROP,
     )
     splits: tuple[str, ...] = getattr(data, "splits", ())
+    for split in {"val", "test"} & set(splits):
+        names = _open_data(settings.data, split).class_names
+        # A test part without class folders is only left out of the figures.
+        if names != data.class_names and (names or split == "val"):
+            raise DatasetError(f"{settings.data!r} has other classes in its {split} part than in its train part")
     if "val" in splits:
         held_out = _open_data(settings.data, "val")
-        if held_out.class_names != data.class_names:
-            raise DatasetError(f"{settings.data!r} has other classes in its val part than in its train part")
         train = TensorImages(data, everything, image, quiet=quiet)
         val = TensorImages(held_out, np.arange(len(held_out)), image, quiet=quiet)
     else:
@@ -339,7 +341,9 @@ def _trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: bool) ->
     several = settings.devices * settings.nodes > 1
     callbacks: list[Callback] = [
         _History(folder, quiet=quiet),
-        ModelCheckpoint(folder.path, "best", monitor="val_f1", mode="max", save_last=True, enable_version_counter=False),
+        ModelCheckpoint(folder.path, "best", monitor="val_f1", mode="max", enable_version_counter=False),
+        # Its own callback, after the best: save_last would skip the epochs that are not the best so far.
+        ModelCheckpoint(folder.path, "last", enable_version_counter=False),
     ]
     if settings.patience is not None:
         callbacks.append(EarlyStopping("val_f1", mode="max", patience=settings.patience))
@@ -365,7 +369,9 @@ def _lightning_precision(precision: MixedPrecision) -> Any:
         if not torch.cuda.is_available():
             return "32-true"
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    return {MixedPrecision.FP32: "32-true", MixedPrecision.BF16: "bf16-mixed", MixedPrecision.FP16: "16-mixed"}[precision]
+    return {MixedPrecision.FP32: "32-true", MixedPrecision.BF16: "bf16-mixed", MixedPrecision.FP16: "16-mixed"}[
+        precision
+    ]
 
 
 @torch.inference_mode()
@@ -375,7 +381,7 @@ def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSp
         data = _open_data(settings.data, "test")
     except DatasetError:
         return {}
-    if getattr(data, "split", "") != "test":
+    if getattr(data, "split", "") != "test" or not data.class_names:
         return {}
     images = TensorImages(data, np.arange(len(data)), image, quiet=True)
     module.eval()

@@ -20,7 +20,7 @@ def classify(
         str, typer.Option("--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet.")
     ] = "cnn3",
     model_options: Annotated[
-        str, typer.Option(help="More options of the network as JSON, e.g. '{\"shortcut\": \"B\"}'.")
+        str, typer.Option(help='More options of the network as JSON, e.g. \'{"shortcut": "B"}\'.')
     ] = "{}",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of this training; runs/DATA-MODEL by default.")
@@ -45,9 +45,7 @@ def classify(
     val_fraction: Annotated[
         float, typer.Option(help="Part of each class held out for validation if the data has no val part.")
     ] = 0.1,
-    patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")
-    ] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None,
     precision: Annotated[MixedPrecision, typer.Option(help="auto: what the device has.")] = MixedPrecision.AUTO,
     devices: Annotated[int, typer.Option(min=1, help="Processes on this host, one a device.")] = 1,
     nodes: Annotated[

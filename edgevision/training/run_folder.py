@@ -29,7 +29,9 @@ class RunFolder:
             InputError: it holds an unfinished training with other settings.
         """
         if not self.path.parent.is_dir() and self.path.parent != Path("runs"):
-            raise OutputError(f"the output folder {str(self.path.parent)!r} does not exist; create it or choose another -o")
+            raise OutputError(
+                f"the output folder {str(self.path.parent)!r} does not exist; create it or choose another -o"
+            )
         if force:
             self._clear()
         if self.result.exists():

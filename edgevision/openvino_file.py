@@ -1,0 +1,95 @@
+"""Looking into an OpenVINO IR (``.xml`` beside ``.bin``) without OpenVINO."""
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from edgevision.errors import ModelFileError
+from edgevision.metadata import METADATA_KEY, TensorSpec
+
+_DTYPES = {
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+    "i8": "int8",
+    "u8": "uint8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "boolean": "bool",
+}
+
+
+def openvino_metadata(path: Path) -> str | None:
+    """The project's JSON document in the model's ``rt_info``, or ``None``."""
+    entry = _parse(path).find(f"rt_info/{METADATA_KEY}")
+    return None if entry is None else entry.get("value")
+
+
+def check_openvino(path: Path) -> None:
+    """Raise :class:`ModelFileError` where the ``.xml`` is damaged or the ``.bin`` with the weights is missing."""
+    _parse(path)
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise ModelFileError(f"{str(path)!r} lacks its weights; {weights.name!r} belongs beside it")
+
+
+def openvino_facts(path: Path) -> dict[str, Any]:
+    """The fields of :class:`edgevision.modelfile.ModelFacts` that an IR tells."""
+    check_openvino(path)
+    root = _parse(path)
+    layers = {layer.get("id"): layer for layer in root.iterfind("layers/layer")}
+    producers = {e.get("to-layer"): (e.get("from-layer"), e.get("from-port")) for e in root.iterfind("edges/edge")}
+    inputs, outputs = [], []
+    weights = 0
+    for identity, layer in layers.items():
+        kind = layer.get("type")
+        data = layer.find("data")
+        if kind == "Parameter":
+            port = layer.find("output/port")
+            if port is not None:
+                inputs.append(_tensor(port, layer))
+        elif kind == "Result":
+            source, port_id = producers.get(identity, (None, None))
+            producer = layers.get(source)
+            if producer is not None:
+                ports = producer.iterfind("output/port")
+                outputs.extend(_tensor(port, producer) for port in ports if port.get("id") == port_id)
+        elif kind == "Const" and data is not None:
+            shape = [int(n) for n in (data.get("shape") or "").split(",") if n.strip()]
+            weights += math.prod(shape)
+    operators = Counter(layer.get("type") or "" for layer in layers.values())
+    for kind in ("Parameter", "Result", "Const"):
+        del operators[kind]
+    return {
+        "inputs": tuple(inputs),
+        "outputs": tuple(outputs),
+        "operators": dict(operators.most_common()),
+        "opsets": {"ir": int(root.get("version") or 0)},
+        "weights": weights,
+        "size_bytes": path.stat().st_size + path.with_suffix(".bin").stat().st_size,
+    }
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        root = ElementTree.parse(path).getroot()
+    except ElementTree.ParseError as error:
+        raise ModelFileError(f"{str(path)!r} is damaged, cut off or not an OpenVINO model: {error}") from error
+    if root.tag != "net" or root.find("layers") is None:
+        raise ModelFileError(f"{str(path)!r} is not an OpenVINO model: it has no layers")
+    return root
+
+
+def _tensor(port: ElementTree.Element, layer: ElementTree.Element) -> TensorSpec:
+    name = (port.get("names") or layer.get("name") or "").split(",")[0]
+    sizes = [int(dimension.text or 0) for dimension in port.iterfind("dim")]
+    precision = (port.get("precision") or "").lower()
+    dtype = {"fp32": "float32", "fp16": "float16", "fp64": "float64"}.get(precision)
+    return TensorSpec(
+        name=name,
+        shape=tuple(size if size >= 0 else "?" for size in sizes),
+        dtype=dtype or _DTYPES.get(precision, precision),
+    )

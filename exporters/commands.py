@@ -1,0 +1,223 @@
+"""The verbs ``edgevision export`` and ``edgevision verify``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgevision.commandline import (
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    json_object,
+    parse_shape,
+    print_json,
+)
+from edgevision.errors import InputError, MissingExtraError
+from edgevision.metadata import Color, Precision, Resample, Resize, Task
+from edgevision.modelfile import ModelFormat
+
+if TYPE_CHECKING:
+    from edgevision.exporters.parity import ParityReport
+    from edgevision.exporters.report import ExportReport
+
+ArchOption = Annotated[
+    str | None, typer.Option(help="The network of a foreign checkpoint, as package.module:callable.")
+]
+ArchOptionsOption = Annotated[str, typer.Option("--arch-kwargs", help="Keywords for --arch, as a JSON object.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust-pickle", help="Let the checkpoint run code; only for files you made yourself.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder or zip of pictures to compare on, instead of the seeded sampler.")
+]
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Made by edgevision train, or anyone's with --arch.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Model file; by default beside the checkpoint.")
+    ] = None,
+    model_format: Annotated[
+        str, typer.Option("--format", metavar="<onnx|openvino>", help="The kind of model file.")
+    ] = "onnx",
+    fp16: Annotated[bool, typer.Option("--fp16", help="Half precision; inputs and outputs stay float32.")] = False,
+    arch: ArchOption = None,
+    arch_kwargs: ArchOptionsOption = "{}",
+    input_shape: Annotated[
+        str | None, typer.Option(help="1x3x224x224 (batch, channels, height, width); foreign checkpoints need it.")
+    ] = None,
+    task: Annotated[Task | None, typer.Option(help="What the model is for; foreign checkpoints need it.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name; by default the checkpoint's.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Class names in output order: a text file, one a line, or a,b,c.")
+    ] = None,
+    color: Annotated[Color | None, typer.Option(help="Order of the channels.")] = None,
+    value_range: Annotated[
+        str | None, typer.Option(help="LOW,HIGH that 0 and 255 become before mean and std; by default 0,1.")
+    ] = None,
+    mean: Annotated[str | None, typer.Option(help="Subtracted from each channel, as 0.485,0.456,0.406.")] = None,
+    std: Annotated[str | None, typer.Option(help="Divides each channel, as 0.229,0.224,0.225.")] = None,
+    resize: Annotated[Resize | None, typer.Option(help="How pictures get the network's size.")] = None,
+    resample: Annotated[Resample | None, typer.Option(help="Filter of that resizing.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
+    metadata: Annotated[
+        str, typer.Option(help="Any other metadata fields, as a JSON object or a file that holds one.")
+    ] = "{}",
+    data: DataOption = None,
+    trust_pickle: TrustOption = False,
+    seed: SeedOption = 0,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Turn a PyTorch checkpoint into one self-describing model file, and prove that it computes the same.
+
+    NAME.report.json beside the model says how it was made and what was measured.
+    """
+    if model_format not in (ModelFormat.ONNX, ModelFormat.OPENVINO):
+        raise InputError(f"--format must be onnx or openvino, not {model_format!r}")
+    fields = _metadata_document(metadata)
+    image = {
+        "color": color,
+        "value_range": _numbers(value_range, "--value-range"),
+        "mean": _numbers(mean, "--mean"),
+        "std": _numbers(std, "--std"),
+        "resize": resize,
+        "resample": resample,
+    }
+    fields |= _given({"task": task, "name": name, "licence": licence, "labels": _labels(labels)})
+    if _given(image):
+        fields["image"] = fields.get("image", {}) | _given(image)
+    try:
+        from edgevision.exporters.export import export as run_export
+        from edgevision.exporters.report import report_path
+    except ImportError as error:
+        raise MissingExtraError(error.name or "a package", "export") from error
+    if not quiet and not as_json:
+        typer.echo(f"exporting {checkpoint.name} ...", err=True)
+    report = run_export(
+        checkpoint,
+        output,
+        format=model_format,
+        precision=Precision.FP16 if fp16 else Precision.FP32,
+        arch=arch,
+        arch_options=json_object(arch_kwargs, "--arch-kwargs"),
+        input_shape=parse_shape(input_shape) if input_shape else None,
+        metadata=fields,
+        data=data,
+        trust_pickle=trust_pickle,
+        force=force,
+        seed=seed,
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        path = (output or checkpoint).parent / report.model
+        typer.echo(_export_table(report, path, report_path(path)))
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(help="Model file (.onnx or .xml) made by edgevision.")],
+    against: Annotated[Path, typer.Option("--against", help="The checkpoint it was made from.")],
+    arch: ArchOption = None,
+    arch_kwargs: ArchOptionsOption = "{}",
+    data: DataOption = None,
+    samples: Annotated[int, typer.Option(help="How many inputs to compare on.")] = 256,
+    device: DeviceOption = "cpu",
+    trust_pickle: TrustOption = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Check that a model computes what a checkpoint does; with labelled --data, compare their accuracy too."""
+    if samples < 1:
+        raise InputError(f"--samples must be at least 1, not {samples}")
+    try:
+        from edgevision.exporters.verify import verify as run_verify
+    except ImportError as error:
+        raise MissingExtraError(error.name or "a package", "export") from error
+    from edgevision.modelfile import read_metadata
+
+    report = run_verify(
+        model,
+        against,
+        arch=arch,
+        arch_options=json_object(arch_kwargs, "--arch-kwargs"),
+        data=data,
+        device=device,
+        samples=samples,
+        trust_pickle=trust_pickle,
+        seed=seed,
+        quiet=quiet or as_json,
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(f"{report.model} against {report.checkpoint}")
+        typer.echo(_parity_table(report.parity))
+        for who, accuracy in (("checkpoint", report.checkpoint_accuracy), ("model", report.model_accuracy)):
+            if accuracy is not None:
+                typer.echo(
+                    f"{who:<10}  top1 {accuracy.top1:.2f} %  f1 {accuracy.f1:.2f} %  ({accuracy.images} pictures)"
+                )
+    metadata = read_metadata(model)
+    report.parity.check(metadata.precision if metadata else Precision.FP32)
+
+
+def _metadata_document(text: str) -> dict[str, Any]:
+    if text.lstrip().startswith("{"):
+        return json_object(text, "--metadata")
+    try:
+        return json_object(Path(text).read_text(encoding="utf-8"), "--metadata")
+    except OSError as error:
+        raise InputError(f"--metadata must be a JSON object or a file that holds one, not {text!r}") from error
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _labels(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    if Path(text).is_file():
+        return [line.strip() for line in Path(text).read_text(encoding="utf-8").splitlines() if line.strip()]
+    if "," not in text:
+        raise InputError(f"--labels must be a file or names joined by commas; there is no file {text!r}")
+    return [label.strip() for label in text.split(",")]
+
+
+def _numbers(text: str | None, option: str) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"{option} must be numbers joined by commas, not {text!r}") from error
+
+
+def _export_table(report: "ExportReport", path: Path, report_file: Path) -> str:
+    lines = [
+        f"{path}  {report.format}, {report.precision}, {(report.size_bytes or 0) / 1e6:.2f} MB, {report.seconds:.0f} s",
+        *(f"note: {note}" for note in report.notes),
+        f"free sides: {', '.join(report.dynamic) or 'none'}",
+        _parity_table(report.parity),
+        f"report: {report_file}",
+    ]
+    return "\n".join(lines)
+
+
+def _parity_table(parity: "ParityReport") -> str:
+    lines = [f"compared with {parity.reference} on {parity.samples} inputs ({parity.source}), {parity.actual}:"]
+    for output in parity.outputs:
+        sqnr = "exact" if output.sqnr_db is None else f"SQNR {output.sqnr_db:.1f} dB"
+        lines.append(
+            f"  {output.name}: {sqnr}, largest error {output.max_abs_error:.2g}"
+            f" ({100 * output.relative_error:.2g} % of the range)"
+        )
+    if parity.agreement is not None:
+        lines.append(f"  same answer for {parity.agreement:.2f} % of them")
+    return "\n".join(lines)

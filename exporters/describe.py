@@ -1,0 +1,70 @@
+"""The metadata of a model about to be exported: what the checkpoint says, completed or corrected by the user."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgevision.errors import InputError
+from edgevision.metadata import Color, ModelMetadata, Task
+
+_TASKS_WITH_LATENT = (Task.GENERATE,)
+
+
+def describe(
+    own: ModelMetadata | None, given: Mapping[str, Any], *, name: str, input_shape: tuple[int, ...] | None
+) -> tuple[ModelMetadata, tuple[int, ...]]:
+    """Merge ``given`` (fields as in the JSON of :class:`ModelMetadata`) over the checkpoint's ``own`` metadata.
+
+    Returns the metadata and the input's shape without the batch. A foreign checkpoint needs ``task`` and an
+    ``input_shape`` (batch included); size and colour follow from the shape unless they are given.
+
+    Raises:
+        InputError: something needed is missing, or the parts contradict each other.
+    """
+    document = _merge(own.to_dict() if own else {"name": name}, given)
+    if "task" not in document:
+        raise InputError(
+            f"a foreign checkpoint does not say what it is for; give --task ({', '.join(Task)}) and --input-shape"
+        )
+    shape = input_shape[1:] if input_shape else _own_shape(own)
+    if shape is None:
+        raise InputError(
+            "the input's size is unknown; give --input-shape, as 1x3x224x224 (batch, channels, height, width)"
+        )
+    if document["task"] in _TASKS_WITH_LATENT:
+        document.setdefault("latent", {"size": shape[0]})
+    else:
+        if len(shape) != 3 or shape[0] not in (1, 3):
+            raise InputError(f"a picture's --input-shape is 1x3xHxW, or 1x1xHxW for gray, not {input_shape}")
+        image = dict(document.get("image", {}))
+        image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
+        if document["task"] == Task.CLASSIFY and (input_shape or "size" not in image):
+            image["size"] = list(shape[1:])
+        document["image"] = image
+    try:
+        metadata = ModelMetadata.from_dict(document, "metadata")
+    except ValueError as error:
+        raise InputError(f"the metadata cannot be right: {error}") from error
+    if metadata.image is not None and metadata.image.color.channels != shape[0]:
+        raise InputError(
+            f"color {metadata.image.color} has {metadata.image.color.channels} channels, the input {shape[0]}"
+        )
+    return metadata, shape
+
+
+def _own_shape(own: ModelMetadata | None) -> tuple[int, ...] | None:
+    if own is None or not own.inputs:
+        return None
+    shape = own.inputs[0].shape[1:]
+    if all(isinstance(side, int) for side in shape):
+        return tuple(int(side) for side in shape)
+    if own.image is not None and own.image.size is not None:
+        return (own.image.color.channels, *own.image.size)
+    return None
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

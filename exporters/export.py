@@ -1,0 +1,196 @@
+"""Checkpoint in, one self-describing model file out, proven to compute the same."""
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+import edgevision
+from edgevision.datasets import ImageFolder
+from edgevision.errors import InputError, ParityError
+from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
+from edgevision.exporters.describe import describe
+from edgevision.exporters.half import to_half
+from edgevision.exporters.onnx_conversion import Conversion, add_metadata, convert_to_onnx
+from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.parity import compare_engines
+from edgevision.exporters.report import ExportReport, report_path
+from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
+from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
+from edgevision.files import atomic_folder, check_writable
+from edgevision.metadata import METADATA_KEY, ModelMetadata, Precision, Task
+from edgevision.modelfile import ModelFormat, read_facts
+from edgevision.preprocessing import scale_and_offset
+from edgevision.runtime.devices import open_engine
+
+_SUFFIX = {ModelFormat.ONNX: ".onnx", ModelFormat.OPENVINO: ".xml"}
+_SAMPLES = 64
+
+
+def export(
+    checkpoint: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    format: ModelFormat | str = ModelFormat.ONNX,
+    precision: Precision | str = Precision.FP32,
+    arch: str | None = None,
+    arch_options: Mapping[str, Any] | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+    trust_pickle: bool = False,
+    force: bool = False,
+    seed: int = 0,
+) -> ExportReport:
+    """Convert a PyTorch checkpoint to ONNX or OpenVINO IR and compare the result with the original.
+
+    Args:
+        checkpoint: a ``.pt`` of this project, or anything :func:`read_checkpoint` reads together with ``arch``.
+        output: the model file; by default beside the checkpoint, ending in ``.onnx`` or ``.xml``.
+        precision: ``fp32``, or ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32).
+        arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
+        input_shape: (batch, channels, height, width), or (batch, size) for a latent; needed for a foreign checkpoint.
+        metadata: fields of :class:`ModelMetadata` as in its JSON, over what the checkpoint says.
+        data: a folder or zip of pictures to compare on; without it a seeded sampler is used (see ``samples.py``).
+        force: overwrite an existing output.
+        seed: of the sampler.
+
+    Returns:
+        The report, which is also written beside the model as ``NAME.report.json``.
+
+    Raises:
+        CheckpointError, InputError, DatasetError: something given cannot be used.
+        OutputError, DiskFullError: the output cannot be written.
+        ParityError: the converted model computes something else. No model is left, only the report.
+    """
+    start = time.monotonic()
+    format, precision = ModelFormat(format), Precision(precision)
+    if format is ModelFormat.CHECKPOINT or precision is Precision.INT8:
+        raise ValueError(f"export writes onnx or openvino in fp32 or fp16, not {format} in {precision}")
+    source = Path(checkpoint)
+    target = Path(output) if output is not None else source.with_suffix(_SUFFIX[format])
+    if target.suffix != _SUFFIX[format]:
+        raise InputError(f"an {format} model's name ends in {_SUFFIX[format]}, not {target.name!r}")
+    check_writable(target, force=force)
+    folder = ImageFolder(data) if data is not None else None
+
+    original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    described, shape = describe(original.metadata, metadata or {}, name=source.stem, input_shape=input_shape)
+    input_name = "latent" if described.latent is not None else "image"
+    # Real values, not random ones: a network may branch on them while it is traced.
+    example = torch.from_numpy(next(iter(seeded_batches(described, shape, 2, seed))))
+    output_names = _output_names(original.network, example, described)
+    conversion = convert_to_onnx(
+        original.network,
+        example,
+        input_name=input_name,
+        output_names=output_names,
+        multiple=described.tile.multiple if described.tile else 1,
+    )
+    described = _completed(described, conversion, original, precision)
+    failure: ParityError | None = None
+    with atomic_folder(target) as temporary:
+        model = temporary / target.name
+        _write(conversion.model, model, format, precision, described)
+        with (
+            TorchEngine(original.network, described.inputs, described.outputs) as reference,
+            open_engine(model) as engine,
+        ):
+            batches, sample_source = _samples(folder, described, shape, seed)
+            classifier = described.task is Task.CLASSIFY
+            parity = compare_engines(reference, engine, batches, source=sample_source, classifier=classifier)
+        facts = read_facts(model)
+        report = ExportReport(
+            model=target.name,
+            checkpoint=source.name,
+            verdict="good",
+            format=format,
+            precision=precision,
+            exporter=conversion.exporter,
+            dynamic=conversion.dynamic,
+            notes=original.notes + conversion.notes,
+            parity=parity,
+            metadata=described,
+            seconds=round(time.monotonic() - start, 1),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            sha256=facts.sha256,
+            size_bytes=facts.size_bytes,
+            operators=facts.operators,
+        )
+        try:
+            parity.check(precision)
+        except ParityError as error:
+            failure = error
+            report = replace(report, verdict="failed", reason=str(error), sha256=None, size_bytes=None)
+            for file in temporary.iterdir():
+                file.unlink()
+        report.write(temporary / report_path(target).name)
+    if failure is not None:
+        raise failure
+    return report
+
+
+def _samples(
+    folder: ImageFolder | None, metadata: ModelMetadata, shape: tuple[int, ...], seed: int
+) -> tuple[Iterable[Batch], str]:
+    """What to compare on, and its name for the report."""
+    if folder is not None and metadata.image is not None:
+        return picture_batches(folder, metadata.image, _SAMPLES), f"{folder.path.name} {folder.split}".strip()
+    return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
+
+
+@torch.inference_mode()
+def _output_names(network: nn.Module, example: torch.Tensor, metadata: ModelMetadata) -> list[str]:
+    if metadata.outputs:
+        return [spec.name for spec in metadata.outputs]
+    try:
+        count = len(flatten_outputs(network(example)))
+    except Exception as error:  # somebody else's code
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the network does not take an input of {tuple(example.shape)}: {reason:.120}") from error
+    first = "logits" if metadata.task is Task.CLASSIFY else "output"
+    return [first, *(f"output_{index}" for index in range(1, count))]
+
+
+def _completed(
+    metadata: ModelMetadata, conversion: Conversion, original: Checkpoint, precision: Precision
+) -> ModelMetadata:
+    """With the converted model's inputs and outputs, its precision, and where it came from."""
+    ranges = {spec.name: spec.value_range for spec in metadata.outputs}
+    outputs = tuple(replace(spec, value_range=ranges.get(spec.name)) for spec in conversion.outputs)
+    inputs = tuple(replace(spec, value_range=_input_range(metadata)) for spec in conversion.inputs)
+    names = ("torch", "onnx", "onnxscript")
+    versions = {"edgevision": edgevision.__version__} | {name: version(name) for name in names}
+    provenance = replace(
+        metadata.provenance,
+        checkpoint_sha256=original.sha256,
+        versions=dict(metadata.provenance.versions) | versions,
+    )
+    return replace(metadata, inputs=inputs, outputs=outputs, precision=precision, provenance=provenance)
+
+
+def _input_range(metadata: ModelMetadata) -> tuple[float, float] | None:
+    if metadata.image is None:
+        return None
+    scale, offset = scale_and_offset(metadata.image)
+    return round(float(offset.min()), 6), round(float((255 * scale + offset).max()), 6)
+
+
+def _write(
+    model: onnx.ModelProto, path: Path, format: ModelFormat, precision: Precision, metadata: ModelMetadata
+) -> None:
+    if format is ModelFormat.OPENVINO:
+        write_openvino(model, path, metadata, half=precision is Precision.FP16)
+        return
+    if precision is Precision.FP16:
+        model = to_half(model)
+    add_metadata(model, METADATA_KEY, metadata.to_json())
+    path.write_bytes(model.SerializeToString())

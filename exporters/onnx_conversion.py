@@ -1,0 +1,210 @@
+"""From a PyTorch network to an ONNX model: dynamic where the network allows it, free of all that is not inference."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+import onnxscript.optimizer
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from edgevision.errors import EdgevisionError, InputError
+from edgevision.metadata import TensorSpec
+
+_log = logging.getLogger(__name__)
+
+OPSET = 20
+
+
+class ConversionError(EdgevisionError):
+    """The network uses something that neither of PyTorch's ONNX exporters can express."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The ``model``, the exporter that made it (``dynamo`` or ``torchscript``), and remarks for the user.
+
+    ``dynamic`` names the sides left open among batch, height and width.
+    """
+
+    model: onnx.ModelProto
+    exporter: str
+    dynamic: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The model's inputs."""
+        return tuple(_spec(value) for value in self.model.graph.input)
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The model's outputs."""
+        return tuple(_spec(value) for value in self.model.graph.output)
+
+
+def convert_to_onnx(
+    network: nn.Module, example: Tensor, *, input_name: str, output_names: Sequence[str], multiple: int = 1
+) -> Conversion:
+    """Convert ``network``, which takes one tensor like ``example`` (batch first).
+
+    The batch is dynamic, and so are height and width where the network runs on another size (sides being a
+    ``multiple``). What cannot be dynamic is fixed to the example's size, with a note.
+
+    Raises:
+        InputError: the network does not run on the example.
+        ConversionError: neither exporter can convert it.
+    """
+    # A batch of one would be taken for a constant of the network.
+    batch = torch.cat([example, example]) if len(example) == 1 else example
+    _run(network, batch)
+    choices: list[tuple[str, ...]] = [("batch",), ()]
+    if example.ndim == 4 and _runs_on_another_size(network, batch, multiple):
+        choices.insert(0, ("batch", "height", "width"))
+    notes: list[str] = []
+    reason: Exception | None = None
+    for exporter in (_with_dynamo, _with_torchscript):
+        for dynamic in choices:
+            try:
+                model = exporter(network, batch if dynamic else example, input_name, output_names, dynamic, multiple)
+            except Exception as error:  # the exporters raise dozens of internal classes
+                _log.debug("%s, dynamic %s: %s", exporter.__name__, dynamic, error)
+                reason = reason or error
+                continue
+            name = "dynamo" if exporter is _with_dynamo else "torchscript"
+            if name == "torchscript":
+                notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {_reason(reason)}")
+            if dynamic != choices[0]:
+                fixed = sorted(set(choices[0]) - set(dynamic))
+                notes.append(f"{' and '.join(fixed)} fixed to {tuple(example.shape)}: the network cannot leave it open")
+            return Conversion(_simplified(model), name, dynamic, tuple(notes))
+    raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reason)}")
+
+
+def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
+    """Put ``value`` into the model's ``metadata_props`` under ``key``, replacing what was there."""
+    others = [entry for entry in model.metadata_props if entry.key != key]
+    del model.metadata_props[:]
+    model.metadata_props.extend([*others, onnx.StringStringEntryProto(key=key, value=value)])
+
+
+def _with_dynamo(
+    network: nn.Module,
+    example: Tensor,
+    input_name: str,
+    output_names: Sequence[str],
+    dynamic: tuple[str, ...],
+    multiple: int,
+) -> onnx.ModelProto:
+    sides = {"batch": Dim("batch"), "height": Dim("height"), "width": Dim("width")}
+    if multiple > 1:
+        sides |= {name: multiple * Dim(f"{name}_by_{multiple}") for name in ("height", "width")}
+    positions = {"batch": 0, "height": 2, "width": 3}
+    with _quiet_exporter():
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=[input_name],
+            output_names=list(output_names),
+            dynamic_shapes=({positions[name]: sides[name] for name in dynamic} or None,),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _with_torchscript(
+    network: nn.Module,
+    example: Tensor,
+    input_name: str,
+    output_names: Sequence[str],
+    dynamic: tuple[str, ...],
+    multiple: int,
+) -> onnx.ModelProto:
+    positions = {"batch": 0, "height": 2, "width": 3}
+    axes = {input_name: {positions[name]: name for name in dynamic}}
+    if "batch" in dynamic:
+        axes |= {name: {0: "batch"} for name in output_names}
+    stream = io.BytesIO()
+    with _quiet_exporter():
+        torch.onnx.export(
+            network,
+            (example,),
+            stream,  # type: ignore[arg-type]
+            input_names=[input_name],
+            output_names=list(output_names),
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+    return onnx.load_model_from_string(stream.getvalue())
+
+
+def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Constants folded, dead nodes removed, and every trace of the exporting machine gone."""
+    with _quiet_exporter():
+        model = onnxscript.optimizer.optimize(model)
+    # The exporter leaves source files and line numbers of the network's code in every node.
+    for thing in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del thing.metadata_props[:]
+        thing.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    model.producer_name = "edgevision"
+    model.producer_version = ""
+    onnx.checker.check_model(model)
+    return model
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    tensor = value.type.tensor_type
+    shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in tensor.shape.dim)
+    dtype = str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    return TensorSpec(name=value.name, shape=shape, dtype=dtype)
+
+
+@torch.inference_mode()
+def _run(network: nn.Module, example: Tensor) -> Any:
+    try:
+        return network(example)
+    except Exception as error:  # somebody else's code
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the network does not take an input of {tuple(example.shape)}: {reason:.120}") from error
+
+
+def _runs_on_another_size(network: nn.Module, example: Tensor, multiple: int) -> bool:
+    """Whether the network itself, not just its graph, accepts other heights and widths."""
+    height, width = example.shape[2:]
+    other = example.repeat(1, 1, 2, 2)[:, :, : height + multiple, : width + 2 * multiple]
+    try:
+        _run(network, other)
+    except InputError:
+        return False
+    return True
+
+
+def _reason(error: Exception | None) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{lines[0] if lines else type(error).__name__:.160}"
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep torch's remarks about its own insides and about torchvision, which is not needed, from the user."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        registration.setLevel(level)

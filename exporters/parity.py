@@ -1,0 +1,126 @@
+"""Whether two engines compute the same: per output the largest error, its share of the range, and the SQNR."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgevision.errors import ParityError
+from edgevision.metadata import Precision
+from edgevision.records import Record
+from edgevision.runtime.engines.engine import Array, Engine
+
+# fp32 engines reorder sums, which costs some 1e-6 of the range (above 100 dB in practice); fp16 keeps 11 bits, and
+# rounding through some tens of layers leaves 45 dB and more. Below these a graph is wrong, not rounded.
+_FLOOR_DB = {Precision.FP32: 60.0, Precision.FP16: 35.0}
+_FLOOR_AGREEMENT = {Precision.FP32: 98.0, Precision.FP16: 96.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorParity(Record):
+    """One output. ``relative_error`` is ``max_abs_error`` over the reference's range; ``None`` dB is no error at all."""
+
+    name: str
+    max_abs_error: float
+    relative_error: float
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParityReport(Record):
+    """The comparison on ``samples`` inputs; ``agreement`` is the share of equal arg-max in percent, classifiers only."""
+
+    reference: str
+    actual: str
+    samples: int
+    source: str
+    outputs: tuple[TensorParity, ...]
+    agreement: float | None = None
+
+    @property
+    def worst(self) -> TensorParity:
+        """The output with the lowest SQNR."""
+        return min(self.outputs, key=lambda output: np.inf if output.sqnr_db is None else output.sqnr_db)
+
+    def check(self, precision: Precision) -> None:
+        """Raise :class:`ParityError`, naming the worst output, where the floor of ``precision`` is missed."""
+        worst, floor = self.worst, _FLOOR_DB[precision]
+        if worst.sqnr_db is not None and not worst.sqnr_db >= floor:
+            raise ParityError(
+                f"the {precision} model does not compute what the checkpoint does: output {worst.name!r} has an SQNR of"
+                f" {worst.sqnr_db:.1f} dB (at least {floor:g} asked), largest error {worst.max_abs_error:.3g}"
+            )
+        if self.agreement is not None and self.agreement < _FLOOR_AGREEMENT[precision]:
+            raise ParityError(
+                f"the {precision} model decides otherwise than the checkpoint: {self.agreement:.1f} % of"
+                f" {self.samples} answers agree in {worst.name!r} (at least {_FLOOR_AGREEMENT[precision]:g} % asked)"
+            )
+
+
+class _Sums:
+    """What one output's figures need, added up batch by batch."""
+
+    def __init__(self) -> None:
+        self.signal = self.noise = self.error = 0.0
+        self.low, self.high = np.inf, -np.inf
+
+    def add(self, reference: Array, actual: Array) -> None:
+        r, a = reference.astype(np.float64), actual.astype(np.float64)
+        difference = r - a
+        self.signal += float(np.sum(r * r))
+        self.noise += float(np.sum(difference * difference))
+        self.error = max(self.error, float(np.abs(difference).max(initial=0)))
+        self.low, self.high = min(self.low, float(r.min())), max(self.high, float(r.max()))
+
+    def figures(self, name: str) -> TensorParity:
+        if not np.isfinite(self.noise):  # NaN or infinity on one side only
+            return TensorParity(name=name, max_abs_error=np.inf, relative_error=np.inf, sqnr_db=-np.inf)
+        sqnr = 10 * float(np.log10(max(self.signal, 1e-300) / self.noise)) if self.noise else None
+        span = self.high - self.low
+        return TensorParity(
+            name=name,
+            max_abs_error=self.error,
+            relative_error=self.error / span if span else self.error,
+            sqnr_db=sqnr,
+        )
+
+
+def compare_engines(
+    reference: Engine, actual: Engine, batches: Iterable[Array], *, source: str, classifier: bool
+) -> ParityReport:
+    """Run both engines on every batch, the first input of each, and compare all outputs in order.
+
+    Raises:
+        ParityError: different numbers or shapes of outputs.
+        ValueError, DeviceError: an engine does not run.
+    """
+    sums = [_Sums() for _ in actual.outputs]
+    samples = equal = 0
+    for batch in batches:
+        expected = reference.run({reference.inputs[0].name: batch})
+        found = _run(actual, batch)
+        shapes = [output.shape for output in expected], [output.shape for output in found]
+        if shapes[0] != shapes[1]:
+            raise ParityError(f"the checkpoint's outputs are {shapes[0]}, the model's are {shapes[1]}")
+        for total, r, a in zip(sums, expected, found, strict=True):
+            total.add(r, a)
+        samples += len(batch)
+        equal += int(np.sum(expected[0].argmax(-1) == found[0].argmax(-1))) if classifier else 0
+    return ParityReport(
+        reference=reference.name,
+        actual=f"{actual.name} on {actual.device}",
+        samples=samples,
+        source=source,
+        outputs=tuple(total.figures(spec.name) for total, spec in zip(sums, actual.outputs, strict=True)),
+        agreement=100 * equal / samples if classifier else None,
+    )
+
+
+def _run(engine: Engine, batch: Array) -> list[Array]:
+    size = engine.inputs[0].shape[0] if engine.inputs[0].shape else "batch"
+    name = engine.inputs[0].name
+    if not isinstance(size, int) or size == len(batch):
+        return engine.run({name: batch})
+    # A model with a fixed batch takes the samples in portions of its own.
+    parts = [engine.run({name: batch[i : i + size]}) for i in range(0, len(batch), size)]
+    return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]

@@ -1,0 +1,46 @@
+"""``NAME.report.json``: how a model file was made and what was measured before it was called good."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgevision.commandline import REPORT_SCHEMA_VERSION
+from edgevision.exporters.parity import ParityReport
+from edgevision.files import atomic_file
+from edgevision.metadata import ModelMetadata, Precision
+from edgevision.modelfile import ModelFormat
+from edgevision.records import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport(Record):
+    """One export. ``verdict`` is ``good``, or ``failed`` with the ``reason``; then no model was written."""
+
+    model: str
+    checkpoint: str
+    verdict: str
+    format: ModelFormat
+    precision: Precision
+    exporter: str
+    parity: ParityReport
+    metadata: ModelMetadata
+    seconds: float
+    created: str
+    dynamic: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    reason: str | None = None
+    sha256: str | None = None
+    size_bytes: int | None = None
+    operators: Mapping[str, int] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Store it as JSON at ``path``, replacing an earlier report."""
+        document = {"schema_version": REPORT_SCHEMA_VERSION} | self.to_dict()
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def report_path(model: Path) -> Path:
+    """Where the report of a model file lies."""
+    return model.with_suffix(".report.json")

@@ -1,0 +1,81 @@
+"""Whether a model file still computes what a checkpoint does, and is as accurate."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision.datasets import ImageFolder
+from edgevision.errors import ModelFileError
+from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.describe import describe
+from edgevision.exporters.parity import ParityReport, compare_engines
+from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.torch_engine import TorchEngine
+from edgevision.metadata import Task
+from edgevision.modelfile import check_model_file, read_metadata
+from edgevision.records import Record
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
+from edgevision.runtime.pipelines.classify import Classifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationReport(Record):
+    """The parity, and with labelled pictures the accuracy of the checkpoint and of the model on all of them."""
+
+    model: str
+    checkpoint: str
+    parity: ParityReport
+    checkpoint_accuracy: ClassificationReport | None = None
+    model_accuracy: ClassificationReport | None = None
+
+
+def verify(
+    model: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str],
+    *,
+    arch: str | None = None,
+    arch_options: Mapping[str, Any] | None = None,
+    data: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
+    samples: int = 256,
+    trust_pickle: bool = False,
+    seed: int = 0,
+    quiet: bool = False,
+) -> VerificationReport:
+    """Run the model and the network of ``checkpoint`` on the same inputs.
+
+    With ``data`` these are ``samples`` of its pictures, and if it has classes that a classifier knows, both are
+    evaluated on all of them; without, they are drawn by the exporter's seeded sampler. The floors of
+    :meth:`ParityReport.check` are left to the caller.
+
+    Raises:
+        ModelFileError, CheckpointError, InputError, DatasetError, DeviceError: something given cannot be used.
+    """
+    path, source = Path(model), Path(checkpoint)
+    check_model_file(path)
+    metadata = read_metadata(path)
+    if metadata is None:
+        raise ModelFileError(f"{str(path)!r} carries no edgevision metadata, so how to feed it is unknown")
+    folder = ImageFolder(data) if data is not None else None
+    original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    with (
+        open_engine(path, device) as engine,
+        TorchEngine(original.network, metadata.inputs, metadata.outputs) as reference,
+    ):
+        _, shape = describe(metadata, {}, name=metadata.name, input_shape=None)
+        if folder is not None and metadata.image is not None:
+            batches, origin = picture_batches(folder, metadata.image, samples), f"{folder.path.name} {folder.split}"
+        else:
+            batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
+        classifier = metadata.task is Task.CLASSIFY
+        parity = compare_engines(reference, engine, batches, source=origin.strip(), classifier=classifier)
+        accuracies: dict[str, ClassificationReport] = {}
+        if folder is not None and folder.class_names and classifier:
+            accuracies = {
+                "checkpoint_accuracy": evaluate_classifier(Classifier(reference, metadata), folder, quiet=quiet),
+                "model_accuracy": evaluate_classifier(Classifier(engine, metadata), folder, quiet=quiet),
+            }
+    return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, **accuracies)

@@ -1,0 +1,91 @@
+"""The verb ``edgevision run classify``."""
+
+import csv
+import sys
+from typing import Annotated
+
+import typer
+
+from edgevision.commandline import DeviceOption, JsonOption, ModelOption, QuietOption, ThreadsOption, print_json
+from edgevision.errors import ImageError, InputError, PartialFailureError
+from edgevision.metadata import Task
+from edgevision.runtime.inputs import expand_inputs
+from edgevision.runtime.load import load
+from edgevision.runtime.pipelines.classify import Classification
+
+_BAR = 24
+
+
+def classify(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    model: ModelOption = None,
+    device: DeviceOption = "cpu",
+    top: Annotated[int, typer.Option(help="How many labels to show.")] = 5,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print input,label,probability lines.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say what is in a picture, with the probability of each label.
+
+    Without --model the classifier that ships is used; it knows the ten classes of CIFAR-10.
+    """
+    if top < 1:
+        raise InputError(f"--top must be at least 1, not {top}")
+    if as_json and as_csv:
+        raise InputError("--json and --csv exclude each other")
+    pictures = expand_inputs(inputs)
+    results: list[tuple[str, Classification]] = []
+    failures: list[tuple[str, str]] = []
+    with load(model or Task.CLASSIFY, device, threads=threads) as classifier:
+        if not quiet and not as_json and not as_csv:
+            typer.echo(f"{classifier.metadata.name} on {classifier.engine.device}, {classifier.engine.name}", err=True)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if as_csv:
+            writer.writerow(["input", "label", "probability"])
+        for picture in pictures:
+            try:
+                result = classifier(picture.source)
+            except ImageError as error:
+                failures.append((picture.name, str(error)))
+                continue
+            if as_json:
+                results.append((picture.name, result))
+            elif as_csv:
+                writer.writerows([picture.name, label, f"{p:.6f}"] for label, p in result.top(top))
+            else:
+                typer.echo(_table(picture.name, result, top, alone=len(pictures) == 1))
+        if as_json:
+            print_json(
+                {
+                    "model": str(model or f"{Task.CLASSIFY} (shipped)"),
+                    "name": classifier.metadata.name,
+                    "device": classifier.engine.device,
+                    "engine": classifier.engine.name,
+                    "results": [
+                        {"input": n, "predictions": [{"label": label, "probability": p} for label, p in r.top(top)]}
+                        for n, r in results
+                    ],
+                    "failures": [{"input": name, "error": message} for name, message in failures],
+                }
+            )
+    _report(failures, len(pictures))
+
+
+def _table(name: str, result: Classification, top: int, *, alone: bool) -> str:
+    best = result.top(top)
+    if not alone:
+        return f"{name}  " + "  ".join(f"{label} {100 * p:.1f} %" for label, p in best)
+    width = max(len(label) for label, _ in best)
+    lines = [f"{label:<{width}}  {100 * p:5.1f} %  {'█' * round(_BAR * p)}".rstrip() for label, p in best]
+    return "\n".join([name, *(f"  {line}" for line in lines)])
+
+
+def _report(failures: list[tuple[str, str]], total: int) -> None:
+    if not failures:
+        return
+    if total == 1:
+        raise PartialFailureError(failures[0][1])
+    for _, message in failures:
+        typer.echo(f"failed: {message}", err=True)
+    raise PartialFailureError(f"{len(failures)} of {total} pictures failed, the others were done")

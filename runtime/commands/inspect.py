@@ -1,0 +1,73 @@
+"""The verb ``edgevision inspect``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgevision.commandline import JsonOption, print_json
+from edgevision.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfile import ModelFacts, read_facts
+
+
+def inspect(
+    model: Annotated[
+        Path, typer.Argument(help="Model file (.onnx or .xml), or a checkpoint made by edgevision train.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Metadata, inputs, outputs, operators, size and hash of a model file, read without running it."""
+    facts = read_facts(model)
+    if as_json:
+        print_json({"model": str(model)} | facts.to_dict())
+    else:
+        typer.echo(_table(model, facts))
+
+
+def _table(model: Path, facts: ModelFacts) -> str:
+    rows: list[tuple[str, Any]] = [
+        ("file", f"{model} ({facts.format}, {facts.size_bytes / 1e6:.2f} MB)"),
+        ("sha256", facts.sha256),
+        ("opset", ", ".join(f"{name} {version}" for name, version in facts.opsets.items())),
+        ("weights", "" if facts.weights is None else f"{facts.weights:,}"),
+        *(("input", _tensor(spec)) for spec in facts.inputs),
+        *(("output", _tensor(spec)) for spec in facts.outputs),
+        ("operators", ", ".join(f"{count} {name}" for name, count in facts.operators.items())),
+        *(_metadata_rows(facts.metadata) if facts.metadata else [("metadata", "none")]),
+    ]
+    return "\n".join(f"{name:<11} {value}" for name, value in rows if value)
+
+
+def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
+    image, provenance = metadata.image, metadata.provenance
+    rows: list[tuple[str, Any]] = [
+        ("name", f"{metadata.name}, {metadata.task}, {metadata.precision}"),
+        ("target", metadata.target),
+    ]
+    if image is not None:
+        size = "any size" if image.size is None else f"{image.size[1]} x {image.size[0]}, {image.resize}"
+        low, high = image.value_range
+        text = f"{image.color}, {size} ({image.resample}), {low:g}..{high:g}"
+        text += f", mean {_numbers(image.mean)}" if image.mean else ""
+        text += f", std {_numbers(image.std)}" if image.std else ""
+        rows.append(("picture", text))
+    rows += [
+        ("labels", ", ".join(metadata.labels)),
+        ("quality", ", ".join(f"{name} {value:g}" for name, value in metadata.quality.items())),
+        ("licence", metadata.licence),
+        ("data", provenance.data),
+        ("made by", provenance.command),
+        ("made on", ", ".join(filter(None, (provenance.machine, provenance.created)))),
+        ("hours", provenance.hours),
+        ("checkpoint", provenance.checkpoint_sha256),
+        ("versions", ", ".join(f"{name} {version}" for name, version in provenance.versions.items())),
+    ]
+    return rows
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:g}" for value in values)
+
+
+def _tensor(spec: TensorSpec) -> str:
+    return f"{spec.name} {spec.dtype} {' x '.join(map(str, spec.shape))}"

@@ -1,0 +1,139 @@
+"""The one table from the words a user knows (cpu, cuda, npu) to engines and what they call their devices."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from edgevision.errors import DeviceError, EdgevisionError
+from edgevision.modelfile import ModelFormat, check_model_file
+from edgevision.records import Record
+from edgevision.runtime.engines.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """One way from a word to a device: the ``engine``'s loader, its ``provider``, and what makes it available."""
+
+    engine: str
+    loader: str
+    provider: str
+    remedy: str
+
+
+_ORT = "edgevision.runtime.engines.onnx_runtime:OnnxRuntimeEngine"
+_OPENVINO = "edgevision.runtime.engines.openvino_engine:OpenVinoEngine"
+_GPU_WHEEL = "pip uninstall onnxruntime && pip install 'edgevision[gpu]', with an NVIDIA driver"
+
+DOORS: Mapping[ModelFormat, Mapping[str, Door]] = {
+    ModelFormat.ONNX: {
+        "cpu": Door(
+            engine="onnxruntime",
+            loader=_ORT,
+            provider="CPUExecutionProvider",
+            remedy="pip install 'edgevision[cpu]'",
+        ),
+        "cuda": Door(engine="onnxruntime", loader=_ORT, provider="CUDAExecutionProvider", remedy=_GPU_WHEEL),
+        "tensorrt": Door(
+            engine="onnxruntime",
+            loader=_ORT,
+            provider="TensorrtExecutionProvider",
+            remedy=f"{_GPU_WHEEL} and TensorRT",
+        ),
+        "gpu": Door(engine="onnxruntime", loader=_ORT, provider="CUDAExecutionProvider", remedy=_GPU_WHEEL),
+    },
+    ModelFormat.OPENVINO: {
+        "cpu": Door(engine="openvino", loader=_OPENVINO, provider="CPU", remedy="pip install 'edgevision[openvino]'"),
+        "gpu": Door(
+            engine="openvino",
+            loader=_OPENVINO,
+            provider="GPU",
+            remedy="pip install 'edgevision[openvino]', with an Intel GPU and its compute runtime (intel-opencl-icd)",
+        ),
+        "npu": Door(
+            engine="openvino",
+            loader=_OPENVINO,
+            provider="NPU",
+            remedy="pip install 'edgevision[openvino]', with an Intel Core Ultra and its NPU driver",
+        ),
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceReport(Record):
+    """Whether one device can be used, for which model files, and if not, why and what brings it."""
+
+    device: str
+    engine: str
+    version: str | None
+    models: str
+    available: bool
+    reason: str | None = None
+    remedy: str | None = None
+
+
+def open_engine(path: Path, device: str = "cpu", *, threads: int | None = None) -> Engine:
+    """Load a model file on the device of that name, or fail: nothing is ever run elsewhere instead.
+
+    Raises:
+        ModelFileError: missing, damaged or not a model.
+        DeviceError: an unknown device, one that is not there, or one that cannot run this model.
+    """
+    doors = DOORS[check_model_file(path)]
+    if device not in doors:
+        known = {word for table in DOORS.values() for word in table}
+        if device not in known:
+            raise DeviceError(f"there is no device {device!r}; known: {', '.join(sorted(known))}")
+        raise DeviceError(f"{path.suffix} models run on {', '.join(doors)}, not on {device!r}; export the other format")
+    door = doors[device]
+    module, name = door.loader.split(":")
+    load: Callable[..., Engine] = getattr(import_module(module), name)
+    return load(path, door.provider, device, threads=threads)
+
+
+def survey() -> tuple[DeviceReport, ...]:
+    """Every device of the table, in its order, with the truth about it."""
+    return tuple(_report(word, door, kind) for kind, doors in DOORS.items() for word, door in doors.items())
+
+
+def _report(word: str, door: Door, kind: ModelFormat) -> DeviceReport:
+    models = ".onnx" if kind is ModelFormat.ONNX else ".xml"
+    version = reason = None
+    if find_spec(door.engine) is None:
+        reason = f"{door.engine} is not installed"
+    else:
+        try:
+            version, present = _ENGINES[door.engine]()
+            if door.provider not in present:
+                reason = f"{door.engine} {version} offers only {', '.join(present)}"
+        except (ImportError, EdgevisionError) as error:
+            reason = f"{door.engine} is broken: {error}"
+    return DeviceReport(
+        device=word,
+        engine=door.engine,
+        version=version,
+        models=models,
+        available=reason is None,
+        reason=reason,
+        remedy=None if reason is None else door.remedy,
+    )
+
+
+def _onnx_runtime() -> tuple[str, list[str]]:
+    from edgevision.runtime.engines.onnx_runtime import import_onnx_runtime
+
+    runtime = import_onnx_runtime()
+    # Azure's provider calls a web service; it is no device of this machine.
+    return runtime.__version__, [p for p in runtime.get_available_providers() if p != "AzureExecutionProvider"]
+
+
+def _openvino() -> tuple[str, list[str]]:
+    from edgevision.runtime.engines.openvino_engine import import_openvino
+
+    openvino = import_openvino()
+    return openvino.__version__.split("-")[0], list(openvino.Core().available_devices)
+
+
+_ENGINES: Mapping[str, Callable[[], tuple[str, list[str]]]] = {"onnxruntime": _onnx_runtime, "openvino": _openvino}

@@ -1,0 +1,90 @@
+"""What every inference engine offers, and the fake that stands in for one in tests."""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.metadata import TensorSpec
+
+Array = NDArray[np.generic]
+
+
+class Engine(Protocol):
+    """A loaded model. Use it as a context manager, or call :meth:`close`.
+
+    Attributes:
+        name: the engine and its version, as in ``ONNX Runtime 1.31.1``.
+        device: where it runs, as in ``cpu`` or ``cuda:0``.
+        provider: the engine's own word for what runs the graph, as in ``CPUExecutionProvider``.
+        inputs, outputs: what :meth:`run` takes and returns, in the model's order.
+    """
+
+    name: str
+    device: str
+    provider: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Compute all outputs from all inputs by name.
+
+        Raises:
+            DeviceError: the device failed, for want of memory for example.
+            ValueError: an input is missing, or of another shape or dtype than the model's.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory; the engine cannot be used any more."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class ClosingEngine:
+    """The context manager's half of an engine."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class FakeEngine(ClosingEngine):
+    """An engine made of a function from feeds to outputs, for tests of everything around an engine."""
+
+    name = "fake"
+    device = "cpu"
+    provider = "FakeProvider"
+
+    def __init__(
+        self,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        function: Callable[[Mapping[str, Array]], list[Array]],
+    ) -> None:
+        self.inputs = inputs
+        self.outputs = outputs
+        self.calls = 0
+        self.closed = False
+        self._function = function
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        self.calls += 1
+        return self._function(feeds)
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,102 @@
+"""ONNX models in ONNX Runtime."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
+from edgevision.metadata import TensorSpec
+from edgevision.runtime.engines.engine import Array, ClosingEngine
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
+
+
+class OnnxRuntimeEngine(ClosingEngine):
+    """An ``.onnx`` file in an ONNX Runtime session on one execution provider."""
+
+    def __init__(self, path: Path, provider: str, device: str, *, threads: int | None = None) -> None:
+        """Load ``path`` on ``provider``, which must be available and is checked to be what the session uses.
+
+        Raises:
+            MissingExtraError: ONNX Runtime is not installed.
+            DeviceError: the provider is not there or did not take the model.
+            ModelFileError: ONNX Runtime cannot read the model.
+        """
+        runtime = import_onnx_runtime()
+        if provider not in runtime.get_available_providers():
+            raise DeviceError(
+                f"device {device!r} needs ONNX Runtime's {provider}, which this installation"
+                f" ({runtime.__version__}) does not have; `edgevision devices` says what brings it"
+            )
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        if provider != "CPUExecutionProvider":
+            # Without this the CPU takes over in silence what the device cannot do.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            self._session: Any = runtime.InferenceSession(str(path), options, providers=[provider])
+        except Exception as error:  # each failure has a class of its own that shares no base but Exception
+            raise _load_error(path, device, error) from error
+        if self._session.get_providers()[0] != provider:
+            raise DeviceError(
+                f"device {device!r} did not start: ONNX Runtime fell back from {provider} to"
+                f" {self._session.get_providers()[0]}; `edgevision devices` says what is missing"
+            )
+        self.name = f"ONNX Runtime {runtime.__version__}"
+        self.device = device
+        self.provider = provider
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        try:
+            outputs: list[Array] = self._session.run(None, feeds)
+        except Exception as error:
+            reason = _first_line(error)
+            if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
+                raise ValueError(f"the model does not take this input: {reason}") from error
+            raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
+        return outputs
+
+    def close(self) -> None:
+        self._session = None
+
+
+def import_onnx_runtime() -> Any:
+    """The ``onnxruntime`` module, of whichever wheel is installed."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("onnxruntime", "cpu") from error
+    return onnxruntime
+
+
+def _spec(node: Any) -> TensorSpec:
+    shape = tuple(size if isinstance(size, int) else str(size or "?") for size in node.shape)
+    return TensorSpec(name=node.name, shape=shape, dtype=_DTYPES.get(node.type, node.type))
+
+
+def _load_error(path: Path, device: str, error: Exception) -> ModelFileError | DeviceError:
+    reason = _first_line(error)
+    if "disable_cpu_ep_fallback" in str(error):
+        return DeviceError(f"device {device!r} cannot run all of {path.name!r}, parts would fall to the CPU: {reason}")
+    return ModelFileError(f"{str(path)!r} cannot be loaded by ONNX Runtime: {reason}")
+
+
+def _first_line(error: Exception) -> str:
+    """ONNX Runtime's message without its error code and its source locations."""
+    line = str(error).strip().splitlines()[0]
+    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", line)
+    return re.sub(r"(/\S+\.(cc|h):\d+ .*?\) ?)", "", line)

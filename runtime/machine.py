@@ -1,0 +1,80 @@
+"""Which machine this is: what a figure measured on it has to be read with."""
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from edgevision.records import Record
+
+# What decides how fast a CPU multiplies: vector width, half precision, and int8 dot products (VNNI, asimddp, i8mm).
+_TELLING = (
+    "avx2",
+    "fma",
+    "f16c",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "amx_int8",
+    "asimd",
+    "asimdhp",
+    "asimddp",
+    "i8mm",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Record):
+    """Facts read from the system: ``features`` are the CPU flags that matter for inference, as Linux names them."""
+
+    processor: str
+    cores: int
+    memory_gb: float
+    system: str
+    features: tuple[str, ...] = ()
+
+    @classmethod
+    def this(cls) -> Self:
+        """The machine the program runs on."""
+        cpuinfo = _read("/proc/cpuinfo")
+        flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
+        present = set(flags[1].split()) if flags else set()
+        return cls(
+            processor=_processor(cpuinfo),
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            memory_gb=_memory_bytes() / 2**30,
+            system=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
+            features=tuple(name for name in _TELLING if name in present),
+        )
+
+
+def peak_memory_mb() -> float | None:
+    """The most resident memory this process ever had, in MB of 2^20 bytes; ``None`` where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if platform.system() == "Darwin" else peak / 2**10
+
+
+def _processor(cpuinfo: str) -> str:
+    board = _read("/proc/device-tree/model").strip("\0\n ")
+    names = re.findall(r"^(?:model name|Model)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return board or (names[0].strip() if names else platform.processor() or platform.machine())
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return 0
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
