@@ -10,7 +10,7 @@ from edgevision.errors import ModelFileError
 from edgevision.metadata import METADATA_KEY
 
 
-def checkpoint_metadata(path: Path) -> str | None:
+def read_document(path: Path) -> str | None:
     """The project's JSON document in a ``.pt``, or ``None`` where it is somebody else's."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -20,6 +20,16 @@ def checkpoint_metadata(path: Path) -> str | None:
         raise ModelFileError(f"{str(path)!r} is damaged, cut off or not a checkpoint of this project") from error
     found = document.get(METADATA_KEY) if isinstance(document, dict) else None
     return found if isinstance(found, str) else None
+
+
+def check(path: Path) -> None:
+    """Raise :class:`ModelFileError`: a checkpoint is no model that an engine could load."""
+    raise ModelFileError(f"{str(path)!r} is a checkpoint; make a model of it first: edgevision export {path}")
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The fields of :class:`edgevision.modelfile.ModelFacts` that a checkpoint tells without torch: its size."""
+    return {"size_bytes": path.stat().st_size}
 
 
 class _Inert:

@@ -79,7 +79,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         # Typer takes its suggestions for a mistyped name from here.
-        self.commands = dict.fromkeys(self.verbs)  # type: ignore[arg-type]
+        self.commands = dict.fromkeys(self.verbs)  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
 
 
@@ -95,7 +95,7 @@ class QuickCommand(TyperCommand):
         hints = get_type_hints(inspect.unwrap(self.callback)) if self.callback else {}
         for parameter in self.params:
             convert = _converter(hints.get(parameter.name or ""))
-            if convert is not None and _is_plain(parameter):
+            if convert is not None and parameter.callback is None:
                 # An attribute of the instance stands before the method of the class.
                 parameter.process_value = partial(  # type: ignore[method-assign]
                     _process_value, parameter, parameter.process_value, convert
@@ -120,21 +120,22 @@ def _quick_help(option: Any) -> Any:
     return option
 
 
-def _is_plain(parameter: Any) -> bool:
-    """Whether nothing but the type restricts the value (a range or a callback is left to Typer)."""
-    info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
-    return info is not None and info.min is None and info.max is None and parameter.callback is None
-
-
 def _process_value(
     parameter: Any, by_typer: Callable[..., Any], convert: Callable[[Any], Any], ctx: Any, value: Any
 ) -> Any:
     if value is None:
         return by_typer(ctx, value) if parameter.required else None
+    info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
     try:
-        return convert(value)
+        converted = convert(value)
+        inside = info is not None and _is_inside(converted, info.min, info.max)
     except (TypeError, ValueError):
-        return by_typer(ctx, value)
+        inside = False
+    return converted if inside else by_typer(ctx, value)
+
+
+def _is_inside(value: Any, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _converter(hint: Any) -> Callable[[Any], Any] | None:

@@ -133,7 +133,7 @@ class _Zip:
         if self._archive is None or self._process != os.getpid():
             try:
                 self._archive = zipfile.ZipFile(self._path)
-            except zipfile.BadZipFile as error:
+            except (zipfile.BadZipFile, ValueError, OSError) as error:
                 raise DatasetError(f"{str(self._path)!r} is neither a folder nor an intact zip: {error}") from error
             self._process = os.getpid()
         return self._archive

@@ -1,7 +1,6 @@
 """Writing files so that a crash, a full disk or Ctrl-C leaves the old file or none."""
 
 import errno
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -81,12 +80,6 @@ def translated_write_errors(target: Path) -> Iterator[None]:
                 f"the output folder {str(target.parent)!r} does not exist; create it or choose another -o"
             ) from error
         raise
-
-
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush_to_disk(file: Path) -> None:

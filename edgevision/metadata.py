@@ -176,7 +176,7 @@ class ModelMetadata(Record):
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{source} holds metadata that is not JSON: {error}") from error
         version = document.pop("schema_version", None) if isinstance(document, dict) else None
-        if not isinstance(version, int):
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise ModelFileError(f"{source} holds metadata without a schema_version")
         if version > SCHEMA_VERSION:
             raise ModelFileError(

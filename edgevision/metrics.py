@@ -25,8 +25,16 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def confusion_matrix(expected: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
-    """Counts, shape (classes, classes): row the expected class, column the predicted one."""
-    flat = np.asarray(expected, np.int64) * classes + np.asarray(predicted, np.int64)
+    """Counts, shape (classes, classes): row the expected class, column the predicted one.
+
+    Raises:
+        ValueError: a class outside 0..classes - 1.
+    """
+    rows, columns = np.asarray(expected, np.int64), np.asarray(predicted, np.int64)
+    for values in (rows, columns):
+        if values.size and not (values.min() >= 0 and values.max() < classes):
+            raise ValueError(f"classes must lie in 0..{classes - 1}, not in {values.min()}..{values.max()}")
+    flat = rows * classes + columns
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 

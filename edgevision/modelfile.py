@@ -1,17 +1,14 @@
 """A model file seen from outside: its format, its metadata and what it holds, without an engine to run it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
-from edgevision.checkpoint_file import checkpoint_metadata
 from edgevision.errors import ModelFileError
-from edgevision.files import sha256_of
 from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.onnx_file import check_onnx, onnx_facts, onnx_metadata
-from edgevision.openvino_file import check_openvino, openvino_facts, openvino_metadata
 from edgevision.records import Record
 
 
@@ -25,11 +22,22 @@ class ModelFormat(StrEnum):
 
 _SUFFIXES = {".onnx": ModelFormat.ONNX, ".xml": ModelFormat.OPENVINO, ".pt": ModelFormat.CHECKPOINT}
 
-_METADATA: Mapping[ModelFormat, Callable[[Path], str | None]] = {
-    ModelFormat.ONNX: onnx_metadata,
-    ModelFormat.OPENVINO: openvino_metadata,
-    ModelFormat.CHECKPOINT: checkpoint_metadata,
+# Each reader is imported when a file of its kind comes by: XML and zip parsers would cost every start of an ONNX model.
+_READERS = {
+    ModelFormat.ONNX: "edgevision.onnx_file",
+    ModelFormat.OPENVINO: "edgevision.openvino_file",
+    ModelFormat.CHECKPOINT: "edgevision.checkpoint_file",
 }
+
+
+class _Reader(Protocol):
+    """What each module of the table offers."""
+
+    def read_document(self, path: Path) -> str | None: ...
+
+    def check(self, path: Path) -> None: ...
+
+    def read_facts(self, path: Path) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +75,7 @@ def read_metadata(path: Path) -> ModelMetadata | None:
     Raises:
         ModelFileError: no such file, damaged, or metadata this release cannot read.
     """
-    document = _METADATA[model_format(path)](path)
+    document = _reader(model_format(path)).read_document(path)
     return None if document is None else ModelMetadata.from_json(document, repr(path.name))
 
 
@@ -78,18 +86,23 @@ def check_model_file(path: Path) -> ModelFormat:
         ModelFileError: missing, cut off, not a model, weights missing or outside the model's folder.
     """
     kind = model_format(path)
-    if kind is ModelFormat.CHECKPOINT:
-        raise ModelFileError(f"{str(path)!r} is a checkpoint; make a model of it first: edgevision export {path}")
-    (check_onnx if kind is ModelFormat.ONNX else check_openvino)(path)
+    _reader(kind).check(path)
     return kind
 
 
 def read_facts(path: Path) -> ModelFacts:
     """All that can be read without running the model; raises as :func:`read_metadata`."""
     kind = model_format(path)
-    facts: dict[str, Any] = {"size_bytes": path.stat().st_size}
-    if kind is ModelFormat.ONNX:
-        facts = onnx_facts(path)
-    elif kind is ModelFormat.OPENVINO:
-        facts = openvino_facts(path)
-    return ModelFacts(format=kind, sha256=sha256_of(path), metadata=read_metadata(path), **facts)
+    metadata = read_metadata(path)
+    return ModelFacts(format=kind, sha256=_sha256(path), metadata=metadata, **_reader(kind).read_facts(path))
+
+
+def _reader(kind: ModelFormat) -> _Reader:
+    return cast(_Reader, import_module(_READERS[kind]))
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -31,7 +31,7 @@ _DTYPES = {
 }
 
 
-def onnx_metadata(path: Path) -> str | None:
+def read_document(path: Path) -> str | None:
     """The project's JSON document in the model's ``metadata_props``, or ``None``."""
     for number, value in _model(path):
         if number == 14:
@@ -41,13 +41,13 @@ def onnx_metadata(path: Path) -> str | None:
     return None
 
 
-def check_onnx(path: Path) -> None:
+def check(path: Path) -> None:
     """Raise :class:`ModelFileError` where the file is damaged or its weights are missing or outside its folder."""
     for name in _external_files(path):
         _external_size(path, name)
 
 
-def onnx_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
     """The fields of :class:`edgevision.modelfile.ModelFacts` that an ONNX file tells."""
     opsets: dict[str, int] = {}
     graph: list[Field] = []

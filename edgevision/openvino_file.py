@@ -22,13 +22,13 @@ _DTYPES = {
 }
 
 
-def openvino_metadata(path: Path) -> str | None:
+def read_document(path: Path) -> str | None:
     """The project's JSON document in the model's ``rt_info``, or ``None``."""
     entry = _parse(path).find(f"rt_info/{METADATA_KEY}")
     return None if entry is None else entry.get("value")
 
 
-def check_openvino(path: Path) -> None:
+def check(path: Path) -> None:
     """Raise :class:`ModelFileError` where the ``.xml`` is damaged or the ``.bin`` with the weights is missing."""
     _parse(path)
     weights = path.with_suffix(".bin")
@@ -36,13 +36,14 @@ def check_openvino(path: Path) -> None:
         raise ModelFileError(f"{str(path)!r} lacks its weights; {weights.name!r} belongs beside it")
 
 
-def openvino_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
     """The fields of :class:`edgevision.modelfile.ModelFacts` that an IR tells."""
-    check_openvino(path)
+    check(path)
     root = _parse(path)
     layers = {layer.get("id"): layer for layer in root.iterfind("layers/layer")}
     producers = {e.get("to-layer"): (e.get("from-layer"), e.get("from-port")) for e in root.iterfind("edges/edge")}
-    inputs, outputs = [], []
+    inputs: list[TensorSpec] = []
+    outputs: list[TensorSpec] = []
     weights = 0
     for identity, layer in layers.items():
         kind = layer.get("type")

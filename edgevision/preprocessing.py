@@ -69,9 +69,11 @@ def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     scaled = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     if spec.resize is Resize.CROP:
         # Resampling only the part that stays is faster, and exact where the scaled size would be rounded.
-        left = (image.width - width / scale) / 2
-        top = (image.height - height / scale) / 2
-        return image.resize((width, height), resample, box=(left, top, left + width / scale, top + height / scale))
+        # Rounding must not put it a hair outside the picture.
+        left = max(0.0, (image.width - width / scale) / 2)
+        top = max(0.0, (image.height - height / scale) / 2)
+        box = (left, top, min(left + width / scale, image.width), min(top + height / scale, image.height))
+        return image.resize((width, height), resample, box=box)
     canvas = Image.new(image.mode, (width, height))
     canvas.paste(image.resize(scaled, resample), ((width - scaled[0]) // 2, (height - scaled[1]) // 2))
     return canvas

@@ -38,7 +38,7 @@ class Record:
         where = path or cls.__name__
         if not isinstance(document, Mapping):
             raise ValueError(f"{where} must be an object, not {document!r:.60}")
-        hints = _type_hints(cls)
+        hints = _type_hints(cls)  # type: ignore[arg-type]  # a class is hashable
         known = {key: value for key, value in document.items() if key in hints and key != "extra"}
         values = {key: _decode(hints[key], value, f"{where}.{key}") for key, value in known.items()}
         extra = {key: value for key, value in document.items() if key not in known}
@@ -50,7 +50,7 @@ class Record:
 
 
 @cache
-def _type_hints(cls: type) -> dict[str, Any]:
+def _type_hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 

@@ -18,7 +18,7 @@ _FLOOR_AGREEMENT = {Precision.FP32: 98.0, Precision.FP16: 96.0}
 
 @dataclass(frozen=True, kw_only=True)
 class TensorParity(Record):
-    """One output. ``relative_error`` is ``max_abs_error`` over the reference's range; ``None`` dB is no error at all."""
+    """One output. ``relative_error`` is ``max_abs_error`` over the reference's range; ``None`` dB: no error."""
 
     name: str
     max_abs_error: float
@@ -28,7 +28,7 @@ class TensorParity(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ParityReport(Record):
-    """The comparison on ``samples`` inputs; ``agreement`` is the share of equal arg-max in percent, classifiers only."""
+    """The comparison on ``samples`` inputs; ``agreement`` is the share of equal arg-max in percent (classifiers)."""
 
     reference: str
     actual: str

@@ -53,4 +53,5 @@ def _pink_noise(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArr
     noise = np.fft.irfft2(spectrum, s=(height, width))
     deviation = noise.std() or 1.0
     picture = np.clip(0.5 + 0.25 * (noise - noise.mean()) / deviation, 0, 1)
-    return np.round(255 * picture).astype(np.uint8).transpose(1, 2, 0)
+    pixels: NDArray[np.uint8] = np.round(255 * picture).astype(np.uint8)
+    return pixels.transpose(1, 2, 0)

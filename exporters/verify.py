@@ -72,10 +72,14 @@ def verify(
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         classifier = metadata.task is Task.CLASSIFY
         parity = compare_engines(reference, engine, batches, source=origin.strip(), classifier=classifier)
-        accuracies: dict[str, ClassificationReport] = {}
+        before = after = None
         if folder is not None and folder.class_names and classifier:
-            accuracies = {
-                "checkpoint_accuracy": evaluate_classifier(Classifier(reference, metadata), folder, quiet=quiet),
-                "model_accuracy": evaluate_classifier(Classifier(engine, metadata), folder, quiet=quiet),
-            }
-    return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, **accuracies)
+            before = evaluate_classifier(Classifier(reference, metadata), folder, quiet=quiet)
+            after = evaluate_classifier(Classifier(engine, metadata), folder, quiet=quiet)
+    return VerificationReport(
+        model=path.name,
+        checkpoint=source.name,
+        parity=parity,
+        checkpoint_accuracy=before,
+        model_accuracy=after,
+    )

@@ -34,7 +34,7 @@ def load(model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: 
         ModelFileError: missing, damaged, without metadata, or newer than this release.
         DeviceError: the device is not there or cannot run all of the model.
     """
-    path = shipped_model(Task(model)) if str(model) in list(Task) else Path(model)
+    path = shipped_model(Task(str(model))) if str(model) in list(Task) else Path(model)
     check_model_file(path)
     metadata = read_metadata(path)
     if metadata is None:

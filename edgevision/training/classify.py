@@ -182,7 +182,9 @@ class ClassifierModule(LightningModule):
         return self._classify(images.float() / 255)
 
     def _classify(self, images: Tensor) -> Tensor:
-        normalised = images * self.scale + self.offset
+        scale: Tensor = self.scale  # type: ignore[assignment]
+        offset: Tensor = self.offset  # type: ignore[assignment]
+        normalised = images * scale + offset
         logits: Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
         return logits
 

@@ -134,13 +134,13 @@ def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDA
 def channel_statistics(images: TensorImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel in 0..1, over at most 2,000 pictures spread evenly."""
     positions = np.linspace(0, len(images) - 1, min(len(images), 2000)).astype(np.int64)
-    total = squared = 0.0
+    total = squared = torch.zeros(())
     count = 0
     for chunk in np.array_split(positions, -(-len(positions) // 100)):
         pixels = images[chunk.tolist()][0].double() / 255
         total = total + pixels.sum(dim=(0, 2, 3))
         squared = squared + (pixels**2).sum(dim=(0, 2, 3))
         count += pixels[:, 0].numel()
-    mean = torch.as_tensor(total) / count
-    deviation = (torch.as_tensor(squared) / count - mean**2).clamp(min=1e-8).sqrt()
+    mean = total / count
+    deviation = (squared / count - mean**2).clamp(min=1e-8).sqrt()
     return tuple(round(float(m), 4) for m in mean), tuple(round(float(d), 4) for d in deviation)

@@ -54,10 +54,11 @@ class RunFolder:
             stream.write(json.dumps(dict(epoch)) + "\n")
 
     def seconds_trained(self) -> float:
-        """Time spent in all epochs so far, interrupted starts included."""
+        """Time spent in all epochs that count; one that was interrupted and repeated is counted once."""
         if not self.history.exists():
             return 0.0
-        return sum(json.loads(line)["seconds"] for line in self.history.read_text().splitlines())
+        epochs = [json.loads(line) for line in self.history.read_text().splitlines()]
+        return sum({int(epoch["epoch"]): float(epoch["seconds"]) for epoch in epochs}.values())
 
     def _clear(self) -> None:
         for file in (self.result, self.last, self.best, self.history, self._settings):

@@ -75,22 +75,22 @@ class Classifier:
     def __call__(self, images: ImageSource) -> Classification: ...
 
     @overload
-    def __call__(self, images: Sequence[ImageSource]) -> list[Classification]: ...
+    def __call__(self, images: list[ImageSource]) -> list[Classification]: ...
 
-    def __call__(self, images: ImageSource | Sequence[ImageSource]) -> Classification | list[Classification]:
+    def __call__(self, images: ImageSource | list[ImageSource]) -> Classification | list[Classification]:
         """Classify one picture, or a list of pictures in batches.
 
         Raises:
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
-        if isinstance(images, list | tuple):
+        if isinstance(images, list):
             return [
                 Classification(self.labels, row)
                 for start in range(0, len(images), self._batch)
                 for row in self._probabilities(images[start : start + self._batch])
             ]
-        return Classification(self.labels, self._probabilities((images,))[0])  # type: ignore[arg-type]
+        return Classification(self.labels, self._probabilities([images])[0])
 
     def _probabilities(self, images: Sequence[ImageSource]) -> NDArray[np.float32]:
         tensors = [preprocess(image, self._spec) for image in images]

@@ -1,0 +1,263 @@
+"""The shared parts of the command line, and its face."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgevision import cli
+from edgevision.commandline import Verb, VerbGroup, json_object, print_json
+from edgevision.errors import DatasetError, DeviceError, EdgevisionError, InputError, MissingExtraError
+
+APP = """
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.commandline import QuickCommand
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def paint(
+    name: str,
+    count: int = 2,
+    share: float = 0.5,
+    colour: Colour = Colour.RED,
+    where: Path | None = None,
+    tag: Annotated[list[str] | None, typer.Option()] = None,
+    mix: Annotated[list[Colour] | None, typer.Option()] = None,
+    level: Annotated[int, typer.Option(min=1, max=9)] = 3,
+    dark: bool = False,
+) -> None:
+    print(repr([name, count, share, colour, where, tag, mix, dark]))
+    print("level", level)
+    print("pydantic" in sys.modules)
+    if name == "interrupt":
+        raise KeyboardInterrupt
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command(cls=QuickCommand)(paint)
+"""
+
+
+@pytest.fixture
+def paint(tmp_path: Path, run_python):
+    def run(*arguments: str):
+        script = tmp_path / "app.py"
+        script.write_text(APP + "\napp()\n")
+        return run_python(str(script), *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["a"], "['a', 2, 0.5, <Colour.RED: 'red'>, None, {none}, {none}, False]"),
+        (
+            [
+                "a",
+                "--count",
+                "7",
+                "--share",
+                "1e-3",
+                "--colour",
+                "blue",
+                "--where",
+                "x/y",
+                "--tag",
+                "p",
+                "--tag",
+                "q",
+                "--mix",
+                "blue",
+                "--mix",
+                "red",
+                "--level",
+                "9",
+                "--dark",
+            ],
+            "['a', 7, 0.001, <Colour.BLUE: 'blue'>, PosixPath('x/y'), ['p', 'q'],"
+            " [<Colour.BLUE: 'blue'>, <Colour.RED: 'red'>], True]",
+        ),
+        (["3", "--count", "-4", "--share", "2"], "['3', -4, 2.0, <Colour.RED: 'red'>, None, {none}, {none}, False]"),
+    ],
+)
+def test_plain_values_are_converted_without_pydantic(paint, arguments: list[str], shown: str) -> None:
+    done = paint(*arguments)
+    assert done.returncode == 0, done.stderr
+    values, _, pydantic = done.stdout.splitlines()
+    assert values in (shown.format(none="None"), shown.format(none="[]"))
+    assert pydantic == "False"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["a", "--count", "many"], "--count"),
+        (["a", "--share", "half"], "--share"),
+        (["a", "--colour", "green"], "--colour"),
+        (["a", "--mix", "red", "--mix", "green"], "--mix"),
+        (["a", "--level", "10"], "--level"),
+        (["a", "--level", "x"], "--level"),
+        (["a", "--cuont", "3"], "--cuont"),
+        ([], "name"),
+    ],
+)
+def test_a_wrong_value_is_typers_error_and_exit_code_2(paint, arguments: list[str], named: str) -> None:
+    done = paint(*arguments)
+    assert done.returncode == 2, done.stdout
+    assert named in done.stderr.lower()
+    assert "Usage:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_interrupted_verb_ends_with_130(paint) -> None:
+    done = paint("interrupt")
+    assert done.returncode == 130
+    assert done.stderr == "interrupted\n"
+
+
+def verbs() -> dict[str, Verb]:
+    flat: dict[str, Verb] = {}
+    for name, verb in cli.VERBS.items():
+        if isinstance(verb, VerbGroup):
+            flat |= {f"{name} {word}": inner for word, inner in verb.verbs.items()}
+        else:
+            flat[name] = verb
+    return flat
+
+
+@pytest.mark.parametrize(("name", "verb"), verbs().items())
+def test_every_verb_names_a_module_of_ours_and_a_function(name: str, verb: Verb) -> None:
+    module, function = verb.target.split(":")
+    assert module.split(".")[0] == "edgevision"
+    assert all(part.isidentifier() for part in [*module.split("."), function])
+    assert verb.help.endswith(".")
+
+
+HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "numpy", "PIL", "lightning", "pydantic", "rich")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["run", "--help"], ["--version"], ["trian"]])
+def test_help_is_shown_without_a_verbs_modules(run_python, arguments: list[str]) -> None:
+    script = f"""
+import sys
+from edgevision.cli import main
+try:
+    main({arguments!r})
+finally:
+    print([name for name in {HEAVY!r} if name in sys.modules])
+    print([name for name in sys.modules if name.startswith(("edgevision.runtime", "edgevision.training"))])
+"""
+    done = run_python("-c", script)
+    assert done.stdout.splitlines()[-2:] == ["[]", "[]"], done.stdout + done.stderr
+
+
+def test_help_lists_every_verb_with_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name, verb in cli.VERBS.items():
+        assert f"{name} {verb.help}" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [(["trian"], "Did you mean 'train'?"), (["train", "clasify"], "Did you mean 'classify'?"), (["bnech"], "'bench'")],
+)
+def test_a_mistyped_verb_gets_a_suggestion(
+    arguments: list[str], suggestion: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert suggestion in err
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    import edgevision
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"edgevision {edgevision.__version__}\n"
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch):
+    """Make ``edgevision fail`` raise the given error."""
+
+    def install(error: BaseException) -> None:
+        class Failing:
+            def get_command(self, app: object) -> "Failing":
+                return self
+
+            def main(self, arguments: list[str], prog_name: str) -> None:
+                raise error
+
+        monkeypatch.setattr(cli.typer, "main", Failing())
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (EdgevisionError("no"), 1),
+        (InputError("no"), 2),
+        (DatasetError("no"), 2),
+        (DeviceError("no"), 3),
+        (MissingExtraError("onnxruntime", "cpu"), 3),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("no"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_error_has_its_exit_code_and_no_traceback(
+    failing, error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(error)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["fail"])
+    assert ended.value.code == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(error) in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("error", [InputError("no"), ZeroDivisionError("no")], ids=repr)
+def test_debug_shows_where(failing, error: Exception) -> None:
+    failing(error)
+    with pytest.raises(type(error)):
+        cli.main(["fail", "--debug"])
+
+
+def test_a_missing_extra_says_how_to_install_it() -> None:
+    assert "pip install 'edgevision[cpu]'" in str(MissingExtraError("onnxruntime", "cpu"))
+
+
+def test_json_output_is_one_document_with_its_version_first(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": "Käfer", "ms": 1.5})
+    document = json.loads(capsys.readouterr().out)
+    assert list(document.items()) == [("schema_version", 1), ("name", "Käfer"), ("ms", 1.5)]
+
+
+def test_an_option_that_takes_an_object_says_so() -> None:
+    assert json_object('{"shortcut": "B"}', "--model-options") == {"shortcut": "B"}
+    for text in ("[1]", "{", "B", ""):
+        with pytest.raises(InputError, match="--model-options must be a JSON object"):
+            json_object(text, "--model-options")

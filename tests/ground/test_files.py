@@ -1,0 +1,153 @@
+"""Writing files: the whole new file, or the old one, or none."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgevision.errors import DiskFullError, OutputError
+from edgevision.files import atomic_file, atomic_folder, check_writable, sha256_of
+
+
+@pytest.fixture
+def umask() -> Iterator[int]:
+    before = os.umask(0o027)
+    yield 0o027
+    os.umask(before)
+
+
+def test_the_file_is_there_when_the_block_has_ended(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    with atomic_file(target) as temporary:
+        temporary.write_bytes(b"new")
+        assert not target.exists()
+    assert target.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path, stop: type[BaseException]) -> None:
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"old")
+
+    def write_half() -> None:
+        with atomic_file(target) as temporary:
+            temporary.write_bytes(b"ha")
+            raise stop
+
+    with pytest.raises(stop):
+        write_half()
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_exception_leaves_no_file_where_there_was_none(tmp_path: Path) -> None:
+    def write_half() -> None:
+        with atomic_folder(tmp_path / "model.xml") as folder:
+            (folder / "model.xml").write_bytes(b"ha")
+            (folder / "model.bin").write_bytes(b"lf")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_files_arrive_together(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "model.xml") as folder:
+        (folder / "model.xml").write_bytes(b"graph")
+        (folder / "model.bin").write_bytes(b"weights")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "model.xml": b"graph",
+        "model.bin": b"weights",
+    }
+
+
+def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path, run_python) -> None:
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"old")
+    script = """
+import resource, sys
+from pathlib import Path
+from edgevision.errors import DiskFullError
+from edgevision.files import atomic_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with atomic_file(Path(sys.argv[1])) as temporary:
+        temporary.write_bytes(bytes(100_000))
+except DiskFullError as error:
+    print(error)
+"""
+    done = run_python("-c", script, str(target))
+    assert done.returncode == 0, done.stderr
+    assert "no space left to write" in done.stdout
+    assert str(target) in done.stdout
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_or_quota_is_named_whoever_meets_it(tmp_path: Path, number: int) -> None:
+    with pytest.raises(DiskFullError, match="free some space"), atomic_file(tmp_path / "model.onnx"):
+        raise OSError(number, os.strerror(number))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_block_itself_is_not_renamed(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "model.onnx"):
+        (tmp_path / "missing").read_bytes()
+
+
+def test_permission_bits_follow_the_umask(tmp_path: Path, umask: int) -> None:
+    target = tmp_path / "model.onnx"
+    with atomic_file(target) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert os.umask(umask) == umask  # and the umask itself is as it was
+
+
+def test_a_missing_folder_is_refused_before_and_while_writing(tmp_path: Path) -> None:
+    target = tmp_path / "missing" / "model.onnx"
+    with pytest.raises(OutputError, match="missing' does not exist"):
+        check_writable(target)
+    with pytest.raises(OutputError, match="missing' does not exist"), atomic_file(target) as temporary:
+        temporary.write_bytes(b"new")
+
+
+def test_an_existing_file_is_refused_without_force(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    target.write_bytes(b"old")
+    with pytest.raises(OutputError, match="exists already; --force"):
+        check_writable(target)
+    check_writable(target, force=True)
+
+
+def test_a_folder_is_refused_as_a_file_even_with_force(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a folder"):
+        check_writable(tmp_path, force=True)
+
+
+def test_a_file_is_no_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="does not exist"):
+        check_writable(tmp_path / "file" / "model.onnx")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            check_writable(tmp_path / "model.onnx")
+        with pytest.raises(OutputError, match="cannot be written"), atomic_file(tmp_path / "model.onnx"):
+            pass
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_the_hash_is_sha_256(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()

@@ -1,0 +1,211 @@
+"""Reading pictures: every mode and orientation upright in 8 bits, every damage one error."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevision.errors import ImageError
+from edgevision.images import read_image, to_array
+from edgevision.metadata import Color
+
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I")
+
+
+def noise(height: int, width: int, *channels: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, *channels), dtype=np.uint8)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("source", ["path", "text", "bytes", "picture", "array"])
+def test_every_kind_of_source_gives_the_same_picture(tmp_path: Path, source: str) -> None:
+    pixels = noise(5, 7, 3)
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    given = {
+        "path": path,
+        "text": str(path),
+        "bytes": path.read_bytes(),
+        "picture": Image.fromarray(pixels),
+        "array": pixels,
+    }
+    np.testing.assert_array_equal(to_array(read_image(given[source])), pixels)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, lambda stored: stored),
+        (2, lambda stored: stored[:, ::-1]),
+        (3, lambda stored: stored[::-1, ::-1]),
+        (4, lambda stored: stored[::-1]),
+        (5, lambda stored: stored.transpose(1, 0, 2)),
+        (6, lambda stored: np.rot90(stored, -1)),
+        (7, lambda stored: np.rot90(stored, 2).transpose(1, 0, 2)),
+        (8, lambda stored: np.rot90(stored, 1)),
+    ],
+)
+def test_the_exif_orientation_is_applied(orientation: int, upright) -> None:
+    stored = noise(4, 6, 3)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = read_image(encoded(Image.fromarray(stored), "PNG", exif=exif))
+    np.testing.assert_array_equal(to_array(image), upright(stored))
+    assert image.getexif().get(0x0112, 1) == 1  # so that nobody turns it twice
+
+
+def test_16_bit_gray_is_scaled_and_not_clipped() -> None:
+    samples = np.array([[0, 257, 128 * 257], [1000, 60000, 65535]], np.uint16)
+    image = read_image(encoded(Image.fromarray(samples), "PNG"))
+    expected = np.round(samples / 257).astype(np.uint8)
+    np.testing.assert_array_equal(to_array(image, Color.GRAY)[:, :, 0], expected)
+    np.testing.assert_array_equal(to_array(image), np.repeat(expected[:, :, None], 3, axis=2))
+
+
+@pytest.mark.parametrize("color", Color)
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P", "RGB", "L"])
+def test_transparent_parts_are_shown_on_white(mode: str, color: Color) -> None:
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    image.putpixel((1, 0), (40, 40, 40, 255))
+    if mode in ("RGB", "L"):  # one value is declared to be transparent (tRNS of PNG)
+        data = encoded(image.convert("RGB").convert(mode), "PNG", transparency=(0, 0, 0) if mode == "RGB" else 0)
+    else:
+        data = encoded(image.convert(mode), "PNG")
+    decoded = read_image(data)
+    assert decoded.mode == mode
+    expected = to_array(Image.fromarray(np.array([[[255] * 3, [40] * 3]], np.uint8)), color)
+    assert np.abs(to_array(decoded, color).astype(int) - expected).max() <= 1
+
+
+def test_half_transparent_is_mixed_with_white() -> None:
+    pixels = np.array([[[200, 100, 0, 51]]], np.uint8)
+    expected = pixels[0, 0, :3] * (51 / 255) + 255 * (1 - 51 / 255)
+    assert np.abs(to_array(read_image(pixels))[0, 0] - expected).max() <= 1
+
+
+def test_cmyk_becomes_rgb() -> None:
+    image = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    pixels = to_array(read_image(encoded(image, "JPEG", quality=95)))
+    assert np.abs(pixels.astype(int) - (0, 255, 255)).max() <= 3
+
+
+@given(st.sampled_from(MODES), st.sampled_from(Color), st.integers(1, 9), st.integers(1, 9))
+def test_every_mode_becomes_8_bit_samples(mode: str, color: Color, height: int, width: int) -> None:
+    array = to_array(Image.new(mode, (width, height)), color)
+    assert array.shape == (height, width, color.channels)
+    assert array.dtype == np.uint8
+
+
+def test_bgr_is_rgb_backwards() -> None:
+    pixels = noise(3, 4, 3)
+    image = read_image(pixels)
+    np.testing.assert_array_equal(to_array(image, Color.BGR), pixels[:, :, ::-1])
+
+
+def test_gray_is_the_luma_of_bt_601() -> None:
+    pixels = noise(6, 5, 3)
+    luma = pixels @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(to_array(read_image(pixels), Color.GRAY)[:, :, 0] - luma).max() <= 1
+
+
+def test_floating_point_pictures_are_refused() -> None:
+    with pytest.raises(ImageError, match="no defined range"):
+        to_array(Image.new("F", (2, 2)))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])
+def test_a_file_cut_off_anywhere_is_an_image_error(kind: str) -> None:
+    data = encoded(Image.fromarray(noise(16, 16, 3)), kind)
+    for length in range(0, len(data) * 3 // 4, 7):
+        with pytest.raises(ImageError):
+            read_image(data[:length])
+
+
+@given(st.sampled_from(["JPEG", "PNG", "BMP", "TIFF", "GIF", "PPM"]), st.data())
+def test_changed_bytes_give_a_picture_or_an_image_error(kind: str, draw: st.DataObject) -> None:
+    data = bytearray(encoded(Image.fromarray(noise(8, 8, 3)), kind))
+    for _ in range(3):
+        data[draw.draw(st.integers(0, min(len(data), 150) - 1))] = draw.draw(st.integers(0, 255))
+    try:
+        image = read_image(bytes(data))
+    except ImageError:
+        return
+    assert image.width > 0
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_error_names_the_damaged_file(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"photo.{kind.lower()}"
+    data = encoded(Image.fromarray(noise(32, 32, 3)), kind)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ImageError, match=rf"photo\.{kind.lower()}' is damaged or cut off"):
+        read_image(path)
+
+
+def test_text_that_is_called_a_picture_is_not_one(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_text("these are not the pixels you are looking for")
+    with pytest.raises(ImageError, match=r"photo\.jpg' is not a picture"):
+        read_image(path)
+
+
+def test_a_path_without_a_picture_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ImageError, match="is a folder"):
+        read_image(tmp_path)
+    with pytest.raises(ImageError, match="does not exist"):
+        read_image(tmp_path / "missing.png")
+    with pytest.raises(ImageError, match="cannot be read: Not a directory"):
+        read_image(tmp_path / "file" / "photo.png")
+    with pytest.raises(ImageError, match="cannot be read: File name too long"):
+        read_image(tmp_path / ("a" * 300))
+    with pytest.raises(ImageError, match="not a picture"):
+        read_image(b"")
+
+
+def test_a_decompression_bomb_is_refused() -> None:
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
+    chunk = struct.pack(">I", len(header)) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    with pytest.raises(ImageError, match="too large to decode safely"):
+        read_image(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4))
+
+
+def test_a_large_picture_below_the_limit_is_no_reason_to_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)
+    assert read_image(encoded(Image.new("L", (10, 10)), "PNG")).size == (10, 10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.int64, bool])
+def test_an_array_of_another_dtype_is_refused(dtype: type) -> None:
+    with pytest.raises(TypeError, match="must be uint8"):
+        read_image(np.zeros((4, 4, 3), dtype))
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4, 2), (4, 4, 5), (1, 4, 4, 3), (0, 4, 3), (4, 0)])
+def test_an_array_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="an image array must"):
+        read_image(np.zeros(shape, np.uint8))
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(TypeError, match="not int"):
+        read_image(3)  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.sampled_from([(), (1,), (3,)]))
+def test_an_array_comes_back_as_it_was(height: int, width: int, channels: tuple[int, ...]) -> None:
+    pixels = noise(height, width, *channels)
+    color = Color.RGB if channels == (3,) else Color.GRAY
+    np.testing.assert_array_equal(to_array(read_image(pixels), color), pixels.reshape(height, width, -1))

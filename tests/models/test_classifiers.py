@@ -1,0 +1,131 @@
+"""The classifiers and their registry."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from edgevision.errors import InputError
+from edgevision.models import CLASSIFIERS, build_model, model_options
+from edgevision.models.cifar_resnet import _PaddedSubsample
+
+
+def weights(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("in_channels", [1, 3])
+def test_every_model_gives_logits_for_its_classes(name: str, in_channels: int) -> None:
+    network = build_model(name, num_classes=7, in_channels=in_channels).eval()
+    with torch.inference_mode():
+        logits = network(torch.randn(2, in_channels, 32, 32))
+    assert logits.shape == (2, 7)
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_gradient_reaches_every_weight(name: str) -> None:
+    network = build_model(name, dropout=0.0)
+    network(torch.randn(4, 3, 32, 32)).square().sum().backward()
+    for parameter, tensor in network.named_parameters():
+        assert tensor.grad is not None, parameter
+        assert tensor.grad.abs().sum() > 0, parameter
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_pictures_of_a_batch_do_not_see_each_other(name: str) -> None:
+    network = build_model(name, dropout=0.5).eval()
+    images = torch.randn(3, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(images)[1:2], network(images[1:2]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if "image_size" in model_options(name)])
+@pytest.mark.parametrize("size", [28, 64, 96])
+def test_the_picture_size_is_an_option_where_it_matters(name: str, size: int) -> None:
+    network = build_model(name, image_size=size).eval()
+    with torch.inference_mode():
+        assert network(torch.randn(1, 3, size, size)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (33, 17), (96, 64)])
+def test_a_resnet_takes_pictures_of_any_size(size: tuple[int, int]) -> None:
+    with torch.inference_mode():
+        assert build_model("resnet20").eval()(torch.randn(1, 3, *size)).shape == (1, 10)
+
+
+def test_a_picture_too_small_for_the_poolings_is_refused() -> None:
+    with pytest.raises(InputError, match=r"cnn4 cannot be built: image_size must leave a pixel"):
+        build_model("cnn4", image_size=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("resnet20", 0.27), ("resnet32", 0.46), ("resnet44", 0.66), ("resnet56", 0.85)]
+)
+def test_resnets_are_as_large_as_in_the_paper(name: str, millions: float) -> None:
+    assert round(weights(build_model(name)) / 1e6, 2) == millions  # He et al. 2016, table 6
+
+
+def test_shortcut_a_has_no_weights_and_b_has_projections() -> None:
+    projections = 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64
+    plain, projected = (build_model("resnet20", shortcut=kind) for kind in "AB")
+    assert weights(projected) - weights(plain) == projections
+    assert not any("shortcut" in name for name in plain.state_dict())
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (7, 5)])
+def test_shortcut_a_is_a_strided_slice_between_zero_channels(height: int, width: int) -> None:
+    x = torch.randn(2, 16, height, width)
+    y = _PaddedSubsample(16)(x)
+    assert y.shape == (2, 32, (height + 1) // 2, (width + 1) // 2)
+    torch.testing.assert_close(y[:, 8:24], x[:, :, ::2, ::2], rtol=0, atol=0)
+    assert not y[:, :8].any()
+    assert not y[:, 24:].any()
+
+
+def test_dropout_is_active_in_training_only() -> None:
+    images = torch.randn(2, 3, 32, 32)
+    for name in CLASSIFIERS:
+        network = build_model(name, dropout=0.5).eval()
+        assert torch.equal(network(images), network(images)), name
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.train()
+        assert not torch.equal(network(images), network(images)), name
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(InputError, match=r"no model 'resnet21'; known: cnn2, .*resnet20, .*mobilenet"):
+        build_model("resnet21")
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("option", ["depth", "blocks", "widths"])
+def test_an_unknown_option_lists_the_models_own(name: str, option: str) -> None:
+    with pytest.raises(InputError, match=rf"{name} has no option '{option}'; it has num_classes"):
+        build_model(name, **{option: 3})
+
+
+def test_a_wrong_value_of_an_option_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="shortcut must be 'A' or 'B', not 'C'"):
+        build_model("resnet20", shortcut="C")
+    with pytest.raises(InputError, match="resnet20 cannot be built"):
+        build_model("resnet20", num_classes="ten")
+
+
+def test_the_published_resnet20_fits(shared: Path) -> None:
+    # The published file is a legacy archive, whose storages torch still reads with weights_only.
+    loaded = torch.load(shared / "cases" / "resnet20_cifar10" / "resnet20.th", map_location="cpu", weights_only=True)
+    state = {name.removeprefix("module."): tensor for name, tensor in loaded["state_dict"].items()}
+    network = build_model("resnet20").eval()
+    network.load_state_dict(state, strict=True)
+    with torch.inference_mode():
+        logits = network(torch.zeros(1, 3, 32, 32))
+    assert logits.isfinite().all()

@@ -1,0 +1,172 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
+from edgevision.metadata import TensorSpec
+from edgevision.metrics import sqnr_db
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.engines.engine import FakeEngine
+
+FORMATS = ["colours.onnx", "colours.xml"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_engine_says_what_it_is_and_what_it_takes(write_colours, name):
+    with open_engine(write_colours(name)) as engine:
+        assert engine.device == "cpu"
+        assert engine.provider in ("CPUExecutionProvider", "CPU")
+        assert [spec.name for spec in engine.inputs] == ["image"]
+        assert [spec.name for spec in engine.outputs] == ["logits"]
+        assert engine.inputs[0].shape[1:] == (3, 8, 8)
+        assert isinstance(engine.inputs[0].shape[0], str)
+        assert engine.inputs[0].dtype == "float32"
+
+
+def test_both_engines_compute_the_same(write_colours):
+    batch = np.random.default_rng(0).random((5, 3, 8, 8), np.float32)
+    with open_engine(write_colours(FORMATS[0])) as onnx_engine, open_engine(write_colours(FORMATS[1])) as ir_engine:
+        a, b = onnx_engine.run({"image": batch})[0], ir_engine.run({"image": batch})[0]
+    assert sqnr_db(a, b) > 100
+    assert sqnr_db(10 * batch.mean((2, 3)), a) > 100
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("shape", [(1, 3, 9, 8), (1, 4, 8, 8), (3, 8, 8)])
+def test_an_input_of_another_shape_is_a_value_error(write_colours, name, shape):
+    with open_engine(write_colours(name)) as engine, pytest.raises(ValueError, match="does not take this input"):
+        engine.run({"image": np.zeros(shape, np.float32)})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_missing_input_is_a_value_error(write_colours, name):
+    with open_engine(write_colours(name)) as engine, pytest.raises(ValueError, match="image"):
+        engine.run({})
+
+
+def test_results_stay_as_they_are_when_the_engine_runs_again(write_colours):
+    with open_engine(write_colours("colours.xml")) as engine:
+        first = engine.run({"image": np.ones((1, 3, 8, 8), np.float32)})[0]
+        before = first.copy()
+        engine.run({"image": np.zeros((1, 3, 8, 8), np.float32)})
+        np.testing.assert_array_equal(first, before)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_threads_are_accepted(write_colours, name):
+    with open_engine(write_colours(name), threads=1) as engine:
+        assert engine.run({"image": np.zeros((1, 3, 8, 8), np.float32)})[0].shape == (1, 3)
+
+
+def test_an_unknown_device_lists_the_known_ones(write_colours):
+    with pytest.raises(DeviceError, match=r"no device 'tpu'; known: cpu, cuda, gpu, npu, tensorrt"):
+        open_engine(write_colours(), "tpu")
+
+
+def test_a_device_of_the_other_format_says_so(write_colours):
+    with pytest.raises(DeviceError, match=r"\.onnx models run on cpu, cuda, tensorrt, gpu, not on 'npu'"):
+        open_engine(write_colours(), "npu")
+
+
+@pytest.mark.parametrize("device", ["gpu", "npu"])
+def test_an_absent_openvino_device_says_what_is_there(write_colours, device):
+    import openvino
+
+    if device.upper() in openvino.Core().available_devices:
+        pytest.skip("this machine has the device")
+    with pytest.raises(DeviceError, match="sees only"):
+        open_engine(write_colours("colours.xml"), device)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_truncated_model_is_a_model_file_error(write_colours, name):
+    path = write_colours(name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(ModelFileError, match="damaged, cut off"):
+        open_engine(path)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_text_file_with_a_models_name_is_a_model_file_error(tmp_path, name):
+    (tmp_path / name).write_text("not a model\n")
+    with pytest.raises(ModelFileError, match="damaged, cut off or not"):
+        open_engine(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_empty_file_is_a_model_file_error(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ModelFileError, match="damaged, cut off or not"):
+        open_engine(tmp_path / name)
+
+
+def test_an_ir_without_its_weights_is_refused(write_colours):
+    path = write_colours("colours.xml")
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(ModelFileError, match=r"'colours\.bin' belongs beside it"):
+        open_engine(path)
+
+
+def test_a_custom_operator_is_named(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Swirl", ["x"], ["y"], domain="com.example")],
+        "custom",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.example", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), tmp_path / "custom.onnx")
+    with pytest.raises(ModelFileError, match="Swirl"):
+        open_engine(tmp_path / "custom.onnx")
+
+
+def test_a_too_new_opset_is_named(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "new",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 999)], ir_version=10)
+    onnx.save(model, tmp_path / "new.onnx")
+    with pytest.raises(ModelFileError, match="999"):
+        open_engine(tmp_path / "new.onnx")
+
+
+def test_weights_outside_the_models_folder_are_refused(tmp_path):
+    (tmp_path / "secret.bin").write_bytes(np.ones(4, np.float32).tobytes())
+    inner = tmp_path / "model"
+    inner.mkdir()
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [4], np.ones(4, np.float32).tobytes(), raw=True)
+    weight.ClearField("raw_data")
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="../secret.bin")
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])],
+        "external",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    (inner / "external.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match=r"'\.\./secret\.bin'; they must lie in the model's own folder"):
+        open_engine(inner / "external.onnx")
+
+
+def test_a_missing_engine_names_the_extra_that_brings_it(write_colours, monkeypatch):
+    path = write_colours()
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'edgevision\[cpu\]'") as caught:
+        open_engine(path)
+    assert caught.value.exit_code == 3
+    assert isinstance(caught.value, ImportError)
+
+
+def test_the_fake_engine_stands_in_for_a_real_one():
+    spec = (TensorSpec(name="x", shape=(1,)),)
+    with FakeEngine(spec, spec, lambda feeds: [feeds["x"] * 2]) as engine:
+        np.testing.assert_array_equal(engine.run({"x": np.ones(1)})[0], [2])
+    assert engine.closed
+    assert engine.calls == 1

@@ -1,0 +1,306 @@
+"""Training a classifier from settings to the finished checkpoint; a few epochs on tiny pictures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from edgevision.errors import DatasetError, InputError, OutputError
+from edgevision.metadata import Color, ModelMetadata, Task
+from edgevision.metrics import class_scores, confusion_matrix
+from edgevision.models import build_model
+from edgevision.preprocessing import preprocess
+from edgevision.training.classify import ClassifierModule, class_weights, train_classifier
+from edgevision.training.data import EpochBatches
+from edgevision.training.digits import Digits
+from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Optimizer
+
+# Lightning and torch deprecate parts of each other from release to release.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+TWO_CLASSES = {"cat": 16, "dog": 16}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Here and in new processes: threads that wait for each other cost more than these networks do."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, write_class_folders) -> Path:
+    return write_class_folders(tmp_path / "pictures", TWO_CLASSES)
+
+
+def settings(data: Path | str, **changes: Any) -> ClassifierSettings:
+    tiny: dict[str, Any] = {"model": "cnn3", "image_size": 8, "epochs": 2, "batch_size": 8, "workers": 0}
+    return ClassifierSettings(**({"data": str(data)} | tiny | changes))
+
+
+def train(chosen: ClassifierSettings, folder: Path, **options: Any) -> dict[str, Any]:
+    path = train_classifier(chosen, folder, quiet=True, **options)
+    assert path == folder / f"{chosen.model}.pt"
+    return load(path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = torch.load(path, weights_only=True)
+    return loaded
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert first["state_dict"].keys() == second["state_dict"].keys()
+    for name, tensor in first["state_dict"].items():
+        assert torch.equal(tensor, second["state_dict"][name]), name
+
+
+def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path) -> None:
+    chosen = ClassifierSettings(
+        model="cnn3", image_size=8, epochs=4, batch_size=64, learning_rate=0.01, augment=(Augmentation.SHIFT,)
+    )
+    loaded = train(chosen, tmp_path / "run")
+    metadata = ModelMetadata.from_json(loaded["edgevision"])
+    network = build_model(loaded["model"], **json.loads(loaded["options"])).eval()
+    network.load_state_dict(loaded["state_dict"], strict=True)
+
+    assert metadata.image is not None
+    digits = Digits("test")
+    images = np.stack([preprocess(digits.image(i), metadata.image) for i in range(len(digits))])
+    with torch.inference_mode():
+        predicted = network(torch.from_numpy(images)).argmax(1).numpy()
+    matrix = confusion_matrix(digits.labels, predicted, 10)
+    top1 = 100 * matrix.trace() / matrix.sum()
+    assert top1 > 85
+    # What the file says of itself is what anyone measures with the device's preprocessing, but for ties.
+    assert metadata.quality["top1"] == pytest.approx(top1, abs=100 / len(digits))
+    f1 = 100 * np.mean([score.f1 for score in class_scores(matrix, digits.class_names)])
+    assert metadata.quality["f1"] == pytest.approx(f1, abs=200 / len(digits))
+
+    assert (metadata.task, metadata.name, metadata.labels) == (Task.CLASSIFY, "cnn3", tuple("0123456789"))
+    assert metadata.image.color is Color.GRAY
+    assert metadata.inputs[0].shape == ("batch", 1, 8, 8)
+    assert metadata.outputs[0].shape == ("batch", 10)
+    assert metadata.provenance.data == "digits"
+    assert metadata.provenance.versions.keys() >= {"edgevision", "torch"}
+    epochs = history(tmp_path / "run")
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4]
+    assert epochs[-1]["train_loss"] < epochs[0]["train_loss"]
+    assert metadata.quality["val_f1"] == pytest.approx(max(epoch["f1"] for epoch in epochs), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"dropout": 0.3, "augment": tuple(Augmentation), "optimizer": Optimizer.SGD},
+        {"balance": Balance.RESAMPLE, "label_smoothing": 0.1},
+    ],
+    ids=["plain", "everything random", "resampled"],
+)
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(
+    tmp_path: Path, pictures: Path, changes: dict[str, Any]
+) -> None:
+    first, second, other = (
+        train(settings(pictures, epochs=1, **changes, seed=seed), tmp_path / name)
+        for name, seed in (("a", 4), ("b", 4), ("c", 5))
+    )
+    assert_same_weights(first, second)
+    assert all(not torch.equal(t, other["state_dict"][n]) for n, t in first["state_dict"].items() if t.ndim > 1)
+
+
+def command(data: Path, folder: Path, *more: str) -> list[str]:
+    fixed = [
+        "--model",
+        "cnn3",
+        "--image-size",
+        "8",
+        "--batch-size",
+        "8",
+        "--augment",
+        "shift",
+        "--augment",
+        "flip",
+        "--dropout",
+        "0.2",
+    ]
+    return [
+        sys.executable,
+        "-m",
+        "edgevision",
+        "train",
+        "classify",
+        "--data",
+        str(data),
+        "-o",
+        str(folder),
+        *fixed,
+        *more,
+    ]
+
+
+def test_an_interrupted_training_is_resumed_to_the_same_bits(tmp_path: Path, pictures: Path) -> None:
+    epochs = 16  # enough that the signal arrives long before the end
+    folder = tmp_path / "interrupted"
+    arguments = command(pictures, folder, "--epochs", str(epochs))
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch 2 of"):  # by now what the first epoch left is on disk
+                process.send_signal(signal.SIGINT)
+                break
+        _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert (folder / "last.ckpt").is_file()
+    assert not (folder / "cnn3.pt").exists()
+    assert len(history(folder)) < epochs
+    assert not list(folder.glob(".edgevision-*"))
+
+    chosen = ClassifierSettings.from_dict(json.loads((folder / "settings.json").read_text()))
+    with pytest.raises(InputError, match=f"unfinished training with epochs {epochs}, not 3"):
+        train_classifier(ClassifierSettings(**(vars(chosen) | {"epochs": 3})), folder, quiet=True)
+
+    resumed = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == f"{folder / 'cnn3.pt'}\n"
+    assert "resuming" in resumed.stderr
+    assert "epoch 1 of" not in resumed.stderr
+    assert_same_weights(load(folder / "cnn3.pt"), train(chosen, tmp_path / "uninterrupted"))
+    # The last epoch, not only the best, must agree.
+    last, reference = (
+        torch.load(run / "last.ckpt", weights_only=False)["state_dict"] for run in (folder, tmp_path / "uninterrupted")
+    )
+    assert all(torch.equal(last[name], reference[name]) for name in reference)
+
+
+def test_two_processes_train_one_model(tmp_path: Path, pictures: Path) -> None:
+    folder = tmp_path / "run"
+    environment = {name: value for name, value in os.environ.items() if "RANK" not in name}
+    done = subprocess.run(
+        command(pictures, folder, "--epochs", "2", "--devices", "2"),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{folder / 'cnn3.pt'}\n"  # from one of them only
+    assert "Traceback" not in done.stderr
+    assert [epoch["epoch"] for epoch in history(folder)] == [1, 2]
+    assert sorted(path.name for path in folder.glob("*.pt")) == ["cnn3.pt"]
+    loaded = load(folder / "cnn3.pt")
+    build_model("cnn3", **json.loads(loaded["options"])).load_state_dict(loaded["state_dict"], strict=True)
+    # 28 of 32 pictures are trained on: each process has 14, one whole batch of 8 an epoch.
+    assert torch.load(folder / "last.ckpt", weights_only=False)["global_step"] == 2
+
+
+def test_a_finished_folder_is_refused_and_force_trains_it_again(tmp_path: Path, pictures: Path) -> None:
+    first = train(settings(pictures, epochs=1), tmp_path / "run")
+    with pytest.raises(OutputError, match="finished already; --force"):
+        train_classifier(settings(pictures, epochs=1), tmp_path / "run", quiet=True)
+    second = train(settings(pictures, epochs=1, seed=1), tmp_path / "run", force=True)
+    assert len(history(tmp_path / "run")) == 1
+    assert not torch.equal(*(next(iter(run["state_dict"].values())) for run in (first, second)))
+
+
+def test_training_stops_when_f1_no_longer_rises(tmp_path: Path, pictures: Path) -> None:
+    chosen = settings(pictures, epochs=40, patience=2, learning_rate=1e-12)  # nothing is learned at this rate
+    train(chosen, tmp_path / "run")
+    assert len(history(tmp_path / "run")) == 3
+
+
+def test_a_val_and_a_test_part_are_used_where_there_are_some(tmp_path: Path, write_class_folders) -> None:
+    counts = {f"{split}/{name}": n for split, n in (("train", 12), ("val", 5), ("test", 3)) for name in ("cat", "dog")}
+    loaded = train(settings(write_class_folders(tmp_path / "data", counts), epochs=8), tmp_path / "run")
+    quality = ModelMetadata.from_json(loaded["edgevision"]).quality
+    assert quality.keys() == {"val_top1", "val_f1", "top1", "f1"}
+    assert quality["top1"] == 100  # one bright quarter a class is easily learned
+    assert loaded["state_dict"]["classifier.3.weight"].shape[0] == 2
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_part_with_other_classes_is_refused(tmp_path: Path, write_class_folders, split: str) -> None:
+    counts = {"train/cat": 4, "train/dog": 4, "train/owl": 4, f"{split}/cat": 2, f"{split}/dog": 2}
+    with pytest.raises(DatasetError, match=f"other classes in its {split} part"):
+        train_classifier(settings(write_class_folders(tmp_path / "data", counts)), tmp_path / "run", quiet=True)
+
+
+def test_a_test_part_without_classes_gives_no_figures(tmp_path: Path, write_class_folders) -> None:
+    root = write_class_folders(tmp_path / "data", {"train/cat": 6, "train/dog": 6})
+    (root / "test").mkdir()
+    (root / "test" / "a.png").write_bytes((root / "train" / "cat" / "000.png").read_bytes())
+    loaded = train(settings(root, epochs=1), tmp_path / "run")
+    assert ModelMetadata.from_json(loaded["edgevision"]).quality.keys() == {"val_top1", "val_f1"}
+
+
+@pytest.mark.parametrize("counts", [{"cat": 5}, {"train/cat": 5, "test/cat": 2}])
+def test_data_with_one_class_is_refused(tmp_path: Path, write_class_folders, counts: dict[str, int]) -> None:
+    with pytest.raises(DatasetError, match="1 class folders; a classifier needs two"):
+        train_classifier(settings(write_class_folders(tmp_path / "data", counts)), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path, pictures: Path) -> None:
+    broken = pictures / "dog" / "003.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(DatasetError, match=r"'dog/003\.png'"):
+        train_classifier(settings(pictures), tmp_path / "run", quiet=True)
+
+
+def test_an_option_the_network_does_not_have_is_refused(tmp_path: Path, pictures: Path) -> None:
+    with pytest.raises(InputError, match="cnn3 has no option 'shortcut'"):
+        train_classifier(settings(pictures, model_options={"shortcut": "B"}), tmp_path / "run", quiet=True)
+
+
+def test_class_weights_are_inverse_frequencies_and_1_on_average() -> None:
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    weights = class_weights(labels, 3)
+    np.testing.assert_allclose(weights, [100 / 180, 100 / 90, 100 / 30])
+    assert weights[labels].mean() == pytest.approx(1)
+    assert np.isfinite(class_weights(labels, 4)).all()  # a class without pictures
+
+
+def test_weights_enter_the_loss_and_nothing_else_does(tmp_path: Path) -> None:
+    labels = np.repeat([0, 1], [30, 10])
+    logits, wanted = torch.randn(6, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 1, 0, 1, 0])
+    from edgevision.metadata import ImageSpec
+
+    losses = {}
+    for balance in Balance:
+        module = ClassifierModule(
+            torch.nn.Identity(), ClassifierSettings(balance=balance), ImageSpec(size=(8, 8)), labels, 2
+        )
+        losses[balance] = float(module._loss(logits, wanted, 0.0))
+    each = -torch.log_softmax(logits, 1)[torch.arange(6), wanted]
+    by_class = torch.tensor([40 / 60, 40 / 20])[wanted]
+    assert losses[Balance.NONE] == pytest.approx(float(each.mean()), rel=1e-5)
+    assert losses[Balance.RESAMPLE] == losses[Balance.NONE]
+    assert losses[Balance.WEIGHTS] == pytest.approx(float((each * by_class).sum() / by_class.sum()), rel=1e-5)
+
+
+def test_resampling_by_class_weights_evens_out_the_classes() -> None:
+    labels = np.repeat([0, 1], [3600, 400])
+    batches = EpochBatches(4000, 50, seed=0, shuffle=True, weights=class_weights(labels, 2)[labels])
+    drawn = labels[[position for batch in batches for position in batch]]
+    # Three standard deviations of a binomial share: 3 sqrt(1/4 / 4000) = 0.024.
+    assert drawn.mean() == pytest.approx(0.5, abs=0.024)
