@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from edgevision.errors import InputError
+from edgevision.machine import Machine, peak_memory_mb
 from edgevision.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfile import check_model_file, read_metadata
 from edgevision.records import Record
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.machine import Machine, peak_memory_mb
 
 # Enough for the 99th percentile to rest on a sample of its own.
 _FEWEST_SAMPLES = 100

@@ -3,8 +3,8 @@
 import typer
 
 from edgevision.commandline import JsonOption, print_json
+from edgevision.machine import Machine
 from edgevision.runtime.devices import survey
-from edgevision.runtime.machine import Machine
 
 
 def devices(as_json: JsonOption = False) -> None:

@@ -2,9 +2,9 @@ import importlib.util
 
 import pytest
 
+from edgevision.machine import Machine, peak_memory_mb
 from edgevision.modelfile import ModelFormat
 from edgevision.runtime import devices
-from edgevision.runtime.machine import Machine, peak_memory_mb
 
 
 def test_the_survey_names_every_device_of_the_table_once():

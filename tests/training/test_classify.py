@@ -18,7 +18,8 @@ from edgevision.metadata import Color, ModelMetadata, Task
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model
 from edgevision.preprocessing import preprocess
-from edgevision.training.classify import ClassifierModule, class_weights, train_classifier
+from edgevision.training.classifier_module import ClassifierModule, class_weights
+from edgevision.training.classify import train_classifier
 from edgevision.training.data import EpochBatches
 from edgevision.training.digits import Digits
 from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Optimizer

@@ -1,0 +1,33 @@
+"""Every example is run as its docstring says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXPECTED = {
+    "classify_pictures.py": ["cat.jpg: cat", "rocket.jpg: "],
+    "foreign_checkpoint.py": ["prefix 'module.' stripped", "stranger.onnx"],
+    "train_export_run.py": ["digits.onnx: SQNR", "digits read correctly", "p50"],
+}
+
+
+def test_every_example_is_tested():
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_an_example_runs_and_says_what_it_should(name, tmp_path):
+    arguments = [] if name == "classify_pictures.py" else [str(tmp_path)]
+    script = str(ROOT / "examples" / name)
+    done = subprocess.run(
+        [sys.executable, script, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    for text in EXPECTED[name]:
+        assert text in done.stdout
+    read = re.search(r"(\d+) of (\d+) digits read correctly", done.stdout)
+    assert read is None or int(read[1]) > 0.9 * int(read[2])

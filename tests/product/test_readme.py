@@ -1,0 +1,79 @@
+"""The README's commands are run as they stand there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return tmp_path
+
+
+def environment():
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_every_shell_command_of_the_readme_runs(folder):
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("edgevision")]
+    assert len(commands) >= 8
+    for command in commands:
+        done = subprocess.run(
+            shlex.split(command, comments=True),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            env=environment(),
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout, command
+
+
+def test_the_python_of_the_readme_runs(folder):
+    (program,) = blocks("python")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("cat ")
+
+
+def test_every_option_the_readme_shows_exists():
+    text = "\n".join(blocks("text")).replace("\\\n", " ")
+    for line in text.splitlines():
+        if not line.startswith("edgevision"):
+            continue
+        words = shlex.split(line, comments=True)
+        verb = words[1:3] if words[1] in ("train", "run") else words[1:2]
+        done = subprocess.run(
+            [sys.executable, "-m", "edgevision", *verb, "--help"], capture_output=True, text=True, check=False
+        )
+        for option in (word for word in words if word.startswith("--")):
+            assert option in done.stdout, (line, option)
+
+
+def test_the_plain_lines_are_what_make_does():
+    makefile = (ROOT / "Makefile").read_text()
+    for extra in ("export", "dev"):
+        line = f"--editable '.[{extra}]' --constraint constraints.txt"
+        assert line in makefile
+        assert line in README
+    assert "-m pytest" in makefile
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
