@@ -51,6 +51,12 @@ class ClassifierModule(LightningModule):
         self.train_loss = torchmetrics.MeanMetric()
         self.val_loss = torchmetrics.MeanMetric()
 
+    def picture_weights(self, labels: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """How often to draw each picture of ``labels`` to see every class equally; ``None`` for each once."""
+        if self.settings.balance is not Balance.RESAMPLE:
+            return None
+        return class_weights(labels, len(self.class_weights))[labels]  # type: ignore[arg-type]
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes) of uint8 images (N, C, H, W)."""
         return self._classify(images.float() / 255)

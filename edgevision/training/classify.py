@@ -20,11 +20,11 @@ from edgevision.metadata import Color, ImageSpec, ModelMetadata, Provenance, Res
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model, model_options
 from edgevision.training.checkpoint import save_checkpoint
-from edgevision.training.classifier_module import ClassifierModule, class_weights
+from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, hold_out, loader
 from edgevision.training.digits import Digits
 from edgevision.training.run_folder import RunFolder, is_launched_helper
-from edgevision.training.settings import DIGITS, Balance, ClassifierSettings
+from edgevision.training.settings import DIGITS, ClassifierSettings
 from edgevision.training.trainer import build_trainer, quiet_lightning
 
 _log = logging.getLogger(__name__)
@@ -80,30 +80,36 @@ def _fit(
     quiet: bool,
 ) -> bool:
     """Train to the end, from the last finished epoch on; whether this is the first of the processes."""
-    trainer = build_trainer(settings, folder, quiet=quiet)
-    # Only now is it known which process this is.
-    place = {"rank": trainer.global_rank, "processes": trainer.world_size}
-    weights = None
-    if settings.balance is Balance.RESAMPLE:
-        weights = class_weights(train.labels, int(train.labels.max()) + 1)[train.labels]
-    size = settings.batch_size
-    shuffled = EpochBatches(len(train), size, seed=settings.seed, shuffle=True, weights=weights, **place)
-    in_order = EpochBatches(len(val), size, seed=0, shuffle=False, **place)
-    resume = folder.resume_from()
-    if resume and not quiet and trainer.is_global_zero:
-        _log.info("resuming the training in %s", folder.path)
-    try:
-        with quiet_lightning(), translated_write_errors(folder.last):
-            trainer.fit(
-                module,
-                loader(train, shuffled, workers=settings.workers),
-                loader(val, in_order, workers=settings.workers),
-                ckpt_path=resume,
-            )
-    except SystemExit:
-        # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.
-        raise KeyboardInterrupt from None
-    return trainer.is_global_zero
+    with quiet_lightning():
+        trainer = build_trainer(settings, folder, quiet=quiet)
+        # Only now is it known which process this is.
+        rank, processes = trainer.global_rank, trainer.world_size
+        size = settings.batch_size
+        shuffled = EpochBatches(
+            len(train),
+            size,
+            seed=settings.seed,
+            shuffle=True,
+            weights=module.picture_weights(train.labels),
+            rank=rank,
+            processes=processes,
+        )
+        in_order = EpochBatches(len(val), size, seed=0, shuffle=False, rank=rank, processes=processes)
+        resume = folder.resume_from()
+        if resume and not quiet and rank == 0:
+            _log.info("resuming the training in %s", folder.path)
+        try:
+            with translated_write_errors(folder.last):
+                trainer.fit(
+                    module,
+                    loader(train, shuffled, workers=settings.workers),
+                    loader(val, in_order, workers=settings.workers),
+                    ckpt_path=resume,
+                )
+        except SystemExit:
+            # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.
+            raise KeyboardInterrupt from None
+    return rank == 0
 
 
 def _metadata(

@@ -1,19 +1,33 @@
 """Lightning's trainer as the project uses it: resumable, repeatable, and silent about its own insides."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
+from edgevision.files import atomic_file
 from edgevision.training.history import History
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import ClassifierSettings, MixedPrecision
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Resume files that are whole or not there: one cut off by a full disk would lose the training."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        with atomic_file(Path(path)) as temporary:
+            super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
 def build_trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: bool) -> Trainer:
@@ -36,6 +50,7 @@ def build_trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: boo
         deterministic="warn",
         use_distributed_sampler=False,
         callbacks=callbacks,
+        plugins=[AtomicCheckpoints()],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
