@@ -1,7 +1,7 @@
 """The verbs ``edgevision export`` and ``edgevision verify``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,6 @@ from edgevision.commandline import (
 )
 from edgevision.errors import InputError, MissingExtraError
 from edgevision.metadata import Color, Precision, Resample, Resize, Task
-from edgevision.modelfile import ModelFormat
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -41,7 +40,7 @@ def export(
         Path | None, typer.Option("--output", "-o", help="Model file; by default beside the checkpoint.")
     ] = None,
     model_format: Annotated[
-        str, typer.Option("--format", metavar="<onnx|openvino>", help="The kind of model file.")
+        Literal["onnx", "openvino"], typer.Option("--format", help="The kind of model file.")
     ] = "onnx",
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision; inputs and outputs stay float32.")] = False,
     arch: ArchOption = None,
@@ -77,8 +76,6 @@ def export(
 
     NAME.report.json beside the model says how it was made and what was measured.
     """
-    if model_format not in (ModelFormat.ONNX, ModelFormat.OPENVINO):
-        raise InputError(f"--format must be onnx or openvino, not {model_format!r}")
     fields = _metadata_document(metadata)
     image = {
         "color": color,

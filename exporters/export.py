@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from edgevision.errors import InputError, ParityError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.describe import describe
 from edgevision.exporters.half import to_half
-from edgevision.exporters.onnx_conversion import Conversion, add_metadata, convert_to_onnx
+from edgevision.exporters.onnx_conversion import Conversion, add_metadata, another_size, convert_to_onnx
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.report import ExportReport, report_path
@@ -88,12 +89,9 @@ def export(
     # Real values, not random ones: a network may branch on them while it is traced.
     example = torch.from_numpy(next(iter(seeded_batches(described, shape, 2, seed))))
     output_names = _output_names(original.network, example, described)
+    multiple = described.tile.multiple if described.tile else 1
     conversion = convert_to_onnx(
-        original.network,
-        example,
-        input_name=input_name,
-        output_names=output_names,
-        multiple=described.tile.multiple if described.tile else 1,
+        original.network, example, input_name=input_name, output_names=output_names, multiple=multiple
     )
     described = _completed(described, conversion, original, precision)
     failure: ParityError | None = None
@@ -105,6 +103,11 @@ def export(
             open_engine(model) as engine,
         ):
             batches, sample_source = _samples(folder, described, shape, seed)
+            if "height" in conversion.dynamic:
+                # That other sizes are accepted is a promise too.
+                other = (shape[0], *another_size(shape[1], shape[2], multiple))
+                batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
+                sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
             classifier = described.task is Task.CLASSIFY
             parity = compare_engines(reference, engine, batches, source=sample_source, classifier=classifier)
         facts = read_facts(model)

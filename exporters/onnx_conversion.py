@@ -87,6 +87,14 @@ def convert_to_onnx(
     raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reason)}")
 
 
+def another_size(height: int, width: int, multiple: int) -> tuple[int, int]:
+    """A size that only a network for any size accepts: half as high again and twice as wide.
+
+    A pixel or two more would tell nothing, they are lost in the rounding of pooling layers.
+    """
+    return height + multiple * -(-height // (2 * multiple)), 2 * width
+
+
 def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
     """Put ``value`` into the model's ``metadata_props`` under ``key``, replacing what was there."""
     others = [entry for entry in model.metadata_props if entry.key != key]
@@ -182,8 +190,8 @@ def _run(network: nn.Module, example: Tensor) -> Any:
 
 def _runs_on_another_size(network: nn.Module, example: Tensor, multiple: int) -> bool:
     """Whether the network itself, not just its graph, accepts other heights and widths."""
-    height, width = example.shape[2:]
-    other = example.repeat(1, 1, 2, 2)[:, :, : height + multiple, : width + 2 * multiple]
+    height, width = another_size(int(example.shape[2]), int(example.shape[3]), multiple)
+    other = example.repeat(1, 1, 2, 2)[:, :, :height, :width]
     try:
         _run(network, other)
     except InputError:
