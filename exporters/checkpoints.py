@@ -6,6 +6,7 @@ import os
 import pickle
 import re
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -98,8 +99,15 @@ def read_checkpoint(
 
 def _own_checkpoint(path: Path, content: Mapping[str, Any], sha256: str) -> Checkpoint:
     metadata = ModelMetadata.from_json(content[METADATA_KEY], repr(str(path)))
-    network = build_model(content["model"], **json.loads(content["options"]))
-    _load_weights(path, network, content["state_dict"], content["model"])
+    try:
+        model, options = content["model"], json.loads(content["options"])
+        network = build_model(model, **options)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{str(path)!r} carries edgevision metadata but not what builds its network: {type(error).__name__} {error}"
+        ) from error
+    weights, _ = _find_weights(path, content)
+    _load_weights(path, network, weights, model)
     return Checkpoint(_evaluated(network), sha256, metadata)
 
 
@@ -136,7 +144,9 @@ def _load_pickle(path: Path, *, trust_pickle: bool) -> Any:
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     kind = "is cut off or damaged" if _starts_like_a_zip(path) else "is not a PyTorch checkpoint, or is cut off"
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    # What torch found comes after its advice for files one trusts.
+    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    reason = (found.splitlines() or [type(error).__name__])[0]
     return CheckpointError(f"{str(path)!r} {kind} ({reason:.80})")
 
 
@@ -150,9 +160,8 @@ def _forbidden_global(message: str) -> str | None:
     """What a pickle asked for that plain weights never need, from torch's long explanation."""
     for pattern in (
         r"GLOBAL (\S+) was not an allowed global",
-        r"Unsupported (?:global|class):? (?:GLOBAL )?(\S+)",
+        r"(?i)unsupported (?:global|class):? (?:GLOBAL )?(\S+)",
         r"unrecognized function (.+?)(?:\n|$)",
-        r"Unsupported operand (\d+)",
     ):
         found = re.search(pattern, message)
         if found:
@@ -169,7 +178,10 @@ def _is_torchscript(path: Path) -> bool:
 
 def _load_torchscript(path: Path) -> nn.Module:
     try:
-        module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # That torch gives TorchScript up is nothing that whoever has such a file can change.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise _damaged(path, error) from error
     return module

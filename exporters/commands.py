@@ -86,7 +86,7 @@ def export(
         "resample": resample,
     }
     fields |= _given({"task": task, "name": name, "licence": licence, "labels": _labels(labels)})
-    if _given(image):
+    if _given(image) and isinstance(fields.get("image", {}), dict):
         fields["image"] = fields.get("image", {}) | _given(image)
     try:
         from edgevision.exporters.export import export as run_export
@@ -122,6 +122,9 @@ def verify(
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",
     data: DataOption = None,
+    input_shape: Annotated[
+        str | None, typer.Option(help="Size of the seeded samples, as 1x3x64x64, for a model that takes any.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="How many inputs to compare on.")] = 256,
     device: DeviceOption = "cpu",
     trust_pickle: TrustOption = False,
@@ -143,6 +146,7 @@ def verify(
         against,
         arch=arch,
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
+        input_shape=parse_shape(input_shape) if input_shape else None,
         data=data,
         device=device,
         samples=samples,

@@ -25,6 +25,8 @@ def describe(
         raise InputError(
             f"a foreign checkpoint does not say what it is for; give --task ({', '.join(Task)}) and --input-shape"
         )
+    if input_shape is not None and len(input_shape) < 2:
+        raise InputError(f"--input-shape holds the batch and at least one size, as 1x64, not {input_shape}")
     shape = input_shape[1:] if input_shape else _own_shape(own)
     if shape is None:
         raise InputError(
@@ -35,6 +37,8 @@ def describe(
     else:
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise InputError(f"a picture's --input-shape is 1x3xHxW, or 1x1xHxW for gray, not {input_shape}")
+        if not isinstance(document.get("image", {}), Mapping):
+            raise InputError(f"the metadata cannot be right: image must be an object, not {document['image']!r}")
         image = dict(document.get("image", {}))
         image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
         if document["task"] == Task.CLASSIFY and (input_shape or "size" not in image):

@@ -87,7 +87,7 @@ def export(
     described, shape = describe(original.metadata, metadata or {}, name=source.stem, input_shape=input_shape)
     input_name = "latent" if described.latent is not None else "image"
     # Real values, not random ones: a network may branch on them while it is traced.
-    example = torch.from_numpy(next(iter(seeded_batches(described, shape, 2, seed))))
+    example = torch.from_numpy(next(iter(seeded_batches(described, shape, 1, seed))))
     output_names = _output_names(original.network, example, described)
     multiple = described.tile.multiple if described.tile else 1
     conversion = convert_to_onnx(

@@ -4,7 +4,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from edgevision.metadata import TensorSpec
 _log = logging.getLogger(__name__)
 
 OPSET = 20
+
+_POSITIONS = {"batch": 0, "height": 2, "width": 3}
 
 
 class ConversionError(EdgevisionError):
@@ -54,8 +56,8 @@ def convert_to_onnx(
 ) -> Conversion:
     """Convert ``network``, which takes one tensor like ``example`` (batch first).
 
-    The batch is dynamic, and so are height and width where the network runs on another size (sides being a
-    ``multiple``). What cannot be dynamic is fixed to the example's size, with a note.
+    The batch is dynamic where the network takes more than one sample, and so are height and width where it runs on
+    another size (sides being a ``multiple``). What cannot be dynamic is fixed to the example's size, with a note.
 
     Raises:
         InputError: the network does not run on the example.
@@ -63,16 +65,21 @@ def convert_to_onnx(
     """
     # A batch of one would be taken for a constant of the network.
     batch = torch.cat([example, example]) if len(example) == 1 else example
-    _run(network, batch)
-    choices: list[tuple[str, ...]] = [("batch",), ()]
-    if example.ndim == 4 and _runs_on_another_size(network, batch, multiple):
-        choices.insert(0, ("batch", "height", "width"))
+    # Programs and traces may hold the batch they were made with as a constant.
+    several = _runs(network, batch)
+    if not several:
+        _run(network, example)
+    count = ("batch",) if several else ()
+    sides = ("height", "width") if _runs_on_another_size(network, batch if several else example, multiple) else ()
+    choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *sides), count, sides, ()]))
     notes: list[str] = []
     reason: Exception | None = None
     for exporter in (_with_dynamo, _with_torchscript):
         for dynamic in choices:
             try:
-                model = exporter(network, batch if dynamic else example, input_name, output_names, dynamic, multiple)
+                inputs = batch if "batch" in dynamic else example
+                model = exporter(network, inputs, input_name, output_names, dynamic, multiple)
+                _check_open(model, dynamic)
             except Exception as error:  # the exporters raise dozens of internal classes
                 _log.debug("%s, dynamic %s: %s", exporter.__name__, dynamic, error)
                 reason = reason or error
@@ -80,8 +87,8 @@ def convert_to_onnx(
             name = "dynamo" if exporter is _with_dynamo else "torchscript"
             if name == "torchscript":
                 notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {_reason(reason)}")
-            if dynamic != choices[0]:
-                fixed = sorted(set(choices[0]) - set(dynamic))
+            fixed = [side for side in ("batch", *sides) if side not in dynamic]
+            if fixed:
                 notes.append(f"{' and '.join(fixed)} fixed to {tuple(example.shape)}: the network cannot leave it open")
             return Conversion(_simplified(model), name, dynamic, tuple(notes))
     raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reason)}")
@@ -113,14 +120,13 @@ def _with_dynamo(
     sides = {"batch": Dim("batch"), "height": Dim("height"), "width": Dim("width")}
     if multiple > 1:
         sides |= {name: multiple * Dim(f"{name}_by_{multiple}") for name in ("height", "width")}
-    positions = {"batch": 0, "height": 2, "width": 3}
     with _quiet_exporter():
         program = torch.onnx.export(
             network,
             (example,),
             input_names=[input_name],
             output_names=list(output_names),
-            dynamic_shapes=({positions[name]: sides[name] for name in dynamic} or None,),
+            dynamic_shapes=({_POSITIONS[name]: sides[name] for name in dynamic} or None,),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -137,11 +143,12 @@ def _with_torchscript(
     dynamic: tuple[str, ...],
     multiple: int,
 ) -> onnx.ModelProto:
-    positions = {"batch": 0, "height": 2, "width": 3}
-    axes = {input_name: {positions[name]: name for name in dynamic}}
+    axes = {input_name: {_POSITIONS[name]: name for name in dynamic}}
     if "batch" in dynamic:
         axes |= {name: {0: "batch"} for name in output_names}
     stream = io.BytesIO()
+    # On failure it prints its graph, by default to standard output, which belongs to the command's result.
+    torch._C._jit_set_onnx_log_output_stream("stderr")
     with _quiet_exporter():
         torch.onnx.export(
             network,
@@ -154,6 +161,14 @@ def _with_torchscript(
             dynamo=False,
         )
     return onnx.load_model_from_string(stream.getvalue())
+
+
+def _check_open(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
+    """The exporters make a side that the network reads as a number a constant, and say nothing."""
+    shape = _spec(model.graph.input[0]).shape
+    closed = [side for side in dynamic if isinstance(shape[_POSITIONS[side]], int)]
+    if closed:
+        raise ConversionError(f"the network reads its {' and '.join(closed)} as a constant")
 
 
 def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -188,18 +203,26 @@ def _run(network: nn.Module, example: Tensor) -> Any:
         raise InputError(f"the network does not take an input of {tuple(example.shape)}: {reason:.120}") from error
 
 
-def _runs_on_another_size(network: nn.Module, example: Tensor, multiple: int) -> bool:
-    """Whether the network itself, not just its graph, accepts other heights and widths."""
-    height, width = another_size(int(example.shape[2]), int(example.shape[3]), multiple)
-    other = example.repeat(1, 1, 2, 2)[:, :, :height, :width]
+def _runs(network: nn.Module, example: Tensor) -> bool:
     try:
-        _run(network, other)
+        _run(network, example)
     except InputError:
         return False
     return True
 
 
-def _reason(error: Exception | None) -> str:
+def _runs_on_another_size(network: nn.Module, example: Tensor, multiple: int) -> bool:
+    """Whether the network itself, not just its graph, accepts other heights and widths."""
+    if example.ndim != 4:
+        return False
+    height, width = another_size(int(example.shape[2]), int(example.shape[3]), multiple)
+    return _runs(network, example.repeat(1, 1, 2, 2)[:, :, :height, :width])
+
+
+def _reason(error: BaseException | None) -> str:
+    """The first line of what went wrong at the bottom: above it the exporters explain themselves at length."""
+    while error is not None and error.__cause__ is not None:
+        error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{lines[0] if lines else type(error).__name__:.160}"
 
@@ -207,12 +230,12 @@ def _reason(error: Exception | None) -> str:
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
     """Keep torch's remarks about its own insides and about torchvision, which is not needed, from the user."""
-    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = registration.level
-    registration.setLevel(logging.ERROR)
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        # It prints half a graph when it gives one up.
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        registration.setLevel(level)
+        logging.disable(level)

@@ -10,6 +10,8 @@ from edgevision.errors import InputError
 from edgevision.metadata import METADATA_KEY, ModelMetadata
 from edgevision.runtime.engines.openvino_engine import import_openvino
 
+_XML_BYTES = 1 << 20
+
 
 def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, *, half: bool) -> None:
     """Write ``path`` (``.xml``) and its ``.bin``, the metadata in ``rt_info``; ``half`` stores the weights as fp16.
@@ -20,7 +22,7 @@ def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, 
     """
     openvino = import_openvino()
     source = path.with_suffix(".onnx")
-    source.write_bytes(model.SerializeToString())
+    source.write_bytes(content := model.SerializeToString())
     try:
         converted = openvino.convert_model(source)
     except Exception as error:  # the frontends raise classes of their own
@@ -32,11 +34,19 @@ def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, 
     try:
         openvino.save_model(converted, path, compress_to_fp16=half)
     except RuntimeError as error:
-        raise _write_error(path, error) from error
+        raise _write_error(path, len(content), error) from error
 
 
-def _write_error(path: Path, error: RuntimeError) -> OSError:
-    """OpenVINO reports every failed write alike; what the system has left tells which it was."""
-    free = os.statvfs(path.parent).f_bavail * os.statvfs(path.parent).f_frsize
-    number = errno.ENOSPC if free < 1 << 20 else errno.EIO
-    return OSError(number, f"{os.strerror(number)} ({error})", str(path))
+def _write_error(path: Path, size: int, error: RuntimeError) -> OSError:
+    """OpenVINO reports every failed write alike; writing as much again makes the system say which it was."""
+    probe = path.with_suffix(".probe")
+    try:
+        with probe.open("wb") as file:
+            # The .xml comes on top of the weights.
+            for _ in range(0, size + _XML_BYTES, _XML_BYTES):
+                file.write(bytes(_XML_BYTES))
+    except OSError as reason:
+        return reason
+    finally:
+        probe.unlink(missing_ok=True)
+    return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(path))

@@ -18,12 +18,17 @@ _FLOOR_AGREEMENT = {Precision.FP32: 98.0, Precision.FP16: 96.0}
 
 @dataclass(frozen=True, kw_only=True)
 class TensorParity(Record):
-    """One output. ``relative_error`` is ``max_abs_error`` over the reference's range; ``None`` dB: no error."""
+    """One output. ``relative_error`` is ``max_abs_error`` over the reference's range; ``None`` dB: no error.
+
+    ``not_finite`` counts the values that are NaN on either side, or infinite where the other side's are not the same;
+    they are left out of the other figures.
+    """
 
     name: str
     max_abs_error: float
     relative_error: float
     sqnr_db: float | None
+    not_finite: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +44,18 @@ class ParityReport(Record):
 
     @property
     def worst(self) -> TensorParity:
-        """The output with the lowest SQNR."""
-        return min(self.outputs, key=lambda output: np.inf if output.sqnr_db is None else output.sqnr_db)
+        """The output with values that are not finite, or else with the lowest SQNR."""
+        return min(self.outputs, key=lambda o: (-o.not_finite, np.inf if o.sqnr_db is None else o.sqnr_db))
 
     def check(self, precision: Precision) -> None:
         """Raise :class:`ParityError`, naming the worst output, where the floor of ``precision`` is missed."""
         worst, floor = self.worst, _FLOOR_DB[precision]
-        if worst.sqnr_db is not None and not worst.sqnr_db >= floor:
+        if worst.not_finite:
+            raise ParityError(
+                f"the {precision} model does not compute what the checkpoint does: {worst.not_finite} values of output"
+                f" {worst.name!r} are not a number, or infinite on one side only"
+            )
+        if worst.sqnr_db is not None and worst.sqnr_db < floor:
             raise ParityError(
                 f"the {precision} model does not compute what the checkpoint does: output {worst.name!r} has an SQNR of"
                 f" {worst.sqnr_db:.1f} dB (at least {floor:g} asked), largest error {worst.max_abs_error:.3g}"
@@ -63,25 +73,28 @@ class _Sums:
     def __init__(self) -> None:
         self.signal = self.noise = self.error = 0.0
         self.low, self.high = np.inf, -np.inf
+        self.not_finite = 0
 
     def add(self, reference: Array, actual: Array) -> None:
-        r, a = reference.astype(np.float64), actual.astype(np.float64)
+        r, a = reference.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
+        finite = np.isfinite(r) & np.isfinite(a)
+        self.not_finite += int(np.sum(~finite & (r != a)))
+        r, a = r[finite], a[finite]
         difference = r - a
         self.signal += float(np.sum(r * r))
         self.noise += float(np.sum(difference * difference))
         self.error = max(self.error, float(np.abs(difference).max(initial=0)))
-        self.low, self.high = min(self.low, float(r.min())), max(self.high, float(r.max()))
+        self.low, self.high = min(self.low, float(r.min(initial=np.inf))), max(self.high, float(r.max(initial=-np.inf)))
 
     def figures(self, name: str) -> TensorParity:
-        if not np.isfinite(self.noise):  # NaN or infinity on one side only
-            return TensorParity(name=name, max_abs_error=np.inf, relative_error=np.inf, sqnr_db=-np.inf)
         sqnr = 10 * float(np.log10(max(self.signal, 1e-300) / self.noise)) if self.noise else None
-        span = self.high - self.low
+        span = self.high - self.low if self.high > self.low else 0.0
         return TensorParity(
             name=name,
             max_abs_error=self.error,
             relative_error=self.error / span if span else self.error,
             sqnr_db=sqnr,
+            not_finite=self.not_finite,
         )
 
 
@@ -97,7 +110,7 @@ def compare_engines(
     sums = [_Sums() for _ in actual.outputs]
     samples = equal = 0
     for batch in batches:
-        expected = reference.run({reference.inputs[0].name: batch})
+        expected = _run(reference, batch)
         found = _run(actual, batch)
         shapes = [output.shape for output in expected], [output.shape for output in found]
         if shapes[0] != shapes[1]:
@@ -121,6 +134,7 @@ def _run(engine: Engine, batch: Array) -> list[Array]:
     name = engine.inputs[0].name
     if not isinstance(size, int) or size == len(batch):
         return engine.run({name: batch})
-    # A model with a fixed batch takes the samples in portions of its own.
-    parts = [engine.run({name: batch[i : i + size]}) for i in range(0, len(batch), size)]
-    return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+    # A model with a fixed batch takes the samples in portions of its own, the last one filled up with its last sample.
+    full = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
+    parts = [engine.run({name: full[i : i + size]}) for i in range(0, len(full), size)]
+    return [np.concatenate(outputs)[: len(batch)] for outputs in zip(*parts, strict=True)]

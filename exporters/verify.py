@@ -38,6 +38,7 @@ def verify(
     *,
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
+    input_shape: tuple[int, ...] | None = None,
     data: str | os.PathLike[str] | None = None,
     device: str = "cpu",
     samples: int = 256,
@@ -48,8 +49,8 @@ def verify(
     """Run the model and the network of ``checkpoint`` on the same inputs.
 
     With ``data`` these are ``samples`` of its pictures, and if it has classes that a classifier knows, both are
-    evaluated on all of them; without, they are drawn by the exporter's seeded sampler. The floors of
-    :meth:`ParityReport.check` are left to the caller.
+    evaluated on all of them; without, they are drawn by the exporter's seeded sampler, in ``input_shape`` where the
+    model takes any size. The floors of :meth:`ParityReport.check` are left to the caller.
 
     Raises:
         ModelFileError, CheckpointError, InputError, DatasetError, DeviceError: something given cannot be used.
@@ -65,10 +66,10 @@ def verify(
         open_engine(path, device) as engine,
         TorchEngine(original.network, metadata.inputs, metadata.outputs) as reference,
     ):
-        _, shape = describe(metadata, {}, name=metadata.name, input_shape=None)
         if folder is not None and metadata.image is not None:
             batches, origin = picture_batches(folder, metadata.image, samples), f"{folder.path.name} {folder.split}"
         else:
+            _, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         classifier = metadata.task is Task.CLASSIFY
         parity = compare_engines(reference, engine, batches, source=origin.strip(), classifier=classifier)

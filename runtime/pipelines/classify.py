@@ -66,9 +66,10 @@ class Classifier:
         if metadata.labels and isinstance(classes, int) and classes != len(metadata.labels):
             raise ModelFileError(f"{metadata.name!r} has {classes} outputs and {len(metadata.labels)} labels")
         self.labels = metadata.labels or _numbered(classes)
-        # A model with a fixed batch, or pictures of their own sizes, cannot be stacked freely.
-        stackable = isinstance(engine.inputs[0].shape[0], str) and self._spec.size is not None
-        self._batch = _BATCH if stackable else 1
+        batch = engine.inputs[0].shape[0]
+        self._fixed_batch = batch if isinstance(batch, int) else None
+        # Pictures that keep their own sizes cannot be stacked.
+        self._batch = self._fixed_batch or (_BATCH if self._spec.size is not None else 1)
         self._gives_probabilities = bool(metadata.outputs) and metadata.outputs[0].value_range == (0.0, 1.0)
 
     @overload
@@ -94,8 +95,10 @@ class Classifier:
 
     def _probabilities(self, images: Sequence[ImageSource]) -> NDArray[np.float32]:
         tensors = [preprocess(image, self._spec) for image in images]
+        if self._fixed_batch is not None:
+            tensors += [tensors[-1]] * (self._fixed_batch - len(tensors))
         batch = np.stack(tensors) if len(tensors) > 1 else tensors[0][None]
-        scores = np.asarray(self.engine.run({self._input: batch})[0], np.float32)
+        scores = np.asarray(self.engine.run({self._input: batch})[0][: len(images)], np.float32)
         return scores if self._gives_probabilities else softmax(scores)
 
     def close(self) -> None:

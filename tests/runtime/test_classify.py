@@ -49,9 +49,17 @@ def test_a_list_runs_in_batches_where_the_model_allows_it(paint):
     engine = colour_engine("batch")
     Classifier(engine, metadata())([paint("red")] * 40)
     assert engine.calls == 2
-    fixed = colour_engine(1)
-    Classifier(fixed, metadata())([paint("red")] * 3)
-    assert fixed.calls == 3
+
+
+@pytest.mark.parametrize(("batch", "calls"), [(1, 5), (2, 3), (8, 1)])
+def test_a_fixed_batch_is_filled_up_and_gives_no_more_answers_than_pictures(write_colours, paint, batch, calls):
+    pictures = [paint(colour) for colour in (*COLOURS, "red", "blue")]
+    engine = colour_engine(batch)
+    Classifier(engine, metadata())(pictures)
+    assert engine.calls == calls
+    with edgevision.load(write_colours(batch=batch)) as classify:
+        assert [answer.label for answer in classify(pictures)] == [*COLOURS, "red", "blue"]
+        assert classify(paint("green")).label == "green"
 
 
 def test_an_empty_list_gives_an_empty_list():

@@ -1,0 +1,425 @@
+"""Checkpoints from anywhere are read as networks, and none of them runs code."""
+
+import hashlib
+import os
+import pickle
+import re
+import sys
+import types
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from edgevision.errors import CheckpointError, InputError, ModelFileError
+from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
+from edgevision.metadata import ModelMetadata
+
+Trace = Callable[[nn.Module, Tensor], torch.jit.ScriptModule]
+
+ARCH = "tiny_networks:restorer"
+
+
+def holds(checkpoint: Checkpoint, weights: dict[str, Tensor]) -> bool:
+    found = checkpoint.network.state_dict()
+    return set(found) == set(weights) and all(torch.equal(found[name], tensor) for name, tensor in weights.items())
+
+
+class RunsACommand:
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> Any:
+        return os.system, (self.command,)
+
+
+# --- what trainers write ---
+
+
+def test_a_bare_state_dict_fills_the_network_of_arch(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    torch.save(weights, tmp_path / "bare.pth")
+    read = read_checkpoint(tmp_path / "bare.pth", arch=ARCH)
+    assert holds(read, weights)
+    assert not read.network.training
+    assert read.metadata is None
+    assert read.notes == ()
+    assert read.sha256 == hashlib.sha256((tmp_path / "bare.pth").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model", "params_ema", "generator", "anything_else"])
+def test_nested_weights_are_found_and_the_place_is_noted(tiny_networks: ModuleType, tmp_path: Path, key: str) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    torch.save({"epoch": 3, key: weights}, tmp_path / "nested.pt")
+    read = read_checkpoint(tmp_path / "nested.pt", arch=ARCH)
+    assert holds(read, weights)
+    assert read.notes == (f"weights taken from {key!r}",)
+
+
+def test_the_average_over_training_is_preferred(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    last, average = tiny_networks.restorer().state_dict(), tiny_networks.restorer().state_dict()
+    torch.save({"params": last, "params_ema": average}, tmp_path / "both.pth")
+    assert holds(read_checkpoint(tmp_path / "both.pth", arch=ARCH), average)
+
+
+def test_weights_two_levels_down_are_found(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    torch.save({"model": {"state_dict": weights}, "discriminator": {}}, tmp_path / "deep.pt")
+    read = read_checkpoint(tmp_path / "deep.pt", arch=ARCH)
+    assert holds(read, weights)
+    assert read.notes == ("weights taken from 'model'", "weights taken from 'state_dict'")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "net.backbone."])
+def test_prefixes_of_wrappers_are_stripped(tiny_networks: ModuleType, tmp_path: Path, prefix: str) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    torch.save(OrderedDict((prefix + name, tensor) for name, tensor in weights.items()), tmp_path / "wrapped.pt")
+    read = read_checkpoint(tmp_path / "wrapped.pt", arch=ARCH)
+    assert holds(read, weights)
+    assert read.notes == (f"prefix {prefix!r} stripped from the names",)
+
+
+def test_a_checkpoint_for_resuming_with_its_optimizer_is_read(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    network = tiny_networks.restorer()
+    optimizer = torch.optim.Adam(network.parameters())
+    network(torch.rand(1, 1, 8, 8)).sum().backward()
+    optimizer.step()
+    weights = network.state_dict()
+    torch.save({"step": 9, "model": weights, "optimizer": optimizer.state_dict()}, tmp_path / "step9.pt")
+    assert holds(read_checkpoint(tmp_path / "step9.pt", arch=ARCH), weights)
+
+
+def test_a_file_of_before_torch_1_6_is_read(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    torch.save(weights, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert (tmp_path / "old.pth").read_bytes()[:2] != b"PK"
+    assert holds(read_checkpoint(tmp_path / "old.pth", arch=ARCH), weights)
+
+
+def test_safetensors_are_read(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    save_file(weights, tmp_path / "weights.safetensors")
+    assert holds(read_checkpoint(tmp_path / "weights.safetensors", arch=ARCH), weights)
+
+
+def test_torchscript_needs_no_arch(tiny_networks: ModuleType, trace: Trace, tmp_path: Path) -> None:
+    network = tiny_networks.restorer().eval()
+    image = torch.rand(1, 1, 8, 8)
+    trace(network, image).save(tmp_path / "traced.pt")
+    read = read_checkpoint(tmp_path / "traced.pt")
+    torch.testing.assert_close(read.network(image), network(image), rtol=1e-5, atol=1e-6)
+    assert read.notes == ("read as TorchScript",)
+
+
+def test_an_exported_program_needs_no_arch(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    network = tiny_networks.restorer().eval()
+    image = torch.rand(1, 1, 8, 8)
+    torch.export.save(torch.export.export(network, (image,)), tmp_path / "program.pt2")
+    read = read_checkpoint(tmp_path / "program.pt2")
+    torch.testing.assert_close(read.network(image), network(image), rtol=1e-5, atol=1e-6)
+    assert read.notes == ("read as an exported program",)
+
+
+def test_weights_that_were_saved_on_a_gpu_are_read_without_one(
+    tiny_networks: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
+        torch.save(weights, tmp_path / "gpu.pt")
+    assert b"cuda:0" in (tmp_path / "gpu.pt").read_bytes()
+    read = read_checkpoint(tmp_path / "gpu.pt", arch=ARCH)
+    assert holds(read, weights)
+    assert {tensor.device.type for tensor in read.network.state_dict().values()} == {"cpu"}
+
+
+def test_counters_of_batches_that_old_files_lack_are_not_missed(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = {k: v for k, v in tiny_networks.restorer().state_dict().items() if "num_batches" not in k}
+    torch.save(weights, tmp_path / "old.pth")
+    network = read_checkpoint(tmp_path / "old.pth", arch=ARCH).network
+    assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in weights.items())
+
+
+def test_options_reach_the_callable_of_arch(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer(width=7).state_dict()
+    torch.save(weights, tmp_path / "wide.pt")
+    assert holds(read_checkpoint(tmp_path / "wide.pt", arch=ARCH, arch_options={"width": 7}), weights)
+
+
+# --- the project's own ---
+
+
+def test_an_own_checkpoint_brings_its_network_and_metadata(checkpoint: Path, classifier: nn.Module) -> None:
+    read = read_checkpoint(checkpoint)
+    assert holds(read, classifier.state_dict())
+    assert not read.network.training
+    assert isinstance(read.metadata, ModelMetadata)
+    assert read.metadata.labels == ("cat", "dög", "emu", "fox")
+
+
+def test_arch_overrules_what_an_own_checkpoint_says(checkpoint: Path, classifier: nn.Module) -> None:
+    options = {"num_classes": 4, "image_size": 8}
+    read = read_checkpoint(checkpoint, arch="edgevision.models:cnn3", arch_options=options)
+    assert holds(read, classifier.state_dict())
+    assert read.metadata is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"edgevision": '{"schema_version": 99, "task": "classify"}'}, ModelFileError, "schema 99"),
+        ({"model": "cnn99"}, InputError, "no model 'cnn99'"),
+        ({"options": '{"num_classes": 5, "image_size": 8}'}, CheckpointError, "do not fit cnn3"),
+        ({"options": "{"}, CheckpointError, "not what builds its network"),
+        ({"options": "[1]"}, CheckpointError, "not what builds its network"),
+        ({"options": None}, CheckpointError, "not what builds its network"),
+        ({"state_dict": None}, CheckpointError, "holds no weights"),
+        ({"state_dict": {"features.0.weight": 1}}, CheckpointError, "holds no weights"),
+    ],
+)
+def test_an_own_checkpoint_that_was_tampered_with_is_refused(
+    checkpoint: Path, tmp_path: Path, changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    document = torch.load(checkpoint, weights_only=True) | changes
+    torch.save(document, tmp_path / "changed.pt")
+    with pytest.raises(error, match=words):
+        read_checkpoint(tmp_path / "changed.pt")
+
+
+@pytest.mark.parametrize("key", ["model", "options"])
+def test_an_own_checkpoint_that_lacks_a_part_is_refused(checkpoint: Path, tmp_path: Path, key: str) -> None:
+    document = torch.load(checkpoint, weights_only=True)
+    del document[key]
+    torch.save(document, tmp_path / "changed.pt")
+    with pytest.raises(CheckpointError, match=f"not what builds its network: KeyError '{key}'"):
+        read_checkpoint(tmp_path / "changed.pt")
+
+
+# --- code in files ---
+
+
+@pytest.mark.parametrize("saved_by", ["torch", "legacy torch", "pickle"])
+def test_a_pickle_that_wants_to_run_a_command_is_refused_and_runs_nothing(tmp_path: Path, saved_by: str) -> None:
+    marker, path = tmp_path / "it-ran", tmp_path / "evil.pt"
+    content = {"state_dict": RunsACommand(f"echo > {marker}")}
+    if saved_by == "pickle":
+        path.write_bytes(pickle.dumps(content, protocol=2))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=saved_by == "torch")
+    with pytest.raises(CheckpointError, match=rf"would run {os.system.__module__}\.system.*--trust-pickle"):
+        read_checkpoint(path, arch=ARCH)
+    assert not marker.exists()
+    # The file is a live one: read with trust, it does what it wanted.
+    with pytest.raises(CheckpointError, match=r"holds no weights|Invalid magic number"):
+        read_checkpoint(path, arch=ARCH, trust_pickle=True)
+    assert marker.exists()
+
+
+def test_a_pickled_network_needs_trust_and_then_no_arch(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+    torch.save(network, tmp_path / "whole.pt")
+    with pytest.raises(CheckpointError, match=r"would run torch\.nn\.modules\.container\.Sequential\."):
+        read_checkpoint(tmp_path / "whole.pt")
+    read = read_checkpoint(tmp_path / "whole.pt", trust_pickle=True)
+    assert holds(read, network.state_dict())
+    assert not read.network.training
+    assert read.notes == ("read as a pickled module",)
+
+
+def test_a_network_pickled_inside_a_training_checkpoint_gives_its_weights(
+    tiny_networks: ModuleType, tmp_path: Path
+) -> None:
+    network = tiny_networks.restorer()
+    torch.save({"epoch": 1, "ema": network}, tmp_path / "epoch1.pt")
+    assert holds(read_checkpoint(tmp_path / "epoch1.pt", arch=ARCH, trust_pickle=True), network.state_dict())
+
+
+def test_a_pickled_network_whose_code_is_missing_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("code_of_long_ago")
+    exec("from torch import nn\nclass Lost(nn.Module): pass", module.__dict__)
+    monkeypatch.setitem(sys.modules, "code_of_long_ago", module)
+    torch.save(module.Lost(), tmp_path / "lost.pt")
+    monkeypatch.delitem(sys.modules, "code_of_long_ago")
+    with pytest.raises(CheckpointError, match="whose code is missing here: No module named 'code_of_long_ago'"):
+        read_checkpoint(tmp_path / "lost.pt", trust_pickle=True)
+
+
+# --- damage ---
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"'.*none\.pt' does not exist"):
+        read_checkpoint(tmp_path / "none.pt")
+    with pytest.raises(CheckpointError, match="is a folder"):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.ckpt", "a.pt2", "a.safetensors"])
+@pytest.mark.parametrize(
+    "content", [b"", b"This is a letter, not a network.\n", b"\x80\x02", b"PK\x03\x04 and no more"]
+)
+def test_what_is_no_checkpoint_is_called_so(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    # Nothing of what torch says about trust, which would be bad advice here.
+    with pytest.raises(
+        CheckpointError, match=rf"{re.escape(name)}' (is not a PyTorch checkpoint|is cut off or damaged)"
+    ):
+        read_checkpoint(tmp_path / name, arch=ARCH)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_file_that_was_cut_off_is_refused(
+    tiny_networks: ModuleType, tmp_path: Path, as_zip: bool, share: float
+) -> None:
+    path = tmp_path / "half.pt"
+    torch.save(tiny_networks.restorer().state_dict(), path, _use_new_zipfile_serialization=as_zip)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    words = "is cut off or damaged" if as_zip else "is not a PyTorch checkpoint, or is cut off"
+    with pytest.raises(CheckpointError, match=words):
+        read_checkpoint(path, arch=ARCH)
+
+
+def test_a_damaged_torchscript_file_is_refused(tiny_networks: ModuleType, trace: Trace, tmp_path: Path) -> None:
+    path = tmp_path / "traced.pt"
+    trace(tiny_networks.restorer().eval(), torch.rand(1, 1, 8, 8)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"__torch__", b"__chrot__"))
+    with pytest.raises(CheckpointError, match="is cut off or damaged"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        ({"epoch": 3, "loss": 0.5}, "it holds 'epoch', 'loss'"),
+        ({"a": {"x": torch.ones(1)}, "b": {"y": torch.ones(1)}}, "it holds 'a', 'b'"),
+        ([torch.ones(1)], "it holds list"),
+        (torch.ones(3), "it holds Tensor"),
+    ],
+)
+def test_a_file_without_weights_says_what_it_holds(tmp_path: Path, content: object, held: str) -> None:
+    torch.save(content, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match=held):
+        read_checkpoint(tmp_path / "other.pt", arch=ARCH)
+
+
+# --- weights that do not fit ---
+
+
+def test_bare_weights_without_arch_say_what_they_are(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "bare.pt")
+    with pytest.raises(CheckpointError, match=r"bare weights \(9 tensors: 0\.weight \(4, 1, 3, 3\).*--arch package"):
+        read_checkpoint(tmp_path / "bare.pt")
+
+
+def test_weights_of_another_shape_are_named(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer(width=5).state_dict(), tmp_path / "wide.pt")
+    words = r"tiny_networks:restorer: 7 of another shape \(0\.weight is \(5, 1, 3, 3\), not \(4, 1, 3, 3\), .* \.\.\.\)"
+    with pytest.raises(CheckpointError, match=words):
+        read_checkpoint(tmp_path / "wide.pt", arch=ARCH)
+
+
+def test_missing_and_surplus_weights_are_named(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    weights["9.weight"] = weights.pop("3.weight")
+    torch.save(weights, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match=r"1 missing \(3\.weight\); 1 surplus \(9\.weight\)"):
+        read_checkpoint(tmp_path / "other.pt", arch=ARCH)
+
+
+# --- arch ---
+
+
+@pytest.mark.parametrize(
+    ("arch", "words"),
+    [
+        ("tiny_networks", "package.module:callable, .* not 'tiny_networks'"),
+        (":restorer", "package.module:callable"),
+        ("tiny_networks:", "package.module:callable"),
+        ("no_such_module:net", "'no_such_module' cannot be imported: ModuleNotFoundError"),
+        ("tiny_networks:absent", "'tiny_networks' has no callable 'absent'"),
+        ("tiny_networks:number", "'tiny_networks' has no callable 'number'"),
+        ("tiny_networks:raises", "fails: RuntimeError: no weights for you"),
+        ("tiny_networks:gives_a_number", "gives int, not a torch.nn.Module"),
+    ],
+)
+def test_a_wrong_arch_says_what_is_wrong(tiny_networks: ModuleType, tmp_path: Path, arch: str, words: str) -> None:
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "bare.pt")
+    with pytest.raises(InputError, match=words):
+        read_checkpoint(tmp_path / "bare.pt", arch=arch)
+
+
+def test_options_that_the_callable_does_not_take_are_an_input_error(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "bare.pt")
+    with pytest.raises(InputError, match=r"called with {'depth': 3} fails: TypeError"):
+        read_checkpoint(tmp_path / "bare.pt", arch=ARCH, arch_options={"depth": 3})
+
+
+def test_a_module_of_the_current_folder_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "network_of_this_folder.py").write_text("from torch import nn\nnet = lambda: nn.Linear(2, 1)\n")
+    weights = nn.Linear(2, 1).state_dict()
+    torch.save(weights, tmp_path / "line.pt")
+    monkeypatch.chdir(tmp_path)
+    # As for the installed command, whose path does not hold the current folder.
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert holds(read_checkpoint(Path("line.pt"), arch="network_of_this_folder:net"), weights)
+
+
+# --- published ones ---
+
+
+def test_the_published_resnet20_is_read(shared: Path) -> None:
+    read = read_checkpoint(shared / "cases/resnet20_cifar10/resnet20.th", arch="edgevision.models:resnet20")
+    assert read.notes == ("weights taken from 'state_dict'", "prefix 'module.' stripped from the names")
+    assert sum(parameter.numel() for parameter in read.network.parameters()) == 269_722
+
+
+def test_the_published_dncnn_is_read_and_denoises(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class DnCnn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            layers: list[nn.Module] = [nn.Conv2d(1, 64, 3, padding=1, bias=False), nn.ReLU()]
+            for _ in range(15):
+                layers += [nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+            self.dncnn = nn.Sequential(*layers, nn.Conv2d(64, 1, 3, padding=1, bias=False))
+
+        def forward(self, noisy: Tensor) -> Tensor:
+            return self.dncnn(noisy)
+
+    module = types.ModuleType("dncnn_of_the_test")
+    module.DnCnn = DnCnn
+    monkeypatch.setitem(sys.modules, "dncnn_of_the_test", module)
+    read = read_checkpoint(shared / "cases/dncnn_s25/net.pth", arch="dncnn_of_the_test:DnCnn")
+    assert read.notes == ("prefix 'module.' stripped from the names",)
+    torch.manual_seed(0)
+    clean = torch.linspace(0.2, 0.8, 64).repeat(64, 1)[None, None]
+    noise = 25 / 255 * torch.randn_like(clean)
+    with torch.inference_mode():
+        left = noise - read.network(clean + noise)  # the network predicts the noise
+    assert 20 * torch.log10(noise.std() / left.std()) > 8  # dB
+
+
+def test_the_published_fsrcnn_and_gan_find_their_weights(shared: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"bare weights \(20 tensors: feature_extract\.weight \(56, 3, 5, 5\)"):
+        read_checkpoint(shared / "cases/fsrcnn_x2/ckpt.pt")
+    with pytest.raises(CheckpointError, match=r"bare weights \(6 tensors: 0\.weight \(256, 64\)"):
+        read_checkpoint(shared / "cases/mnist_gan_mlp/G--300.ckpt")
+
+
+def test_the_published_gan_is_read(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("gan_of_the_test")
+    module.generator = lambda: nn.Sequential(
+        nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 784), nn.Tanh()
+    )
+    monkeypatch.setitem(sys.modules, "gan_of_the_test", module)
+    read = read_checkpoint(shared / "cases/mnist_gan_mlp/G--300.ckpt", arch="gan_of_the_test:generator")
+    weights = torch.load(shared / "cases/mnist_gan_mlp/G--300.ckpt", weights_only=True, map_location="cpu")
+    assert holds(read, weights)

@@ -1,0 +1,288 @@
+"""``edgevision export`` and ``edgevision verify``: exit codes, JSON, and errors in a line or two."""
+
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from edgevision.cli import main
+from edgevision.exporters.onnx_conversion import Conversion
+from edgevision.exporters.report import ExportReport
+from edgevision.metadata import Color, ImageSpec, Resize, Task
+from edgevision.modelfile import read_metadata
+
+Export = Callable[[str, str], tuple[Path, ExportReport]]
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run the command line; the exit code, standard output and standard error come back."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        output, errors = capsys.readouterr()
+        code = exit_.value.code
+        return int(code or 0), output, errors
+
+    return run
+
+
+def document(text: str) -> dict[str, Any]:
+    """The one strict JSON document that is all of ``text``."""
+
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is no JSON")
+
+    found = json.loads(text, parse_constant=refuse)
+    assert found["schema_version"] == 1
+    assert next(iter(found)) == "schema_version"
+    return found
+
+
+def spoil(conversion: Conversion) -> None:
+    weight = max(conversion.model.graph.initializer, key=lambda tensor: np.prod(tensor.dims))
+    weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), weight.name))
+
+
+# --- export ---
+
+
+def test_export_says_what_it_made(call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path) -> None:
+    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx")
+    assert code == 0
+    assert errors == "exporting tiny.pt ...\n"
+    lines = output.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'net.onnx'}  onnx, fp32, 0.")
+    assert lines[1] == "free sides: batch"
+    assert lines[2].startswith("compared with PyTorch")
+    assert lines[3].startswith("  logits: SQNR 1")
+    assert lines[4].startswith("  same answer for ")
+    assert lines[5] == f"report: {tmp_path / 'net.report.json'}"
+
+
+def test_export_as_json_is_one_document(
+    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    code, output, errors = call(
+        "export", checkpoint, "-o", tmp_path / "net.xml", "--format", "openvino", "--fp16", "--json"
+    )
+    assert (code, errors) == (0, "")
+    found = document(output)
+    assert found == json.loads((tmp_path / "net.report.json").read_text(encoding="utf-8"))
+    assert (found["verdict"], found["format"], found["precision"]) == ("good", "openvino", "fp16")
+
+
+def test_quiet_says_nothing_on_the_way(
+    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "--quiet")
+    assert (code, errors) == (0, "")
+    assert output
+
+
+def test_a_foreign_checkpoint_is_described_by_options(call: Call, tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer(width=5, channels=3).state_dict(), tmp_path / "net.pth")
+    (tmp_path / "labels.txt").write_text("red\n\n  grün \nblue\n", encoding="utf-8")
+    (tmp_path / "more.json").write_text('{"provenance": {"data": "photos"}, "image": {"color": "rgb"}}')
+    code, _, errors = call(
+        *("export", tmp_path / "net.pth", "--arch", "tiny_networks:restorer"),
+        *("--arch-kwargs", '{"width": 5, "channels": 3}', "--input-shape", "1x3x8x8", "--task", "denoise"),
+        *("--name", "mine", "--labels", tmp_path / "labels.txt", "--color", "bgr", "--value-range", "-1,1"),
+        *("--mean", "0.1,0.2,0.3", "--std", "1,1,2", "--resize", "pad", "--resample", "lanczos"),
+        *("--licence", "MIT", "--metadata", tmp_path / "more.json"),
+    )
+    assert code == 0, errors
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert (metadata.task, metadata.name, metadata.licence) == (Task.DENOISE, "mine", "MIT")
+    assert metadata.labels == ("red", "grün", "blue")
+    assert metadata.provenance.data == "photos"
+    assert metadata.image == ImageSpec(
+        color=Color.BGR,
+        value_range=(-1, 1),
+        mean=(0.1, 0.2, 0.3),
+        std=(1, 1, 2),
+        resize=Resize.PAD,
+        resample="lanczos",
+    )
+
+
+def test_a_parity_failure_ends_with_1(
+    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    spoil(quick_conversion)
+    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "--json")
+    assert (code, output) == (1, "")
+    assert errors.startswith("error: the fp32 model does not compute what the checkpoint does: output 'logits'")
+    assert len(errors.splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["net.report.json"]
+
+
+def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
+    call: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import edgevision.exporters.onnx_conversion as onnx_conversion
+
+    def refuse(*args: object) -> onnx.ModelProto:
+        raise RuntimeError("first line\nsecond line") from ValueError("the cause\nand its story")
+
+    monkeypatch.setattr(onnx_conversion, "_with_dynamo", refuse)
+    monkeypatch.setattr(onnx_conversion, "_with_torchscript", refuse)
+    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
+    assert (code, output) == (1, "")
+    assert errors == "error: PyTorch cannot convert this network to ONNX: the cause\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--task", "denoise", "--mean", "a,b"], "--mean must be numbers joined by commas, not 'a,b'"),
+        (["--labels", "cat"], "--labels must be a file or names joined by commas; there is no file 'cat'"),
+        (["--metadata", "{"], "--metadata must be a JSON object, not '{'"),
+        (["--metadata", "none.json"], "--metadata must be a JSON object or a file that holds one, not 'none.json'"),
+        (["--metadata", '{"image": 5}'], "the metadata cannot be right: image must be an object, not 5"),
+        (["--metadata", '{"image": 5}', "--resize", "pad"], "image must be an object, not 5"),
+        (["--arch-kwargs", "[1]", "--arch", "a:b"], "--arch-kwargs must be a JSON object, not '[1]'"),
+        (["--input-shape", "3xlarge"], "a shape is positive numbers joined by x, as 1x3x224x224, not '3xlarge'"),
+        (["--input-shape", "64", "--task", "generate"], "--input-shape holds the batch and at least one size"),
+        (["--data", "no-such-folder"], "the data 'no-such-folder' does not exist"),
+        (["--arch", "nonsense"], "--arch is package.module:callable"),
+        (["-o", "net.tflite"], "an onnx model's name ends in .onnx, not 'net.tflite'"),
+        (["-o", "none/net.onnx"], "the output folder 'none' does not exist"),
+    ],
+)
+def test_a_wrong_option_ends_with_2_and_a_line(
+    call: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    target = [] if "-o" in options else ["-o", "net.onnx"]
+    code, output, errors = call("export", checkpoint, *target, *options, "-q")
+    assert (code, output) == (2, "")
+    assert errors.startswith("error: ")
+    assert words in errors
+    assert len(errors.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options", [["--format", "tflite"], ["--task", "knit"], ["--color", "sepia"], ["--resize", "melt"], ["--int3"]]
+)
+def test_a_word_that_is_not_in_the_list_ends_with_2(call: Call, checkpoint: Path, options: list[str]) -> None:
+    code, output, errors = call("export", checkpoint, *options)
+    assert (code, output) == (2, "")
+    assert options[-1] in errors
+    assert "Traceback" not in errors
+
+
+def test_no_checkpoint_ends_with_2(call: Call, tmp_path: Path) -> None:
+    code, output, errors = call("export", tmp_path / "none.pt", "-q")
+    assert (code, output) == (2, "")
+    assert errors == f"error: the checkpoint {str(tmp_path / 'none.pt')!r} does not exist\n"
+
+
+def test_a_pickle_with_code_ends_with_2_and_names_it(call: Call, tmp_path: Path) -> None:
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
+    code, _, errors = call("export", tmp_path / "whole.pt", "-q")
+    assert code == 2
+    assert "would run torch.nn.modules.linear.Linear. --trust-pickle allows that" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_pickled_network_is_exported_with_trust(call: Call, tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer(), tmp_path / "whole.pt")
+    code, output, errors = call(
+        *("export", tmp_path / "whole.pt", "--trust-pickle", "--task", "denoise", "--input-shape", "1x1x8x8", "--json")
+    )
+    assert (code, errors) == (0, "")
+    assert document(output)["notes"] == ["read as a pickled module"]
+
+
+def test_a_full_disk_ends_with_1_and_a_line(
+    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (code, output) == (1, "")
+    assert errors.startswith(f"error: no space left to write {str(tmp_path / 'net.onnx')!r}")
+    assert len(errors.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- verify ---
+
+
+def test_verify_says_how_well_both_agree(call: Call, exported: Export, checkpoint: Path) -> None:
+    path, _ = exported("onnx", "fp32")
+    code, output, errors = call("verify", path, "--against", checkpoint, "--samples", 20, "--seed", 3)
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    assert lines[0] == f"{path.name} against tiny.pt"
+    assert "on 20 inputs (seeded sampler, seed 3), ONNX Runtime" in lines[1]
+    assert lines[2].startswith("  logits: SQNR 1")
+    assert lines[3].startswith("  same answer for ")
+
+
+def test_verify_on_labelled_pictures_gives_both_accuracies(
+    call: Call, exported: Export, checkpoint: Path, write_class_folders: Callable, tmp_path: Path
+) -> None:
+    data = write_class_folders(tmp_path / "data", {"cat": 4, "dög": 4})
+    path, _ = exported("openvino", "fp32")
+    arguments = ("verify", path, "--against", checkpoint, "--data", data)
+    code, output, errors = call(*arguments, "--json")
+    assert (code, errors) == (0, "")
+    found = document(output)
+    assert found["checkpoint_accuracy"]["images"] == found["model_accuracy"]["images"] == 8
+    code, output, _ = call(*arguments, "-q")
+    assert code == 0
+    assert [line.split()[0] for line in output.splitlines()[-2:]] == ["checkpoint", "model"]
+    assert output.count("(8 pictures)") == 2
+
+
+def test_verify_of_a_model_of_another_checkpoint_ends_with_1_and_still_reports(
+    call: Call, exported: Export, checkpoint: Path, tmp_path: Path
+) -> None:
+    other = torch.load(checkpoint, weights_only=True)
+    other["state_dict"] = {name: -tensor for name, tensor in other["state_dict"].items()}
+    torch.save(other, tmp_path / "other.pt")
+    path, _ = exported("onnx", "fp32")
+    code, output, errors = call("verify", path, "--against", tmp_path / "other.pt", "--json")
+    assert code == 1
+    assert document(output)["parity"]["outputs"][0]["sqnr_db"] < 60
+    assert errors.startswith("error: the fp32 model does not compute")
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--samples", "0"], 2, "--samples must be at least 1, not 0"),
+        (["--device", "abacus"], 3, "there is no device 'abacus'; known: cpu"),
+        (["--device", "npu"], 3, ".onnx models run on cpu"),
+        (["--data", "no-such-folder"], 2, "the data 'no-such-folder' does not exist"),
+        (["--arch-kwargs", "5"], 2, "--arch-kwargs must be a JSON object"),
+        (["--input-shape", "x"], 2, "a shape is positive numbers"),
+    ],
+)
+def test_a_wrong_option_of_verify_has_its_exit_code(
+    call: Call, exported: Export, checkpoint: Path, options: list[str], code: int, words: str
+) -> None:
+    path, _ = exported("onnx", "fp32")
+    found, output, errors = call("verify", path, "--against", checkpoint, *options)
+    assert (found, output) == (code, "")
+    assert errors.startswith("error: ")
+    assert words in errors
+    assert len(errors.splitlines()) <= 2

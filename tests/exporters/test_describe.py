@@ -1,0 +1,95 @@
+"""The metadata of a model about to be exported."""
+
+from typing import Any
+
+import pytest
+
+from edgevision.errors import InputError
+from edgevision.exporters.describe import describe
+from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Resize, Task, TensorSpec
+
+OWN = ModelMetadata(
+    task=Task.CLASSIFY,
+    name="own",
+    inputs=(TensorSpec(name="image", shape=("batch", 3, 32, 24)),),
+    image=ImageSpec(size=(32, 24), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
+    labels=("a", "b"),
+    extra={"later": 1},
+)
+
+
+def foreign(given: dict[str, Any], shape: tuple[int, ...] | None) -> tuple[ModelMetadata, tuple[int, ...]]:
+    return describe(None, given, name="net", input_shape=shape)
+
+
+def test_an_own_checkpoint_says_everything_itself() -> None:
+    assert describe(OWN, {}, name="ignored", input_shape=None) == (OWN, (3, 32, 24))
+
+
+def test_what_is_given_goes_over_what_the_checkpoint_says_field_by_field() -> None:
+    metadata, shape = describe(OWN, {"licence": "MIT", "image": {"resize": "pad"}}, name="ignored", input_shape=None)
+    assert metadata == OWN.updated(
+        licence="MIT", image=ImageSpec(size=(32, 24), mean=(0.5,) * 3, std=(0.2,) * 3, resize=Resize.PAD)
+    )
+    assert shape == (3, 32, 24)
+
+
+def test_another_input_shape_is_the_size_that_pictures_get() -> None:
+    metadata, shape = describe(OWN, {}, name="ignored", input_shape=(1, 3, 48, 40))
+    assert metadata.image is not None
+    assert (metadata.image.size, shape) == ((48, 40), (3, 48, 40))
+
+
+def test_open_sides_are_the_size_that_pictures_get() -> None:
+    own = OWN.updated(inputs=(TensorSpec(name="image", shape=("batch", 3, "height", "width")),))
+    assert describe(own, {}, name="ignored", input_shape=None)[1] == (3, 32, 24)
+
+
+def test_a_foreign_classifier_takes_size_and_colour_from_the_shape() -> None:
+    metadata, shape = foreign({"task": Task.CLASSIFY}, (1, 3, 20, 30))
+    assert metadata == ModelMetadata(task=Task.CLASSIFY, name="net", image=ImageSpec(size=(20, 30)))
+    assert shape == (3, 20, 30)
+
+
+def test_a_foreign_restorer_of_gray_pictures_takes_any_size() -> None:
+    metadata, shape = foreign({"task": "denoise"}, (1, 1, 20, 30))
+    assert metadata.image == ImageSpec(color=Color.GRAY)
+    assert shape == (1, 20, 30)
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (1, 64, 1, 1)])
+def test_a_foreign_generator_has_a_latent_of_the_shapes_size(shape: tuple[int, ...]) -> None:
+    metadata, found = foreign({"task": "generate"}, shape)
+    assert metadata.latent == LatentSpec(size=64)
+    assert metadata.image is None
+    assert found == shape[1:]
+
+
+def test_a_generator_may_say_how_its_latent_is_drawn() -> None:
+    metadata, _ = foreign({"task": "generate", "latent": {"size": 64, "distribution": "uniform"}}, (1, 64))
+    assert metadata.latent == LatentSpec(size=64, distribution="uniform")
+
+
+@pytest.mark.parametrize(
+    ("given", "shape", "words"),
+    [
+        ({}, (1, 3, 8, 8), "does not say what it is for; give --task"),
+        ({"task": "classify"}, None, "size is unknown; give --input-shape, as 1x3x224x224"),
+        ({"task": "knit"}, (1, 3, 8, 8), "metadata.task must be one of classify,"),
+        ({"task": "classify"}, (1, 4, 8, 8), r"is 1x3xHxW, or 1x1xHxW for gray, not \(1, 4, 8, 8\)"),
+        ({"task": "classify"}, (1, 3, 8), "is 1x3xHxW"),
+        ({"task": "classify"}, (3,), "at least one size"),
+        ({"task": "generate"}, (64,), "at least one size"),
+        ({"task": "classify", "image": {"color": "gray"}}, (1, 3, 8, 8), "color gray has 1 channels, the input 3"),
+        ({"task": "classify", "image": {"mean": [0.5]}}, (1, 3, 8, 8), "mean needs 3 numbers for rgb"),
+        ({"task": "classify", "image": {"resize": "melt"}}, (1, 3, 8, 8), "metadata.image.resize must be one of"),
+        ({"task": "classify", "image": 5}, (1, 3, 8, 8), "image must be an object, not 5"),
+        ({"task": "classify", "image": None}, (1, 3, 8, 8), "image must be an object, not None"),
+        ({"task": "classify", "labels": "cat"}, (1, 3, 8, 8), "metadata.labels must be"),
+    ],
+)
+def test_what_is_missing_or_contradictory_is_named(
+    given: dict[str, Any], shape: tuple[int, ...] | None, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        foreign(given, shape)

@@ -1,0 +1,248 @@
+"""Networks become ONNX models that compute the same, open where the network is, and free of the exporting machine."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+import edgevision.exporters.onnx_conversion as onnx_conversion
+from edgevision.errors import InputError
+from edgevision.exporters.onnx_conversion import (
+    Conversion,
+    ConversionError,
+    add_metadata,
+    another_size,
+    convert_to_onnx,
+)
+from edgevision.runtime.devices import open_engine
+
+Sqnr = Callable[[object, object], float]
+
+IMAGE = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def convolutional() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.PReLU(), nn.Conv2d(8, 3, 3, padding=1)
+    ).eval()
+
+
+class Loop(nn.Module):
+    """Reads its batch as a number of Python, which no exporter can leave open."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([images[i] * (i + 1) for i in range(images.shape[0])])
+
+
+class OnlyOne(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.view(1, 3, 8, 8) * 2
+
+
+class Branch(nn.Module):
+    """Branches on its input, which only tracing swallows."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images * 2 if float(images.sum()) > 0 else images * 3
+
+
+class Eigenvalues(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.linalg.eigvals(images[:, 0]).real
+
+
+def convert(network: nn.Module, example: Tensor = IMAGE, **options: int) -> Conversion:
+    return convert_to_onnx(network, example, input_name="image", output_names=["restored"], **options)
+
+
+@pytest.fixture(scope="session")
+def convolution() -> Conversion:
+    return convert(convolutional())
+
+
+@pytest.fixture(scope="session")
+def traced_convolution(trace: Callable) -> Conversion:
+    return convert(trace(convolutional(), IMAGE))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[onnx.ModelProto, Tensor], object]:
+    def compute(model: onnx.ModelProto, images: Tensor) -> object:
+        path = tmp_path / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        with open_engine(path) as engine:
+            return engine.run({engine.inputs[0].name: images.numpy()})[0]
+
+    return compute
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (3, 3, 8, 8), (2, 3, 17, 5), (1, 3, 64, 33)])
+def test_a_fully_convolutional_network_runs_at_any_batch_and_size(
+    convolution: Conversion, run: Callable, sqnr: Sqnr, shape: tuple[int, ...]
+) -> None:
+    images = torch.rand(shape)
+    with torch.inference_mode():
+        assert sqnr(convolutional()(images), run(convolution.model, images)) > 100
+
+
+def test_what_is_open_stands_in_the_model(convolution: Conversion) -> None:
+    assert convolution.exporter == "dynamo"
+    assert convolution.dynamic == ("batch", "height", "width")
+    assert convolution.notes == ()
+    (image,), (restored,) = convolution.inputs, convolution.outputs
+    assert (image.name, image.shape, image.dtype) == ("image", ("batch", 3, "height", "width"), "float32")
+    assert (restored.name, restored.shape, restored.dtype) == ("restored", ("batch", 3, "height", "width"), "float32")
+
+
+def test_a_dense_head_leaves_only_the_batch_open(
+    classifier_conversion: Conversion, classifier: nn.Module, run: Callable, sqnr: Sqnr
+) -> None:
+    assert classifier_conversion.dynamic == ("batch",)
+    assert classifier_conversion.inputs[0].shape == ("batch", 3, 8, 8)
+    assert classifier_conversion.outputs[0].shape == ("batch", 4)
+    images = torch.rand(5, 3, 8, 8)
+    with torch.inference_mode():
+        assert sqnr(classifier(images), run(classifier_conversion.model, images)) > 100
+
+
+def test_sides_of_a_multiple_stay_open(run: Callable, sqnr: Sqnr) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, 48, 1), nn.PixelShuffle(4)).eval()
+    conversion = convert(network, multiple=4)
+    assert conversion.dynamic == ("batch", "height", "width")
+    images = torch.rand(2, 3, 12, 20)
+    with torch.inference_mode():
+        assert sqnr(network(images), run(conversion.model, images)) > 100
+
+
+def test_a_batch_that_cannot_be_open_is_fixed_to_the_examples_and_the_sides_stay_open(
+    run: Callable, sqnr: Sqnr
+) -> None:
+    conversion = convert(Loop())
+    assert conversion.dynamic == ("height", "width")
+    assert conversion.inputs[0].shape == (1, 3, "height", "width")
+    assert conversion.notes == ("batch fixed to (1, 3, 8, 8): the network cannot leave it open",)
+    images = torch.rand(1, 3, 9, 11)
+    assert sqnr(Loop()(images), run(conversion.model, images)) > 100
+
+
+def test_a_network_for_one_sample_alone_is_converted_for_one(run: Callable, sqnr: Sqnr) -> None:
+    conversion = convert(OnlyOne())
+    assert conversion.dynamic == ()
+    assert conversion.inputs[0].shape == (1, 3, 8, 8)
+    assert conversion.notes == ("batch fixed to (1, 3, 8, 8): the network cannot leave it open",)
+    assert sqnr(OnlyOne()(IMAGE), run(conversion.model, IMAGE)) > 100
+
+
+def test_a_program_exported_for_one_sample_is_converted_for_one(run: Callable, sqnr: Sqnr) -> None:
+    program = torch.export.export(convolutional(), (IMAGE,)).module()
+    conversion = convert(program)
+    assert conversion.inputs[0].shape == (1, 3, 8, 8)
+    with torch.inference_mode():
+        assert sqnr(convolutional()(IMAGE), run(conversion.model, IMAGE)) > 100
+
+
+def test_torchscript_is_converted_by_tracing_which_is_said(
+    traced_convolution: Conversion, run: Callable, sqnr: Sqnr
+) -> None:
+    conversion = traced_convolution
+    assert conversion.exporter == "torchscript"
+    assert conversion.dynamic == ("batch", "height", "width")
+    (note,) = conversion.notes
+    assert note.startswith("converted by TorchScript tracing, because the dynamo exporter failed: Exporting a Script")
+    images = torch.rand(2, 3, 13, 10)
+    with torch.inference_mode():
+        assert sqnr(convolutional()(images), run(conversion.model, images)) > 100
+
+
+def test_a_network_that_only_tracing_takes_is_traced_quietly(
+    run: Callable, sqnr: Sqnr, capfd: pytest.CaptureFixture[str]
+) -> None:
+    conversion = convert(Branch())
+    assert conversion.exporter == "torchscript"
+    assert "Could not guard on data-dependent expression" in conversion.notes[0]
+    assert sqnr(Branch()(IMAGE), run(conversion.model, IMAGE)) > 100
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_exporters_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch, convolution: Conversion) -> None:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def refuse(*arguments: object) -> onnx.ModelProto:
+        asked.append(("dynamo", arguments[4]))
+        raise RuntimeError("not today\nand a long explanation")
+
+    def accept(*arguments: object) -> onnx.ModelProto:
+        asked.append(("torchscript", arguments[4]))
+        return convolution.model
+
+    monkeypatch.setattr(onnx_conversion, "_with_dynamo", refuse)
+    monkeypatch.setattr(onnx_conversion, "_with_torchscript", accept)
+    conversion = convert(convolutional())
+    everything = ("batch", "height", "width")
+    assert asked == [
+        ("dynamo", everything),
+        ("dynamo", ("batch",)),
+        ("dynamo", ("height", "width")),
+        ("dynamo", ()),
+        ("torchscript", everything),
+    ]
+    assert conversion.notes == ("converted by TorchScript tracing, because the dynamo exporter failed: not today",)
+
+
+def test_what_neither_exporter_can_convert_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        ConversionError, match=r"cannot convert this network to ONNX: No ONNX function found for.*eig"
+    ) as e:
+        convert(Eigenvalues())
+    assert len(str(e.value).splitlines()) == 1
+    assert e.value.exit_code == 1
+    assert capfd.readouterr().out == ""  # torch prints graphs there when it fails
+
+
+def test_an_input_the_network_does_not_take_is_an_input_error() -> None:
+    with pytest.raises(InputError, match=r"does not take an input of \(1, 4, 8, 8\): .*expected input"):
+        convert(convolutional(), torch.rand(1, 4, 8, 8))
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_nothing_of_this_machine_is_left_in_the_file(
+    convolution: Conversion, traced_convolution: Conversion, traced: bool
+) -> None:
+    model = (traced_convolution if traced else convolution).model
+    content = model.SerializeToString()
+    for trace_of_it in (b"site-packages", b".py", b"/root", b"/home", b"pytest", b'File "', str(Path.cwd()).encode()):
+        assert trace_of_it not in content, trace_of_it
+    assert model.producer_name == "edgevision"
+
+
+def test_nothing_but_inference_is_left_in_the_graph(convolution: Conversion) -> None:
+    kinds = [node.op_type for node in convolution.model.graph.node]
+    assert "Dropout" not in kinds
+    assert kinds.count("Conv") == 2
+    assert len(convolution.model.graph.input) == 1
+    onnx.checker.check_model(convolution.model, full_check=True)
+
+
+def test_metadata_replaces_only_its_own_key() -> None:
+    model = onnx.ModelProto()
+    add_metadata(model, "other", "kept")
+    add_metadata(model, "edgevision", "old")
+    add_metadata(model, "edgevision", "new")
+    found: Mapping[str, str] = {entry.key: entry.value for entry in model.metadata_props}
+    assert found == {"other": "kept", "edgevision": "new"}
+    assert len(model.metadata_props) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "other"), [((8, 8), 1, (12, 16)), ((7, 5), 1, (11, 10)), ((8, 12), 4, (12, 24))]
+)
+def test_another_size_is_larger_and_keeps_the_multiple(
+    size: tuple[int, int], multiple: int, other: tuple[int, int]
+) -> None:
+    assert another_size(*size, multiple) == other
+    assert all(side % multiple == 0 for side in other)
