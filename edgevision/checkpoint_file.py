@@ -28,7 +28,7 @@ def check(path: Path) -> None:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The fields of :class:`edgevision.modelfile.ModelFacts` that a checkpoint tells without torch: its size."""
+    """The fields of :class:`edgevision.modelfacts.ModelFacts` that a checkpoint tells without torch: its size."""
     return {"size_bytes": path.stat().st_size}
 
 

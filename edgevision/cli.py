@@ -95,7 +95,3 @@ def _log_to_stderr(*, quiet: bool) -> None:
     logger = logging.getLogger("edgevision")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
-
-
-if __name__ == "__main__":
-    main()

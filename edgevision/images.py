@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from edgevision.errors import ImageError
 from edgevision.metadata import Color
@@ -16,6 +16,9 @@ ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, an encoded file's bytes, a Pillow picture, or uint8 RGB of shape (H, W, 3), RGBA (H, W, 4), gray (H, W)."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+
+# The EXIF tag of which way the camera was held; 1 is upright.
+_ORIENTATION = 0x0112
 
 _MODES = {Color.RGB: "RGB", Color.BGR: "RGB", Color.GRAY: "L", Color.YCBCR: "YCbCr"}
 
@@ -77,6 +80,10 @@ def _open(file: Path | io.BytesIO, name: str) -> Image.Image:
 def _decode(image: Image.Image, name: str) -> Image.Image:
     try:
         image.load()
+        if image.getexif().get(_ORIENTATION, 1) == 1:
+            return image  # ImageOps would copy it
+        from PIL import ImageOps
+
         return ImageOps.exif_transpose(image)
     # Pillow's decoders raise almost anything on damaged data (OSError, SyntaxError, EOFError, struct.error ...).
     except Exception as error:

@@ -3,11 +3,10 @@
 import os
 import platform
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from edgevision.records import Record
+from edgevision.records import Record, record
 
 # What decides how fast a CPU multiplies: vector width, half precision, and int8 dot products (VNNI, asimddp, i8mm).
 _TELLING = (
@@ -25,7 +24,7 @@ _TELLING = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class Machine(Record):
     """Facts read from the system: ``features`` are the CPU flags that matter for inference, as Linux names them."""
 

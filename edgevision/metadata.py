@@ -6,12 +6,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from edgevision.errors import ModelFileError
-from edgevision.records import Record
+from edgevision.records import Record, record
 
 METADATA_KEY = "edgevision"
 SCHEMA_VERSION = 1
@@ -70,7 +70,7 @@ class Resample(StrEnum):
     LANCZOS = "lanczos"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class TensorSpec(Record):
     """One input or output. A dimension is a positive size or the name of a dynamic one (``"batch"``)."""
 
@@ -80,7 +80,7 @@ class TensorSpec(Record):
     value_range: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ImageSpec(Record):
     """How a picture becomes the input tensor.
 
@@ -107,7 +107,7 @@ class ImageSpec(Record):
             raise ValueError(f"size must be positive (height, width), not {self.size!r}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class LatentSpec(Record):
     """What a generator's latent vector is drawn from: ``size`` numbers of ``distribution`` (normal or uniform)."""
 
@@ -115,7 +115,7 @@ class LatentSpec(Record):
     distribution: str = "normal"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class TileSpec(Record):
     """Advice for large pictures: tile ``size`` in pixels, sides a ``multiple``, tiles ``overlap`` pixels."""
 
@@ -124,7 +124,7 @@ class TileSpec(Record):
     overlap: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class Provenance(Record):
     """Where the weights come from: hashes, versions, and the recipe that anyone can run again."""
 
@@ -137,7 +137,7 @@ class Provenance(Record):
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ModelMetadata(Record):
     """Everything a pipeline needs to run the model, and everything a person needs to trust it.
 
@@ -187,7 +187,3 @@ class ModelMetadata(Record):
             return cls.from_dict(document, "metadata")
         except (ValueError, OverflowError) as error:
             raise ModelFileError(f"{source}: {error}") from error
-
-    def updated(self, **changes: Any) -> Self:
-        """A copy with ``changes`` applied, as :func:`dataclasses.replace`."""
-        return replace(self, **changes)

@@ -1,11 +1,9 @@
 """Figures of merit in numpy, for the device side and the exporters alike."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edgevision.records import Record
+from edgevision.records import Record, record
 
 
 def sqnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
@@ -38,7 +36,7 @@ def confusion_matrix(expected: ArrayLike, predicted: ArrayLike, classes: int) ->
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ClassScore(Record):
     """How one class fared, as fractions of 1; ``support`` is the number of its pictures."""
 

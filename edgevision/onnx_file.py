@@ -48,7 +48,7 @@ def check(path: Path) -> None:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The fields of :class:`edgevision.modelfile.ModelFacts` that an ONNX file tells."""
+    """The fields of :class:`edgevision.modelfacts.ModelFacts` that an ONNX file tells."""
     opsets: dict[str, int] = {}
     graph: list[Field] = []
     for number, value in _model(path):

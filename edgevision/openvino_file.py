@@ -37,7 +37,7 @@ def check(path: Path) -> None:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The fields of :class:`edgevision.modelfile.ModelFacts` that an IR tells."""
+    """The fields of :class:`edgevision.modelfacts.ModelFacts` that an IR tells."""
     check(path)
     root = _parse(path)
     layers = {layer.get("id"): layer for layer in root.iterfind("layers/layer")}

@@ -7,17 +7,44 @@ made by a later release of the same schema survives a round trip through this on
 
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cache
-from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Self, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def record(cls: type[T]) -> type[T]:
+    """Make a subclass of :class:`Record` a frozen, keyword-only dataclass.
+
+    Comparison and text come from :class:`Record` instead of being generated for each class, which halves the time that
+    defining one takes; the command line defines a dozen before it does anything.
+    """
+    return dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+
+
+@record
 class Record:
     """Base of all records. ``extra`` holds the keys of the document that this release does not know."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Record) or type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, f.name) == getattr(other, f.name) for f in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]  # mappings among the fields have none either
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        return f"{type(self).__name__}({values})"
+
+    def updated(self, **changes: Any) -> Self:
+        """A copy with ``changes`` applied, as :func:`dataclasses.replace`."""
+        return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, optional fields that are ``None`` or empty left out, unknown keys included."""

@@ -71,8 +71,10 @@ def read_checkpoint(
     """
     if not path.is_file():
         raise CheckpointError(f"the checkpoint {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}")
-    data = path.read_bytes()
-    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error.strerror}") from error
     if path.suffix == ".pt2":
         return Checkpoint(_evaluated(_load_exported_program(path)), sha256, notes=("read as an exported program",))
     if path.suffix == ".safetensors":

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -28,7 +27,8 @@ from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
 from edgevision.files import atomic_folder, check_writable
 from edgevision.metadata import METADATA_KEY, ModelMetadata, Precision, Task
-from edgevision.modelfile import ModelFormat, read_facts
+from edgevision.modelfacts import read_facts
+from edgevision.modelfile import ModelFormat
 from edgevision.preprocessing import scale_and_offset
 from edgevision.runtime.devices import open_engine
 
@@ -70,7 +70,8 @@ def export(
     Raises:
         CheckpointError, InputError, DatasetError: something given cannot be used.
         OutputError, DiskFullError: the output cannot be written.
-        ParityError: the converted model computes something else. No model is left, only the report.
+        ParityError: the converted model computes something else. It is not kept, only its report is; an earlier model
+            at ``output`` stays as it was.
     """
     start = time.monotonic()
     format, precision = ModelFormat(format), Precision(precision)
@@ -132,7 +133,7 @@ def export(
             parity.check(precision)
         except ParityError as error:
             failure = error
-            report = replace(report, verdict="failed", reason=str(error), sha256=None, size_bytes=None)
+            report = report.updated(verdict="failed", reason=str(error), sha256=None, size_bytes=None)
             for file in temporary.iterdir():
                 file.unlink()
         report.write(temporary / report_path(target).name)
@@ -168,16 +169,15 @@ def _completed(
 ) -> ModelMetadata:
     """With the converted model's inputs and outputs, its precision, and where it came from."""
     ranges = {spec.name: spec.value_range for spec in metadata.outputs}
-    outputs = tuple(replace(spec, value_range=ranges.get(spec.name)) for spec in conversion.outputs)
-    inputs = tuple(replace(spec, value_range=_input_range(metadata)) for spec in conversion.inputs)
+    outputs = tuple(spec.updated(value_range=ranges.get(spec.name)) for spec in conversion.outputs)
+    inputs = tuple(spec.updated(value_range=_input_range(metadata)) for spec in conversion.inputs)
     names = ("torch", "onnx", "onnxscript")
     versions = {"edgevision": edgevision.__version__} | {name: version(name) for name in names}
-    provenance = replace(
-        metadata.provenance,
+    provenance = metadata.provenance.updated(
         checkpoint_sha256=original.sha256,
         versions=dict(metadata.provenance.versions) | versions,
     )
-    return replace(metadata, inputs=inputs, outputs=outputs, precision=precision, provenance=provenance)
+    return metadata.updated(inputs=inputs, outputs=outputs, precision=precision, provenance=provenance)
 
 
 def _input_range(metadata: ModelMetadata) -> tuple[float, float] | None:

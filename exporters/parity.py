@@ -1,13 +1,12 @@
 """Whether two engines compute the same: per output the largest error, its share of the range, and the SQNR."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgevision.errors import ParityError
 from edgevision.metadata import Precision
-from edgevision.records import Record
+from edgevision.records import Record, record
 from edgevision.runtime.engines.engine import Array, Engine
 
 # fp32 engines reorder sums, which costs some 1e-6 of the range (above 100 dB in practice); fp16 keeps 11 bits, and
@@ -16,7 +15,7 @@ _FLOOR_DB = {Precision.FP32: 60.0, Precision.FP16: 35.0}
 _FLOOR_AGREEMENT = {Precision.FP32: 98.0, Precision.FP16: 96.0}
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class TensorParity(Record):
     """One output. ``relative_error`` is ``max_abs_error`` over the reference's range; ``None`` dB: no error.
 
@@ -31,7 +30,7 @@ class TensorParity(Record):
     not_finite: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ParityReport(Record):
     """The comparison on ``samples`` inputs; ``agreement`` is the share of equal arg-max in percent (classifiers)."""
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from edgevision.commandline import REPORT_SCHEMA_VERSION
@@ -10,10 +10,10 @@ from edgevision.exporters.parity import ParityReport
 from edgevision.files import atomic_file
 from edgevision.metadata import ModelMetadata, Precision
 from edgevision.modelfile import ModelFormat
-from edgevision.records import Record
+from edgevision.records import Record, record
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ExportReport(Record):
     """One export. ``verdict`` is ``good``, or ``failed`` with the ``reason``; then no model was written."""
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metadata import Task
-from edgevision.modelfile import check_model_file, read_metadata
-from edgevision.records import Record
+from edgevision.modelfile import read_metadata
+from edgevision.records import Record, record
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
 from edgevision.runtime.pipelines.classify import Classifier
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class VerificationReport(Record):
     """The parity, and with labelled pictures the accuracy of the checkpoint and of the model on all of them."""
 
@@ -56,7 +55,6 @@ def verify(
         ModelFileError, CheckpointError, InputError, DatasetError, DeviceError: something given cannot be used.
     """
     path, source = Path(model), Path(checkpoint)
-    check_model_file(path)
     metadata = read_metadata(path)
     if metadata is None:
         raise ModelFileError(f"{str(path)!r} carries no edgevision metadata, so how to feed it is unknown")

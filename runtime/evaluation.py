@@ -1,7 +1,6 @@
 """How good a classifier is on labelled pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,13 @@ from edgevision.errors import DatasetError, ImageError
 from edgevision.images import ImageSource
 from edgevision.metrics import ClassScore, class_scores, confusion_matrix
 from edgevision.progress import track
-from edgevision.records import Record
+from edgevision.records import Record, record
 from edgevision.runtime.pipelines.classify import Classifier
 
 _BATCH = 64
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ClassificationReport(Record):
     """Figures of a classifier, all in percent but the counts.
 

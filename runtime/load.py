@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgevision.errors import InputError, ModelFileError
 from edgevision.metadata import Task
-from edgevision.modelfile import check_model_file, read_metadata
+from edgevision.modelfile import read_metadata
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.pipelines.classify import Classifier
 
@@ -35,7 +35,6 @@ def load(model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: 
         DeviceError: the device is not there or cannot run all of the model.
     """
     path = shipped_model(Task(str(model))) if str(model) in list(Task) else Path(model)
-    check_model_file(path)
     metadata = read_metadata(path)
     if metadata is None:
         raise ModelFileError(

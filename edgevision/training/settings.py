@@ -1,13 +1,13 @@
 """The knobs of a training, validated; nothing here needs torch, so ``--help`` does not either."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from edgevision.errors import InputError
 from edgevision.metadata import Color
-from edgevision.records import Record
+from edgevision.records import Record, record
 
 DIGITS = "digits"
 """The value of ``data`` that stands for the built-in digits."""
@@ -56,7 +56,7 @@ class MixedPrecision(StrEnum):
     FP16 = "fp16"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class ClassifierSettings(Record):
     """All knobs. ``image_size`` and ``color`` of ``None`` are taken from the data.
 

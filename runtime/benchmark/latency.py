@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import numpy as np
 from edgevision.errors import InputError
 from edgevision.machine import Machine, peak_memory_mb
 from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfile import check_model_file, read_metadata
-from edgevision.records import Record
+from edgevision.modelfile import read_metadata
+from edgevision.records import Record, record
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
 
@@ -21,7 +20,7 @@ from edgevision.runtime.engines.engine import Array, Engine
 _FEWEST_SAMPLES = 100
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class LatencyReport(Record):
     """One measurement. Times are milliseconds, memory is MB of 2^20 bytes, ``throughput`` is pictures a second.
 
@@ -81,7 +80,6 @@ def benchmark(
     if batch < 1 or seconds <= 0 or warmup < 0:
         raise InputError(f"batch and seconds must be positive, warmup not negative: {batch}, {seconds}, {warmup}")
     path = Path(model)
-    check_model_file(path)
     metadata = read_metadata(path)
     start = time.perf_counter_ns()
     with open_engine(path, device, threads=threads) as engine:

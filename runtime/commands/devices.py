@@ -4,7 +4,7 @@ import typer
 
 from edgevision.commandline import JsonOption, print_json
 from edgevision.machine import Machine
-from edgevision.runtime.devices import survey
+from edgevision.runtime.survey import survey
 
 
 def devices(as_json: JsonOption = False) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from edgevision.commandline import JsonOption, print_json
 from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfile import ModelFacts, read_facts
+from edgevision.modelfacts import ModelFacts, read_facts
 
 
 def inspect(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, dataclass, field
+from dataclasses import FrozenInstanceError, field
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.records import Record
+from edgevision.records import Record, record
 
 
 class Shade(StrEnum):
@@ -18,13 +18,13 @@ class Shade(StrEnum):
     DARK = "dark"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class Leaf(Record):
     width: int
     share: float = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
+@record
 class Tree(Record):
     name: str
     shade: Shade = Shade.LIGHT

@@ -47,7 +47,7 @@ def test_the_wheel_brings_the_licence_and_the_command(wheel):
             if ".dist-info/" in name
         }
     assert "Apache License" in info["licenses/LICENSE"]
-    assert "edgevision = edgevision.cli:main" in info["entry_points.txt"]
+    assert "edgevision = edgevision.__main__:main" in info["entry_points.txt"]
     assert "Requires-Python: >=3.11" in info["METADATA"]
 
 

@@ -4,19 +4,20 @@ import pytest
 
 from edgevision.machine import Machine, peak_memory_mb
 from edgevision.modelfile import ModelFormat
-from edgevision.runtime import devices
+from edgevision.runtime import survey as surveying
+from edgevision.runtime.devices import DOORS
 
 
 def test_the_survey_names_every_device_of_the_table_once():
-    reports = devices.survey()
-    assert len(reports) == sum(len(doors) for doors in devices.DOORS.values())
+    reports = surveying.survey()
+    assert len(reports) == sum(len(doors) for doors in DOORS.values())
     assert len({(report.device, report.models) for report in reports}) == len(reports)
 
 
 def test_what_is_installed_here_is_available_with_its_version():
     import onnxruntime
 
-    cpu = next(report for report in devices.survey() if (report.device, report.models) == ("cpu", ".onnx"))
+    cpu = next(report for report in surveying.survey() if (report.device, report.models) == ("cpu", ".onnx"))
     assert cpu.available
     assert cpu.version == onnxruntime.__version__
     assert cpu.reason is None
@@ -24,7 +25,7 @@ def test_what_is_installed_here_is_available_with_its_version():
 
 
 def test_what_is_missing_has_a_reason_and_a_remedy():
-    for report in devices.survey():
+    for report in surveying.survey():
         if not report.available:
             assert report.reason
             assert "pip" in (report.remedy or "")
@@ -32,8 +33,8 @@ def test_what_is_missing_has_a_reason_and_a_remedy():
 
 def test_an_engine_that_is_not_installed_says_so(monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(devices, "find_spec", lambda name: None if name == "openvino" else found(name))
-    report = next(report for report in devices.survey() if report.models == ".xml")
+    monkeypatch.setattr(surveying, "find_spec", lambda name: None if name == "openvino" else found(name))
+    report = next(report for report in surveying.survey() if report.models == ".xml")
     assert not report.available
     assert report.reason == "openvino is not installed"
     assert report.remedy == "pip install 'edgevision[openvino]'"
@@ -43,14 +44,14 @@ def test_a_broken_engine_is_reported_and_does_not_end_the_survey(monkeypatch):
     def broken() -> tuple[str, list[str]]:
         raise ImportError("libfoo.so: cannot open shared object file")
 
-    monkeypatch.setitem(devices._ENGINES, "onnxruntime", broken)
-    reports = devices.survey()
+    monkeypatch.setitem(surveying._ENGINES, "onnxruntime", broken)
+    reports = surveying.survey()
     assert all("libfoo" in (r.reason or "") for r in reports if r.models == ".onnx")
     assert any(r.available for r in reports if r.models == ".xml")
 
 
 def test_every_format_has_a_cpu():
-    assert all("cpu" in devices.DOORS[kind] for kind in (ModelFormat.ONNX, ModelFormat.OPENVINO))
+    assert all("cpu" in DOORS[kind] for kind in (ModelFormat.ONNX, ModelFormat.OPENVINO))
 
 
 def test_the_machine_knows_itself():

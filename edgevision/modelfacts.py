@@ -1,0 +1,37 @@
+"""All that a model file tells about itself without an engine to run it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+
+from edgevision.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfile import ModelFormat, model_format, read_metadata, reader
+from edgevision.records import Record, record
+
+
+@record
+class ModelFacts(Record):
+    """What a model file holds. ``weights`` counts numbers, ``size_bytes`` includes weights kept beside the file."""
+
+    format: ModelFormat
+    size_bytes: int
+    sha256: str
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    operators: Mapping[str, int] = field(default_factory=dict)
+    opsets: Mapping[str, int] = field(default_factory=dict)
+    weights: int | None = None
+    metadata: ModelMetadata | None = None
+
+
+def read_facts(path: Path) -> ModelFacts:
+    """All that can be read without running the model; raises as :func:`read_metadata`."""
+    kind = model_format(path)
+    metadata = read_metadata(path)
+    return ModelFacts(format=kind, sha256=_sha256(path), metadata=metadata, **reader(kind).read_facts(path))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
