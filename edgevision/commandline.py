@@ -5,12 +5,11 @@ import json
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import typer
 import typer.main
@@ -33,16 +32,14 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Makes random choices re
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(NamedTuple):
     """A command: ``target`` is ``module:function``, imported only when the verb is called."""
 
     target: str
     help: str
 
 
-@dataclass(frozen=True)
-class VerbGroup:
+class VerbGroup(NamedTuple):
     """Commands under a common word."""
 
     verbs: Mapping[str, Verb]

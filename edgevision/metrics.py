@@ -18,8 +18,9 @@ def sqnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities along the last axis, computed without overflow."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), np.float32)
+    exponentials: NDArray[np.float32] = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+    return exponentials
 
 
 def confusion_matrix(expected: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:

@@ -1,7 +1,5 @@
 """From a picture to the tensor the network was trained on: the one way used in training, export and on the device."""
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,9 +15,22 @@ _FILTERS = {
 }
 
 
-def preprocess(source: ImageSource, spec: ImageSpec) -> NDArray[np.float32]:
-    """Decode, resize and normalise one picture: float32 (channels, height, width) in the network's own range."""
-    return normalise(sample(source, spec), spec)
+class Preprocessor:
+    """An :class:`ImageSpec` made ready to be applied to many pictures."""
+
+    def __init__(self, spec: ImageSpec) -> None:
+        self._spec = spec
+        self._scale, self._offset = scale_and_offset(spec)
+
+    def __call__(self, source: ImageSource) -> NDArray[np.float32]:
+        """Decode, resize and normalise one picture: float32 (channels, height, width) in the network's own range."""
+        return self.normalise(sample(source, self._spec))
+
+    def normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (height, width, channels) to float32 (channels, height, width) by the spec's formula."""
+        tensor = np.multiply(pixels.transpose(2, 0, 1), self._scale, dtype=np.float32, order="C")
+        tensor += self._offset
+        return tensor
 
 
 def sample(source: ImageSource, spec: ImageSpec) -> NDArray[np.uint8]:
@@ -27,30 +38,14 @@ def sample(source: ImageSource, spec: ImageSpec) -> NDArray[np.uint8]:
     return to_array(resize(read_image(source), spec), spec.color)
 
 
-def normalise(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.float32]:
-    """uint8 (height, width, channels) to float32 (channels, height, width) by the formula of :class:`ImageSpec`."""
-    scale, offset = scale_and_offset(spec)
-    tensor = np.multiply(pixels.transpose(2, 0, 1), scale, dtype=np.float32, order="C")
-    tensor += offset
-    return tensor
-
-
-@lru_cache
-def _scale_and_offset(spec: "_Normalisation") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    (low, high), mean, std, channels = spec
-    deviation = np.array(std or (1.0,) * channels)
-    centre = np.array(mean or (0.0,) * channels)
+def scale_and_offset(spec: ImageSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The normalisation as one multiplication and one addition, each float32 (channels, 1, 1)."""
+    low, high = spec.value_range
+    deviation = np.array(spec.std or (1.0,) * spec.color.channels)
+    centre = np.array(spec.mean or (0.0,) * spec.color.channels)
     scale = (high - low) / 255 / deviation
     offset = (low - centre) / deviation
     return scale.astype(np.float32)[:, None, None], offset.astype(np.float32)[:, None, None]
-
-
-_Normalisation = tuple[tuple[float, float], tuple[float, ...], tuple[float, ...], int]
-
-
-def scale_and_offset(spec: ImageSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The normalisation as one multiplication and one addition, each float32 (channels, 1, 1)."""
-    return _scale_and_offset((spec.value_range, spec.mean, spec.std, spec.color.channels))
 
 
 def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgevision.datasets import ImageDataset
 from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata
-from edgevision.preprocessing import normalise, preprocess
+from edgevision.preprocessing import Preprocessor
 
 Batch = NDArray[np.float32]
 
@@ -16,10 +16,11 @@ _BATCH = 16
 
 def picture_batches(data: ImageDataset, spec: ImageSpec, count: int) -> Iterator[Batch]:
     """``count`` pictures spread evenly over ``data``, preprocessed, float32 (n, channels, height, width)."""
+    preprocess = Preprocessor(spec)
     indices = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
     step = _BATCH if spec.size is not None else 1
     for start in range(0, len(indices), step):
-        yield np.stack([preprocess(data.image(int(index)), spec) for index in indices[start : start + step]])
+        yield np.stack([preprocess(data.image(int(index))) for index in indices[start : start + step]])
 
 
 def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, seed: int) -> Iterator[Batch]:
@@ -33,8 +34,8 @@ def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, 
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
         if metadata.image is not None:
-            pictures = [_pink_noise(generator, shape) for _ in range(size)]
-            yield np.stack([normalise(picture, metadata.image) for picture in pictures])
+            normalise = Preprocessor(metadata.image).normalise
+            yield np.stack([normalise(_pink_noise(generator, shape)) for _ in range(size)])
         else:
             yield _latents(generator, (size, *shape), metadata.latent)
 

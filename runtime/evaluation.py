@@ -56,9 +56,9 @@ def evaluate_classifier(classifier: Classifier, data: ImageDataset, *, quiet: bo
                 indices.append(index)
             except ImageError as error:
                 failures[_name(data, index)] = str(error)
-        probabilities = [result.probabilities for result in classifier(images)]
-        if probabilities:
-            ranked.append(np.argsort(-np.stack(probabilities), axis=1, kind="stable")[:, :5])
+        scores = [answer.scores for answer in classifier(images)]
+        if scores:
+            ranked.append(np.argsort(-np.stack(scores), axis=1, kind="stable")[:, :5])
             kept.append(np.array(indices))
     if not ranked:
         raise DatasetError(f"not one of the {len(data)} pictures could be read")

@@ -1,7 +1,5 @@
 """Classification: pictures in, probabilities of the model's labels out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, overload
 
@@ -12,23 +10,41 @@ from edgevision.errors import ModelFileError
 from edgevision.images import ImageSource
 from edgevision.metadata import ModelMetadata
 from edgevision.metrics import softmax
-from edgevision.preprocessing import preprocess
+from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Engine
 
 _BATCH = 32
 
 
-@dataclass(frozen=True, slots=True)
 class Classification:
-    """The answer for one picture: ``probabilities`` is float32 (classes,) and adds up to 1."""
+    """The answer for one picture.
 
-    labels: tuple[str, ...]
-    probabilities: NDArray[np.float32]
+    Attributes:
+        labels: the classes, in the order of ``scores``.
+        scores: the model's output, float32 (classes,): logits, or probabilities if it ends in a softmax.
+    """
+
+    __slots__ = ("_probabilities", "labels", "scores")
+
+    def __init__(
+        self, labels: tuple[str, ...], scores: NDArray[np.float32], *, are_probabilities: bool = False
+    ) -> None:
+        self.labels = labels
+        self.scores = scores
+        self._probabilities = scores if are_probabilities else None
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """float32 (classes,), adding up to 1."""
+        # Only when asked for: the softmax of a small model's answer is a twentieth of its inference.
+        if self._probabilities is None:
+            self._probabilities = softmax(self.scores)
+        return self._probabilities
 
     @property
     def label(self) -> str:
         """The most probable label."""
-        return self.labels[int(self.probabilities.argmax())]
+        return self.labels[int(self.scores.argmax())]
 
     @property
     def probability(self) -> float:
@@ -37,8 +53,11 @@ class Classification:
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """The ``count`` most probable labels with their probabilities, best first."""
-        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        order = np.argsort(-self.scores, kind="stable")[:count]
         return [(self.labels[i], float(self.probabilities[i])) for i in order]
+
+    def __repr__(self) -> str:
+        return f"Classification({self.label!r}, {self.probability:.3f})"
 
 
 class Classifier:
@@ -60,7 +79,7 @@ class Classifier:
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
         self.engine = engine
         self.metadata = metadata
-        self._spec = metadata.image
+        self._preprocess = Preprocessor(metadata.image)
         self._input = engine.inputs[0].name
         classes = engine.outputs[0].shape[-1]
         if metadata.labels and isinstance(classes, int) and classes != len(metadata.labels):
@@ -69,7 +88,7 @@ class Classifier:
         batch = engine.inputs[0].shape[0]
         self._fixed_batch = batch if isinstance(batch, int) else None
         # Pictures that keep their own sizes cannot be stacked.
-        self._batch = self._fixed_batch or (_BATCH if self._spec.size is not None else 1)
+        self._batch = self._fixed_batch or (_BATCH if metadata.image.size is not None else 1)
         self._gives_probabilities = bool(metadata.outputs) and metadata.outputs[0].value_range == (0.0, 1.0)
 
     @overload
@@ -86,20 +105,18 @@ class Classifier:
             DeviceError: the device failed.
         """
         if isinstance(images, list):
-            return [
-                Classification(self.labels, row)
-                for start in range(0, len(images), self._batch)
-                for row in self._probabilities(images[start : start + self._batch])
-            ]
-        return Classification(self.labels, self._probabilities([images])[0])
+            starts = range(0, len(images), self._batch)
+            return [answer for start in starts for answer in self._classify(images[start : start + self._batch])]
+        return self._classify([images])[0]
 
-    def _probabilities(self, images: Sequence[ImageSource]) -> NDArray[np.float32]:
-        tensors = [preprocess(image, self._spec) for image in images]
+    def _classify(self, images: list[ImageSource]) -> list[Classification]:
+        tensors = [self._preprocess(image) for image in images]
         if self._fixed_batch is not None:
             tensors += [tensors[-1]] * (self._fixed_batch - len(tensors))
         batch = np.stack(tensors) if len(tensors) > 1 else tensors[0][None]
-        scores = np.asarray(self.engine.run({self._input: batch})[0][: len(images)], np.float32)
-        return scores if self._gives_probabilities else softmax(scores)
+        scores: NDArray[np.float32] = self.engine.run({self._input: batch})[0]  # type: ignore[assignment]
+        probable = self._gives_probabilities
+        return [Classification(self.labels, scores[i], are_probabilities=probable) for i in range(len(images))]
 
     def close(self) -> None:
         """Free the model's memory."""

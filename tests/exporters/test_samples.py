@@ -9,7 +9,7 @@ import pytest
 from edgevision.datasets import ImageFolder
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task
-from edgevision.preprocessing import preprocess
+from edgevision.preprocessing import Preprocessor
 
 RGB = ModelMetadata(task=Task.DENOISE, name="rgb", image=ImageSpec())
 
@@ -84,7 +84,7 @@ def test_pictures_are_spread_evenly_and_preprocessed(write_class_folders: Callab
     spec = ImageSpec(size=(6, 5))
     batches = list(picture_batches(data, spec, 21))
     assert [len(batch) for batch in batches] == [16, 5]
-    expected = [preprocess(data.image(index), spec) for index in range(0, 41, 2)]
+    expected = [Preprocessor(spec)(data.image(index)) for index in range(0, 41, 2)]
     np.testing.assert_array_equal(np.concatenate(batches), np.stack(expected))
 
 

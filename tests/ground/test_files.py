@@ -1,7 +1,6 @@
 """Writing files: the whole new file, or the old one, or none."""
 
 import errno
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgevision.errors import DiskFullError, OutputError
-from edgevision.files import atomic_file, atomic_folder, check_writable, sha256_of
+from edgevision.files import atomic_file, atomic_folder, check_writable
 
 
 @pytest.fixture
@@ -146,8 +145,3 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
             pass
     finally:
         tmp_path.chmod(0o700)
-
-
-def test_the_hash_is_sha_256(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"abc" * 100_000)
-    assert sha256_of(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()

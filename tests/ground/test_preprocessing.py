@@ -10,7 +10,7 @@ from PIL import Image
 from edgevision.images import to_array
 from edgevision.metadata import Color, ImageSpec, Resample, Resize
 from edgevision.metrics import sqnr_db
-from edgevision.preprocessing import normalise, preprocess, resize, sample
+from edgevision.preprocessing import Preprocessor, resize, sample
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -48,7 +48,7 @@ def by_hand(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.float64]:
 )
 def test_the_tensor_is_what_the_formula_says(spec: ImageSpec) -> None:
     image = Image.fromarray(noise(6, 9))
-    tensor = preprocess(image, spec)
+    tensor = Preprocessor(spec)(image)
     assert tensor.dtype == np.float32
     assert tensor.flags.c_contiguous
     assert sqnr_db(by_hand(to_array(image, spec.color), spec), tensor) > 120  # float32 holds about 140 dB
@@ -56,7 +56,7 @@ def test_the_tensor_is_what_the_formula_says(spec: ImageSpec) -> None:
 
 def test_each_channel_gets_its_own_mean_in_the_order_of_the_colour() -> None:
     spec = ImageSpec(color=Color.BGR, mean=(0.1, 0.2, 0.3))
-    tensor = preprocess(np.zeros((1, 1, 3), np.uint8), spec)
+    tensor = Preprocessor(spec)(np.zeros((1, 1, 3), np.uint8))
     np.testing.assert_allclose(tensor.ravel(), [-0.1, -0.2, -0.3], rtol=1e-6)
 
 
@@ -73,9 +73,8 @@ def test_each_channel_gets_its_own_mean_in_the_order_of_the_colour() -> None:
 def test_any_picture_fills_the_networks_input(
     mode: str, width: int, height: int, size: tuple[int, int], way: Resize, resample: Resample, color: Color
 ) -> None:
-    tensor = preprocess(
-        Image.new(mode, (width, height)), ImageSpec(size=size, resize=way, resample=resample, color=color)
-    )
+    spec = ImageSpec(size=size, resize=way, resample=resample, color=color)
+    tensor = Preprocessor(spec)(Image.new(mode, (width, height)))
     assert tensor.shape == (color.channels, *size)
     assert tensor.min() >= 0
     assert tensor.max() <= 1
@@ -148,4 +147,4 @@ def test_a_picture_of_the_right_size_is_left_alone() -> None:
 def test_the_device_does_what_training_does_in_two_steps(width: int, height: int, way: Resize, color: Color) -> None:
     spec = ImageSpec(size=(16, 16), resize=way, color=color, mean=(0.5,) * color.channels)
     image = Image.fromarray(noise(height, width))
-    np.testing.assert_array_equal(preprocess(image, spec), normalise(sample(image, spec), spec))
+    np.testing.assert_array_equal(Preprocessor(spec)(image), Preprocessor(spec).normalise(sample(image, spec)))

@@ -67,7 +67,7 @@ def test_an_empty_list_gives_an_empty_list():
 
 
 def test_top_sorts_and_stops_at_the_number_of_labels():
-    answer = Classification(("a", "b", "c"), np.array([0.2, 0.7, 0.1], np.float32))
+    answer = Classification(("a", "b", "c"), np.array([0.2, 0.7, 0.1], np.float32), are_probabilities=True)
     assert [label for label, _ in answer.top(2)] == ["b", "a"]
     assert len(answer.top(9)) == 3
 

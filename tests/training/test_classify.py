@@ -17,7 +17,7 @@ from edgevision.errors import DatasetError, InputError, OutputError
 from edgevision.metadata import Color, ModelMetadata, Task
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model
-from edgevision.preprocessing import preprocess
+from edgevision.preprocessing import Preprocessor
 from edgevision.training.classifier_module import ClassifierModule, class_weights
 from edgevision.training.classify import train_classifier
 from edgevision.training.data import EpochBatches
@@ -86,7 +86,7 @@ def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path
 
     assert metadata.image is not None
     digits = Digits("test")
-    images = np.stack([preprocess(digits.image(i), metadata.image) for i in range(len(digits))])
+    images = np.stack([Preprocessor(metadata.image)(digits.image(i)) for i in range(len(digits))])
     with torch.inference_mode():
         predicted = network(torch.from_numpy(images)).argmax(1).numpy()
     matrix = confusion_matrix(digits.labels, predicted, 10)

@@ -13,7 +13,7 @@ from edgevision.datasets import ImageFolder
 from edgevision.errors import DatasetError
 from edgevision.metadata import Color, ImageSpec, Resize
 from edgevision.metrics import sqnr_db
-from edgevision.preprocessing import preprocess, sample
+from edgevision.preprocessing import Preprocessor, sample
 from edgevision.training import data as data_module
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, hold_out, loader
 from edgevision.training.digits import Digits
@@ -46,7 +46,7 @@ def test_pictures_are_those_of_the_device_side(tmp_path: Path, write_class_folde
 
 
 def test_the_network_sees_in_training_what_the_device_feeds_it() -> None:
-    """The tensor inside ClassifierModule against preprocess(), the two places that normalise."""
+    """The tensor inside ClassifierModule against Preprocessor, the two places that normalise."""
     from edgevision.training.classify import ClassifierModule
     from edgevision.training.settings import ClassifierSettings
 
@@ -58,7 +58,7 @@ def test_the_network_sees_in_training_what_the_device_feeds_it() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     module = ClassifierModule(Keep(), ClassifierSettings(), spec, np.array([0, 1]), 2)
     seen = module(torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None])
-    assert sqnr_db(preprocess(Image.fromarray(pixels), spec), seen[0].numpy()) > 120
+    assert sqnr_db(Preprocessor(spec)(Image.fromarray(pixels)), seen[0].numpy()) > 120
 
 
 def test_a_damaged_picture_is_named(tmp_path: Path, write_class_folders, cached: bool) -> None:
