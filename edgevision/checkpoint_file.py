@@ -38,6 +38,9 @@ class _Inert:
     def __new__(cls, *args: Any, **kwargs: Any) -> "_Inert":
         return super().__new__(cls)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> "_Inert":
+        return self
+
     def __setstate__(self, state: Any) -> None: ...
 
     def __setitem__(self, key: Any, value: Any) -> None: ...

@@ -6,7 +6,7 @@ from dataclasses import field
 from pathlib import Path
 
 from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfile import ModelFormat, model_format, read_metadata, reader
+from edgevision.modelfile import ModelFormat, damage_named, model_format, read_metadata, reader
 from edgevision.records import Record, record
 
 
@@ -29,7 +29,9 @@ def read_facts(path: Path) -> ModelFacts:
     """All that can be read without running the model; raises as :func:`read_metadata`."""
     kind = model_format(path)
     metadata = read_metadata(path)
-    return ModelFacts(format=kind, sha256=_sha256(path), metadata=metadata, **reader(kind).read_facts(path))
+    with damage_named(path):
+        facts = reader(kind).read_facts(path)
+    return ModelFacts(format=kind, sha256=_sha256(path), metadata=metadata, **facts)
 
 
 def _sha256(path: Path) -> str:

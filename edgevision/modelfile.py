@@ -1,6 +1,8 @@
 """A model file seen from outside: its format, its metadata and what it holds, without an engine to run it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -60,7 +62,9 @@ def read_metadata(path: Path) -> ModelMetadata | None:
     Raises:
         ModelFileError: no such file, damaged, or metadata this release cannot read.
     """
-    document = reader(model_format(path)).read_document(path)
+    kind = model_format(path)
+    with damage_named(path):
+        document = reader(kind).read_document(path)
     return None if document is None else ModelMetadata.from_json(document, repr(path.name))
 
 
@@ -71,9 +75,20 @@ def check_model_file(path: Path) -> ModelFormat:
         ModelFileError: missing, cut off, not a model, weights missing or outside the model's folder.
     """
     kind = model_format(path)
-    reader(kind).check(path)
+    with damage_named(path):
+        reader(kind).check(path)
     return kind
 
 
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what parsing a damaged file raises into a :class:`ModelFileError` that names it."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{str(path)!r} is damaged, cut off or not a model: {error}") from error
+
+
 def reader(kind: ModelFormat) -> Reader:
+    """The module that reads files of this kind; what it raises on damaged ones is for :func:`damage_named`."""
     return cast(Reader, import_module(_READERS[kind]))

@@ -78,9 +78,9 @@ def _parse(path: Path) -> ElementTree.Element:
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
-        raise ModelFileError(f"{str(path)!r} is damaged, cut off or not an OpenVINO model: {error}") from error
+        raise ValueError(f"not an OpenVINO model, {error}") from error
     if root.tag != "net" or root.find("layers") is None:
-        raise ModelFileError(f"{str(path)!r} is not an OpenVINO model: it has no layers")
+        raise ValueError("an OpenVINO model holds layers")
     return root
 
 
