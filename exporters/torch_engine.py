@@ -7,10 +7,11 @@ from torch import nn
 
 from edgevision.errors import CheckpointError
 from edgevision.metadata import TensorSpec
-from edgevision.runtime.engines.engine import Array, ClosingEngine
+from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.engine import Array
 
 
-class TorchEngine(ClosingEngine):
+class TorchEngine(Closing):
     """``network`` on the CPU in fp32; its inputs and outputs are named as in the exported model."""
 
     device = "cpu"

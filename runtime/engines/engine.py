@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.metadata import TensorSpec
+from edgevision.runtime.closing import Closing
 
 Array = NDArray[np.generic]
 
@@ -48,22 +49,7 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-class ClosingEngine:
-    """The context manager's half of an engine."""
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class FakeEngine(ClosingEngine):
+class FakeEngine(Closing):
     """An engine made of a function from feeds to outputs, for tests of everything around an engine."""
 
     name = "fake"

@@ -7,7 +7,8 @@ from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
 from edgevision.metadata import TensorSpec
-from edgevision.runtime.engines.engine import Array, ClosingEngine
+from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.engine import Array
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -21,7 +22,7 @@ _DTYPES = {
 }
 
 
-class OnnxRuntimeEngine(ClosingEngine):
+class OnnxRuntimeEngine(Closing):
     """An ``.onnx`` file in an ONNX Runtime session on one execution provider."""
 
     def __init__(self, path: Path, provider: str, device: str, *, threads: int | None = None) -> None:

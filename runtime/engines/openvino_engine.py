@@ -6,12 +6,13 @@ from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
 from edgevision.metadata import TensorSpec
-from edgevision.runtime.engines.engine import Array, ClosingEngine
+from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.engine import Array
 
 _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "u8": "uint8", "i8": "int8"}
 
 
-class OpenVinoEngine(ClosingEngine):
+class OpenVinoEngine(Closing):
     """A model compiled by OpenVINO for one of its devices (CPU, GPU, NPU)."""
 
     def __init__(self, path: Path, provider: str, device: str, *, threads: int | None = None) -> None:

@@ -1,7 +1,6 @@
 """Classification: pictures in, probabilities of the model's labels out."""
 
-from types import TracebackType
-from typing import Self, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from edgevision.images import ImageSource
 from edgevision.metadata import ModelMetadata
 from edgevision.metrics import softmax
 from edgevision.preprocessing import Preprocessor
+from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Engine
 
 _BATCH = 32
@@ -60,7 +60,7 @@ class Classification:
         return f"Classification({self.label!r}, {self.probability:.3f})"
 
 
-class Classifier:
+class Classifier(Closing):
     """A classifier on an engine; call it on a picture or on a list of them.
 
     Attributes:
@@ -121,14 +121,6 @@ class Classifier:
     def close(self) -> None:
         """Free the model's memory."""
         self.engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _numbered(classes: int | str) -> tuple[str, ...]:
