@@ -148,8 +148,10 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     kind = "is cut off or damaged" if _starts_like_a_zip(path) else "is not a PyTorch checkpoint, or is cut off"
     # What torch found comes after its advice for files one trusts.
     found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
-    reason = (found.splitlines() or [type(error).__name__])[0]
-    return CheckpointError(f"{str(path)!r} {kind} ({reason:.80})")
+    reason = (found.splitlines() or [""])[0]
+    # A KeyError's only word is the byte it stumbled over.
+    explained = f" ({reason:.80})" if any(letter.isalpha() for letter in reason) else ""
+    return CheckpointError(f"{str(path)!r} {kind}{explained}")
 
 
 def _starts_like_a_zip(path: Path) -> bool:

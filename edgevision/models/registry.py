@@ -29,22 +29,20 @@ def build_model(name: str, **options: Any) -> nn.Module:
     Raises:
         InputError: an unknown name (the known ones are listed), or an option the network does not have.
     """
-    try:
-        build = CLASSIFIERS[name]
-    except KeyError:
-        raise InputError(f"there is no model {name!r}; known: {', '.join(CLASSIFIERS)}") from None
     known = model_options(name)
     for option in options:
         if option not in known:
             raise InputError(f"the model {name} has no option {option!r}; it has {', '.join(known)}")
     try:
-        return build(**options)
+        return CLASSIFIERS[name](**options)
     except (TypeError, ValueError) as error:
         raise InputError(f"the model {name} cannot be built: {error}") from error
 
 
 def model_options(name: str) -> tuple[str, ...]:
-    """The names of the options that :func:`build_model` takes for ``name``."""
+    """The names of the options that :func:`build_model` takes for ``name``; :class:`InputError` where it is unknown."""
+    if name not in CLASSIFIERS:
+        raise InputError(f"there is no model {name!r}; known: {', '.join(CLASSIFIERS)}")
     signature = inspect.signature(CLASSIFIERS[name])
     fixed = getattr(CLASSIFIERS[name], "keywords", {})
     return tuple(option for option in signature.parameters if option not in fixed)

@@ -51,13 +51,16 @@ def train_classifier(
         raise DatasetError(
             f"{settings.data!r} has {len(data.class_names)} class folders; a classifier needs two or more"
         )
-    if not is_launched_helper():
-        folder.prepare(settings.to_dict(), force=force)
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
-
-    train, val, image = _prepare_data(data, settings, quiet=quiet)
+    image = _image_spec(data, settings)
     options = _network_options(settings, data, image)
     network = build_model(settings.model, **options)
+    # Only now, with every option known to be good, and before the pictures are read, which takes its time.
+    if not is_launched_helper():
+        folder.prepare(settings.to_dict(), force=force)
+    train, val = _read_pictures(data, settings, image, quiet=quiet)
+    mean, std = channel_statistics(train)
+    image = image.updated(mean=mean, std=std)
     module = ClassifierModule(network, settings, image, train.labels, len(data.class_names))
     if not _fit(module, settings, folder, train, val, quiet=quiet):
         return None
@@ -150,15 +153,16 @@ def _open_data(data: str, split: str) -> ImageDataset:
     return Digits(split) if data == DIGITS else ImageFolder(data, (split,))
 
 
-def _prepare_data(
-    data: ImageDataset, settings: ClassifierSettings, *, quiet: bool
-) -> tuple[TensorImages, TensorImages, ImageSpec]:
-    everything = np.arange(len(data))
-    image = ImageSpec(
-        color=settings.color or (Color.GRAY if isinstance(data, Digits) else Color.RGB),
-        size=_image_size(data, settings),
-        resize=Resize.CROP,
-    )
+def _image_spec(data: ImageDataset, settings: ClassifierSettings) -> ImageSpec:
+    """Size and colour, as asked for or as the data has them; the normalisation comes from the pictures themselves."""
+    color = settings.color or (Color.GRAY if isinstance(data, Digits) else Color.RGB)
+    return ImageSpec(color=color, size=_image_size(data, settings), resize=Resize.CROP)
+
+
+def _read_pictures(
+    data: ImageDataset, settings: ClassifierSettings, image: ImageSpec, *, quiet: bool
+) -> tuple[TensorImages, TensorImages]:
+    """The pictures to train and to validate on."""
     splits: tuple[str, ...] = getattr(data, "splits", ())
     for split in {"val", "test"} & set(splits):
         names = _open_data(settings.data, split).class_names
@@ -167,16 +171,12 @@ def _prepare_data(
             raise DatasetError(f"{settings.data!r} has other classes in its {split} part than in its train part")
     if "val" in splits:
         held_out = _open_data(settings.data, "val")
-        train = TensorImages(data, everything, image, quiet=quiet)
-        val = TensorImages(held_out, np.arange(len(held_out)), image, quiet=quiet)
-    else:
-        kept, out = hold_out(data.labels, settings.val_fraction, settings.seed)
-        if len(kept) < 2:
-            raise DatasetError(f"{settings.data!r} has {len(data)} pictures, too few to hold some out for validation")
-        train = TensorImages(data, kept, image, quiet=quiet)
-        val = TensorImages(data, out, image, quiet=quiet)
-    mean, std = channel_statistics(train)
-    return train, val, ImageSpec(color=image.color, size=image.size, resize=image.resize, mean=mean, std=std)
+        train = TensorImages(data, np.arange(len(data)), image, quiet=quiet)
+        return train, TensorImages(held_out, np.arange(len(held_out)), image, quiet=quiet)
+    kept, out = hold_out(data.labels, settings.val_fraction, settings.seed)
+    if len(kept) < 2:
+        raise DatasetError(f"{settings.data!r} has {len(data)} pictures, too few to hold some out for validation")
+    return TensorImages(data, kept, image, quiet=quiet), TensorImages(data, out, image, quiet=quiet)
 
 
 def _image_size(data: ImageDataset, settings: ClassifierSettings) -> tuple[int, int]:

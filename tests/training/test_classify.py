@@ -261,6 +261,22 @@ def test_data_with_one_class_is_refused(tmp_path: Path, write_class_folders, cou
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "resnet21"}, "no model 'resnet21'; known: cnn2"),
+        ({"model_options": {"depth": 3}}, "no option 'depth'"),
+        ({"image_size": 1}, "image_size must leave a pixel"),
+    ],
+)
+def test_a_network_that_cannot_be_built_leaves_no_folder_behind(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train_classifier(ClassifierSettings(**changes), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_damaged_picture_is_named(tmp_path: Path, pictures: Path) -> None:
     broken = pictures / "dog" / "003.png"
     broken.write_bytes(broken.read_bytes()[:60])
