@@ -8,8 +8,8 @@ from torch import nn
 from edgevision.training.settings import Augmentation
 
 
-def build_augmentation(kinds: Sequence[Augmentation], size: tuple[int, int]) -> nn.Module:
-    """A module from images float32 (N, C, height, width) in 0..1, ``size`` high and wide, to the same."""
+def build_augmentation(kinds: Sequence[Augmentation], size: tuple[int, int], channels: int) -> nn.Module:
+    """A module from images float32 (N, channels, height, width) in 0..1, ``size`` high and wide, to the same."""
     height, width = size
     steps: list[nn.Module] = []
     if Augmentation.FLIP in kinds:
@@ -25,6 +25,8 @@ def build_augmentation(kinds: Sequence[Augmentation], size: tuple[int, int]) -> 
                 p=1.0,
             )
         )
-    if Augmentation.COLOUR in kinds:
+    if Augmentation.COLOUR in kinds and channels == 1:
+        steps += [K.RandomBrightness((0.8, 1.2), p=1.0), K.RandomContrast((0.8, 1.2), p=1.0)]
+    elif Augmentation.COLOUR in kinds:
         steps.append(K.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05, p=1.0))
     return nn.Sequential(*steps)

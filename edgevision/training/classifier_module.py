@@ -33,7 +33,7 @@ class ClassifierModule(LightningModule):
         # NHWC in memory is a fifth to a third faster for convolutions on CPUs and on tensor cores.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = settings
-        self.augmentation = build_augmentation(settings.augment, image.size)
+        self.augmentation = build_augmentation(settings.augment, image.size, image.color.channels)
         scale, offset = scale_and_offset(image)
         self.register_buffer("scale", torch.from_numpy(scale * 255), persistent=False)
         self.register_buffer("offset", torch.from_numpy(offset.copy()), persistent=False)

@@ -25,7 +25,7 @@ from edgevision.training.data import EpochBatches, TensorImages, channel_statist
 from edgevision.training.digits import Digits
 from edgevision.training.run_folder import RunFolder, is_launched_helper
 from edgevision.training.settings import DIGITS, ClassifierSettings
-from edgevision.training.trainer import build_trainer, quiet_lightning
+from edgevision.training.trainer import build_trainer, lightning_precision, quiet_lightning
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def train_classifier(
     image = _image_spec(data, settings)
     options = _network_options(settings, data, image)
     network = build_model(settings.model, **options)
+    lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)

@@ -25,7 +25,7 @@ class Augmentation(StrEnum):
     SCALE = "scale"
     """Enlarged or shrunk by up to 15 %."""
     COLOUR = "colour"
-    """Brightness, contrast and saturation by up to 20 %, hue by up to 0.05 of the circle."""
+    """Brightness, contrast and saturation by up to 20 %, hue by up to 0.05 of the circle; gray has the first two."""
 
 
 class Balance(StrEnum):

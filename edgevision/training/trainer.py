@@ -14,6 +14,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
+from edgevision.errors import DeviceError
 from edgevision.files import atomic_file
 from edgevision.training.history import History
 from edgevision.training.run_folder import RunFolder
@@ -46,7 +47,7 @@ def build_trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: boo
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy="ddp" if several else "auto",
-        precision=_lightning_precision(settings.precision),
+        precision=lightning_precision(settings.precision),
         deterministic="warn",
         use_distributed_sampler=False,
         callbacks=callbacks,
@@ -59,11 +60,14 @@ def build_trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: boo
     )
 
 
-def _lightning_precision(precision: MixedPrecision) -> Any:
+def lightning_precision(precision: MixedPrecision) -> Any:
+    """Lightning's word for it on this machine; :class:`DeviceError` where the machine cannot."""
     if precision is MixedPrecision.AUTO:
         if not torch.cuda.is_available():
             return "32-true"
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    if precision is MixedPrecision.FP16 and not torch.cuda.is_available():
+        raise DeviceError("training in fp16 needs a GPU, and PyTorch sees none here; --precision bf16 or auto runs")
     return {MixedPrecision.FP32: "32-true", MixedPrecision.BF16: "bf16-mixed", MixedPrecision.FP16: "16-mixed"}[
         precision
     ]

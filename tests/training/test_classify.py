@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgevision.errors import DatasetError, InputError, OutputError
+from edgevision.errors import DatasetError, DeviceError, InputError, OutputError
 from edgevision.metadata import Color, ModelMetadata, Task
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model
@@ -22,7 +22,7 @@ from edgevision.training.classifier_module import ClassifierModule, class_weight
 from edgevision.training.classify import train_classifier
 from edgevision.training.data import EpochBatches
 from edgevision.training.digits import Digits
-from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Optimizer
+from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, MixedPrecision, Optimizer
 
 # Lightning and torch deprecate parts of each other from release to release.
 pytestmark = [
@@ -274,6 +274,13 @@ def test_a_network_that_cannot_be_built_leaves_no_folder_behind(
 ) -> None:
     with pytest.raises(InputError, match=message):
         train_classifier(ClassifierSettings(**changes), tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_fp16_without_a_gpu_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="fp16 needs a GPU"):
+        train_classifier(ClassifierSettings(precision=MixedPrecision.FP16), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
