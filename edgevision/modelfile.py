@@ -68,6 +68,16 @@ def read_metadata(path: Path) -> ModelMetadata | None:
     return None if document is None else ModelMetadata.from_json(document, repr(path.name))
 
 
+def require_metadata(path: Path) -> ModelMetadata:
+    """As :func:`read_metadata`, where nothing can be done without it: then ``None`` is a ModelFileError too."""
+    metadata = read_metadata(path)
+    if metadata is None:
+        raise ModelFileError(
+            f"{str(path)!r} carries no edgevision metadata, so how to feed it is unknown; edgevision export writes it"
+        )
+    return metadata
+
+
 def check_model_file(path: Path) -> ModelFormat:
     """The format of a file an engine is about to load; refuses what the engine would stumble over without saying why.
 

@@ -17,6 +17,7 @@ from edgevision.commandline import (
 )
 from edgevision.errors import InputError, MissingExtraError
 from edgevision.metadata import Color, Precision, Resample, Resize, Task
+from edgevision.modelfile import require_metadata
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -139,8 +140,6 @@ def verify(
         from edgevision.exporters.verify import verify as run_verify
     except ImportError as error:
         raise MissingExtraError(error.name or "a package", "export") from error
-    from edgevision.modelfile import read_metadata
-
     report = run_verify(
         model,
         against,
@@ -164,8 +163,7 @@ def verify(
                 typer.echo(
                     f"{who:<10}  top1 {accuracy.top1:.2f} %  f1 {accuracy.f1:.2f} %  ({accuracy.images} pictures)"
                 )
-    metadata = read_metadata(model)
-    report.parity.check(metadata.precision if metadata else Precision.FP32)
+    report.parity.check(require_metadata(model).precision)
 
 
 def _metadata_document(text: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from edgevision.errors import InputError, ParityError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.describe import describe
 from edgevision.exporters.half import to_half
-from edgevision.exporters.onnx_conversion import Conversion, add_metadata, another_size, convert_to_onnx
+from edgevision.exporters.onnx_conversion import Conversion, add_metadata, another_size, convert_to_onnx, run_network
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.report import ExportReport, report_path
@@ -151,15 +151,10 @@ def _samples(
     return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
 
 
-@torch.inference_mode()
 def _output_names(network: nn.Module, example: torch.Tensor, metadata: ModelMetadata) -> list[str]:
     if metadata.outputs:
         return [spec.name for spec in metadata.outputs]
-    try:
-        count = len(flatten_outputs(network(example)))
-    except Exception as error:  # somebody else's code
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"the network does not take an input of {tuple(example.shape)}: {reason:.120}") from error
+    count = len(flatten_outputs(run_network(network, example)))
     first = "logits" if metadata.task is Task.CLASSIFY else "output"
     return [first, *(f"output_{index}" for index in range(1, count))]
 

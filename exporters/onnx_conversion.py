@@ -68,7 +68,7 @@ def convert_to_onnx(
     # Programs and traces may hold the batch they were made with as a constant.
     several = _runs(network, batch)
     if not several:
-        _run(network, example)
+        run_network(network, example)
     count = ("batch",) if several else ()
     sides = ("height", "width") if _runs_on_another_size(network, batch if several else example, multiple) else ()
     choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *sides), count, sides, ()]))
@@ -195,7 +195,8 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 
 @torch.inference_mode()
-def _run(network: nn.Module, example: Tensor) -> Any:
+def run_network(network: nn.Module, example: Tensor) -> Any:
+    """What ``network`` returns for ``example``; :class:`InputError` where it does not take it."""
     try:
         return network(example)
     except Exception as error:  # somebody else's code
@@ -205,7 +206,7 @@ def _run(network: nn.Module, example: Tensor) -> Any:
 
 def _runs(network: nn.Module, example: Tensor) -> bool:
     try:
-        _run(network, example)
+        run_network(network, example)
     except InputError:
         return False
     return True

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.datasets import ImageFolder
-from edgevision.errors import ModelFileError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.describe import describe
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metadata import Task
-from edgevision.modelfile import read_metadata
+from edgevision.modelfile import require_metadata
 from edgevision.records import Record, record
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
@@ -55,9 +54,7 @@ def verify(
         ModelFileError, CheckpointError, InputError, DatasetError, DeviceError: something given cannot be used.
     """
     path, source = Path(model), Path(checkpoint)
-    metadata = read_metadata(path)
-    if metadata is None:
-        raise ModelFileError(f"{str(path)!r} carries no edgevision metadata, so how to feed it is unknown")
+    metadata = require_metadata(path)
     folder = ImageFolder(data) if data is not None else None
     original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
     with (

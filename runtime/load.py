@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgevision.errors import InputError, ModelFileError
 from edgevision.metadata import Task
-from edgevision.modelfile import read_metadata
+from edgevision.modelfile import require_metadata
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.pipelines.classify import Classifier
 
@@ -35,11 +35,7 @@ def load(model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: 
         DeviceError: the device is not there or cannot run all of the model.
     """
     path = shipped_model(Task(str(model))) if str(model) in list(Task) else Path(model)
-    metadata = read_metadata(path)
-    if metadata is None:
-        raise ModelFileError(
-            f"{str(path)!r} carries no edgevision metadata, so how to feed it is unknown; edgevision export writes it"
-        )
+    metadata = require_metadata(path)
     if metadata.task not in PIPELINES:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, which this release cannot run")
     engine = open_engine(path, device, threads=threads)
