@@ -16,7 +16,12 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.runtime.commands.devices:devices", "What this machine can run on, and why not on the rest."
     ),
     "train": VerbGroup(
-        {"classify": Verb("edgevision.training.commands:classify", "Train a classifier on class folders.")},
+        {
+            "classify": Verb("edgevision.training.commands:classify", "Train a classifier on class folders."),
+            "restore": Verb(
+                "edgevision.training.commands:restore", "Train inpainting, denoising, upscaling or brightening."
+            ),
+        },
         "Train a network in PyTorch.",
     ),
     "export": Verb(
@@ -30,7 +35,13 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.runtime.commands.evaluate:evaluate", "Accuracy, recall, F1 and confusions on labelled pictures."
     ),
     "run": VerbGroup(
-        {"classify": Verb("edgevision.runtime.commands.classify:classify", "Say what is in a picture.")},
+        {
+            "classify": Verb("edgevision.runtime.commands.classify:classify", "Say what is in a picture."),
+            "inpaint": Verb("edgevision.runtime.commands.restore:inpaint", "Fill what a mask marks."),
+            "denoise": Verb("edgevision.runtime.commands.restore:denoise", "Remove noise."),
+            "upscale": Verb("edgevision.runtime.commands.restore:upscale", "Enlarge two or four times."),
+            "brighten": Verb("edgevision.runtime.commands.restore:brighten", "Light up dark pictures."),
+        },
         "Run a model on files, folders, globs or standard input.",
     ),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure a model's latency on this machine."),

@@ -16,6 +16,7 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from edgevision.errors import InputError
+from edgevision.hole_kinds import HoleKind
 
 REPORT_SCHEMA_VERSION = 1
 
@@ -27,6 +28,8 @@ ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+SigmaOption = Annotated[float, typer.Option(help="Noise added to pictures to denoise, of 255.")]
+HolesOption = Annotated[HoleKind, typer.Option(help="What the holes to inpaint look like.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Makes random choices repeatable.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]

@@ -44,10 +44,12 @@ class Color(StrEnum):
     BGR = "bgr"
     GRAY = "gray"
     YCBCR = "ycbcr"
+    LUMA = "luma"
+    """The Y of YCbCr (ITU-R BT.601, full range): the network sees the brightness only."""
 
     @property
     def channels(self) -> int:
-        return 1 if self is Color.GRAY else 3
+        return 1 if self in (Color.GRAY, Color.LUMA) else 3
 
 
 class Resize(StrEnum):
@@ -115,13 +117,49 @@ class LatentSpec(Record):
     distribution: str = "normal"
 
 
+class Prediction(StrEnum):
+    """What a restoration network's output is."""
+
+    IMAGE = "image"
+    """The restored picture."""
+    NOISE = "noise"
+    """What has to be subtracted from the input to restore it (Zhang et al. 2017)."""
+    CURVES = "curves"
+    """Parameters of curves x + a x (1 - x), estimated from a thumbnail of ``image.size`` (Guo et al. 2020)."""
+
+
+@record
+class RestorationSpec(Record):
+    """How a restored picture follows from the network's output, which has ``scale`` times the input's sides.
+
+    A second input is the mask: 1 where the picture is to be filled, 0 elsewhere.
+    """
+
+    predicts: Prediction = Prediction.IMAGE
+    scale: int = 1
+
+    def __post_init__(self) -> None:
+        if self.scale < 1 or (self.scale > 1 and self.predicts is not Prediction.IMAGE):
+            raise ValueError(f"scale must be 1, or more where an image is predicted, not {self.scale!r}")
+
+
 @record
 class TileSpec(Record):
-    """Advice for large pictures: tile ``size`` in pixels, sides a ``multiple``, tiles ``overlap`` pixels."""
+    """How a picture may be cut up, in pixels of the input.
 
-    size: int
+    ``size`` is the advised side of a tile. Sides are a ``multiple``; each tile reaches ``overlap`` pixels into its
+    neighbours, which is how far a pixel can influence the output: ``None`` says everywhere, so that the picture cannot
+    be cut. ``memory`` is what the network's activations take for each pixel, in bytes.
+    """
+
+    size: int = 512
     multiple: int = 1
-    overlap: int = 0
+    overlap: int | None = None
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.size, self.multiple) < 1 or (self.overlap is not None and self.overlap < 0):
+            raise ValueError(f"size and multiple must be positive and overlap not negative, not {self!r}")
 
 
 @record
@@ -152,6 +190,7 @@ class ModelMetadata(Record):
     image: ImageSpec | None = None
     labels: tuple[str, ...] = ()
     latent: LatentSpec | None = None
+    restoration: RestorationSpec | None = None
     tile: TileSpec | None = None
     precision: Precision = Precision.FP32
     target: str | None = None

@@ -16,6 +16,41 @@ def sqnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
     return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")
 
 
+def psnr_db(reference: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
+    """Peak signal to noise ratio in dB of values in 0..1, over all of them; infinity where both are equal."""
+    error = float(np.mean((np.asarray(reference, np.float64) - actual) ** 2))
+    return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+
+def ssim(reference: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
+    """Structural similarity of two (H, W) planes in 0..1: Wang et al. 2004, equation 13, mean over the plane.
+
+    Gaussian window of 11 pixels and standard deviation 1.5, only where it lies inside; planes with a smaller side get
+    a window of that side.
+    """
+    size = min(11, *reference.shape)
+    place = np.arange(size) - (size - 1) / 2
+    window = np.exp(-(place**2) / (2 * 1.5**2))
+    window /= window.sum()
+    x, y = np.asarray(reference, np.float64), np.asarray(actual, np.float64)
+    mean_x, mean_y = _filtered(x, window), _filtered(y, window)
+    variance_x = _filtered(x * x, window) - mean_x**2
+    variance_y = _filtered(y * y, window) - mean_y**2
+    covariance = _filtered(x * y, window) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    similarity /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    return float(similarity.mean())
+
+
+def _filtered(plane: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``plane`` convolved with the separable window, where that lies inside."""
+    height, width = (side - len(window) + 1 for side in plane.shape)
+    rows = sum(weight * plane[i : i + height] for i, weight in enumerate(window))
+    filtered: NDArray[np.float64] = sum(weight * rows[:, i : i + width] for i, weight in enumerate(window))  # type: ignore[index,assignment,misc]
+    return filtered
+
+
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities along the last axis, computed without overflow."""
     exponentials: NDArray[np.float32] = np.exp(logits - logits.max(axis=-1, keepdims=True))

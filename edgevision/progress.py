@@ -22,9 +22,22 @@ def track(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
 
 def _with_bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.3g}/s" if task.speed else "")
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield from progress.track(items, total=total)
 
@@ -35,6 +48,7 @@ def _with_lines(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         yield item
         now = time.monotonic()
         if now - said >= _SECONDS_BETWEEN_LINES and done < total:
-            left = (now - start) / done * (total - done)
-            print(f"{what}: {done} of {total}, about {left:.0f} s left", file=sys.stderr, flush=True)  # noqa: T201
+            rate = done / (now - start)
+            line = f"{what}: {done} of {total}, {rate:.3g} a second, about {(total - done) / rate:.0f} s left"
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
             said = now

@@ -8,15 +8,18 @@ import typer
 from edgevision.commandline import (
     DeviceOption,
     ForceOption,
+    HolesOption,
     JsonOption,
     QuietOption,
     SeedOption,
+    SigmaOption,
     json_object,
     parse_shape,
     print_json,
 )
 from edgevision.errors import InputError, MissingExtraError
-from edgevision.metadata import Color, Precision, Resample, Resize, Task
+from edgevision.hole_kinds import HoleKind
+from edgevision.metadata import Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfile import require_metadata
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ def export(
     std: Annotated[str | None, typer.Option(help="Divides each channel, as 0.229,0.224,0.225.")] = None,
     resize: Annotated[Resize | None, typer.Option(help="How pictures get the network's size.")] = None,
     resample: Annotated[Resample | None, typer.Option(help="Filter of that resizing.")] = None,
+    predicts: Annotated[
+        Prediction | None, typer.Option(help="What a restoration network's output is; by default the image.")
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
     metadata: Annotated[
         str, typer.Option(help="Any other metadata fields, as a JSON object or a file that holds one.")
@@ -89,6 +95,8 @@ def export(
     fields |= _given({"task": task, "name": name, "licence": licence, "labels": _labels(labels)})
     if _given(image) and isinstance(fields.get("image", {}), dict):
         fields["image"] = fields.get("image", {}) | _given(image)
+    if predicts is not None:
+        fields["restoration"] = fields.get("restoration", {}) | {"predicts": predicts}
     try:
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.report import report_path
@@ -126,6 +134,8 @@ def verify(
     input_shape: Annotated[
         str | None, typer.Option(help="Size of the seeded samples, as 1x3x64x64, for a model that takes any.")
     ] = None,
+    sigma: SigmaOption = 25.0,
+    holes: HolesOption = HoleKind.STROKES,
     samples: Annotated[int, typer.Option(help="How many inputs to compare on.")] = 256,
     device: DeviceOption = "cpu",
     trust_pickle: TrustOption = False,
@@ -133,11 +143,13 @@ def verify(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Check that a model computes what a checkpoint does; with labelled --data, compare their accuracy too."""
+    """Check that a model computes what a checkpoint does; with --data, compare their accuracy or quality too."""
     if samples < 1:
         raise InputError(f"--samples must be at least 1, not {samples}")
     try:
         from edgevision.exporters.verify import verify as run_verify
+        from edgevision.runtime.commands.evaluate import restoration_table
+        from edgevision.runtime.restoration_quality import Damage
     except ImportError as error:
         raise MissingExtraError(error.name or "a package", "export") from error
     report = run_verify(
@@ -147,6 +159,7 @@ def verify(
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
         input_shape=parse_shape(input_shape) if input_shape else None,
         data=data,
+        damage=Damage(sigma=sigma, holes=holes, seed=seed),
         device=device,
         samples=samples,
         trust_pickle=trust_pickle,
@@ -163,6 +176,9 @@ def verify(
                 typer.echo(
                     f"{who:<10}  top1 {accuracy.top1:.2f} %  f1 {accuracy.f1:.2f} %  ({accuracy.images} pictures)"
                 )
+        for who, quality in (("checkpoint", report.checkpoint_quality), ("model", report.model_quality)):
+            if quality is not None:
+                typer.echo(f"{who}, {quality.images} pictures\n{restoration_table(quality)}")
     report.parity.check(require_metadata(model).precision)
 
 

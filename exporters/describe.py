@@ -7,6 +7,10 @@ from edgevision.errors import InputError
 from edgevision.metadata import Color, ModelMetadata, Task
 
 _TASKS_WITH_LATENT = (Task.GENERATE,)
+_RESTORATION = (Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN)
+
+# Side of the samples for a network that takes pictures of any size, rounded up to its multiple.
+_SIDE = 96
 
 
 def describe(
@@ -41,6 +45,8 @@ def describe(
             raise InputError(f"the metadata cannot be right: image must be an object, not {document['image']!r}")
         image = dict(document.get("image", {}))
         image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
+        if document["task"] in _RESTORATION:
+            document.setdefault("restoration", {})
         if document["task"] == Task.CLASSIFY and (input_shape or "size" not in image):
             image["size"] = list(shape[1:])
         document["image"] = image
@@ -63,6 +69,10 @@ def _own_shape(own: ModelMetadata | None) -> tuple[int, ...] | None:
         return tuple(int(side) for side in shape)
     if own.image is not None and own.image.size is not None:
         return (own.image.color.channels, *own.image.size)
+    if own.image is not None and own.restoration is not None:
+        multiple = own.tile.multiple if own.tile else 1
+        side = -(-_SIDE // multiple) * multiple
+        return (own.image.color.channels, side, side)
     return None
 
 

@@ -19,10 +19,18 @@ from edgevision.errors import InputError, ParityError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.describe import describe
 from edgevision.exporters.half import to_half
-from edgevision.exporters.onnx_conversion import Conversion, add_metadata, another_size, convert_to_onnx, run_network
+from edgevision.exporters.onnx_conversion import (
+    Conversion,
+    Examples,
+    add_metadata,
+    another_size,
+    convert_to_onnx,
+    run_network,
+)
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.report import ExportReport, report_path
+from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
 from edgevision.files import atomic_folder, check_writable
@@ -86,15 +94,17 @@ def export(
 
     original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
     described, shape = describe(original.metadata, metadata or {}, name=source.stem, input_shape=input_shape)
-    input_name = "latent" if described.latent is not None else "image"
     # Real values, not random ones: a network may branch on them while it is traced.
-    example = torch.from_numpy(next(iter(seeded_batches(described, shape, 1, seed))))
-    output_names = _output_names(original.network, example, described)
+    examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
+    input_names = _input_names(described, len(examples))
+    output_names = _output_names(original.network, examples, described)
     multiple = described.tile.multiple if described.tile else 1
     conversion = convert_to_onnx(
-        original.network, example, input_name=input_name, output_names=output_names, multiple=multiple
+        original.network, examples, input_names=input_names, output_names=output_names, multiple=multiple
     )
     described = _completed(described, conversion, original, precision)
+    if described.restoration is not None:
+        described = describe_restoration(described, original.network, conversion, examples)
     failure: ParityError | None = None
     with atomic_folder(target) as temporary:
         model = temporary / target.name
@@ -147,15 +157,24 @@ def _samples(
 ) -> tuple[Iterable[Batch], str]:
     """What to compare on, and its name for the report."""
     if folder is not None and metadata.image is not None:
-        return picture_batches(folder, metadata.image, _SAMPLES), f"{folder.path.name} {folder.split}".strip()
+        return picture_batches(folder, metadata, _SAMPLES), f"{folder.path.name} {folder.split}".strip()
     return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
 
 
-def _output_names(network: nn.Module, example: torch.Tensor, metadata: ModelMetadata) -> list[str]:
+def _input_names(metadata: ModelMetadata, count: int) -> list[str]:
+    if metadata.inputs:
+        return [spec.name for spec in metadata.inputs]
+    return ["latent"] if metadata.latent is not None else ["image", "mask"][:count]
+
+
+def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadata) -> list[str]:
     if metadata.outputs:
-        return [spec.name for spec in metadata.outputs]
-    count = len(flatten_outputs(run_network(network, example)))
-    first = "logits" if metadata.task is Task.CLASSIFY else "output"
+        # An output cannot have the name of an input.
+        taken = {spec.name for spec in metadata.inputs}
+        return [f"restored_{spec.name}" if spec.name in taken else spec.name for spec in metadata.outputs]
+    count = len(flatten_outputs(run_network(network, examples)))
+    spec = metadata.restoration
+    first = "logits" if metadata.task is Task.CLASSIFY else f"restored_{spec.predicts}" if spec else "output"
     return [first, *(f"output_{index}" for index in range(1, count))]
 
 

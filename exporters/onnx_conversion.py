@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 OPSET = 20
 
+Examples = tuple[Tensor, ...]
+"""One tensor for each input of a network, in the order of its parameters."""
+
 _POSITIONS = {"batch": 0, "height": 2, "width": 3}
 
 
@@ -52,9 +55,14 @@ class Conversion:
 
 
 def convert_to_onnx(
-    network: nn.Module, example: Tensor, *, input_name: str, output_names: Sequence[str], multiple: int = 1
+    network: nn.Module,
+    examples: Examples,
+    *,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    multiple: int = 1,
 ) -> Conversion:
-    """Convert ``network``, which takes one tensor like ``example`` (batch first).
+    """Convert ``network``, which takes tensors like ``examples`` (batch first, pictures of equal height and width).
 
     The batch is dynamic where the network takes more than one sample, and so are height and width where it runs on
     another size (sides being a ``multiple``). What cannot be dynamic is fixed to the example's size, with a note.
@@ -64,21 +72,21 @@ def convert_to_onnx(
         ConversionError: neither exporter can convert it.
     """
     # A batch of one would be taken for a constant of the network.
-    batch = torch.cat([example, example]) if len(example) == 1 else example
+    batch = tuple(torch.cat([example, example]) if len(example) == 1 else example for example in examples)
     # Programs and traces may hold the batch they were made with as a constant.
     several = _runs(network, batch)
     if not several:
-        run_network(network, example)
+        run_network(network, examples)
     count = ("batch",) if several else ()
-    sides = ("height", "width") if _runs_on_another_size(network, batch if several else example, multiple) else ()
+    sides = ("height", "width") if _runs_on_another_size(network, batch if several else examples, multiple) else ()
     choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *sides), count, sides, ()]))
     notes: list[str] = []
     reason: Exception | None = None
     for exporter in (_with_dynamo, _with_torchscript):
         for dynamic in choices:
             try:
-                inputs = batch if "batch" in dynamic else example
-                model = exporter(network, inputs, input_name, output_names, dynamic, multiple)
+                inputs = batch if "batch" in dynamic else examples
+                model = exporter(network, inputs, input_names, output_names, dynamic, multiple)
                 _check_open(model, dynamic)
             except Exception as error:  # the exporters raise dozens of internal classes
                 _log.debug("%s, dynamic %s: %s", exporter.__name__, dynamic, error)
@@ -89,7 +97,9 @@ def convert_to_onnx(
                 notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {_reason(reason)}")
             fixed = [side for side in ("batch", *sides) if side not in dynamic]
             if fixed:
-                notes.append(f"{' and '.join(fixed)} fixed to {tuple(example.shape)}: the network cannot leave it open")
+                notes.append(
+                    f"{' and '.join(fixed)} fixed to {tuple(examples[0].shape)}: the network cannot leave it open"
+                )
             return Conversion(_simplified(model), name, dynamic, tuple(notes))
     raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reason)}")
 
@@ -111,8 +121,8 @@ def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
 
 def _with_dynamo(
     network: nn.Module,
-    example: Tensor,
-    input_name: str,
+    examples: Examples,
+    input_names: Sequence[str],
     output_names: Sequence[str],
     dynamic: tuple[str, ...],
     multiple: int,
@@ -123,10 +133,10 @@ def _with_dynamo(
     with _quiet_exporter():
         program = torch.onnx.export(
             network,
-            (example,),
-            input_names=[input_name],
+            examples,
+            input_names=list(input_names),
             output_names=list(output_names),
-            dynamic_shapes=({_POSITIONS[name]: sides[name] for name in dynamic} or None,),
+            dynamic_shapes=tuple({_POSITIONS[name]: sides[name] for name in dynamic} or None for _ in examples),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -137,13 +147,13 @@ def _with_dynamo(
 
 def _with_torchscript(
     network: nn.Module,
-    example: Tensor,
-    input_name: str,
+    examples: Examples,
+    input_names: Sequence[str],
     output_names: Sequence[str],
     dynamic: tuple[str, ...],
     multiple: int,
 ) -> onnx.ModelProto:
-    axes = {input_name: {_POSITIONS[name]: name for name in dynamic}}
+    axes = {input_name: {_POSITIONS[name]: name for name in dynamic} for input_name in input_names}
     if "batch" in dynamic:
         axes |= {name: {0: "batch"} for name in output_names}
     stream = io.BytesIO()
@@ -152,9 +162,9 @@ def _with_torchscript(
     with _quiet_exporter():
         torch.onnx.export(
             network,
-            (example,),
+            examples,
             stream,  # type: ignore[arg-type]
-            input_names=[input_name],
+            input_names=list(input_names),
             output_names=list(output_names),
             dynamic_axes=axes,
             opset_version=17,
@@ -165,8 +175,8 @@ def _with_torchscript(
 
 def _check_open(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
     """The exporters make a side that the network reads as a number a constant, and say nothing."""
-    shape = _spec(model.graph.input[0]).shape
-    closed = [side for side in dynamic if isinstance(shape[_POSITIONS[side]], int)]
+    shapes = [_spec(value).shape for value in model.graph.input]
+    closed = [side for side in dynamic if any(isinstance(shape[_POSITIONS[side]], int) for shape in shapes)]
     if closed:
         raise ConversionError(f"the network reads its {' and '.join(closed)} as a constant")
 
@@ -195,29 +205,30 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 
 @torch.inference_mode()
-def run_network(network: nn.Module, example: Tensor) -> Any:
-    """What ``network`` returns for ``example``; :class:`InputError` where it does not take it."""
+def run_network(network: nn.Module, examples: Examples) -> Any:
+    """What ``network`` returns for ``examples``; :class:`InputError` where it does not take them."""
     try:
-        return network(example)
+        return network(*examples)
     except Exception as error:  # somebody else's code
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"the network does not take an input of {tuple(example.shape)}: {reason:.120}") from error
+        shapes = " and ".join(str(tuple(example.shape)) for example in examples)
+        raise InputError(f"the network does not take an input of {shapes}: {reason:.120}") from error
 
 
-def _runs(network: nn.Module, example: Tensor) -> bool:
+def _runs(network: nn.Module, examples: Examples) -> bool:
     try:
-        run_network(network, example)
+        run_network(network, examples)
     except InputError:
         return False
     return True
 
 
-def _runs_on_another_size(network: nn.Module, example: Tensor, multiple: int) -> bool:
+def _runs_on_another_size(network: nn.Module, examples: Examples, multiple: int) -> bool:
     """Whether the network itself, not just its graph, accepts other heights and widths."""
-    if example.ndim != 4:
+    if any(example.ndim != 4 for example in examples):
         return False
-    height, width = another_size(int(example.shape[2]), int(example.shape[3]), multiple)
-    return _runs(network, example.repeat(1, 1, 2, 2)[:, :, :height, :width])
+    height, width = another_size(int(examples[0].shape[2]), int(examples[0].shape[3]), multiple)
+    return _runs(network, tuple(example.repeat(1, 1, 2, 2)[:, :, :height, :width] for example in examples))
 
 
 def _reason(error: BaseException | None) -> str:

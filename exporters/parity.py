@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from edgevision.errors import ParityError
+from edgevision.exporters.samples import Batch
 from edgevision.metadata import Precision
 from edgevision.records import Record, record
 from edgevision.runtime.engines.engine import Array, Engine
@@ -98,9 +99,9 @@ class _Sums:
 
 
 def compare_engines(
-    reference: Engine, actual: Engine, batches: Iterable[Array], *, source: str, classifier: bool
+    reference: Engine, actual: Engine, batches: Iterable[Batch], *, source: str, classifier: bool
 ) -> ParityReport:
-    """Run both engines on every batch, the first input of each, and compare all outputs in order.
+    """Run both engines on every batch and compare all outputs in order.
 
     Raises:
         ParityError: different numbers or shapes of outputs.
@@ -116,7 +117,7 @@ def compare_engines(
             raise ParityError(f"the checkpoint's outputs are {shapes[0]}, the model's are {shapes[1]}")
         for total, r, a in zip(sums, expected, found, strict=True):
             total.add(r, a)
-        samples += len(batch)
+        samples += len(batch[0])
         equal += int(np.sum(expected[0].argmax(-1) == found[0].argmax(-1))) if classifier else 0
     return ParityReport(
         reference=reference.name,
@@ -128,12 +129,16 @@ def compare_engines(
     )
 
 
-def _run(engine: Engine, batch: Array) -> list[Array]:
+def _run(engine: Engine, batch: Batch) -> list[Array]:
     size = engine.inputs[0].shape[0] if engine.inputs[0].shape else "batch"
-    name = engine.inputs[0].name
-    if not isinstance(size, int) or size == len(batch):
-        return engine.run({name: batch})
+    names = [spec.name for spec in engine.inputs]
+    count = len(batch[0])
+    if not isinstance(size, int) or size == count:
+        return engine.run(dict(zip(names, batch, strict=True)))
     # A model with a fixed batch takes the samples in portions of its own, the last one filled up with its last sample.
-    full = np.concatenate([batch, np.repeat(batch[-1:], -len(batch) % size, axis=0)])
-    parts = [engine.run({name: full[i : i + size]}) for i in range(0, len(full), size)]
-    return [np.concatenate(outputs)[: len(batch)] for outputs in zip(*parts, strict=True)]
+    full = [np.concatenate([array, np.repeat(array[-1:], -count % size, axis=0)]) for array in batch]
+    parts = [
+        engine.run({name: array[i : i + size] for name, array in zip(names, full, strict=True)})
+        for i in range(0, len(full[0]), size)
+    ]
+    return [np.concatenate(outputs)[:count] for outputs in zip(*parts, strict=True)]

@@ -6,21 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.datasets import ImageDataset
-from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata
+from edgevision.degradations import draw_holes
+from edgevision.hole_kinds import HoleKind
+from edgevision.metadata import LatentSpec, ModelMetadata, Task
 from edgevision.preprocessing import Preprocessor
 
-Batch = NDArray[np.float32]
+Batch = tuple[NDArray[np.float32], ...]
+"""One array for each input of the model, in its order, all with equally many samples."""
 
 _BATCH = 16
 
 
-def picture_batches(data: ImageDataset, spec: ImageSpec, count: int) -> Iterator[Batch]:
-    """``count`` pictures spread evenly over ``data``, preprocessed, float32 (n, channels, height, width)."""
-    preprocess = Preprocessor(spec)
+def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> Iterator[Batch]:
+    """``count`` pictures spread evenly over ``data``, preprocessed, float32 (n, channels, height, width).
+
+    Where pictures keep their own size, their sides are cut to the multiple that the network asks for.
+    """
+    assert metadata.image is not None
+    preprocess = Preprocessor(metadata.image)
+    multiple = metadata.tile.multiple if metadata.tile else 1
+    generator = np.random.default_rng(0)
     indices = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
-    step = _BATCH if spec.size is not None else 1
+    step = _BATCH if metadata.image.size is not None else 1
     for start in range(0, len(indices), step):
-        yield np.stack([preprocess(data.image(int(index))) for index in indices[start : start + step]])
+        pictures = np.stack([preprocess(data.image(int(index))) for index in indices[start : start + step]])
+        height, width = (side // multiple * multiple for side in pictures.shape[2:])
+        yield _with_mask(pictures[:, :, :height, :width], metadata, generator)
 
 
 def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, seed: int) -> Iterator[Batch]:
@@ -28,19 +39,30 @@ def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, 
 
     Pictures are noise with the 1/f amplitude spectrum of natural images (Field 1987), mean 0.5 and standard deviation
     0.25, clipped to 0..1, as 8-bit samples that are then preprocessed like any picture: white noise would drive a
-    network into ranges no photograph reaches. Latents are drawn from their own distribution.
+    network into ranges no photograph reaches. Masks are drawn as for training. Latents come from their own
+    distribution.
     """
     generator = np.random.default_rng(seed)
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
         if metadata.image is not None:
             normalise = Preprocessor(metadata.image).normalise
-            yield np.stack([normalise(_pink_noise(generator, shape)) for _ in range(size)])
+            pictures = np.stack([normalise(_pink_noise(generator, shape)) for _ in range(size)])
+            yield _with_mask(pictures, metadata, generator)
         else:
-            yield _latents(generator, (size, *shape), metadata.latent)
+            yield (_latents(generator, (size, *shape), metadata.latent),)
 
 
-def _latents(generator: np.random.Generator, shape: tuple[int, ...], latent: LatentSpec | None) -> Batch:
+def _with_mask(pictures: NDArray[np.float32], metadata: ModelMetadata, generator: np.random.Generator) -> Batch:
+    """For inpainting, a mask for each picture beside it."""
+    if metadata.task is not Task.INPAINT:
+        return (pictures,)
+    kinds = list(HoleKind)
+    masks = [draw_holes(kinds[i % len(kinds)], *pictures.shape[2:], generator) for i in range(len(pictures))]
+    return pictures, np.stack(masks)[:, None].astype(np.float32)
+
+
+def _latents(generator: np.random.Generator, shape: tuple[int, ...], latent: LatentSpec | None) -> NDArray[np.float32]:
     if latent is not None and latent.distribution == "uniform":
         return generator.uniform(-1, 1, shape).astype(np.float32)
     return generator.standard_normal(shape, np.float32)

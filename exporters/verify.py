@@ -16,18 +16,22 @@ from edgevision.modelfile import require_metadata
 from edgevision.records import Record, record
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
+from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.pipelines.classify import Classifier
+from edgevision.runtime.restoration_quality import Damage, RestorationReport, evaluate_restorer
 
 
 @record
 class VerificationReport(Record):
-    """The parity, and with labelled pictures the accuracy of the checkpoint and of the model on all of them."""
+    """The parity, and with pictures the quality of the checkpoint and of the model on all of them."""
 
     model: str
     checkpoint: str
     parity: ParityReport
     checkpoint_accuracy: ClassificationReport | None = None
     model_accuracy: ClassificationReport | None = None
+    checkpoint_quality: RestorationReport | None = None
+    model_quality: RestorationReport | None = None
 
 
 def verify(
@@ -38,6 +42,7 @@ def verify(
     arch_options: Mapping[str, Any] | None = None,
     input_shape: tuple[int, ...] | None = None,
     data: str | os.PathLike[str] | None = None,
+    damage: Damage | None = None,
     device: str = "cpu",
     samples: int = 256,
     trust_pickle: bool = False,
@@ -46,9 +51,10 @@ def verify(
 ) -> VerificationReport:
     """Run the model and the network of ``checkpoint`` on the same inputs.
 
-    With ``data`` these are ``samples`` of its pictures, and if it has classes that a classifier knows, both are
-    evaluated on all of them; without, they are drawn by the exporter's seeded sampler, in ``input_shape`` where the
-    model takes any size. The floors of :meth:`ParityReport.check` are left to the caller.
+    With ``data`` these are ``samples`` of its pictures, and both are evaluated on all of them: a classifier if it knows
+    their classes, a restoration network on what ``damage`` makes of them. Without, they are drawn by the exporter's
+    seeded sampler, in ``input_shape`` where the model takes any size. The floors of :meth:`ParityReport.check` are left
+    to the caller.
 
     Raises:
         ModelFileError, CheckpointError, InputError, DatasetError, DeviceError: something given cannot be used.
@@ -62,20 +68,20 @@ def verify(
         TorchEngine(original.network, metadata.inputs, metadata.outputs) as reference,
     ):
         if folder is not None and metadata.image is not None:
-            batches, origin = picture_batches(folder, metadata.image, samples), f"{folder.path.name} {folder.split}"
+            batches, origin = picture_batches(folder, metadata, samples), f"{folder.path.name} {folder.split}"
         else:
             _, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         classifier = metadata.task is Task.CLASSIFY
         parity = compare_engines(reference, engine, batches, source=origin.strip(), classifier=classifier)
-        before = after = None
+        quality: dict[str, Any] = {}
         if folder is not None and folder.class_names and classifier:
-            before = evaluate_classifier(Classifier(reference, metadata), folder, quiet=quiet)
-            after = evaluate_classifier(Classifier(engine, metadata), folder, quiet=quiet)
-    return VerificationReport(
-        model=path.name,
-        checkpoint=source.name,
-        parity=parity,
-        checkpoint_accuracy=before,
-        model_accuracy=after,
-    )
+            quality = {
+                "checkpoint_accuracy": evaluate_classifier(Classifier(reference, metadata), folder, quiet=quiet),
+                "model_accuracy": evaluate_classifier(Classifier(engine, metadata), folder, quiet=quiet),
+            }
+        elif folder is not None and metadata.restoration is not None:
+            both = build_pipeline(reference, metadata), build_pipeline(engine, metadata)
+            reports = [evaluate_restorer(one, folder, damage or Damage(), quiet=quiet) for one in both]
+            quality = dict(zip(("checkpoint_quality", "model_quality"), reports, strict=True))
+    return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, **quality)

@@ -4,6 +4,7 @@ import glob
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from edgevision.errors import InputError
@@ -12,10 +13,14 @@ from edgevision.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class PictureInput:
-    """One picture to come: the ``name`` to show, and its path or, from standard input, its bytes."""
+    """One picture to come: the ``name`` to show, and its path or, from standard input, its bytes.
+
+    ``relative`` is where it lies below the folder or glob that the user named.
+    """
 
     name: str
     source: Path | bytes
+    relative: Path = Path("-")
 
 
 def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
@@ -35,7 +40,8 @@ def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
         found = _files(word)
         if not found:
             raise InputError(f"{word!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        pictures += [PictureInput(str(path), path) for path in found]
+        root = _root(word)
+        pictures += [PictureInput(str(path), path, path.relative_to(root)) for path in found]
     return pictures
 
 
@@ -46,6 +52,16 @@ def _files(word: str) -> list[Path]:
     if not path.exists() and glob.has_magic(word):
         return _pictures(Path(match) for match in glob.iglob(word, recursive=True))  # noqa: PTH207 - absolute too
     return [path]
+
+
+def _root(word: str) -> Path:
+    """The folder that a tree of results is to mirror: the word itself, or what comes before a glob's first magic."""
+    path = Path(word)
+    if path.is_dir():
+        return path
+    if path.exists() or not glob.has_magic(word):
+        return path.parent
+    return Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
 
 
 def _pictures(paths: Iterable[Path]) -> list[Path]:

@@ -2,21 +2,33 @@
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from edgevision.errors import InputError, ModelFileError
-from edgevision.metadata import Task
+from edgevision.errors import EdgevisionError, InputError, ModelFileError
+from edgevision.metadata import ModelMetadata, Prediction, Task
 from edgevision.modelfile import require_metadata
 from edgevision.runtime.devices import open_engine
-from edgevision.runtime.pipelines.classify import Classifier
+from edgevision.runtime.engines.engine import Engine
 
-PIPELINES: Mapping[Task, type[Classifier]] = {Task.CLASSIFY: Classifier}
-"""The one table from a task to its pipeline."""
+PIPELINES: Mapping[Task, str] = {
+    Task.CLASSIFY: "edgevision.runtime.pipelines.classify:Classifier",
+    Task.INPAINT: "edgevision.runtime.pipelines.inpaint:Inpainter",
+    Task.DENOISE: "edgevision.runtime.pipelines.restore:Restorer",
+    Task.UPSCALE: "edgevision.runtime.pipelines.restore:Restorer",
+    Task.BRIGHTEN: "edgevision.runtime.pipelines.restore:Restorer",
+}
+"""The one table from a task to its pipeline, which is imported when it is needed."""
+
+_CURVES = "edgevision.runtime.pipelines.brighten:CurveBrightener"
 
 _ASSETS = Path(__file__).parent / "assets"
 
 
-def load(model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: int | None = None) -> Classifier:
+def load(
+    model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: int | None = None, **options: Any
+) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
 
     ``model`` is a path to an ``.onnx`` or ``.xml`` file, or a :class:`Task` (or its name) for the model that ships
@@ -26,9 +38,13 @@ def load(model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: 
         classify = edgevision.load("classify")
         classify("photo.jpg").top(3)                    # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
         [c.label for c in classify(["a.jpg", "b.jpg"])]  # a list runs in batches
+        inpaint = edgevision.load("inpaint", memory=256 << 20)
+        inpaint("photo.jpg", "mask.png").save("whole.png")
 
     A picture is a path, encoded bytes, a Pillow image, or a uint8 array (H, W, 3) in RGB, (H, W, 4) or (H, W).
-    The pipeline is a context manager; leaving it frees the model.
+    The pipeline is a context manager; leaving it frees the model. It is a
+    :class:`~edgevision.runtime.pipelines.classify.Classifier`, or for restoration a
+    :class:`~edgevision.runtime.pipelines.restore.Restorer`, which takes ``tile`` and ``memory`` as ``options``.
 
     Raises:
         ModelFileError: missing, damaged, without metadata, or newer than this release.
@@ -40,15 +56,27 @@ def load(model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: 
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, which this release cannot run")
     engine = open_engine(path, device, threads=threads)
     try:
-        return PIPELINES[metadata.task](engine, metadata)
-    except ModelFileError:
+        return build_pipeline(engine, metadata, **options)
+    except EdgevisionError:
         engine.close()
         raise
 
 
-def shipped_model(task: Task) -> Path:
-    """The model that ships with the package for ``task``; :class:`InputError` where none does."""
-    path = _ASSETS / f"{task}.onnx"
+def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> Any:
+    """The pipeline that ``metadata`` asks for on ``engine``, which it closes in turn."""
+    spec = metadata.restoration
+    target = _CURVES if spec and spec.predicts is Prediction.CURVES else PIPELINES[metadata.task]
+    module, name = target.split(":")
+    return getattr(import_module(module), name)(engine, metadata, **options)
+
+
+def shipped_model(task: Task, scale: int | None = None) -> Path:
+    """The model that ships with the package for ``task``; :class:`InputError` where none does.
+
+    For upscaling there is one for each ``scale``, and twice is the default.
+    """
+    path = _ASSETS / (f"{task}_x{scale}.onnx" if scale not in (None, 2) else f"{task}.onnx")
     if not path.is_file():
-        raise InputError(f"no model ships for {task}; name one with --model")
+        what = task if scale is None else f"{task} by {scale}"
+        raise InputError(f"no model ships for {what}; name one with --model")
     return path

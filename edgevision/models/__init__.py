@@ -1,19 +1,30 @@
 """The networks of the project, in PyTorch. Each builder takes keywords only and has a default for every one."""
 
 from edgevision.models.cifar_resnet import CifarResNet, resnet20, resnet32, resnet44, resnet56
+from edgevision.models.curve_net import CurveNet, apply_curves
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
-from edgevision.models.registry import CLASSIFIERS, build_model, model_options
+from edgevision.models.registry import CLASSIFIERS, MODELS, RESTORERS, build_model, model_options
+from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, inpaint_unet
+from edgevision.models.subpixel_cnn import SubPixelCnn
 
 __all__ = [
     "CLASSIFIERS",
+    "MODELS",
+    "RESTORERS",
     "CifarResNet",
+    "CurveNet",
     "MobileNet",
     "PlainCnn",
+    "RestorationUNet",
+    "SubPixelCnn",
+    "apply_curves",
     "build_model",
     "cnn2",
     "cnn3",
     "cnn4",
+    "denoise_unet",
+    "inpaint_unet",
     "model_options",
     "resnet20",
     "resnet32",

@@ -8,8 +8,11 @@ from torch import nn
 
 from edgevision.errors import InputError
 from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56
+from edgevision.models.curve_net import CurveNet
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
+from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
+from edgevision.models.subpixel_cnn import SubPixelCnn
 
 CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "cnn2": cnn2,
@@ -21,6 +24,15 @@ CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "resnet56": resnet56,
     "mobilenet": MobileNet,
 }
+
+RESTORERS: Mapping[str, Callable[..., nn.Module]] = {
+    "denoise_unet": denoise_unet,
+    "inpaint_unet": inpaint_unet,
+    "subpixel": SubPixelCnn,
+    "curves": CurveNet,
+}
+
+MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS}
 
 
 def build_model(name: str, **options: Any) -> nn.Module:
@@ -34,15 +46,15 @@ def build_model(name: str, **options: Any) -> nn.Module:
         if option not in known:
             raise InputError(f"the model {name} has no option {option!r}; it has {', '.join(known)}")
     try:
-        return CLASSIFIERS[name](**options)
+        return MODELS[name](**options)
     except (TypeError, ValueError) as error:
         raise InputError(f"the model {name} cannot be built: {error}") from error
 
 
 def model_options(name: str) -> tuple[str, ...]:
     """The names of the options that :func:`build_model` takes for ``name``; :class:`InputError` where it is unknown."""
-    if name not in CLASSIFIERS:
-        raise InputError(f"there is no model {name!r}; known: {', '.join(CLASSIFIERS)}")
-    signature = inspect.signature(CLASSIFIERS[name])
-    fixed = getattr(CLASSIFIERS[name], "keywords", {})
+    if name not in MODELS:
+        raise InputError(f"there is no model {name!r}; known: {', '.join(MODELS)}")
+    signature = inspect.signature(MODELS[name])
+    fixed = getattr(MODELS[name], "keywords", {})
     return tuple(option for option in signature.parameters if option not in fixed)

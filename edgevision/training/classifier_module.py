@@ -90,7 +90,7 @@ class ClassifierModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         for name, value in self.figures.compute().items():
-            self.log(f"val_{name}", value, prog_bar=name != "recall", sync_dist=True)
+            self.log(f"val_{name}", 100 * value, prog_bar=name != "recall", sync_dist=True)
         self.log("val_loss", self.val_loss.compute(), sync_dist=True)
         self.figures.reset()
         self.val_loss.reset()

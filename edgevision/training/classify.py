@@ -1,33 +1,26 @@
 """Training a classifier: settings in, a checkpoint that carries its metadata out."""
 
-import logging
-import shlex
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
-import edgevision
 from edgevision.datasets import ImageDataset, ImageFolder
 from edgevision.errors import DatasetError
-from edgevision.files import translated_write_errors
-from edgevision.machine import Machine
-from edgevision.metadata import Color, ImageSpec, ModelMetadata, Provenance, Resize, Task, TensorSpec
+from edgevision.metadata import Color, ImageSpec, ModelMetadata, Resize, Task, TensorSpec
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, hold_out, loader
 from edgevision.training.digits import Digits
+from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder, is_launched_helper
 from edgevision.training.settings import DIGITS, ClassifierSettings
-from edgevision.training.trainer import build_trainer, lightning_precision, quiet_lightning
-
-_log = logging.getLogger(__name__)
+from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
 
 def train_classifier(
@@ -85,7 +78,9 @@ def _fit(
 ) -> bool:
     """Train to the end, from the last finished epoch on; whether this is the first of the processes."""
     with quiet_lightning():
-        trainer = build_trainer(settings, folder, quiet=quiet)
+        patience = settings.patience
+        stop = [] if patience is None else [EarlyStopping("val_f1", mode="max", patience=patience)]
+        trainer = build_trainer(settings, folder, epochs=settings.epochs, monitor="val_f1", callbacks=stop, quiet=quiet)
         # Only now is it known which process this is.
         rank, processes = trainer.global_rank, trainer.world_size
         size = settings.batch_size
@@ -99,21 +94,14 @@ def _fit(
             processes=processes,
         )
         in_order = EpochBatches(len(val), size, seed=0, shuffle=False, rank=rank, processes=processes)
-        resume = folder.resume_from()
-        if resume and not quiet and rank == 0:
-            _log.info("resuming the training in %s", folder.path)
-        try:
-            with translated_write_errors(folder.last):
-                trainer.fit(
-                    module,
-                    loader(train, shuffled, workers=settings.workers),
-                    loader(val, in_order, workers=settings.workers),
-                    ckpt_path=resume,
-                )
-        except SystemExit:
-            # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.
-            raise KeyboardInterrupt from None
-    return rank == 0
+        return fit(
+            trainer,
+            module,
+            loader(train, shuffled, workers=settings.workers),
+            loader(val, in_order, workers=settings.workers),
+            folder,
+            quiet=quiet,
+        )
 
 
 def _metadata(
@@ -123,8 +111,6 @@ def _metadata(
     quality: dict[str, float],
     hours: float,
 ) -> ModelMetadata:
-    machine = Machine.this()
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return ModelMetadata(
         task=Task.CLASSIFY,
         name=settings.model,
@@ -134,19 +120,7 @@ def _metadata(
         labels=labels,
         quality={name: round(value, 4) for name, value in quality.items()},
         licence=settings.licence,
-        provenance=Provenance(
-            data=Path(settings.data).name,
-            # The program's own folder says nothing to anyone else.
-            command=shlex.join(["edgevision", *sys.argv[1:]]),
-            machine=gpu or f"{machine.processor}, {machine.cores} cores",
-            hours=round(hours, 2),
-            created=datetime.now(UTC).strftime("%Y-%m-%d"),
-            versions={
-                "edgevision": edgevision.__version__,
-                "torch": str(torch.__version__),
-                "lightning": str(lightning.__version__),
-            },
-        ),
+        provenance=training_provenance(Path(settings.data).name, hours),
     )
 
 

@@ -6,9 +6,24 @@ from typing import Annotated
 import typer
 
 from edgevision.commandline import ForceOption, QuietOption, SeedOption, json_object
-from edgevision.errors import MissingExtraError
-from edgevision.metadata import Color
-from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, MixedPrecision, Optimizer
+from edgevision.errors import InputError, MissingExtraError
+from edgevision.metadata import Color, Task
+from edgevision.training.settings import (
+    RESTORATION_DEFAULTS,
+    Augmentation,
+    Balance,
+    ClassifierSettings,
+    MixedPrecision,
+    Optimizer,
+    RestorationSettings,
+)
+
+Precision = Annotated[MixedPrecision, typer.Option(help="auto: what the device has.")]
+Devices = Annotated[int, typer.Option(min=1, help="Processes on this host, one a device.")]
+Nodes = Annotated[int, typer.Option(min=1, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that decode pictures too many to keep.")]
+Licence = Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")]
+ModelOptions = Annotated[str, typer.Option(help='More options of the network as JSON, e.g. \'{"shortcut": "B"}\'.')]
 
 
 def classify(
@@ -19,9 +34,7 @@ def classify(
     model: Annotated[
         str, typer.Option("--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet.")
     ] = "cnn3",
-    model_options: Annotated[
-        str, typer.Option(help='More options of the network as JSON, e.g. \'{"shortcut": "B"}\'.')
-    ] = "{}",
+    model_options: ModelOptions = "{}",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of this training; runs/DATA-MODEL by default.")
     ] = None,
@@ -46,13 +59,11 @@ def classify(
         float, typer.Option(help="Part of each class held out for validation if the data has no val part.")
     ] = 0.1,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None,
-    precision: Annotated[MixedPrecision, typer.Option(help="auto: what the device has.")] = MixedPrecision.AUTO,
-    devices: Annotated[int, typer.Option(min=1, help="Processes on this host, one a device.")] = 1,
-    nodes: Annotated[
-        int, typer.Option(min=1, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")
-    ] = 1,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode pictures too many to keep.")] = 2,
-    licence: Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")] = None,
+    precision: Precision = MixedPrecision.AUTO,
+    devices: Devices = 1,
+    nodes: Nodes = 1,
+    workers: Workers = 2,
+    licence: Licence = None,
     seed: SeedOption = 0,
     force: ForceOption = False,
     quiet: QuietOption = False,
@@ -93,3 +104,102 @@ def classify(
     result = train_classifier(settings, folder, force=force, quiet=quiet)
     if result is not None:
         typer.echo(result)
+
+
+def restore(
+    kind: Annotated[Task, typer.Option(help="inpaint, denoise, upscale or brighten.")],
+    data: Annotated[list[str], typer.Option(help="Folder or zip of good photographs; give it once for each.")],
+    scale: Annotated[int | None, typer.Option(min=2, help="Of upscaling; by default 2.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="inpaint_unet, denoise_unet, subpixel or curves.")
+    ] = None,
+    model_options: ModelOptions = "{}",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of this training; runs/KIND-MODEL by default.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Batches in all.")] = 10_000,
+    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations, where it can resume.")] = 500,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step and device.")] = None,
+    crop: Annotated[int | None, typer.Option(min=16, help="Side of the crops in pixels.")] = None,
+    zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5,
+    flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True,
+    sigma: Annotated[str, typer.Option(help="LEAST,GREATEST noise to remove, of 255.")] = "0,50",
+    gray: Annotated[float | None, typer.Option(help="Part of the crops to denoise that lose their colour.")] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="Terms and weights, as l1=1,ssim=0.1; also l2, psnr, edge, perceptual.")
+    ] = None,
+    perceptual_model: Annotated[
+        Path | None, typer.Option(help="Checkpoint of a classifier made by edgevision, for the perceptual loss.")
+    ] = None,
+    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.999,
+    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.001,
+    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 200,
+    weight_decay: float = 0.0,
+    precision: Precision = MixedPrecision.AUTO,
+    devices: Devices = 1,
+    nodes: Nodes = 1,
+    workers: Workers = 2,
+    licence: Licence = None,
+    seed: SeedOption = 0,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a network that inpaints, denoises, upscales or brightens, on good photographs that are damaged on purpose.
+
+    A tenth of them, chosen by file name, is held out. The same command resumes an interrupted training.
+    """
+    if kind not in RESTORATION_DEFAULTS:
+        raise InputError(f"--kind must be one of {', '.join(RESTORATION_DEFAULTS)}, not {kind.value!r}")
+    if scale and kind is not Task.UPSCALE:
+        raise InputError(f"--scale is for upscaling; {kind} keeps the size")
+    try:
+        from edgevision.training.restore import train_restorer
+    except ImportError as error:
+        raise MissingExtraError(error.name or "a package", "train") from error
+    defaults = RESTORATION_DEFAULTS[kind]
+    settings = RestorationSettings(
+        kind=kind,
+        data=tuple(data),
+        scale=scale or (2 if kind is Task.UPSCALE else 1),
+        model=model or defaults.model,
+        model_options=json_object(model_options, "--model-options"),
+        steps=steps,
+        validate_every=validate_every,
+        batch_size=batch_size or defaults.batch_size,
+        crop=crop or defaults.crop,
+        zoom=zoom,
+        flip=flip,
+        sigma=_range(sigma),
+        gray=defaults.gray if gray is None else gray,
+        loss=_loss(loss) if loss else defaults.loss,
+        perceptual_model=str(perceptual_model) if perceptual_model else None,
+        ema=ema,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        precision=precision,
+        seed=seed,
+        devices=devices,
+        nodes=nodes,
+        workers=workers,
+        licence=licence,
+    )
+    folder = output or Path("runs") / f"{kind}-{settings.model}"
+    result = train_restorer(settings, folder, force=force, quiet=quiet)
+    if result is not None:
+        typer.echo(result)
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        least, greatest = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--sigma is two numbers joined by a comma, as 0,50, not {text!r}") from error
+    return least, greatest
+
+
+def _loss(text: str) -> dict[str, float]:
+    try:
+        return {name: float(weight) for name, weight in (term.split("=") for term in text.split(","))}
+    except ValueError as error:
+        raise InputError(f"--loss is terms and weights, as l1=1,ssim=0.1, not {text!r}") from error

@@ -4,17 +4,20 @@ import logging
 import time
 from typing import Any
 
+import torchmetrics
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)
 
 
 class History(Callback):
-    """One line an epoch, into the history and on the terminal, and the figures into the checkpoint."""
+    """One line at each validation, into the history and on the terminal, and the figures into the checkpoint.
+
+    The module logs its figures as ``val_NAME`` and keeps a ``train_loss`` that it updates in every step.
+    """
 
     def __init__(self, folder: RunFolder, *, quiet: bool) -> None:
         self._folder = folder
@@ -28,25 +31,29 @@ class History(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking:
             return
-        assert isinstance(pl_module, ClassifierModule)
-        metrics = {name.removeprefix("val_"): float(value) for name, value in trainer.callback_metrics.items()}
-        self._figures = {name: 100 * metrics[name] for name in ("accuracy", "recall", "f1")}
-        train_loss = float(pl_module.train_loss.compute())
-        pl_module.train_loss.reset()
+        mean: torchmetrics.MeanMetric = pl_module.train_loss  # type: ignore[assignment]
+        train_loss = float(mean.compute())
+        mean.reset()
+        self._figures = {
+            name.removeprefix("val_"): float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val_")
+        }
         seconds = time.monotonic() - self._started
         if not trainer.is_global_zero:
             return
         epoch = trainer.current_epoch + 1
-        line = {"epoch": epoch, "train_loss": train_loss, "val_loss": metrics["loss"], **self._figures}
-        self._folder.record({name: round(value, 5) for name, value in line.items()} | {"seconds": round(seconds, 1)})
+        figures = {name: round(value, 5) for name, value in self._figures.items()}
+        line = {"epoch": epoch, "train_loss": round(train_loss, 5)} | {f"val_{k}": v for k, v in figures.items()}
+        self._folder.record(line | {"seconds": round(seconds, 1)})
         if not self._quiet:
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
             _log.info(
-                "epoch %d of %d: loss %.3f; validation loss %.3f, accuracy %.2f %%, recall %.2f %%, F1 %.2f %%, %.0f s",
+                "epoch %d of %d: loss %.4g; validation %s; %.0f s",
                 epoch,
                 trainer.max_epochs,
                 train_loss,
-                metrics["loss"],
-                *(self._figures[name] for name in ("accuracy", "recall", "f1")),
+                shown,
                 seconds,
             )
 

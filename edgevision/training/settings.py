@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevision.errors import InputError
-from edgevision.metadata import Color
+from edgevision.metadata import Color, Task
 from edgevision.records import Record, record
 
 DIGITS = "digits"
@@ -56,30 +56,33 @@ class MixedPrecision(StrEnum):
     FP16 = "fp16"
 
 
+class LossTerm(StrEnum):
+    """What a restored picture is compared with the good one by; terms are weighed and added."""
+
+    L1 = "l1"
+    """Mean absolute error."""
+    L2 = "l2"
+    """Mean squared error."""
+    PSNR = "psnr"
+    """Mean logarithm of each picture's mean squared error, in bel (Chen et al. 2022): easy pictures count as much as
+    hard ones, down to 40 dB."""
+    SSIM = "ssim"
+    """One minus the structural similarity, halved (Wang et al. 2004)."""
+    EDGE = "edge"
+    """Mean absolute error of the Sobel gradients."""
+    PERCEPTUAL = "perceptual"
+    """Mean absolute error of the features of the project's own classifier (Johnson et al. 2016)."""
+
+
 @record
-class ClassifierSettings(Record):
-    """All knobs. ``image_size`` and ``color`` of ``None`` are taken from the data.
+class TrainingSettings(Record):
+    """The knobs that every training has."""
 
-    Raises:
-        InputError: a number out of its range.
-    """
-
-    data: str = DIGITS
-    model: str = "cnn3"
+    model: str
     model_options: Mapping[str, Any] = field(default_factory=dict)
-    epochs: int = 10
     batch_size: int = 128
-    optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = 0.002
     weight_decay: float = 0.0005
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
-    augment: tuple[Augmentation, ...] = ()
-    balance: Balance = Balance.NONE
-    image_size: int | None = None
-    color: Color | None = None
-    val_fraction: float = 0.1
-    patience: int | None = None
     precision: MixedPrecision = MixedPrecision.AUTO
     seed: int = 0
     devices: int = 1
@@ -88,11 +91,110 @@ class ClassifierSettings(Record):
     licence: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "devices", "nodes", "learning_rate"):
+        self._check_positive("batch_size", "devices", "nodes", "learning_rate")
+
+    def _check_positive(self, *names: str) -> None:
+        for name in names:
             if getattr(self, name) <= 0:
                 raise InputError(f"{name.replace('_', '-')} must be positive, not {getattr(self, name)!r}")
-        for name in ("dropout", "label_smoothing"):
+
+    def _check_fraction(self, *names: str) -> None:
+        for name in names:
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name.replace('_', '-')} must lie in 0..1, not {getattr(self, name)!r}")
+
+
+@record
+class ClassifierSettings(TrainingSettings):
+    """All knobs of a classifier. ``image_size`` and ``color`` of ``None`` are taken from the data.
+
+    Raises:
+        InputError: a number out of its range.
+    """
+
+    data: str = DIGITS
+    model: str = "cnn3"
+    epochs: int = 10
+    optimizer: Optimizer = Optimizer.ADAMW
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    augment: tuple[Augmentation, ...] = ()
+    balance: Balance = Balance.NONE
+    image_size: int | None = None
+    color: Color | None = None
+    val_fraction: float = 0.1
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_positive("epochs")
+        self._check_fraction("dropout", "label_smoothing")
         if not 0 < self.val_fraction < 1:
             raise InputError(f"val-fraction must lie between 0 and 1, not {self.val_fraction!r}")
+
+
+@record
+class RestorationSettings(TrainingSettings):
+    """All knobs of a restoration network; one step is one batch of crops.
+
+    ``zoom`` is the least scale that pictures are shrunk to before a crop is taken: shrinking shows the network finer
+    detail than the files have, and removes their compression artefacts. ``sigma`` bounds the noise to remove, in
+    steps of 1/255; ``gray`` is the part of the crops that lose their colour.
+
+    Raises:
+        InputError: a number out of its range.
+    """
+
+    kind: Task
+    data: tuple[str, ...]
+    scale: int = 1
+    steps: int = 10_000
+    validate_every: int = 500
+    batch_size: int = 16
+    learning_rate: float = 0.001
+    weight_decay: float = 0.0
+    crop: int = 64
+    zoom: float = 0.5
+    flip: bool = True
+    sigma: tuple[float, float] = (0.0, 50.0)
+    gray: float = 0.0
+    loss: Mapping[str, float] = field(default_factory=lambda: {LossTerm.L1.value: 1.0})
+    perceptual_model: str | None = None
+    ema: float = 0.999
+    warmup: int = 200
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_positive("steps", "validate_every", "crop")
+        self._check_fraction("ema")
+        if not 0 < self.zoom <= 1:
+            raise InputError(f"zoom must lie in 0..1 and not be 0, not {self.zoom!r}")
+        if not 0 <= self.gray <= 1:
+            raise InputError(f"gray must lie in 0..1, not {self.gray!r}")
+        if not 0 <= self.sigma[0] <= self.sigma[1]:
+            raise InputError(f"sigma is the least and the greatest noise, not {self.sigma!r}")
+        unknown = set(self.loss) - set(LossTerm)
+        if unknown or not self.loss or min(self.loss.values()) <= 0:
+            raise InputError(f"a loss is a positive weight for some of {', '.join(LossTerm)}, not {dict(self.loss)!r}")
+        if LossTerm.PERCEPTUAL in self.loss and self.perceptual_model is None:
+            raise InputError("the perceptual loss needs the checkpoint of a classifier: --perceptual-model NAME.pt")
+        if self.crop % self.scale:
+            raise InputError(f"crop must be a multiple of the scale {self.scale}, not {self.crop}")
+
+
+class RestorationDefaults(NamedTuple):
+    """What a kind of restoration is trained with where the user does not say otherwise."""
+
+    model: str
+    crop: int
+    batch_size: int
+    loss: Mapping[str, float]
+    gray: float = 0.0
+
+
+RESTORATION_DEFAULTS: Mapping[Task, RestorationDefaults] = {
+    Task.INPAINT: RestorationDefaults("inpaint_unet", 96, 8, {"psnr": 1.0}),
+    Task.DENOISE: RestorationDefaults("denoise_unet", 64, 16, {"l1": 1.0}, gray=0.3),
+    Task.UPSCALE: RestorationDefaults("subpixel", 64, 16, {"l1": 1.0}),
+    Task.BRIGHTEN: RestorationDefaults("curves", 256, 16, {"l1": 1.0}),
+}

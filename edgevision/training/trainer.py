@@ -4,21 +4,24 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from torch.utils.data import DataLoader
 
 from edgevision.errors import DeviceError
-from edgevision.files import atomic_file
+from edgevision.files import atomic_file, translated_write_errors
 from edgevision.training.history import History
 from edgevision.training.run_folder import RunFolder
-from edgevision.training.settings import ClassifierSettings, MixedPrecision
+from edgevision.training.settings import MixedPrecision, TrainingSettings
+
+_log = logging.getLogger(__name__)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -31,26 +34,34 @@ class AtomicCheckpoints(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, temporary, storage_options)
 
 
-def build_trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: bool) -> Trainer:
-    """A trainer that keeps the best and the last epoch in ``folder`` and stops early where the settings say so."""
+def build_trainer(
+    settings: TrainingSettings,
+    folder: RunFolder,
+    *,
+    epochs: int,
+    monitor: str,
+    callbacks: Sequence[Callback] = (),
+    quiet: bool,
+) -> Trainer:
+    """A trainer that keeps in ``folder`` the last epoch and the one with the greatest ``monitor``."""
     several = settings.devices * settings.nodes > 1
-    callbacks: list[Callback] = [
+    # First the callbacks that may change the weights which the others store.
+    callbacks = [
+        *callbacks,
         History(folder, quiet=quiet),
-        ModelCheckpoint(folder.path, "best", monitor="val_f1", mode="max", enable_version_counter=False),
+        ModelCheckpoint(folder.path, "best", monitor=monitor, mode="max", enable_version_counter=False),
         # Its own callback, after the best: save_last would skip the epochs that are not the best so far.
         ModelCheckpoint(folder.path, "last", enable_version_counter=False),
     ]
-    if settings.patience is not None:
-        callbacks.append(EarlyStopping("val_f1", mode="max", patience=settings.patience))
     return Trainer(
-        max_epochs=settings.epochs,
+        max_epochs=epochs,
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy="ddp" if several else "auto",
         precision=lightning_precision(settings.precision),
         deterministic="warn",
         use_distributed_sampler=False,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
         plugins=[AtomicCheckpoints()],
         logger=False,
         num_sanity_val_steps=0,
@@ -58,6 +69,33 @@ def build_trainer(settings: ClassifierSettings, folder: RunFolder, *, quiet: boo
         enable_progress_bar=not quiet and sys.stderr.isatty(),
         default_root_dir=folder.path,
     )
+
+
+def fit(
+    trainer: Trainer,
+    module: LightningModule,
+    train: DataLoader[Any],
+    val: DataLoader[Any],
+    folder: RunFolder,
+    *,
+    quiet: bool,
+) -> bool:
+    """Train to the end, from the last finished epoch on; whether this is the first of several processes.
+
+    Raises:
+        DiskFullError, OutputError: the folder cannot be written.
+        KeyboardInterrupt: interrupted; what is finished is on disk.
+    """
+    resume = folder.resume_from()
+    if resume and not quiet and trainer.global_rank == 0:
+        _log.info("resuming the training in %s", folder.path)
+    try:
+        with translated_write_errors(folder.last):
+            trainer.fit(module, train, val, ckpt_path=resume)
+    except SystemExit:
+        # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.
+        raise KeyboardInterrupt from None
+    return trainer.global_rank == 0
 
 
 def lightning_precision(precision: MixedPrecision) -> Any:

@@ -5,11 +5,23 @@ from typing import Annotated
 
 import typer
 
-from edgevision.commandline import DeviceOption, JsonOption, QuietOption, ThreadsOption, print_json
+from edgevision.commandline import (
+    DeviceOption,
+    HolesOption,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    SigmaOption,
+    ThreadsOption,
+    print_json,
+)
 from edgevision.datasets import ImageFolder
 from edgevision.errors import PartialFailureError
+from edgevision.hole_kinds import HoleKind
 from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
 from edgevision.runtime.load import load
+from edgevision.runtime.pipelines.restore import Restorer
+from edgevision.runtime.restoration_quality import Damage, RestorationReport, evaluate_restorer
 
 # A wider matrix does not fit a terminal; --json has it.
 _WIDEST_MATRIX = 16
@@ -17,30 +29,57 @@ _WIDEST_MATRIX = 16
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file (.onnx or .xml).")],
-    data: Annotated[Path, typer.Argument(help="Folder or zip of [test/]CLASS/picture.")],
+    data: Annotated[Path, typer.Argument(help="Folder or zip: [test/]CLASS/picture, or good pictures to damage.")],
     split: Annotated[
         str | None, typer.Option(help="train, val or test; by default test, else val, if the data is divided.")
     ] = None,
+    sigma: SigmaOption = 25.0,
+    holes: HolesOption = HoleKind.STROKES,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Only the tenth that edgevision train restore holds out.")
+    ] = False,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Accuracy, precision, recall, F1 and the confusion matrix of a classifier on labelled pictures."""
+    """Accuracy, recall, F1 and confusions of a classifier; PSNR and SSIM of a restoration model.
+
+    Pictures to restore are damaged on purpose first: noise, holes, less light, or shrinking where the data does not
+    hold pairs NAME_LR and NAME_HR.
+    """
     folder = ImageFolder(data, (split,) if split else ())
-    with load(model, device, threads=threads) as classifier:
-        report = evaluate_classifier(classifier, folder, quiet=quiet or as_json)
+    with load(model, device, threads=threads) as pipeline:
+        report: ClassificationReport | RestorationReport
+        if isinstance(pipeline, Restorer):
+            damage = Damage(sigma=sigma, holes=holes, seed=seed)
+            report = evaluate_restorer(pipeline, folder, damage, held_out=held_out, quiet=quiet or as_json)
+            table = restoration_table(report)
+        else:
+            report = evaluate_classifier(pipeline, folder, quiet=quiet or as_json)
+            table = _table(report)
         part = f"{data.name} {folder.split}".strip()
         if as_json:
-            engine = {"engine": classifier.engine.name, "device": classifier.engine.device}
+            engine = {"engine": pipeline.engine.name, "device": pipeline.engine.device}
             print_json({"model": str(model), "data": part} | engine | report.to_dict())
         else:
             typer.echo(f"{model.name} on {part}, {report.images} pictures")
-            typer.echo(_table(report))
+            typer.echo(table)
     if report.failures:
         for message in report.failures.values():
             typer.echo(f"failed: {message}", err=True)
         raise PartialFailureError(f"{len(report.failures)} pictures could not be read and are not counted")
+
+
+def restoration_table(report: RestorationReport) -> str:
+    """The means before and after, one figure a line."""
+    lines = [f"{'':<14}  {'before':>9}  {'restored':>9}   {report.damage}"]
+    for name, value in report.figures.items():
+        unit = "" if name == "ssim" else " dB"
+        places = 4 if name == "ssim" else 3
+        lines.append(f"{name:<14}  {report.before[name]:9.{places}f}  {value:9.{places}f}{unit}")
+    return "\n".join(lines)
 
 
 def _table(report: ClassificationReport) -> str:

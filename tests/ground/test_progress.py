@@ -27,9 +27,9 @@ def test_a_line_now_and_then_says_how_long_it_will_take(clock: list[float], caps
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "reading: 3 of 10, about 28 s left",
-        "reading: 6 of 10, about 16 s left",
-        "reading: 9 of 10, about 4 s left",
+        "reading: 3 of 10, 0.25 a second, about 28 s left",
+        "reading: 6 of 10, 0.25 a second, about 16 s left",
+        "reading: 9 of 10, 0.25 a second, about 4 s left",
     ]
 
 

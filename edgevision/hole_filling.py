@@ -1,0 +1,79 @@
+"""Filling holes smoothly from what surrounds them, by pull and push through a pyramid (Gortler et al. 1996, 6.2).
+
+The inpainting network starts from this guess instead of from black, in training and on the device alike, and holes too
+large for it are filled from the coarse levels of the same pyramid to the fine ones.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+def fill_smoothly(image: Array, known: Array) -> Array:
+    """Replace the unknown pixels by a smooth continuation of the known ones, which stay as they are.
+
+    Args:
+        image: float32 (..., H, W, C); the values of unknown pixels are ignored.
+        known: float32 (..., H, W, 1), 1 where the pixel is known and 0 where it is not.
+
+    Returns:
+        float32 of the image's shape; gray 0.5 where nothing is known at all.
+    """
+    if known.all():
+        return image
+    if image.shape[-3] == 1 and image.shape[-2] == 1:
+        return np.where(known > 0, image, np.float32(0.5))
+    coarse = fill_smoothly(*halve_known(image, known))
+    return np.where(known > 0, image, double(coarse, image.shape[-3], image.shape[-2]))
+
+
+def halve_known(image: Array, known: Array) -> tuple[Array, Array]:
+    """Half the height and width, rounded up: each pixel the mean of the known ones among the four it stands for."""
+    weighted = _even(image * known)
+    weights = _even(known)
+    total = _sum_of_four(weights)
+    mean = _sum_of_four(weighted) / np.maximum(total, 1)
+    return mean, (total > 0).astype(np.float32)
+
+
+def double(image: Array, height: int, width: int) -> Array:
+    """Twice the height and width, interpolated bilinearly and cropped to ``height`` and ``width``."""
+    return _double_axis(_double_axis(image, -3), -2)[..., :height, :width, :]
+
+
+def coarse_levels(known: Array, depth: int = 4) -> int:
+    """How often to halve the picture until its largest hole is small enough for the network to see across.
+
+    A hole counts as small when ``depth`` more halvings leave at most a trace of it, which for 4 is some 60 pixels.
+    """
+    halvings = 0
+    while not known.all() and max(known.shape[-3:-1]) > 1:
+        known = (_sum_of_four(_even(known)) > 0).astype(np.float32)
+        halvings += 1
+    return max(0, halvings - depth - 1)
+
+
+def _even(array: Array) -> Array:
+    height, width = array.shape[-3:-1]
+    if height % 2 == 0 and width % 2 == 0:
+        return array
+    padding = [(0, 0)] * (array.ndim - 3) + [(0, height % 2), (0, width % 2), (0, 0)]
+    return np.pad(array, padding)
+
+
+def _sum_of_four(array: Array) -> Array:
+    rows: Array = array[..., ::2, :, :] + array[..., 1::2, :, :]
+    total: Array = rows[..., ::2, :] + rows[..., 1::2, :]
+    return total
+
+
+def _double_axis(array: Array, axis: int) -> Array:
+    array = np.moveaxis(array, axis, 0)
+    before = np.concatenate([array[:1], array[:-1]])
+    after = np.concatenate([array[1:], array[-1:]])
+    doubled = np.empty((2 * len(array), *array.shape[1:]), np.float32)
+    # Pixel centres of the finer grid lie a quarter of a coarse pixel to either side.
+    doubled[::2] = 0.75 * array + 0.25 * before
+    doubled[1::2] = 0.75 * array + 0.25 * after
+    return np.moveaxis(doubled, 0, axis)

@@ -1,0 +1,111 @@
+"""A small residual U-Net from pictures to pictures: denoising, and with gated convolutions inpainting."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+class _Gated(nn.Module):
+    """A convolution whose every output is weighed by a learned gate (Yu et al. 2019, equation 2), without activation.
+
+    Where pixels are unknown the gate can close, which a plain convolution with its fixed weights cannot.
+    """
+
+    def __init__(self, in_channels: int, channels: int, kernel_size: int, stride: int, padding: int) -> None:
+        super().__init__()
+        self.features = nn.Conv2d(in_channels, channels, kernel_size, stride, padding)
+        self.gate = nn.Conv2d(in_channels, channels, kernel_size, stride, padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gated: Tensor = self.features(x) * torch.sigmoid(self.gate(x))
+        return gated
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        # Starting near the identity lets deep stacks learn without normalisation layers.
+        nn.init.kaiming_normal_(self.conv2.weight)
+        with torch.no_grad():
+            self.conv2.weight *= 0.3
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual: Tensor = self.conv2(torch.relu(self.conv1(x)))
+        return x + residual
+
+
+class RestorationUNet(nn.Module):
+    """Residual blocks at several scales, joined by sums; the network predicts what to add to the image.
+
+    Input ``image`` (N, 3, H, W) float32 in 0..1 and, with ``mask_input``, ``mask`` (N, 1, H, W), 1 where the pixel is
+    to be filled; H and W are multiples of ``multiple``. Output (N, 3, H, W), not clipped to 0..1.
+
+    Args:
+        widths: channels at each scale, the finest first; each next scale has half the height and width.
+        blocks: residual blocks at each scale, on the way down and again on the way up (once at the coarsest).
+        shuffle: side of the squares of pixels that become channels before the finest scale; 2 costs a quarter.
+        mask_input: whether the network takes a mask, and gates its convolutions on the way down.
+    """
+
+    def __init__(
+        self,
+        *,
+        widths: Sequence[int] = (48, 64, 72),
+        blocks: Sequence[int] = (2, 2, 2),
+        shuffle: int = 2,
+        mask_input: bool = False,
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(blocks) or not widths:
+            raise ValueError(f"widths and blocks must be equally long, not {widths!r} and {blocks!r}")
+        down = _Gated if mask_input else nn.Conv2d
+        self.multiple = shuffle * 2 ** (len(widths) - 1)
+        self.mask_input = mask_input
+        self.unshuffle = nn.PixelUnshuffle(shuffle) if shuffle > 1 else nn.Identity()
+        self.shuffle = nn.PixelShuffle(shuffle) if shuffle > 1 else nn.Identity()
+        self.head = down((4 if mask_input else 3) * shuffle**2, widths[0], 3, 1, 1)
+        self.encoder = nn.ModuleList(_stack(width, count) for width, count in zip(widths, blocks, strict=True))
+        self.down = nn.ModuleList(down(fine, coarse, 2, 2, 0) for fine, coarse in _neighbours(widths))
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2)) for fine, coarse in _neighbours(widths)
+        )
+        self.decoder = nn.ModuleList(
+            _stack(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+        self.tail = nn.Conv2d(widths[0], 3 * shuffle**2, 3, padding=1)
+        # The untrained network returns its input.
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = self.head(self.unshuffle(image if mask is None else torch.cat((image, mask), dim=1)))
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=False):
+            x = blocks(x)
+            skips.append(x)
+            x = down(x)
+        x = self.encoder[-1](x)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            x = blocks(up(x) + skips.pop())
+        residual: Tensor = self.shuffle(self.tail(x))
+        return image + residual
+
+
+def _stack(width: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(_Residual(width) for _ in range(count)))
+
+
+def _neighbours(widths: Sequence[int]) -> list[tuple[int, int]]:
+    return list(pairwise(widths))
+
+
+denoise_unet = partial(RestorationUNet, widths=(48, 64, 72), blocks=(2, 2, 2), shuffle=2)
+"""Three scales from half the resolution down, 0.73 million weights."""
+
+inpaint_unet = partial(RestorationUNet, widths=(16, 40, 64, 80), blocks=(1, 1, 2, 2), shuffle=1, mask_input=True)
+"""Four scales from the full resolution down, gated on the way down, 0.7 million weights."""

@@ -1,0 +1,31 @@
+"""Where trained weights come from: the command that makes them again, the machine, the hours and the versions."""
+
+import shlex
+import sys
+from datetime import UTC, datetime
+
+import lightning
+import torch
+
+import edgevision
+from edgevision.machine import Machine
+from edgevision.metadata import Provenance
+
+
+def training_provenance(data: str, hours: float) -> Provenance:
+    """The provenance of weights that this very process trained on ``data``."""
+    machine = Machine.this()
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return Provenance(
+        data=data,
+        # The program's own folder says nothing to anyone else.
+        command=shlex.join(["edgevision", *sys.argv[1:]]),
+        machine=gpu or f"{machine.processor}, {machine.cores} cores",
+        hours=round(hours, 2),
+        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        versions={
+            "edgevision": edgevision.__version__,
+            "torch": str(torch.__version__),
+            "lightning": str(lightning.__version__),
+        },
+    )

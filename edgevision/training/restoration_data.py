@@ -1,0 +1,221 @@
+"""Crops of photographs, damaged on purpose: what restoration networks learn from."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from edgevision.datasets import ImageFolder, is_held_out
+from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
+from edgevision.errors import DatasetError, ImageError
+from edgevision.hole_filling import fill_smoothly, halve_known
+from edgevision.hole_kinds import HoleKind
+from edgevision.metadata import Task
+from edgevision.progress import track
+from edgevision.training.settings import RestorationSettings
+
+_CACHE_BYTES = 2 << 30
+_VALIDATION = 2**31
+"""Stands for the epoch in the seeds of validation crops, which are the same at every validation."""
+
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float32]
+Example = dict[str, Tensor]
+"""``image`` float32 (N, C, H, W), ``target`` float32 (N, C, scale H, scale W), and for inpainting ``mask``
+(N, 1, H, W), ``coarse`` (N, 3, H / 2, W / 2), ``coarse_mask`` and ``deep``, bool (N,): whether the coarse level is to
+be filled by the network too."""
+
+
+class Photos:
+    """The pictures of several folders or zips as uint8 RGB, kept decoded as far as 2 GiB reach.
+
+    Raises:
+        DatasetError: missing, or a picture is damaged (it is named).
+    """
+
+    def __init__(self, paths: Sequence[str], *, held_out: bool, quiet: bool) -> None:
+        self._places = [
+            (folder, index)
+            for folder in map(ImageFolder, paths)
+            for index, name in enumerate(folder.names)
+            if is_held_out(name) == held_out
+        ]
+        self._kept: dict[int, Pixels] = {}
+        size = 0
+        for position in track(range(len(self)), len(self), "reading photographs", quiet=quiet):
+            if size < _CACHE_BYTES:
+                self._kept[position] = self._decode(position)
+                size += self._kept[position].nbytes
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, position: int) -> Pixels:
+        kept = self._kept.get(position)
+        return self._decode(position) if kept is None else kept
+
+    @property
+    def all_kept(self) -> bool:
+        """Whether no picture has to be decoded again."""
+        return len(self._kept) == len(self)
+
+    def _decode(self, position: int) -> Pixels:
+        folder, index = self._places[position]
+        try:
+            return np.asarray(folder.image(index).convert("RGB"))
+        except ImageError as error:
+            raise DatasetError(f"training data: {error}; remove it") from error
+
+
+class DamagedCrops(Dataset[Example]):
+    """Batches of damaged crops and what they were; indexed by (epoch, batch, process), which seeds the batch."""
+
+    def __init__(self, photos: Photos, settings: RestorationSettings) -> None:
+        self._photos = photos
+        self._settings = settings
+
+    def __getitem__(self, key: tuple[int, int, int]) -> Example:
+        settings = self._settings
+        generator = np.random.default_rng((settings.seed, *key))
+        validating = key[0] == _VALIDATION
+        examples = []
+        for number in range(settings.batch_size):
+            # Validation goes through the photographs in turn, training draws them.
+            position = key[1] * settings.batch_size + number
+            photo = self._photos[
+                position % len(self._photos) if validating else int(generator.integers(len(self._photos)))
+            ]
+            damage = _Damage(
+                settings, 1.0 if validating else key[0] * settings.validate_every / settings.steps, generator
+            )
+            examples.append(_DAMAGES[settings.kind](self._crop(photo, generator), damage))
+        return {name: torch.from_numpy(np.stack([example[name] for example in examples])) for name in examples[0]}
+
+    def _crop(self, photo: Pixels, generator: np.random.Generator) -> Pixels:
+        """A square of ``crop`` pixels of the photograph, shrunk at random and perhaps mirrored and turned."""
+        settings = self._settings
+        side = settings.crop
+        height, width = photo.shape[:2]
+        if settings.kind is Task.BRIGHTEN:
+            # Exposure is a matter of the whole picture: most of it, squeezed to the thumbnail's shape.
+            size = (width * generator.uniform(settings.zoom, 1), height * generator.uniform(settings.zoom, 1))
+        else:
+            # A picture smaller than the crop is enlarged.
+            scale = max(generator.uniform(settings.zoom, 1), side / min(height, width))
+            size = (side / scale, side / scale)
+        # Where the crop is all of a side, rounding may make it a hair longer than that.
+        left, top = generator.uniform(0, 1, 2) * (max(0, width - size[0]), max(0, height - size[1]))
+        box = (left, top, min(left + size[0], width), min(top + size[1], height))
+        crop = np.asarray(Image.fromarray(photo).resize((side, side), Image.Resampling.BICUBIC, box=box))
+        if settings.flip:
+            turns = int(generator.integers(8))
+            # A room upside down is lit as no room is.
+            turns = turns // 4 * 4 if settings.kind is Task.BRIGHTEN else turns
+            crop = np.rot90(crop[:, ::-1] if turns >= 4 else crop, turns % 4)
+        return np.ascontiguousarray(crop)
+
+
+class SeededBatches(Sampler[tuple[int, int, int]]):
+    """The keys of an epoch's batches: (epoch, batch, process), so that a resumed training sees what it would have."""
+
+    def __init__(self, batches: int, *, validation: bool, rank: int = 0) -> None:
+        self._batches = batches
+        self._validation = validation
+        self._rank = rank
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        epoch = _VALIDATION if self._validation else self._epoch
+        for batch in range(self._batches):
+            yield epoch, batch, self._rank
+
+
+def crop_loader(photos: Photos, settings: RestorationSettings, batches: SeededBatches) -> DataLoader[Example]:
+    """Batches in the order of ``batches``; pictures that are not kept in memory are decoded by worker processes."""
+    count = 0 if photos.all_kept else settings.workers
+    crops = DamagedCrops(photos, settings)
+    return DataLoader(crops, batch_size=None, sampler=batches, num_workers=count, persistent_workers=count > 0)
+
+
+class _Damage(NamedTuple):
+    """What a crop is damaged by; ``progress`` is the part of the training that is done, 0..1."""
+
+    settings: RestorationSettings
+    progress: float
+    generator: np.random.Generator
+
+
+def _noisy(clean: Pixels, damage: _Damage) -> dict[str, Array]:
+    settings, generator = damage.settings, damage.generator
+    gray = generator.random() < settings.gray
+    target = _planes(_luma(clean) if gray else clean)
+    image = add_noise(target, generator.uniform(*settings.sigma), generator)
+    if generator.random() < 0.5:
+        # What comes out of a file is clipped and rounded; what the literature measures is not.
+        image = np.round(np.clip(image, 0, 1) * 255) / np.float32(255)
+    if gray:
+        image, target = np.repeat(image, 3, axis=0), np.repeat(target, 3, axis=0)
+    return {"image": image, "target": target}
+
+
+def _shrunken(clean: Pixels, damage: _Damage) -> dict[str, Array]:
+    small = np.asarray(shrink(Image.fromarray(clean), damage.settings.scale))
+    return {"image": _planes(_luma(small)), "target": _planes(_luma(clean))}
+
+
+def _underexposed(clean: Pixels, damage: _Damage) -> dict[str, Array]:
+    return {"image": _planes(underexpose(clean, damage.generator)), "target": _planes(clean)}
+
+
+def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:
+    generator = damage.generator
+    # Scattered pixels teach how edges go on many times faster than the few large holes do: first they alone, then, from
+    # a third of the training on, some of them. None are validated on.
+    scattered = generator.random() < max(0.2, 1 - 3 * damage.progress) and damage.progress < 1
+    others = [kind for kind in HoleKind if kind is not HoleKind.PIXELS]
+    kind = HoleKind.PIXELS if scattered else others[int(generator.integers(len(others)))]
+    known = ~draw_holes(kind, *clean.shape[:2], generator)[:, :, None]
+    target = clean.astype(np.float32) / 255
+    weights = known.astype(np.float32)
+    half, half_known = halve_known(target, weights)
+    coarse = fill_smoothly(half, half_known)
+    return {
+        "image": _chw(target * weights),
+        "mask": _chw(1 - weights),
+        "coarse": _chw(coarse),
+        "coarse_mask": _chw(1 - half_known),
+        "deep": np.asarray(bool((half_known == 0).any()) and kind in (HoleKind.BOXES, HoleKind.BLOBS)),  # type: ignore[dict-item]
+        "target": _chw(target),
+    }
+
+
+_DAMAGES: Mapping[Task, Callable[[Pixels, _Damage], dict[str, Array]]] = {
+    Task.DENOISE: _noisy,
+    Task.UPSCALE: _shrunken,
+    Task.BRIGHTEN: _underexposed,
+    Task.INPAINT: _with_holes,
+}
+
+
+def _luma(pixels: Pixels) -> Pixels:
+    return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
+
+
+def _planes(pixels: Pixels) -> Array:
+    return _chw(pixels.astype(np.float32) / 255)
+
+
+def _chw(array: Array) -> Array:
+    return np.ascontiguousarray(array.transpose(2, 0, 1))

@@ -1,0 +1,91 @@
+"""The steps of a restoration network's training loop."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import torchmetrics
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from edgevision.metadata import Task
+from edgevision.models import apply_curves
+from edgevision.training.restoration_data import Example
+from edgevision.training.restoration_loss import RestorationLoss
+from edgevision.training.settings import RestorationSettings
+
+
+class RestorationModule(LightningModule):
+    """The loop's steps: restore a batch of damaged crops, compare; PSNR and SSIM at each validation.
+
+    Inpainting is judged inside the holes: outside nothing is changed.
+    """
+
+    def __init__(self, network: nn.Module, settings: RestorationSettings) -> None:
+        super().__init__()
+        # NHWC in memory is a fifth to a third faster for convolutions on CPUs and on tensor cores.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.settings = settings
+        self.loss = RestorationLoss(settings.loss, settings.perceptual_model)
+        self.train_loss = torchmetrics.MeanMetric()
+        self.psnr = torchmetrics.MeanMetric()
+        self.ssim = torchmetrics.MeanMetric()
+
+    def forward(self, batch: Example) -> Tensor:
+        """The restored pictures, float32 as ``target``, not clipped."""
+        image = batch["image"].contiguous(memory_format=torch.channels_last)
+        if self.settings.kind is Task.BRIGHTEN:
+            return apply_curves(image, self.network(image))
+        if self.settings.kind is Task.INPAINT:
+            return self._inpaint(batch)
+        restored: Tensor = self.network(image)
+        return restored
+
+    def _inpaint(self, batch: Example) -> Tensor:
+        """As the pipeline does it: deep holes are filled at half the size first, then everything at full size."""
+        mask, coarse, coarse_mask = batch["mask"], batch["coarse"], batch["coarse_mask"]
+        deep = batch["deep"]
+        if deep.any():
+            with torch.no_grad():
+                fill = self.network(coarse[deep], coarse_mask[deep]).clamp(0, 1)
+            coarse = coarse.clone()
+            coarse[deep] = torch.where(coarse_mask[deep] > 0, fill, coarse[deep])
+        guess = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        image = torch.where(mask > 0, guess, batch["image"]).contiguous(memory_format=torch.channels_last)
+        return torch.where(mask > 0, self.network(image, mask), image)
+
+    def training_step(self, batch: Example, index: int) -> Tensor:
+        loss: Tensor = self.loss(self(batch), batch["target"])
+        self.train_loss.update(loss.detach())
+        return loss
+
+    def validation_step(self, batch: Example, index: int) -> None:
+        restored, target = self(batch).clamp(0, 1), batch["target"]
+        share = batch["mask"].mean(dim=(1, 2, 3)) if "mask" in batch else 1.0
+        error = (restored - target).square().mean(dim=(1, 2, 3)) / share
+        self.psnr.update(-10 * torch.log10(error.clamp(min=1e-10)))
+        similarity = structural_similarity_index_measure(restored, target, data_range=1.0)
+        self.ssim.update(similarity if isinstance(similarity, Tensor) else similarity[0])
+
+    def on_validation_epoch_end(self) -> None:
+        for name, mean in (("psnr", self.psnr), ("ssim", self.ssim)):
+            self.log(f"val_{name}", mean.compute(), prog_bar=True, sync_dist=True)
+            mean.reset()
+
+    def configure_optimizers(self) -> Any:
+        settings = self.settings
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+        def share(step: int) -> float:
+            """Rising linearly, then falling along half a cosine to a thousandth (Loshchilov & Hutter 2017)."""
+            if step < settings.warmup:
+                return (step + 1) / settings.warmup
+            done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+            return max(0.001, 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,136 @@
+"""Training a restoration network: settings in, a checkpoint that carries its metadata out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging
+from torch import nn
+
+from edgevision.errors import DatasetError
+from edgevision.metadata import (
+    Color,
+    ImageSpec,
+    ModelMetadata,
+    Prediction,
+    Resize,
+    RestorationSpec,
+    Task,
+    TensorSpec,
+    TileSpec,
+)
+from edgevision.models import build_model, model_options
+from edgevision.training.checkpoint import save_checkpoint
+from edgevision.training.provenance import training_provenance
+from edgevision.training.restoration_data import Photos, SeededBatches, crop_loader
+from edgevision.training.restoration_module import RestorationModule
+from edgevision.training.run_folder import RunFolder, is_launched_helper
+from edgevision.training.settings import RestorationSettings
+from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
+
+_VALIDATION_CROPS = 128
+
+
+def train_restorer(
+    settings: RestorationSettings, output: Path, *, force: bool = False, quiet: bool = False
+) -> Path | None:
+    """Train and return the path of the finished checkpoint in the folder ``output``.
+
+    Of several processes the first one does so, the others return ``None``. The folder of an interrupted training with
+    the same settings is resumed at its last validation. The averaged weights with the best PSNR on the held-out tenth
+    of the photographs are kept.
+
+    Raises:
+        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.errors`.
+        KeyboardInterrupt: interrupted; what is finished is on disk.
+    """
+    folder = RunFolder(output, settings.model)
+    lightning.seed_everything(settings.seed, workers=True, verbose=False)
+    options = _network_options(settings)
+    network = build_model(settings.model, **options)
+    lightning_precision(settings.precision)
+    module = RestorationModule(network, settings)
+    # Only now, with every option known to be good, and before the pictures are read, which takes its time.
+    if not is_launched_helper():
+        folder.prepare(settings.to_dict(), force=force)
+    train = Photos(settings.data, held_out=False, quiet=quiet)
+    val = Photos(settings.data, held_out=True, quiet=True)
+    if not len(train) or not len(val):
+        raise DatasetError(
+            f"{len(train) + len(val)} pictures are too few: a tenth, chosen by file name, is held out for validation"
+        )
+    with quiet_lightning():
+        epochs = -(-settings.steps // settings.validate_every)
+        average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
+        trainer = build_trainer(settings, folder, epochs=epochs, monitor="val_psnr", callbacks=average, quiet=quiet)
+        batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
+        seen = SeededBatches(-(-_VALIDATION_CROPS // settings.batch_size), validation=True)
+        # What differs between two validations should be the network alone.
+        plain = settings.updated(flip=False)
+        first = fit(
+            trainer,
+            module,
+            crop_loader(train, settings, batches),
+            crop_loader(val, plain, seen),
+            folder,
+            quiet=quiet,
+        )
+    if not first:
+        return None
+    best = torch.load(folder.best, map_location="cpu", weights_only=True)
+    module.load_state_dict(best["state_dict"])
+    network = module.cpu().network.eval()
+    metadata = _metadata(settings, network, best["figures"], folder.seconds_trained() / 3600)
+    save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
+    return folder.result
+
+
+def _network_options(settings: RestorationSettings) -> dict[str, Any]:
+    options: dict[str, Any] = {"scale": settings.scale} if "scale" in model_options(settings.model) else {}
+    return options | dict(settings.model_options)
+
+
+def _metadata(
+    settings: RestorationSettings, network: nn.Module, figures: Mapping[str, float], hours: float
+) -> ModelMetadata:
+    color = Color.LUMA if settings.kind is Task.UPSCALE else Color.RGB
+    inputs = [TensorSpec(name="image", shape=("batch", color.channels, "height", "width"), value_range=(0.0, 1.0))]
+    image = ImageSpec(color=color)
+    spec = RestorationSpec(scale=settings.scale)
+    # How far tiles have to overlap is measured when the network is exported.
+    tile: TileSpec | None = TileSpec(multiple=int(getattr(network, "multiple", 1)))
+    output = "restored_image"
+    if settings.kind is Task.INPAINT:
+        inputs.append(TensorSpec(name="mask", shape=("batch", 1, "height", "width"), value_range=(0.0, 1.0)))
+    elif settings.kind is Task.BRIGHTEN:
+        side = settings.crop
+        inputs = [TensorSpec(name="image", shape=("batch", 3, side, side), value_range=(0.0, 1.0))]
+        image = ImageSpec(size=(side, side), resize=Resize.STRETCH)
+        spec, tile, output = RestorationSpec(predicts=Prediction.CURVES), None, "curves"
+    return ModelMetadata(
+        task=settings.kind,
+        name=settings.model,
+        inputs=tuple(inputs),
+        outputs=(TensorSpec(name=output, shape=_output_shape(network, inputs)),),
+        image=image,
+        restoration=spec,
+        tile=tile,
+        quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
+        licence=settings.licence,
+        provenance=training_provenance(" + ".join(Path(data).name for data in settings.data), hours),
+    )
+
+
+@torch.inference_mode()
+def _output_shape(network: nn.Module, inputs: list[TensorSpec]) -> tuple[int | str, ...]:
+    """Names for the sides that follow the input's, numbers for those that do not."""
+    sizes = {"batch": 1, "height": 32, "width": 32}
+    tensors = [torch.zeros([sizes.get(str(side), side) for side in spec.shape]) for spec in inputs]  # type: ignore[misc]
+    shape = network(*tensors).shape
+    if "height" not in inputs[0].shape:
+        return ("batch", *shape[1:])
+    scale = shape[2] // 32
+    names = ("height", "width") if scale == 1 else (f"{scale}*height", f"{scale}*width")
+    return ("batch", shape[1], *names)

@@ -1,0 +1,43 @@
+"""How much memory a network's activations take: what decides how large a tile fits a budget."""
+
+import math
+
+import onnx
+import onnxscript.optimizer
+
+from edgevision.exporters.onnx_conversion import Examples
+
+
+def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
+    """Bytes of all tensors that are alive at once, at the worst moment, for each pixel of the input.
+
+    Tensors live from the operator that makes them to the last that reads them, in the order of the graph; shapes are
+    inferred for the sizes of ``examples``. Engines that reuse buffers less cleverly take more.
+    """
+    sized = onnx.ModelProto()
+    sized.CopyFrom(model)
+    for value, example in zip(sized.graph.input, examples, strict=True):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, example.shape, strict=True):
+            dimension.dim_value = size
+    # What was inferred for open sides would stand in the way.
+    del sized.graph.value_info[:]
+    for value in sized.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    # Folding turns what computes a shape into the shape.
+    graph = onnx.shape_inference.infer_shapes(onnxscript.optimizer.optimize(sized), data_prop=True).graph
+    bytes_of = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+    last_use = {name: number for number, node in enumerate(graph.node) for name in node.input}
+    alive = sum(bytes_of[value.name] for value in graph.input)
+    most = alive
+    for number, node in enumerate(graph.node):
+        alive += sum(bytes_of.get(name, 0) for name in node.output)
+        most = max(most, alive)
+        alive -= sum(bytes_of.get(name, 0) for name in set(node.input) if last_use[name] == number)
+    pixels = examples[0].shape[0] * math.prod(examples[0].shape[2:])
+    return math.ceil(most / pixels)
+
+
+def _bytes(value: onnx.ValueInfoProto) -> int:
+    tensor = value.type.tensor_type
+    width = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
+    return width * math.prod(max(1, dimension.dim_value) for dimension in tensor.shape.dim)

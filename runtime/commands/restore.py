@@ -1,0 +1,237 @@
+"""The verbs ``edgevision run inpaint``, ``denoise``, ``upscale`` and ``brighten``."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import numpy as np
+import typer
+
+from edgevision.commandline import (
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    ThreadsOption,
+    print_json,
+)
+from edgevision.errors import InputError, ModelFileError, PartialFailureError
+from edgevision.metadata import Task
+from edgevision.pictures import Picture
+from edgevision.progress import track
+from edgevision.runtime.batch import overlapped
+from edgevision.runtime.inputs import PictureInput, expand_inputs
+from edgevision.runtime.load import load, shipped_model
+from edgevision.runtime.masks import match_masks, split_words
+from edgevision.runtime.outputs import Job, make_folders, plan
+from edgevision.runtime.pipelines.inpaint import mask_from_alpha, read_mask
+from edgevision.runtime.side_by_side import side_by_side
+
+InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File whose ending sets the format, or folder that mirrors the inputs."),
+]
+TileOption = Annotated[
+    str, typer.Option(help="Side of the tiles of large pictures: auto (to fit --memory), pixels, or off.")
+]
+MemoryOption = Annotated[str, typer.Option(help="What the network may take for one tile, as 256MB or 1GB.")]
+QualityOption = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.")]
+CompareOption = Annotated[
+    Path | None, typer.Option(help="Also write before (mask) and after side by side; a folder for several.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Skip pictures whose result exists.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What all four verbs take, beside their own."""
+
+    output: OutputOption = None
+    model: ModelOption = None
+    device: DeviceOption = "cpu"
+    threads: ThreadsOption = None
+    tile: TileOption = "auto"
+    memory: MemoryOption = "512MB"
+    quality: QualityOption = 95
+    compare: CompareOption = None
+    resume: ResumeOption = False
+    force: ForceOption = False
+    as_json: JsonOption = False
+    quiet: QuietOption = False
+
+
+def _verb(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes ``function``'s own parameters and every field of :class:`_Options`."""
+    own = [p for p in signature(function).parameters.values() if p.name != "options"]
+    hints = get_type_hints(_Options, include_extras=True)
+    shared = [
+        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name]) for f in fields(_Options)
+    ]
+
+    def command(**values: Any) -> None:
+        options = _Options(**{f.name: values.pop(f.name) for f in fields(_Options)})
+        function(**values, options=options)
+
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+    return command
+
+
+@_verb
+def inpaint(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT... MASK", help="Pictures, and last the mask (white is filled) or a folder of masks."
+        ),
+    ],
+    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Fill what is black in the mask.")] = False,
+    from_alpha: Annotated[
+        bool, typer.Option("--mask-from-alpha", help="Fill what is transparent; no MASK is given then.")
+    ] = False,
+    *,
+    options: _Options,
+) -> None:
+    """Fill what a mask marks from its surroundings; every other pixel stays as it is."""
+    words, mask_word = split_words(inputs, from_alpha=from_alpha)
+    find = match_masks(mask_word) if mask_word is not None else None
+
+    def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
+        mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.size)
+        return ~mask if invert_mask else mask
+
+    _run(Task.INPAINT, words, options, ending="inpainted", read_holes=read_holes, from_alpha=from_alpha)
+
+
+@_verb
+def denoise(
+    inputs: InputsArgument,
+    *,
+    options: _Options,
+) -> None:
+    """Remove noise of any strength from gray and colour pictures."""
+    _run(Task.DENOISE, inputs, options, ending="denoised")
+
+
+@_verb
+def upscale(
+    inputs: InputsArgument,
+    scale: Annotated[int | None, typer.Option(help="2 or 4, of the models that ship; a --model has its own.")] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Enlarge pictures two or four times, with finer detail than interpolation gives."""
+    if options.model is not None and scale is not None:
+        raise InputError("--scale chooses among the models that ship; a --model has its own scale")
+    shipped = options.model is None
+    options = replace(options, model=options.model or shipped_model(Task.UPSCALE, scale))
+    _run(Task.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
+
+
+@_verb
+def brighten(
+    inputs: InputsArgument,
+    *,
+    options: _Options,
+) -> None:
+    """Light up dark pictures."""
+    _run(Task.BRIGHTEN, inputs, options, ending="brightened")
+
+
+def _run(
+    task: Task,
+    words: list[str],
+    options: _Options,
+    *,
+    ending: str,
+    read_holes: Callable[[PictureInput, Picture], np.ndarray] | None = None,
+    from_alpha: bool = False,
+) -> None:
+    pictures = expand_inputs(words)
+    planned = plan(
+        pictures,
+        options.output,
+        ending=ending,
+        compare=options.compare,
+        force=options.force,
+        resume=options.resume,
+    )
+    limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
+    failures: list[tuple[str, str]] = []
+    done: list[tuple[str, str]] = []
+    started = time.monotonic()
+    with load(options.model or task, options.device, threads=options.threads, **limits) as restore:
+        if restore.metadata.task is not task:
+            raise ModelFileError(f"{str(options.model)!r} is for {restore.metadata.task}, not for {task}")
+        make_folders(planned, options.output)
+
+        def read(job: Job) -> tuple[Picture, Any]:
+            picture = Picture.read(job.picture.source)
+            return picture, read_holes(job.picture, picture) if read_holes else None
+
+        def process(content: tuple[Picture, Any]) -> Picture:
+            picture, holes = content
+            if holes is None:
+                result: Picture = restore(picture)
+            else:
+                result = restore(picture, holes, opaque=from_alpha)
+            return result
+
+        def write(job: Job, content: tuple[Picture, Any], result: Picture) -> None:
+            if job.compare is not None:
+                side_by_side(content[0], result, content[1]).save(job.compare)
+            result.save(job.target, quality=options.quality)
+
+        if not options.quiet and not options.as_json:
+            typer.echo(f"{restore.metadata.name} on {restore.engine.device}, {restore.engine.name}", err=True)
+        results = overlapped(planned, read, process, write)
+        for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
+            if error is not None:
+                failures.append((job.picture.name, str(error)))
+                continue
+            done.append((job.picture.name, str(job.target)))
+            if not options.as_json:
+                typer.echo(job.target)
+        if options.as_json:
+            print_json(
+                {
+                    "model": str(options.model or f"{task} (shipped)"),
+                    "name": restore.metadata.name,
+                    "device": restore.engine.device,
+                    "engine": restore.engine.name,
+                    "seconds": round(time.monotonic() - started, 3),
+                    "results": [{"input": name, "output": target} for name, target in done],
+                    "skipped": len(pictures) - len(planned),
+                    "failures": [{"input": name, "error": message} for name, message in failures],
+                }
+            )
+    if failures and len(planned) == 1:
+        raise PartialFailureError(failures[0][1])
+    for _, message in failures:
+        typer.echo(f"failed: {message}", err=True)
+    if failures:
+        raise PartialFailureError(f"{len(failures)} of {len(planned)} pictures failed, the others were done")
+
+
+def parse_tile(text: str) -> int | None:
+    """``auto`` as ``None``, ``off`` as 0, or the number; :class:`InputError` otherwise."""
+    if text in ("auto", "off"):
+        return None if text == "auto" else 0
+    if not text.isdigit() or int(text) == 0:
+        raise InputError(f"--tile is auto, off or a number of pixels, not {text!r}")
+    return int(text)
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of ``512MB``, ``1GB`` or ``4000000``, units of 1024; :class:`InputError` otherwise."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
+    if found is None or float(found[1]) == 0:
+        raise InputError(f"--memory is a size as 512MB or 1GB, not {text!r}")
+    return int(float(found[1]) * 1024 ** ("KMG".index(found[2].upper()) + 1 if found[2] else 0))

@@ -1,0 +1,107 @@
+"""Where restored pictures go: one file, or a folder that mirrors the tree of the inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.errors import InputError, OutputError
+from edgevision.files import check_writable, translated_write_errors
+from edgevision.pictures import picture_format
+from edgevision.runtime.inputs import PictureInput
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture, where its result goes, and where the comparison of both goes, if there is to be one."""
+
+    picture: PictureInput
+    target: Path
+    compare: Path | None = None
+
+
+def plan(
+    pictures: Sequence[PictureInput],
+    output: Path | None,
+    *,
+    ending: str,
+    compare: Path | None = None,
+    force: bool = False,
+    resume: bool = False,
+) -> list[Job]:
+    """Decide every output before the work starts, and make the folders.
+
+    Without ``output`` a single picture's result lies beside it as ``NAME-ending.png``. With several pictures, or where
+    ``output`` is a folder or ends in a slash, it is a folder in which results lie as the pictures do below what the
+    user named; so is ``compare``. With ``resume`` pictures whose result exists are left out.
+
+    Raises:
+        OutputError: a result would overwrite an input, another result, or without ``force`` anything else.
+        InputError: several pictures or standard input without ``output``.
+    """
+    single = len(pictures) == 1 and not (output is not None and (output.is_dir() or str(output).endswith("/")))
+    if output is None and (len(pictures) > 1 or isinstance(pictures[0].source, bytes)):
+        raise InputError("name the folder for the results with -o (and a file for standard input)")
+    if single and output is not None and output.name == output.stem and not output.suffix:
+        raise OutputError(f"{str(output)!r} is no picture's name; end it in .png for a file, or in / for a folder")
+    jobs = []
+    for picture in pictures:
+        if output is not None and not single and _is_below(picture, output):
+            continue  # an earlier result, found because the output lies in the input's folder
+        if single:
+            target = output or _beside(picture, ending)
+        else:
+            assert output is not None
+            target = output / _writable_name(picture.relative)
+        picture_format(target)
+        jobs.append(Job(picture, target, _compare_target(compare, picture, single=single)))
+    _check(jobs, force=force or resume)
+    return [job for job in jobs if not (resume and job.target.exists())]
+
+
+def make_folders(jobs: Sequence[Job], output: Path | None) -> None:
+    """The folders of all targets; only below ``output``, which the user named."""
+    for job in jobs:
+        for target in (job.target, job.compare):
+            if target is not None and not target.parent.exists():
+                with translated_write_errors(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _check(jobs: Sequence[Job], *, force: bool) -> None:
+    seen: dict[Path, str] = {}
+    inputs = {job.picture.source.resolve() for job in jobs if isinstance(job.picture.source, Path)}
+    for job in jobs:
+        for target in (job.target, job.compare):
+            if target is None:
+                continue
+            if target.resolve() in inputs:
+                raise OutputError(f"{str(target)!r} is an input, which is never overwritten; choose another -o")
+            if target in seen:
+                raise OutputError(f"{seen[target]!r} and {job.picture.name!r} would both be written to {str(target)!r}")
+            seen[target] = job.picture.name
+            if target.parent.exists():
+                check_writable(target, force=force)
+
+
+def _beside(picture: PictureInput, ending: str) -> Path:
+    assert isinstance(picture.source, Path)
+    return picture.source.with_name(f"{picture.source.stem}-{ending}.png")
+
+
+def _writable_name(relative: Path) -> Path:
+    """The picture's own name, or one in PNG where its format can only be read."""
+    try:
+        picture_format(relative)
+    except OutputError:
+        return relative.with_suffix(".png")
+    return relative
+
+
+def _compare_target(compare: Path | None, picture: PictureInput, *, single: bool) -> Path | None:
+    if compare is None or single:
+        return compare
+    return compare / picture.relative.with_suffix(".png")
+
+
+def _is_below(picture: PictureInput, output: Path) -> bool:
+    return isinstance(picture.source, Path) and picture.source.resolve().is_relative_to(output.resolve())

@@ -1,0 +1,179 @@
+"""Inpainting: what lies under the mask is made up from its surroundings, every other pixel stays as it is."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevision.errors import ImageError, ModelFileError
+from edgevision.hole_filling import coarse_levels, double, fill_smoothly, halve_known
+from edgevision.images import ImageSource, read_image
+from edgevision.metadata import ModelMetadata
+from edgevision.pictures import Picture
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.planes import Array, Samples, unit
+from edgevision.runtime.pipelines.restore import DEFAULT_MEMORY, Restorer, to_samples
+from edgevision.tiling import Span, blend, take
+
+Mask = NDArray[np.bool_]
+
+# Proportions that differ by more are another picture's, not another size's.
+_SAME_PROPORTIONS = 0.05
+
+# Rows of a level that are halved at a time, so that a large picture is never held in float32.
+_STRIP = 256
+
+
+class Inpainter(Restorer):
+    """An inpainting network on an engine; call it on a picture and a mask."""
+
+    def __init__(
+        self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
+    ) -> None:
+        """As :class:`Restorer`.
+
+        Raises:
+            ModelFileError: the model does not take an image and a mask.
+        """
+        if len(engine.inputs) != 2:
+            raise ModelFileError(f"{metadata.name!r} has {len(engine.inputs)} inputs; inpainting needs image and mask")
+        super().__init__(engine, metadata, tile=tile, memory=memory)
+
+    def __call__(  # type: ignore[override]
+        self,
+        source: ImageSource | Picture,
+        mask: ImageSource | Mask | None = None,
+        *,
+        invert: bool = False,
+        opaque: bool = False,
+    ) -> Picture:
+        """Fill the holes of one picture.
+
+        Args:
+            mask: white, or true, where the picture is to be filled; as in :func:`read_mask`. Without one, what is
+                transparent is filled and becomes opaque.
+            invert: fill what is black instead.
+            opaque: make what is filled opaque, under any mask.
+
+        Raises:
+            ImageError: the picture or the mask cannot be decoded, they do not belong together, or all is to be filled.
+            DeviceError: the device failed.
+        """
+        picture = source if isinstance(source, Picture) else Picture.read(source)
+        holes = mask_from_alpha(picture) if mask is None else read_mask(mask, picture.size)
+        if invert:
+            holes = ~holes
+        if not holes.any():
+            return picture
+        if holes.all():
+            raise ImageError(
+                "the mask covers the whole picture, so nothing is left to fill it from; white is what is filled,"
+                " --invert-mask fills what is black"
+            )
+        alpha = picture.alpha
+        if (opaque or mask is None) and alpha is not None:
+            alpha = np.where(holes, alpha.dtype.type(picture.maximum), alpha)
+        return picture.with_pixels(self.fill(picture.pixels, holes), alpha)
+
+    def fill(self, samples: Any, holes: Mask) -> Any:
+        """``samples`` (H, W, C), uint8, uint16 or float32 in 0..1, with ``holes`` (H, W) filled; the rest is the same.
+
+        Large holes are filled at a coarser level first, where the network sees across them.
+        """
+        return self._fill(samples, holes, coarse_levels((~holes[:, :, None]).astype(np.float32)))
+
+    def _fill(self, samples: Any, holes: Mask, levels: int) -> Any:
+        half, known = _halved(samples, holes)
+        coarse = self._fill(half, known[:, :, 0] == 0, levels - 1) if levels else fill_smoothly(half, known)
+        result = samples.copy()
+        for top, rows in self._levels_rows(samples, holes, coarse):
+            part = np.s_[top : top + len(rows)]
+            inside = holes[part]
+            if not inside.any():
+                continue
+            if result.dtype == np.float32:
+                result[part][inside] = np.clip(rows[inside], 0, 1)
+            else:
+                filled = np.empty((int(inside.sum()), result.shape[2]), result.dtype)
+                to_samples(rows[inside], filled)
+                result[part][inside] = filled
+        return result
+
+    def _levels_rows(self, samples: Samples, holes: Mask, coarse: Array) -> Any:
+        height, width, channels = samples.shape
+        side = self.tile_side(height, width)
+
+        def process(row: Span, column: Span) -> Array | None:
+            mask: Any = take(holes, row, column)
+            if not mask.any():
+                return None
+            # The coarse level is interpolated where the tile lies in the picture, then mirrored with it.
+            inside = (
+                Span(row.start, min(row.stop, height), row.weights),
+                Span(column.start, min(column.stop, width), column.weights),
+            )
+            guess = _enlarged(coarse, *inside)
+            own: Any = samples[inside[0].start : inside[0].stop, inside[1].start : inside[1].stop]
+            known = holes[inside[0].start : inside[0].stop, inside[1].start : inside[1].stop, None]
+            start: Any = take(
+                np.where(known, guess, unit(own)), Span(0, row.length, row.weights), Span(0, column.length, row.weights)
+            )
+            tensor = self.planes.to_tensor(start)
+            restored = self._infer(tensor, mask[None, None].astype(np.float32))
+            return self.planes.assemble(self.planes.from_tensor(restored), start)
+
+        rows, columns = self._cut(height, side), self._cut(width, side)
+        return blend(rows, columns, (height, width, channels), 1, process)
+
+
+def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
+    """A mask as bool of ``size`` (height, width): true where it is lighter than middle gray.
+
+    One of another size is scaled without interpolation; its transparent parts are black.
+
+    Raises:
+        ImageError: not a picture, or of other proportions.
+    """
+    if isinstance(source, np.ndarray) and source.dtype == np.bool_:
+        if source.shape != size:
+            raise ImageError(f"the mask is {source.shape} and the picture {size} (height, width)")
+        return source
+    image = read_image(source)  # type: ignore[arg-type]
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
+    if image.mode.startswith("I"):
+        image = Image.fromarray(((np.asarray(image) > 32767) * 255).astype(np.uint8))
+    height, width = size
+    if image.size != (width, height):
+        if abs(np.log(image.width * height / (image.height * width))) > _SAME_PROPORTIONS:
+            raise ImageError(
+                f"the mask is {image.width}x{image.height} and the picture {width}x{height}: the proportions do not"
+                " match, so they do not belong together; crop or scale one of them"
+            )
+        image = image.resize((width, height), Image.Resampling.NEAREST)
+    return np.asarray(image.convert("L")) > 127
+
+
+def mask_from_alpha(picture: Picture) -> Mask:
+    """What is more transparent than opaque, bool (H, W); :class:`ImageError` where nothing can be transparent."""
+    if picture.alpha is None:
+        raise ImageError("the picture has no transparency to take the mask from; give a mask picture")
+    return np.asarray(picture.alpha <= picture.maximum // 2)
+
+
+def _halved(samples: Samples, holes: Mask) -> tuple[Array, Array]:
+    """Half the sides, the mean of the known pixels, float32 in 0..1, and which of them are known at all."""
+    parts = [
+        halve_known(unit(samples[top : top + _STRIP]), (~holes[top : top + _STRIP, :, None]).astype(np.float32))
+        for top in range(0, len(samples), _STRIP)
+    ]
+    return np.concatenate([half for half, _ in parts]), np.concatenate([known for _, known in parts])
+
+
+def _enlarged(coarse: Array, row: Span, column: Span) -> Array:
+    """The tile at the two spans of ``coarse`` enlarged twofold, as if all of it had been enlarged."""
+    top, left = max(row.start // 2 - 1, 0), max(column.start // 2 - 1, 0)
+    part = coarse[top : (row.stop + 1) // 2 + 1, left : (column.stop + 1) // 2 + 1]
+    large = double(part, 2 * part.shape[0], 2 * part.shape[1])
+    return large[row.start - 2 * top : row.stop - 2 * top, column.start - 2 * left : column.stop - 2 * left]

@@ -1,0 +1,26 @@
+"""Before, mask and after in one picture, for a person to judge."""
+
+import numpy as np
+from PIL import Image
+
+from edgevision.images import to_array
+from edgevision.pictures import Picture
+
+_GAP = 8
+
+
+def side_by_side(before: Picture, after: Picture, mask: np.ndarray | None = None) -> Picture:
+    """uint8 RGB on white, from left to right; a smaller ``before`` is enlarged as a viewer would show it."""
+    height, width = after.size
+    first = before.to_pillow()
+    if before.size != after.size:
+        first = first.convert("RGBA" if before.alpha is not None else "RGB").resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
+    panels = [to_array(first)]
+    if mask is not None:
+        panels.append(np.repeat(mask[:, :, None].astype(np.uint8) * 255, 3, axis=2))
+    panels.append(to_array(after.to_pillow()))
+    gap = np.full((height, _GAP, 3), 255, np.uint8)
+    parts = [part for panel in panels for part in (panel, gap)][:-1]
+    return Picture(np.concatenate(parts, axis=1))
