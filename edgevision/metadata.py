@@ -132,11 +132,13 @@ class Prediction(StrEnum):
 class RestorationSpec(Record):
     """How a restored picture follows from the network's output, which has ``scale`` times the input's sides.
 
-    A second input is the mask: 1 where the picture is to be filled, 0 elsewhere.
+    A second input is the mask: 1 where the picture is to be filled, 0 elsewhere. ``output_range`` is what black and
+    white are in a predicted image; ``None`` says the same as in the input.
     """
 
     predicts: Prediction = Prediction.IMAGE
     scale: int = 1
+    output_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.scale < 1 or (self.scale > 1 and self.predicts is not Prediction.IMAGE):

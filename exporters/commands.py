@@ -68,6 +68,10 @@ def export(
     predicts: Annotated[
         Prediction | None, typer.Option(help="What a restoration network's output is; by default the image.")
     ] = None,
+    output_range: Annotated[
+        str | None,
+        typer.Option(help="LOW,HIGH that are black and white in a restored image; by default as in the input."),
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None,
     metadata: Annotated[
         str, typer.Option(help="Any other metadata fields, as a JSON object or a file that holds one.")
@@ -95,8 +99,9 @@ def export(
     fields |= _given({"task": task, "name": name, "licence": licence, "labels": _labels(labels)})
     if _given(image) and isinstance(fields.get("image", {}), dict):
         fields["image"] = fields.get("image", {}) | _given(image)
-    if predicts is not None:
-        fields["restoration"] = fields.get("restoration", {}) | {"predicts": predicts}
+    restoration = _given({"predicts": predicts, "output_range": _numbers(output_range, "--output-range")})
+    if restoration:
+        fields["restoration"] = fields.get("restoration", {}) | restoration
     try:
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.report import report_path

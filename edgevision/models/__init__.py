@@ -2,6 +2,9 @@
 
 from edgevision.models.cifar_resnet import CifarResNet, resnet20, resnet32, resnet44, resnet56
 from edgevision.models.curve_net import CurveNet, apply_curves
+from edgevision.models.dncnn import DnCnn
+from edgevision.models.fsrcnn import Fsrcnn
+from edgevision.models.iat import Iat
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
 from edgevision.models.registry import CLASSIFIERS, MODELS, RESTORERS, build_model, model_options
@@ -14,6 +17,9 @@ __all__ = [
     "RESTORERS",
     "CifarResNet",
     "CurveNet",
+    "DnCnn",
+    "Fsrcnn",
+    "Iat",
     "MobileNet",
     "PlainCnn",
     "RestorationUNet",

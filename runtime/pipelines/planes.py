@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.metadata import Color, ImageSpec, TensorSpec
+from edgevision.metadata import Color, ImageSpec
 from edgevision.preprocessing import scale_and_offset
 
 Array = NDArray[np.float32]
@@ -23,17 +23,16 @@ class Planes:
     channel by channel, as a batch of three. A network for luma leaves the chroma to interpolation.
     """
 
-    def __init__(self, spec: ImageSpec, output: TensorSpec | None) -> None:
+    def __init__(self, spec: ImageSpec, output_range: tuple[float, float] | None = None) -> None:
+        """Black and white are ``output_range`` in the network's output, or what they are in its input."""
         self._color = spec.color
         scale, offset = scale_and_offset(spec)
         # The preprocessor's factors are for samples of 0..255.
         self._scale, self._offset = scale * 255, offset
-        low, high = (output.value_range if output else None) or (0.0, 1.0)
-        normalised = bool(spec.mean) or spec.value_range != (0.0, 1.0)
-        if normalised and (output is None or output.value_range is None):
-            self._back, self._shift = 1 / self._scale, -self._offset / self._scale
-        else:
-            self._back, self._shift = np.float32(1 / (high - low)), np.float32(-low / (high - low))
+        self._back, self._shift = 1 / self._scale, -self._offset / self._scale
+        if output_range is not None:
+            low, high = output_range
+            self._back, self._shift = np.full_like(scale, 1 / (high - low)), np.full_like(scale, -low / (high - low))
 
     def to_tensor(self, samples: Samples) -> Array:
         """float32 (N, C, H, W) in the network's range; N is 3 for a colour picture in a gray network, else 1."""

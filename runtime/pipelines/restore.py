@@ -54,7 +54,7 @@ class Restorer(Closing):
         self.metadata = metadata
         self.spec = metadata.restoration or RestorationSpec()
         self.scale = self.spec.scale
-        self.planes = Planes(metadata.image, metadata.outputs[0] if metadata.outputs else None)
+        self.planes = Planes(metadata.image, self.spec.output_range)
         self._tiles = metadata.tile or TileSpec()
         self._batch = engine.inputs[0].shape[0]
         self._tile = tile
