@@ -33,7 +33,7 @@ def halve_known(image: Array, known: Array) -> tuple[Array, Array]:
     weighted = _even(image * known)
     weights = _even(known)
     total = _sum_of_four(weights)
-    mean = _sum_of_four(weighted) / np.maximum(total, 1)
+    mean = (_sum_of_four(weighted) / np.maximum(total, 1)).astype(np.float32, copy=False)
     return mean, (total > 0).astype(np.float32)
 
 

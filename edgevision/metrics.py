@@ -16,9 +16,9 @@ def sqnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
     return 10 * float(np.log10(signal / noise)) if signal > 0 else float("-inf")
 
 
-def psnr_db(reference: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
+def psnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
     """Peak signal to noise ratio in dB of values in 0..1, over all of them; infinity where both are equal."""
-    error = float(np.mean((np.asarray(reference, np.float64) - actual) ** 2))
+    error = float(np.mean((np.asarray(reference, np.float64) - np.asarray(actual, np.float64)) ** 2))
     return float("inf") if error == 0 else -10 * float(np.log10(error))
 
 
@@ -47,7 +47,7 @@ def _filtered(plane: NDArray[np.float64], window: NDArray[np.float64]) -> NDArra
     """``plane`` convolved with the separable window, where that lies inside."""
     height, width = (side - len(window) + 1 for side in plane.shape)
     rows = sum(weight * plane[i : i + height] for i, weight in enumerate(window))
-    filtered: NDArray[np.float64] = sum(weight * rows[:, i : i + width] for i, weight in enumerate(window))  # type: ignore[index,assignment,misc]
+    filtered: NDArray[np.float64] = sum(weight * rows[:, i : i + width] for i, weight in enumerate(window))
     return filtered
 
 

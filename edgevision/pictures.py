@@ -124,12 +124,14 @@ class Picture:
             image = Image.alpha_composite(background.convert("RGBA"), image.convert("RGBA")).convert(
                 "L" if image.mode == "LA" else "RGB"
             )
-        options: dict[str, Any] = {
+        settings: dict[str, dict[str, Any]] = {
             "PNG": {"compress_level": 4},
             "JPEG": {"quality": quality, "subsampling": 0 if quality >= 90 else 2},
             "WEBP": {"quality": quality, "lossless": quality == 100},
             "TIFF": {"compression": "tiff_lzw"},
-        }.get(kind, {})
+            "BMP": {},
+        }
+        options = settings[kind]
         if self.icc_profile is not None and kind != "BMP":
             options["icc_profile"] = self.icc_profile
         if self.exif is not None and kind != "BMP":

@@ -39,5 +39,5 @@ def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
 
 def _bytes(value: onnx.ValueInfoProto) -> int:
     tensor = value.type.tensor_type
-    width = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
-    return width * math.prod(max(1, dimension.dim_value) for dimension in tensor.shape.dim)
+    width = int(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize)
+    return width * math.prod(max(1, int(dimension.dim_value)) for dimension in tensor.shape.dim)

@@ -58,7 +58,8 @@ def _with_mask(pictures: NDArray[np.float32], metadata: ModelMetadata, generator
     if metadata.task is not Task.INPAINT:
         return (pictures,)
     kinds = list(HoleKind)
-    masks = [draw_holes(kinds[i % len(kinds)], *pictures.shape[2:], generator) for i in range(len(pictures))]
+    height, width = pictures.shape[2:]
+    masks = [draw_holes(kinds[i % len(kinds)], height, width, generator) for i in range(len(pictures))]
     return pictures, np.stack(masks)[:, None].astype(np.float32)
 
 

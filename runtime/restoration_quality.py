@@ -155,10 +155,11 @@ def _inpainted(
     holes = draw_holes(damage.holes, *picture.size, generator)
     good = unit(picture.pixels)
     # What lies under the mask is not there to be used.
-    torn = np.where(holes[:, :, None], np.float32(0), good)
+    torn = np.where(holes[:, :, None], np.float32(0), good).astype(np.float32)
     smooth = fill_smoothly(torn, (~holes[:, :, None]).astype(np.float32))
-    results = []
-    for restored in (restorer.fill(torn, holes), smooth):
+    results: list[Figures] = []
+    filled: Array = restorer.fill(torn, holes)
+    for restored in (filled, smooth):
         similarity = ssim(luma_of(good), luma_of(restored))
         results.append({"psnr": psnr_db(good[holes], restored[holes]), "ssim": similarity})
     return results[0], results[1]
@@ -185,9 +186,8 @@ def _mean(figures: list[Mapping[str, float]]) -> Figures:
 
 
 def _8_bit(picture: Picture) -> NDArray[np.uint8]:
-    if picture.pixels.dtype == np.uint8:
-        return picture.pixels
-    return (unit(picture.pixels) * 255 + 0.5).astype(np.uint8)
+    pixels: NDArray[Any] = picture.pixels
+    return pixels if pixels.dtype == np.uint8 else (unit(pixels) * 255 + 0.5).astype(np.uint8)
 
 
 def _pillow(pixels: NDArray[np.uint8]) -> Image.Image:

@@ -44,6 +44,6 @@ def apply_curves(image: Tensor, curves: Tensor) -> Tensor:
     Guo et al. 2020, equation 2; ``curves`` (N, 3 * iterations, any, any) are interpolated bilinearly to H and W.
     """
     maps = F.interpolate(curves, image.shape[-2:], mode="bilinear", align_corners=False)
-    for a in maps.split(3, dim=1):
+    for a in torch.split(maps, 3, dim=1):
         image = image + a * image * (1 - image)
     return image

@@ -48,7 +48,8 @@ class _LocalBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.pos_embed(x)
         x = x + self.gamma_1 * self.conv2(self.attn(self.conv1(self.norm1(x))))
-        return x + self.gamma_2 * self.mlp(self.norm2(x))
+        mixed: Tensor = x + self.gamma_2 * self.mlp(self.norm2(x))
+        return mixed
 
 
 class _LocalNet(nn.Module):
@@ -102,7 +103,8 @@ class _QueryAttention(nn.Module):
         return answers
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        batch, count, width = tokens.shape
+        return tokens.reshape(batch, count, self.heads, width // self.heads).transpose(1, 2)
 
 
 class _Generator(nn.Module):
@@ -157,4 +159,5 @@ class Iat(nn.Module):
         gamma, color = self.global_net(image)
         adjusted = image * multiply + add
         colored = torch.einsum("nkc,nchw->nkhw", color, adjusted).clamp(1e-8, 1.0)
-        return colored ** gamma.unsqueeze(-1)
+        brightened: Tensor = colored ** gamma.unsqueeze(-1)
+        return brightened

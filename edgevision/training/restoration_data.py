@@ -186,8 +186,8 @@ def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     scattered = generator.random() < max(0.2, 1 - 3 * damage.progress) and damage.progress < 1
     others = [kind for kind in HoleKind if kind is not HoleKind.PIXELS]
     kind = HoleKind.PIXELS if scattered else others[int(generator.integers(len(others)))]
-    known = ~draw_holes(kind, *clean.shape[:2], generator)[:, :, None]
-    target = clean.astype(np.float32) / 255
+    known = ~draw_holes(kind, clean.shape[0], clean.shape[1], generator)[:, :, None]
+    target: Array = clean.astype(np.float32) / np.float32(255)
     weights = known.astype(np.float32)
     half, half_known = halve_known(target, weights)
     coarse = fill_smoothly(half, half_known)
@@ -196,7 +196,7 @@ def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:
         "mask": _chw(1 - weights),
         "coarse": _chw(coarse),
         "coarse_mask": _chw(1 - half_known),
-        "deep": np.asarray(bool((half_known == 0).any()) and kind in (HoleKind.BOXES, HoleKind.BLOBS)),  # type: ignore[dict-item]
+        "deep": np.asarray(bool((half_known == 0).any()) and kind in (HoleKind.BOXES, HoleKind.BLOBS)),
         "target": _chw(target),
     }
 
@@ -214,7 +214,8 @@ def _luma(pixels: Pixels) -> Pixels:
 
 
 def _planes(pixels: Pixels) -> Array:
-    return _chw(pixels.astype(np.float32) / 255)
+    scaled: Array = pixels.astype(np.float32) / np.float32(255)
+    return _chw(scaled)
 
 
 def _chw(array: Array) -> Array:

@@ -127,7 +127,7 @@ def _metadata(
 def _output_shape(network: nn.Module, inputs: list[TensorSpec]) -> tuple[int | str, ...]:
     """Names for the sides that follow the input's, numbers for those that do not."""
     sizes = {"batch": 1, "height": 32, "width": 32}
-    tensors = [torch.zeros([sizes.get(str(side), side) for side in spec.shape]) for spec in inputs]  # type: ignore[misc]
+    tensors = [torch.zeros([side if isinstance(side, int) else sizes[side] for side in spec.shape]) for spec in inputs]
     shape = network(*tensors).shape
     if "height" not in inputs[0].shape:
         return ("batch", *shape[1:])

@@ -40,7 +40,7 @@ class Inpainter(Restorer):
             raise ModelFileError(f"{metadata.name!r} has {len(engine.inputs)} inputs; inpainting needs image and mask")
         super().__init__(engine, metadata, tile=tile, memory=memory)
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         source: ImageSource | Picture,
         mask: ImageSource | Mask | None = None,
@@ -138,8 +138,8 @@ def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
     if isinstance(source, np.ndarray) and source.dtype == np.bool_:
         if source.shape != size:
             raise ImageError(f"the mask is {source.shape} and the picture {size} (height, width)")
-        return source
-    image = read_image(source)  # type: ignore[arg-type]
+        return np.asarray(source, np.bool_)
+    image = read_image(source)  # type: ignore[arg-type]  # what is left of the union cannot be told by its dtype
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
     if image.mode.startswith("I"):

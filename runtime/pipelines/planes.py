@@ -1,5 +1,7 @@
 """Between a picture's samples and a restoration network's tensors: colour spaces, ranges, gray and 16 bits."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -8,7 +10,7 @@ from edgevision.metadata import Color, ImageSpec
 from edgevision.preprocessing import scale_and_offset
 
 Array = NDArray[np.float32]
-Samples = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+Samples = NDArray[Any]
 """uint8, uint16, or float32 in 0..1 (noise may exceed it), of shape (H, W, 1) for gray or (H, W, 3) for RGB."""
 
 # ITU-R BT.601, full range, as in JPEG.
@@ -39,7 +41,8 @@ class Planes:
         colored = self._network_colors(samples)
         planes = colored.transpose(2, 0, 1)
         if self._color is Color.GRAY and len(planes) == 3:
-            return planes[:, None] * self._scale + self._offset
+            channels: Array = planes[:, None] * self._scale + self._offset
+            return channels
         return np.ascontiguousarray(planes[None] * self._scale + self._offset)
 
     def channels(self, samples: Samples) -> int:
@@ -48,7 +51,7 @@ class Planes:
 
     def from_tensor(self, tensor: Array) -> Array:
         """float32 (H, W, C) in 0..1 in the network's own colours."""
-        restored = tensor * self._back + self._shift
+        restored: Array = tensor * self._back + self._shift
         if len(restored) == 3:
             return restored[:, 0].transpose(1, 2, 0)
         return restored[0].transpose(1, 2, 0)
@@ -72,7 +75,8 @@ class Planes:
         """The luma (H, W) of :meth:`from_tensor`'s answer."""
         if self._color in (Color.RGB, Color.BGR):
             rgb = restored if self._color is Color.RGB else restored[:, :, ::-1]
-            return rgb @ _TO_YCBCR[0]
+            luma: Array = rgb @ _TO_YCBCR[0]
+            return luma
         return restored[:, :, 0]
 
     def _network_colors(self, samples: Samples) -> Array:
@@ -95,7 +99,8 @@ def unit(samples: Samples) -> Array:
     """Samples of any depth as float32 in 0..1."""
     if samples.dtype == np.float32:
         return samples
-    return samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+    scaled: Array = samples.astype(np.float32) / np.float32(np.iinfo(samples.dtype).max)
+    return scaled
 
 
 def luma_of(samples: Samples) -> Array:
