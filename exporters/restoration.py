@@ -75,11 +75,13 @@ def _overlap(network: nn.Module, examples: Examples, multiple: int) -> int | Non
         padded = -(-side // multiple) * multiple
         # Noise excites everything that the network can pass on.
         generator = torch.Generator().manual_seed(0)
-        inputs = tuple(
-            torch.rand(1, example.shape[1], padded, padded, generator=generator).round(decimals=0 if index else 3)
-            for index, example in enumerate(examples)
-        )
-        radius = receptive_radius(network, inputs, limit=padded // 2 - 16, step=max(8, multiple))
+        inputs = [torch.rand(1, examples[0].shape[1], padded, padded, generator=generator)]
+        for example in examples[1:]:
+            # Across a hole the network looks farther than anywhere else.
+            mask = torch.zeros(1, example.shape[1], padded, padded)
+            mask[..., 3 * padded // 8 : 5 * padded // 8, 3 * padded // 8 : 5 * padded // 8] = 1
+            inputs.append(mask)
+        radius = receptive_radius(network, tuple(inputs), limit=padded // 2 - 16, step=max(8, multiple))
         if radius is not None:
             return radius
     return None

@@ -51,10 +51,9 @@ class Planes:
 
     def from_tensor(self, tensor: Array) -> Array:
         """float32 (H, W, C) in 0..1 in the network's own colours."""
-        restored: Array = tensor * self._back + self._shift
-        if len(restored) == 3:
-            return restored[:, 0].transpose(1, 2, 0)
-        return restored[0].transpose(1, 2, 0)
+        restored = tensor * self._back + self._shift
+        planes: Array = restored[:, 0] if len(restored) == 3 else restored[0]
+        return planes.transpose(1, 2, 0)
 
     def assemble(self, restored: Array, samples: Samples) -> Array:
         """The picture (H, W, 1 or 3) in gray or RGB of :meth:`from_tensor`'s answer for ``samples``."""

@@ -1,0 +1,244 @@
+"""The restoration models that ship beside what a user has today: OpenCV, BM3D, bicubic interpolation.
+
+    pip install bm3d
+    python benchmarks/restoration.py --photos photos --gray set12 --pairs set5 [--sheets sheets] [--count 24]
+
+``--photos`` holds the photographs of the training: only the tenth that it holds out is used. ``--gray`` holds gray
+pictures to denoise, ``--pairs`` pictures NAME_HR and NAME_LR of half the size. With ``--sheets`` a sheet of pictures
+before and after is written for each task. Figures are means over the pictures, in dB, and SSIM of the luma.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import edgevision
+from edgevision.datasets import ImageFolder, is_held_out
+from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
+from edgevision.hole_kinds import HoleKind
+from edgevision.images import to_array
+from edgevision.metadata import Task
+from edgevision.metrics import psnr_db, ssim
+from edgevision.runtime.load import shipped_model
+from edgevision.runtime.pipelines.planes import luma_of, unit
+from edgevision.runtime.pipelines.restore import Restorer
+from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+
+Pixels = NDArray[np.uint8]
+Method = Callable[..., np.ndarray]
+
+ON_A_SHEET = 10
+
+
+class Table:
+    """Rows of (task, what was done to the pictures, method, PSNR, SSIM), printed as they come."""
+
+    def __init__(self) -> None:
+        print("| task | pictures | method | PSNR dB | SSIM |\n|---|---|---|---|---|")
+
+    def add(self, task: str, pictures: str, method: str, psnr: float, similarity: float | None) -> None:
+        shown = "" if similarity is None else f"{similarity:.4f}"
+        print(f"| {task} | {pictures} | {method} | {psnr:.2f} | {shown} |", flush=True)
+
+
+def held_out(folder: str, count: int) -> list[Pixels]:
+    """At most ``count`` of the held-out photographs, spread evenly."""
+    data = ImageFolder(folder)
+    indices = [index for index, name in enumerate(data.names) if is_held_out(name)]
+    chosen = np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)
+    return [to_array(data.image(indices[i])) for i in chosen]
+
+
+def compare_inpainting(photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+    """Yield for the sheet: the torn picture, OpenCV's better method, ours, the original."""
+    with edgevision.load("inpaint") as inpaint:
+        for kind in (HoleKind.STROKES, HoleKind.BOXES, HoleKind.TEXT):
+            generator = np.random.default_rng(0)
+            methods: dict[str, Method] = {
+                "OpenCV Telea": lambda torn, mask: cv2.inpaint(torn, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA),
+                "OpenCV Navier-Stokes": lambda torn, mask: cv2.inpaint(torn, mask.astype(np.uint8), 3, cv2.INPAINT_NS),
+                "edgevision fp32": lambda torn, mask: inpaint(torn, mask).pixels,
+            }
+            scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+            for number, photo in enumerate(photos):
+                mask = draw_holes(kind, photo.shape[0], photo.shape[1], generator)
+                torn = np.where(mask[:, :, None], np.uint8(0), photo)
+                results = {name: method(torn, mask) for name, method in methods.items()}
+                for name, result in results.items():
+                    inside = psnr_db(unit(photo)[mask], unit(result)[mask])
+                    scores[name].append((inside, ssim(luma_of(photo), luma_of(result))))
+                if number < ON_A_SHEET // 2:
+                    white = np.where(mask[:, :, None], np.uint8(255), photo)
+                    yield [white, results["OpenCV Telea"], results["edgevision fp32"], photo]
+            for name, values in scores.items():
+                psnr, similarity = np.mean(values, axis=0)
+                table.add("inpaint", f"{kind}, {len(photos)} photos, inside the holes", name, psnr, similarity)
+
+
+def compare_denoising(pictures: list[Pixels], what: str, table: Table, sigma: float = 25.0) -> Iterator[list[Pixels]]:
+    """Yield for the sheet: the noisy picture, BM3D, ours, the original."""
+    import bm3d
+
+    def non_local_means(strength: int) -> Method:
+        def apply(noisy: np.ndarray) -> np.ndarray:
+            pixels = to_8_bit(noisy)
+            if pixels.shape[2] == 1:
+                return unit(cv2.fastNlMeansDenoising(pixels, None, strength)[:, :, None])
+            return unit(cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength))
+
+        return apply
+
+    def block_matching(noisy: np.ndarray) -> np.ndarray:
+        if noisy.shape[2] == 1:
+            return np.asarray(bm3d.bm3d(noisy[:, :, 0], sigma / 255), np.float32)[:, :, None].clip(0, 1)
+        return np.asarray(bm3d.bm3d_rgb(noisy, sigma / 255), np.float32).clip(0, 1)
+
+    with edgevision.load("denoise") as denoise:
+
+        def ours(noisy: np.ndarray) -> np.ndarray:
+            return np.concatenate([rows for _, rows in denoise.restore(noisy)]).clip(0, 1)
+
+        # The best of several strengths, as a careful user would find it.
+        methods = {f"OpenCV non-local means, h={h}": non_local_means(h) for h in (15, 20, 25)}
+        methods |= {"BM3D (bm3d)": block_matching, "edgevision fp32": ours}
+        generator = np.random.default_rng(0)
+        scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+        for number, picture in enumerate(pictures):
+            good = unit(picture)
+            noisy = add_noise(good, sigma, generator)
+            results = {name: method(noisy) for name, method in methods.items()}
+            for name, result in results.items():
+                scores[name].append((psnr_db(good, result), ssim(luma_of(good), luma_of(result))))
+            if number < ON_A_SHEET:
+                shown = (noisy.clip(0, 1), results["BM3D (bm3d)"], results["edgevision fp32"], good)
+                yield [to_8_bit(panel) for panel in shown]
+        for name, values in scores.items():
+            psnr, similarity = np.mean(values, axis=0)
+            table.add("denoise", f"{what}, sigma {sigma:g}", name, psnr, similarity)
+
+
+def compare_upscaling(pairs: str, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+    """Yield for the sheet: bicubic, ours, the original, four times enlarged."""
+    data = ImageFolder(pairs)
+    large = [index for index, name in enumerate(data.names) if Path(name).stem.endswith("_HR")]
+    for scale in (2, 4):
+        with edgevision.load(shipped_model(Task.UPSCALE, scale)) as upscale:
+            if scale == 2:
+                report = evaluate_restorer(upscale, data, Damage(), quiet=True)
+                figures, before, made = report.figures, report.before, "LR as they come"
+            else:
+                figures, before = mean_upscaling(upscale, [to_array(data.image(i)) for i in large])
+                made = "LR by Pillow's antialiased bicubic"
+            what = f"Set5 x{scale}, Y in 16..235, {scale} px border off, {made}"
+            table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
+            table.add("upscale", what, "edgevision fp32", figures["psnr_y_studio"], figures["ssim"])
+            figures, before = mean_upscaling(upscale, photos)
+            what = f"{len(photos)} photos x{scale}, Y in 16..235"
+            table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
+            table.add("upscale", what, "edgevision fp32", figures["psnr_y_studio"], figures["ssim"])
+            if scale == 4:
+                for photo in photos[:ON_A_SHEET]:
+                    height, width = (side // 4 * 4 for side in photo.shape[:2])
+                    low = shrink(Image.fromarray(photo[:height, :width]), 4)
+                    bicubic = np.asarray(low.resize((width, height), Image.Resampling.BICUBIC))
+                    yield [bicubic, upscale(low).pixels, photo[:height, :width]]
+
+
+def mean_upscaling(upscale: Restorer, pictures: list[Pixels]) -> tuple[dict[str, float], dict[str, float]]:
+    """Figures after and before, of pictures that are shrunk by Pillow."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, picture in enumerate(pictures):
+            Image.fromarray(picture).save(Path(folder) / f"{number:04}.png")
+        report = evaluate_restorer(upscale, ImageFolder(folder), Damage(), quiet=True)
+    return dict(report.figures), dict(report.before)
+
+
+def compare_brightening(photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+    """Yield for the sheet: the dark picture, CLAHE, gamma, ours, the original."""
+
+    def clahe(dark: Pixels) -> Pixels:
+        lab = cv2.cvtColor(dark, cv2.COLOR_RGB2LAB)
+        lab[:, :, 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(8, 8)).apply(lab[:, :, 0])
+        return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
+
+    def gamma(dark: Pixels) -> Pixels:
+        """The gamma that brings the mean to middle gray, which is more than a fixed one can."""
+        mean = float(np.clip(unit(dark).mean(), 0.01, 0.99))
+        return to_8_bit(unit(dark) ** np.float32(np.log(0.45) / np.log(mean)))
+
+    with edgevision.load("brighten") as brighten:
+        methods: dict[str, Method] = {
+            "as it is": lambda dark: dark,
+            "OpenCV CLAHE on L, clip 4, 8x8": clahe,
+            "gamma to a mean of 0.45": gamma,
+            "gamma 2.2": lambda dark: to_8_bit(unit(dark) ** np.float32(1 / 2.2)),
+            "edgevision fp32": lambda dark: brighten(dark).pixels,
+        }
+        generator = np.random.default_rng(0)
+        scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+        for number, photo in enumerate(photos):
+            dark = underexpose(photo, generator)
+            results = {name: method(dark) for name, method in methods.items()}
+            for name, result in results.items():
+                scores[name].append((psnr_db(unit(photo), unit(result)), ssim(luma_of(photo), luma_of(result))))
+            if number < ON_A_SHEET:
+                names = ("as it is", "OpenCV CLAHE on L, clip 4, 8x8", "gamma to a mean of 0.45", "edgevision fp32")
+                yield [*(results[name] for name in names), photo]
+        for name, values in scores.items():
+            psnr, similarity = np.mean(values, axis=0)
+            table.add("brighten", f"{len(photos)} photos, 1.5 to 4.5 stops too dark", name, psnr, similarity)
+
+
+def to_8_bit(samples: np.ndarray) -> Pixels:
+    """float 0..1 to uint8."""
+    return (samples.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def write_sheet(rows: list[list[Pixels]], path: Path) -> None:
+    """One row a picture; panels of one height."""
+    lines = []
+    for row in rows:
+        panels = [np.repeat(panel, 3, axis=2) if panel.shape[2] == 1 else panel for panel in row]
+        gap = np.full((panels[0].shape[0], 6, 3), 255, np.uint8)
+        lines.append(np.concatenate([part for panel in panels for part in (panel, gap)], axis=1))
+    width = max(line.shape[1] for line in lines)
+    padded = [np.pad(line, ((0, 6), (0, width - line.shape[1]), (0, 0)), constant_values=255) for line in lines]
+    Image.fromarray(np.concatenate(padded)).save(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", required=True)
+    parser.add_argument("--gray", required=True)
+    parser.add_argument("--pairs", required=True)
+    parser.add_argument("--sheets", type=Path)
+    parser.add_argument("--count", type=int, default=24, help="photographs a task")
+    parser.add_argument("--tasks", nargs="+", default=["inpaint", "denoise", "upscale", "brighten"])
+    arguments = parser.parse_args()
+    photos = held_out(arguments.photos, arguments.count)
+    gray = ImageFolder(arguments.gray)
+    grays = [np.asarray(gray.image(i).convert("L"))[:, :, None] for i in range(len(gray))]
+    table = Table()
+    comparisons: dict[str, Callable[[], Iterator[list[Pixels]]]] = {
+        "inpaint": lambda: compare_inpainting(photos, table),
+        "denoise": lambda: compare_denoising(photos, f"{len(photos)} colour photos", table),
+        "denoise gray": lambda: compare_denoising(grays, f"Set12, {len(grays)} gray pictures", table),
+        "upscale": lambda: compare_upscaling(arguments.pairs, photos, table),
+        "brighten": lambda: compare_brightening(photos, table),
+    }
+    for name, compare in comparisons.items():
+        if name.split()[0] in arguments.tasks:
+            rows = list(compare())
+            if arguments.sheets:
+                arguments.sheets.mkdir(parents=True, exist_ok=True)
+                write_sheet(rows, arguments.sheets / f"{name.replace(' ', '-')}.png")
+
+
+if __name__ == "__main__":
+    main()
