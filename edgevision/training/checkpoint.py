@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgevision.errors import CheckpointError
 from edgevision.files import atomic_file
 from edgevision.metadata import METADATA_KEY, ModelMetadata
+from edgevision.models import build_model
 
 
 def save_checkpoint(
@@ -38,3 +40,21 @@ def save_checkpoint(
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
+
+
+def load_trained(path: Path) -> tuple[nn.Module, ModelMetadata]:
+    """The network that :func:`save_checkpoint` wrote, and what it says of itself.
+
+    Raises:
+        CheckpointError: missing, damaged, or not made by this project.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        network = build_model(content["model"], **json.loads(content["options"]))
+        network.load_state_dict(content["state_dict"])
+        return network, ModelMetadata.from_json(content[METADATA_KEY], repr(str(path)))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"the checkpoint {str(path)!r} does not exist") from error
+    except Exception as error:  # a file of another kind ends in almost anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{str(path)!r} is no checkpoint made by edgevision train: {reason:.120}") from error

@@ -139,6 +139,9 @@ def restore(
     devices: Devices = 1,
     nodes: Nodes = 1,
     workers: Workers = 2,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
+    ] = None,
     licence: Licence = None,
     seed: SeedOption = 0,
     force: ForceOption = False,
@@ -177,6 +180,7 @@ def restore(
         learning_rate=learning_rate,
         warmup=warmup,
         weight_decay=weight_decay,
+        start_from=str(start_from) if start_from else None,
         precision=precision,
         seed=seed,
         devices=devices,

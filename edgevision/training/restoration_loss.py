@@ -1,6 +1,5 @@
 """How far a restored picture is from the good one."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from kornia.losses import ssim_loss
 from torch import Tensor, nn
 
 from edgevision.errors import InputError
-from edgevision.metadata import METADATA_KEY, ModelMetadata
-from edgevision.models import build_model
 from edgevision.models.cifar_resnet import CifarResNet
 from edgevision.preprocessing import scale_and_offset
+from edgevision.training.checkpoint import load_trained
 from edgevision.training.settings import LossTerm
 
 
@@ -56,19 +54,9 @@ class _Features(nn.Module):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            metadata = ModelMetadata.from_json(content[METADATA_KEY], repr(str(path)))
-            network = build_model(content["model"], **json.loads(content["options"]))
-            network.load_state_dict(content["state_dict"])
-        except Exception as error:  # a file of another kind ends in almost anything
-            raise InputError(
-                f"the perceptual loss needs a classifier made by edgevision train, not {str(path)!r}: {error}"
-            ) from error
+        network, metadata = load_trained(path)
         if not isinstance(network, CifarResNet) or metadata.image is None or metadata.image.color.channels != 3:
-            raise InputError(
-                f"the perceptual loss needs a residual network for colour pictures, not {content['model']}"
-            )
+            raise InputError(f"the perceptual loss needs a residual network for colour pictures, not {metadata.name}")
         self.network = network.eval().requires_grad_(False)
         scale, offset = scale_and_offset(metadata.image)
         self.register_buffer("scale", torch.from_numpy(scale * 255), persistent=False)

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 
-from edgevision.errors import DatasetError
+from edgevision.errors import DatasetError, InputError
 from edgevision.metadata import (
     Color,
     ImageSpec,
@@ -22,7 +22,7 @@ from edgevision.metadata import (
     TileSpec,
 )
 from edgevision.models import build_model, model_options
-from edgevision.training.checkpoint import save_checkpoint
+from edgevision.training.checkpoint import load_trained, save_checkpoint
 from edgevision.training.provenance import training_provenance
 from edgevision.training.restoration_data import Photos, SeededBatches, crop_loader
 from edgevision.training.restoration_module import RestorationModule
@@ -50,6 +50,8 @@ def train_restorer(
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
     options = _network_options(settings)
     network = build_model(settings.model, **options)
+    if settings.start_from is not None:
+        _begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
     module = RestorationModule(network, settings)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
@@ -85,6 +87,15 @@ def train_restorer(
     metadata = _metadata(settings, network, best["figures"], folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
     return folder.result
+
+
+def _begin_with(network: nn.Module, path: Path) -> None:
+    """Copy the weights of a checkpoint of the same network."""
+    trained, metadata = load_trained(path)
+    try:
+        network.load_state_dict(trained.state_dict())
+    except RuntimeError as error:
+        raise InputError(f"--start-from {str(path)!r} holds another network, {metadata.name}") from error
 
 
 def _network_options(settings: RestorationSettings) -> dict[str, Any]:

@@ -139,7 +139,8 @@ class RestorationSettings(TrainingSettings):
 
     ``zoom`` is the least scale that pictures are shrunk to before a crop is taken: shrinking shows the network finer
     detail than the files have, and removes their compression artefacts. ``sigma`` bounds the noise to remove, in
-    steps of 1/255; ``gray`` is the part of the crops that lose their colour.
+    steps of 1/255; ``gray`` is the part of the crops that lose their colour. ``start_from`` names a checkpoint of the
+    same network whose weights to begin with.
 
     Raises:
         InputError: a number out of its range.
@@ -162,6 +163,7 @@ class RestorationSettings(TrainingSettings):
     perceptual_model: str | None = None
     ema: float = 0.999
     warmup: int = 200
+    start_from: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -40,7 +40,7 @@ OutputOption = Annotated[
 TileOption = Annotated[
     str, typer.Option(help="Side of the tiles of large pictures: auto (to fit --memory), pixels, or off.")
 ]
-MemoryOption = Annotated[str, typer.Option(help="What the network may take for one tile, as 256MB or 1GB.")]
+MemoryOption = Annotated[str, typer.Option(help="What the network may take for one tile, as 512MB or 1GB.")]
 QualityOption = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.")]
 CompareOption = Annotated[
     Path | None, typer.Option(help="Also write before (mask) and after side by side; a folder for several.")
@@ -57,7 +57,7 @@ class _Options:
     device: DeviceOption = "cpu"
     threads: ThreadsOption = None
     tile: TileOption = "auto"
-    memory: MemoryOption = "512MB"
+    memory: MemoryOption = "256MB"
     quality: QualityOption = 95
     compare: CompareOption = None
     resume: ResumeOption = False

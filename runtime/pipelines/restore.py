@@ -19,13 +19,13 @@ from edgevision.tiling import Span, blend, cut, take
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_MEMORY = 512 << 20
+DEFAULT_MEMORY = 256 << 20
 """Bytes that the network may take for one tile where the user does not say otherwise."""
 
 # What a network takes for each pixel of its input where the model does not say: 64 channels of float32, three times.
 _BYTES_A_PIXEL = 768
 
-# ONNX Runtime was seen to take 1.0 to 2.1 times what is alive at once: buffers of other sizes, copies in its own layout.
+# ONNX Runtime was seen to take 1.0 to 2.1 times what is alive at once: other buffers, copies in its own layout.
 _ENGINE_SLACK = 2
 
 
