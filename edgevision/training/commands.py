@@ -118,7 +118,9 @@ def restore(
         Path | None, typer.Option("--output", "-o", help="Folder of this training; runs/KIND-MODEL by default.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches in all.")] = 10_000,
-    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations, where it can resume.")] = 500,
+    validate_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between validations, where it can resume; by default up to 500.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step and device.")] = None,
     crop: Annotated[int | None, typer.Option(min=16, help="Side of the crops in pixels.")] = None,
     zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5,
@@ -167,7 +169,7 @@ def restore(
         model=model or defaults.model,
         model_options=json_object(model_options, "--model-options"),
         steps=steps,
-        validate_every=validate_every,
+        validate_every=validate_every or max(every for every in range(1, 501) if steps % every == 0),
         batch_size=batch_size or defaults.batch_size,
         crop=crop or defaults.crop,
         zoom=zoom,

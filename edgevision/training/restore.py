@@ -64,7 +64,7 @@ def train_restorer(
             f"{len(train) + len(val)} pictures are too few: a tenth, chosen by file name, is held out for validation"
         )
     with quiet_lightning():
-        epochs = -(-settings.steps // settings.validate_every)
+        epochs = settings.steps // settings.validate_every
         average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
         trainer = build_trainer(settings, folder, epochs=epochs, monitor="val_psnr", callbacks=average, quiet=quiet)
         batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
