@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -159,7 +160,17 @@ def _convert_all(convert: Callable[[Any], Any], values: Iterable[Any]) -> list[A
 
 def print_json(document: Mapping[str, Any]) -> None:
     """The one document of a ``--json`` call on standard output, ``schema_version`` first."""
-    typer.echo(json.dumps({"schema_version": REPORT_SCHEMA_VERSION} | dict(document), indent=2, ensure_ascii=False))
+    whole = _finite({"schema_version": REPORT_SCHEMA_VERSION} | dict(document))
+    typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity, as which the PSNR of equal pictures comes: ``null`` stands for it."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def json_object(text: str, option: str) -> dict[str, Any]:

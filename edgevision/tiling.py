@@ -33,8 +33,8 @@ class Span:
 def cut(length: int, size: int | None, *, overlap: int, multiple: int) -> tuple[Span, ...]:
     """Spans of exactly ``size`` that cover ``length``, or a single one that covers all where ``size`` is ``None``.
 
-    Starts and lengths are multiples of ``multiple``. Where two spans meet, what is at least half an ``overlap`` away
-    from their ends alone has a weight, which passes smoothly from one to the other.
+    Starts and lengths are multiples of ``multiple``. Where two spans meet, only what is at least three quarters of
+    ``overlap`` away from their ends has a weight, which passes smoothly from one to the other.
 
     Raises:
         ValueError: ``size`` is no multiple, or leaves nothing beside the overlaps.
@@ -54,7 +54,7 @@ def cut(length: int, size: int | None, *, overlap: int, multiple: int) -> tuple[
     spans = [Span(start, start + size, np.ones(size, np.float32)) for start in starts]
     for left, right in pairwise(spans):
         shared = left.stop - right.start
-        ramp = _ramp(shared, min(shared / 4, (right.start - left.start) / 2, _WIDEST_RAMP))
+        ramp = _ramp(shared, min(shared / 8, (right.start - left.start) / 2, _WIDEST_RAMP))
         left.weights[size - shared :] *= 1 - ramp
         right.weights[:shared] *= ramp
     return tuple(spans)

@@ -59,8 +59,10 @@ DOORS: Mapping[ModelFormat, Mapping[str, Door]] = {
 }
 
 
-def open_engine(path: Path, device: str = "cpu", *, threads: int | None = None) -> Engine:
+def open_engine(path: Path, device: str = "cpu", *, threads: int | None = None, keep_memory: bool = True) -> Engine:
     """Load a model file on the device of that name, or fail: nothing is ever run elsewhere instead.
+
+    Without ``keep_memory`` an engine that can gives its buffers back after each inference.
 
     Raises:
         ModelFileError: missing, damaged or not a model.
@@ -75,4 +77,4 @@ def open_engine(path: Path, device: str = "cpu", *, threads: int | None = None) 
     door = doors[device]
     module, name = door.loader.split(":")
     load: Callable[..., Engine] = getattr(import_module(module), name)
-    return load(path, door.provider, device, threads=threads)
+    return load(path, door.provider, device, threads=threads, keep_memory=keep_memory)

@@ -15,12 +15,14 @@ from edgevision.images import IMAGE_SUFFIXES
 class PictureInput:
     """One picture to come: the ``name`` to show, and its path or, from standard input, its bytes.
 
-    ``relative`` is where it lies below the folder or glob that the user named.
+    ``relative`` is where it lies below the folder or glob in which it was ``found``; the name alone where the user
+    named the picture itself.
     """
 
     name: str
     source: Path | bytes
     relative: Path = Path("-")
+    found: bool = False
 
 
 def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
@@ -41,7 +43,8 @@ def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
         if not found:
             raise InputError(f"{word!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
         root = _root(word)
-        pictures += [PictureInput(str(path), path, path.relative_to(root)) for path in found]
+        named = found == [Path(word)]
+        pictures += [PictureInput(str(path), path, path.relative_to(root), not named) for path in found]
     return pictures
 
 

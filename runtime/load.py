@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import EdgevisionError, InputError, ModelFileError
+from edgevision.errors import InputError, ModelFileError
 from edgevision.metadata import ModelMetadata, Prediction, Task
 from edgevision.modelfile import require_metadata
 from edgevision.runtime.devices import open_engine
@@ -27,13 +27,18 @@ _ASSETS = Path(__file__).parent / "assets"
 
 
 def load(
-    model: str | os.PathLike[str] | Task, device: str = "cpu", *, threads: int | None = None, **options: Any
+    model: str | os.PathLike[str] | Task,
+    device: str = "cpu",
+    *,
+    threads: int | None = None,
+    task: Task | None = None,
+    **options: Any,
 ) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
 
     ``model`` is a path to an ``.onnx`` or ``.xml`` file, or a :class:`Task` (or its name) for the model that ships
     with the package. ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``. ``threads`` bounds the
-    CPU threads; by default the engine takes all cores.
+    CPU threads; by default the engine takes all cores. With ``task`` a model for another task is refused.
 
         classify = edgevision.load("classify")
         classify("photo.jpg").top(3)                    # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
@@ -54,10 +59,13 @@ def load(
     metadata = require_metadata(path)
     if metadata.task not in PIPELINES:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, which this release cannot run")
-    engine = open_engine(path, device, threads=threads)
+    if task is not None and metadata.task is not task:
+        raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
+    # Between the tiles of a large picture the memory is needed for the picture itself.
+    engine = open_engine(path, device, threads=threads, keep_memory=metadata.restoration is None)
     try:
         return build_pipeline(engine, metadata, **options)
-    except EdgevisionError:
+    except Exception:
         engine.close()
         raise
 

@@ -1,11 +1,12 @@
 """Where restored pictures go: one file, or a folder that mirrors the tree of the inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.errors import InputError, OutputError
 from edgevision.files import check_writable, translated_write_errors
+from edgevision.images import IMAGE_SUFFIXES
 from edgevision.pictures import picture_format
 from edgevision.runtime.inputs import PictureInput
 
@@ -21,45 +22,52 @@ class Job:
 
 def plan(
     pictures: Sequence[PictureInput],
-    output: Path | None,
+    output: str | Path | None,
     *,
     ending: str,
     compare: Path | None = None,
+    protected: Iterable[Path] = (),
     force: bool = False,
     resume: bool = False,
 ) -> list[Job]:
-    """Decide every output before the work starts, and make the folders.
+    """Decide every output before the work starts.
 
-    Without ``output`` a single picture's result lies beside it as ``NAME-ending.png``. With several pictures, or where
-    ``output`` is a folder or ends in a slash, it is a folder in which results lie as the pictures do below what the
-    user named; so is ``compare``. With ``resume`` pictures whose result exists are left out.
+    Without ``output`` the result of a picture that the user named lies beside it as ``NAME-ending.png``. For several,
+    for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
+    which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
+    result exists are left out.
 
     Raises:
-        OutputError: a result would overwrite an input, another result, or without ``force`` anything else.
+        OutputError: a result would overwrite an input, one of ``protected``, another result, or without ``force``
+            anything else.
         InputError: several pictures or standard input without ``output``.
     """
-    single = len(pictures) == 1 and not (output is not None and (output.is_dir() or str(output).endswith("/")))
-    if output is None and (len(pictures) > 1 or isinstance(pictures[0].source, bytes)):
+    folder = Path(output) if output is not None else None
+    asked_for_folder = folder is not None and (folder.is_dir() or str(output).endswith("/"))
+    single = len(pictures) == 1 and not pictures[0].found and not asked_for_folder
+    if folder is None and (not single or isinstance(pictures[0].source, bytes)):
         raise InputError("name the folder for the results with -o (and a file for standard input)")
-    if single and output is not None and output.name == output.stem and not output.suffix:
+    if single and folder is not None and not folder.suffix:
         raise OutputError(f"{str(output)!r} is no picture's name; end it in .png for a file, or in / for a folder")
+    if not single and not asked_for_folder and folder is not None and folder.suffix.lower() in IMAGE_SUFFIXES:
+        raise OutputError(f"{str(output)!r} is one picture's name, and the results want a folder; end it in /")
     jobs = []
     for picture in pictures:
-        if output is not None and not single and _is_below(picture, output):
-            continue  # an earlier result, found because the output lies in the input's folder
+        if not single and any(_is_earlier_result(picture, place) for place in (folder, compare)):
+            continue
         if single:
-            target = output or _beside(picture, ending)
+            target = folder or _beside(picture, ending)
         else:
-            assert output is not None
-            target = output / _writable_name(picture.relative)
+            assert folder is not None
+            target = folder / _writable_name(picture.relative)
         picture_format(target)
         jobs.append(Job(picture, target, _compare_target(compare, picture, single=single)))
-    _check(jobs, force=force or resume)
+    _check(jobs, protected, force=force or resume)
     return [job for job in jobs if not (resume and job.target.exists())]
 
 
-def make_folders(jobs: Sequence[Job], output: Path | None) -> None:
-    """The folders of all targets; only below ``output``, which the user named."""
+def make_folders(jobs: Sequence[Job]) -> None:
+    """The folders that the targets are to lie in."""
     for job in jobs:
         for target in (job.target, job.compare):
             if target is not None and not target.parent.exists():
@@ -67,9 +75,11 @@ def make_folders(jobs: Sequence[Job], output: Path | None) -> None:
                     target.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _check(jobs: Sequence[Job], *, force: bool) -> None:
+def _check(jobs: Sequence[Job], protected: Iterable[Path], *, force: bool) -> None:
     seen: dict[Path, str] = {}
-    inputs = {job.picture.source.resolve() for job in jobs if isinstance(job.picture.source, Path)}
+    inputs = {path.resolve() for path in protected} | {
+        job.picture.source.resolve() for job in jobs if isinstance(job.picture.source, Path)
+    }
     for job in jobs:
         for target in (job.target, job.compare):
             if target is None:
@@ -103,5 +113,9 @@ def _compare_target(compare: Path | None, picture: PictureInput, *, single: bool
     return compare / picture.relative.with_suffix(".png")
 
 
-def _is_below(picture: PictureInput, output: Path) -> bool:
-    return isinstance(picture.source, Path) and picture.source.resolve().is_relative_to(output.resolve())
+def _is_earlier_result(picture: PictureInput, place: Path | None) -> bool:
+    """Whether a picture was found only because the results' folder lies in the one that was searched."""
+    if place is None or not picture.found or not isinstance(picture.source, Path):
+        return False
+    root = picture.source.parents[len(picture.relative.parts) - 1].resolve()
+    return place.resolve() != root and picture.source.resolve().is_relative_to(place.resolve())

@@ -125,14 +125,18 @@ def _upscaled(
     scale = restorer.scale
     large = _8_bit(picture)
     if given is None:
+        if min(picture.size) < scale:
+            raise ImageError(f"a picture of {picture.size} pixels (height, width) cannot be shrunk {scale} times")
         height, width = (side // scale * scale for side in picture.size)
         large = large[:height, :width]
         low = np.asarray(shrink(_pillow(large), scale))
         low = low.reshape(*low.shape[:2], -1)
     else:
         low = _8_bit(given)
-        if (low.shape[0] * scale, low.shape[1] * scale) != large.shape[:2]:
-            raise ImageError(f"the pair is {low.shape[1::-1]} and {large.shape[1::-1]}, which is not {scale} times")
+        if (low.shape[0] * scale, low.shape[1] * scale, low.shape[2]) != large.shape:
+            raise ImageError(
+                f"the pair is {low.shape} and {large.shape} (height, width, channels), which is not {scale} times"
+            )
     colors = np.concatenate([rows for _, rows in restorer.restore(low, network_colors=True)])
     interpolated = np.asarray(_pillow(low).resize(large.shape[1::-1], Image.Resampling.BICUBIC))
     before = _figures(unit(large), unit(interpolated.reshape(large.shape)))
@@ -153,6 +157,8 @@ def _inpainted(
 ) -> tuple[Figures, Figures]:
     assert isinstance(restorer, Inpainter)
     holes = draw_holes(damage.holes, *picture.size, generator)
+    if not holes.any():
+        raise ImageError("a single pixel has nothing to be filled from")
     good = unit(picture.pixels)
     # What lies under the mask is not there to be used.
     torn = np.where(holes[:, :, None], np.float32(0), good).astype(np.float32)

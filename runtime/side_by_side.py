@@ -14,9 +14,8 @@ def side_by_side(before: Picture, after: Picture, mask: np.ndarray | None = None
     height, width = after.size
     first = before.to_pillow()
     if before.size != after.size:
-        first = first.convert("RGBA" if before.alpha is not None else "RGB").resize(
-            (width, height), Image.Resampling.BICUBIC
-        )
+        first = first if before.alpha is not None else Image.fromarray(to_array(first))
+        first = first.resize((width, height), Image.Resampling.BICUBIC)
     panels = [to_array(first)]
     if mask is not None:
         panels.append(np.repeat(mask[:, :, None].astype(np.uint8) * 255, 3, axis=2))

@@ -37,7 +37,7 @@ def classify(
     pictures = expand_inputs(inputs)
     results: list[tuple[str, Classification]] = []
     failures: list[tuple[str, str]] = []
-    with load(model or Task.CLASSIFY, device, threads=threads) as classifier:
+    with load(model or Task.CLASSIFY, device, threads=threads, task=Task.CLASSIFY) as classifier:
         if not quiet and not as_json and not as_csv:
             typer.echo(f"{classifier.metadata.name} on {classifier.engine.device}, {classifier.engine.name}", err=True)
         writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -20,7 +21,7 @@ from edgevision.commandline import (
     ThreadsOption,
     print_json,
 )
-from edgevision.errors import InputError, ModelFileError, PartialFailureError
+from edgevision.errors import ImageError, InputError, PartialFailureError
 from edgevision.metadata import Task
 from edgevision.pictures import Picture
 from edgevision.progress import track
@@ -34,7 +35,7 @@ from edgevision.runtime.side_by_side import side_by_side
 
 InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--output", "-o", help="File whose ending sets the format, or folder that mirrors the inputs."),
 ]
 TileOption = Annotated[
@@ -103,11 +104,21 @@ def inpaint(
     words, mask_word = split_words(inputs, from_alpha=from_alpha)
     find = match_masks(mask_word) if mask_word is not None else None
 
+    masks = [] if mask_word in (None, "-") else [mask.source for mask in expand_inputs([str(mask_word)])]
+
     def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
         mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.size)
         return ~mask if invert_mask else mask
 
-    _run(Task.INPAINT, words, options, ending="inpainted", read_holes=read_holes, from_alpha=from_alpha)
+    _run(
+        Task.INPAINT,
+        words,
+        options,
+        ending="inpainted",
+        read_holes=read_holes,
+        from_alpha=from_alpha,
+        protected=[path for path in masks if isinstance(path, Path)],
+    )
 
 
 @_verb
@@ -153,6 +164,7 @@ def _run(
     ending: str,
     read_holes: Callable[[PictureInput, Picture], np.ndarray] | None = None,
     from_alpha: bool = False,
+    protected: Sequence[Path] = (),
 ) -> None:
     pictures = expand_inputs(words)
     planned = plan(
@@ -160,6 +172,7 @@ def _run(
         options.output,
         ending=ending,
         compare=options.compare,
+        protected=protected,
         force=options.force,
         resume=options.resume,
     )
@@ -167,26 +180,23 @@ def _run(
     failures: list[tuple[str, str]] = []
     done: list[tuple[str, str]] = []
     started = time.monotonic()
-    with load(options.model or task, options.device, threads=options.threads, **limits) as restore:
-        if restore.metadata.task is not task:
-            raise ModelFileError(f"{str(options.model)!r} is for {restore.metadata.task}, not for {task}")
-        make_folders(planned, options.output)
+    with load(options.model or task, options.device, threads=options.threads, task=task, **limits) as restore:
+        make_folders(planned)
 
-        def read(job: Job) -> tuple[Picture, Any]:
+        def read(job: Job) -> tuple[Job, Picture, Any]:
             picture = Picture.read(job.picture.source)
-            return picture, read_holes(job.picture, picture) if read_holes else None
+            with _named(job):
+                return job, picture, read_holes(job.picture, picture) if read_holes else None
 
-        def process(content: tuple[Picture, Any]) -> Picture:
-            picture, holes = content
-            if holes is None:
-                result: Picture = restore(picture)
-            else:
-                result = restore(picture, holes, opaque=from_alpha)
+        def process(content: tuple[Job, Picture, Any]) -> Picture:
+            job, picture, holes = content
+            with _named(job):
+                result: Picture = restore(picture) if holes is None else restore(picture, holes, opaque=from_alpha)
             return result
 
-        def write(job: Job, content: tuple[Picture, Any], result: Picture) -> None:
+        def write(job: Job, content: tuple[Job, Picture, Any], result: Picture) -> None:
             if job.compare is not None:
-                side_by_side(content[0], result, content[1]).save(job.compare)
+                side_by_side(content[1], result, content[2]).save(job.compare)
             result.save(job.target, quality=options.quality)
 
         if not options.quiet and not options.as_json:
@@ -220,11 +230,22 @@ def _run(
         raise PartialFailureError(f"{len(failures)} of {len(planned)} pictures failed, the others were done")
 
 
+@contextmanager
+def _named(job: Job) -> Iterator[None]:
+    """Let an error say which of many pictures it is about."""
+    try:
+        yield
+    except ImageError as error:
+        if job.picture.name in str(error):
+            raise
+        raise ImageError(f"{job.picture.name}: {error}") from error
+
+
 def parse_tile(text: str) -> int | None:
     """``auto`` as ``None``, ``off`` as 0, or the number; :class:`InputError` otherwise."""
     if text in ("auto", "off"):
         return None if text == "auto" else 0
-    if not text.isdigit() or int(text) == 0:
+    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
         raise InputError(f"--tile is auto, off or a number of pixels, not {text!r}")
     return int(text)
 

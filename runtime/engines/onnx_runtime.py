@@ -25,8 +25,12 @@ _DTYPES = {
 class OnnxRuntimeEngine(Closing):
     """An ``.onnx`` file in an ONNX Runtime session on one execution provider."""
 
-    def __init__(self, path: Path, provider: str, device: str, *, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, provider: str, device: str, *, threads: int | None = None, keep_memory: bool = True
+    ) -> None:
         """Load ``path`` on ``provider``, which must be available and is checked to be what the session uses.
+
+        With ``keep_memory`` the buffers of one inference stay allocated for the next.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
@@ -43,6 +47,7 @@ class OnnxRuntimeEngine(Closing):
         options.log_severity_level = 3
         if threads is not None:
             options.intra_op_num_threads = threads
+        options.enable_cpu_mem_arena = keep_memory
         if provider != "CPUExecutionProvider":
             # Without this the CPU takes over in silence what the device cannot do.
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

@@ -15,8 +15,10 @@ _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "
 class OpenVinoEngine(Closing):
     """A model compiled by OpenVINO for one of its devices (CPU, GPU, NPU)."""
 
-    def __init__(self, path: Path, provider: str, device: str, *, threads: int | None = None) -> None:
-        """Compile ``path`` for OpenVINO's device ``provider``.
+    def __init__(
+        self, path: Path, provider: str, device: str, *, threads: int | None = None, keep_memory: bool = True
+    ) -> None:
+        """Compile ``path`` for OpenVINO's device ``provider``; OpenVINO keeps its memory whatever ``keep_memory`` says.
 
         Raises:
             MissingExtraError: OpenVINO is not installed.

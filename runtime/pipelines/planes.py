@@ -72,11 +72,10 @@ class Planes:
 
     def luma(self, restored: Array) -> Array:
         """The luma (H, W) of :meth:`from_tensor`'s answer."""
-        if self._color in (Color.RGB, Color.BGR):
-            rgb = restored if self._color is Color.RGB else restored[:, :, ::-1]
-            luma: Array = rgb @ _TO_YCBCR[0]
-            return luma
-        return restored[:, :, 0]
+        if restored.shape[2] == 1 or self._color is Color.YCBCR:
+            return restored[:, :, 0]
+        luma: Array = (restored[:, :, ::-1] if self._color is Color.BGR else restored) @ _TO_YCBCR[0]
+        return luma
 
     def _network_colors(self, samples: Samples) -> Array:
         gray = samples.shape[2] == 1

@@ -62,9 +62,11 @@ class Restorer(Closing):
         self._batch = engine.inputs[0].shape[0]
         self._tile = tile
         self._memory = memory
-        self._fixed = _fixed_side(engine, metadata)
-        if tile and self._fixed and tile != self._fixed:
-            raise InputError(f"{metadata.name!r} takes tiles of {self._fixed} pixels only, not --tile {tile}")
+        self._fixed = None if self.spec.predicts is Prediction.CURVES else _fixed_side(engine, metadata)
+        if tile is not None and self._fixed and tile != self._fixed:
+            raise InputError(
+                f"{metadata.name!r} takes tiles of {self._fixed} pixels only, not --tile {tile or 'off'}; use auto"
+            )
         if tile:
             self._check_tile(tile)
 
@@ -117,23 +119,26 @@ class Restorer(Closing):
             return None
         side = int(pixels**0.5) // multiple * multiple
         # What is spent on the overlaps would be more than what is gained.
-        return max(side, 2 * (self._tiles.overlap + multiple) + self._tiles.overlap // multiple * multiple)
+        least = 3 * self._tiles.overlap + 2 * multiple
+        return max(side, -(-least // multiple) * multiple)
 
     def close(self) -> None:
         """Free the model's memory."""
         self.engine.close()
 
     def _cut(self, length: int, side: int | None) -> tuple[Span, ...]:
+        if side is not None and side >= length and not self._fixed:
+            side = None
         return cut(length, side, overlap=self._tiles.overlap or 0, multiple=self._tiles.multiple)
 
     def _infer(self, tensor: Array, *others: Array) -> Array:
         """The restored tensor; a model for single samples gets them one by one."""
         size = self._batch if isinstance(self._batch, int) else len(tensor)
         names = [spec.name for spec in self.engine.inputs]
+        # A colour picture in a gray network is a batch of three, its mask a batch of one.
+        alike = [np.broadcast_to(other, (len(tensor), *other.shape[1:])) for other in others]
         outputs = [
-            self.engine.run({name: array[i : i + size] for name, array in zip(names, (tensor, *others), strict=True)})[
-                0
-            ]
+            self.engine.run({name: array[i : i + size] for name, array in zip(names, (tensor, *alike), strict=True)})[0]
             for i in range(0, len(tensor), size)
         ]
         output: Any = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
@@ -180,5 +185,11 @@ def _fixed_side(engine: Engine, metadata: ModelMetadata) -> int | None:
         raise ModelFileError(
             f"{metadata.name!r} takes {width}x{height} pixels only and does not say how tiles have to overlap;"
             " export it for any size, or with a tile in its metadata"
+        )
+    least = 2 * (metadata.tile.overlap + metadata.tile.multiple)
+    if height % metadata.tile.multiple or height < least:
+        raise ModelFileError(
+            f"{metadata.name!r} takes {width}x{height} pixels only, but with an overlap of {metadata.tile.overlap} its"
+            f" tiles have to be multiples of {metadata.tile.multiple} and at least {least}"
         )
     return height

@@ -40,7 +40,17 @@ METADATA = ModelMetadata(
 NETWORKS = '''
 """Somebody else's networks."""
 
+import torch
 from torch import nn
+
+
+class Filler(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, image, mask):
+        return image * (1 - mask) + mask * self.layer(torch.cat((image, mask), dim=1))
 
 
 def restorer(width=4, channels=1):
@@ -147,7 +157,7 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture(scope="session")
 def classifier_conversion(classifier: nn.Module) -> Conversion:
     """The classifier as a plain ONNX model."""
-    return convert_to_onnx(classifier, torch.rand(1, 3, 8, 8), input_name="image", output_names=["logits"])
+    return convert_to_onnx(classifier, (torch.rand(1, 3, 8, 8),), input_names=["image"], output_names=["logits"])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from edgevision.cli import main
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
-from edgevision.metadata import Color, ImageSpec, Resize, Task
+from edgevision.metadata import Color, ImageSpec, Prediction, Resize, RestorationSpec, Task
 from edgevision.modelfile import read_metadata
 
 Export = Callable[[str, str], tuple[Path, ExportReport]]
@@ -117,6 +117,24 @@ def test_a_foreign_checkpoint_is_described_by_options(call: Call, tiny_networks:
     )
 
 
+def test_what_a_restoration_network_predicts_is_said_by_options(
+    call: Call, tiny_networks: ModuleType, tmp_path: Path
+) -> None:
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "net.pth")
+    code, _, errors = call(
+        *("export", tmp_path / "net.pth", "--arch", "tiny_networks:restorer", "--input-shape", "1x1x8x8"),
+        *("--task", "denoise", "--value-range", "-1,1", "--predicts", "noise", "--output-range", "0,1"),
+        *("--metadata", '{"restoration": {"predicts": "image", "source": "a paper"}}'),
+    )
+    assert code == 0, errors
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert metadata.restoration == RestorationSpec(
+        predicts=Prediction.NOISE, output_range=(0, 1), extra={"source": "a paper"}
+    )
+    assert [spec.name for spec in metadata.outputs] == ["restored_noise"]
+
+
 def test_a_parity_failure_ends_with_1(
     call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
 ) -> None:
@@ -152,6 +170,11 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
         (["--metadata", "none.json"], "--metadata must be a JSON object or a file that holds one, not 'none.json'"),
         (["--metadata", '{"image": 5}'], "the metadata cannot be right: image must be an object, not 5"),
         (["--metadata", '{"image": 5}', "--resize", "pad"], "image must be an object, not 5"),
+        (["--output-range", "0,white"], "--output-range must be numbers joined by commas, not '0,white'"),
+        (["--output-range", "0,0.5,1"], "the metadata cannot be right: metadata.restoration.output_range must be"),
+        (["--output-range", "1,1"], "output_range"),
+        (["--metadata", '{"restoration": 5}'], "the metadata cannot be right: metadata.restoration must be"),
+        (["--metadata", '{"restoration": 5}', "--predicts", "noise"], "restoration must be an object, not 5"),
         (["--arch-kwargs", "[1]", "--arch", "a:b"], "--arch-kwargs must be a JSON object, not '[1]'"),
         (["--input-shape", "3xlarge"], "a shape is positive numbers joined by x, as 1x3x224x224, not '3xlarge'"),
         (["--input-shape", "64", "--task", "generate"], "--input-shape holds the batch and at least one size"),
@@ -175,7 +198,15 @@ def test_a_wrong_option_ends_with_2_and_a_line(
 
 
 @pytest.mark.parametrize(
-    "options", [["--format", "tflite"], ["--task", "knit"], ["--color", "sepia"], ["--resize", "melt"], ["--int3"]]
+    "options",
+    [
+        ["--format", "tflite"],
+        ["--task", "knit"],
+        ["--color", "sepia"],
+        ["--resize", "melt"],
+        ["--predicts", "rain"],
+        ["--int3"],
+    ],
 )
 def test_a_word_that_is_not_in_the_list_ends_with_2(call: Call, checkpoint: Path, options: list[str]) -> None:
     code, output, errors = call("export", checkpoint, *options)

@@ -194,10 +194,58 @@ def test_a_foreign_restorer_is_open_in_size_which_is_compared_too(
     assert report.notes == ("weights taken from 'params_ema'",)
     assert report.parity.source == "seeded sampler, seed 0, and 8 of 24x24 from the seeded sampler"
     assert report.parity.samples == 72
-    assert [spec.name for spec in report.metadata.outputs] == ["output"]
+    assert [spec.name for spec in report.metadata.outputs] == ["restored_image"]
     images = torch.rand(2, 1, 21, 34)
     with open_engine(tmp_path / "net.xml") as engine, torch.inference_mode():
         assert sqnr(network(images), engine.run({"image": images.numpy()})[0]) > 100
+
+
+@pytest.mark.parametrize("inputs", [[{"name": "image", "shape": []}], []], ids=["named", "unnamed"])
+def test_an_output_named_like_an_input_gets_another_name_and_keeps_its_range(
+    tiny_networks: ModuleType, tmp_path: Path, inputs: list[dict[str, object]]
+) -> None:
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "net.pth")
+    outputs = [{"name": "image", "shape": [], "value_range": [0, 1]}]
+    report = export(
+        tmp_path / "net.pth",
+        arch="tiny_networks:restorer",
+        input_shape=(1, 1, 16, 12),
+        metadata={"task": "denoise", "inputs": inputs, "outputs": outputs},
+    )
+    assert [spec.name for spec in report.metadata.inputs] == ["image"]
+    assert [(spec.name, spec.value_range) for spec in report.metadata.outputs] == [("restored_image", (0, 1))]
+    with open_engine(tmp_path / "net.onnx") as engine:
+        assert [spec.name for spec in engine.outputs] == ["restored_image"]
+
+
+def test_a_foreign_inpainter_takes_an_image_and_a_mask(tiny_networks: ModuleType, tmp_path: Path, sqnr: Sqnr) -> None:
+    network = tiny_networks.Filler().eval()
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    report = export(
+        tmp_path / "net.pth",
+        arch="tiny_networks:Filler",
+        input_shape=(1, 3, 16, 12),
+        metadata={"task": "inpaint", "image": {"value_range": [-1, 1]}},
+    )
+    assert report.dynamic == ("batch", "height", "width")
+    # A mask is 0 or 1, whatever black and white are.
+    assert [(spec.name, spec.value_range) for spec in report.metadata.inputs] == [("image", (-1, 1)), ("mask", (0, 1))]
+    image, mask = torch.rand(2, 3, 21, 34), (torch.rand(2, 1, 21, 34) > 0.5).float()
+    with open_engine(tmp_path / "net.onnx") as engine, torch.inference_mode():
+        found = engine.run({"image": image.numpy(), "mask": mask.numpy()})[0]
+        assert sqnr(network(image, mask), found) > 100
+
+
+def test_a_network_without_a_mask_cannot_inpaint(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer(channels=3).state_dict(), tmp_path / "net.pth")
+    with pytest.raises(InputError, match=r"does not take an input of \(1, 3, 8, 8\) and \(1, 1, 8, 8\)"):
+        export(
+            tmp_path / "net.pth",
+            arch="tiny_networks:restorer",
+            arch_options={"channels": 3},
+            input_shape=(1, 3, 8, 8),
+            metadata={"task": "inpaint"},
+        )
 
 
 def test_a_foreign_generator_takes_latents(tiny_networks: ModuleType, tmp_path: Path, sqnr: Sqnr) -> None:

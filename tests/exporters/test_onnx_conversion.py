@@ -50,13 +50,25 @@ class Branch(nn.Module):
         return images * 2 if float(images.sum()) > 0 else images * 3
 
 
+class Fill(nn.Module):
+    """Takes an image and a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return image * (1 - mask) + mask * self.layer(torch.cat((image, mask), dim=1))
+
+
 class Eigenvalues(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return torch.linalg.eigvals(images[:, 0]).real
 
 
 def convert(network: nn.Module, example: Tensor = IMAGE, **options: int) -> Conversion:
-    return convert_to_onnx(network, example, input_name="image", output_names=["restored"], **options)
+    return convert_to_onnx(network, (example,), input_names=["image"], output_names=["restored"], **options)
 
 
 @pytest.fixture(scope="session")
@@ -167,6 +179,36 @@ def test_a_network_that_only_tracing_takes_is_traced_quietly(
     assert "Could not guard on data-dependent expression" in conversion.notes[0]
     assert sqnr(Branch()(IMAGE), run(conversion.model, IMAGE)) > 100
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_both_inputs_of_a_network_are_open_and_count(trace: Callable, tmp_path: Path, sqnr: Sqnr, traced: bool) -> None:
+    network, examples = Fill().eval(), (IMAGE, (IMAGE[:, :1] > 0.5).float())
+    conversion = convert_to_onnx(
+        trace(network, examples) if traced else network,
+        examples,
+        input_names=["image", "mask"],
+        output_names=["restored"],
+    )
+    assert conversion.exporter == ("torchscript" if traced else "dynamo")
+    assert conversion.dynamic == ("batch", "height", "width")
+    assert [(spec.name, spec.shape) for spec in conversion.inputs] == [
+        ("image", ("batch", 3, "height", "width")),
+        ("mask", ("batch", 1, "height", "width")),
+    ]
+    (tmp_path / "fill.onnx").write_bytes(conversion.model.SerializeToString())
+    image, mask = torch.rand(3, 3, 17, 10), (torch.rand(3, 1, 17, 10) > 0.5).float()
+    with open_engine(tmp_path / "fill.onnx") as engine, torch.inference_mode():
+        for feeds in ((image, mask), (1 - image, mask), (image, 1 - mask)):
+            names = {"image": feeds[0].numpy(), "mask": feeds[1].numpy()}
+            assert sqnr(network(*feeds), engine.run(names)[0]) > 100
+
+
+def test_inputs_the_network_does_not_take_are_all_named() -> None:
+    with pytest.raises(InputError, match=r"does not take an input of \(1, 3, 8, 8\) and \(1, 2, 8, 8\)"):
+        convert_to_onnx(
+            Fill(), (IMAGE, torch.rand(1, 2, 8, 8)), input_names=["image", "mask"], output_names=["restored"]
+        )
 
 
 def test_the_exporters_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch, convolution: Conversion) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from edgevision.errors import ParityError
 from edgevision.exporters.parity import ParityReport, TensorParity, compare_engines
+from edgevision.exporters.samples import Batch
 from edgevision.metadata import Precision, TensorSpec
 from edgevision.runtime.engines.engine import FakeEngine
 
@@ -31,15 +32,15 @@ def engine(*outputs: np.ndarray, batch: int | str = "batch") -> FakeEngine:
     )
 
 
-def rows(*counts: int) -> list[np.ndarray]:
+def rows(*counts: int) -> list[Batch]:
     everything = np.arange(sum(counts), dtype=np.float32)[:, None]
-    return np.split(everything, np.cumsum(counts)[:-1])
+    return [(part,) for part in np.split(everything, np.cumsum(counts)[:-1])]
 
 
 def compare(
     reference: Sequence[np.ndarray],
     actual: Sequence[np.ndarray],
-    batches: Sequence[np.ndarray],
+    batches: Sequence[Batch],
     classifier: bool = False,
 ) -> ParityReport:
     return compare_engines(engine(*reference), engine(*actual), batches, source="a table", classifier=classifier)
@@ -141,6 +142,26 @@ def test_a_fixed_batch_is_fed_in_portions_and_the_last_one_is_filled_up() -> Non
         assert found.samples == 7
         assert found.agreement == expected.agreement
         assert found.outputs[0].sqnr_db == pytest.approx(expected.outputs[0].sqnr_db, rel=1e-9)
+
+
+@pytest.mark.parametrize("batch", ["batch", 1, 2, 4])
+def test_every_input_of_a_sample_stays_with_it(batch: int | str) -> None:
+    specs = tuple(TensorSpec(name=name, shape=(batch, 1)) for name in ("image", "mask"))
+    outputs = (TensorSpec(name="sum", shape=(batch, 1)),)
+
+    def add(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        assert isinstance(batch, str) or len(feeds["image"]) == len(feeds["mask"]) == batch
+        return [10 * feeds["image"] + feeds["mask"]]
+
+    whole = FakeEngine(
+        tuple(spec.updated(shape=("batch", 1)) for spec in specs), outputs, lambda f: [10 * f["image"] + f["mask"]]
+    )
+    generator = np.random.default_rng(0)
+    batches = [(generator.random((n, 1), np.float32), generator.random((n, 1), np.float32)) for n in (3, 1)]
+    report = compare_engines(whole, FakeEngine(specs, outputs, add), batches, source="a table", classifier=False)
+    assert report.samples == 4
+    assert report.outputs[0].sqnr_db is None
+    assert report.outputs[0].max_abs_error == 0
 
 
 def test_every_output_is_judged_and_the_worst_is_named() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from edgevision.datasets import ImageFolder
 from edgevision.exporters.samples import picture_batches, seeded_batches
-from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task
+from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task, TileSpec
 from edgevision.preprocessing import Preprocessor
 
 RGB = ModelMetadata(task=Task.DENOISE, name="rgb", image=ImageSpec())
 
 
 def drawn(metadata: ModelMetadata, shape: tuple[int, ...], count: int, seed: int = 0) -> np.ndarray:
-    return np.concatenate(list(seeded_batches(metadata, shape, count, seed)))
+    return np.concatenate([pictures for (pictures,) in seeded_batches(metadata, shape, count, seed)])
 
 
 def test_a_seed_gives_the_same_samples_again_and_another_others() -> None:
@@ -26,7 +26,7 @@ def test_a_seed_gives_the_same_samples_again_and_another_others() -> None:
 
 
 def test_the_count_is_kept_in_batches_of_sixteen() -> None:
-    batches = list(seeded_batches(RGB, (3, 5, 7), 35, 0))
+    batches = [pictures for (pictures,) in seeded_batches(RGB, (3, 5, 7), 35, 0)]
     assert [batch.shape for batch in batches] == [(16, 3, 5, 7), (16, 3, 5, 7), (3, 3, 5, 7)]
     assert {batch.dtype for batch in batches} == {np.dtype(np.float32)}
 
@@ -82,7 +82,7 @@ def test_latents_come_from_their_distribution(distribution: str, low: float, hig
 def test_pictures_are_spread_evenly_and_preprocessed(write_class_folders: Callable[..., Path], tmp_path: Path) -> None:
     data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 20, "b": 21}))
     spec = ImageSpec(size=(6, 5))
-    batches = list(picture_batches(data, spec, 21))
+    batches = [pictures for (pictures,) in picture_batches(data, RGB.updated(image=spec), 21)]
     assert [len(batch) for batch in batches] == [16, 5]
     expected = [Preprocessor(spec)(data.image(index)) for index in range(0, 41, 2)]
     np.testing.assert_array_equal(np.concatenate(batches), np.stack(expected))
@@ -90,9 +90,43 @@ def test_pictures_are_spread_evenly_and_preprocessed(write_class_folders: Callab
 
 def test_fewer_pictures_than_asked_are_all_there_are(write_class_folders: Callable[..., Path], tmp_path: Path) -> None:
     data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 3}))
-    assert [len(batch) for batch in picture_batches(data, ImageSpec(size=(4, 4)), 64)] == [3]
+    assert [len(batch) for (batch,) in picture_batches(data, RGB.updated(image=ImageSpec(size=(4, 4))), 64)] == [3]
 
 
 def test_pictures_of_their_own_size_come_one_by_one(write_class_folders: Callable[..., Path], tmp_path: Path) -> None:
     data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 3}))
-    assert [batch.shape for batch in picture_batches(data, ImageSpec(), 64)] == [(1, 3, 8, 8)] * 3
+    assert [batch.shape for (batch,) in picture_batches(data, RGB, 64)] == [(1, 3, 8, 8)] * 3
+
+
+def test_pictures_of_their_own_size_are_cut_to_the_multiple_of_the_network(
+    write_class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 1}))
+    ((whole,),), ((cut,),) = (picture_batches(data, RGB.updated(tile=TileSpec(multiple=m)), 1) for m in (1, 3))
+    np.testing.assert_array_equal(cut, whole[:, :, :6, :6])
+
+
+@pytest.mark.parametrize("count", [5, 20])
+def test_pictures_to_inpaint_have_a_mask_each(count: int) -> None:
+    metadata = RGB.updated(task=Task.INPAINT)
+    first, again = (list(seeded_batches(metadata, (3, 24, 40), count, 2)) for _ in range(2))
+    assert [len(batch) for batch in first] == [2] * len(first)
+    assert sum(len(pictures) for pictures, _ in first) == count
+    for (pictures, masks), repeated in zip(first, again, strict=True):
+        assert masks.shape == (len(pictures), 1, 24, 40)
+        assert masks.dtype == np.float32
+        assert set(np.unique(masks)) == {0, 1}
+        # Something is to be filled and something is there to fill it from.
+        assert all(0 < mask.mean() < 1 for mask in masks)
+        np.testing.assert_array_equal(masks, repeated[1])
+    assert len({mask.tobytes() for _, masks in first for mask in masks}) == count
+
+
+def test_pictures_from_a_folder_have_masks_of_their_size_too(
+    write_class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 3}))
+    metadata = RGB.updated(task=Task.INPAINT, tile=TileSpec(multiple=3))
+    batches = list(picture_batches(data, metadata, 3))
+    assert [(pictures.shape, masks.shape) for pictures, masks in batches] == [((1, 3, 6, 6), (1, 1, 6, 6))] * 3
+    assert all(0 < masks.mean() < 1 for _, masks in batches)

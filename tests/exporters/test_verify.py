@@ -82,6 +82,13 @@ def test_a_model_for_any_size_is_compared_in_the_size_that_is_given(tiny_network
     report = verify(tmp_path / "net.onnx", source, arch=arch, input_shape=(1, 1, 19, 23), samples=4)
     report.parity.check(Precision.FP32)
     assert report.parity.agreement is None
+    assert verify(tmp_path / "net.onnx", source, arch=arch, samples=2).parity.samples == 2
+
+
+def test_a_model_for_any_size_that_says_nothing_of_sizes_needs_one(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    source, arch = tmp_path / "net.pth", "tiny_networks:restorer"
+    torch.save(tiny_networks.restorer().state_dict(), source)
+    export(source, arch=arch, input_shape=(1, 1, 8, 8), metadata={"task": "reconstruct"})
     with pytest.raises(InputError, match="give --input-shape"):
         verify(tmp_path / "net.onnx", source, arch=arch)
 

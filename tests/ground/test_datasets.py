@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.datasets import ImageFolder
+from edgevision.datasets import ImageFolder, is_held_out
 from edgevision.errors import DatasetError, ImageError
 
 
@@ -206,6 +206,19 @@ def test_workers_read_the_same_zip_at_the_same_time(tmp_path: Path, start: str) 
     data.image(0)  # the archive is open before the workers start
     loader = DataLoader(range(60), batch_size=5, num_workers=2, collate_fn=_Reds(data), multiprocessing_context=start)
     assert [red for batch in loader for red in batch] == list(range(60))
+
+
+def test_about_a_tenth_of_all_file_names_is_held_out() -> None:
+    share = np.mean([is_held_out(f"photo-{number}.jpg") for number in range(10_000)])
+    # Four standard deviations of a binomial share: 4 sqrt(0.1 * 0.9 / 10000) = 0.012.
+    assert share == pytest.approx(0.1, abs=0.012)
+
+
+def test_what_is_held_out_depends_on_the_file_name_alone() -> None:
+    for name in (f"{number}.png" for number in range(100)):
+        assert len({is_held_out(folder + name) for folder in ("", "train/", "data/cat/", "a.png/")}) == 1
+    # It must not change from release to release: published networks were not trained on these.
+    assert [number for number in range(40) if is_held_out(f"{number:03}.png")] == [5, 6, 32, 36, 37]
 
 
 class _Reds:

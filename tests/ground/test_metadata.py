@@ -15,9 +15,11 @@ from edgevision.metadata import (
     LatentSpec,
     ModelMetadata,
     Precision,
+    Prediction,
     Provenance,
     Resample,
     Resize,
+    RestorationSpec,
     Task,
     TensorSpec,
     TileSpec,
@@ -50,6 +52,16 @@ tensors = st.builds(
     shape=st.lists(sizes | st.text(), max_size=4).map(tuple),
     value_range=st.none() | st.tuples(finite, finite),
 )
+restorations = st.builds(
+    RestorationSpec, predicts=st.sampled_from(Prediction), output_range=st.none() | st.tuples(finite, finite)
+) | st.builds(RestorationSpec, scale=sizes)
+tiles = st.builds(
+    TileSpec,
+    size=sizes,
+    multiple=sizes,
+    overlap=st.none() | st.integers(0, 4096),
+    memory=st.none() | sizes,
+)
 metadata_values = st.builds(
     ModelMetadata,
     task=st.sampled_from(Task),
@@ -59,7 +71,8 @@ metadata_values = st.builds(
     image=st.none() | image_specs(),
     labels=st.lists(st.text(), max_size=3).map(tuple),
     latent=st.none() | st.builds(LatentSpec, size=sizes),
-    tile=st.none() | st.builds(TileSpec, size=sizes, multiple=sizes, overlap=sizes),
+    restoration=st.none() | restorations,
+    tile=st.none() | tiles,
     precision=st.sampled_from(Precision),
     target=st.none() | st.text(),
     quality=st.dictionaries(st.text(), finite, max_size=3),
@@ -113,12 +126,19 @@ def test_a_newer_schema_is_refused_with_the_way_out() -> None:
     [
         (
             document(image={"color": "purple"}),
-            r"net\.onnx: metadata\.image\.color must be one of rgb, bgr, gray, ycbcr",
+            r"net\.onnx: metadata\.image\.color must be one of rgb, bgr, gray, ycbcr, luma",
         ),
         (document(image={"size": [32, "32"]}), r"metadata\.image\.size\[1\] must be int"),
         (document(image={"size": [0, 32]}), r"size must be positive"),
         (document(image={"color": "gray", "mean": [0.1, 0.2, 0.3]}), r"mean needs 1 numbers"),
         (document(image={"std": [1, 0, 1]}), r"std must be positive"),
+        (document(restoration={"predicts": "future"}), r"predicts must be one of image, noise, curves, not 'future'"),
+        (document(restoration={"scale": 0}), r"scale must be 1, or more where an image is predicted, not 0"),
+        (document(restoration={"scale": 2, "predicts": "noise"}), r"scale must be 1.*not 2"),
+        (document(restoration={"output_range": [0]}), r"metadata\.restoration\.output_range must be"),
+        (document(tile={"size": 0}), r"size and multiple must be positive"),
+        (document(tile={"multiple": 0}), r"size and multiple must be positive"),
+        (document(tile={"overlap": -1}), r"overlap not negative"),
         (document(labels="cat"), r"metadata\.labels must be"),
         (document(labels=["cat", 3]), r"metadata\.labels\[1\] must be str, not 3"),
         (document(inputs=[{"shape": [1]}]), r"metadata\.inputs\[0\] lacks name"),
@@ -143,5 +163,13 @@ def test_bad_metadata_says_what_is_wrong_and_in_which_file(text: str, message: s
 
 
 @pytest.mark.parametrize("color", Color)
-def test_only_gray_has_one_channel(color: Color) -> None:
-    assert color.channels == (1 if color == "gray" else 3)
+def test_only_gray_and_luma_have_one_channel(color: Color) -> None:
+    assert color.channels == (1 if color in ("gray", "luma") else 3)
+
+
+def test_a_tile_may_reach_nowhere_or_everywhere_into_its_neighbours() -> None:
+    everywhere, nowhere = (
+        ModelMetadata.from_json(document(tile=tile)).tile for tile in ({"multiple": 8}, {"multiple": 8, "overlap": 0})
+    )
+    assert everywhere == TileSpec(multiple=8, overlap=None)
+    assert nowhere == TileSpec(multiple=8, overlap=0)

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 EXPECTED = {
     "classify_pictures.py": ["cat.jpg: cat", "rocket.jpg: "],
     "foreign_checkpoint.py": ["prefix 'module.' stripped", "stranger.onnx"],
+    "restore_pictures.py": ["torn: ", "noisy: ", "dark: ", "enlarged: (300, 451) to (600, 902)"],
     "train_export_run.py": ["digits.onnx: SQNR", "digits read correctly", "p50"],
 }
 
@@ -29,5 +30,7 @@ def test_an_example_runs_and_says_what_it_should(name, tmp_path):
     assert done.returncode == 0, done.stderr
     for text in EXPECTED[name]:
         assert text in done.stdout
+    for before, after in re.findall(r"([\d.]+) dB before, ([\d.]+) dB after", done.stdout):
+        assert float(after) > float(before) + 3
     read = re.search(r"(\d+) of (\d+) digits read correctly", done.stdout)
     assert read is None or int(read[1]) > 0.9 * int(read[2])

@@ -1,6 +1,10 @@
-"""A classifier small enough to follow by hand: its logits are ten times the mean of red, green and blue."""
+"""Models small enough to follow by hand.
 
-from collections.abc import Callable
+The classifier's logits are ten times the mean of red, green and blue. Of the restorers one blurs, one fills holes with
+white, one doubles every pixel and one draws the same curve everywhere.
+"""
+
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +12,35 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edgevision.cli import main
 from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.openvino_conversion import write_openvino
-from edgevision.metadata import METADATA_KEY, ImageSpec, ModelMetadata, Task, TensorSpec
+from edgevision.metadata import (
+    METADATA_KEY,
+    ImageSpec,
+    ModelMetadata,
+    Prediction,
+    RestorationSpec,
+    Task,
+    TensorSpec,
+    TileSpec,
+)
+from edgevision.runtime.engines.engine import FakeEngine
 
 COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture
+def edgevision(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        return int(caught.value.code or 0), output.out, output.err
+
+    return run
 
 
 METADATA = ModelMetadata(
@@ -72,3 +100,122 @@ def paint() -> Callable[[str], np.ndarray]:
         return pixels
 
     return picture
+
+
+@pytest.fixture
+def picture_engine() -> Callable[..., FakeEngine]:
+    """An engine that answers with ``function(image)``, or with ``mask`` with ``function(image, mask)``.
+
+    ``shape`` fixes the size of its input; like a real engine it refuses tensors of another one.
+    """
+
+    def build(
+        function: Callable[..., np.ndarray],
+        channels: int = 3,
+        *,
+        shape: tuple[int | str, ...] | None = None,
+        mask: bool = False,
+    ) -> FakeEngine:
+        size = shape or ("batch", channels, "height", "width")
+        inputs = [TensorSpec(name="image", shape=size)]
+        if mask:
+            inputs.append(TensorSpec(name="mask", shape=(size[0], 1, *size[2:])))
+
+        def run(feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+            tensors = [feeds[spec.name] for spec in inputs]
+            for tensor, spec in zip(tensors, inputs, strict=True):
+                if any(
+                    isinstance(want, int) and want != got for want, got in zip(spec.shape, tensor.shape, strict=True)
+                ):
+                    raise ValueError(f"{spec.name} is {spec.shape}, not {tensor.shape}")
+                if (len(tensor), *tensor.shape[2:]) != (len(tensors[0]), *tensors[0].shape[2:]):
+                    raise ValueError(f"{spec.name} of {tensor.shape} does not go with {tensors[0].shape}")
+            return [function(*tensors)]
+
+        return FakeEngine(tuple(inputs), (TensorSpec(name="restored", shape=size),), run)
+
+    return build
+
+
+@pytest.fixture
+def blur() -> Callable[[np.ndarray], np.ndarray]:
+    """The mean over 3x3 pixels of float32 (N, C, H, W), black beyond the border as in a convolution."""
+
+    def mean(image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[2:]
+        padded = np.pad(image, ((0, 0), (0, 0), (1, 1), (1, 1)))
+        total = sum(padded[:, :, y : y + height, x : x + width] for y in range(3) for x in range(3))
+        return (total / 9).astype(np.float32)
+
+    return mean
+
+
+RESTORERS = {
+    Task.DENOISE: (
+        [helper.make_node("Conv", ["image", "ninths"], ["restored"], group=3, pads=[1, 1, 1, 1])],
+        ModelMetadata(task=Task.DENOISE, name="blur", image=ImageSpec(), tile=TileSpec(overlap=1)),
+    ),
+    Task.INPAINT: (
+        [helper.make_node("Max", ["image", "mask"], ["restored"])],
+        ModelMetadata(task=Task.INPAINT, name="whitener", image=ImageSpec(), tile=TileSpec(overlap=0)),
+    ),
+    Task.UPSCALE: (
+        [
+            helper.make_node("Concat", ["image"] * 4, ["copies"], axis=1),
+            helper.make_node("DepthToSpace", ["copies"], ["restored"], blocksize=2),
+        ],
+        ModelMetadata(
+            task=Task.UPSCALE,
+            name="doubler",
+            image=ImageSpec(),
+            restoration=RestorationSpec(scale=2),
+            tile=TileSpec(overlap=0),
+        ),
+    ),
+    Task.BRIGHTEN: (
+        [
+            helper.make_node("AveragePool", ["image"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
+            helper.make_node("Sub", ["means", "means"], ["zeros"]),
+            helper.make_node("Add", ["zeros", "half"], ["restored"]),
+        ],
+        ModelMetadata(
+            task=Task.BRIGHTEN,
+            name="half_a_curve",
+            image=ImageSpec(size=(16, 16)),
+            restoration=RestorationSpec(predicts=Prediction.CURVES),
+        ),
+    ),
+}
+
+
+@pytest.fixture
+def write_restorer(tmp_path: Path) -> Callable[..., Path]:
+    """Write the restorer of a task as ``models/TASK.onnx``; ``changes`` go into its metadata."""
+
+    def write(task: str, **changes: object) -> Path:
+        nodes, metadata = RESTORERS[Task(task)]
+        weights = [
+            helper.make_tensor("ninths", TensorProto.FLOAT, [3, 1, 3, 3], [1 / 9] * 27),
+            helper.make_tensor("half", TensorProto.FLOAT, [1], [0.5]),
+        ]
+        used = {name for node in nodes for name in node.input}
+        channels = {"image": 3, "mask": 1}
+        graph = helper.make_graph(
+            nodes,
+            metadata.name,
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", count, "height", "width"])
+                for name, count in channels.items()
+                if name in used
+            ],
+            [helper.make_tensor_value_info("restored", TensorProto.FLOAT, ["batch", 3, "rows", "columns"])],
+            [weight for weight in weights if weight.name in used],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        add_metadata(model, METADATA_KEY, metadata.updated(**changes).to_json())
+        path = tmp_path / "models" / f"{task}.onnx"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return write

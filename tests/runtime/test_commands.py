@@ -13,19 +13,6 @@ COLOURS = ("red", "green", "blue")
 
 
 @pytest.fixture
-def edgevision(capsys):
-    """Run a command line in this process: (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        output = capsys.readouterr()
-        return caught.value.code or 0, output.out, output.err
-
-    return run
-
-
-@pytest.fixture
 def pictures(tmp_path, paint):
     folder = tmp_path / "pictures"
     for colour in COLOURS:

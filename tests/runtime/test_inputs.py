@@ -61,3 +61,24 @@ def test_an_empty_standard_input_is_an_error(monkeypatch):
 def test_a_folder_or_glob_without_pictures_is_an_error(tmp_path, word):
     with pytest.raises(InputError, match="holds no pictures"):
         expand_inputs([word.format(tmp_path)])
+
+
+def places(word):
+    return [picture.relative.as_posix() for picture in expand_inputs([str(word)])]
+
+
+def test_pictures_know_where_they_lie_below_what_was_named(pictures):
+    assert places(pictures) == ["a.JPG", "b.png", "deep/er/c.webp"]
+    assert places(pictures / "deep/er/c.webp") == ["c.webp"]
+    assert places(pictures / "deep") == ["er/c.webp"]
+    assert places(f"{pictures}/**/*.webp") == ["deep/er/c.webp"]
+    assert places(f"{pictures}/deep/*/c.webp") == ["er/c.webp"]
+
+
+def test_pictures_below_the_current_folder_know_their_place_too(pictures, monkeypatch):
+    monkeypatch.chdir(pictures)
+    assert places(".") == ["a.JPG", "b.png", "deep/er/c.webp"]
+    assert places("*.png") == places("./*.png") == places("b.png") == ["b.png"]
+    assert places("d*/er/*") == ["deep/er/c.webp"]
+    monkeypatch.chdir(pictures / "deep")
+    assert places("../*.png") == ["b.png"]

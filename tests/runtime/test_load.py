@@ -2,8 +2,12 @@ import pytest
 
 import edgevision
 from edgevision.errors import DeviceError, InputError, ModelFileError
-from edgevision.metadata import Task
-from edgevision.runtime.load import PIPELINES, load, shipped_model
+from edgevision.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
+from edgevision.runtime import load as loading
+from edgevision.runtime.load import PIPELINES, build_pipeline, load, shipped_model
+from edgevision.runtime.pipelines.brighten import CurveBrightener
+from edgevision.runtime.pipelines.inpaint import Inpainter
+from edgevision.runtime.pipelines.restore import Restorer
 
 
 def test_every_task_with_a_pipeline_ships_a_model():
@@ -35,8 +39,6 @@ def test_metadata_of_a_newer_schema_is_refused(write_colours, monkeypatch):
 
 
 def test_a_task_this_release_cannot_run_is_refused(write_colours):
-    from edgevision.metadata import ModelMetadata
-
     with pytest.raises(ModelFileError, match="is for generate"):
         load(write_colours(metadata=ModelMetadata(task=Task.GENERATE, name="gan")))
 
@@ -54,3 +56,62 @@ def test_an_absent_device_is_an_error_and_not_a_silent_cpu(write_colours):
         pytest.skip("this machine has the device")
     with pytest.raises(DeviceError, match="CUDAExecutionProvider"):
         load(write_colours(), device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("task", "predicts", "pipeline"),
+    [
+        (Task.DENOISE, Prediction.IMAGE, Restorer),
+        (Task.DENOISE, Prediction.NOISE, Restorer),
+        (Task.UPSCALE, Prediction.IMAGE, Restorer),
+        (Task.BRIGHTEN, Prediction.IMAGE, Restorer),
+        (Task.BRIGHTEN, Prediction.CURVES, CurveBrightener),
+        (Task.INPAINT, Prediction.IMAGE, Inpainter),
+    ],
+)
+def test_the_metadata_choose_the_pipeline(picture_engine, task, predicts, pipeline):
+    engine = picture_engine(lambda image, mask=None: image, mask=task is Task.INPAINT)
+    metadata = ModelMetadata(
+        task=task,
+        name="net",
+        image=ImageSpec(),
+        restoration=RestorationSpec(predicts=predicts),
+        tile=TileSpec(overlap=4),
+    )
+    with build_pipeline(engine, metadata, tile=64, memory=1 << 20) as built:
+        assert type(built) is pipeline
+    assert engine.closed
+
+
+def test_options_reach_the_pipeline(write_restorer):
+    with load(write_restorer("denoise"), tile=64) as denoise:
+        assert denoise.tile_side(1000, 1000) == 64
+    with pytest.raises(InputError, match="multiple of 1 and at least 4 for 'blur', not 3"):
+        load(write_restorer("denoise"), tile=3)
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint", "upscale", "brighten"])
+def test_a_pipeline_that_cannot_be_built_closes_its_engine(write_restorer, monkeypatch, task):
+    opened = []
+
+    def remember(*arguments, **options):
+        opened.append(original(*arguments, **options))
+        return opened[0]
+
+    original = loading.open_engine
+    monkeypatch.setattr(loading, "open_engine", remember)
+    with pytest.raises(ModelFileError, match="does not say how a picture becomes an input"):
+        load(write_restorer(task, image=None))
+    (engine,) = opened
+    with pytest.raises(AttributeError):  # its session is gone
+        engine._session.run(None, {})
+
+
+def test_a_larger_scale_has_a_model_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(loading, "_ASSETS", tmp_path)
+    for name in ("upscale.onnx", "upscale_x4.onnx"):
+        (tmp_path / name).touch()
+    assert shipped_model(Task.UPSCALE).name == shipped_model(Task.UPSCALE, 2).name == "upscale.onnx"
+    assert shipped_model(Task.UPSCALE, 4).name == "upscale_x4.onnx"
+    with pytest.raises(InputError, match="no model ships for upscale by 3; name one with --model"):
+        shipped_model(Task.UPSCALE, 3)

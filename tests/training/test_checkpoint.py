@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgevision.errors import OutputError
+from edgevision.errors import CheckpointError, OutputError
 from edgevision.metadata import ImageSpec, ModelMetadata, Task
 from edgevision.models import build_model
-from edgevision.training.checkpoint import save_checkpoint
+from edgevision.training.checkpoint import load_trained, save_checkpoint
 
 METADATA = ModelMetadata(task=Task.CLASSIFY, name="cnn3", labels=("cat", "dög"), image=ImageSpec(size=(8, 8)))
 OPTIONS = {"num_classes": 2, "image_size": 8}
@@ -50,7 +50,7 @@ from pathlib import Path
 from edgevision.errors import DiskFullError
 from edgevision.metadata import ModelMetadata, Task
 from edgevision.models import build_model
-from edgevision.training.checkpoint import save_checkpoint
+from edgevision.training.checkpoint import load_trained, save_checkpoint
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 metadata = ModelMetadata(task=Task.CLASSIFY, name="cnn2")
 try:
@@ -62,3 +62,28 @@ except DiskFullError as error:
     assert "no space left to write" in done.stdout, done.stderr
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_was_saved_is_loaded_with_its_metadata(tmp_path: Path) -> None:
+    network = build_model("cnn3", **OPTIONS)
+    save_checkpoint(tmp_path / "a.pt", network, METADATA, model="cnn3", options=OPTIONS)
+    loaded, metadata = load_trained(tmp_path / "a.pt")
+    assert metadata == METADATA
+    assert loaded.state_dict().keys() == network.state_dict().keys()
+    assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in network.state_dict().items())
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.pt' is no checkpoint made by edgevision train") as caught:
+        load_trained(tmp_path / "a.pt")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_is_not_there_or_somebody_elses_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"a\.pt' does not exist"):
+        load_trained(tmp_path / "a.pt")
+    torch.save(build_model("cnn2").state_dict(), tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="is no checkpoint made by edgevision train"):
+        load_trained(tmp_path / "a.pt")

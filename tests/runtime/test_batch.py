@@ -1,0 +1,134 @@
+import threading
+
+import pytest
+
+from edgevision.errors import DiskFullError, ImageError, OutputError
+from edgevision.runtime.batch import overlapped
+
+PATIENCE = 30  # seconds until a test that hangs fails instead
+
+
+def run(jobs, read=lambda job: job, process=lambda content: content, write=lambda job, content, result: None):
+    return overlapped(jobs, read, process, write)
+
+
+def refuse(error, number):
+    def act(job, *_):
+        if job == number:
+            raise error
+        return job
+
+    return act
+
+
+def test_every_job_is_read_processed_and_written_in_order():
+    written = {}
+
+    def write(job, content, result):
+        written[job] = (content, result)
+
+    outcomes = list(run(range(20), lambda job: 10 * job, lambda content: content + 1, write))
+    assert outcomes == [(job, None) for job in range(20)]
+    assert written == {job: (10 * job, 10 * job + 1) for job in range(20)}
+
+
+def test_no_jobs_are_no_trouble():
+    assert list(run([])) == []
+
+
+def test_order_is_kept_when_later_pictures_are_quicker():
+    second_read, last_written = threading.Event(), threading.Event()
+
+    def read(job):
+        if job == 0:
+            assert second_read.wait(PATIENCE)
+        elif job == 1:
+            second_read.set()
+        return job
+
+    def write(job, content, result):
+        if job == 0:
+            assert last_written.wait(PATIENCE)
+        elif job == 2:
+            last_written.set()
+
+    assert [job for job, _ in run(range(3), read, write=write)] == [0, 1, 2]
+
+
+def test_the_model_runs_in_the_callers_thread_and_files_are_handled_in_others():
+    threads = {"read": set(), "process": set(), "write": set()}
+
+    def note(step):
+        return lambda job, *_: threads[step].add(threading.current_thread()) or job
+
+    list(run(range(8), note("read"), note("process"), note("write")))
+    here = threading.current_thread()
+    assert threads["process"] == {here}
+    assert here not in threads["read"] | threads["write"]
+
+
+def test_only_a_few_pictures_are_held_at_a_time():
+    asked, done, ahead = [], [], []
+
+    def jobs():
+        for job in range(50):
+            asked.append(job)
+            yield job
+
+    for job, _ in run(jobs()):
+        done.append(job)
+        ahead.append(len(asked) - len(done))
+    assert len(done) == 50
+    assert max(ahead) <= 8
+
+
+@pytest.mark.parametrize("step", ["read", "process", "write"])
+@pytest.mark.parametrize("error", [ImageError("damaged"), OutputError("no such folder")])
+def test_one_bad_file_is_reported_in_its_place_and_the_rest_is_done(step, error):
+    written = []
+    steps = {"read": lambda job: job, "process": lambda content: content, "write": lambda job, *_: written.append(job)}
+    failing = refuse(error, 4)
+    original = steps[step]
+    steps[step] = lambda job, *rest: (failing(job), original(job, *rest))[1]
+    outcomes = list(run(range(9), **steps))
+    assert outcomes == [(job, error if job == 4 else None) for job in range(9)]
+    assert sorted(written) == [0, 1, 2, 3, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("step", ["read", "process", "write"])
+@pytest.mark.parametrize("error", [DiskFullError("full"), ZeroDivisionError()])
+def test_what_is_not_about_one_file_ends_the_work(step, error):
+    outcomes = []
+    results = run(range(100), **{step: refuse(error, 4)})
+    with pytest.raises(type(error)):
+        outcomes.extend(results)
+    assert outcomes == [(job, None) for job in range(len(outcomes))]
+    assert len(outcomes) <= 4
+
+
+def test_what_is_being_written_when_the_work_ends_is_finished_first():
+    started, finished = threading.Event(), []
+
+    def write(job, content, result):
+        started.set()
+        finished.append(job)
+
+    def process(content):
+        if content == 1:
+            assert started.wait(PATIENCE)
+            raise ZeroDivisionError
+        return content
+
+    with pytest.raises(ZeroDivisionError):
+        list(run(range(100), process=process, write=write))
+    assert finished == [0]
+
+
+def test_nothing_more_is_read_or_written_once_the_caller_stops():
+    read, written = [], []
+    results = run(range(1000), lambda job: read.append(job) or job, write=lambda job, *_: written.append(job))
+    assert next(results) == (0, None)
+    results.close()
+    assert len(read) <= 8
+    assert len(written) <= len(read)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("read_", "write_"))]

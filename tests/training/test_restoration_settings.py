@@ -1,0 +1,99 @@
+"""The knobs of restoration: what cannot work is refused where it is given."""
+
+import json
+from typing import Any
+
+import pytest
+
+from edgevision.errors import InputError
+from edgevision.metadata import Task
+from edgevision.models import RESTORERS
+from edgevision.training.settings import (
+    RESTORATION_DEFAULTS,
+    ClassifierSettings,
+    LossTerm,
+    RestorationSettings,
+    TrainingSettings,
+)
+
+
+def settings(**changes: Any) -> RestorationSettings:
+    plain: dict[str, Any] = {"kind": Task.DENOISE, "data": ("photographs",), "model": "denoise_unet"}
+    return RestorationSettings(**(plain | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 0}, "batch-size must be positive, not 0"),
+        ({"learning_rate": 0.0}, "learning-rate must be positive"),
+        ({"devices": 0}, "devices must be positive"),
+        ({"nodes": -1}, "nodes must be positive"),
+        ({"steps": 0}, "steps must be positive"),
+        ({"validate_every": 0}, "validate-every must be positive"),
+        ({"crop": -8}, "crop must be positive"),
+        ({"steps": 5, "validate_every": 2}, "steps must be a multiple of validate-every 2, not 5"),
+        ({"steps": 1, "validate_every": 3}, "steps must be a multiple of validate-every 3, not 1"),
+        ({"ema": 1.0}, r"ema must lie in 0\.\.1, not 1\.0"),
+        ({"ema": -0.1}, "ema must lie"),
+        ({"zoom": 0.0}, "zoom must lie"),
+        ({"zoom": 1.1}, "zoom must lie"),
+        ({"gray": -0.1}, "gray must lie"),
+        ({"gray": 1.5}, "gray must lie"),
+        ({"sigma": (20.0, 10.0)}, r"sigma is the least and the greatest noise, not \(20\.0, 10\.0\)"),
+        ({"sigma": (-1.0, 10.0)}, "sigma is the least"),
+        ({"sigma": (float("nan"), 10.0)}, "sigma is the least"),
+        ({"loss": {}}, "a loss is a positive weight for some of l1, l2, psnr, ssim, edge, perceptual"),
+        ({"loss": {"l3": 1.0}}, "a loss is a positive weight .*'l3'"),
+        ({"loss": {"l1": 1.0, "ssim": 0.0}}, "a loss is a positive weight"),
+        ({"loss": {"perceptual": 1.0}}, "the perceptual loss needs the checkpoint of a classifier: --perceptual-model"),
+        ({"scale": 4, "crop": 66}, "crop must be a multiple of the scale 4, not 66"),
+    ],
+)
+def test_what_cannot_work_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        settings(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"ema": 0.0}, {"zoom": 1.0}, {"gray": 1.0}, {"sigma": (25.0, 25.0)}, {"warmup": 0}]
+)
+def test_the_ends_of_the_ranges_are_allowed(changes: dict[str, Any]) -> None:
+    (name,) = changes
+    assert getattr(settings(**changes), name) == changes[name]
+
+
+def test_settings_survive_json() -> None:
+    chosen = settings(
+        kind=Task.UPSCALE,
+        data=("a", "b.zip"),
+        scale=2,
+        loss={LossTerm.L1: 1.0, LossTerm.PERCEPTUAL: 0.1},
+        perceptual_model="classifier.pt",
+        model_options={"width": 8},
+        sigma=(0.0, 25.0),
+    )
+    assert RestorationSettings.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
+
+
+def test_classifiers_and_restorers_share_their_common_knobs() -> None:
+    assert issubclass(ClassifierSettings, TrainingSettings)
+    assert issubclass(RestorationSettings, TrainingSettings)
+    for wrong in ({"devices": 0}, {"batch_size": -1}):
+        with pytest.raises(InputError, match="must be positive"):
+            ClassifierSettings(**wrong)
+
+
+@pytest.mark.parametrize("kind", RESTORATION_DEFAULTS)
+def test_the_defaults_of_every_kind_are_valid(kind: Task) -> None:
+    defaults = RESTORATION_DEFAULTS[kind]
+    assert defaults.model in RESTORERS
+    chosen = settings(
+        kind=kind,
+        model=defaults.model,
+        crop=defaults.crop,
+        batch_size=defaults.batch_size,
+        loss=defaults.loss,
+        gray=defaults.gray,
+    )
+    assert chosen.crop % 16 == 0
