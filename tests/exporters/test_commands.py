@@ -117,22 +117,27 @@ def test_a_foreign_checkpoint_is_described_by_options(call: Call, tiny_networks:
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "said", "output"),
+    [
+        (["--predicts", "noise"], {"predicts": Prediction.NOISE}, "restored_noise"),
+        (["--output-range", "0,1"], {"output_range": (0, 1)}, "restored_image"),
+    ],
+)
 def test_what_a_restoration_network_predicts_is_said_by_options(
-    call: Call, tiny_networks: ModuleType, tmp_path: Path
+    call: Call, tiny_networks: ModuleType, tmp_path: Path, options: list[str], said: dict[str, Any], output: str
 ) -> None:
     torch.save(tiny_networks.restorer().state_dict(), tmp_path / "net.pth")
     code, _, errors = call(
         *("export", tmp_path / "net.pth", "--arch", "tiny_networks:restorer", "--input-shape", "1x1x8x8"),
-        *("--task", "denoise", "--value-range", "-1,1", "--predicts", "noise", "--output-range", "0,1"),
+        *("--task", "denoise", "--value-range", "-1,1", *options),
         *("--metadata", '{"restoration": {"predicts": "image", "source": "a paper"}}'),
     )
     assert code == 0, errors
     metadata = read_metadata(tmp_path / "net.onnx")
     assert metadata is not None
-    assert metadata.restoration == RestorationSpec(
-        predicts=Prediction.NOISE, output_range=(0, 1), extra={"source": "a paper"}
-    )
-    assert [spec.name for spec in metadata.outputs] == ["restored_noise"]
+    assert metadata.restoration == RestorationSpec(**said, extra={"source": "a paper"})
+    assert [spec.name for spec in metadata.outputs] == [output]
 
 
 def test_a_parity_failure_ends_with_1(
@@ -173,6 +178,7 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
         (["--output-range", "0,white"], "--output-range must be numbers joined by commas, not '0,white'"),
         (["--output-range", "0,0.5,1"], "the metadata cannot be right: metadata.restoration.output_range must be"),
         (["--output-range", "1,1"], "output_range"),
+        (["--output-range", "0,1", "--predicts", "noise"], "output_range is that of a predicted image, not of noise"),
         (["--metadata", '{"restoration": 5}'], "the metadata cannot be right: metadata.restoration must be"),
         (["--metadata", '{"restoration": 5}', "--predicts", "noise"], "restoration must be an object, not 5"),
         (["--arch-kwargs", "[1]", "--arch", "a:b"], "--arch-kwargs must be a JSON object, not '[1]'"),

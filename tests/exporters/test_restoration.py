@@ -104,7 +104,7 @@ def test_the_scale_is_found(scale: int) -> None:
 
 
 def test_what_else_is_known_of_the_restoration_is_kept() -> None:
-    spec = RestorationSpec(predicts=Prediction.NOISE, output_range=(0, 1))
+    spec = RestorationSpec(output_range=(-1, 1), extra={"source": "a paper"})
     assert described(convolution(), restoration=spec).restoration == spec
 
 
