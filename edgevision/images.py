@@ -20,7 +20,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".
 # The EXIF tag of which way the camera was held; 1 is upright.
 _ORIENTATION = 0x0112
 
-_MODES = {Color.RGB: "RGB", Color.BGR: "RGB", Color.GRAY: "L", Color.YCBCR: "YCbCr"}
+_MODES = {Color.RGB: "RGB", Color.BGR: "RGB", Color.GRAY: "L", Color.YCBCR: "YCbCr", Color.LUMA: "L"}
 
 
 def read_image(source: ImageSource) -> Image.Image:
@@ -47,7 +47,7 @@ def to_array(image: Image.Image, color: Color = Color.RGB) -> NDArray[np.uint8]:
     Transparent parts are shown on white, 16-bit gray is scaled to 8 bits, CMYK and palettes are converted.
     """
     array = np.asarray(_to_8_bit(image, _MODES[color]))
-    if color is Color.GRAY:
+    if color.channels == 1:
         return array[:, :, None]
     return array[:, :, ::-1] if color is Color.BGR else array
 

@@ -26,9 +26,12 @@ def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
     # Folding turns what computes a shape into the shape.
     graph = onnx.shape_inference.infer_shapes(onnxscript.optimizer.optimize(sized), data_prop=True).graph
     bytes_of = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+    for weight in graph.initializer:
+        bytes_of.pop(weight.name, None)
     last_use = {name: number for number, node in enumerate(graph.node) for name in node.input}
-    alive = sum(bytes_of[value.name] for value in graph.input)
+    alive = sum(bytes_of.get(value.name, 0) for value in graph.input)
     most = alive
+    last_use |= {value.name: len(graph.node) for value in graph.output}
     for number, node in enumerate(graph.node):
         alive += sum(bytes_of.get(name, 0) for name in node.output)
         most = max(most, alive)

@@ -100,7 +100,7 @@ def export(
     if _given(image) and isinstance(fields.get("image", {}), dict):
         fields["image"] = fields.get("image", {}) | _given(image)
     restoration = _given({"predicts": predicts, "output_range": _numbers(output_range, "--output-range")})
-    if restoration:
+    if restoration and isinstance(fields.get("restoration", {}), dict):
         fields["restoration"] = fields.get("restoration", {}) | restoration
     try:
         from edgevision.exporters.export import export as run_export

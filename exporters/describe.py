@@ -47,6 +47,8 @@ def describe(
         image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
         if document["task"] in _RESTORATION:
             document.setdefault("restoration", {})
+        elif "restoration" in document:
+            raise InputError(f"--predicts, --output-range and a scale are for restoration, not for {document['task']}")
         if document["task"] == Task.CLASSIFY and (input_shape or "size" not in image):
             image["size"] = list(shape[1:])
         document["image"] = image

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -97,7 +97,7 @@ def export(
     # Real values, not random ones: a network may branch on them while it is traced.
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     input_names = _input_names(described, len(examples))
-    output_names = _output_names(original.network, examples, described)
+    output_names = _output_names(original.network, examples, described, input_names)
     multiple = described.tile.multiple if described.tile else 1
     conversion = convert_to_onnx(
         original.network, examples, input_names=input_names, output_names=output_names, multiple=multiple
@@ -167,10 +167,9 @@ def _input_names(metadata: ModelMetadata, count: int) -> list[str]:
     return ["latent"] if metadata.latent is not None else ["image", "mask"][:count]
 
 
-def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadata) -> list[str]:
+def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadata, taken: Sequence[str]) -> list[str]:
     if metadata.outputs:
         # An output cannot have the name of an input.
-        taken = {spec.name for spec in metadata.inputs}
         return [f"restored_{spec.name}" if spec.name in taken else spec.name for spec in metadata.outputs]
     count = len(flatten_outputs(run_network(network, examples)))
     spec = metadata.restoration
@@ -182,9 +181,15 @@ def _completed(
     metadata: ModelMetadata, conversion: Conversion, original: Checkpoint, precision: Precision
 ) -> ModelMetadata:
     """With the converted model's inputs and outputs, its precision, and where it came from."""
-    ranges = {spec.name: spec.value_range for spec in metadata.outputs}
-    outputs = tuple(spec.updated(value_range=ranges.get(spec.name)) for spec in conversion.outputs)
-    inputs = tuple(spec.updated(value_range=_input_range(metadata)) for spec in conversion.inputs)
+    ranges = [spec.value_range for spec in metadata.outputs] or [None] * len(conversion.outputs)
+    outputs = tuple(
+        spec.updated(value_range=value_range) for spec, value_range in zip(conversion.outputs, ranges, strict=True)
+    )
+    picture, *masks = conversion.inputs
+    inputs = (
+        picture.updated(value_range=_input_range(metadata)),
+        *(mask.updated(value_range=(0.0, 1.0)) for mask in masks),
+    )
     names = ("torch", "onnx", "onnxscript")
     versions = {"edgevision": edgevision.__version__} | {name: version(name) for name in names}
     provenance = metadata.provenance.updated(

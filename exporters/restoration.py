@@ -52,7 +52,14 @@ def _with_scale(
         )
     if scale > 1 and metadata.task is not Task.UPSCALE:
         raise InputError(f"the network enlarges {scale} times, which is --task upscale, not {metadata.task}")
-    return spec.updated(scale=scale)
+    if scale == 1 and metadata.task is Task.UPSCALE:
+        raise InputError("the network gives pictures of the size it gets, which is not --task upscale")
+    if spec.scale not in (1, scale):
+        raise InputError(f"the metadata says scale {spec.scale}, the network enlarges {scale} times")
+    try:
+        return spec.updated(scale=scale)
+    except ValueError as error:
+        raise InputError(f"the metadata does not fit the network: {error}") from error
 
 
 def _clipped_range(model: onnx.ModelProto) -> tuple[float, float] | None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edgevision.datasets import ImageDataset
 from edgevision.degradations import draw_holes
+from edgevision.errors import DatasetError
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import LatentSpec, ModelMetadata, Task
 from edgevision.preprocessing import Preprocessor
@@ -31,6 +32,8 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
     for start in range(0, len(indices), step):
         pictures = np.stack([preprocess(data.image(int(index))) for index in indices[start : start + step]])
         height, width = (side // multiple * multiple for side in pictures.shape[2:])
+        if not height or not width:
+            raise DatasetError(f"a picture of {pictures.shape[2:]} is smaller than the network's multiple {multiple}")
         yield _with_mask(pictures[:, :, :height, :width], metadata, generator)
 
 

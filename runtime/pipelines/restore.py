@@ -136,7 +136,7 @@ class Restorer(Closing):
         size = self._batch if isinstance(self._batch, int) else len(tensor)
         names = [spec.name for spec in self.engine.inputs]
         # A colour picture in a gray network is a batch of three, its mask a batch of one.
-        alike = [np.broadcast_to(other, (len(tensor), *other.shape[1:])) for other in others]
+        alike = [np.repeat(other, len(tensor) // len(other), axis=0) for other in others]
         outputs = [
             self.engine.run({name: array[i : i + size] for name, array in zip(names, (tensor, *alike), strict=True)})[0]
             for i in range(0, len(tensor), size)
