@@ -142,7 +142,7 @@ class RestorationSpec(Record):
 
     def __post_init__(self) -> None:
         if self.scale < 1 or (self.scale > 1 and self.predicts is not Prediction.IMAGE):
-            raise ValueError(f"scale must be 1, or more where an image is predicted, not {self.scale!r} for {self.predicts}")
+            raise ValueError(f"scale is 1, or more where an image is predicted, not {self.scale} for {self.predicts}")
         if self.output_range is not None and self.predicts is not Prediction.IMAGE:
             raise ValueError(f"output_range is that of a predicted image, not of {self.predicts}")
         if self.output_range is not None and self.output_range[0] >= self.output_range[1]:

@@ -256,6 +256,16 @@ def test_json_output_is_one_document_with_its_version_first(capsys: pytest.Captu
     assert list(document.items()) == [("schema_version", 1), ("name", "Käfer"), ("ms", 1.5)]
 
 
+def test_json_output_has_null_where_a_figure_is_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"psnr": float("inf"), "each": [{"sqnr": float("-inf")}, 3.5], "name": "nan"})
+
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is no JSON")
+
+    document = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert document == {"schema_version": 1, "psnr": None, "each": [{"sqnr": None}, 3.5], "name": "nan"}
+
+
 def test_an_option_that_takes_an_object_says_so() -> None:
     assert json_object('{"shortcut": "B"}', "--model-options") == {"shortcut": "B"}
     for text in ("[1]", "{", "B", ""):

@@ -52,9 +52,10 @@ tensors = st.builds(
     shape=st.lists(sizes | st.text(), max_size=4).map(tuple),
     value_range=st.none() | st.tuples(finite, finite),
 )
-restorations = st.builds(
-    RestorationSpec, predicts=st.sampled_from(Prediction), output_range=st.none() | st.tuples(finite, finite)
-) | st.builds(RestorationSpec, scale=sizes)
+rising = st.tuples(finite, finite).filter(lambda ends: ends[0] < ends[1])
+restorations = st.builds(RestorationSpec, predicts=st.sampled_from(Prediction)) | st.builds(
+    RestorationSpec, scale=sizes, output_range=st.none() | rising
+)
 tiles = st.builds(
     TileSpec,
     size=sizes,
@@ -133,8 +134,10 @@ def test_a_newer_schema_is_refused_with_the_way_out() -> None:
         (document(image={"color": "gray", "mean": [0.1, 0.2, 0.3]}), r"mean needs 1 numbers"),
         (document(image={"std": [1, 0, 1]}), r"std must be positive"),
         (document(restoration={"predicts": "future"}), r"predicts must be one of image, noise, curves, not 'future'"),
-        (document(restoration={"scale": 0}), r"scale must be 1, or more where an image is predicted, not 0"),
-        (document(restoration={"scale": 2, "predicts": "noise"}), r"scale must be 1.*not 2"),
+        (document(restoration={"scale": 0}), r"scale is 1, or more where an image is predicted, not 0"),
+        (document(restoration={"scale": 2, "predicts": "noise"}), r"scale is 1.*not 2"),
+        (document(restoration={"predicts": "curves", "output_range": [0, 1]}), r"output_range is that of a predicted"),
+        (document(restoration={"output_range": [1, 1]}), r"output_range must rise from black to white"),
         (document(restoration={"output_range": [0]}), r"metadata\.restoration\.output_range must be"),
         (document(tile={"size": 0}), r"size and multiple must be positive"),
         (document(tile={"multiple": 0}), r"size and multiple must be positive"),

@@ -68,7 +68,7 @@ def test_near_its_inner_ends_a_span_has_no_weight(length: int, units: int, overl
     size = units * multiple
     assume(length > size >= 2 * (overlap + multiple))
     spans = cut(length, size, overlap=overlap, multiple=multiple)
-    quiet = overlap // 2
+    quiet = 3 * overlap // 4
     for number, span in enumerate(spans):
         if number > 0:
             assert not span.weights[:quiet].any()
