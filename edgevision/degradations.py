@@ -45,9 +45,9 @@ def shrink(picture: Image.Image, scale: int) -> Image.Image:
     Remainders of the sides are cut off at the right and the bottom first.
     """
     width, height = picture.width // scale, picture.height // scale
-    return picture.resize(
-        (max(1, width), max(1, height)), Image.Resampling.BICUBIC, box=(0, 0, width * scale, height * scale)
-    )
+    # Cut for good: with resize's box the filter would look beyond it.
+    whole = picture.crop((0, 0, max(1, width * scale), max(1, height * scale)))
+    return whole.resize((max(1, width), max(1, height)), Image.Resampling.BICUBIC)
 
 
 def underexpose(pixels: Pixels, generator: np.random.Generator) -> Pixels:

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -58,9 +59,7 @@ class Picture:
         icc_profile = image.info.get("icc_profile")
         if image.mode not in ("L", "LA", "RGB", "RGBA", "1", "P", "PA") and not image.mode.startswith("I"):
             icc_profile = None  # it describes the colours that are about to be converted
-        exif = image.getexif()
-        exif.pop(0x0112, None)
-        camera = exif.tobytes() if len(exif) else None
+        camera = _camera_data(image)
         if image.mode.startswith("I"):
             return cls(_16_bit(image)[:, :, None], None, icc_profile, camera)
         if image.mode == "F":
@@ -136,6 +135,8 @@ class Picture:
             options["icc_profile"] = self.icc_profile
         if self.exif is not None and kind != "BMP":
             options["exif"] = self.exif
+            # libtiff, which compresses, cannot write them.
+            options.pop("compression", None)
         stream = io.BytesIO()
         try:
             image.save(stream, kind, **options)
@@ -154,6 +155,18 @@ def picture_format(path: Path) -> str:
         raise OutputError(
             f"{path.name!r} does not end in a format that can be written ({', '.join(_FORMATS)})"
         ) from None
+
+
+def _camera_data(image: Image.Image) -> bytes | None:
+    """The EXIF block without the orientation; ``None`` where there is none, or a damaged one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exif = image.getexif()
+            exif.pop(0x0112, None)
+            return exif.tobytes() if len(exif) else None
+        except Exception:  # Pillow raises almost anything on damaged data, which are not worth losing the picture for
+            return None
 
 
 def _16_bit(image: Image.Image) -> NDArray[np.uint16]:

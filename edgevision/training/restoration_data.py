@@ -15,6 +15,7 @@ from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
 from edgevision.errors import DatasetError, ImageError
 from edgevision.hole_filling import fill_smoothly, halve_known
 from edgevision.hole_kinds import HoleKind
+from edgevision.images import to_array
 from edgevision.metadata import Task
 from edgevision.progress import track
 from edgevision.training.settings import RestorationSettings
@@ -41,7 +42,7 @@ class Photos:
     def __init__(self, paths: Sequence[str], *, held_out: bool, quiet: bool) -> None:
         self._places = [
             (folder, index)
-            for folder in map(ImageFolder, paths)
+            for folder in (ImageFolder(path, ("train", "val", "test")) for path in paths)
             for index, name in enumerate(folder.names)
             if is_held_out(name) == held_out
         ]
@@ -67,7 +68,7 @@ class Photos:
     def _decode(self, position: int) -> Pixels:
         folder, index = self._places[position]
         try:
-            return np.asarray(folder.image(index).convert("RGB"))
+            return to_array(folder.image(index))
         except ImageError as error:
             raise DatasetError(f"training data: {error}; remove it") from error
 

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 
+from edgevision.datasets import ImageFolder
 from edgevision.errors import DatasetError, InputError
 from edgevision.metadata import (
     Color,
@@ -27,7 +28,7 @@ from edgevision.training.provenance import training_provenance
 from edgevision.training.restoration_data import Photos, SeededBatches, crop_loader
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.run_folder import RunFolder, is_launched_helper
-from edgevision.training.settings import RestorationSettings
+from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
 _VALIDATION_CROPS = 128
@@ -50,6 +51,7 @@ def train_restorer(
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
     options = _network_options(settings)
     network = build_model(settings.model, **options)
+    _check_fit(settings, network)
     if settings.start_from is not None:
         _begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
@@ -87,6 +89,19 @@ def train_restorer(
     metadata = _metadata(settings, network, best["figures"], folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
     return folder.result
+
+
+def _check_fit(settings: RestorationSettings, network: nn.Module) -> None:
+    """Refuse data, a network or a crop that the training would only stumble over."""
+    for path in settings.data:
+        ImageFolder(path, ("train", "val", "test"))
+    suited = RESTORATION_DEFAULTS[settings.kind].model
+    if settings.model != suited:
+        raise InputError(f"{settings.kind} is trained with the model {suited}, not {settings.model}")
+    # Inpainting sees its crops at half the size, too.
+    multiple = int(getattr(network, "multiple", 1)) * (2 if settings.kind is Task.INPAINT else 1)
+    if settings.crop % multiple:
+        raise InputError(f"crop must be a multiple of {multiple} for {settings.model}, not {settings.crop}")
 
 
 def _begin_with(network: nn.Module, path: Path) -> None:

@@ -92,6 +92,8 @@ class TrainingSettings(Record):
 
     def __post_init__(self) -> None:
         self._check_positive("batch_size", "devices", "nodes", "learning_rate")
+        if self.seed < 0:
+            raise InputError(f"seed must not be negative, {self.seed} is")
 
     def _check_positive(self, *names: str) -> None:
         for name in names:

@@ -121,6 +121,8 @@ def quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        # The perceptual loss holds a classifier whose statistics must not move.
+        warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch|lightning|kornia")
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|lightning|kornia")
         yield

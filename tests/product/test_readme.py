@@ -61,7 +61,7 @@ def test_every_option_the_readme_shows_exists():
             [sys.executable, "-m", "edgevision", *verb, "--help"], capture_output=True, text=True, check=False
         )
         for option in (word for word in words if word.startswith("--")):
-            assert option in done.stdout, (line, option)
+            assert option.split("=")[0] in done.stdout, (line, option)
 
 
 def test_the_plain_lines_are_what_make_does():
