@@ -5,7 +5,7 @@ import json
 import math
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from importlib import import_module
@@ -16,7 +16,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from edgevision.errors import InputError
+from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
 
 REPORT_SCHEMA_VERSION = 1
@@ -171,6 +171,20 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def end_with_failures(failures: Sequence[tuple[str, str]], total: int) -> None:
+    """Name every (picture, message) that failed, and end with the exit code for it; nothing where none did.
+
+    Raises:
+        PartialFailureError: there were failures.
+    """
+    if failures and total == 1:
+        raise PartialFailureError(failures[0][1])
+    for _, message in failures:
+        typer.echo(f"failed: {message}", err=True)
+    if failures:
+        raise PartialFailureError(f"{len(failures)} of {total} pictures failed, the others were done")
 
 
 def json_object(text: str, option: str) -> dict[str, Any]:

@@ -47,8 +47,6 @@ def describe(
         image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
         if document["task"] in _RESTORATION:
             document.setdefault("restoration", {})
-        elif "restoration" in document:
-            raise InputError(f"--predicts, --output-range and a scale are for restoration, not for {document['task']}")
         if document["task"] == Task.CLASSIFY and (input_shape or "size" not in image):
             image["size"] = list(shape[1:])
         document["image"] = image
@@ -56,6 +54,8 @@ def describe(
         metadata = ModelMetadata.from_dict(document, "metadata")
     except ValueError as error:
         raise InputError(f"the metadata cannot be right: {error}") from error
+    if metadata.restoration is not None and metadata.task not in _RESTORATION:
+        raise InputError(f"--predicts, --output-range and a scale are for restoration, not for {metadata.task}")
     if metadata.image is not None and metadata.image.color.channels != shape[0]:
         raise InputError(
             f"color {metadata.image.color} has {metadata.image.color.channels} channels, the input {shape[0]}"

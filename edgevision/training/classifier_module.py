@@ -14,7 +14,8 @@ from edgevision.metadata import ImageSpec
 from edgevision.preprocessing import scale_and_offset
 from edgevision.training.augmentation import build_augmentation
 from edgevision.training.data import Batch
-from edgevision.training.settings import Balance, ClassifierSettings, Optimizer
+from edgevision.training.optimizers import build_optimizer
+from edgevision.training.settings import Balance, ClassifierSettings
 
 
 class ClassifierModule(LightningModule):
@@ -97,15 +98,12 @@ class ClassifierModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.settings
-        # Biases and normalisation weights are not decayed: shrinking them regularises nothing.
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer: torch.optim.Optimizer
-        if settings.optimizer is Optimizer.SGD:
-            optimizer = torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
-        else:
-            optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
+        optimizer = build_optimizer(
+            self.network,
+            settings.optimizer,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
         # Rising for a fifth of the steps, then falling to nothing (Smith & Topin 2018).
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,

@@ -1,13 +1,15 @@
 """The verb ``edgevision train``."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from edgevision.commandline import ForceOption, QuietOption, SeedOption, json_object
 from edgevision.errors import InputError, MissingExtraError
 from edgevision.metadata import Color, Task
+from edgevision.shared_options import shared_options
 from edgevision.training.settings import (
     RESTORATION_DEFAULTS,
     Augmentation,
@@ -18,14 +20,45 @@ from edgevision.training.settings import (
     RestorationSettings,
 )
 
-Precision = Annotated[MixedPrecision, typer.Option(help="auto: what the device has.")]
-Devices = Annotated[int, typer.Option(min=1, help="Processes on this host, one a device.")]
-Nodes = Annotated[int, typer.Option(min=1, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes that decode pictures too many to keep.")]
-Licence = Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")]
-ModelOptions = Annotated[str, typer.Option(help='More options of the network as JSON, e.g. \'{"shortcut": "B"}\'.')]
+OptimizerOption = Annotated[Optimizer, typer.Option(help="The update rule.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What every training takes, beside its own."""
+
+    model_options: Annotated[
+        str, typer.Option(help='More options of the network as JSON, e.g. \'{"shortcut": "B"}\'.')
+    ] = "{}"
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of this training; by default runs/ and what is trained."),
+    ] = None
+    precision: Annotated[MixedPrecision, typer.Option(help="auto: what the device has.")] = MixedPrecision.AUTO
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this host, one a device.")] = 1
+    nodes: Annotated[
+        int, typer.Option(min=1, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")
+    ] = 1
+    workers: Annotated[int, typer.Option(min=0, help="Processes that decode pictures too many to keep.")] = 2
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")] = None
+    seed: SeedOption = 0
+    force: ForceOption = False
+    quiet: QuietOption = False
+
+    def knobs(self) -> dict[str, Any]:
+        """The fields of :class:`TrainingSettings` among them."""
+        return {
+            "model_options": json_object(self.model_options, "--model-options"),
+            "precision": self.precision,
+            "devices": self.devices,
+            "nodes": self.nodes,
+            "workers": self.workers,
+            "licence": self.licence,
+            "seed": self.seed,
+        }
+
+
+@shared_options(_Options)
 def classify(
     data: Annotated[
         str,
@@ -34,13 +67,9 @@ def classify(
     model: Annotated[
         str, typer.Option("--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet.")
     ] = "cnn3",
-    model_options: ModelOptions = "{}",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of this training; runs/DATA-MODEL by default.")
-    ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = 10,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures a step and device.")] = 128,
-    optimizer: Optimizer = Optimizer.ADAMW,
+    optimizer: OptimizerOption = Optimizer.ADAMW,
     learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002,
     weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005,
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the dense head, against overfitting.")] = 0.0,
@@ -59,14 +88,8 @@ def classify(
         float, typer.Option(help="Part of each class held out for validation if the data has no val part.")
     ] = 0.1,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None,
-    precision: Precision = MixedPrecision.AUTO,
-    devices: Devices = 1,
-    nodes: Nodes = 1,
-    workers: Workers = 2,
-    licence: Licence = None,
-    seed: SeedOption = 0,
-    force: ForceOption = False,
-    quiet: QuietOption = False,
+    *,
+    options: _Options,
 ) -> None:
     """Train a classifier on class folders.
 
@@ -79,7 +102,6 @@ def classify(
     settings = ClassifierSettings(
         data=data,
         model=model,
-        model_options=json_object(model_options, "--model-options"),
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer,
@@ -93,29 +115,21 @@ def classify(
         color=color,
         val_fraction=val_fraction,
         patience=patience,
-        precision=precision,
-        seed=seed,
-        devices=devices,
-        nodes=nodes,
-        workers=workers,
-        licence=licence,
+        **options.knobs(),
     )
-    folder = output or Path("runs") / f"{Path(data).stem}-{model}"
-    result = train_classifier(settings, folder, force=force, quiet=quiet)
+    folder = options.output or Path("runs") / f"{Path(data).stem}-{model}"
+    result = train_classifier(settings, folder, force=options.force, quiet=options.quiet)
     if result is not None:
         typer.echo(result)
 
 
+@shared_options(_Options)
 def restore(
     kind: Annotated[Task, typer.Option(help="inpaint, denoise, upscale or brighten.")],
     data: Annotated[list[str], typer.Option(help="Folder or zip of good photographs; give it once for each.")],
     scale: Annotated[int | None, typer.Option(min=2, help="Of upscaling; by default 2.")] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="inpaint_unet, denoise_unet, subpixel or curves.")
-    ] = None,
-    model_options: ModelOptions = "{}",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of this training; runs/KIND-MODEL by default.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches in all.")] = 10_000,
     validate_every: Annotated[
@@ -134,20 +148,15 @@ def restore(
         Path | None, typer.Option(help="Checkpoint of a classifier made by edgevision, for the perceptual loss.")
     ] = None,
     ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.999,
-    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.001,
+    optimizer: OptimizerOption = Optimizer.MUON,
+    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003,
     warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 200,
     weight_decay: float = 0.0,
-    precision: Precision = MixedPrecision.AUTO,
-    devices: Devices = 1,
-    nodes: Nodes = 1,
-    workers: Workers = 2,
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
     ] = None,
-    licence: Licence = None,
-    seed: SeedOption = 0,
-    force: ForceOption = False,
-    quiet: QuietOption = False,
+    *,
+    options: _Options,
 ) -> None:
     """Train a network that inpaints, denoises, upscales or brightens, on good photographs that are damaged on purpose.
 
@@ -167,7 +176,6 @@ def restore(
         data=tuple(data),
         scale=scale or (2 if kind is Task.UPSCALE else 1),
         model=model or defaults.model,
-        model_options=json_object(model_options, "--model-options"),
         steps=steps,
         validate_every=validate_every or max(every for every in range(1, 501) if steps % every == 0),
         batch_size=batch_size or defaults.batch_size,
@@ -179,19 +187,15 @@ def restore(
         loss=_loss(loss) if loss else defaults.loss,
         perceptual_model=str(perceptual_model) if perceptual_model else None,
         ema=ema,
+        optimizer=optimizer,
         learning_rate=learning_rate,
         warmup=warmup,
         weight_decay=weight_decay,
         start_from=str(start_from) if start_from else None,
-        precision=precision,
-        seed=seed,
-        devices=devices,
-        nodes=nodes,
-        workers=workers,
-        licence=licence,
+        **options.knobs(),
     )
-    folder = output or Path("runs") / f"{kind}-{settings.model}"
-    result = train_restorer(settings, folder, force=force, quiet=quiet)
+    folder = options.output or Path("runs") / f"{kind}-{settings.model}"
+    result = train_restorer(settings, folder, force=options.force, quiet=options.quiet)
     if result is not None:
         typer.echo(result)
 

@@ -91,11 +91,14 @@ class DamagedCrops(Dataset[Example]):
             photo = self._photos[
                 position % len(self._photos) if validating else int(generator.integers(len(self._photos)))
             ]
-            damage = _Damage(
-                settings, 1.0 if validating else key[0] * settings.validate_every / settings.steps, generator
-            )
+            damage = _Damage(settings, 1.0 if validating else self._progress(key[0]), generator)
             examples.append(_DAMAGES[settings.kind](self._crop(photo, generator), damage))
         return {name: torch.from_numpy(np.stack([example[name] for example in examples])) for name in examples[0]}
+
+    def _progress(self, epoch: int) -> float:
+        done = epoch * self._settings.validate_every / self._settings.steps
+        # Weights to begin with have been through the easy first third.
+        return done if self._settings.start_from is None else (1 + 2 * done) / 3
 
     def _crop(self, photo: Pixels, generator: np.random.Generator) -> Pixels:
         """A square of ``crop`` pixels of the photograph, shrunk at random and perhaps mirrored and turned."""

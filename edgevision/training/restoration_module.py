@@ -12,6 +12,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from edgevision.metadata import Task
 from edgevision.models import apply_curves
+from edgevision.training.optimizers import build_optimizer
 from edgevision.training.restoration_data import Example
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import RestorationSettings
@@ -76,8 +77,11 @@ class RestorationModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.settings
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        optimizer = build_optimizer(
+            self.network,
+            settings.optimizer,
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
 
         def share(step: int) -> float:

@@ -44,6 +44,8 @@ class Optimizer(StrEnum):
     ADAMW = "adamw"
     SGD = "sgd"
     """Momentum 0.9, Nesterov."""
+    MUON = "muon"
+    """Orthogonalised momentum for the inner layers, AdamW for the rest (Jordan 2024, scaled as Liu et al. 2025)."""
 
 
 class MixedPrecision(StrEnum):
@@ -154,7 +156,8 @@ class RestorationSettings(TrainingSettings):
     steps: int = 10_000
     validate_every: int = 500
     batch_size: int = 16
-    learning_rate: float = 0.001
+    optimizer: Optimizer = Optimizer.MUON
+    learning_rate: float = 0.003
     weight_decay: float = 0.0
     crop: int = 64
     zoom: float = 0.5

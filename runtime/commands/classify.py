@@ -6,8 +6,16 @@ from typing import Annotated
 
 import typer
 
-from edgevision.commandline import DeviceOption, JsonOption, ModelOption, QuietOption, ThreadsOption, print_json
-from edgevision.errors import ImageError, InputError, PartialFailureError
+from edgevision.commandline import (
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    ThreadsOption,
+    end_with_failures,
+    print_json,
+)
+from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
@@ -69,7 +77,7 @@ def classify(
                     "failures": [{"input": name, "error": message} for name, message in failures],
                 }
             )
-    _report(failures, len(pictures))
+    end_with_failures(failures, len(pictures))
 
 
 def _table(name: str, result: Classification, top: int, *, alone: bool) -> str:
@@ -79,13 +87,3 @@ def _table(name: str, result: Classification, top: int, *, alone: bool) -> str:
     width = max(len(label) for label, _ in best)
     lines = [f"{label:<{width}}  {100 * p:5.1f} %  {'█' * round(_BAR * p)}".rstrip() for label, p in best]
     return "\n".join([name, *(f"  {line}" for line in lines)])
-
-
-def _report(failures: list[tuple[str, str]], total: int) -> None:
-    if not failures:
-        return
-    if total == 1:
-        raise PartialFailureError(failures[0][1])
-    for _, message in failures:
-        typer.echo(f"failed: {message}", err=True)
-    raise PartialFailureError(f"{len(failures)} of {total} pictures failed, the others were done")

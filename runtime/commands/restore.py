@@ -4,10 +4,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from inspect import Parameter, Signature, signature
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -19,9 +18,10 @@ from edgevision.commandline import (
     ModelOption,
     QuietOption,
     ThreadsOption,
+    end_with_failures,
     print_json,
 )
-from edgevision.errors import ImageError, InputError, PartialFailureError
+from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
 from edgevision.pictures import Picture
 from edgevision.progress import track
@@ -32,6 +32,7 @@ from edgevision.runtime.masks import match_masks, split_words
 from edgevision.runtime.outputs import Job, make_folders, plan
 from edgevision.runtime.pipelines.inpaint import mask_from_alpha, read_mask
 from edgevision.runtime.side_by_side import side_by_side
+from edgevision.shared_options import shared_options
 
 InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
@@ -67,25 +68,7 @@ class _Options:
     quiet: QuietOption = False
 
 
-def _verb(function: Callable[..., None]) -> Callable[..., None]:
-    """A command that takes ``function``'s own parameters and every field of :class:`_Options`."""
-    own = [p for p in signature(function).parameters.values() if p.name != "options"]
-    hints = get_type_hints(_Options, include_extras=True)
-    shared = [
-        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name]) for f in fields(_Options)
-    ]
-
-    def command(**values: Any) -> None:
-        options = _Options(**{f.name: values.pop(f.name) for f in fields(_Options)})
-        function(**values, options=options)
-
-    command.__name__, command.__doc__ = function.__name__, function.__doc__
-    command.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
-    return command
-
-
-@_verb
+@shared_options(_Options)
 def inpaint(
     inputs: Annotated[
         list[str],
@@ -121,7 +104,7 @@ def inpaint(
     )
 
 
-@_verb
+@shared_options(_Options)
 def denoise(
     inputs: InputsArgument,
     *,
@@ -131,7 +114,7 @@ def denoise(
     _run(Task.DENOISE, inputs, options, ending="denoised")
 
 
-@_verb
+@shared_options(_Options)
 def upscale(
     inputs: InputsArgument,
     scale: Annotated[int | None, typer.Option(help="2 or 4, of the models that ship; a --model has its own.")] = None,
@@ -146,7 +129,7 @@ def upscale(
     _run(Task.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
 
 
-@_verb
+@shared_options(_Options)
 def brighten(
     inputs: InputsArgument,
     *,
@@ -222,12 +205,7 @@ def _run(
                     "failures": [{"input": name, "error": message} for name, message in failures],
                 }
             )
-    if failures and len(planned) == 1:
-        raise PartialFailureError(failures[0][1])
-    for _, message in failures:
-        typer.echo(f"failed: {message}", err=True)
-    if failures:
-        raise PartialFailureError(f"{len(failures)} of {len(planned)} pictures failed, the others were done")
+    end_with_failures(failures, len(planned))
 
 
 @contextmanager

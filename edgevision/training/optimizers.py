@@ -1,0 +1,77 @@
+"""The update rules that a training can choose from."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgevision.training.settings import Optimizer
+
+_MOMENTUM = 0.95
+
+
+class Muon(torch.optim.AdamW):
+    """AdamW, but for the groups with ``orthogonal``: their momentum, as a matrix, is orthogonalised before each step.
+
+    Jordan et al. 2024, "Muon"; scaled by 0.2 sqrt(longer side) so that the steps are as large as AdamW's (Liu et al.
+    2025, "Muon is scalable", equation 4). It computes in the weights' own format: torch.optim.Muon takes no
+    convolutions, and bf16, which others round to, takes half a training step on a CPU that has none.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One update; ``closure`` computes the loss and the gradients, which is returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for weight in group["params"] if group.get("orthogonal") else ():
+                if weight.grad is not None:
+                    self._turn(weight, group["lr"], group["weight_decay"])
+                    # AdamW passes over what has no gradient.
+                    weight.grad = None
+        super().step()
+        return loss
+
+    def _turn(self, weight: Tensor, learning_rate: float, weight_decay: float) -> None:
+        state = self.state[weight]
+        momentum = state.setdefault("momentum", torch.zeros_like(weight))
+        momentum.lerp_(weight.grad, 1 - _MOMENTUM)  # type: ignore[arg-type]
+        ahead = torch.lerp(weight.grad, momentum, _MOMENTUM).flatten(1)  # type: ignore[arg-type]
+        step = 0.2 * math.sqrt(max(ahead.shape)) * learning_rate
+        weight.mul_(1 - learning_rate * weight_decay)
+        weight.sub_(_orthogonalised(ahead).view(weight.shape), alpha=step)
+
+
+def _orthogonalised(matrix: Tensor) -> Tensor:
+    """The nearest orthogonal matrix, roughly: five steps of a Newton-Schulz iteration with Jordan's coefficients."""
+    if matrix.shape[0] > matrix.shape[1]:
+        return _orthogonalised(matrix.T).T.contiguous()
+    x = matrix / (matrix.norm() + 1e-7)
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x
+    return x
+
+
+def build_optimizer(
+    network: nn.Module, rule: Optimizer, *, learning_rate: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """The optimiser of all weights of ``network``.
+
+    Biases and normalisation weights are not decayed: shrinking them regularises nothing. The first and the last layer,
+    which meet pixels and not features, are not orthogonalised; they and the biases learn at a fifth of the rate, as
+    what suits orthogonal steps makes AdamW diverge.
+    """
+    weights = [p for p in network.parameters() if p.ndim > 1]
+    others = {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0}
+    decayed = {"params": weights, "weight_decay": weight_decay}
+    if rule is Optimizer.SGD:
+        return torch.optim.SGD([decayed, others], lr=learning_rate, momentum=0.9, nesterov=True)
+    if rule is Optimizer.ADAMW:
+        return torch.optim.AdamW([decayed, others], lr=learning_rate)
+    ends = {"params": weights[:1] + weights[1:][-1:], "weight_decay": weight_decay, "lr": learning_rate / 5}
+    inner = {"params": weights[1:-1], "weight_decay": weight_decay, "orthogonal": True}
+    return Muon([inner, ends, others | {"lr": learning_rate / 5}], lr=learning_rate)
