@@ -18,6 +18,8 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "train": VerbGroup(
         {
             "classify": Verb("edgevision.training.commands:classify", "Train a classifier on class folders."),
+            "gan": Verb("edgevision.training.commands:gan", "Train a generator of pictures against a discriminator."),
+            "vae": Verb("edgevision.training.commands:vae", "Train a variational autoencoder."),
             "restore": Verb(
                 "edgevision.training.commands:restore", "Train inpainting, denoising, upscaling or brightening."
             ),
@@ -37,6 +39,9 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "run": VerbGroup(
         {
             "classify": Verb("edgevision.runtime.commands.classify:classify", "Say what is in a picture."),
+            "generate": Verb("edgevision.runtime.commands.generate:generate", "Draw pictures from seeds."),
+            "reconstruct": Verb("edgevision.runtime.commands.generate:reconstruct", "Pass pictures through a code."),
+            "encode": Verb("edgevision.runtime.commands.generate:encode", "Write the codes of pictures."),
             "inpaint": Verb("edgevision.runtime.commands.restore:inpaint", "Fill what a mask marks."),
             "denoise": Verb("edgevision.runtime.commands.restore:denoise", "Remove noise."),
             "upscale": Verb("edgevision.runtime.commands.restore:upscale", "Enlarge two or four times."),

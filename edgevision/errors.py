@@ -4,6 +4,7 @@
     ├── ParityError                 1   the exported model does not compute what the checkpoint computes
     ├── PartialFailureError         1   some inputs failed, the others were done
     ├── DiskFullError               1   the result could not be stored
+    ├── CollapseError               1   a training went wrong in a way that more steps would not mend
     ├── InputError                  2   something the user gave cannot be used
     │   ├── CheckpointError         2   a PyTorch checkpoint
     │   ├── ModelFileError          2   an exported model file, or the metadata inside it
@@ -34,6 +35,10 @@ class PartialFailureError(EdgevisionError):
 
 class DiskFullError(EdgevisionError):
     """The disk or the quota is full; nothing was left behind at the target path."""
+
+
+class CollapseError(EdgevisionError):
+    """A training's loss is not finite, or its samples have become all alike; what was good before is on disk."""
 
 
 class InputError(EdgevisionError):

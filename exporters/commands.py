@@ -47,6 +47,9 @@ def export(
         Literal["onnx", "openvino"], typer.Option("--format", help="The kind of model file.")
     ] = "onnx",
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision; inputs and outputs stay float32.")] = False,
+    part: Annotated[
+        Literal["both", "encoder", "decoder"], typer.Option(help="What of a variational autoencoder to export.")
+    ] = "both",
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",
     input_shape: Annotated[
@@ -114,6 +117,7 @@ def export(
         output,
         format=model_format,
         precision=Precision.FP16 if fp16 else Precision.FP32,
+        part=part,
         arch=arch,
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
         input_shape=parse_shape(input_shape) if input_shape else None,

@@ -12,6 +12,9 @@ _RESTORATION = (Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN)
 # Side of the samples for a network that takes pictures of any size, rounded up to its multiple.
 _SIDE = 96
 
+# And of a latent map, of which every place becomes many pixels.
+_MAP_SIDE = 4
+
 
 def describe(
     own: ModelMetadata | None, given: Mapping[str, Any], *, name: str, input_shape: tuple[int, ...] | None
@@ -37,7 +40,12 @@ def describe(
             "the input's size is unknown; give --input-shape, as 1x3x224x224 (batch, channels, height, width)"
         )
     if document["task"] in _TASKS_WITH_LATENT:
-        document.setdefault("latent", {"size": shape[0]})
+        if not isinstance(document.get("latent", {}), Mapping):
+            raise InputError(f"the metadata cannot be right: latent must be an object, not {document['latent']!r}")
+        document["latent"] = {"size": shape[0]} | dict(document.get("latent", {}))
+        if len(shape) == 3 and shape[1:] != (1, 1):
+            # A map, not a vector as DCGANs take it. How much it becomes is found out when the network is run.
+            document["latent"].setdefault("pixels", 1)
     else:
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise InputError(f"a picture's --input-shape is 1x3xHxW, or 1x1xHxW for gray, not {input_shape}")
@@ -67,6 +75,8 @@ def _own_shape(own: ModelMetadata | None) -> tuple[int, ...] | None:
     if own is None or not own.inputs:
         return None
     shape = own.inputs[0].shape[1:]
+    if own.task is Task.GENERATE and own.latent is not None and own.latent.pixels is not None:
+        return (own.latent.size, _MAP_SIDE, _MAP_SIDE)
     if all(isinstance(side, int) for side in shape):
         return tuple(int(side) for side in shape)
     if own.image is not None and own.image.size is not None:

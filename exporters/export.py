@@ -18,6 +18,7 @@ from edgevision.datasets import ImageFolder
 from edgevision.errors import InputError, ParityError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.describe import describe
+from edgevision.exporters.generation import Part, describe_generation, take_part
 from edgevision.exporters.half import to_half
 from edgevision.exporters.onnx_conversion import (
     Conversion,
@@ -50,6 +51,7 @@ def export(
     *,
     format: ModelFormat | str = ModelFormat.ONNX,
     precision: Precision | str = Precision.FP32,
+    part: Part | str = Part.BOTH,
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
     input_shape: tuple[int, ...] | None = None,
@@ -65,6 +67,7 @@ def export(
         checkpoint: a ``.pt`` of this project, or anything :func:`read_checkpoint` reads together with ``arch``.
         output: the model file; by default beside the checkpoint, ending in ``.onnx`` or ``.xml``.
         precision: ``fp32``, or ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32).
+        part: of a variational autoencoder: ``both``, ``encoder`` or ``decoder``.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
         input_shape: (batch, channels, height, width), or (batch, size) for a latent; needed for a foreign checkpoint.
         metadata: fields of :class:`ModelMetadata` as in its JSON, over what the checkpoint says.
@@ -93,6 +96,7 @@ def export(
     folder = ImageFolder(data) if data is not None else None
 
     original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    original = take_part(original, Part(part))
     described, shape = describe(original.metadata, metadata or {}, name=source.stem, input_shape=input_shape)
     # Real values, not random ones: a network may branch on them while it is traced.
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
@@ -103,6 +107,8 @@ def export(
         original.network, examples, input_names=input_names, output_names=output_names, multiple=multiple
     )
     described = _completed(described, conversion, original, precision)
+    if described.task is Task.GENERATE:
+        described = describe_generation(described, original.network, conversion, examples)
     if described.restoration is not None:
         described = describe_restoration(described, original.network, conversion, examples)
     failure: ParityError | None = None
@@ -164,7 +170,7 @@ def _samples(
 def _input_names(metadata: ModelMetadata, count: int) -> list[str]:
     if metadata.inputs:
         return [spec.name for spec in metadata.inputs]
-    return ["latent"] if metadata.latent is not None else ["image", "mask"][:count]
+    return (["latent", "classes"] if metadata.task is Task.GENERATE else ["image", "mask"])[:count]
 
 
 def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadata, taken: Sequence[str]) -> list[str]:
@@ -173,7 +179,8 @@ def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadat
         return [f"restored_{spec.name}" if spec.name in taken else spec.name for spec in metadata.outputs]
     count = len(flatten_outputs(run_network(network, examples)))
     spec = metadata.restoration
-    first = "logits" if metadata.task is Task.CLASSIFY else f"restored_{spec.predicts}" if spec else "output"
+    names = {Task.CLASSIFY: "logits", Task.GENERATE: "image", Task.ENCODE: "code"}
+    first = f"restored_{spec.predicts}" if spec else names.get(metadata.task, "output")
     return [first, *(f"output_{index}" for index in range(1, count))]
 
 

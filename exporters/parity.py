@@ -8,6 +8,7 @@ from edgevision.errors import ParityError
 from edgevision.exporters.samples import Batch
 from edgevision.metadata import Precision
 from edgevision.records import Record, record
+from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 
 # fp32 engines reorder sums, which costs some 1e-6 of the range (above 100 dB in practice); fp16 keeps 11 bits, and
@@ -110,8 +111,8 @@ def compare_engines(
     sums = [_Sums() for _ in actual.outputs]
     samples = equal = 0
     for batch in batches:
-        expected = _run(reference, batch)
-        found = _run(actual, batch)
+        expected = run_batched(reference, batch)
+        found = run_batched(actual, batch)
         shapes = [output.shape for output in expected], [output.shape for output in found]
         if shapes[0] != shapes[1]:
             raise ParityError(f"the checkpoint's outputs are {shapes[0]}, the model's are {shapes[1]}")
@@ -127,18 +128,3 @@ def compare_engines(
         outputs=tuple(total.figures(spec.name) for total, spec in zip(sums, actual.outputs, strict=True)),
         agreement=100 * equal / samples if classifier else None,
     )
-
-
-def _run(engine: Engine, batch: Batch) -> list[Array]:
-    size = engine.inputs[0].shape[0] if engine.inputs[0].shape else "batch"
-    names = [spec.name for spec in engine.inputs]
-    count = len(batch[0])
-    if not isinstance(size, int) or size == count:
-        return engine.run(dict(zip(names, batch, strict=True)))
-    # A model with a fixed batch takes the samples in portions of its own, the last one filled up with its last sample.
-    full = [np.concatenate([array, np.repeat(array[-1:], -count % size, axis=0)]) for array in batch]
-    parts = [
-        engine.run({name: array[i : i + size] for name, array in zip(names, full, strict=True)})
-        for i in range(0, len(full[0]), size)
-    ]
-    return [np.concatenate(outputs)[:count] for outputs in zip(*parts, strict=True)]

@@ -1,13 +1,12 @@
 """What the metadata of a restoration model says of its network, found out from the network itself."""
 
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import nn
 
 from edgevision.errors import InputError
 from edgevision.exporters.activation_memory import activation_bytes
 from edgevision.exporters.onnx_conversion import Conversion, Examples
+from edgevision.exporters.output_range import clipped_range
 from edgevision.exporters.receptive_field import receptive_radius
 from edgevision.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
 
@@ -29,7 +28,7 @@ def describe_restoration(
     spec = _with_scale(metadata, spec, network, examples)
     outputs = metadata.outputs
     if spec.predicts is Prediction.IMAGE and outputs[0].value_range is None:
-        outputs = (outputs[0].updated(value_range=_clipped_range(conversion.model)), *outputs[1:])
+        outputs = (outputs[0].updated(value_range=clipped_range(conversion.model)), *outputs[1:])
     tile = metadata.tile or TileSpec()
     if tile.overlap is None and "height" in conversion.dynamic:
         tile = tile.updated(overlap=_overlap(network, examples, tile.multiple))
@@ -60,20 +59,6 @@ def _with_scale(
         return spec.updated(scale=scale)
     except ValueError as error:
         raise InputError(f"the metadata does not fit the network: {error}") from error
-
-
-def _clipped_range(model: onnx.ModelProto) -> tuple[float, float] | None:
-    """The range that the last operator keeps the output in; ``None`` where it does not."""
-    name = model.graph.output[0].name
-    last = next((node for node in model.graph.node if name in node.output), None)
-    if last is None:
-        return None
-    if last.op_type == "Clip":
-        constants = {value.name: numpy_helper.to_array(value) for value in model.graph.initializer}
-        bounds = [constants.get(bound) for bound in last.input[1:3]]
-        if len(bounds) == 2 and bounds[0] is not None and bounds[1] is not None:
-            return float(bounds[0]), float(bounds[1])
-    return {"Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}.get(last.op_type)
 
 
 def _overlap(network: nn.Module, examples: Examples, multiple: int) -> int | None:

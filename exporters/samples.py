@@ -9,7 +9,8 @@ from edgevision.datasets import ImageDataset
 from edgevision.degradations import draw_holes
 from edgevision.errors import DatasetError
 from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import LatentSpec, ModelMetadata, Task
+from edgevision.latents import draw_latents
+from edgevision.metadata import ModelMetadata, Task
 from edgevision.preprocessing import Preprocessor
 
 Batch = tuple[NDArray[np.float32], ...]
@@ -42,18 +43,20 @@ def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, 
 
     Pictures are noise with the 1/f amplitude spectrum of natural images (Field 1987), mean 0.5 and standard deviation
     0.25, clipped to 0..1, as 8-bit samples that are then preprocessed like any picture: white noise would drive a
-    network into ranges no photograph reaches. Masks are drawn as for training. Latents come from their own
-    distribution.
+    network into ranges no photograph reaches. Masks are drawn as for training. Latents are those of
+    :func:`draw_latents` for the samples 0 to ``count`` of ``seed``, the classes taken in turn.
     """
     generator = np.random.default_rng(seed)
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
-        if metadata.image is not None:
+        if metadata.task is Task.GENERATE and metadata.latent is not None:
+            yield _latents(metadata, shape, range(start, start + size), seed)
+        elif metadata.image is not None:
             normalise = Preprocessor(metadata.image).normalise
             pictures = np.stack([normalise(_pink_noise(generator, shape)) for _ in range(size)])
             yield _with_mask(pictures, metadata, generator)
         else:
-            yield (_latents(generator, (size, *shape), metadata.latent),)
+            yield (generator.standard_normal((size, *shape), np.float32),)
 
 
 def _with_mask(pictures: NDArray[np.float32], metadata: ModelMetadata, generator: np.random.Generator) -> Batch:
@@ -66,10 +69,14 @@ def _with_mask(pictures: NDArray[np.float32], metadata: ModelMetadata, generator
     return pictures, np.stack(masks)[:, None].astype(np.float32)
 
 
-def _latents(generator: np.random.Generator, shape: tuple[int, ...], latent: LatentSpec | None) -> NDArray[np.float32]:
-    if latent is not None and latent.distribution == "uniform":
-        return generator.uniform(-1, 1, shape).astype(np.float32)
-    return generator.standard_normal(shape, np.float32)
+def _latents(metadata: ModelMetadata, shape: tuple[int, ...], numbers: range, seed: int) -> Batch:
+    """The latents of those samples and, for a conditional generator, the class of each as a row of zeros and a one."""
+    assert metadata.latent is not None
+    sides = (shape[1], shape[2]) if len(shape) == 3 else None
+    latents = draw_latents(metadata.latent, len(numbers), seed=seed, first=numbers.start, sides=sides)
+    if not metadata.labels:
+        return (latents,)
+    return latents, np.eye(len(metadata.labels), dtype=np.float32)[np.array(numbers) % len(metadata.labels)]
 
 
 def _pink_noise(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -14,6 +14,9 @@ from edgevision.runtime.engines.engine import Engine
 
 PIPELINES: Mapping[Task, str] = {
     Task.CLASSIFY: "edgevision.runtime.pipelines.classify:Classifier",
+    Task.GENERATE: "edgevision.runtime.pipelines.generate:Generator",
+    Task.RECONSTRUCT: "edgevision.runtime.pipelines.reconstruct:Reconstructor",
+    Task.ENCODE: "edgevision.runtime.pipelines.reconstruct:Encoder",
     Task.INPAINT: "edgevision.runtime.pipelines.inpaint:Inpainter",
     Task.DENOISE: "edgevision.runtime.pipelines.restore:Restorer",
     Task.UPSCALE: "edgevision.runtime.pipelines.restore:Restorer",

@@ -1,29 +1,52 @@
 """The networks of the project, in PyTorch. Each builder takes keywords only and has a default for every one."""
 
 from edgevision.models.cifar_resnet import CifarResNet, resnet20, resnet32, resnet44, resnet56
+from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet, apply_curves
+from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.dncnn import DnCnn
 from edgevision.models.fsrcnn import Fsrcnn
 from edgevision.models.iat import Iat
+from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
-from edgevision.models.registry import CLASSIFIERS, MODELS, RESTORERS, build_model, model_options
+from edgevision.models.registry import (
+    AUTOENCODERS,
+    CLASSIFIERS,
+    DISCRIMINATORS,
+    GENERATORS,
+    MODELS,
+    RESTORERS,
+    build_model,
+    model_options,
+)
 from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
+from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
 
 __all__ = [
+    "AUTOENCODERS",
     "CLASSIFIERS",
+    "DISCRIMINATORS",
+    "GENERATORS",
     "MODELS",
     "RESTORERS",
     "CifarResNet",
+    "ConvVae",
     "CurveNet",
+    "DcganDiscriminator",
+    "DcganGenerator",
     "DnCnn",
     "Fsrcnn",
     "Iat",
+    "MlpDiscriminator",
+    "MlpGenerator",
     "MobileNet",
     "PlainCnn",
     "RestorationUNet",
     "SubPixelCnn",
+    "TextureDiscriminator",
+    "TextureGenerator",
     "apply_curves",
     "build_model",
     "cnn2",

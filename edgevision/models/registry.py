@@ -8,11 +8,15 @@ from torch import nn
 
 from edgevision.errors import InputError
 from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56
+from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet
+from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
+from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
+from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
 
 CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "cnn2": cnn2,
@@ -32,7 +36,22 @@ RESTORERS: Mapping[str, Callable[..., nn.Module]] = {
     "curves": CurveNet,
 }
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS}
+GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
+    "mlp_gan": MlpGenerator,
+    "dcgan": DcganGenerator,
+    "texture": TextureGenerator,
+}
+
+DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
+    "mlp_gan": MlpDiscriminator,
+    "dcgan": DcganDiscriminator,
+    "texture": TextureDiscriminator,
+}
+"""What each generator is trained against."""
+
+AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
+
+MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS, **GENERATORS, **AUTOENCODERS}
 
 
 def build_model(name: str, **options: Any) -> nn.Module:

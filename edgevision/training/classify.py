@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
-from edgevision.datasets import ImageDataset, ImageFolder
+from edgevision.datasets import ImageDataset
 from edgevision.errors import DatasetError
-from edgevision.metadata import Color, ImageSpec, ModelMetadata, Resize, Task, TensorSpec
+from edgevision.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_module import ClassifierModule
-from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, hold_out, loader
-from edgevision.training.digits import Digits
+from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, loader
+from edgevision.training.data_source import image_spec, open_data, read_parts
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder, is_launched_helper
-from edgevision.training.settings import DIGITS, ClassifierSettings
+from edgevision.training.settings import ClassifierSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
 
@@ -39,20 +39,22 @@ def train_classifier(
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    data = _open_data(settings.data, "train")
+    data = open_data(settings.data, "train")
     if len(data.class_names) < 2:
         raise DatasetError(
             f"{settings.data!r} has {len(data.class_names)} class folders; a classifier needs two or more"
         )
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
-    image = _image_spec(data, settings)
+    image = image_spec(data, size=settings.image_size, color=settings.color)
     options = _network_options(settings, data, image)
     network = build_model(settings.model, **options)
     lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
-    train, val = _read_pictures(data, settings, image, quiet=quiet)
+    train, val = read_parts(
+        data, settings.data, image, val_fraction=settings.val_fraction, seed=settings.seed, quiet=quiet
+    )
     mean, std = channel_statistics(train)
     image = image.updated(mean=mean, std=std)
     module = ClassifierModule(network, settings, image, train.labels, len(data.class_names))
@@ -124,46 +126,6 @@ def _metadata(
     )
 
 
-def _open_data(data: str, split: str) -> ImageDataset:
-    return Digits(split) if data == DIGITS else ImageFolder(data, (split,))
-
-
-def _image_spec(data: ImageDataset, settings: ClassifierSettings) -> ImageSpec:
-    """Size and colour, as asked for or as the data has them; the normalisation comes from the pictures themselves."""
-    color = settings.color or (Color.GRAY if isinstance(data, Digits) else Color.RGB)
-    return ImageSpec(color=color, size=_image_size(data, settings), resize=Resize.CROP)
-
-
-def _read_pictures(
-    data: ImageDataset, settings: ClassifierSettings, image: ImageSpec, *, quiet: bool
-) -> tuple[TensorImages, TensorImages]:
-    """The pictures to train and to validate on."""
-    splits: tuple[str, ...] = getattr(data, "splits", ())
-    for split in {"val", "test"} & set(splits):
-        names = _open_data(settings.data, split).class_names
-        # A test part without class folders is only left out of the figures.
-        if names != data.class_names and (names or split == "val"):
-            raise DatasetError(f"{settings.data!r} has other classes in its {split} part than in its train part")
-    if "val" in splits:
-        held_out = _open_data(settings.data, "val")
-        train = TensorImages(data, np.arange(len(data)), image, quiet=quiet)
-        return train, TensorImages(held_out, np.arange(len(held_out)), image, quiet=quiet)
-    kept, out = hold_out(data.labels, settings.val_fraction, settings.seed)
-    if len(kept) < 2:
-        raise DatasetError(f"{settings.data!r} has {len(data)} pictures, too few to hold some out for validation")
-    return TensorImages(data, kept, image, quiet=quiet), TensorImages(data, out, image, quiet=quiet)
-
-
-def _image_size(data: ImageDataset, settings: ClassifierSettings) -> tuple[int, int]:
-    if settings.image_size:
-        return settings.image_size, settings.image_size
-    if isinstance(data, Digits):
-        return 28, 28
-    sizes = {data.image(index).size for index in np.linspace(0, len(data) - 1, 16).astype(int)}
-    width, height = sizes.pop()
-    return (height, width) if not sizes and height == width <= 64 else (224, 224)
-
-
 def _network_options(settings: ClassifierSettings, data: ImageDataset, image: ImageSpec) -> dict[str, Any]:
     assert image.size is not None
     options: dict[str, Any] = {
@@ -180,7 +142,7 @@ def _network_options(settings: ClassifierSettings, data: ImageDataset, image: Im
 def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSpec) -> dict[str, float]:
     """Top-1 and macro F1 in percent on the ``test`` part, or nothing where there is none."""
     try:
-        data = _open_data(settings.data, "test")
+        data = open_data(settings.data, "test")
     except DatasetError:
         return {}
     if getattr(data, "split", "") != "test" or not data.class_names:

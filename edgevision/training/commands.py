@@ -1,6 +1,7 @@
 """The verb ``edgevision train``."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +16,14 @@ from edgevision.training.settings import (
     Augmentation,
     Balance,
     ClassifierSettings,
+    DiffAugment,
+    GanLoss,
+    GanSettings,
     MixedPrecision,
     Optimizer,
     RestorationSettings,
+    TrainingSettings,
+    VaeSettings,
 )
 
 OptimizerOption = Annotated[Optimizer, typer.Option(help="The update rule.")]
@@ -95,10 +101,6 @@ def classify(
 
     The same command resumes an interrupted training. The folder gets NAME.pt, history.jsonl and settings.json.
     """
-    try:
-        from edgevision.training.classify import train_classifier
-    except ImportError as error:
-        raise MissingExtraError(error.name or "a package", "train") from error
     settings = ClassifierSettings(
         data=data,
         model=model,
@@ -117,10 +119,7 @@ def classify(
         patience=patience,
         **options.knobs(),
     )
-    folder = options.output or Path("runs") / f"{Path(data).stem}-{model}"
-    result = train_classifier(settings, folder, force=options.force, quiet=options.quiet)
-    if result is not None:
-        typer.echo(result)
+    _train("edgevision.training.classify:train_classifier", settings, Path(data).stem, options)
 
 
 @shared_options(_Options)
@@ -166,10 +165,6 @@ def restore(
         raise InputError(f"--kind must be one of {', '.join(RESTORATION_DEFAULTS)}, not {kind.value!r}")
     if scale and kind is not Task.UPSCALE:
         raise InputError(f"--scale is for upscaling; {kind} keeps the size")
-    try:
-        from edgevision.training.restore import train_restorer
-    except ImportError as error:
-        raise MissingExtraError(error.name or "a package", "train") from error
     defaults = RESTORATION_DEFAULTS[kind]
     settings = RestorationSettings(
         kind=kind,
@@ -194,8 +189,135 @@ def restore(
         start_from=str(start_from) if start_from else None,
         **options.knobs(),
     )
-    folder = options.output or Path("runs") / f"{kind}-{settings.model}"
-    result = train_restorer(settings, folder, force=options.force, quiet=options.quiet)
+    _train("edgevision.training.restore:train_restorer", settings, kind.value, options)
+
+
+DataOption = Annotated[
+    str, typer.Option(help="Folder or zip of [train/][CLASS/]picture, or 'digits', which is built in.")
+]
+StepsOption = Annotated[int, typer.Option(min=1, help="Batches in all.")]
+SampleEveryOption = Annotated[
+    int, typer.Option(min=1, help="Steps between sheets of samples, where it can resume too.")
+]
+BatchOption = Annotated[int, typer.Option(min=2, help="Pictures a step and device.")]
+RateOption = Annotated[float, typer.Option(help="Even for half of the steps, then falling to nothing.")]
+SizeOption = Annotated[
+    int | None, typer.Option(min=8, help="Side in pixels; by default the data's own up to 64, else 64.")
+]
+ColorOption = Annotated[Color | None, typer.Option(help="By default rgb, and gray for the digits.")]
+FlipOption = Annotated[bool, typer.Option("--flip", help="Mirror half of the pictures.")]
+EmaOption = Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept.")]
+ClassifierOption = Annotated[
+    Path | None,
+    typer.Option(help="Checkpoint of a residual classifier: its features judge the samples and choose the best step."),
+]
+
+
+@shared_options(_Options)
+def gan(
+    data: DataOption = "digits",
+    model: Annotated[str, typer.Option("--model", "-m", help="mlp_gan, dcgan or texture.")] = "dcgan",
+    conditional: Annotated[bool, typer.Option("--conditional", help="Learn to draw the class asked for.")] = False,
+    image_size: SizeOption = None,
+    color: ColorOption = None,
+    steps: StepsOption = 5000,
+    sample_every: SampleEveryOption = 500,
+    batch_size: BatchOption = 64,
+    loss: Annotated[GanLoss, typer.Option(help="What generator and discriminator compete by.")] = GanLoss.HINGE,
+    learning_rate: RateOption = 0.0002,
+    discriminator_rate: Annotated[float, typer.Option(help="The discriminator's, as a multiple of it.")] = 1.0,
+    d_steps: Annotated[int, typer.Option(min=1, help="Updates of the discriminator for one of the generator.")] = 1,
+    label_smoothing: Annotated[float, typer.Option(min=0, max=0.5, help="Of real pictures, for bce.")] = 0.0,
+    gradient_penalty: Annotated[float, typer.Option(min=0, help="Its weight, for wgan-gp.")] = 10.0,
+    augment: Annotated[
+        list[DiffAugment] | None, typer.Option(help="Vary what the discriminator sees; give it once for each kind.")
+    ] = None,
+    flip: FlipOption = False,
+    spectral_norm: Annotated[bool, typer.Option(help="In the discriminator.")] = True,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the discriminator.")] = 0.0,
+    ema: EmaOption = 0.999,
+    classifier: ClassifierOption = None,
+    class_weight: Annotated[float, typer.Option(min=0, help="Of the classifier's verdict on the class.")] = 0.0,
+    weight_decay: float = 0.0,
+    *,
+    options: _Options,
+) -> None:
+    """Train a generator of pictures against a discriminator. The same command resumes an interrupted training."""
+    settings = GanSettings(
+        data=data,
+        model=model,
+        conditional=conditional,
+        image_size=image_size,
+        color=color,
+        steps=steps,
+        sample_every=sample_every,
+        batch_size=batch_size,
+        loss=loss,
+        learning_rate=learning_rate,
+        discriminator_rate=discriminator_rate,
+        d_steps=d_steps,
+        label_smoothing=label_smoothing,
+        gradient_penalty=gradient_penalty,
+        augment=tuple(augment or ()),
+        flip=flip,
+        spectral_norm=spectral_norm,
+        dropout=dropout,
+        ema=ema,
+        classifier=str(classifier) if classifier else None,
+        class_weight=class_weight,
+        weight_decay=weight_decay,
+        **options.knobs(),
+    )
+    _train("edgevision.training.gan:train_gan", settings, Path(data).stem, options)
+
+
+@shared_options(_Options)
+def vae(
+    data: DataOption = "digits",
+    model: Annotated[str, typer.Option("--model", "-m", help="conv_vae.")] = "conv_vae",
+    image_size: SizeOption = None,
+    color: ColorOption = None,
+    steps: StepsOption = 5000,
+    sample_every: SampleEveryOption = 500,
+    batch_size: BatchOption = 64,
+    learning_rate: RateOption = 0.001,
+    beta: Annotated[float, typer.Option(help="Weight of the code's divergence from a normal distribution.")] = 1.0,
+    flip: FlipOption = False,
+    ema: EmaOption = 0.999,
+    classifier: ClassifierOption = None,
+    weight_decay: float = 0.0,
+    *,
+    options: _Options,
+) -> None:
+    """Train a variational autoencoder. The same command resumes an interrupted training."""
+    settings = VaeSettings(
+        data=data,
+        model=model,
+        image_size=image_size,
+        color=color,
+        steps=steps,
+        sample_every=sample_every,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        beta=beta,
+        flip=flip,
+        ema=ema,
+        classifier=str(classifier) if classifier else None,
+        weight_decay=weight_decay,
+        **options.knobs(),
+    )
+    _train("edgevision.training.vae:train_vae", settings, Path(data).stem, options)
+
+
+def _train(target: str, settings: TrainingSettings, what: str, options: _Options) -> None:
+    """Call ``module:function``, which needs the training extra, and print the path of the checkpoint."""
+    module, function = target.split(":")
+    try:
+        train = getattr(import_module(module), function)
+    except ImportError as error:
+        raise MissingExtraError(error.name or "a package", "train") from error
+    folder = options.output or Path("runs") / f"{what}-{settings.model}"
+    result = train(settings, folder, force=options.force, quiet=options.quiet)
     if result is not None:
         typer.echo(result)
 

@@ -63,7 +63,8 @@ class EpochBatches(Sampler[list[int]]):
     """Lists of positions, in an order that depends on the seed and the epoch alone.
 
     An interrupted training that is resumed at an epoch therefore sees what it would have seen. Every process draws the
-    same epoch and takes its own share of each batch. ``weights`` draws with replacement in their proportion.
+    same epoch and takes its own share of each batch. ``weights`` draws with replacement in their proportion. An epoch
+    has ``batches`` batches, by default as many as there are pictures for.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class EpochBatches(Sampler[list[int]]):
         seed: int,
         shuffle: bool,
         weights: NDArray[np.float64] | None = None,
+        batches: int | None = None,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
@@ -82,6 +84,7 @@ class EpochBatches(Sampler[list[int]]):
         self._seed = seed
         self._shuffle = shuffle
         self._weights = weights
+        self._batches = batches
         self._rank = rank
         self._processes = processes
         self._epoch = 0
@@ -91,6 +94,8 @@ class EpochBatches(Sampler[list[int]]):
         self._epoch = epoch
 
     def __len__(self) -> int:
+        if self._batches is not None:
+            return self._batches
         share = -(-self._length // self._processes)
         # A last batch of one would leave batch normalisation without a variance, so training drops the remainder.
         full, rest = divmod(share, self._batch_size)
@@ -98,7 +103,7 @@ class EpochBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         order = self._order()
-        share = -(-self._length // self._processes)
+        share = -(-self._length // self._processes) if self._batches is None else self._batches * self._batch_size
         # Wrapping around gives every process equally many, as distributed training needs.
         mine = np.resize(order, share * self._processes)[self._rank :: self._processes]
         for batch in range(len(self)):

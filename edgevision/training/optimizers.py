@@ -38,7 +38,7 @@ class Muon(torch.optim.AdamW):
     def _turn(self, weight: Tensor, learning_rate: float, weight_decay: float) -> None:
         state = self.state[weight]
         momentum = state.setdefault("momentum", torch.zeros_like(weight))
-        momentum.lerp_(weight.grad, 1 - _MOMENTUM)  # type: ignore[arg-type]
+        momentum.lerp_(weight.grad, 1 - _MOMENTUM)
         ahead = torch.lerp(weight.grad, momentum, _MOMENTUM).flatten(1)  # type: ignore[arg-type]
         step = 0.2 * math.sqrt(max(ahead.shape)) * learning_rate
         weight.mul_(1 - learning_rate * weight_decay)
@@ -49,7 +49,7 @@ def _orthogonalised(matrix: Tensor) -> Tensor:
     """The nearest orthogonal matrix, roughly: five steps of a Newton-Schulz iteration with Jordan's coefficients."""
     if matrix.shape[0] > matrix.shape[1]:
         return _orthogonalised(matrix.T).T.contiguous()
-    x = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
     for _ in range(5):
         gram = x @ x.T
         x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x

@@ -40,16 +40,20 @@ def build_trainer(
     *,
     epochs: int,
     monitor: str,
+    mode: str = "max",
     callbacks: Sequence[Callback] = (),
     quiet: bool,
 ) -> Trainer:
-    """A trainer that keeps in ``folder`` the last epoch and the one with the greatest ``monitor``."""
+    """A trainer that keeps in ``folder`` the last epoch and the one with the best ``monitor``.
+
+    ``mode`` says whether the greatest is the best (``max``) or the least (``min``).
+    """
     several = settings.devices * settings.nodes > 1
     # First the callbacks that may change the weights which the others store.
     callbacks = [
         *callbacks,
         History(folder, quiet=quiet),
-        ModelCheckpoint(folder.path, "best", monitor=monitor, mode="max", enable_version_counter=False),
+        ModelCheckpoint(folder.path, "best", monitor=monitor, mode=mode, enable_version_counter=False),
         # Its own callback, after the best: save_last would skip the epochs that are not the best so far.
         ModelCheckpoint(folder.path, "last", enable_version_counter=False),
     ]

@@ -1,0 +1,129 @@
+"""What the training loops of all generative networks share: averaged weights, sheets of samples, figures, alarm."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchmetrics
+from lightning.pytorch import LightningModule
+from PIL import Image
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from edgevision.contact_sheet import contact_sheet
+from edgevision.errors import CollapseError
+from edgevision.files import atomic_file
+from edgevision.training.data import Batch
+from edgevision.training.sample_quality import SampleQuality
+from edgevision.training.settings import GenerativeSettings
+
+_SHEET = 64
+# Samples that differ from one another by less than this share of what real pictures do are one picture.
+_LEAST_VARIETY = 0.05
+
+
+class GenerativeModule(LightningModule):
+    """Trains ``network``, of which :attr:`averaged` is what is kept; subclasses say how, and how to sample.
+
+    At each validation ``samples/STEP.png`` in ``folder`` shows 64 samples of fixed latents, and to their right 64 real
+    pictures. ``quality``, where there is one, gives the figures.
+    """
+
+    def __init__(
+        self, network: nn.Module, settings: GenerativeSettings, folder: Path, quality: SampleQuality | None
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))  # type: ignore[no-untyped-call]
+        self.settings = settings
+        self.train_loss = torchmetrics.MeanMetric()
+        self._folder = folder / "samples"
+        # Not a submodule: its weights do not belong into the checkpoints.
+        self._quality = [quality] if quality is not None else []
+        self._real: list[Tensor] = []
+        self._generator = torch.Generator()
+        self._draws = 0
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """``count`` pictures in -1..1 of the averaged network, and the classes (count,) they were asked for."""
+        raise NotImplementedError
+
+    def pictures(self, images: Tensor) -> Tensor:
+        """A batch uint8 (N, C, H, W) as float32 in -1..1, perhaps mirrored."""
+        real = images.float() / 127.5 - 1
+        if self.settings.flip:
+            mirrored = torch.rand(len(real), 1, 1, 1, device=real.device) < 0.5
+            real = torch.where(mirrored, real.flip(3), real)
+        return real.contiguous(memory_format=torch.channels_last)
+
+    def watch(self, loss: Tensor) -> None:
+        """Count ``loss``; :class:`CollapseError` where it is not finite."""
+        if not torch.isfinite(loss):
+            raise CollapseError(
+                f"the training collapsed: the loss is {float(loss)} after some {self._steps_done} steps; try a lower"
+                " --learning-rate. What the last sheet of samples shows is in last.ckpt"
+            )
+        self.train_loss.update(loss.detach())
+
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        # Latents are drawn from torch's generators: seeded by the step, a resumed training continues as the
+        # uninterrupted one would have.
+        torch.manual_seed(self.settings.seed * 100_003 + self.global_step * 1_009 + self.global_rank)
+
+    @property
+    def _steps_done(self) -> int:
+        return (self.trainer.current_epoch + 1) * self.settings.sample_every
+
+    def on_validation_epoch_start(self) -> None:
+        self._generator.manual_seed(self.settings.seed)
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        images, _ = batch
+        real = images.float() / 127.5 - 1
+        if sum(map(len, self._real)) < _SHEET:
+            self._real.append(real[:_SHEET])
+        for quality in self._quality:
+            if index * len(images) >= quality.real_count:
+                quality.add_real((real + 1) / 2)
+            fake, classes = self.sample(len(images), self._generator)
+            quality.add_fake((fake + 1) / 2, classes)
+
+    def on_validation_epoch_end(self) -> None:
+        samples, _ = self.sample(_SHEET, self._generator.manual_seed(self.settings.seed))
+        real = torch.cat(self._real)[:_SHEET]
+        self._real.clear()
+        if self.trainer.is_global_zero:
+            self._write_sheet(samples, real)
+        variety = float(samples.std(dim=0).mean() / real.std(dim=0).mean().clamp(min=1e-3))
+        self.log("val_variety", variety)
+        # A first look comes too early to give up.
+        if self.trainer.current_epoch and not variety >= _LEAST_VARIETY:
+            raise CollapseError(
+                f"the training collapsed: after {self._steps_done} steps the samples vary {100 * variety:.1f} % as"
+                f" much as real pictures, see {self._folder}; try another --loss, --augment, or a lower --learning-rate"
+            )
+        for quality in self._quality:
+            for name, value in quality.compute().items():
+                self.log(f"val_{name}", value, prog_bar=True, sync_dist=True)
+
+    def average(self) -> None:
+        """Take the network's present weights into the average; to be called after every update."""
+        self.averaged.update_parameters(self.network)
+
+    def _write_sheet(self, samples: Tensor, real: Tensor) -> None:
+        halves = [contact_sheet(_pixels(images), 8) for images in (samples, real)]
+        gap = np.full((halves[0].shape[0], 16, halves[0].shape[2]), 255, np.uint8)
+        sheet = np.concatenate([halves[0], gap, halves[1][: len(halves[0])]], axis=1)
+        self._folder.mkdir(exist_ok=True)
+        with atomic_file(self._folder / f"{self.trainer.current_epoch + 1:04d}.png") as temporary:
+            Image.fromarray(sheet[:, :, 0] if sheet.shape[2] == 1 else sheet).save(temporary, "PNG")
+
+    def falling_rate(self, optimizer: torch.optim.Optimizer, updates: int) -> Any:
+        """The learning rate: even for half of the ``updates``, then falling to nothing."""
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, 2.0 - 2.0 * step / (updates + 1)))
+
+
+def _pixels(images: Tensor) -> np.ndarray:
+    scaled = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return scaled.permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,255 @@
+"""The verbs ``edgevision run generate``, ``reconstruct`` and ``encode``."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+from edgevision.commandline import (
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    SeedOption,
+    ThreadsOption,
+    end_with_failures,
+    print_json,
+)
+from edgevision.contact_sheet import contact_sheet
+from edgevision.errors import ImageError, InputError, OutputError
+from edgevision.files import atomic_file, check_writable, translated_write_errors
+from edgevision.metadata import Task
+from edgevision.pictures import Picture, picture_format
+from edgevision.progress import track
+from edgevision.runtime.inputs import expand_inputs
+from edgevision.runtime.load import load
+from edgevision.runtime.outputs import make_folders, plan
+from edgevision.runtime.pipelines.generate import Generator, Pictures
+from edgevision.shared_options import shared_options
+
+LARGEST_SHEET = 4096
+"""Pictures on one sheet: beyond that nobody sees anything, and a folder holds any number."""
+
+_ANIMATIONS = (".gif", ".webp")
+_FRAME_MS = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What the three verbs share."""
+
+    model: ModelOption = None
+    device: DeviceOption = "cpu"
+    threads: ThreadsOption = None
+    force: ForceOption = False
+    as_json: JsonOption = False
+    quiet: QuietOption = False
+
+
+@shared_options(_Options)
+def generate(
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Sheet of all pictures (.png ...), or folder with a file for each."),
+    ] = "generated.png",
+    count: Annotated[int, typer.Option("--count", "-n", help="How many pictures.")] = 16,
+    seed: SeedOption = 0,
+    label: Annotated[str | None, typer.Option("--class", help="What to draw; by default all classes in turn.")] = None,
+    truncation: Annotated[
+        float | None, typer.Option(help="Draw latents beyond it again, as 0.7: fewer surprises, less variety.")
+    ] = None,
+    between: Annotated[
+        str | None,
+        typer.Option("--interpolate", metavar="A:B", help="From one seed to another: a strip, or a .gif or .webp."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of a texture; by default 256x256.")] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Draw pictures from a generator. The same seed gives the same pictures on every device.
+
+    Without --model the generator that ships is used; it draws the ten classes of CIFAR-10.
+    """
+    seeds = _seeds(between) if between is not None else None
+    folder = Path(output).is_dir() or output.endswith("/") or not Path(output).suffix
+    target = Path(output)
+    if not folder:
+        _check_sheet(target, count, animated=seeds is not None, force=options.force)
+    settings = {"label": label, "truncation": truncation, "size": _size(size)}
+    started = time.monotonic()
+    with load(options.model or Task.GENERATE, options.device, threads=options.threads, task=Task.GENERATE) as generator:
+        _announce(generator, options)
+        batches = (
+            iter([generator.between(seeds, count, **settings)])
+            if seeds is not None
+            else generator.batches(count, seed=seed, **settings)
+        )
+        first = next(batches)  # what is wrong with the options shows before anything is written
+        every = _chained(first, batches)
+        if folder:
+            name = f"{seeds[0]}-{seeds[1]}" if seeds is not None else f"{seed}"
+            written = _write_each(target, every, count, name, options)
+        else:
+            pictures = np.stack(list(every))
+            _write_sheet(target, pictures, animated=seeds is not None)
+            written = [target]
+        _report(generator, written, time.monotonic() - started, options, count=count)
+
+
+@shared_options(_Options)
+def reconstruct(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="File, or folder that mirrors the inputs.")
+    ] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Squeeze pictures through the code of an autoencoder, at the size that it was trained for."""
+    pictures = expand_inputs(inputs)
+    jobs = plan(pictures, output, ending="reconstructed", force=options.force)
+    failures: list[tuple[str, str]] = []
+    written = []
+    started = time.monotonic()
+    with _autoencoder(Task.RECONSTRUCT, options) as restore:
+        _announce(restore, options)
+        make_folders(jobs)
+        for job in jobs:
+            try:
+                picture, _ = restore(job.picture.source)
+            except ImageError as error:
+                failures.append((job.picture.name, f"{job.picture.name}: {error}"))
+                continue
+            picture.save(job.target)
+            written.append(job.target)
+        _report(restore, written, time.monotonic() - started, options)
+    end_with_failures(failures, len(jobs))
+
+
+@shared_options(_Options)
+def encode(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],
+    *,
+    options: _Options,
+) -> None:
+    """Write the codes that an autoencoder's encoder gives for pictures, in their order."""
+    pictures = expand_inputs(inputs)
+    if output.suffix != ".npy":
+        raise OutputError(f"codes are written as .npy, not {output.name!r}")
+    check_writable(output, force=options.force)
+    started = time.monotonic()
+    with _autoencoder(Task.ENCODE, options) as encoder:
+        _announce(encoder, options)
+        # All or none: a row that is missing would shift the others.
+        codes = [_encoded(encoder, picture.name, picture.source) for picture in pictures]
+        with atomic_file(output) as temporary, temporary.open("wb") as stream:
+            np.save(stream, np.stack(codes))
+        _report(encoder, [output], time.monotonic() - started, options, count=len(codes))
+
+
+def _encoded(encoder: Any, name: str, source: Any) -> Any:
+    try:
+        return encoder(source)
+    except ImageError as error:
+        raise ImageError(f"{name}: {error}") from error
+
+
+def _autoencoder(task: Task, options: _Options) -> Any:
+    if options.model is None:
+        raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
+    return load(options.model, options.device, threads=options.threads, task=task)
+
+
+def _check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> None:
+    if count > LARGEST_SHEET:
+        raise InputError(
+            f"a sheet holds at most {LARGEST_SHEET} pictures, not {count}; -o DIR/ writes each to a file of its own"
+        )
+    if not animated and target.suffix.lower() == ".gif":
+        raise OutputError(f"{target.name!r} would be an animation, which --interpolate makes; end it in .png")
+    if target.suffix.lower() != ".gif":
+        picture_format(target)
+    check_writable(target, force=force)
+
+
+def _write_sheet(target: Path, pictures: Pictures, *, animated: bool) -> None:
+    if animated and target.suffix.lower() in _ANIMATIONS:
+        frames = [Image.fromarray(p[:, :, 0] if p.shape[2] == 1 else p) for p in pictures]
+        with atomic_file(target) as temporary:
+            frames[0].save(
+                temporary,
+                target.suffix[1:].upper(),
+                save_all=True,
+                # There and back, so that it can run for ever without a jump.
+                append_images=frames[1:] + frames[-2:0:-1],
+                duration=_FRAME_MS,
+                loop=0,
+            )
+        return
+    Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, quality=95)
+
+
+def _write_each(target: Path, every: Iterator[Any], count: int, name: str, options: _Options) -> list[Path]:
+    with translated_write_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+    digits = max(4, len(str(count - 1)))
+    paths = [target / f"{name}-{number:0{digits}d}.png" for number in range(count)]
+    for path in paths:
+        check_writable(path, force=options.force)
+    silent = options.quiet or options.as_json
+    for path, pixels in zip(paths, track(every, count, "generate", quiet=silent), strict=True):
+        Picture(pixels).save(path)
+    return paths
+
+
+def _chained(first: Pictures, batches: Iterator[Pictures]) -> Iterator[Any]:
+    yield from first
+    for batch in batches:
+        yield from batch
+
+
+def _announce(pipeline: Generator | Any, options: _Options) -> None:
+    if not options.quiet and not options.as_json:
+        typer.echo(f"{pipeline.metadata.name} on {pipeline.engine.device}, {pipeline.engine.name}", err=True)
+
+
+def _report(pipeline: Any, written: list[Path], seconds: float, options: _Options, **more: Any) -> None:
+    if not options.as_json:
+        for path in written:
+            typer.echo(path)
+        return
+    print_json(
+        {
+            "model": str(options.model or f"{pipeline.metadata.task} (shipped)"),
+            "name": pipeline.metadata.name,
+            "device": pipeline.engine.device,
+            "engine": pipeline.engine.name,
+            "seconds": round(seconds, 3),
+            **more,
+            "outputs": [str(path) for path in written],
+        }
+    )
+
+
+def _seeds(text: str) -> tuple[int, int]:
+    start, _, end = text.partition(":")
+    if not (start.isdecimal() and end.isdecimal()):
+        raise InputError(f"--interpolate is two seeds, as 3:7, not {text!r}")
+    return int(start), int(end)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of ``WIDTHxHEIGHT``."""
+    if text is None:
+        return None
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise InputError(f"--size is WIDTHxHEIGHT, as 640x480, not {text!r}")
+    return int(height), int(width)

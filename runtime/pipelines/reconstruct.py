@@ -1,0 +1,61 @@
+"""Reconstruction: a picture to the code of a variational autoencoder, and back."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.errors import ModelFileError
+from edgevision.images import ImageSource
+from edgevision.metadata import ModelMetadata
+from edgevision.pictures import Picture
+from edgevision.preprocessing import Preprocessor
+from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.batching import run_batched
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.planes import Planes
+
+
+class Encoder(Closing):
+    """The encoder of an autoencoder on an engine; call it on a picture for its code.
+
+    Attributes:
+        engine: what runs the model.
+        metadata: what the model file says about itself.
+    """
+
+    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
+        """Use ``engine``, which this closes in turn; :class:`ModelFileError` without a description of the picture."""
+        if metadata.image is None or metadata.image.size is None:
+            raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
+        self.engine = engine
+        self.metadata = metadata
+        self._preprocess = Preprocessor(metadata.image)
+
+    def __call__(self, source: ImageSource) -> NDArray[np.float32]:
+        """The code, float32 (size,); :class:`ImageError` where the picture cannot be decoded."""
+        code: NDArray[np.float32] = self._run(source)[-1][0]
+        return code
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self.engine.close()
+
+    def _run(self, source: ImageSource) -> list[Any]:
+        return run_batched(self.engine, [self._preprocess(source)[None]])
+
+
+class Reconstructor(Encoder):
+    """A whole autoencoder on an engine; call it on a picture for its reconstruction and its code."""
+
+    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
+        """As :class:`Encoder`."""
+        super().__init__(engine, metadata)
+        assert metadata.image is not None
+        self._planes = Planes(metadata.image)
+
+    def __call__(self, source: ImageSource) -> tuple[Picture, NDArray[np.float32]]:  # type: ignore[override]
+        """The picture at the network's size, and the code, float32 (size,)."""
+        image, code = self._run(source)[:2]
+        rows = self._planes.from_tensor(image)
+        return Picture(np.clip(np.rint(rows * 255), 0, 255).astype(np.uint8)), code[0]
