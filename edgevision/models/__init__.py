@@ -17,6 +17,7 @@ from edgevision.models.registry import (
     GENERATORS,
     MODELS,
     RESTORERS,
+    TEXTURES,
     build_model,
     model_options,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "GENERATORS",
     "MODELS",
     "RESTORERS",
+    "TEXTURES",
     "CifarResNet",
     "ConvVae",
     "CurveNet",

@@ -49,6 +49,9 @@ DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
 }
 """What each generator is trained against."""
 
+TEXTURES = ("texture",)
+"""Generators of any size, which learn from crops."""
+
 AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS, **GENERATORS, **AUTOENCODERS}

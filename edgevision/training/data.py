@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgevision.datasets import ImageDataset
 from edgevision.errors import DatasetError, ImageError
+from edgevision.images import to_array
 from edgevision.metadata import ImageSpec
 from edgevision.preprocessing import sample
 from edgevision.progress import track
@@ -57,6 +58,51 @@ class TensorImages(Dataset[Batch]):
             return sample(self._source.image(index), self._spec)
         except ImageError as error:
             raise DatasetError(f"picture {index} of the training data: {error}; remove it") from error
+
+
+class CropImages(Dataset[Batch]):
+    """Squares cut at random out of pictures at their own scale, for textures: a fixed number out of each.
+
+    Crop ``i`` depends on ``seed`` and ``i`` alone. The labels are -1.
+
+    Raises:
+        DatasetError: a picture is damaged, or smaller than a crop (it is named).
+    """
+
+    cached = True
+
+    def __init__(self, source: ImageDataset, spec: ImageSpec, *, crops: int, seed: int) -> None:
+        assert spec.size is not None
+        self._side = spec.size[0]
+        self._crops = crops
+        self._seed = seed
+        self.labels = np.full(crops * len(source), -1, np.int64)
+        self._pictures = []
+        for index in range(len(source)):
+            try:
+                self._pictures.append(to_array(source.image(index), spec.color))
+            except ImageError as error:
+                raise DatasetError(f"picture {index} of the training data: {error}; remove it") from error
+            height, width = self._pictures[-1].shape[:2]
+            if min(height, width) < self._side:
+                raise DatasetError(
+                    f"picture {index} of the training data is {width}x{height}, smaller than the --image-size"
+                    f" {self._side} of the crops"
+                )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, positions: Sequence[int]) -> Batch:
+        pixels = np.stack([self._cut(int(position)) for position in positions])
+        images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+        return images, torch.from_numpy(self.labels[np.asarray(positions)])
+
+    def _cut(self, position: int) -> NDArray[np.uint8]:
+        picture = self._pictures[position // self._crops]
+        generator = np.random.default_rng((self._seed, position))
+        top, left = (int(generator.integers(side - self._side + 1)) for side in picture.shape[:2])
+        return picture[top : top + self._side, left : left + self._side]
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -118,7 +164,7 @@ class EpochBatches(Sampler[list[int]]):
         return generator.permutation(self._length)
 
 
-def loader(images: TensorImages, batches: EpochBatches, *, workers: int) -> DataLoader[Batch]:
+def loader(images: TensorImages | CropImages, batches: EpochBatches, *, workers: int) -> DataLoader[Batch]:
     """Batches in the order of ``batches``; decoded pictures in memory need no worker processes."""
     count = 0 if images.cached else workers
     # batch_size=None hands each list of positions to the data set whole.

@@ -10,10 +10,10 @@ from torch import nn
 
 from edgevision.datasets import ImageDataset
 from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata
-from edgevision.models import model_options
+from edgevision.models import TEXTURES, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
-from edgevision.training.data import EpochBatches, TensorImages, loader
+from edgevision.training.data import CropImages, EpochBatches, TensorImages, loader
 from edgevision.training.data_source import image_spec, open_data, read_parts
 from edgevision.training.generative_module import GenerativeModule
 from edgevision.training.provenance import training_provenance
@@ -24,6 +24,11 @@ from edgevision.training.trainer import build_trainer, fit, lightning_precision,
 # As many as compare well, and cost little of the steps' time.
 _MOST_VALIDATED = 2000
 _LARGEST = 64
+
+# Out of each picture of a texture: more than any training sees twice.
+_CROPS = 20_000
+
+Pictures = TensorImages | CropImages
 
 
 class GenerativeTraining:
@@ -73,12 +78,16 @@ class GenerativeTraining:
         save_checkpoint(self.folder.result, network, metadata, model=self.settings.model, options=options)
         return self.folder.result
 
-    def _read(self, *, quiet: bool) -> tuple[TensorImages, TensorImages]:
+    def _read(self, *, quiet: bool) -> tuple[Pictures, Pictures]:
+        if self.settings.model in TEXTURES:
+            crops = (_CROPS, self.settings.seed), (_MOST_VALIDATED // len(self.data) + 1, self.settings.seed + 1)
+            train, val = (CropImages(self.data, self.image, crops=count, seed=seed) for count, seed in crops)
+            return train, val
         fraction = min(0.1, _MOST_VALIDATED / max(1, len(self.data)))
         seed = self.settings.seed
         return read_parts(self.data, self.settings.data, self.image, val_fraction=fraction, seed=seed, quiet=quiet)
 
-    def _fit(self, module: GenerativeModule, train: TensorImages, val: TensorImages, *, quiet: bool) -> bool:
+    def _fit(self, module: GenerativeModule, train: Pictures, val: Pictures, *, quiet: bool) -> bool:
         settings = self.settings
         with quiet_lightning():
             trainer = build_trainer(

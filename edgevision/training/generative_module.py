@@ -1,5 +1,6 @@
 """What the training loops of all generative networks share: averaged weights, sheets of samples, figures, alarm."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torchmetrics
 from lightning.pytorch import LightningModule
 from PIL import Image
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from edgevision.contact_sheet import contact_sheet
 from edgevision.errors import CollapseError
@@ -21,6 +22,8 @@ from edgevision.training.settings import GenerativeSettings
 _SHEET = 64
 # Samples that differ from one another by less than this share of what real pictures do are one picture.
 _LEAST_VARIETY = 0.05
+# Before that nothing has been learned that could be lost.
+_STEPS_OF_GRACE = 500
 
 
 class GenerativeModule(LightningModule):
@@ -35,13 +38,12 @@ class GenerativeModule(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(self.network, avg_fn=partial(_averaged, settings.ema))
         self.settings = settings
         self.train_loss = torchmetrics.MeanMetric()
         self._folder = folder / "samples"
         # Not a submodule: its weights do not belong into the checkpoints.
         self._quality = [quality] if quality is not None else []
-        self._real: list[Tensor] = []
         self._generator = torch.Generator()
         self._draws = 0
 
@@ -81,8 +83,6 @@ class GenerativeModule(LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         images, _ = batch
         real = images.float() / 127.5 - 1
-        if sum(map(len, self._real)) < _SHEET:
-            self._real.append(real[:_SHEET])
         for quality in self._quality:
             if index * len(images) >= quality.real_count:
                 quality.add_real((real + 1) / 2)
@@ -91,14 +91,15 @@ class GenerativeModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         samples, _ = self.sample(_SHEET, self._generator.manual_seed(self.settings.seed))
-        real = torch.cat(self._real)[:_SHEET]
-        self._real.clear()
+        held_out = self.trainer.val_dataloaders.dataset  # type: ignore[union-attr]
+        # Evenly over all, which are sorted by class.
+        images, _ = held_out[np.linspace(0, len(held_out) - 1, min(_SHEET, len(held_out))).astype(int)]
+        real = images.float() / 127.5 - 1
         if self.trainer.is_global_zero:
             self._write_sheet(samples, real)
         variety = float(samples.std(dim=0).mean() / real.std(dim=0).mean().clamp(min=1e-3))
         self.log("val_variety", variety)
-        # A first look comes too early to give up.
-        if self.trainer.current_epoch and not variety >= _LEAST_VARIETY:
+        if self._steps_done >= _STEPS_OF_GRACE and not variety >= _LEAST_VARIETY:
             raise CollapseError(
                 f"the training collapsed: after {self._steps_done} steps the samples vary {100 * variety:.1f} % as"
                 f" much as real pictures, see {self._folder}; try another --loss, --augment, or a lower --learning-rate"
@@ -122,6 +123,12 @@ class GenerativeModule(LightningModule):
     def falling_rate(self, optimizer: torch.optim.Optimizer, updates: int) -> Any:
         """The learning rate: even for half of the ``updates``, then falling to nothing."""
         return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, 2.0 - 2.0 * step / (updates + 1)))
+
+
+def _averaged(decay: float, average: Tensor, value: Tensor, count: Tensor) -> Tensor:
+    """The next average: of all ``count`` values so far while they are few, so that the untrained ones are forgotten."""
+    share = torch.clamp((1 + count) / (10 + count), max=decay).to(average.device)
+    return average + (1 - share) * (value - average)
 
 
 def _pixels(images: Tensor) -> np.ndarray:

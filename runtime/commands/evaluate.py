@@ -16,8 +16,10 @@ from edgevision.commandline import (
     print_json,
 )
 from edgevision.datasets import ImageFolder
-from edgevision.errors import PartialFailureError
+from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
+from edgevision.metadata import Task
+from edgevision.modelfile import require_metadata
 from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
 from edgevision.runtime.load import load
 from edgevision.runtime.pipelines.restore import Restorer
@@ -25,6 +27,8 @@ from edgevision.runtime.restoration_quality import Damage, RestorationReport, ev
 
 # A wider matrix does not fit a terminal; --json has it.
 _WIDEST_MATRIX = 16
+
+_WITHOUT_REFERENCE = (Task.GENERATE, Task.RECONSTRUCT, Task.ENCODE)
 
 
 def evaluate(
@@ -50,6 +54,12 @@ def evaluate(
     hold pairs NAME_LR and NAME_HR.
     """
     folder = ImageFolder(data, (split,) if split else ())
+    task = require_metadata(model).task
+    if task in _WITHOUT_REFERENCE:
+        raise InputError(
+            f"{str(model)!r} is for {task}; samples are judged while edgevision train runs, with --classifier, and"
+            " edgevision evaluate judges classifiers and restoration models"
+        )
     with load(model, device, threads=threads) as pipeline:
         report: ClassificationReport | RestorationReport
         if isinstance(pipeline, Restorer):
