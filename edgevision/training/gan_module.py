@@ -13,10 +13,12 @@ from edgevision.training.data import Batch
 from edgevision.training.diff_augment import augment
 from edgevision.training.gan_losses import discriminator_loss, generator_loss, gradient_penalty
 from edgevision.training.generative_module import GenerativeModule
+from edgevision.training.optimizers import build_optimizer
 from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import GanLoss, GanSettings
 
-_BETAS = (0.5, 0.999)
+# More, and the two networks chase one another around (Radford et al. 2016).
+_MOMENTUM = 0.5
 
 
 class GanModule(GenerativeModule):
@@ -56,7 +58,7 @@ class GanModule(GenerativeModule):
             fake = self.network(*self._inputs(len(real), classes))
         self._update(for_discriminator, lambda: self._discriminator_loss(real, fake, classes))
         if index % self.gan.d_steps == 0:
-            self._update(for_generator, lambda: self._generator_loss(real, labels, classes))
+            self._update(for_generator, lambda: self._generator_loss(labels, classes))
             self.average()
         for schedule in self.lr_schedulers():  # type: ignore[union-attr]
             schedule.step()
@@ -73,7 +75,9 @@ class GanModule(GenerativeModule):
         rate = self.settings.learning_rate
         pairs = ((self.network, rate), (self.discriminator, rate * self.gan.discriminator_rate))
         optimizers = [
-            torch.optim.AdamW(net.parameters(), lr=lr, betas=_BETAS, weight_decay=self.settings.weight_decay)
+            build_optimizer(
+                net, self.gan.optimizer, learning_rate=lr, weight_decay=self.settings.weight_decay, momentum=_MOMENTUM
+            )
             for net, lr in pairs
         ]
         return optimizers, [self.falling_rate(optimizer, self.settings.steps) for optimizer in optimizers]
@@ -105,12 +109,12 @@ class GanModule(GenerativeModule):
             loss = loss + self.gan.gradient_penalty * penalty
         return loss
 
-    def _generator_loss(self, real: Tensor, labels: Tensor, classes: Tensor | None) -> Tensor:
-        fake = self.network(*self._inputs(len(real), classes))
+    def _generator_loss(self, labels: Tensor, classes: Tensor | None) -> Tensor:
+        fake = self.network(*self._inputs(len(labels), classes))
         loss = generator_loss(self.gan.loss, self._scores(fake, classes))
         for classifier in self._classifier:
             # It costs more than both networks together, and half of a batch tells as much.
-            half = len(real) // 2
+            half = len(labels) // 2
             verdict = classifier((fake[:half] + 1) / 2).logits
             loss = loss + self.gan.class_weight * F.cross_entropy(verdict, labels[:half])
         return loss

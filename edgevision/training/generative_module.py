@@ -63,7 +63,7 @@ class GenerativeModule(LightningModule):
         """Count ``loss``; :class:`CollapseError` where it is not finite."""
         if not torch.isfinite(loss):
             raise CollapseError(
-                f"the training collapsed: the loss is {float(loss)} after some {self._steps_done} steps; try a lower"
+                f"the training collapsed: the loss is {loss.item()} after some {self._steps_done} steps; try a lower"
                 " --learning-rate. What the last sheet of samples shows is in last.ckpt"
             )
         self.train_loss.update(loss.detach())

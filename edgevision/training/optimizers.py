@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from edgevision.training.settings import Optimizer
 
-_MOMENTUM = 0.95
+# A matrix with fewer rows or columns than this has too few directions to balance.
+_LEAST_RANK = 16
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW, but for the groups with ``orthogonal``: their momentum, as a matrix, is orthogonalised before each step.
+    """AdamW, but for the groups with ``momentum``: their average gradient, as a matrix, is orthogonalised first.
 
     Jordan et al. 2024, "Muon"; scaled by 0.2 sqrt(longer side) so that the steps are as large as AdamW's (Liu et al.
     2025, "Muon is scalable", equation 4). It computes in the weights' own format: torch.optim.Muon takes no
@@ -27,19 +28,18 @@ class Muon(torch.optim.AdamW):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for weight in group["params"] if group.get("orthogonal") else ():
+            for weight in group["params"] if "momentum" in group else ():
                 if weight.grad is not None:
-                    self._turn(weight, group["lr"], group["weight_decay"])
+                    self._turn(weight, group["lr"], group["weight_decay"], group["momentum"])
                     # AdamW passes over what has no gradient.
                     weight.grad = None
         super().step()
         return loss
 
-    def _turn(self, weight: Tensor, learning_rate: float, weight_decay: float) -> None:
-        state = self.state[weight]
-        momentum = state.setdefault("momentum", torch.zeros_like(weight))
-        momentum.lerp_(weight.grad, 1 - _MOMENTUM)
-        ahead = torch.lerp(weight.grad, momentum, _MOMENTUM).flatten(1)  # type: ignore[arg-type]
+    def _turn(self, weight: Tensor, learning_rate: float, weight_decay: float, momentum: float) -> None:
+        average = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+        average.lerp_(weight.grad, 1 - momentum)
+        ahead = torch.lerp(weight.grad, average, momentum).flatten(1)  # type: ignore[arg-type]
         step = 0.2 * math.sqrt(max(ahead.shape)) * learning_rate
         weight.mul_(1 - learning_rate * weight_decay)
         weight.sub_(_orthogonalised(ahead).view(weight.shape), alpha=step)
@@ -57,21 +57,26 @@ def _orthogonalised(matrix: Tensor) -> Tensor:
 
 
 def build_optimizer(
-    network: nn.Module, rule: Optimizer, *, learning_rate: float, weight_decay: float
+    network: nn.Module, rule: Optimizer, *, learning_rate: float, weight_decay: float, momentum: float = 0.9
 ) -> torch.optim.Optimizer:
-    """The optimiser of all weights of ``network``.
+    """The optimiser of all weights of ``network``; two networks that compete want less ``momentum``.
 
     Biases and normalisation weights are not decayed: shrinking them regularises nothing. The first and the last layer,
-    which meet pixels and not features, are not orthogonalised; they and the biases learn at a fifth of the rate, as
-    what suits orthogonal steps makes AdamW diverge.
+    which meet pixels and not features, and what is narrow are not orthogonalised; they and the biases learn at a fifth
+    of the rate, as what suits orthogonal steps makes AdamW diverge.
     """
     weights = [p for p in network.parameters() if p.ndim > 1]
-    others = {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0}
-    decayed = {"params": weights, "weight_decay": weight_decay}
+    others: dict[str, Any] = {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0}
+    decayed: dict[str, Any] = {"params": weights, "weight_decay": weight_decay}
     if rule is Optimizer.SGD:
-        return torch.optim.SGD([decayed, others], lr=learning_rate, momentum=0.9, nesterov=True)
+        return torch.optim.SGD([decayed, others], lr=learning_rate, momentum=momentum, nesterov=True)
     if rule is Optimizer.ADAMW:
-        return torch.optim.AdamW([decayed, others], lr=learning_rate)
-    ends = {"params": weights[:1] + weights[1:][-1:], "weight_decay": weight_decay, "lr": learning_rate / 5}
-    inner = {"params": weights[1:-1], "weight_decay": weight_decay, "orthogonal": True}
-    return Muon([inner, ends, others | {"lr": learning_rate / 5}], lr=learning_rate)
+        return torch.optim.AdamW([decayed, others], lr=learning_rate, betas=(momentum, 0.999))
+    # Averages of orthogonal steps may reach further back.
+    inner = {"momentum": (1 + momentum) / 2, "weight_decay": weight_decay}
+    turned = [p for p in weights[1:-1] if min(p.flatten(1).shape) >= _LEAST_RANK]
+    ids = {id(p) for p in turned}
+    ends = {"params": [p for p in weights if id(p) not in ids], "weight_decay": weight_decay}
+    slow = {"lr": learning_rate / 5}
+    groups: list[dict[str, Any]] = [{"params": turned} | inner, ends | slow, others | slow]
+    return Muon(groups, lr=learning_rate, betas=(momentum, 0.999))

@@ -247,7 +247,8 @@ class GenerativeSettings(TrainingSettings):
     steps: int = 5000
     sample_every: int = 500
     batch_size: int = 64
-    learning_rate: float = 0.0002
+    optimizer: Optimizer = Optimizer.MUON
+    learning_rate: float = 0.0015
     weight_decay: float = 0.0
     image_size: int | None = None
     color: Color | None = None
@@ -306,7 +307,7 @@ class VaeSettings(GenerativeSettings):
     """All knobs of a variational autoencoder; ``beta`` weighs the code's divergence from a normal distribution."""
 
     model: str = "conv_vae"
-    learning_rate: float = 0.001
+    learning_rate: float = 0.003
     beta: float = 1.0
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from edgevision.models.conv_vae import ConvVae
 from edgevision.training.data import Batch
 from edgevision.training.generative_module import GenerativeModule
+from edgevision.training.optimizers import build_optimizer
 from edgevision.training.settings import VaeSettings
 
 
@@ -36,8 +37,8 @@ class VaeModule(GenerativeModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.settings
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        optimizer = build_optimizer(
+            self.network, settings.optimizer, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
         )
         schedule = self.falling_rate(optimizer, settings.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
