@@ -88,17 +88,16 @@ def blend(
             if tile is None:
                 continue
             left = column.start * scale
-            target = band[:, left : left + tile.shape[1]]
-            weighted = tile[: target.shape[0], : target.shape[1]]
-            if len(rows) == 1 and len(columns) == 1:
-                target += weighted
-                continue
-            weighted = weighted * np.repeat(row.weights, scale)[: target.shape[0], None, None]
-            weighted *= np.repeat(column.weights, scale)[: target.shape[1], None]
-            target += weighted
+            weighted = tile[: len(band), : width - left]
+            if len(rows) > 1 or len(columns) > 1:
+                weighted = weighted * np.repeat(row.weights, scale)[: len(band), None, None]
+                weighted *= np.repeat(column.weights, scale)[: width - left, None]
+            band[:, left : left + tile.shape[1]] += weighted
         done = rows[number + 1].start * scale - top if number + 1 < len(rows) else len(band)
         yield top, band[:done]
-        carried = band[done:]
+        # A view would keep this band while the next one is made.
+        carried = band[done:].copy()
+        del band
 
 
 def take(pixels: NDArray[np.generic], row: Span, column: Span) -> NDArray[np.generic]:

@@ -81,24 +81,27 @@ class Inpainter(Restorer):
 
         Large holes are filled at a coarser level first, where the network sees across them.
         """
-        return self._fill(samples, holes, coarse_levels((~holes[:, :, None]).astype(np.float32)))
+        filled = samples.copy()
+        self._fill(filled, holes, coarse_levels(~holes[:, :, None]))
+        return filled
 
-    def _fill(self, samples: Any, holes: Mask, levels: int) -> Any:
-        half, known = _halved(samples, holes)
-        coarse = self._fill(half, known[:, :, 0] == 0, levels - 1) if levels else fill_smoothly(half, known)
-        result = samples.copy()
+    def _fill(self, samples: Any, holes: Mask, levels: int) -> None:
+        """Fill ``samples`` in place, which no tile notices: all of them read only what is known."""
+        coarse, coarse_holes = _halved(samples, holes)
+        if levels:
+            self._fill(coarse, coarse_holes, levels - 1)
+        else:
+            coarse = fill_smoothly(coarse, (~coarse_holes[:, :, None]).astype(np.float32))
         for top, rows in self._levels_rows(samples, holes, coarse):
             part = np.s_[top : top + len(rows)]
-            inside = holes[part]
-            if not inside.any():
-                continue
-            if result.dtype == np.float32:
-                result[part][inside] = np.clip(rows[inside], 0, 1)
+            made = rows[holes[part]]
+            del rows  # or two bands would be held while the next is computed
+            if samples.dtype == np.float32:
+                samples[part][holes[part]] = np.clip(made, 0, 1)
             else:
-                filled = np.empty((int(inside.sum()), result.shape[2]), result.dtype)
-                to_samples(rows[inside], filled)
-                result[part][inside] = filled
-        return result
+                rounded = np.empty(made.shape, samples.dtype)
+                to_samples(made, rounded)
+                samples[part][holes[part]] = rounded
 
     def _levels_rows(self, samples: Samples, holes: Mask, coarse: Array) -> Any:
         height, width, channels = samples.shape
@@ -113,12 +116,9 @@ class Inpainter(Restorer):
                 Span(row.start, min(row.stop, height), row.weights),
                 Span(column.start, min(column.stop, width), column.weights),
             )
-            guess = _enlarged(coarse, *inside)
-            own: Any = samples[inside[0].start : inside[0].stop, inside[1].start : inside[1].stop]
-            known = holes[inside[0].start : inside[0].stop, inside[1].start : inside[1].stop, None]
-            start: Any = take(
-                np.where(known, guess, unit(own)), Span(0, row.length, row.weights), Span(0, column.length, row.weights)
-            )
+            place = np.s_[inside[0].start : inside[0].stop, inside[1].start : inside[1].stop]
+            guess = np.where(holes[place][:, :, None], _enlarged(coarse, *inside), unit(samples[place]))
+            start: Any = take(guess, Span(0, row.length, row.weights), Span(0, column.length, column.weights))
             tensor = self.planes.to_tensor(start)
             restored = self._infer(tensor, mask[None, None].astype(np.float32))
             return self.planes.assemble(self.planes.from_tensor(restored), start)
@@ -162,13 +162,16 @@ def mask_from_alpha(picture: Picture) -> Mask:
     return np.asarray(picture.alpha <= picture.maximum // 2)
 
 
-def _halved(samples: Samples, holes: Mask) -> tuple[Array, Array]:
-    """Half the sides, the mean of the known pixels, float32 in 0..1, and which of them are known at all."""
-    parts = [
-        halve_known(unit(samples[top : top + _STRIP]), (~holes[top : top + _STRIP, :, None]).astype(np.float32))
-        for top in range(0, len(samples), _STRIP)
-    ]
-    return np.concatenate([half for half, _ in parts]), np.concatenate([known for _, known in parts])
+def _halved(samples: Samples, holes: Mask) -> tuple[Array, Mask]:
+    """Half the sides, the mean of the known pixels, float32 in 0..1, and the holes where none of four is known."""
+    height, width, channels = samples.shape
+    half = np.empty(((height + 1) // 2, (width + 1) // 2, channels), np.float32)
+    half_holes = np.empty(half.shape[:2], np.bool_)
+    for top in range(0, height, _STRIP):
+        strip, half_strip = np.s_[top : top + _STRIP], np.s_[top // 2 : (top + _STRIP) // 2]
+        half[half_strip], known = halve_known(unit(samples[strip]), (~holes[strip, :, None]).astype(np.float32))
+        half_holes[half_strip] = known[:, :, 0] == 0
+    return half, half_holes
 
 
 def _enlarged(coarse: Array, row: Span, column: Span) -> Array:

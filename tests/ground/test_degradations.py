@@ -73,6 +73,11 @@ def test_strokes_cover_about_a_tenth() -> None:
     assert np.mean(shares) < 0.11
 
 
+def test_in_a_large_picture_strokes_end_with_the_one_that_reaches_a_tenth() -> None:
+    (mask,) = masks(HoleKind.STROKES, 1500, 1000, 1)
+    assert 0.1 * mask.size <= mask.sum() < 0.1 * mask.size + 1500
+
+
 def test_scattered_pixels_cover_a_third_to_four_fifths() -> None:
     shares = [mask.mean() for mask in masks(HoleKind.PIXELS, 200, 200)]
     assert min(shares) > 0.27
