@@ -60,8 +60,6 @@ def load(
     """
     path = shipped_model(Task(str(model))) if str(model) in list(Task) else Path(model)
     metadata = require_metadata(path)
-    if metadata.task not in PIPELINES:
-        raise ModelFileError(f"{str(path)!r} is for {metadata.task}, which this release cannot run")
     if task is not None and metadata.task is not task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
     # Between the tiles of a large picture the memory is needed for the picture itself.

@@ -28,7 +28,7 @@ class ClassifierFeatures(nn.Module):
         """Raises :class:`InputError` for another kind of network."""
         super().__init__()
         if not isinstance(network, CifarResNet) or metadata.image is None or metadata.image.color.channels != 3:
-            raise InputError(f"features come from a residual network for colour pictures, not from {metadata.name}")
+            raise InputError(f"comparing features needs a residual network for colour pictures, not {metadata.name}")
         self.network = network.eval().requires_grad_(False)
         self.labels = metadata.labels
         scale, offset = scale_and_offset(metadata.image)

@@ -37,7 +37,10 @@ class Muon(torch.optim.AdamW):
         return loss
 
     def _turn(self, weight: Tensor, learning_rate: float, weight_decay: float, momentum: float) -> None:
-        average = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+        state = self.state[weight]
+        # AdamW, when it is resumed, asks every weight for its step.
+        state.setdefault("step", torch.zeros(()))
+        average = state.setdefault("momentum", torch.zeros_like(weight))
         average.lerp_(weight.grad, 1 - momentum)
         ahead = torch.lerp(weight.grad, average, momentum).flatten(1)  # type: ignore[arg-type]
         step = 0.2 * math.sqrt(max(ahead.shape)) * learning_rate

@@ -135,7 +135,7 @@ def test_the_perceptual_classifier_sees_pictures_normalised_as_its_own(tmp_path:
     _, target = pictures()
     seen = (target - 0.4) / 0.2
     first = network.layer1(torch.relu(network.bn1(network.conv1(seen))))
-    ours = loss.features(target)
+    ours = loss.features(target).stages
     torch.testing.assert_close(ours[0], first, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(ours[1], network.layer2(first), rtol=1e-4, atol=1e-4)
 
