@@ -499,7 +499,7 @@ def test_a_classifier_of_another_kind_cannot_judge(tmp_path: Path, pictures: Pat
     metadata = ModelMetadata(task=Task.CLASSIFY, name="cnn3", image=ImageSpec(size=(8, 8)))
     network = build_model("cnn3", image_size=8)
     save_checkpoint(tmp_path / "cnn.pt", network, metadata, model="cnn3", options={"image_size": 8})
-    with pytest.raises(InputError, match="features come from a residual network"):
+    with pytest.raises(InputError, match="comparing features needs a residual network"):
         train_gan(settings(pictures, classifier=str(tmp_path / "cnn.pt")), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
 

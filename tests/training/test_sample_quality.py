@@ -99,7 +99,7 @@ def test_the_classifier_never_learns(features: ClassifierFeatures) -> None:
     ids=["plain", "gray", "no_image"],
 )
 def test_another_network_gives_no_features(network: nn.Module, metadata: ModelMetadata) -> None:
-    with pytest.raises(InputError, match=f"residual network for colour pictures, not from {metadata.name}"):
+    with pytest.raises(InputError, match=f"residual network for colour pictures, not {metadata.name}"):
         ClassifierFeatures(network, metadata)
 
 
