@@ -28,6 +28,8 @@ class Task(StrEnum):
     DENOISE = "denoise"
     UPSCALE = "upscale"
     BRIGHTEN = "brighten"
+    OTHER = "other"
+    """Anything else: it can be exported, quantised and timed, and has no pipeline."""
 
 
 class Precision(StrEnum):

@@ -13,11 +13,13 @@ from edgevision.commandline import (
     QuietOption,
     SeedOption,
     SigmaOption,
+    ThreadsOption,
     json_object,
     parse_shape,
     print_json,
 )
 from edgevision.errors import InputError, MissingExtraError
+from edgevision.files import check_writable
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfile import require_metadata
@@ -80,16 +82,49 @@ def export(
         str, typer.Option(help="Any other metadata fields, as a JSON object or a file that holds one.")
     ] = "{}",
     data: DataOption = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="The fastest form within the quality budget, int8 where that pays.")
+    ] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="With --int8: real pictures (folder, zip) or inputs (.npz); generators need none."),
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="With --int8: the device, as auto (this CPU), x86-avx2, pi5, orin-nano, qualcomm-htp.")
+    ] = "auto",
+    preset: Annotated[
+        Literal["quick", "default", "thorough"], typer.Option(help="With --int8: how long to search.")
+    ] = "default",
+    prefer: Annotated[
+        Literal["speed", "size", "int8"],
+        typer.Option(help="With --int8: what to write where int8 does not pay in time."),
+    ] = "speed",
+    max_drop: Annotated[
+        float | None,
+        typer.Option(help="With --int8: largest loss, by default 0.3 points, 0.1 dB, or what leaves 30 dB of SQNR."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="With --int8: a page with the verdict and all candidates.")] = None,
+    sigma: SigmaOption = 25.0,
+    holes: HolesOption = HoleKind.STROKES,
+    threads: ThreadsOption = None,
     trust_pickle: TrustOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Turn a PyTorch checkpoint into one self-describing model file, and prove that it computes the same.
+    """Turn a PyTorch checkpoint or an ONNX model into one self-describing file, and prove that it computes the same.
 
-    NAME.report.json beside the model says how it was made and what was measured.
+    With --int8 it is quantised as far as that makes it faster on the target and keeps its quality, both measured; where
+    int8 does not pay the fastest float form is written. NAME.report.json beside the model says how it was made and what
+    was measured.
     """
+    if int8 and fp16:
+        raise InputError("--int8 and --fp16 exclude each other")
+    if html is not None:
+        if not int8:
+            raise InputError("--html shows what --int8 tried: give both")
+        check_writable(html, force=force)
     fields = _metadata_document(metadata)
     image = {
         "color": color,
@@ -107,16 +142,35 @@ def export(
         fields["restoration"] = fields.get("restoration", {}) | restoration
     try:
         from edgevision.exporters.export import export as run_export
+        from edgevision.exporters.quantization.page import write_page
+        from edgevision.exporters.quantization.settings import Preference, Preset, QuantizationSettings
+        from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
+        from edgevision.runtime.restoration_quality import Damage
     except ImportError as error:
         raise MissingExtraError(error.name or "a package", "export") from error
-    if not quiet and not as_json:
-        typer.echo(f"exporting {checkpoint.name} ...", err=True)
+
+    def say(what: str) -> None:
+        if not quiet and not as_json:
+            typer.echo(f"{what} ...", err=True)
+
+    say(f"exporting {checkpoint.name}")
+    settings = QuantizationSettings(
+        calibration=calibration,
+        data=data,
+        target=target,
+        preset=Preset(preset),
+        prefer=Preference(prefer),
+        max_drop=max_drop,
+        damage=Damage(sigma=sigma, holes=holes, seed=seed),
+        threads=threads,
+        seed=seed,
+    )
     report = run_export(
         checkpoint,
         output,
         format=model_format,
-        precision=Precision.FP16 if fp16 else Precision.FP32,
+        precision=Precision.INT8 if int8 else Precision.FP16 if fp16 else Precision.FP32,
         part=part,
         arch=arch,
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
@@ -125,13 +179,19 @@ def export(
         data=data,
         trust_pickle=trust_pickle,
         force=force,
+        int8=settings,
+        say=say,
         seed=seed,
     )
+    path = (output or checkpoint).parent / report.model
+    if html is not None and report.quantization is not None:
+        write_page(html, report.model, report.quantization)
     if as_json:
         print_json(report.to_dict())
     else:
-        path = (output or checkpoint).parent / report.model
         typer.echo(_export_table(report, path, report_path(path)))
+        if report.quantization is not None:
+            typer.echo(verdict_table(report.quantization))
 
 
 def verify(

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
+import onnx_ir
 import onnxscript.optimizer
 import torch
+from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -110,6 +112,13 @@ def another_size(height: int, width: int, multiple: int) -> tuple[int, int]:
     A pixel or two more would tell nothing, they are lost in the rounding of pooling layers.
     """
     return height + multiple * -(-height // (2 * multiple)), 2 * width
+
+
+def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Older exporters list every constant as an input that may be given; here an input is what has to be."""
+    ir = onnx_ir.from_proto(model)
+    RemoveInitializersFromInputsPass()(ir)
+    return onnx_ir.to_proto(ir)
 
 
 def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:

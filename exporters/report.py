@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgevision.commandline import REPORT_SCHEMA_VERSION
 from edgevision.exporters.parity import ParityReport
+from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.files import atomic_file
 from edgevision.metadata import ModelMetadata, Precision
 from edgevision.modelfile import ModelFormat
@@ -27,6 +28,7 @@ class ExportReport(Record):
     metadata: ModelMetadata
     seconds: float
     created: str
+    quantization: QuantizationReport | None = None
     dynamic: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reason: str | None = None

@@ -74,6 +74,8 @@ def load(
 def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> Any:
     """The pipeline that ``metadata`` asks for on ``engine``, which it closes in turn."""
     spec = metadata.restoration
+    if metadata.task not in PIPELINES:
+        raise ModelFileError(f"{metadata.name!r} is for {metadata.task}, for which there is no pipeline to run it in")
     target = _CURVES if spec and spec.predicts is Prediction.CURVES else PIPELINES[metadata.task]
     module, name = target.split(":")
     return getattr(import_module(module), name)(engine, metadata, **options)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-import edgevision.exporters.export as exporting
+import edgevision.exporters.origin as origin
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.report import ExportReport
@@ -164,5 +164,5 @@ def classifier_conversion(classifier: nn.Module) -> Conversion:
 def quick_conversion(classifier_conversion: Conversion, monkeypatch: pytest.MonkeyPatch) -> Conversion:
     """Exports of the classifier use this copy of its conversion, which the test may spoil."""
     conversion = copy.deepcopy(classifier_conversion)
-    monkeypatch.setattr(exporting, "convert_to_onnx", lambda *args, **kwargs: copy.deepcopy(conversion))
+    monkeypatch.setattr(origin, "convert_to_onnx", lambda *args, **kwargs: copy.deepcopy(conversion))
     return conversion

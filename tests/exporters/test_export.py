@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import edgevision
 import edgevision.exporters.export as exporting
+import edgevision.exporters.origin as origin
 from edgevision.errors import DiskFullError, InputError, OutputError, ParityError
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion
@@ -278,9 +279,9 @@ def test_every_output_of_a_network_is_named_and_compared(
         def forward(self, images: Tensor) -> dict[str, Tensor]:
             return {"mean": images.mean((2, 3)), "largest": images.amax((2, 3))}
 
-    original = exporting.read_checkpoint(checkpoint)
+    original = origin.read_checkpoint(checkpoint)
     monkeypatch.setattr(
-        exporting, "read_checkpoint", lambda *args, **kwargs: dataclasses.replace(original, network=TwoHeads())
+        origin, "read_checkpoint", lambda *args, **kwargs: dataclasses.replace(original, network=TwoHeads())
     )
     report = export(checkpoint, tmp_path / "two.onnx")
     assert [output.name for output in report.parity.outputs] == ["logits", "output_1"]
@@ -295,7 +296,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("the checkpoint was read before the options were checked")
 
-    monkeypatch.setattr(exporting, "read_checkpoint", fail)
+    monkeypatch.setattr(origin, "read_checkpoint", fail)
 
 
 def test_an_existing_model_is_kept_without_force(checkpoint: Path, tmp_path: Path, no_work: None) -> None:
@@ -355,9 +356,9 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(checkpoint: Path, tm
         tmp_path.chmod(0o755)
 
 
-@pytest.mark.parametrize("options", [{"precision": "int8"}, {"format": "checkpoint"}, {"format": "tflite"}])
+@pytest.mark.parametrize("options", [{"precision": "int4"}, {"format": "checkpoint"}, {"format": "tflite"}])
 def test_what_export_does_not_make_is_misuse(checkpoint: Path, no_work: None, options: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"fp32 or fp16|tflite"):
+    with pytest.raises(ValueError, match=r"int4|onnx or openvino|tflite"):
         export(checkpoint, **options)
 
 

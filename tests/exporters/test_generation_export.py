@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 import edgevision
-import edgevision.exporters.export as exporting
+import edgevision.exporters.origin as origin
 from edgevision.cli import main
 from edgevision.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
@@ -132,7 +132,7 @@ def exported_generator(checkpoints: dict[str, Path], tmp_path_factory: pytest.Te
             path = folder / f"{name}-{part}{'.onnx' if model_format == 'onnx' else '.xml'}"
             with pytest.MonkeyPatch.context() as patched:
                 # Both formats begin with the same conversion, which takes most of the time.
-                patched.setattr(exporting, "convert_to_onnx", partial(convert_once, (name, part)))
+                patched.setattr(origin, "convert_to_onnx", partial(convert_once, (name, part)))
                 done[key] = path, export(checkpoints[name], path, format=model_format, part=part)
         return done[key]
 

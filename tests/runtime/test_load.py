@@ -11,7 +11,7 @@ from edgevision.runtime.pipelines.restore import Restorer
 
 
 def test_every_task_has_a_pipeline_and_all_but_those_of_autoencoders_ship_a_model():
-    assert set(PIPELINES) == set(Task)
+    assert set(PIPELINES) == set(Task) - {Task.OTHER}
     for task in PIPELINES.keys() - {Task.RECONSTRUCT, Task.ENCODE}:
         assert shipped_model(task).is_file()
 

@@ -1,0 +1,176 @@
+"""What is exported: a PyTorch network converted to ONNX, or an ONNX model that is there already."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from torch import nn
+
+import edgevision
+from edgevision.errors import InputError, ModelFileError
+from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.describe import describe
+from edgevision.exporters.generation import Part, describe_generation, take_part
+from edgevision.exporters.onnx_conversion import (
+    Conversion,
+    Examples,
+    convert_to_onnx,
+    run_network,
+    without_default_inputs,
+)
+from edgevision.exporters.restoration import describe_restoration
+from edgevision.exporters.samples import seeded_batches
+from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
+from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfile import check_model_file, read_metadata
+from edgevision.preprocessing import scale_and_offset
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.engines.engine import Engine
+
+_POSITIONS = {0: "batch", 2: "height", 3: "width"}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A float model in ONNX with everything that is known of it.
+
+    Attributes:
+        metadata: complete but for what exporting adds.
+        shape: of the samples to compare on, without the batch.
+        examples: a sample for each input, the batch first.
+        reference: opens the engine that the exported model has to agree with.
+    """
+
+    conversion: Conversion
+    metadata: ModelMetadata
+    shape: tuple[int, ...]
+    examples: Examples
+    reference: Callable[[], Engine]
+    notes: tuple[str, ...]
+
+
+def read_origin(
+    source: Path,
+    *,
+    part: Part,
+    arch: str | None,
+    arch_options: Mapping[str, Any] | None,
+    input_shape: tuple[int, ...] | None,
+    metadata: Mapping[str, Any],
+    trust_pickle: bool,
+    seed: int,
+) -> Origin:
+    """Read a checkpoint or an ``.onnx`` file; the arguments are those of :func:`edgevision.exporters.export.export`.
+
+    Raises:
+        CheckpointError, ModelFileError, InputError: it cannot be read, or something it does not say was not given.
+    """
+    if source.suffix.lower() == ".onnx":
+        if arch is not None or part is not Part.BOTH:
+            raise InputError(f"{source.name!r} is an ONNX model already: --arch and --part are for PyTorch checkpoints")
+        return _from_onnx(source, input_shape, metadata, seed)
+    original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    original = take_part(original, part)
+    network = original.network
+    described, shape = describe(original.metadata, metadata, name=source.stem, input_shape=input_shape)
+    # Real values, not random ones: a network may branch on them while it is traced.
+    examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
+    input_names = _input_names(described, len(examples))
+    conversion = convert_to_onnx(
+        network,
+        examples,
+        input_names=input_names,
+        output_names=_output_names(network, examples, described, input_names),
+        multiple=described.tile.multiple if described.tile else 1,
+    )
+    described = _completed(described, conversion, original.sha256)
+    if described.task is Task.GENERATE:
+        described = describe_generation(described, network, conversion, examples)
+    if described.restoration is not None:
+        described = describe_restoration(described, network, conversion, examples)
+    inputs, outputs = described.inputs, described.outputs
+    return Origin(conversion, described, shape, examples, lambda: TorchEngine(network, inputs, outputs), original.notes)
+
+
+def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> Origin:
+    check_model_file(source)
+    try:
+        model = onnx.load(source)
+    except (DecodeError, OSError, ValueError) as error:
+        raise ModelFileError(f"{str(source)!r} is no ONNX model: {error}") from error
+    model = without_default_inputs(model)
+    own = read_metadata(source)
+    conversion = Conversion(model, "given", ())
+    first = conversion.inputs[0]
+    open_sides = tuple(name for axis, name in _POSITIONS.items() if axis < len(first.shape) and _is_open(first, axis))
+    conversion = replace(conversion, dynamic=open_sides)
+    fixed = all(isinstance(side, int) for side in first.shape[1:])
+    if own is None and input_shape is None and fixed:
+        input_shape = tuple(1 if isinstance(side, str) else side for side in first.shape)
+    given = dict(metadata) if own is not None else {"task": Task.OTHER.value} | dict(metadata)
+    described, shape = describe(own, given, name=source.stem, input_shape=input_shape)
+    if described.restoration is not None and own is None:
+        raise InputError(
+            f"{source.name!r} carries no metadata of edgevision: for {described.task} it would have to say how far its"
+            " network looks and what it predicts, which only exporting its checkpoint finds out; leave out --task"
+        )
+    described = _completed(described, conversion, sha256(source.read_bytes()).hexdigest())
+    with open_engine(source) as engine:
+        if len(engine.inputs) > 1 and described.task is Task.OTHER:
+            raise InputError(f"{source.name!r} has {len(engine.inputs)} inputs; without metadata one is understood")
+    examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
+    return Origin(conversion, described, shape, examples, lambda: open_engine(source), ())
+
+
+def _is_open(spec: TensorSpec, axis: int) -> bool:
+    return isinstance(spec.shape[axis], str)
+
+
+def _input_names(metadata: ModelMetadata, count: int) -> list[str]:
+    if metadata.inputs:
+        return [spec.name for spec in metadata.inputs]
+    return (["latent", "classes"] if metadata.task is Task.GENERATE else ["image", "mask"])[:count]
+
+
+def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadata, taken: Sequence[str]) -> list[str]:
+    if metadata.outputs:
+        # An output cannot have the name of an input.
+        return [f"restored_{spec.name}" if spec.name in taken else spec.name for spec in metadata.outputs]
+    count = len(flatten_outputs(run_network(network, examples)))
+    spec = metadata.restoration
+    names = {Task.CLASSIFY: "logits", Task.GENERATE: "image", Task.ENCODE: "code"}
+    first = f"restored_{spec.predicts}" if spec else names.get(metadata.task, "output")
+    return [first, *(f"output_{index}" for index in range(1, count))]
+
+
+def _completed(metadata: ModelMetadata, conversion: Conversion, digest: str) -> ModelMetadata:
+    """With the converted model's inputs and outputs, and where it came from."""
+    ranges = [spec.value_range for spec in metadata.outputs] or [None] * len(conversion.outputs)
+    outputs = tuple(
+        spec.updated(value_range=value_range) for spec, value_range in zip(conversion.outputs, ranges, strict=True)
+    )
+    picture, *masks = conversion.inputs
+    inputs = (
+        picture.updated(value_range=_input_range(metadata)),
+        *(mask.updated(value_range=(0.0, 1.0)) for mask in masks),
+    )
+    names = ("torch", "onnx", "onnxscript")
+    versions = {"edgevision": edgevision.__version__} | {name: version(name) for name in names}
+    provenance = metadata.provenance.updated(
+        checkpoint_sha256=digest,
+        versions=dict(metadata.provenance.versions) | versions,
+    )
+    return metadata.updated(inputs=inputs, outputs=outputs, provenance=provenance)
+
+
+def _input_range(metadata: ModelMetadata) -> tuple[float, float] | None:
+    if metadata.image is None:
+        return None
+    scale, offset = scale_and_offset(metadata.image)
+    return round(float(offset.min()), 6), round(float((255 * scale + offset).max()), 6)

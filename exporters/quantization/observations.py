@@ -1,0 +1,182 @@
+"""What flows through a float model on real data: how values spread, and how the inputs of a layer go together."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx.helper import make_tensor_value_info
+
+from edgevision.exporters.quantization.graph import Array, Graph, attributes
+from edgevision.exporters.quantization.units import Unit, channel_axis
+
+Batch = Sequence[Array]
+
+BINS = 2048
+# Of a layer's inputs these many positions for each input of one output are looked at: neighbours tell the same.
+_POSITIONS = 16
+# And in each batch these many values of a tensor.
+_VALUES = 1 << 15
+# A Gram matrix of more inputs takes longer to make and to use than its rounding is worth.
+_LARGEST_GRAM = 2400
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often values of a tensor fell into equal bins from ``low`` to ``high``, which are its extremes."""
+
+    low: float
+    high: float
+    counts: Array
+
+
+@dataclass(frozen=True)
+class LayerInputs:
+    """Of the values that one output of a layer is a weighted sum of, by group.
+
+    ``mean`` is (groups, k), ``covariance`` (groups, k, k), or the variances (groups, k) where k is large.
+    """
+
+    mean: Array
+    covariance: Array
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What was seen: ``histograms`` by tensor, ``inputs`` by the name of a weighted node."""
+
+    histograms: Mapping[str, Histogram]
+    inputs: Mapping[str, LayerInputs]
+
+
+def observe(graph: Graph, units: Iterable[Unit], batches: Sequence[Batch]) -> Observations:
+    """Run the float model on ``batches`` and note what ``units`` take and give."""
+    units = tuple(units)
+    tensors = list(dict.fromkeys(name for unit in units for name in (*unit.inputs, unit.output)))
+    weighted = [unit for unit in units if unit.channels is not None]
+    with _Tap(graph, tensors) as tap:
+        extremes = dict.fromkeys(tensors, (np.inf, -np.inf))
+        sums = {unit.name: _Sums(graph.nodes[unit.name], graph, len(batches)) for unit in weighted}
+        for batch in batches:
+            values = tap(batch)
+            for name, value in values.items():
+                low, high = extremes[name]
+                extremes[name] = min(low, float(value.min())), max(high, float(value.max()))
+            for unit in weighted:
+                sums[unit.name].add(values[graph.nodes[unit.name].input[0]])
+        counts = {name: np.zeros(BINS, np.int64) for name in tensors}
+        for batch in batches:
+            for name, value in tap(batch).items():
+                low, high = extremes[name]
+                if high > low:
+                    sample = value.ravel()[:: max(1, value.size // _VALUES)]
+                    counts[name] += np.histogram(sample, BINS, (low, high))[0]
+    histograms = {name: Histogram(*extremes[name], counts[name]) for name in tensors}
+    return Observations(histograms, {name: total.result() for name, total in sums.items()})
+
+
+def channel_peaks(graph: Graph, tensors: Sequence[str], batches: Sequence[Batch]) -> dict[str, Array]:
+    """The largest magnitude in each channel of (n, channels, height, width) ``tensors``, float32 (channels,)."""
+    peaks: dict[str, Array] = {}
+    with _Tap(graph, tensors) as tap:
+        for batch in batches:
+            for name, value in tap(batch).items():
+                peak = np.abs(value).max(axis=(0, 2, 3))
+                peaks[name] = np.maximum(peaks.get(name, peak), peak)
+    return peaks
+
+
+class _Tap:
+    """Runs a model and gives the values of inner tensors by name."""
+
+    def __init__(self, graph: Graph, tensors: Sequence[str]) -> None:
+        self._inputs = graph.inputs
+        self._given = [name for name in tensors if name in graph.inputs]
+        self._wanted = [name for name in tensors if name not in graph.inputs]
+        model = onnx.ModelProto()
+        model.CopyFrom(graph.model)
+        model.graph.output.extend(
+            make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+            for name in self._wanted
+            if name not in graph.outputs
+        )
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        # A fused activation would hide what it takes.
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, batch: Batch) -> dict[str, Array]:
+        feeds = dict(zip(self._inputs, batch, strict=True))
+        found = self._session.run(self._wanted, feeds) if self._wanted else []
+        return {name: feeds[name] for name in self._given} | dict(zip(self._wanted, found, strict=True))
+
+    def __enter__(self) -> "_Tap":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._session
+
+
+class _Sums:
+    """Sums of products of a layer's inputs, for their means and covariances."""
+
+    def __init__(self, node: onnx.NodeProto, graph: Graph, batches: int) -> None:
+        self._options = attributes(node)
+        self._operator = node.op_type
+        weight = graph.constants[node.input[1]].shape
+        self._kernel = weight[2:]
+        self._groups = self._options.get("group", 1) if node.op_type == "Conv" else 1
+        k = math.prod(size for axis, size in enumerate(weight) if axis != channel_axis(node))
+        self._most = max(64, _POSITIONS * k // batches)
+        self._full = k <= _LARGEST_GRAM
+        self._count = 0
+        self._sum = np.zeros((self._groups, k))
+        self._products = np.zeros((self._groups, k, k) if self._full else (self._groups, k))
+
+    def add(self, value: Array) -> None:
+        rows = self._rows(torch.from_numpy(value))
+        rows = rows[:, :: -(-rows.shape[1] // self._most)]
+        self._count += rows.shape[1]
+        self._sum += rows.sum(1, dtype=torch.float64).numpy()
+        products = rows.transpose(1, 2) @ rows if self._full else (rows * rows).sum(1)
+        self._products += products.double().numpy()
+
+    def _rows(self, value: torch.Tensor) -> torch.Tensor:
+        """float32 (groups, positions, k); no fewer positions than asked for, where there are as many."""
+        if not self._operator.startswith("Conv"):
+            return value.reshape(1, -1, value.shape[-1])
+        pads = self._options.get("pads", [0, 0, 0, 0])
+        strides, dilations = self._options.get("strides", [1, 1]), self._options.get("dilations", [1, 1])
+        if self._operator == "ConvTranspose":
+            value, pads, strides, dilations = _stretched(value, self._kernel, pads, strides)
+        value = torch.nn.functional.pad(value, (pads[1], pads[3], pads[0], pads[2]))
+        places = value.shape[0] * value.shape[2] * value.shape[3] / (strides[0] * strides[1])
+        skip = max(1, math.isqrt(int(places / self._most)))
+        steps = (skip * strides[0], skip * strides[1])
+        columns = torch.nn.functional.unfold(value, self._kernel, dilation=dilations, stride=steps)
+        samples, _, found = columns.shape
+        grouped = columns.reshape(samples, self._groups, -1, found)
+        return grouped.permute(1, 0, 3, 2).reshape(self._groups, samples * found, -1)
+
+    def result(self) -> LayerInputs:
+        count = max(self._count, 1)
+        mean, products = self._sum / count, self._products / count
+        square = mean[:, :, None] * mean[:, None, :] if self._full else mean**2
+        return LayerInputs(mean, products - square)
+
+
+def _stretched(
+    value: torch.Tensor, kernel: Sequence[int], pads: Sequence[int], strides: Sequence[int]
+) -> tuple[torch.Tensor, list[int], list[int], list[int]]:
+    """A transposed convolution's input as that of the ordinary one with the kernel turned round: zeros between."""
+    samples, channels, height, width = value.shape
+    wide = value.new_zeros(samples, channels, (height - 1) * strides[0] + 1, (width - 1) * strides[1] + 1)
+    wide[:, :, :: strides[0], :: strides[1]] = value
+    # What is cropped from the output need not be looked at, and hardly matters.
+    around = [max(0, kernel[axis % 2] - 1 - pads[axis]) for axis in range(4)]
+    return wide, around, [1, 1], [1, 1]

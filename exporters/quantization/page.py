@@ -1,0 +1,137 @@
+"""The verdict as one self-contained page: the table, the candidates by quality and speed, and every operator."""
+
+from html import escape
+from pathlib import Path
+
+from edgevision.exporters.quantization.report import QuantizationReport
+from edgevision.exporters.quantization.table import loss_text
+from edgevision.files import atomic_file
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2330; --soft: #667085; --line: #d0d5dd; --page: #ffffff;
+  --tried: #98a2b3; --form: #1f6feb; --chosen: #d1550b; --bar: #1f6feb; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #9aa4b5; --line: #3a4353; --page: #12161d;
+  --tried: #5d6878; --form: #6ea8fe; --chosen: #ff9b5c; --bar: #6ea8fe; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; }
+tr.chosen td { font-weight: 600; } .soft { color: var(--soft); } .verdict { font-size: 1.05rem; }
+svg { width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
+.tried { fill: var(--tried); } .form { fill: var(--form); } .best { fill: var(--chosen); } .bar { fill: var(--bar); }
+.budget { stroke: var(--chosen); stroke-dasharray: 4 4; } .reach { stroke: var(--form); opacity: .5; }
+.scroll { overflow-x: auto; }
+"""
+
+
+def write_page(path: Path, model: str, report: QuantizationReport) -> None:
+    """Write the page to ``path``; it asks nothing of the network and follows the reader's light or dark mode."""
+    body = [
+        f"<h1>{escape(model)}</h1>",
+        f"<p class=verdict><b>{escape(report.outcome)}</b>: {escape(report.verdict)}</p>",
+        f"<p class=soft>{escape(_circumstances(report))}</p>",
+        "<h2>Verdict</h2>",
+        _forms(report),
+        "<h2>Quality against speed</h2>",
+        _plot(report),
+        "<h2>Operators</h2>",
+        _nodes(report),
+    ]
+    head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(model)}: int8</title>"
+    head += f"<meta name=viewport content='width=device-width'><style>{_STYLE}</style></head>"
+    with atomic_file(path) as temporary:
+        temporary.write_text(f"{head}<body>{''.join(body)}</body></html>\n", encoding="utf-8")
+
+
+def _circumstances(report: QuantizationReport) -> str:
+    threads = f"{report.threads} threads" if report.threads else "all cores"
+    timed = f"timed on this machine, {threads}" if report.measured else "latency not measured: the device is not here"
+    return f"Target {report.target}; {timed}; ranges by {report.ranges}; {report.source}; {report.seconds:.0f} s."
+
+
+def _forms(report: QuantizationReport) -> str:
+    rows = []
+    for form in report.forms:
+        speed = form.speedup
+        cells = [
+            f"<td>{escape(form.name)}</td>",
+            f"<td class=n>{form.figures[report.metric]:.3f}</td>",
+            f"<td class=n>{escape(loss_text(form, report))}</td>",
+            f"<td class=n>{'' if speed is None else f'{speed.after_ms:.3g}'}</td>",
+            f"<td class=n>{'' if speed is None else f'{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})'}</td>",
+            f"<td class=n>{form.size_bytes / 1e6:.3f}</td>",
+        ]
+        kind = " class=chosen" if form.name == "chosen" else ""
+        rows.append(f"<tr{kind}>{''.join(cells)}</tr>")
+    head = "".join(f"<th class=n>{escape(name)}</th>" for name in (report.metric, "loss", "ms", "times fp32", "MB"))
+    return f"<div class=scroll><table><tr><th>form</th>{head}</tr>{''.join(rows)}</table></div>"
+
+
+def _plot(report: QuantizationReport) -> str:
+    """Every candidate that was judged and timed: to the right faster, downwards worse."""
+    points = [
+        (trial.speedup.ratio, trial.quality.loss, "tried", trial.name)
+        for trial in report.trials
+        if trial.speedup is not None and trial.quality is not None
+    ]
+    points += [
+        (form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.name == "chosen" else "form", form.name)
+        for form in report.forms
+        if (form.speedup is not None or form.name == "fp32") and form.loss > float("-inf")
+    ]
+    if len(points) < 2:
+        return "<p class=soft>Nothing was timed.</p>"
+    right, worst = max(p[0] for p in points) * 1.08, max(*(p[1] for p in points), report.budget)
+    left, best = min(0.9, *(p[0] for p in points)) * 0.97, min(*(p[1] for p in points), report.budget)
+    margin = 0.08 * (worst - best or 1)
+    worst, best = worst + margin, best - margin
+
+    def x(ratio: float) -> float:
+        return _LEFT + (ratio - left) / (right - left) * (_WIDTH - _LEFT - 16)
+
+    def y(loss: float) -> float:
+        return 12 + (loss - best) / (worst - best) * (_HEIGHT - _BOTTOM - 12)
+
+    base = _HEIGHT - _BOTTOM
+    parts = [f"<svg viewBox='0 0 {_WIDTH} {_HEIGHT}' role=img aria-label='loss against speed-up'>"]
+    parts.append(f"<line class=axis x1={_LEFT} y1={base} x2={_WIDTH - 16} y2={base} />")
+    parts.append(f"<line class=axis x1={_LEFT} y1=12 x2={_LEFT} y2={base} />")
+    for index in range(5):
+        ratio, loss = left + (right - left) * index / 4, best + (worst - best) * index / 4
+        parts.append(f"<text x={x(ratio):.1f} y={base + 18} text-anchor=middle>{ratio:.2f}</text>")
+        shown = -loss if report.metric == "sqnr" else loss
+        parts.append(f"<text x={_LEFT - 8} y={y(loss) + 4:.1f} text-anchor=end>{shown:.3g}</text>")
+    what = "SQNR, dB" if report.metric == "sqnr" else f"loss, {report.unit}"
+    parts.append(f"<text x={(_LEFT + _WIDTH) / 2} y={_HEIGHT - 6} text-anchor=middle>times as fast as fp32</text>")
+    parts.append(f"<text x=14 y={base / 2} transform='rotate(-90 14 {base / 2})' text-anchor=middle>{what}</text>")
+    limit = y(report.budget)
+    parts.append(f"<line class=budget x1={_LEFT} y1={limit:.1f} x2={_WIDTH - 16} y2={limit:.1f} />")
+    parts.append(f"<text x={_WIDTH - 18} y={limit - 5:.1f} text-anchor=end>budget</text>")
+    for ratio, loss, kind, name in points:
+        radius = 3 if kind == "tried" else 5
+        place = f"cx={x(ratio):.1f} cy={y(loss):.1f} r={radius}"
+        parts.append(f"<circle class={kind} {place}><title>{escape(name)}</title></circle>")
+        if kind != "tried":
+            parts.append(f"<text x={x(ratio) + 8:.1f} y={y(loss) + 4:.1f}>{escape(name)}</text>")
+    return "".join([*parts, "</svg>"])
+
+
+def _nodes(report: QuantizationReport) -> str:
+    known = [node.sqnr_db for node in report.nodes if node.sqnr_db is not None]
+    highest = max(known, default=1.0)
+    rows = []
+    for node in report.nodes:
+        bar = ""
+        if node.sqnr_db is not None:
+            width = max(1.0, 120 * node.sqnr_db / highest)
+            bar = "<svg viewBox='0 0 190 14' style='width:190px'>"
+            bar += f"<rect class=bar width={width:.0f} height=10 y=2 rx=2 />"
+            bar += f"<text x={width + 6:.0f} y=11>{node.sqnr_db:.1f} dB</text></svg>"
+        cells = (node.name, node.operator, node.precision, node.why)
+        rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}<td>{bar}</td></tr>")
+    head = "".join(f"<th>{name}</th>" for name in ("operator", "type", "precision", "why", "SQNR if it alone is int8"))
+    return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"

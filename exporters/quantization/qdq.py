@@ -1,0 +1,224 @@
+"""Quantised graphs in the QDQ form: operators stay as they are, between pairs of QuantizeLinear and DequantizeLinear.
+
+Every engine reads this form and fuses the pairs with the operators it has int8 kernels for.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx.helper import make_node
+
+from edgevision.exporters.quantization.graph import Array, Graph, initializer
+from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
+from edgevision.exporters.targets import Target
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class QuantizedWeights:
+    """Weights of one node: ``values`` int8 in the node's own layout, ``scales`` float32 a channel, or one for all.
+
+    ``bias`` is float32 and already corrected for what rounding the weights shifts on average; ``None`` without one.
+    """
+
+    values: Array
+    scales: Array
+    bias: Array | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is computed in int8, and which other weights are only stored in it.
+
+    Attributes:
+        computed: names of units.
+        stored: names of nodes that compute in float with weights that are int8 in the file.
+    """
+
+    computed: frozenset[str] = frozenset()
+    stored: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """Makes the quantised form of one float model for one target, for any :class:`Plan`.
+
+    Attributes:
+        ranges: the lowest and highest value of each tensor that units take or give.
+        weights: for computing, by node; ``storage`` those for storing.
+    """
+
+    graph: Graph
+    units: Mapping[str, Unit]
+    target: Target
+    ranges: Mapping[str, Range]
+    weights: Mapping[str, QuantizedWeights]
+    storage: Mapping[str, QuantizedWeights] = field(default_factory=dict)
+
+    def __call__(self, plan: Plan) -> onnx.ModelProto:
+        """The model of ``plan``; the inputs and outputs stay float32."""
+        return _Rewriting(self, plan).model()
+
+
+class _Rewriting:
+    def __init__(self, quantizer: Quantizer, plan: Plan) -> None:
+        self._quantizer, self._graph, self._plan = quantizer, quantizer.graph, plan
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+        chosen = [quantizer.units[name] for name in plan.computed]
+        self._main = {unit.name: unit for unit in chosen}
+        self._quantized_nodes = {name for unit in chosen for name in unit.nodes}
+        self._ranges = dict(quantizer.ranges)
+        self._followers = self._find_followers(chosen)
+        made = {unit.output for unit in chosen}
+        # What int8 kernels give, everybody reads from behind the pair: only then the engines fuse it.
+        self._behind = made | {self._graph.nodes[name].output[0] for name in self._followers}
+        self._paired: dict[str, str] = {}
+
+    def model(self) -> onnx.ModelProto:
+        for node in self._graph.model.graph.node:
+            self._nodes.append(self._rewritten(node))
+            for output in node.output:
+                if output in self._behind:
+                    self._pair(output, keep_name=output in self._graph.outputs)
+        model = onnx.ModelProto()
+        model.CopyFrom(self._graph.model)
+        used = {name for node in self._nodes for name in node.input} | set(self._graph.outputs)
+        kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+        kept += [tensor for name, tensor in self._constants.items() if name in used]
+        for parts, items in ((model.graph.node, self._nodes), (model.graph.initializer, kept)):
+            del parts[:]
+            parts.extend(items)
+        # The shapes of what stands between pairs have not changed, but its names have.
+        del model.graph.value_info[:]
+        return model
+
+    def _find_followers(self, chosen: Collection[Unit]) -> set[str]:
+        """Nodes that move values from one int8 unit to another, and so need not leave int8 either."""
+        quantized = {unit.output for unit in chosen}
+        wanted = {name for unit in chosen for name in unit.inputs}
+        forward: list[onnx.NodeProto] = []
+        for node in self._graph.model.graph.node:
+            if node.op_type in FOLLOWERS and node.input[0] in quantized and len(node.output) == 1:
+                forward.append(node)
+                quantized.add(node.output[0])
+        followers = set()
+        for node in reversed(forward):
+            if node.output[0] in wanted:
+                followers.add(node.name)
+                wanted.add(node.input[0])
+        for node in forward:
+            if node.name in followers:
+                self._ranges[node.output[0]] = self._ranges[node.input[0]]
+        return followers
+
+    def _rewritten(self, node: onnx.NodeProto) -> onnx.NodeProto:
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        quantized = node.name in self._quantized_nodes or node.name in self._followers
+        main = self._main.get(node.name)
+        fused = quantized and main is None and node.name not in self._followers
+        for position, name in enumerate(node.input):
+            if not name or name in self._graph.constants:
+                continue
+            if name in self._behind or (quantized and not fused):
+                copy.input[position] = self._pair(name)
+        for position, name in enumerate(node.output):
+            if name in self._behind and name in self._graph.outputs:
+                copy.output[position] = f"{name}_computed"
+        if main is not None and main.channels is not None:
+            self._weigh(copy, self._quantizer.weights[node.name], computed=True)
+        elif main is not None:
+            self._quantize_constants(copy)
+        elif node.name in self._plan.stored:
+            self._weigh(copy, self._quantizer.storage[node.name], computed=False)
+        return copy
+
+    def _pair(self, name: str, *, keep_name: bool = False) -> str:
+        """The tensor behind the pair for ``name``, which is made where there is none yet."""
+        if name in self._paired:
+            return self._paired[name]
+        source = f"{name}_computed" if keep_name else name
+        behind = name if keep_name else f"{name}_dequantized"
+        scale, zero = self._quantizer.target.activation_scale(*self._ranges[name])
+        limits = self._constant(f"{name}_scale", np.float32(scale)), self._constant(f"{name}_zero_point", zero)
+        self._nodes += [
+            make_node("QuantizeLinear", [source, *limits], [f"{name}_quantized"], f"{name}_quantize"),
+            make_node("DequantizeLinear", [f"{name}_quantized", *limits], [behind], f"{name}_dequantize"),
+        ]
+        self._paired[name] = behind
+        return behind
+
+    def _weigh(self, node: onnx.NodeProto, weights: QuantizedWeights, *, computed: bool) -> None:
+        name = node.input[1]
+        quantized = self._constant(f"{name}_int8_of_{node.name}", weights.values)
+        axis = channel_axis(node)
+        behind = f"{name}_of_{node.name}"
+        if computed:
+            scale = self._constant(f"{name}_scale_of_{node.name}", weights.scales)
+            zero = self._constant(f"{name}_zero_of_{node.name}", np.zeros(weights.scales.shape, np.int8))
+            options: dict[str, Any] = {"axis": axis} if weights.scales.ndim else {}
+            self._nodes.append(
+                make_node("DequantizeLinear", [quantized, scale, zero], [behind], f"{behind}_dequantize", **options)
+            )
+        else:
+            # Engines compute a cast and a product of constants once, when they load the model; a DequantizeLinear
+            # they would keep for an int8 kernel, and run it every time.
+            shape = [-1 if index == axis and weights.scales.ndim else 1 for index in range(weights.values.ndim)]
+            scale = self._constant(f"{name}_scale_of_{node.name}", weights.scales.reshape(shape))
+            cast = f"{behind}_cast"
+            self._nodes += [
+                make_node("Cast", [quantized], [cast], f"{cast}_node", to=onnx.TensorProto.FLOAT),
+                make_node("Mul", [cast, scale], [behind], f"{behind}_scale"),
+            ]
+        node.input[1] = behind
+        if weights.bias is not None:
+            self._bias(node, weights, computed=computed)
+
+    def _bias(self, node: onnx.NodeProto, weights: QuantizedWeights, *, computed: bool) -> None:
+        assert weights.bias is not None
+        name = f"{node.name}_bias"
+        if computed and self._quantizer.target.quantized_bias:
+            source = next(n for n in self._main[node.name].inputs)
+            scale, _ = self._quantizer.target.activation_scale(*self._ranges[source])
+            scales = (weights.scales * np.float32(scale)).astype(np.float32)
+            limit = np.iinfo(np.int32)
+            values = np.rint(weights.bias.astype(np.float64) / scales).clip(limit.min, limit.max).astype(np.int32)
+            parts = self._constant(f"{name}_int32", values), self._constant(f"{name}_scale", scales)
+            zero = self._constant(f"{name}_zero", np.zeros(scales.shape, np.int32))
+            options: dict[str, Any] = {"axis": 0} if scales.ndim else {}
+            self._nodes.append(
+                make_node("DequantizeLinear", [*parts, zero], [f"{name}_dequantized"], f"{name}_dequantize", **options)
+            )
+            bias = f"{name}_dequantized"
+        else:
+            bias = self._constant(name, weights.bias)
+        while len(node.input) < 3:
+            node.input.append("")
+        node.input[2] = bias
+
+    def _quantize_constants(self, node: onnx.NodeProto) -> None:
+        """Constants that an Add, Mul or Concat takes beside what is computed."""
+        for position, name in enumerate(node.input):
+            values = self._graph.constants.get(name)
+            if values is None or values.dtype != np.float32 or (node.op_type in ("Clip", "Pad", "Resize") and position):
+                continue
+            scale, zero = self._quantizer.target.activation_scale(float(values.min()), float(values.max()))
+            info = np.iinfo(zero.dtype)
+            quantized = np.rint(values / np.float32(scale) + zero).clip(info.min, info.max).astype(zero.dtype)
+            parts = [
+                self._constant(f"{name}_quantized", quantized),
+                self._constant(f"{name}_scale", np.float32(scale)),
+                self._constant(f"{name}_zero_point", zero),
+            ]
+            behind = f"{name}_dequantized_of_{node.name}"
+            self._nodes.append(make_node("DequantizeLinear", parts, [behind], f"{behind}_node"))
+            node.input[position] = behind
+
+    def _constant(self, name: str, values: Array | np.generic) -> str:
+        self._constants.setdefault(name, initializer(name, values))
+        return name

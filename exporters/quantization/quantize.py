@@ -1,0 +1,409 @@
+"""``edgevision export --int8``: the float model in, the fastest form within the quality budget out, with its proof."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from edgevision.errors import InputError
+from edgevision.exporters.half import to_half
+from edgevision.exporters.quantization.equalization import equalize
+from edgevision.exporters.quantization.graph import Array, Graph
+from edgevision.exporters.quantization.judging import Batch, Judge, OutputJudge
+from edgevision.exporters.quantization.material import Material
+from edgevision.exporters.quantization.node_times import unit_times
+from edgevision.exporters.quantization.observations import Observations, observe
+from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
+from edgevision.exporters.quantization.preparation import (
+    FLOAT_PASSES,
+    INT8_PASSES,
+    clean,
+    prepare,
+    transposed_by_convolution,
+)
+from edgevision.exporters.quantization.qdq import Plan, Quantizer
+from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
+from edgevision.exporters.quantization.report import Form, NodePrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.search import Choice, Search
+from edgevision.exporters.quantization.settings import EFFORTS, Preference, QuantizationSettings
+from edgevision.exporters.quantization.trials import Bench, Opener, Trials
+from edgevision.exporters.quantization.units import WEIGHTED, Unit, find_units
+from edgevision.exporters.quantization.weights import quantize_weights
+from edgevision.exporters.targets import Target, find_target, is_this_machine
+from edgevision.modelfile import ModelFormat
+from edgevision.runtime.engines.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+# Fewer weights than this are not worth two nodes more.
+_FEWEST_STORED = 256
+# What single units are ranked on.
+_RANKING_SAMPLES = 16
+_SHARE_OF_RANKING = 0.4
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The ``model`` to write and what was found out about it."""
+
+    model: onnx.ModelProto
+    report: QuantizationReport
+
+
+def quantize(
+    model: onnx.ModelProto,
+    gather: Callable[[Engine], Material],
+    open_model: Opener,
+    settings: QuantizationSettings,
+    *,
+    format: ModelFormat,
+    log: Path | None,
+    say: Progress,
+) -> Quantized:
+    """Find the form of the float ``model`` that runs fastest on the target within the quality budget.
+
+    Args:
+        gather: makes the calibration data and the judge with an engine of the float model.
+        open_model: loads a candidate on the engine it is to be measured with.
+        log: where candidates are noted while the search lasts, so that an interrupted one can go on.
+
+    Raises:
+        InputError: the model is quantised already, has nothing to quantise, or the data does not fit.
+        DatasetError, DeviceError: the data cannot be read, the engine does not run the model.
+    """
+    start = time.monotonic()
+    target = find_target(settings.target)
+    effort = EFFORTS[settings.preset]
+    _check(model)
+    with ExitStack() as stack:
+        plain = stack.enter_context(open_model(model))
+        say("reading the calibration data")
+        material = gather(plain)
+        judge = material.judge
+        budget = _budget(judge, settings.max_drop)
+        first = material.batches[0]
+        feeds = {spec.name: array[:1] for spec, array in zip(plain.inputs, first, strict=True)}
+        examples = list(feeds.values())
+        measured = is_this_machine(target) and not target.npu
+        say("preparing the graph")
+        fast, int8_ready, notes = _prepared(model, examples, target, format)
+        say("calibrating")
+        quantizer, method = _calibrated(int8_ready, material.batches, target, open_model)
+        units = [unit for unit in quantizer.units.values() if _is_computable(unit, target)]
+        bench = Bench(open_model, judge, plain if measured else None, feeds, effort.timing)
+        key = _key(model, settings, material)
+        trials = Trials(lambda plan: _made(plan, quantizer, fast), bench, log, key)
+        say(f"trying {len(units)} operators in int8")
+        deadline = time.monotonic() + effort.seconds
+        if units:
+            noise = _noise(quantizer, units, material.batches, open_model, deadline, _SHARE_OF_RANKING * effort.seconds)
+            gain = _gain(quantizer, units, feeds, settings.threads, measured=measured and format is ModelFormat.ONNX)
+            choice = Search(trials, units, noise, gain, budget, deadline).run()
+        else:
+            noise, choice = {}, Choice(Plan())
+        say("measuring the verdict")
+        final = replace(bench, seconds=3 * effort.timing)
+        forms = _Forms(final, plain)
+        forms.add("fp32", model, plain)
+        forms.add("fastest float", fast)
+        if units:
+            forms.add("all int8", trials.model(Plan(frozenset(unit.name for unit in units))))
+        half = _half(model, format)
+        if half is not None:
+            forms.add("fp16", half)
+        plan, outcome, reason = _decided(choice, forms, fast, trials, quantizer, judge, budget, settings, target)
+        chosen = trials.model(plan) if plan.computed or plan.stored else fast
+        forms.add("chosen", chosen)
+        report = QuantizationReport(
+            outcome=outcome,
+            verdict=reason,
+            target=target.name,
+            measured=measured,
+            expected_speedup=None if measured else target.speedup,
+            metric=judge.metric,
+            unit=judge.unit,
+            budget=budget,
+            source=material.source,
+            ranges=method.value,
+            forms=forms.rows,
+            trials=trials.all,
+            nodes=_nodes(quantizer, plan, choice, noise, target),
+            notes=material.notes + notes,
+            threads=settings.threads,
+            seconds=round(time.monotonic() - start, 1),
+        )
+    return Quantized(chosen, report)
+
+
+def _check(model: onnx.ModelProto) -> None:
+    operators = {node.op_type for node in model.graph.node}
+    quantized = sorted(
+        operators & {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"}
+    )
+    if quantized:
+        raise InputError(f"the model is quantised already (it holds {', '.join(quantized)}): export the float model")
+
+
+def _budget(judge: Judge, max_drop: float | None) -> float:
+    if max_drop is None:
+        return judge.budget
+    # Where the loss is a negative SQNR, what is asked is at least so much of it.
+    return -abs(max_drop) if judge.budget < 0 else max_drop
+
+
+def _prepared(
+    model: onnx.ModelProto, examples: Sequence[Array], target: Target, format: ModelFormat
+) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[str, ...]]:
+    """The fastest float form, the form to quantise, and what was done."""
+    cleaned = clean(model)
+    if format is ModelFormat.OPENVINO or target.npu or "ConvTranspose" in target.operators:
+        # Those engines have their own forms, and kernels for what these passes avoid.
+        return cleaned, cleaned, ()
+    fast, notes = prepare(cleaned, examples, (*FLOAT_PASSES, transposed_by_convolution(examples, least_speedup=1.05)))
+    ready = fast
+    for one in (*INT8_PASSES, transposed_by_convolution(examples, least_speedup=0)):
+        ready = one.apply(ready) or ready
+    return fast, ready, notes
+
+
+def _calibrated(
+    model: onnx.ModelProto, batches: Sequence[Batch], target: Target, open_model: Opener
+) -> tuple[Quantizer, RangeMethod]:
+    """The quantiser with the ranges under which everything in int8 is nearest to the float model."""
+    model = equalize(model, batches, strength=0.5)
+    graph = Graph(model)
+    units = {unit.name: unit for unit in find_units(graph, target.operators | WEIGHTED)}
+    seen = observe(graph, units.values(), batches)
+    weighted = [unit.name for unit in units.values() if unit.channels is not None]
+    weights = {
+        name: quantize_weights(
+            graph.nodes[name],
+            graph,
+            seen.inputs[name],
+            pair_limit=target.pair_limit,
+            per_channel=graph.nodes[name].op_type not in target.per_tensor,
+        )
+        for name in weighted
+    }
+    storage = {
+        name: quantize_weights(graph.nodes[name], graph, seen.inputs[name], pair_limit=None)
+        for name in weighted
+        if graph.constants[graph.nodes[name].input[1]].size >= _FEWEST_STORED
+    }
+    quantizer = Quantizer(graph, units, target, {}, weights, storage)
+    everything = Plan(frozenset(unit.name for unit in units.values() if _is_computable(unit, target)))
+    if not everything.computed:
+        return quantizer, RangeMethod.MINMAX
+    with open_model(model) as reference:
+        judge = OutputJudge(reference, _few(batches))
+    best: tuple[Quantizer, RangeMethod, float] | None = None
+    for method in RangeMethod:
+        candidate = replace(quantizer, ranges=_ranges(seen, method))
+        with open_model(candidate(everything)) as engine:
+            loss = judge(engine).loss
+        _log.debug("ranges by %s: SQNR %.2f dB", method, -loss)
+        if best is None or loss < best[2]:
+            best = candidate, method, loss
+    assert best is not None
+    return best[:2]
+
+
+def _ranges(seen: Observations, method: RangeMethod) -> dict[str, tuple[float, float]]:
+    return {name: choose_range(histogram, method) for name, histogram in seen.histograms.items()}
+
+
+def _few(batches: Sequence[Batch]) -> Batch:
+    """Some samples of equal size."""
+    size = batches[0][0].shape[1:]
+    alike = [batch for batch in batches if batch[0].shape[1:] == size]
+    joined = [np.concatenate(arrays) for arrays in zip(*alike, strict=True)]
+    step = max(1, len(joined[0]) // _RANKING_SAMPLES)
+    return [array[::step][:_RANKING_SAMPLES] for array in joined]
+
+
+def _is_computable(unit: Unit, target: Target) -> bool:
+    wide = unit.channels is None or min(unit.channels) >= target.least_channels
+    return unit.operator in target.operators and wide
+
+
+def _made(plan: Plan, quantizer: Quantizer, fast: onnx.ModelProto) -> onnx.ModelProto:
+    return quantizer(plan) if plan.computed or plan.stored else fast
+
+
+def _noise(
+    quantizer: Quantizer,
+    units: Sequence[Unit],
+    batches: Sequence[Batch],
+    open_model: Opener,
+    deadline: float,
+    most: float,
+) -> dict[str, float]:
+    """Of each unit, the noise relative to the signal where it alone is int8; what is not reached counts as the mean."""
+    sample = _few(batches)
+    end = min(deadline, time.monotonic() + most)
+    with open_model(quantizer.graph.model) as reference:
+        judge = OutputJudge(reference, sample)
+    noise: dict[str, float] = {}
+    for unit in units:
+        if time.monotonic() > end:
+            break
+        with open_model(quantizer(Plan(frozenset([unit.name])))) as engine:
+            noise[unit.name] = 10 ** (judge(engine).loss / 10)
+    usual = float(np.mean(list(noise.values()))) if noise else 1.0
+    return {unit.name: noise.get(unit.name, usual) for unit in units}
+
+
+def _gain(
+    quantizer: Quantizer, units: Sequence[Unit], feeds: Mapping[str, Array], threads: int | None, *, measured: bool
+) -> dict[str, float]:
+    """Of each unit, the microseconds that int8 saves by ONNX Runtime's profile; nothing where it does not run here."""
+    if not measured:
+        return {}
+    everything = Plan(frozenset(unit.name for unit in units))
+    before = unit_times(quantizer.graph.model, units, feeds, threads)
+    after = unit_times(quantizer(everything), units, feeds, threads)
+    return {unit.name: before.get(unit.name, 0) - after.get(unit.name, 0) for unit in units}
+
+
+class _Forms:
+    """The rows of the verdict, each timed against the plain model by the same clock."""
+
+    def __init__(self, bench: Bench, plain: Engine) -> None:
+        self.bench, self._plain = bench, plain
+        self.rows: tuple[Form, ...] = ()
+
+    def add(self, name: str, model: onnx.ModelProto, engine: Engine | None = None) -> Form:
+        with ExitStack() as stack:
+            engine = engine or stack.enter_context(self.bench.open(model))
+            quality = self.bench.judge(engine)
+            speedup = self._timed(engine) if engine is not self._plain else None
+        row = Form(name=name, figures=quality.figures, loss=quality.loss, size_bytes=model.ByteSize(), speedup=speedup)
+        self.rows += (row,)
+        return row
+
+    def __getitem__(self, name: str) -> Form:
+        return next(row for row in self.rows if row.name == name)
+
+    def _timed(self, engine: Engine) -> Speedup | None:
+        if self.bench.baseline is None:
+            return None
+        return measure_speedup(self._plain, engine, self.bench.feeds, seconds=self.bench.seconds)
+
+
+def _decided(
+    choice: Choice,
+    forms: _Forms,
+    fast: onnx.ModelProto,
+    trials: Trials,
+    quantizer: Quantizer,
+    judge: Judge,
+    budget: float,
+    settings: QuantizationSettings,
+    target: Target,
+) -> tuple[Plan, Outcome, str]:
+    """The plan to write, with as many of the other weights stored in int8 as the budget bears, and why."""
+    computed = choice.plan.computed
+    reason = ""
+    if computed and settings.prefer is not Preference.INT8:
+        ratio = _against_float(choice.plan, fast, trials, forms)
+        if ratio is not None and ratio.low <= 1:
+            reason = (
+                f"int8 arithmetic does not pay here: {ratio.ratio:.2f} times ({ratio.low:.2f} to {ratio.high:.2f}) as"
+                " fast as the fastest float form"
+            )
+            computed = frozenset()
+        elif ratio is not None:
+            interval = f"{ratio.low:.2f} to {ratio.high:.2f}"
+            reason = f"int8 is {ratio.ratio:.2f} times ({interval}) as fast as the fastest float form"
+    elif not computed:
+        reason = f"no operator can be int8 within the budget of {abs(budget):g} {judge.unit}"
+    stored = _stored(computed, quantizer, trials, budget)
+    plan = Plan(computed, stored)
+    if computed:
+        return (
+            plan,
+            Outcome.INT8,
+            reason or f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured",
+        )
+    if stored:
+        return plan, Outcome.STORED, f"{reason}; the weights are stored in int8 and computed with in float"
+    return plan, Outcome.FLOAT, f"{reason}; written is the fastest float form"
+
+
+def _against_float(plan: Plan, fast: onnx.ModelProto, trials: Trials, forms: _Forms) -> Speedup | None:
+    """How many times as fast a candidate is as the fastest float form; ``None`` where that cannot be measured."""
+    bench = forms.bench
+    if bench.baseline is None:
+        return None
+    with bench.open(fast) as before, bench.open(trials.model(plan)) as after:
+        return measure_speedup(before, after, bench.feeds, seconds=bench.seconds)
+
+
+def _stored(computed: frozenset[str], quantizer: Quantizer, trials: Trials, budget: float) -> frozenset[str]:
+    """The largest weights among those of float operators, as many as hold the budget in int8."""
+    sizes = {name: weights.values.size for name, weights in quantizer.storage.items() if name not in computed}
+    order = sorted(sizes, key=lambda name: -sizes[name])
+    while order:
+        plan = Plan(computed, frozenset(order))
+        if trials.judged(plan, f"{len(order)} stored").loss <= budget:
+            return frozenset(order)
+        order = order[: len(order) // 2]
+    return frozenset()
+
+
+def _half(model: onnx.ModelProto, format: ModelFormat) -> onnx.ModelProto | None:
+    if format is not ModelFormat.ONNX:
+        return None
+    try:
+        return to_half(model)
+    except Exception as error:  # the converter's own, for graphs that it does not know
+        _log.debug("no fp16: %s", error)
+        return None
+
+
+def _nodes(
+    quantizer: Quantizer, plan: Plan, choice: Choice, noise: Mapping[str, float], target: Target
+) -> tuple[NodePrecision, ...]:
+    fused = {name: unit for unit in quantizer.units.values() for name in unit.nodes}
+    rows = []
+    for node in quantizer.graph.model.graph.node:
+        unit = fused.get(node.name)
+        precision = "float"
+        if unit is None:
+            why = "no int8 kernel, or it only moves values"
+        elif unit.name in plan.computed:
+            precision, why = "int8", "pays within the budget" if node.name == unit.name else f"fused into {unit.name}"
+        elif not _is_computable(unit, target):
+            why = f"no int8 kernel on {target.name}"
+        else:
+            why = choice.reasons.get(unit.name, "the float form is faster as a whole")
+        if node.name in plan.stored:
+            precision = "float, weights stored in int8"
+        power = noise.get(node.name)
+        rows.append(
+            NodePrecision(
+                name=node.name,
+                operator=node.op_type,
+                precision=precision,
+                why=why,
+                sqnr_db=None if not power else round(-10 * float(np.log10(power)), 2),
+            )
+        )
+    return tuple(rows)
+
+
+def _key(model: onnx.ModelProto, settings: QuantizationSettings, material: Material) -> str:
+    digest = hashlib.sha256(model.SerializeToString(deterministic=True))
+    digest.update(repr(settings).encode())
+    for batch in material.batches:
+        for array in batch:
+            digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,146 @@
+"""Which units to compute in int8: as fast as can be within the budget, and float where int8 does not pay."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.trials import Trials
+from edgevision.exporters.quantization.units import Unit
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The ``plan``, and for every unit that it leaves float the reason."""
+
+    plan: Plan
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Search:
+    """One search over the plans for ``units``.
+
+    Attributes:
+        noise: of each unit, the noise power relative to the signal that its int8 alone leaves in the output.
+        gain: of each unit, the microseconds that int8 saves by the engine's own profile; empty where nothing is known.
+        budget: the largest loss of the judge.
+        deadline: of :func:`time.monotonic`, after which the best so far is taken.
+    """
+
+    trials: Trials
+    units: Sequence[Unit]
+    noise: Mapping[str, float]
+    gain: Mapping[str, float]
+    budget: float
+    deadline: float
+
+    def run(self) -> Choice:
+        """Everything, without what does not pay; without what costs too much quality; with what fits again."""
+        reasons: dict[str, str] = {}
+        everything = frozenset(unit.name for unit in self.units)
+        paying = self._fastest(everything)
+        reasons |= dict.fromkeys(everything - paying, "int8 does not pay here")
+        kept = self._within_budget(paying)
+        kept = self._with_more(kept, paying)
+        reasons |= dict.fromkeys(paying - kept, "int8 costs too much quality here")
+        if kept and kept != paying:
+            # What is left between float parts may no longer be worth its conversions.
+            connected = self._without_islands(kept)
+            if connected != kept and self._is_faster(connected, kept):
+                reasons |= dict.fromkeys(kept - connected, "a lone int8 part between float ones does not pay")
+                kept = connected
+        return Choice(Plan(kept), reasons)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
+        """The fastest of a few likely sets; everything where time cannot be measured."""
+        best = everything
+        speed = self.trials.timed(Plan(best), "all int8")
+        if speed is None:
+            return best
+        fastest = speed.ratio
+        for name, candidate in self._likely(everything):
+            if self._late() or not candidate:
+                break
+            found = self.trials.timed(Plan(candidate), name)
+            assert found is not None
+            if found.ratio > fastest:
+                best, fastest = candidate, found.ratio
+        return best
+
+    def _likely(self, everything: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
+        weighted = frozenset(unit.name for unit in self.units if unit.channels is not None)
+        wide = frozenset(u.name for u in self.units if u.channels is None or min(u.channels) >= 8)
+        first, last = self.units[0].name, self.units[-1].name
+        sets = {
+            "without the first": everything - {first},
+            "without the last": everything - {last},
+            "without both ends": everything - {first, last},
+            "without narrow layers": wide,
+            "weighted only": weighted,
+        }
+        if self.gain:
+            paying = frozenset(name for name in everything if self.gain.get(name, 0) > 0)
+            sets["where the profile gains"] = paying
+            sets["where the profile gains, without islands"] = self._without_islands(paying)
+        return [(name, members) for name, members in sets.items() if members != everything]
+
+    def _within_budget(self, names: frozenset[str]) -> frozenset[str]:
+        """As many of ``names`` as the budget allows, those given up first that cost most for what they gain."""
+        if self._holds(names, "what pays"):
+            return names
+        order = sorted(names, key=self._cost)
+        low, high = 0, len(order)
+        # The loss grows with every unit: the longest beginning that holds is found by halving, late or not, as
+        # otherwise there would be nothing.
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._holds(frozenset(order[:middle]), f"the best {middle}"):
+                low = middle
+            else:
+                high = middle
+        return frozenset(order[:low])
+
+    def _with_more(self, kept: frozenset[str], names: frozenset[str]) -> frozenset[str]:
+        """With each further unit that the budget still bears, the cheapest first."""
+        for name in sorted(names - kept, key=self._cost)[1:]:
+            if self._late():
+                break
+            if self._holds(kept | {name}, f"with {name}"):
+                kept |= {name}
+        return kept
+
+    def _holds(self, names: frozenset[str], name: str) -> bool:
+        quality = self.trials.judged(Plan(names), name)
+        _log.debug("%s, %d units: loss %.4f of %.4f", name, len(names), quality.loss, self.budget)
+        return quality.loss <= self.budget
+
+    def _is_faster(self, names: frozenset[str], than: frozenset[str]) -> bool:
+        if not names or self._late() or not self._holds(names, "without islands"):
+            return False
+        one, other = (self.trials.timed(Plan(each), "without islands") for each in (names, than))
+        return one is not None and other is not None and one.ratio > other.ratio
+
+    def _cost(self, name: str) -> float:
+        """Noise for each microsecond saved."""
+        gain = self.gain.get(name, 0.0) if self.gain else 1.0
+        return self.noise[name] / max(gain, 0.1)
+
+    def _without_islands(self, names: frozenset[str]) -> frozenset[str]:
+        """Without units that touch no other int8 unit."""
+        makers = {unit.output: unit.name for unit in self.units}
+        touched: set[str] = set()
+        for unit in self.units:
+            if unit.name not in names:
+                continue
+            for tensor in unit.inputs:
+                maker = makers.get(tensor)
+                if maker in names:
+                    touched |= {unit.name, str(maker)}
+        return frozenset(touched)

@@ -1,0 +1,126 @@
+"""Candidates that were tried and what came out: each is judged and timed at most once, over interruptions too."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from edgevision.exporters.quantization.judging import Judge, Quality
+from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.records import Record, record
+from edgevision.runtime.engines.engine import Array, Engine
+
+Opener = Callable[[onnx.ModelProto], Engine]
+
+
+@record
+class Trial(Record):
+    """One candidate: how many units compute in int8, the bytes of its graph, and what was measured of it so far."""
+
+    name: str
+    computed: int
+    stored: int
+    size_bytes: int
+    quality: Quality | None = None
+    speedup: Speedup | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What candidates are measured with: the plain float model, inputs to time on, and for how many seconds.
+
+    ``baseline`` is ``None`` where the device is not at hand.
+    """
+
+    open: Opener
+    judge: Judge
+    baseline: Engine | None
+    feeds: Mapping[str, Array]
+    seconds: float
+
+
+class Trials:
+    """All candidates of one search by their plan.
+
+    What is measured is appended to ``log`` at once; a search with the same ``key`` starts with what it finds there.
+    """
+
+    def __init__(self, make: Callable[[Plan], onnx.ModelProto], bench: Bench, log: Path | None, key: str) -> None:
+        self._make, self._bench = make, bench
+        self._log = log
+        self._trials: dict[str, Trial] = {}
+        if log is not None:
+            self._trials = _read(log, key)
+            if not self._trials:
+                log.write_text(json.dumps({"search": key}) + "\n", encoding="utf-8")
+
+    @property
+    def all(self) -> tuple[Trial, ...]:
+        """In the order they were first tried."""
+        return tuple(self._trials.values())
+
+    def model(self, plan: Plan) -> onnx.ModelProto:
+        """The candidate itself."""
+        return self._make(plan)
+
+    def judged(self, plan: Plan, name: str) -> Quality:
+        """The quality of a candidate."""
+        return self._measured(plan, name, quality=True, speed=False).quality  # type: ignore[return-value]
+
+    def timed(self, plan: Plan, name: str) -> Speedup | None:
+        """How many times as fast as the plain float model a candidate is; ``None`` where the device is not at hand."""
+        return self._measured(plan, name, quality=False, speed=True).speedup
+
+    def trial(self, plan: Plan) -> Trial:
+        """What is known of a candidate that was tried."""
+        return self._trials[_key(plan)]
+
+    def _measured(self, plan: Plan, name: str, *, quality: bool, speed: bool) -> Trial:
+        key = _key(plan)
+        known = self._trials.get(key)
+        quality = quality and (known is None or known.quality is None)
+        speed = speed and self._bench.baseline is not None and (known is None or known.speedup is None)
+        if known is not None and not quality and not speed:
+            return known
+        model = self._make(plan)
+        trial = known or Trial(
+            name=name, computed=len(plan.computed), stored=len(plan.stored), size_bytes=model.ByteSize()
+        )
+        with self._bench.open(model) as engine:
+            if quality:
+                trial = trial.updated(quality=self._bench.judge(engine))
+            if speed:
+                assert self._bench.baseline is not None
+                found = measure_speedup(self._bench.baseline, engine, self._bench.feeds, seconds=self._bench.seconds)
+                trial = trial.updated(speedup=found)
+        self._trials[key] = trial
+        if self._log is not None:
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"plan": key, "trial": trial.to_dict()}) + "\n")
+        return trial
+
+
+def _key(plan: Plan) -> str:
+    text = json.dumps([sorted(plan.computed), sorted(plan.stored)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(log: Path, key: str) -> dict[str, Trial]:
+    """The trials of an interrupted search; none where it was another one, or its last line is torn."""
+    trials: dict[str, Trial] = {}
+    try:
+        lines = log.read_text(encoding="utf-8").splitlines()
+        first: Any = json.loads(lines[0]) if lines else {}
+        if first != {"search": key}:
+            return {}
+        for line in lines[1:]:
+            entry = json.loads(line)
+            trials[entry["plan"]] = Trial.from_dict(entry["trial"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return trials
+    return trials

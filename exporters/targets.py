@@ -1,0 +1,158 @@
+"""What int8 has to look like for each device to be exact and fast there: one explicit table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgevision.errors import InputError
+from edgevision.exporters.quantization.graph import Array
+from edgevision.machine import Machine
+
+_CPU_OPERATORS = frozenset(
+    {"Add", "AveragePool", "Concat", "Conv", "Gemm", "GlobalAveragePool", "LeakyRelu", "MatMul", "Mul", "Sigmoid"}
+)
+_GPU_OPERATORS = frozenset({"Add", "AveragePool", "Conv", "ConvTranspose", "Gemm", "GlobalAveragePool", "MatMul"})
+_NPU_OPERATORS = (_CPU_OPERATORS | _GPU_OPERATORS) | frozenset(
+    {"Clip", "Div", "HardSwish", "PRelu", "Pad", "ReduceMean", "Relu", "Resize", "Softmax", "Split", "Sub", "Tanh"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One kind of device.
+
+    Attributes:
+        activations: dtype of what flows between operators, ``uint8`` or ``int8``.
+        symmetric: whether zero has to be the integer 0.
+        pair_limit: the largest magnitude of the sum of two weights whose products are added up in 16 bits.
+        operators: those that have int8 kernels.
+        quantized_bias: whether biases are int32 with the scale of the products.
+        least_channels: convolutions with fewer, in or out, stay float.
+        least_range: a tensor's values are taken to span at least this.
+        per_tensor: operators whose weights share one scale.
+        static_shapes: whether every side must be known.
+        npu: there is no float worth the name: everything that can be is int8, and only quality is asked.
+        speedup: what int8 convolutions are expected to gain where the device is not at hand to be measured.
+        source: where all this is written.
+    """
+
+    name: str
+    activations: str = "uint8"
+    symmetric: bool = False
+    pair_limit: int | None = None
+    operators: frozenset[str] = _CPU_OPERATORS
+    quantized_bias: bool = True
+    least_channels: int = 1
+    least_range: float = 1e-6
+    per_tensor: frozenset[str] = frozenset()
+    static_shapes: bool = False
+    npu: bool = False
+    speedup: float
+    source: str
+
+    def activation_scale(self, low: float, high: float) -> tuple[float, Array]:
+        """Scale and zero point (a 0-d array of :attr:`activations`) for values from ``low`` to ``high``.
+
+        Zero is always represented exactly: padding and what a Relu cuts off must not shift.
+        """
+        info = np.iinfo(self.activations)
+        low, high = min(low, 0.0), max(high, 0.0)
+        if self.symmetric:
+            bound = max(-low, high, self.least_range)
+            return bound / info.max, np.array(0, info.dtype)
+        scale = max(high - low, self.least_range) / (info.max - info.min)
+        zero = int(np.clip(round(info.min - low / scale), info.min, info.max))
+        return scale, np.array(zero, info.dtype)
+
+
+_ORT = "onnxruntime.ai/docs/performance/model-optimizations/quantization.html"
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        # vpmaddubsw adds two products of u8 and s8 in 16 bits and saturates: 255 * 128 = 32640 is the most that fits.
+        # Bounding the sum of two weights instead of each to 64 keeps most of the eighth bit.
+        Target(name="x86-avx2", pair_limit=128, speedup=1.6, source=f"{_ORT}: When and why do I need to try U8U8"),
+        # vpdpbusd adds four products in 32 bits.
+        Target(name="x86-vnni", speedup=2.5, source=f"{_ORT}: VNNI"),
+        # Symmetric weights and int8 activations have kernels of their own (MlasConvSym).
+        Target(name="arm64", activations="int8", speedup=1.3, source=f"{_ORT}: S8S8 is the first choice"),
+        Target(name="arm64-dotprod", activations="int8", speedup=2.5, source=f"{_ORT}: S8S8 is the first choice"),
+        Target(
+            name="jetson-orin",
+            activations="int8",
+            symmetric=True,
+            operators=_GPU_OPERATORS,
+            quantized_bias=False,
+            least_channels=16,
+            speedup=1.5,
+            source="docs.nvidia.com/deeplearning/tensorrt: Working with Quantized Types, explicit quantization",
+        ),
+        Target(
+            name="intel-npu",
+            operators=_NPU_OPERATORS,
+            static_shapes=True,
+            npu=True,
+            speedup=2.0,
+            source="docs.openvino.ai: NPU Device; Post-training Quantization",
+        ),
+        Target(
+            name="qualcomm-htp",
+            operators=_NPU_OPERATORS,
+            least_range=1e-4,
+            per_tensor=frozenset({"MatMul", "Gemm"}),
+            static_shapes=True,
+            npu=True,
+            speedup=5.0,
+            source="onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html: Generating a quantized model",
+        ),
+    )
+}
+"""By name; ``source`` of each says where its values come from."""
+
+BOARDS: Mapping[str, str] = {
+    "pi3": "arm64",
+    "pi4": "arm64",
+    "pi5": "arm64-dotprod",
+    "orin-nano": "jetson-orin",
+    "orin-nx": "jetson-orin",
+    "agx-orin": "jetson-orin",
+    "snapdragon": "qualcomm-htp",
+}
+"""Boards by the name people know them by, and their target."""
+
+
+def find_target(name: str, machine: Machine | None = None) -> Target:
+    """The target of that name or board; ``auto`` is the CPU of ``machine``, by default of this one.
+
+    Raises:
+        InputError: there is none of that name, or this CPU is not in the table.
+    """
+    if name == "auto":
+        return TARGETS[_own(machine or Machine.this())]
+    target = TARGETS.get(BOARDS.get(name, name))
+    if target is None:
+        raise InputError(f"there is no target {name!r}; known: auto, {', '.join((*TARGETS, *BOARDS))}")
+    return target
+
+
+def is_this_machine(target: Target) -> bool:
+    """Whether what is measured here holds for ``target``."""
+    try:
+        return _own(Machine.this()) == target.name
+    except InputError:
+        return False
+
+
+def _own(machine: Machine) -> str:
+    features = set(machine.features)
+    if features & {"avx_vnni", "avx512_vnni", "amx_int8"}:
+        return "x86-vnni"
+    if "avx2" in features:
+        return "x86-avx2"
+    if "asimd" in features:
+        return "arm64-dotprod" if "asimddp" in features else "arm64"
+    raise InputError(
+        "what this CPU can do with int8 is not known; name the device with --target, for example x86-avx2 or pi5"
+    )
