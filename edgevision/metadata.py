@@ -147,14 +147,18 @@ class RestorationSpec(Record):
     """How a restored picture follows from the network's output, which has ``scale`` times the input's sides.
 
     A second input is the mask: 1 where the picture is to be filled, 0 elsewhere. ``output_range`` is what black and
-    white are in a predicted image; ``None`` says the same as in the input.
+    white are in a predicted image; ``None`` says the same as in the input. ``sigma`` are the least and the most noise
+    (of 255) that a denoiser was trained for.
     """
 
     predicts: Prediction = Prediction.IMAGE
     scale: int = 1
     output_range: tuple[float, float] | None = None
+    sigma: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        if self.sigma is not None and not 0 <= self.sigma[0] <= self.sigma[1]:
+            raise ValueError(f"sigma must rise from the least to the most noise, not {self.sigma!r}")
         if self.scale < 1 or (self.scale > 1 and self.predicts is not Prediction.IMAGE):
             raise ValueError(f"scale is 1, or more where an image is predicted, not {self.scale} for {self.predicts}")
         if self.output_range is not None and self.predicts is not Prediction.IMAGE:

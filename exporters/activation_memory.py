@@ -3,9 +3,8 @@
 import math
 
 import onnx
-import onnxscript.optimizer
 
-from edgevision.exporters.onnx_conversion import Examples
+from edgevision.exporters.onnx_conversion import Examples, with_fixed_sides
 
 
 def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
@@ -14,17 +13,7 @@ def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
     Tensors live from the operator that makes them to the last that reads them, in the order of the graph; shapes are
     inferred for the sizes of ``examples``. Engines that reuse buffers less cleverly take more.
     """
-    sized = onnx.ModelProto()
-    sized.CopyFrom(model)
-    for value, example in zip(sized.graph.input, examples, strict=True):
-        for dimension, size in zip(value.type.tensor_type.shape.dim, example.shape, strict=True):
-            dimension.dim_value = size
-    # What was inferred for open sides would stand in the way.
-    del sized.graph.value_info[:]
-    for value in sized.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    # Folding turns what computes a shape into the shape.
-    graph = onnx.shape_inference.infer_shapes(onnxscript.optimizer.optimize(sized), data_prop=True).graph
+    graph = with_fixed_sides(model, examples).graph
     bytes_of = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info, *graph.output)}
     for weight in graph.initializer:
         bytes_of.pop(weight.name, None)

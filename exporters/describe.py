@@ -7,6 +7,8 @@ from edgevision.errors import InputError
 from edgevision.metadata import Color, ModelMetadata, Task
 
 _TASKS_WITH_LATENT = (Task.GENERATE,)
+# What takes pictures of one size, to which they are brought.
+_FIXED = (Task.CLASSIFY, Task.OTHER)
 _RESTORATION = (Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN)
 
 # Side of the samples for a network that takes pictures of any size, rounded up to its multiple.
@@ -55,7 +57,7 @@ def describe(
         image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
         if document["task"] in _RESTORATION:
             document.setdefault("restoration", {})
-        if document["task"] == Task.CLASSIFY and (input_shape or "size" not in image):
+        if document["task"] in _FIXED and (input_shape or "size" not in image):
             image["size"] = list(shape[1:])
         document["image"] = image
     try:

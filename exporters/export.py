@@ -27,6 +27,7 @@ from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
+from edgevision.exporters.targets import find_target
 from edgevision.exporters.transposed_convolutions import rewrite_transposed_convolutions
 from edgevision.files import atomic_folder, check_writable
 from edgevision.metadata import METADATA_KEY, ModelMetadata, Precision, Task
@@ -107,12 +108,17 @@ def export(
         trust_pickle=trust_pickle,
         seed=seed,
     )
+    if precision is Precision.INT8 and find_target((int8 or QuantizationSettings()).target).static_shapes:
+        origin = origin.fixed()
     described, conversion = origin.metadata.updated(precision=precision), origin.conversion
     model, notes = conversion.model, origin.notes + conversion.notes
     quantization: QuantizationReport | None = None
     if precision is Precision.INT8:
         settings = int8 or QuantizationSettings()
         quantized = _quantized(origin, format, settings, search_log(target), say)
+        if folder is None and settings.calibration is not None and settings.calibration.suffix != ".npz":
+            # Ranges hold for pictures like those they were found with, not for the sampler's.
+            folder = ImageFolder(settings.calibration, ("test", "val", "train"))
         model, quantization = quantized.model, quantized.report
         described = described.updated(target=quantization.target)
         if quantization.outcome is Outcome.FLOAT:
@@ -192,7 +198,7 @@ def _default_output(source: Path, format: ModelFormat, precision: Precision) -> 
 def _quantized(
     origin: Origin, format: ModelFormat, settings: QuantizationSettings, log: Path, say: Callable[[str], None]
 ) -> Quantized:
-    metadata = origin.metadata
+    metadata = origin.metadata.updated(target=find_target(settings.target).name)
     with tempfile.TemporaryDirectory() as folder:
         count = itertools.count()
 

@@ -121,6 +121,23 @@ def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx_ir.to_proto(ir)
 
 
+def with_fixed_sides(model: onnx.ModelProto, examples: Examples) -> onnx.ModelProto:
+    """With every input's shape that of ``examples``, and what follows from it computed."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for value, example in zip(fixed.graph.input, examples, strict=True):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, example.shape, strict=True):
+            dimension.dim_value = size
+    # What was inferred for open sides would stand in the way.
+    del fixed.graph.value_info[:]
+    for value in fixed.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    with _quiet_exporter():
+        # Folding turns what computes a shape into the shape.
+        folded = onnxscript.optimizer.optimize(fixed)
+    return onnx.shape_inference.infer_shapes(folded, data_prop=True)
+
+
 def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
     """Put ``value`` into the model's ``metadata_props`` under ``key``, replacing what was there."""
     others = [entry for entry in model.metadata_props if entry.key != key]

@@ -22,6 +22,7 @@ from edgevision.exporters.onnx_conversion import (
     Examples,
     convert_to_onnx,
     run_network,
+    with_fixed_sides,
     without_default_inputs,
 )
 from edgevision.exporters.restoration import describe_restoration
@@ -53,6 +54,17 @@ class Origin:
     examples: Examples
     reference: Callable[[], Engine]
     notes: tuple[str, ...]
+
+    def fixed(self) -> "Origin":
+        """With every side as in the examples, and a batch of one: what NPUs are compiled for."""
+        examples = tuple(example[:1] for example in self.examples)
+        conversion = replace(self.conversion, model=with_fixed_sides(self.conversion.model, examples), dynamic=())
+        specs = zip(self.metadata.inputs, conversion.inputs, strict=True)
+        inputs = tuple(old.updated(shape=new.shape) for old, new in specs)
+        pairs = zip(self.metadata.outputs, conversion.outputs, strict=True)
+        outputs = tuple(old.updated(shape=new.shape) for old, new in pairs)
+        metadata = self.metadata.updated(inputs=inputs, outputs=outputs)
+        return replace(self, conversion=conversion, metadata=metadata, examples=examples)
 
 
 def read_origin(

@@ -124,7 +124,7 @@ def _metadata(
     color = Color.LUMA if settings.kind is Task.UPSCALE else Color.RGB
     inputs = [TensorSpec(name="image", shape=("batch", color.channels, "height", "width"), value_range=(0.0, 1.0))]
     image = ImageSpec(color=color)
-    spec = RestorationSpec(scale=settings.scale)
+    spec = RestorationSpec(scale=settings.scale, sigma=settings.sigma if settings.kind is Task.DENOISE else None)
     # How far tiles have to overlap is measured when the network is exported.
     tile: TileSpec | None = TileSpec(multiple=int(getattr(network, "multiple", 1)))
     output = "restored_image"

@@ -64,8 +64,9 @@ def _link(node: onnx.NodeProto, graph: Graph) -> tuple[onnx.NodeProto, str, onnx
 
 
 def _is_plain(node: onnx.NodeProto, graph: Graph) -> bool:
-    """A layer of one group whose weights nobody else uses."""
-    if node.op_type not in ("Conv", "ConvTranspose") or graph.constant(node, 1) is None:
+    """A layer of one group, over pictures and in float32, whose weights nobody else uses."""
+    weight = graph.constant(node, 1) if node.op_type in ("Conv", "ConvTranspose") else None
+    if weight is None or weight.dtype != np.float32 or weight.ndim != 4:
         return False
     own = all(len(graph.readers[name]) == 1 and name in graph.constants for name in node.input[1:] if name)
     return own and attributes(node).get("group", 1) == 1

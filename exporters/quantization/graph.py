@@ -19,7 +19,8 @@ class Graph:
         model: what it is a view of; it must not change meanwhile.
         nodes: by name; each has one of its own.
         makers: the node that gives each tensor.
-        readers: the nodes that take each tensor, in order; a node that takes it twice stands there twice.
+        readers: the nodes that take each tensor, also in a subgraph of theirs, in order; a node that takes it twice
+            stands there twice.
         constants: the initializers, as arrays.
         inputs, outputs: the names of the graph's own, in order, without initializers.
     """
@@ -31,7 +32,7 @@ class Graph:
         self.makers: dict[str, onnx.NodeProto] = {name: node for node in graph.node for name in node.output if name}
         self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in graph.node:
-            for name in node.input:
+            for name in tensors_read(node):
                 self.readers[name].append(node)
         self.constants: dict[str, Array] = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
         self.inputs = [value.name for value in graph.input if value.name not in self.constants]
@@ -45,6 +46,12 @@ class Graph:
     def constant(self, node: onnx.NodeProto, position: int) -> Array | None:
         """The input of ``node`` at ``position`` where it is given and constant."""
         return self.constants.get(node.input[position]) if len(node.input) > position else None
+
+
+def tensors_read(node: onnx.NodeProto) -> list[str]:
+    """What ``node`` takes, and all that the nodes of its subgraphs take."""
+    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return [*node.input, *(name for graph in graphs for inner in graph.node for name in tensors_read(inner))]
 
 
 def attributes(node: onnx.NodeProto) -> Mapping[str, Any]:

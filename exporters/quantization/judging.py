@@ -1,5 +1,6 @@
 """How much worse a quantised model is, by what its task is about, on data that it was not calibrated with."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -158,6 +159,13 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self._images)
+
+    def every(self, step: int, start: int) -> "Pictures":
+        """Each ``step``-th of them, from ``start`` on."""
+        share = copy.copy(self)
+        places = slice(start, None, step)
+        share._images, share.names, share.labels = self._images[places], self.names[places], self.labels[places]
+        return share
 
     def image(self, index: int) -> Image.Image:
         return self._images[index]

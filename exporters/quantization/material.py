@@ -18,6 +18,7 @@ from edgevision.exporters.quantization.judging import (
     RestorationJudge,
 )
 from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import ModelMetadata, Task
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.evaluation import expected_labels
@@ -135,7 +136,10 @@ def _pictures(
     recorder = Recorder(reference)
     judge: Judge
     if restoration:
-        RestorationJudge(recorder, metadata, ours, damage)
+        damages = _damages(metadata, damage)
+        for index, kind in enumerate(damages):
+            if len(share := ours.every(len(damages), index)):
+                RestorationJudge(recorder, metadata, share, kind)
         judge = RestorationJudge(reference, metadata, theirs, damage)
         return Material([tuple(batch) for batch in recorder.batches], judge, source, tuple(notes))
     batches: list[Batch] = list(picture_batches(ours, metadata, len(ours)))
@@ -146,6 +150,16 @@ def _pictures(
     else:
         judge = OutputJudge(reference, inputs)
     return Material(batches, judge, source, tuple(notes))
+
+
+def _damages(metadata: ModelMetadata, damage: Damage) -> list[Damage]:
+    """All that the model may meet, to calibrate with: every noise it is made for, every kind of hole."""
+    spec = metadata.restoration
+    if metadata.task is Task.INPAINT:
+        return [damage.updated(holes=kind) for kind in HoleKind]
+    if metadata.task is Task.DENOISE and spec is not None and spec.sigma is not None:
+        return [damage.updated(sigma=float(sigma)) for sigma in np.linspace(*spec.sigma, 4)]
+    return [damage]
 
 
 def _divided(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -72,8 +73,9 @@ def observe(graph: Graph, units: Iterable[Unit], batches: Sequence[Batch]) -> Ob
             for name, value in tap(batch).items():
                 low, high = extremes[name]
                 if high > low:
-                    sample = value.ravel()[:: max(1, value.size // _VALUES)]
-                    counts[name] += np.histogram(sample, BINS, (low, high))[0]
+                    sample = value.ravel()[:: _step(value.size // _VALUES, value.shape[1:])]
+                    # In float32 there may be fewer values between the extremes than bins.
+                    counts[name] += np.histogram(sample.astype(np.float64), BINS, (low, high))[0]
     histograms = {name: Histogram(*extremes[name], counts[name]) for name in tensors}
     return Observations(histograms, {name: total.result() for name, total in sums.items()})
 
@@ -134,13 +136,20 @@ class _Sums:
         k = math.prod(size for axis, size in enumerate(weight) if axis != channel_axis(node))
         self._most = max(64, _POSITIONS * k // batches)
         self._full = k <= _LARGEST_GRAM
+        # Each output of a transposed convolution takes one of every so many taps, by turns.
+        self._turns = self._options.get("strides", [1, 1]) if node.op_type == "ConvTranspose" else [1, 1]
         self._count = 0
+        self._origin = np.zeros((self._groups, k))
         self._sum = np.zeros((self._groups, k))
         self._products = np.zeros((self._groups, k, k) if self._full else (self._groups, k))
 
     def add(self, value: Array) -> None:
         rows = self._rows(torch.from_numpy(value))
-        rows = rows[:, :: -(-rows.shape[1] // self._most)]
+        rows = rows[:, :: _step(-(-rows.shape[1] // self._most), self._turns)]
+        if not self._count:
+            self._origin = rows.mean(1, dtype=torch.float64).numpy()
+        # Products of values far from zero would drown their variance in float32.
+        rows = rows - torch.from_numpy(self._origin).float()[:, None]
         self._count += rows.shape[1]
         self._sum += rows.sum(1, dtype=torch.float64).numpy()
         products = rows.transpose(1, 2) @ rows if self._full else (rows * rows).sum(1)
@@ -150,13 +159,14 @@ class _Sums:
         """float32 (groups, positions, k); no fewer positions than asked for, where there are as many."""
         if not self._operator.startswith("Conv"):
             return value.reshape(1, -1, value.shape[-1])
-        pads = self._options.get("pads", [0, 0, 0, 0])
         strides, dilations = self._options.get("strides", [1, 1]), self._options.get("dilations", [1, 1])
+        reach = [dilation * (size - 1) for dilation, size in zip(dilations, self._kernel, strict=True)]
+        pads = _pads(self._options, value.shape[2:], strides, reach)
         if self._operator == "ConvTranspose":
-            value, pads, strides, dilations = _stretched(value, self._kernel, pads, strides)
+            value, pads, strides = _stretched(value, pads, strides, reach)
         value = torch.nn.functional.pad(value, (pads[1], pads[3], pads[0], pads[2]))
-        places = value.shape[0] * value.shape[2] * value.shape[3] / (strides[0] * strides[1])
-        skip = max(1, math.isqrt(int(places / self._most)))
+        outputs = [(value.shape[2 + axis] - reach[axis] - 1) // strides[axis] + 1 for axis in (0, 1)]
+        skip = _step(math.isqrt(value.shape[0] * outputs[0] * outputs[1] // self._most), self._turns)
         steps = (skip * strides[0], skip * strides[1])
         columns = torch.nn.functional.unfold(value, self._kernel, dilation=dilations, stride=steps)
         samples, _, found = columns.shape
@@ -167,16 +177,41 @@ class _Sums:
         count = max(self._count, 1)
         mean, products = self._sum / count, self._products / count
         square = mean[:, :, None] * mean[:, None, :] if self._full else mean**2
-        return LayerInputs(mean, products - square)
+        return LayerInputs(self._origin.astype(np.float32) + mean, products - square)
+
+
+def _step(most: int, sides: Iterable[int]) -> int:
+    """The largest step up to ``most`` that has no factor in common with ``sides``: it meets all their places."""
+    sides = tuple(sides)
+    return next(step for step in range(max(1, most), 0, -1) if all(math.gcd(step, side) == 1 for side in sides))
+
+
+def _pads(
+    options: Mapping[str, Any], sides: Sequence[int], strides: Sequence[int], reach: Sequence[int]
+) -> Sequence[int]:
+    """At the beginning of both axes, then at their ends; where SAME is asked for, as ONNX defines it for Conv."""
+    kind = options.get("auto_pad", b"NOTSET")
+    if kind not in (b"SAME_UPPER", b"SAME_LOWER"):
+        pads: Sequence[int] = options.get("pads", [0, 0, 0, 0])
+        return pads
+    total = [
+        max(0, (-(-side // stride) - 1) * stride + far + 1 - side)
+        for side, stride, far in zip(sides, strides, reach, strict=True)
+    ]
+    less, more = [count // 2 for count in total], [count - count // 2 for count in total]
+    return less + more if kind == b"SAME_UPPER" else more + less
 
 
 def _stretched(
-    value: torch.Tensor, kernel: Sequence[int], pads: Sequence[int], strides: Sequence[int]
-) -> tuple[torch.Tensor, list[int], list[int], list[int]]:
-    """A transposed convolution's input as that of the ordinary one with the kernel turned round: zeros between."""
+    value: torch.Tensor, pads: Sequence[int], strides: Sequence[int], reach: Sequence[int]
+) -> tuple[torch.Tensor, list[int], list[int]]:
+    """A transposed convolution's input as that of an ordinary one: with zeros between.
+
+    That convolution has the kernel turned round; turning the input instead leaves the taps in their order.
+    """
     samples, channels, height, width = value.shape
     wide = value.new_zeros(samples, channels, (height - 1) * strides[0] + 1, (width - 1) * strides[1] + 1)
     wide[:, :, :: strides[0], :: strides[1]] = value
     # What is cropped from the output need not be looked at, and hardly matters.
-    around = [max(0, kernel[axis % 2] - 1 - pads[axis]) for axis in range(4)]
-    return wide, around, [1, 1], [1, 1]
+    around = [max(0, reach[axis % 2] - pads[axis]) for axis in (2, 3, 0, 1)]
+    return wide.flip(2, 3), around, [1, 1]

@@ -1,10 +1,11 @@
 """The verdict as one self-contained page: the table, the candidates by quality and speed, and every operator."""
 
 from html import escape
+from math import isfinite
 from pathlib import Path
 
 from edgevision.exporters.quantization.report import QuantizationReport
-from edgevision.exporters.quantization.table import loss_text
+from edgevision.exporters.quantization.table import form_cells, form_columns
 from edgevision.files import atomic_file
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
@@ -48,7 +49,7 @@ def write_page(path: Path, model: str, report: QuantizationReport) -> None:
 
 
 def _circumstances(report: QuantizationReport) -> str:
-    threads = f"{report.threads} threads" if report.threads else "all cores"
+    threads = f"{report.threads} thread{'s' * (report.threads > 1)}" if report.threads else "all cores"
     timed = f"timed on this machine, {threads}" if report.measured else "latency not measured: the device is not here"
     return f"Target {report.target}; {timed}; ranges by {report.ranges}; {report.source}; {report.seconds:.0f} s."
 
@@ -56,19 +57,12 @@ def _circumstances(report: QuantizationReport) -> str:
 def _forms(report: QuantizationReport) -> str:
     rows = []
     for form in report.forms:
-        speed = form.speedup
-        cells = [
-            f"<td>{escape(form.name)}</td>",
-            f"<td class=n>{form.figures[report.metric]:.3f}</td>",
-            f"<td class=n>{escape(loss_text(form, report))}</td>",
-            f"<td class=n>{'' if speed is None else f'{speed.after_ms:.3g}'}</td>",
-            f"<td class=n>{'' if speed is None else f'{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})'}</td>",
-            f"<td class=n>{form.size_bytes / 1e6:.3f}</td>",
-        ]
-        kind = " class=chosen" if form.name == "chosen" else ""
-        rows.append(f"<tr{kind}>{''.join(cells)}</tr>")
-    head = "".join(f"<th class=n>{escape(name)}</th>" for name in (report.metric, "loss", "ms", "times fp32", "MB"))
-    return f"<div class=scroll><table><tr><th>form</th>{head}</tr>{''.join(rows)}</table></div>"
+        name, *figures = form_cells(form, report)
+        cells = f"<td>{escape(name)}</td>" + "".join(f"<td class=n>{escape(cell)}</td>" for cell in figures)
+        rows.append(f"<tr{' class=chosen' * (form.name == 'chosen')}>{cells}</tr>")
+    first, *others = form_columns(report)
+    head = f"<th>{first}</th>" + "".join(f"<th class=n>{escape(name)}</th>" for name in others)
+    return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
 
 
 def _plot(report: QuantizationReport) -> str:
@@ -81,8 +75,10 @@ def _plot(report: QuantizationReport) -> str:
     points += [
         (form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.name == "chosen" else "form", form.name)
         for form in report.forms
-        if (form.speedup is not None or form.name == "fp32") and form.loss > float("-inf")
+        if form.speedup is not None or form.name == "fp32"
     ]
+    # Exact, or not a number: there is no place for it.
+    points = [point for point in points if isfinite(point[1])]
     if len(points) < 2:
         return "<p class=soft>Nothing was timed.</p>"
     right, worst = max(p[0] for p in points) * 1.08, max(*(p[1] for p in points), report.budget)
@@ -122,7 +118,7 @@ def _plot(report: QuantizationReport) -> str:
 
 def _nodes(report: QuantizationReport) -> str:
     known = [node.sqnr_db for node in report.nodes if node.sqnr_db is not None]
-    highest = max(known, default=1.0)
+    highest = max([1.0, *known])
     rows = []
     for node in report.nodes:
         bar = ""

@@ -28,6 +28,8 @@ from edgevision.exporters.transposed_convolutions import (
 _log = logging.getLogger(__name__)
 
 _OPSET = 18
+# The first in which constants are no inputs.
+_IR_VERSION = 4
 # Timings of the same graph differ by as much.
 _NO_SLOWER = 0.98
 
@@ -60,6 +62,8 @@ def clean(model: onnx.ModelProto) -> onnx.ModelProto:
     if opset < _OPSET:
         # Its inference of shapes needs the constants out of the inputs.
         model = without_default_inputs(model)
+        # Of older ones it takes every constant for an input.
+        model.ir_version = max(model.ir_version, _IR_VERSION)
         try:
             model = version_converter.convert_version(model, _OPSET)
         except Exception as error:  # its exceptions are those of its C++ side
@@ -150,8 +154,8 @@ def stride_by_convolution(model: onnx.ModelProto) -> onnx.ModelProto | None:
             strides[step[0] - 2] *= step[1]
             slices.append(maker.name)
             tensor = maker.input[0]
-        channels = shapes.get(tensor, [None] * 4)[1]
-        if not slices or not isinstance(channels, int):
+        shape = shapes.get(tensor, [])
+        if not slices or len(shape) != 4 or not isinstance(channels := shape[1], int):
             return None
         kernel = np.zeros((pads[1] + channels + pads[5], channels, 1, 1), np.float32)
         kernel[pads[1] : pads[1] + channels, :, 0, 0] = np.eye(channels)
@@ -285,7 +289,7 @@ def _through(model: onnx.ModelProto, one: Callable[[onnx_ir.Model], object]) -> 
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, list[int | str | None]]:
-    """Of every tensor whose shape can be inferred: sizes, or the names of open sides."""
+    """Of every float32 tensor whose shape can be inferred: sizes, or the names of open sides."""
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     return {
         value.name: [
@@ -293,6 +297,7 @@ def _shapes(model: onnx.ModelProto) -> dict[str, list[int | str | None]]:
             for side in value.type.tensor_type.shape.dim
         ]
         for value in (*inferred.input, *inferred.value_info, *inferred.output)
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     }
 
 
@@ -304,10 +309,10 @@ def _padding(node: onnx.NodeProto, graph: Graph) -> list[int] | None:
     """The pads of a Pad with zeros, by axis at the beginning and then at the end."""
     options = attributes(node)
     pads, value = graph.constant(node, 1), graph.constant(node, 2)
-    axes_given = len(node.input) > 3 and node.input[3]
+    value_given, axes_given = (len(node.input) > position and node.input[position] for position in (2, 3))
     if pads is None or axes_given or options.get("mode", b"constant") != b"constant":
         return None
-    return None if value is not None and float(value) != 0 else [int(pad) for pad in pads]
+    return None if value_given and (value is None or value.any()) else [int(pad) for pad in pads]
 
 
 def _striding(node: onnx.NodeProto, graph: Graph) -> tuple[int, int] | None:

@@ -11,11 +11,14 @@ import numpy as np
 import onnx
 from onnx.helper import make_node
 
-from edgevision.exporters.quantization.graph import Array, Graph, initializer
+from edgevision.exporters.quantization.graph import Array, Graph, initializer, tensors_read
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
 from edgevision.exporters.targets import Target
 
 Range = tuple[float, float]
+
+# Half of what an int32 holds: the other half is for the products that are added to it.
+_LARGEST_BIAS = 2**30
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,6 @@ class _Rewriting:
         self._constants: dict[str, onnx.TensorProto] = {}
         chosen = [quantizer.units[name] for name in plan.computed]
         self._main = {unit.name: unit for unit in chosen}
-        self._quantized_nodes = {name for unit in chosen for name in unit.nodes}
         self._ranges = dict(quantizer.ranges)
         self._followers = self._find_followers(chosen)
         made = {unit.output for unit in chosen}
@@ -87,7 +89,7 @@ class _Rewriting:
                     self._pair(output, keep_name=output in self._graph.outputs)
         model = onnx.ModelProto()
         model.CopyFrom(self._graph.model)
-        used = {name for node in self._nodes for name in node.input} | set(self._graph.outputs)
+        used = {name for node in self._nodes for name in tensors_read(node)} | set(self._graph.outputs)
         kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
         kept += [tensor for name, tensor in self._constants.items() if name in used]
         for parts, items in ((model.graph.node, self._nodes), (model.graph.initializer, kept)):
@@ -119,13 +121,11 @@ class _Rewriting:
     def _rewritten(self, node: onnx.NodeProto) -> onnx.NodeProto:
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
-        quantized = node.name in self._quantized_nodes or node.name in self._followers
         main = self._main.get(node.name)
-        fused = quantized and main is None and node.name not in self._followers
         for position, name in enumerate(node.input):
             if not name or name in self._graph.constants:
                 continue
-            if name in self._behind or (quantized and not fused):
+            if name in self._behind or main is not None:
                 copy.input[position] = self._pair(name)
         for position, name in enumerate(node.output):
             if name in self._behind and name in self._graph.outputs:
@@ -155,6 +155,8 @@ class _Rewriting:
 
     def _weigh(self, node: onnx.NodeProto, weights: QuantizedWeights, *, computed: bool) -> None:
         name = node.input[1]
+        if computed and self._quantizer.target.quantized_bias and weights.bias is not None:
+            weights = _with_room_for_bias(weights, self._input_scale(node), channel_axis(node))
         quantized = self._constant(f"{name}_int8_of_{node.name}", weights.values)
         axis = channel_axis(node)
         behind = f"{name}_of_{node.name}"
@@ -183,11 +185,8 @@ class _Rewriting:
         assert weights.bias is not None
         name = f"{node.name}_bias"
         if computed and self._quantizer.target.quantized_bias:
-            source = next(n for n in self._main[node.name].inputs)
-            scale, _ = self._quantizer.target.activation_scale(*self._ranges[source])
-            scales = (weights.scales * np.float32(scale)).astype(np.float32)
-            limit = np.iinfo(np.int32)
-            values = np.rint(weights.bias.astype(np.float64) / scales).clip(limit.min, limit.max).astype(np.int32)
+            scales = (weights.scales * np.float32(self._input_scale(node))).astype(np.float32)
+            values = np.rint(weights.bias.astype(np.float64) / scales).astype(np.int32)
             parts = self._constant(f"{name}_int32", values), self._constant(f"{name}_scale", scales)
             zero = self._constant(f"{name}_zero", np.zeros(scales.shape, np.int32))
             options: dict[str, Any] = {"axis": 0} if scales.ndim else {}
@@ -200,6 +199,11 @@ class _Rewriting:
         while len(node.input) < 3:
             node.input.append("")
         node.input[2] = bias
+
+    def _input_scale(self, node: onnx.NodeProto) -> float:
+        """Of what a unit's operator takes first."""
+        source = self._main[node.name].inputs[0]
+        return self._quantizer.target.activation_scale(*self._ranges[source])[0]
 
     def _quantize_constants(self, node: onnx.NodeProto) -> None:
         """Constants that an Add, Mul or Concat takes beside what is computed."""
@@ -220,5 +224,18 @@ class _Rewriting:
             node.input[position] = behind
 
     def _constant(self, name: str, values: Array | np.generic) -> str:
+        while name in self._graph.readers or name in self._graph.makers:
+            name += "_"
         self._constants.setdefault(name, initializer(name, values))
         return name
+
+
+def _with_room_for_bias(weights: QuantizedWeights, input_scale: float, axis: int) -> QuantizedWeights:
+    """With larger scales where a bias would not fit its 32 bits: where weights are all but zero beside it."""
+    assert weights.bias is not None
+    magnitudes = np.abs(weights.bias.astype(np.float64))
+    least = (magnitudes if weights.scales.ndim else magnitudes.max()) / (input_scale * _LARGEST_BIAS)
+    scales = np.maximum(weights.scales, least).astype(np.float32)
+    shape = [-1 if index == axis and scales.ndim else 1 for index in range(weights.values.ndim)]
+    values = np.rint(weights.values * (weights.scales / scales).reshape(shape)).astype(np.int8)
+    return QuantizedWeights(values, scales, weights.bias)

@@ -17,7 +17,7 @@ from edgevision.exporters.quantization.equalization import equalize
 from edgevision.exporters.quantization.graph import Array, Graph
 from edgevision.exporters.quantization.judging import Batch, Judge, OutputJudge
 from edgevision.exporters.quantization.material import Material
-from edgevision.exporters.quantization.node_times import unit_times
+from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.observations import Observations, observe
 from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.exporters.quantization.preparation import (
@@ -87,6 +87,8 @@ def quantize(
         plain = stack.enter_context(open_model(model))
         say("reading the calibration data")
         material = gather(plain)
+        if isinstance(batch := plain.inputs[0].shape[0], int):
+            material = replace(material, batches=_portions(material.batches, batch))
         judge = material.judge
         budget = _budget(judge, settings.max_drop)
         first = material.batches[0]
@@ -105,8 +107,11 @@ def quantize(
         deadline = time.monotonic() + effort.seconds
         if units:
             noise = _noise(quantizer, units, material.batches, open_model, deadline, _SHARE_OF_RANKING * effort.seconds)
-            gain = _gain(quantizer, units, feeds, settings.threads, measured=measured and format is ModelFormat.ONNX)
-            choice = Search(trials, units, noise, gain, budget, deadline).run()
+            timed = Profile({}, ())
+            if measured and format is ModelFormat.ONNX:
+                everything = quantizer(Plan(frozenset(unit.name for unit in units)))
+                timed = profile(quantizer.graph, everything, units, feeds, settings.threads)
+            choice = Search(trials, units, noise, timed, budget, deadline).run()
         else:
             noise, choice = {}, Choice(Plan())
         say("measuring the verdict")
@@ -220,6 +225,15 @@ def _ranges(seen: Observations, method: RangeMethod) -> dict[str, tuple[float, f
     return {name: choose_range(histogram, method) for name, histogram in seen.histograms.items()}
 
 
+def _portions(batches: Sequence[Batch], size: int) -> list[Batch]:
+    """As whole batches of the size that the model is fixed to."""
+    return [
+        [array[start : start + size] for array in batch]
+        for batch in batches
+        for start in range(0, len(batch[0]) - size + 1, size)
+    ]
+
+
 def _few(batches: Sequence[Batch]) -> Batch:
     """Some samples of equal size."""
     size = batches[0][0].shape[1:]
@@ -259,18 +273,6 @@ def _noise(
             noise[unit.name] = 10 ** (judge(engine).loss / 10)
     usual = float(np.mean(list(noise.values()))) if noise else 1.0
     return {unit.name: noise.get(unit.name, usual) for unit in units}
-
-
-def _gain(
-    quantizer: Quantizer, units: Sequence[Unit], feeds: Mapping[str, Array], threads: int | None, *, measured: bool
-) -> dict[str, float]:
-    """Of each unit, the microseconds that int8 saves by ONNX Runtime's profile; nothing where it does not run here."""
-    if not measured:
-        return {}
-    everything = Plan(frozenset(unit.name for unit in units))
-    before = unit_times(quantizer.graph.model, units, feeds, threads)
-    after = unit_times(quantizer(everything), units, feeds, threads)
-    return {unit.name: before.get(unit.name, 0) - after.get(unit.name, 0) for unit in units}
 
 
 class _Forms:

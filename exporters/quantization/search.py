@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edgevision.exporters.quantization.node_times import Profile
+from edgevision.exporters.quantization.partition import fastest_split
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.trials import Trials
 from edgevision.exporters.quantization.units import Unit
@@ -26,7 +28,7 @@ class Search:
 
     Attributes:
         noise: of each unit, the noise power relative to the signal that its int8 alone leaves in the output.
-        gain: of each unit, the microseconds that int8 saves by the engine's own profile; empty where nothing is known.
+        profile: what int8 saves in each unit by the engine's own profile; empty where nothing is known.
         budget: the largest loss of the judge.
         deadline: of :func:`time.monotonic`, after which the best so far is taken.
     """
@@ -34,7 +36,7 @@ class Search:
     trials: Trials
     units: Sequence[Unit]
     noise: Mapping[str, float]
-    gain: Mapping[str, float]
+    profile: Profile
     budget: float
     deadline: float
 
@@ -66,10 +68,11 @@ class Search:
             return best
         fastest = speed.ratio
         for name, candidate in self._likely(everything):
-            if self._late() or not candidate:
+            if self._late():
                 break
             found = self.trials.timed(Plan(candidate), name)
             assert found is not None
+            self._holds(candidate, name)
             if found.ratio > fastest:
                 best, fastest = candidate, found.ratio
         return best
@@ -78,24 +81,23 @@ class Search:
         weighted = frozenset(unit.name for unit in self.units if unit.channels is not None)
         wide = frozenset(u.name for u in self.units if u.channels is None or min(u.channels) >= 8)
         first, last = self.units[0].name, self.units[-1].name
-        sets = {
+        sets = {}
+        if self.profile.gain:
+            sets["fastest by the profile"] = fastest_split(self.profile.gain, self.profile.borders)
+        sets |= {
             "without the first": everything - {first},
             "without the last": everything - {last},
             "without both ends": everything - {first, last},
             "without narrow layers": wide,
             "weighted only": weighted,
         }
-        if self.gain:
-            paying = frozenset(name for name in everything if self.gain.get(name, 0) > 0)
-            sets["where the profile gains"] = paying
-            sets["where the profile gains, without islands"] = self._without_islands(paying)
-        return [(name, members) for name, members in sets.items() if members != everything]
+        return [(name, members) for name, members in sets.items() if members and members != everything]
 
     def _within_budget(self, names: frozenset[str]) -> frozenset[str]:
         """As many of ``names`` as the budget allows, those given up first that cost most for what they gain."""
         if self._holds(names, "what pays"):
             return names
-        order = sorted(names, key=self._cost)
+        order = self._by_cost(names)
         low, high = 0, len(order)
         # The loss grows with every unit: the longest beginning that holds is found by halving, late or not, as
         # otherwise there would be nothing.
@@ -109,7 +111,7 @@ class Search:
 
     def _with_more(self, kept: frozenset[str], names: frozenset[str]) -> frozenset[str]:
         """With each further unit that the budget still bears, the cheapest first."""
-        for name in sorted(names - kept, key=self._cost)[1:]:
+        for name in self._by_cost(names - kept)[1:]:
             if self._late():
                 break
             if self._holds(kept | {name}, f"with {name}"):
@@ -127,9 +129,13 @@ class Search:
         one, other = (self.trials.timed(Plan(each), "without islands") for each in (names, than))
         return one is not None and other is not None and one.ratio > other.ratio
 
+    def _by_cost(self, names: frozenset[str]) -> list[str]:
+        """The cheapest first; of equals the first in the graph, so that a search is repeated as it was."""
+        return sorted((unit.name for unit in self.units if unit.name in names), key=self._cost)
+
     def _cost(self, name: str) -> float:
         """Noise for each microsecond saved."""
-        gain = self.gain.get(name, 0.0) if self.gain else 1.0
+        gain = self.profile.gain.get(name, 1.0)
         return self.noise[name] / max(gain, 0.1)
 
     def _without_islands(self, names: frozenset[str]) -> frozenset[str]:

@@ -1,12 +1,13 @@
 """The verdict as text: one line for each form that was measured, and what was written."""
 
+import math
+
 from edgevision.exporters.quantization.report import Form, QuantizationReport
 
 
 def verdict_table(report: QuantizationReport) -> str:
     """Quality, loss, latency with its interval, speed-up and size of every form, and the verdict."""
-    rows: list[tuple[str, ...]] = [("form", report.metric, "loss", "ms", "times fp32 (95 %)", "MB")]
-    rows += [_row(form, report) for form in report.forms]
+    rows = [form_columns(report), *(form_cells(form, report) for form in report.forms)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     int8 = sum(node.precision == "int8" for node in report.nodes)
@@ -19,22 +20,26 @@ def verdict_table(report: QuantizationReport) -> str:
     return "\n".join(lines)
 
 
-def loss_text(form: Form, report: QuantizationReport) -> str:
-    """The loss with its unit; where it is a negative SQNR, nothing more is to be said than the SQNR itself."""
-    return "" if report.metric == "sqnr" else f"{form.loss:+.3g} {report.unit}"
+def form_columns(report: QuantizationReport) -> tuple[str, ...]:
+    """What :func:`form_cells` gives; where the loss is a negative SQNR, the SQNR itself says it all."""
+    loss = () if report.metric == "sqnr" else (f"loss, {report.unit}",)
+    return ("form", report.metric, *loss, "ms", "times fp32 (95 %)", "MB")
 
 
-def _row(form: Form, report: QuantizationReport) -> tuple[str, ...]:
+def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
+    """One form's quality, loss, latency, speed-up with its interval, and size."""
     speed = form.speedup
-    latency = "" if speed is None else f"{speed.after_ms:.3g}"
-    if form.name == "fp32":
-        first = next((row.speedup for row in report.forms if row.speedup is not None), None)
-        latency = "" if first is None else f"{first.before_ms:.3g}"
-    ratio = "" if speed is None else f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
-    if speed is None and form.name != "fp32":
-        ratio = "not measured"
     quality = form.figures[report.metric]
-    return (form.name, f"{quality:.2f}", loss_text(form, report), latency, ratio, f"{form.size_bytes / 1e6:.3f}")
+    shown = f"{quality:.2f}" if math.isfinite(quality) else "exact"
+    loss = () if report.metric == "sqnr" else (f"{form.loss:+.3g}",)
+    if form.name == "fp32":
+        others = [row.speedup.before_ms for row in report.forms if row.speedup is not None]
+        latency, ratio = (f"{others[0]:.3g}", "1") if others else ("", "")
+    elif speed is None:
+        latency, ratio = "", "not measured"
+    else:
+        latency, ratio = f"{speed.after_ms:.3g}", f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
+    return (form.name, shown, *loss, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
 
 
 def _budget(report: QuantizationReport) -> str:

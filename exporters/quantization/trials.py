@@ -56,8 +56,9 @@ class Trials:
         self._trials: dict[str, Trial] = {}
         if log is not None:
             self._trials = _read(log, key)
-            if not self._trials:
-                log.write_text(json.dumps({"search": key}) + "\n", encoding="utf-8")
+            # Written anew: what is appended to a torn line would be lost with it.
+            known = [{"plan": plan, "trial": trial.to_dict()} for plan, trial in self._trials.items()]
+            log.write_text("".join(json.dumps(line) + "\n" for line in ({"search": key}, *known)), encoding="utf-8")
 
     @property
     def all(self) -> tuple[Trial, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
 from edgevision.metadata import TensorSpec
+from edgevision.modelfile import read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Array
 
@@ -48,6 +49,9 @@ class OnnxRuntimeEngine(Closing):
         if threads is not None:
             options.intra_op_num_threads = threads
         options.enable_cpu_mem_arena = keep_memory
+        if provider == "CPUExecutionProvider" and not _fits_avx2(path):
+            # Otherwise x86 without VNNI saturates sums of 16 bits in int8 models that were not made for it.
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if provider != "CPUExecutionProvider":
             # Without this the CPU takes over in silence what the device cannot do.
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
@@ -87,6 +91,12 @@ def import_onnx_runtime() -> Any:
     except ImportError as error:
         raise MissingExtraError("onnxruntime", "cpu") from error
     return onnxruntime
+
+
+def _fits_avx2(path: Path) -> bool:
+    """Whether the model says that its int8 weights are small enough for vpmaddubsw."""
+    metadata = read_metadata(path)
+    return metadata is not None and metadata.target == "x86-avx2"
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -1,0 +1,262 @@
+"""int8 by edgevision against what ONNX Runtime's own quantisation makes of the same float models.
+
+    python benchmarks/int8.py --shared ../shared [--only dncnn_s25 resnet20 ...] [--classifier mobilenet.pt] [--nncf]
+
+One table: quality in float, and for every way to int8 the change of it, the speed over the plain fp32 export in ONNX
+Runtime (paired runs on --threads, median and 95 % interval) and the share of its size. Quality is measured on the whole
+of the data (Set12, the test part of cifar10.zip, Set5), of which edgevision's search sees at most a part: its pictures
+to calibrate with are others. The models are foreign checkpoints, and those that ship.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+import edgevision
+from edgevision.datasets import ImageFolder
+from edgevision.exporters.generation import Part
+from edgevision.exporters.onnx_conversion import add_metadata
+from edgevision.exporters.origin import read_origin
+from edgevision.exporters.quantization.judging import OutputJudge, Recorder
+from edgevision.exporters.quantization.material import gather
+from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
+from edgevision.exporters.quantization.settings import EFFORTS, Preset, QuantizationSettings
+from edgevision.exporters.samples import seeded_batches
+from edgevision.machine import Machine
+from edgevision.metadata import METADATA_KEY, Task
+from edgevision.modelfile import require_metadata
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.evaluation import evaluate_classifier
+from edgevision.runtime.load import build_pipeline
+from edgevision.runtime.pipelines.classify import Classifier
+from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+
+CIFAR = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, what it is calibrated with, what it is judged on in the end, and the input it is timed with."""
+
+    name: str
+    checkpoint: Path
+    calibration: Path | None
+    data: Path | None
+    shape: tuple[int, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def cases(shared: Path, checkpoints: Path, classifier: Path | None) -> Iterator[Case]:
+    """The foreign ones and those that ship; pictures of the restoration tasks are the photographs held out."""
+    foreign, data = shared / "cases", shared / "data"
+    normalised = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    yield Case(
+        "dncnn_s25",
+        foreign / "dncnn_s25/net.pth",
+        data / "gray400",
+        data / "set12",
+        (1, 1, 128, 128),
+        {
+            "arch": "edgevision.models:DnCnn",
+            "input_shape": (1, 1, 64, 64),
+            "metadata": {"task": "denoise", "restoration": {"predicts": "noise"}},
+        },
+    )
+    yield Case(
+        "resnet20",
+        foreign / "resnet20_cifar10/resnet20.th",
+        data / "cifar10.zip",
+        data / "cifar10.zip",
+        (1, 3, 32, 32),
+        {
+            "arch": "edgevision.models:resnet20",
+            "input_shape": (1, 3, 32, 32),
+            "metadata": {"task": "classify", "labels": CIFAR, "image": normalised},
+        },
+    )
+    yield Case(
+        "fsrcnn_x2",
+        foreign / "fsrcnn_x2/ckpt.pt",
+        data / "photos",
+        foreign / "fsrcnn_x2",
+        (1, 3, 128, 128),
+        {
+            "arch": "edgevision.models:Fsrcnn",
+            "input_shape": (1, 3, 64, 64),
+            "metadata": {"task": "upscale", "image": {"color": "ycbcr"}},
+        },
+    )
+    yield Case("gan", checkpoints / "gan.pt", None, None, (1, 128))
+    yield Case("classifier", checkpoints / "classifier.pt", data / "cifar10.zip", data / "cifar10.zip", (1, 3, 32, 32))
+    if classifier is not None:
+        yield Case("mobilenet", classifier, data / "cifar10.zip", data / "cifar10.zip", (1, 3, 32, 32))
+    for name in ("denoise", "inpaint", "upscale", "upscale_x4", "brighten"):
+        yield Case(name, checkpoints / f"{name}.pt", data / "photos", data / "photos", (1, 3, 128, 128))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--checkpoints", type=Path, default=Path("examples/checkpoints"))
+    parser.add_argument("--classifier", type=Path, help="a checkpoint of the mobilenet, trained on cifar10.zip")
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each paired run")
+    parser.add_argument("--nncf", action="store_true", help="NNCF to ONNX too")
+    arguments = parser.parse_args()
+    machine = Machine.this()
+    print(f"{machine.processor}, {machine.cores} cores, {' '.join(machine.features)}; {arguments.threads} threads")
+    print(f"{'case':<12} {'way':<28} {'quality':>9} {'change':>8} {'times fp32 (95 %)':>22} {'size':>6}")
+    for case in cases(arguments.shared, arguments.checkpoints, arguments.classifier):
+        if arguments.only and case.name not in arguments.only:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            compare(case, Path(folder), arguments)
+
+
+def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> None:
+    """Print the rows of one case."""
+    settings = QuantizationSettings(
+        calibration=case.calibration, preset=Preset(arguments.preset), threads=arguments.threads
+    )
+    plain = folder / "plain.onnx"
+    write_plain(case, plain)
+    with open_engine(plain, threads=arguments.threads) as engine:
+        metadata = require_metadata(plain)
+        judged = quality(case, engine, plain)
+        print(f"{case.name:<12} {'fp32, plain export':<28} {judged:9.3f}")
+        ways: dict[str, Callable[[], Path]] = {
+            "ORT default": lambda: ort(case, plain, folder / "ort.onnx", engine),
+            "ORT u8s8 channel, reduced": lambda: ort(
+                case, plain, folder / "ort2.onnx", engine, per_channel=True, reduce_range=True
+            ),
+        }
+        if arguments.nncf:
+            ways["NNCF to ONNX"] = lambda: nncf(case, plain, folder / "nncf.onnx", engine)
+        ways["edgevision --int8"] = lambda: ours(case, folder / "ours.onnx", settings)
+        random = np.random.default_rng(0)
+        feeds = dict(
+            zip(
+                [spec.name for spec in engine.inputs],
+                [array[:1] for array in timed_inputs(case, metadata, random, len(engine.inputs))],
+                strict=True,
+            )
+        )
+        for way, make in ways.items():
+            try:
+                path = make()
+            except Exception as error:  # other tools fail in their own ways, which is a result too
+                print(f"{'':<12} {way:<28} fails: {type(error).__name__}: {str(error).splitlines()[0][:70]}")
+                continue
+            with open_engine(path, threads=arguments.threads) as candidate:
+                found = quality(case, candidate, plain)
+                speed: Speedup = measure_speedup(engine, candidate, feeds, seconds=arguments.seconds)
+            interval = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
+            size = path.stat().st_size / plain.stat().st_size
+            change = found - judged if np.isfinite(judged) else float("nan")
+            print(f"{'':<12} {way:<28} {found:9.3f} {change:+8.3f} {interval:>22} {size:6.2f}", flush=True)
+
+
+def write_plain(case: Case, path: Path) -> None:
+    """What torch.onnx.export makes of the network, with the metadata that lets the pipelines run it."""
+    given: dict[str, Any] = {"arch": None, "input_shape": None, "metadata": {}} | case.options
+    origin = read_origin(case.checkpoint, part=Part.BOTH, arch_options=None, trust_pickle=False, seed=0, **given)
+    model = origin.conversion.model
+    add_metadata(model, METADATA_KEY, origin.metadata.to_json())
+    onnx.save(model, path)
+
+
+def timed_inputs(case: Case, metadata: Any, random: np.random.Generator, count: int) -> list[np.ndarray]:
+    """What is timed on: values as the model takes them, in the case's shape."""
+    if metadata.task is Task.GENERATE:
+        return list(next(iter(seeded_batches(metadata, case.shape[1:], 1, 0))))
+    picture = random.random(case.shape, np.float32)
+    return [picture, (random.random((1, 1, *case.shape[2:])) < 0.1).astype(np.float32)][:count]
+
+
+def quality(case: Case, engine: Engine, plain: Path) -> float:
+    """The task's figure on all of the case's data; of generators the SQNR over 1,000 latents."""
+    metadata = require_metadata(plain)
+    if metadata.task is Task.GENERATE:
+        with open_engine(plain) as reference:
+            inputs = [np.concatenate(arrays) for arrays in zip(*seeded_batches(metadata, (128,), 1000, 9), strict=True)]
+            return -OutputJudge(reference, inputs)(engine).loss
+    assert case.data is not None
+    if metadata.task is Task.CLASSIFY:
+        return evaluate_classifier(Classifier(engine, metadata), ImageFolder(case.data, ("test",)), quiet=True).top1
+    pipeline = build_pipeline(engine, metadata)
+    held_out = case.data == case.calibration
+    report = evaluate_restorer(pipeline, ImageFolder(case.data), Damage(), held_out=held_out, quiet=True)
+    return report.figures["psnr_y_studio" if case.name.startswith("fsrcnn") else "psnr"]
+
+
+def calibration(case: Case, plain: Path, engine: Engine) -> list[tuple[np.ndarray, ...]]:
+    """The batches that edgevision calibrates with, for the others too."""
+    metadata = require_metadata(plain)
+    material = gather(
+        metadata,
+        tuple(side if isinstance(side, int) else 64 for side in metadata.inputs[0].shape[1:]),
+        Recorder(engine),
+        calibration=case.calibration,
+        data=None,
+        damage=Damage(),
+        amount=EFFORTS[Preset.DEFAULT].amount,
+        seed=0,
+    )
+    return [tuple(batch) for batch in material.batches]
+
+
+def ort(case: Case, plain: Path, output: Path, engine: Engine, **options: Any) -> Path:
+    """ONNX Runtime's static quantisation, by its own advice after its own preparation."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    names = [spec.name for spec in engine.inputs]
+    batches = iter([dict(zip(names, batch, strict=True)) for batch in calibration(case, plain, engine)[:32]])
+
+    class Reader(CalibrationDataReader):
+        def get_next(self) -> Any:
+            return next(batches, None)
+
+    prepared = output.with_name(f"prepared_{output.name}")
+    quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+    quantize_static(
+        prepared,
+        output,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8 if options else QuantType.QInt8,
+        weight_type=QuantType.QInt8,
+        **options,
+    )
+    return output
+
+
+def nncf(case: Case, plain: Path, output: Path, engine: Engine) -> Path:
+    """NNCF's post-training quantisation of the ONNX model."""
+    import nncf as package
+
+    names = [spec.name for spec in engine.inputs]
+    batches = [dict(zip(names, batch, strict=True)) for batch in calibration(case, plain, engine)]
+    onnx.save(package.quantize(onnx.load(plain), package.Dataset(batches), subset_size=len(batches)), output)
+    return output
+
+
+def ours(case: Case, output: Path, settings: QuantizationSettings) -> Path:
+    """``edgevision export --int8``, with its verdict."""
+    report = edgevision.export(case.checkpoint, output, precision="int8", int8=settings, **case.options)
+    assert report.quantization is not None
+    print(f"{'':<12} {report.quantization.verdict} ({report.quantization.seconds:.0f} s)")
+    return output
+
+
+if __name__ == "__main__":
+    main()
