@@ -23,7 +23,7 @@ from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.quantization.material import Material, gather
 from edgevision.exporters.quantization.quantize import Quantized, quantize
-from edgevision.exporters.quantization.report import Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
@@ -112,16 +112,13 @@ def export(
         origin = origin.fixed()
     described, conversion = origin.metadata.updated(precision=precision), origin.conversion
     model, notes = conversion.model, origin.notes + conversion.notes
-    quantization: QuantizationReport | None = None
+    quantized: Quantized | None = None
     if precision is Precision.INT8:
         settings = int8 or QuantizationSettings()
         quantized = _quantized(origin, format, settings, search_log(target), say)
-        if folder is None and settings.calibration is not None and settings.calibration.suffix != ".npz":
-            # Ranges hold for pictures like those they were found with, not for the sampler's.
-            folder = ImageFolder(settings.calibration, ("test", "val", "train"))
-        model, quantization = quantized.model, quantized.report
-        described = described.updated(target=quantization.target)
-        if quantization.outcome is Outcome.FLOAT:
+        model = quantized.model
+        described = described.updated(target=quantized.report.target)
+        if quantized.report.outcome is Outcome.FLOAT:
             described = described.updated(precision=Precision.FP32)
     elif format is ModelFormat.ONNX and precision is Precision.FP32:
         # OpenVINO has its own forms, and half precision was not timed.
@@ -133,7 +130,10 @@ def export(
         _write(model, file, format, described)
         with origin.reference() as reference, open_engine(file) as engine:
             batches, sample_source = _samples(folder, described, origin.shape, seed)
-            if "height" in conversion.dynamic:
+            if quantized is not None:
+                # Its ranges hold for inputs like those they were found with, not for the sampler's.
+                batches, sample_source = [quantized.samples], f"of {quantized.report.source}"
+            elif "height" in conversion.dynamic:
                 # That other sizes are accepted is a promise too.
                 multiple = described.tile.multiple if described.tile else 1
                 other = (origin.shape[0], *another_size(origin.shape[1], origin.shape[2], multiple))
@@ -152,7 +152,7 @@ def export(
             dynamic=conversion.dynamic,
             notes=notes,
             parity=parity,
-            quantization=quantization,
+            quantization=quantized.report if quantized is not None else None,
             metadata=described,
             seconds=round(time.monotonic() - start, 1),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -161,7 +161,7 @@ def export(
             operators=facts.operators,
         )
         try:
-            if quantization is None:
+            if quantized is None:
                 parity.check(precision)
         except ParityError as error:
             failure = error

@@ -1,6 +1,7 @@
 """Inputs to compare two models on: real pictures where there are any, a documented seeded sampler where not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from edgevision.latents import draw_latents
 from edgevision.metadata import ModelMetadata, Task
 from edgevision.preprocessing import Preprocessor
 
-Batch = tuple[NDArray[np.float32], ...]
+Batch = Sequence[NDArray[Any]]
 """One array for each input of the model, in its order, all with equally many samples."""
 
 _BATCH = 16

@@ -6,8 +6,9 @@ import numpy as np
 import onnx
 
 from edgevision.exporters.quantization.graph import Array, Graph, attributes, initializer
-from edgevision.exporters.quantization.observations import Batch, channel_peaks
+from edgevision.exporters.quantization.observations import channel_peaks
 from edgevision.exporters.quantization.units import channel_axis
+from edgevision.exporters.samples import Batch
 
 # What is smaller than this share of the largest channel is silent, not quiet: raising it would raise noise.
 _LEAST_SHARE = 1e-3

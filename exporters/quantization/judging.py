@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.errors import InputError
+from edgevision.exporters.samples import Batch
 from edgevision.metadata import ModelMetadata
 from edgevision.metrics import softmax, sqnr_db
 from edgevision.records import Record, record
@@ -17,8 +18,6 @@ from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
-
-Batch = Sequence[Array]
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
 _BATCH = 32

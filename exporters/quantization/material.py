@@ -1,5 +1,7 @@
 """What a model is calibrated with, and what it is judged on: real data, and never the same."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,6 @@ import numpy as np
 from edgevision.datasets import ImageFolder, is_held_out
 from edgevision.errors import DatasetError, InputError
 from edgevision.exporters.quantization.judging import (
-    Batch,
     ClassifierJudge,
     Judge,
     OutputJudge,
@@ -17,10 +18,10 @@ from edgevision.exporters.quantization.judging import (
     Recorder,
     RestorationJudge,
 )
-from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import ModelMetadata, Task
-from edgevision.runtime.engines.engine import Engine
+from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.evaluation import expected_labels
 from edgevision.runtime.restoration_quality import Damage
 
@@ -91,7 +92,8 @@ def _arrays(path: Path, reference: Engine) -> Material:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError) as error:
+    # BadZipFile, zlib.error and EOFError where it is cut off, TypeError where it is one array and no archive.
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"the calibration data {str(path)!r} cannot be read: {error}") from error
     names = [spec.name for spec in reference.inputs]
     if sorted(arrays) != sorted(names):
@@ -102,6 +104,13 @@ def _arrays(path: Path, reference: Engine) -> Material:
     (count,) = counts
     if not count:
         raise DatasetError(f"the arrays in {path.name!r} are empty")
+    for spec in reference.inputs:
+        array = arrays[spec.name]
+        if not _fits(array, spec):
+            raise InputError(
+                f"the array {spec.name!r} in {path.name!r} must hold numbers of the input's shape"
+                f" ({'x'.join(map(str, spec.shape))}), not {array.dtype} {array.shape}"
+            )
     samples = [np.asarray(arrays[spec.name], spec.dtype) for spec in reference.inputs]
     held = np.arange(count) % 5 == 4 if count >= 5 * _FEWEST else np.ones(count, bool)
     seen = ~held if count >= 5 * _FEWEST else held
@@ -109,6 +118,16 @@ def _arrays(path: Path, reference: Engine) -> Material:
     judge = OutputJudge(reference, [array[held] for array in samples])
     notes = () if count >= 5 * _FEWEST else (f"judged on the {count} samples it was calibrated with",)
     return Material(batches, judge, f"{int(seen.sum())} samples of {path.name}", notes)
+
+
+def _fits(array: Array, spec: TensorSpec) -> bool:
+    """Whether ``array`` holds numbers in samples like those of an input, whose named sides may be any."""
+    sides = zip(array.shape[1:], spec.shape[1:], strict=False)
+    return (
+        array.dtype.kind in "biuf"
+        and array.ndim == len(spec.shape)
+        and all(own == asked for own, asked in sides if isinstance(asked, int))
+    )
 
 
 def _pictures(
@@ -122,9 +141,8 @@ def _pictures(
     ours, theirs = Pictures(folder, seen, side), Pictures(judged, held, side)
     failures = ours.failures | theirs.failures
     if not len(ours) or not len(theirs):
-        raise DatasetError(
-            f"not one picture of {str(calibration)!r} could be read: {next(iter(failures.values()), '')}"
-        )
+        where = judged if len(ours) else folder
+        raise DatasetError(f"not one picture of {str(where.path)!r} could be read: {next(iter(failures.values()), '')}")
     notes = []
     if failures:
         first = next(iter(failures.items()))
@@ -166,6 +184,9 @@ def _divided(
     calibration: Path, data: Path | None, amount: Amount, *, restoration: bool
 ) -> tuple[ImageFolder, list[int], ImageFolder, list[int]]:
     """Which pictures to calibrate with and which to judge on."""
+    if data is not None and data.resolve() == calibration.resolve():
+        # Given twice they are divided all the same.
+        data = None
     folder = ImageFolder(calibration, ("train", "val", "test") if _has_splits(calibration) else ())
     shown, wanted = amount.crops if restoration else amount.pictures
     every = list(range(len(folder)))
@@ -175,7 +196,7 @@ def _divided(
     held = [index for index in every if is_held_out(folder.names[index])]
     if len(held) < min(wanted, 8):
         held = every[::5] if len(every) >= 5 * _FEWEST else every
-    seen = [index for index in every if index not in set(held)] or held
+    seen = sorted(set(every) - set(held)) or held
     return folder, _spread(seen, shown), folder, _spread(held, wanted)
 
 

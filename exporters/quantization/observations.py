@@ -13,8 +13,7 @@ from onnx.helper import make_tensor_value_info
 
 from edgevision.exporters.quantization.graph import Array, Graph, attributes
 from edgevision.exporters.quantization.units import Unit, channel_axis
-
-Batch = Sequence[Array]
+from edgevision.exporters.samples import Batch
 
 BINS = 2048
 # Of a layer's inputs these many positions for each input of one output are looked at: neighbours tell the same.

@@ -15,7 +15,7 @@ from edgevision.errors import InputError
 from edgevision.exporters.half import to_half
 from edgevision.exporters.quantization.equalization import equalize
 from edgevision.exporters.quantization.graph import Array, Graph
-from edgevision.exporters.quantization.judging import Batch, Judge, OutputJudge
+from edgevision.exporters.quantization.judging import Judge, OutputJudge
 from edgevision.exporters.quantization.material import Material
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.observations import Observations, observe
@@ -35,6 +35,7 @@ from edgevision.exporters.quantization.settings import EFFORTS, Preference, Quan
 from edgevision.exporters.quantization.trials import Bench, Opener, Trials
 from edgevision.exporters.quantization.units import WEIGHTED, Unit, find_units
 from edgevision.exporters.quantization.weights import quantize_weights
+from edgevision.exporters.samples import Batch
 from edgevision.exporters.targets import Target, find_target, is_this_machine
 from edgevision.modelfile import ModelFormat
 from edgevision.runtime.engines.engine import Engine
@@ -52,10 +53,11 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Quantized:
-    """The ``model`` to write and what was found out about it."""
+    """The ``model`` to write, what was found out about it, and some of the inputs it was calibrated with."""
 
     model: onnx.ModelProto
     report: QuantizationReport
+    samples: Batch
 
 
 def quantize(
@@ -145,7 +147,7 @@ def quantize(
             threads=settings.threads,
             seconds=round(time.monotonic() - start, 1),
         )
-    return Quantized(chosen, report)
+    return Quantized(chosen, report, _few(material.batches))
 
 
 def _check(model: onnx.ModelProto) -> None:

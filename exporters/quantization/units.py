@@ -106,7 +106,7 @@ def _is_clipping(node: onnx.NodeProto, graph: Graph) -> bool:
     if node.op_type == "Relu":
         return True
     low = graph.constant(node, 1) if node.op_type == "Clip" else None
-    return low is not None and float(low) == 0.0
+    return low is not None and not low.any()
 
 
 def _channels(node: onnx.NodeProto, shape: tuple[int, ...]) -> tuple[int, int]:
