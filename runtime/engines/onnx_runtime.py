@@ -1,7 +1,8 @@
 """ONNX models in ONNX Runtime."""
 
+import ctypes
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class OnnxRuntimeEngine(Closing):
         if threads is not None:
             options.intra_op_num_threads = threads
         options.enable_cpu_mem_arena = keep_memory
+        # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
+        options.enable_mem_reuse = keep_memory
         if provider == "CPUExecutionProvider" and not _fits_avx2(path):
             # Otherwise x86 without VNNI saturates sums of 16 bits in int8 models that were not made for it.
             options.add_session_config_entry("session.x64quantprecision", "1")
@@ -64,6 +67,7 @@ class OnnxRuntimeEngine(Closing):
                 f"device {device!r} did not start: ONNX Runtime fell back from {provider} to"
                 f" {self._session.get_providers()[0]}; `edgevision devices` says what is missing"
             )
+        self._trim = None if keep_memory else _heap_trimmer()
         self.name = f"ONNX Runtime {runtime.__version__}"
         self.device = device
         self.provider = provider
@@ -78,6 +82,8 @@ class OnnxRuntimeEngine(Closing):
             if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
                 raise ValueError(f"the model does not take this input: {reason}") from error
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
+        if self._trim is not None:
+            self._trim(0)
         return outputs
 
     def close(self) -> None:
@@ -91,6 +97,18 @@ def import_onnx_runtime() -> Any:
     except ImportError as error:
         raise MissingExtraError("onnxruntime", "cpu") from error
     return onnxruntime
+
+
+def _heap_trimmer() -> Callable[[int], int] | None:
+    """glibc's malloc_trim, which gives freed memory back to the system; elsewhere that happens by itself or not at all.
+
+    Without it what ONNX Runtime's threads have freed stays in their heaps: twice the memory on large pictures.
+    """
+    try:
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return trim
 
 
 def _fits_avx2(path: Path) -> bool:
