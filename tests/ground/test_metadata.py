@@ -176,3 +176,9 @@ def test_a_tile_may_reach_nowhere_or_everywhere_into_its_neighbours() -> None:
     )
     assert everywhere == TileSpec(multiple=8, overlap=None)
     assert nowhere == TileSpec(multiple=8, overlap=0)
+
+
+def test_the_noise_a_denoiser_is_for_rises():
+    assert RestorationSpec(sigma=(0.0, 50.0)).to_dict()["sigma"] == [0.0, 50.0]
+    with pytest.raises(ValueError, match="sigma must rise"):
+        RestorationSpec(sigma=(25.0, 5.0))

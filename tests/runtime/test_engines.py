@@ -170,3 +170,46 @@ def test_the_fake_engine_stands_in_for_a_real_one():
         np.testing.assert_array_equal(engine.run({"x": np.ones(1)})[0], [2])
     assert engine.closed
     assert engine.calls == 1
+
+
+def test_int8_weights_of_the_full_range_do_not_saturate_where_a_model_is_not_made_for_this_cpu(tmp_path):
+    channels = 64
+    make = helper.make_node
+    nodes = [
+        make("QuantizeLinear", ["x", "scale", "zero"], ["xq"]),
+        make("DequantizeLinear", ["xq", "scale", "zero"], ["xd"]),
+        make("DequantizeLinear", ["wq", "one", "wzero"], ["w"]),
+        make("Conv", ["xd", "w"], ["c"], kernel_shape=[1, 1]),
+        make("QuantizeLinear", ["c", "big", "zero"], ["cq"]),
+        make("DequantizeLinear", ["cq", "big", "zero"], ["y"]),
+    ]
+    constants = {
+        "scale": np.float32(1),
+        "zero": np.uint8(0),
+        "wq": np.full((8, channels, 1, 1), 127, np.int8),
+        "one": np.float32(1),
+        "wzero": np.int8(0),
+        "big": np.float32(255 * 127 * channels / 200),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "saturating",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, channels, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8, 4, 4])],
+        [onnx.numpy_helper.from_array(np.array(value), name) for name, value in constants.items()],
+    )
+    path = tmp_path / "saturating.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    with open_engine(path, threads=1) as engine:
+        found = engine.run({"x": np.full((1, channels, 4, 4), 255, np.float32)})[0]
+    np.testing.assert_allclose(found, 255 * 127 * channels, rtol=1e-3)
+
+
+def test_without_keeping_memory_the_results_are_the_same(write_colours):
+    batch = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    with (
+        open_engine(write_colours(FORMATS[0])) as usual,
+        open_engine(write_colours(FORMATS[0]), keep_memory=False) as lean,
+    ):
+        for _ in range(2):
+            np.testing.assert_array_equal(usual.run({"image": batch})[0], lean.run({"image": batch})[0])
