@@ -195,7 +195,7 @@ def quality(case: Case, engine: Engine, plain: Path) -> float:
     pipeline = build_pipeline(engine, metadata)
     held_out = case.data == case.calibration
     report = evaluate_restorer(pipeline, ImageFolder(case.data), Damage(), held_out=held_out, quiet=True)
-    return report.figures["psnr_y_studio" if case.name.startswith("fsrcnn") else "psnr"]
+    return report.figures["psnr_y" if metadata.task is Task.UPSCALE else "psnr"]
 
 
 def calibration(case: Case, plain: Path, engine: Engine) -> list[tuple[np.ndarray, ...]]:

@@ -90,7 +90,7 @@ def gather(
 
 def _arrays(path: Path, reference: Engine) -> Material:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     # BadZipFile, zlib.error and EOFError where it is cut off, TypeError where it is one array and no archive.
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
