@@ -153,12 +153,13 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> None:
         for way, make in ways.items():
             try:
                 path = make()
+                with open_engine(path, threads=arguments.threads) as candidate:
+                    found = quality(case, candidate, plain)
+                    speed: Speedup = measure_speedup(engine, candidate, feeds, seconds=arguments.seconds)
             except Exception as error:  # other tools fail in their own ways, which is a result too
-                print(f"{'':<12} {way:<28} fails: {type(error).__name__}: {str(error).splitlines()[0][:70]}")
+                reason = (str(error).splitlines() or [""])[0]
+                print(f"{'':<12} {way:<28} fails: {type(error).__name__}: {reason:.90}")
                 continue
-            with open_engine(path, threads=arguments.threads) as candidate:
-                found = quality(case, candidate, plain)
-                speed: Speedup = measure_speedup(engine, candidate, feeds, seconds=arguments.seconds)
             interval = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
             size = path.stat().st_size / plain.stat().st_size
             change = found - judged if np.isfinite(judged) else float("nan")
