@@ -1,0 +1,105 @@
+"""Graphs of a few nodes, and what it takes to run and to quantise them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx.helper import make_graph, make_model, make_opsetid, make_tensor_value_info
+
+from edgevision.exporters.quantization.graph import Graph, initializer
+from edgevision.exporters.quantization.observations import observe
+from edgevision.exporters.quantization.qdq import Quantizer
+from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
+from edgevision.exporters.quantization.units import WEIGHTED, find_units
+from edgevision.exporters.quantization.weights import quantize_weights
+from edgevision.exporters.targets import TARGETS
+
+Array = np.ndarray[Any, Any]
+Shape = Sequence[int | str | None]
+
+
+@pytest.fixture(scope="session")
+def random() -> Callable[..., Array]:
+    """Normal float32 values of a shape, the same every time."""
+
+    def draw(*shape: int, seed: int = 0) -> Array:
+        return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., onnx.ModelProto]:
+    """A checked model from ``x`` to ``y``; a node without a name takes that of what it gives."""
+
+    def make(
+        nodes: Sequence[onnx.NodeProto],
+        constants: Mapping[str, Array] | None = None,
+        x: Shape = ("batch", 4, "height", "width"),
+        **outputs: Shape | None,
+    ) -> onnx.ModelProto:
+        for node in nodes:
+            node.name = node.name or node.output[0]
+        graph = make_graph(
+            nodes,
+            "graph",
+            [make_tensor_value_info("x", onnx.TensorProto.FLOAT, x)],
+            [
+                make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+                for name, shape in (outputs or {"y": None}).items()
+            ],
+            [initializer(name, values) for name, values in (constants or {}).items()],
+        )
+        model = make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8)
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+        onnx.checker.check_model(model)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Array]:
+    """The first output of a model; ``literally`` as it is written, without kernels that fuse its parts."""
+
+    def first_output(model: onnx.ModelProto, x: Array, *, literally: bool = False) -> Array:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        if literally:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        output: Array = session.run(None, {session.get_inputs()[0].name: x})[0]
+        return output
+
+    return first_output
+
+
+@pytest.fixture(scope="session")
+def calibrate() -> Callable[..., Quantizer]:
+    """The quantiser of a model for a target, with ranges and weights from arrays for its one input."""
+
+    def make(model: onnx.ModelProto, *arrays: Array, target: str = "x86-avx2") -> Quantizer:
+        device = TARGETS[target]
+        graph = Graph(model)
+        units = {unit.name: unit for unit in find_units(graph, device.operators | WEIGHTED)}
+        seen = observe(graph, units.values(), [[array] for array in arrays])
+        ranges = {name: choose_range(histogram, RangeMethod.MINMAX) for name, histogram in seen.histograms.items()}
+        weights, storage = (
+            {
+                name: quantize_weights(
+                    graph.nodes[name],
+                    graph,
+                    inputs,
+                    pair_limit=limit,
+                    per_channel=graph.nodes[name].op_type not in device.per_tensor,
+                )
+                for name, inputs in seen.inputs.items()
+            }
+            for limit in (device.pair_limit, None)
+        )
+        return Quantizer(graph, units, device, ranges, weights, storage)
+
+    return make

@@ -1,0 +1,522 @@
+"""What is calibrated with and what is judged on are real, readable, and never the same where that can be helped."""
+
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgevision.datasets import is_held_out
+from edgevision.errors import DatasetError, InputError
+from edgevision.exporters.quantization.judging import ClassifierJudge, OutputJudge, RestorationJudge
+from edgevision.exporters.quantization.material import Amount, Material, gather
+from edgevision.metadata import (
+    Color,
+    ImageSpec,
+    LatentSpec,
+    ModelMetadata,
+    RestorationSpec,
+    Task,
+    TensorSpec,
+    TileSpec,
+)
+from edgevision.runtime.engines.engine import Array, FakeEngine
+from edgevision.runtime.restoration_quality import Damage
+
+WriteFolders = Callable[[Path, Mapping[str, int]], Path]
+
+LABELS = ("cat", "dog", "emu", "fox")
+PLENTY = Amount(pictures=(1000, 1000), crops=(1000, 1000), latents=40)
+QUIET = Damage(sigma=0.0)
+
+
+class Reference(FakeEngine):
+    """A float model that keeps what it is run on; it answers with the first values, or the picture itself."""
+
+    def __init__(self, *inputs: TensorSpec, restores: bool = False) -> None:
+        self.seen: list[Mapping[str, Array]] = []
+        output = inputs[0].updated(name="y") if restores else TensorSpec(name="y", shape=("batch", len(LABELS)))
+        super().__init__(inputs, (output,), self._answer)
+        self._restores = restores
+
+    def _answer(self, feeds: Mapping[str, Array]) -> list[Array]:
+        self.seen.append(feeds)
+        first: Any = feeds[self.inputs[0].name]
+        return [first if self._restores else first.reshape(len(first), -1)[:, : len(LABELS)]]
+
+
+def image_input(*sides: int | str, channels: int = 3, name: str = "image") -> TensorSpec:
+    return TensorSpec(name=name, shape=("batch", channels, *sides))
+
+
+CLASSIFIER = ModelMetadata(
+    task=Task.CLASSIFY, name="tiny", inputs=(image_input(8, 8),), labels=LABELS, image=ImageSpec(size=(8, 8))
+)
+
+
+def collect(
+    metadata: ModelMetadata,
+    reference: FakeEngine,
+    calibration: Path | None = None,
+    data: Path | None = None,
+    *,
+    amount: Amount = PLENTY,
+    shape: tuple[int, ...] = (3, 8, 8),
+    damage: Damage = QUIET,
+    seed: int = 0,
+) -> Material:
+    return gather(
+        metadata, shape, reference, calibration=calibration, data=data, damage=damage, amount=amount, seed=seed
+    )
+
+
+def write_shades(folder: Path, shades: Sequence[int], size: tuple[int, int] = (8, 8)) -> Path:
+    """A picture of each shade, named by it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for shade in shades:
+        Image.new("RGB", size, (shade, shade, shade)).save(folder / f"{shade:03}.png")
+    return folder
+
+
+def shades_of(*batches: Any) -> list[int]:
+    """The shades of all pictures in ``batches`` of values in 0..1, in order."""
+    return [round(255 * float(sample.flat[0])) for batch in batches for sample in batch]
+
+
+def classified(*arguments: Any, **options: Any) -> tuple[Material, list[int], list[int]]:
+    """The material for the classifier, the shades to calibrate with and those that it is judged on."""
+    reference = Reference(*CLASSIFIER.inputs)
+    material = collect(CLASSIFIER, reference, *arguments, **options)
+    return (
+        material,
+        shades_of(*(batch[0] for batch in material.batches)),
+        shades_of(*(feeds["image"] for feeds in reference.seen)),
+    )
+
+
+# --- what is needed ---
+
+
+def test_without_calibration_data_it_is_said_what_is_needed() -> None:
+    with pytest.raises(InputError, match=r"give --calibration with a folder, a zip or an \.npz like what the model"):
+        collect(CLASSIFIER, Reference(*CLASSIFIER.inputs))
+
+
+def test_pictures_for_a_model_that_takes_none_are_refused(tmp_path: Path) -> None:
+    metadata = ModelMetadata(task=Task.OTHER, name="tiny", inputs=(TensorSpec(name="x", shape=("batch", 5)),))
+    with pytest.raises(InputError, match=r"how a picture becomes its input: give an \.npz of inputs"):
+        collect(metadata, Reference(*metadata.inputs), write_shades(tmp_path / "data", range(3)))
+
+
+def test_a_folder_that_is_not_there_is_a_data_set_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"'.*nowhere' does not exist"):
+        classified(tmp_path / "nowhere")
+
+
+# --- pictures in one folder ---
+
+
+@pytest.mark.parametrize("count", [10, 11, 12, 29, 60, 200])
+def test_pictures_that_are_held_back_are_never_calibrated_with(tmp_path: Path, count: int) -> None:
+    material, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
+    assert not set(ours) & set(theirs)
+    assert sorted(ours + theirs) == list(range(count))
+    assert len(theirs) >= max(2, count // 20)
+    assert len(ours) > len(theirs)
+    assert material.notes == ()
+    assert material.source == f"{len(ours)} pictures of data, judged on {len(theirs)} of data"
+
+
+def test_of_many_pictures_those_are_held_back_that_training_never_sees(tmp_path: Path) -> None:
+    _, _, theirs = classified(write_shades(tmp_path / "data", range(200)))
+    assert theirs == [shade for shade in range(200) if is_held_out(f"{shade:03}.png")]
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+def test_a_handful_of_pictures_serve_for_both_and_a_note_says_so(tmp_path: Path, count: int) -> None:
+    material, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
+    assert ours == theirs == list(range(count))
+    assert material.notes == (f"judged on the {count} pictures it was calibrated with: give more",)
+
+
+def test_no_more_are_taken_than_asked_for_and_they_are_spread_over_the_folder(tmp_path: Path) -> None:
+    folder = write_shades(tmp_path / "data", range(200))
+    every = [shade for shade in range(200) if not is_held_out(f"{shade:03}.png")]
+    material, ours, theirs = classified(folder, amount=Amount(pictures=(20, 5), crops=(1, 1), latents=1))
+    assert (len(ours), len(theirs)) == (20, 5)
+    assert (ours[0], ours[-1]) == (every[0], every[-1])
+    assert max(np.diff(ours)) < 25
+    assert not set(ours) & set(theirs)
+    assert [len(batch[0]) for batch in material.batches] == [16, 4]
+
+
+def test_a_zip_serves_as_well_as_a_folder(tmp_path: Path) -> None:
+    folder = write_shades(tmp_path / "data", range(30))
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    _, *in_folder = classified(folder)
+    material, *in_zip = classified(tmp_path / "data.zip")
+    assert in_zip == in_folder
+    assert "pictures of data.zip, judged on" in material.source
+
+
+# --- divided pictures, and pictures to judge on ---
+
+
+@pytest.mark.parametrize(
+    ("splits", "seen", "judged"),
+    [
+        (("train", "test"), "train", "test"),
+        (("train", "val"), "train", "val"),
+        (("train", "val", "test"), "train", "test"),
+        (("val", "test"), "val", "test"),
+        (("Training", "Testing"), "Training", "Testing"),
+    ],
+)
+def test_of_divided_data_the_training_part_calibrates_and_the_test_part_judges(
+    tmp_path: Path, splits: Sequence[str], seen: str, judged: str
+) -> None:
+    shades = {split: range(30 * index, 30 * index + 30) for index, split in enumerate(splits)}
+    for split in splits:
+        write_shades(tmp_path / "data" / split / "cat", shades[split])
+    material, ours, theirs = classified(tmp_path / "data")
+    assert ours == list(shades[seen])
+    assert theirs == list(shades[judged])
+    assert material.notes == ()
+    names = {"Training": "train", "Testing": "test"}
+    assert material.source == (
+        f"30 pictures of data {names.get(seen, seen)}, judged on 30 of data {names.get(judged, judged)}"
+    )
+
+
+def test_a_training_part_alone_is_divided_itself(tmp_path: Path) -> None:
+    write_shades(tmp_path / "data" / "train" / "cat", range(60))
+    material, ours, theirs = classified(tmp_path / "data")
+    assert sorted(ours + theirs) == list(range(60))
+    assert not set(ours) & set(theirs)
+    assert material.source.startswith(f"{len(ours)} pictures of data train, judged on {len(theirs)} of data train")
+
+
+def test_other_data_to_judge_on_leaves_all_of_the_first_to_calibrate_with(tmp_path: Path) -> None:
+    calibration = write_shades(tmp_path / "mine", range(30))
+    material, ours, theirs = classified(calibration, write_shades(tmp_path / "yours", range(100, 105)))
+    assert ours == list(range(30))
+    assert theirs == list(range(100, 105))
+    assert material.source == "30 pictures of mine, judged on 5 of yours"
+    assert material.notes == ()
+
+
+def test_data_given_twice_is_divided_as_if_given_once(tmp_path: Path) -> None:
+    folder = write_shades(tmp_path / "data", range(30))
+    _, *once = classified(folder)
+    _, *twice = classified(folder, tmp_path / "elsewhere" / ".." / "data")
+    assert once == twice
+
+
+# --- what cannot be read ---
+
+
+def test_broken_pictures_are_left_out_with_a_note(tmp_path: Path) -> None:
+    folder = write_shades(tmp_path / "data", range(40))
+    for shade in (3, 4, 20):
+        (folder / f"{shade:03}.png").write_bytes(b"no picture")
+    material, ours, theirs = classified(folder)
+    assert sorted(ours + theirs) == sorted(set(range(40)) - {3, 4, 20})
+    assert len(material.notes) == 1
+    assert material.notes[0].startswith("3 pictures were left out, as 0")
+    assert ".png: '0" in material.notes[0]
+
+
+def test_only_broken_pictures_are_a_data_set_error(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for index in range(3):
+        (folder / f"{index}.png").write_bytes(b"no picture")
+    with pytest.raises(DatasetError, match=r"not one picture of '.*data' could be read: '0\.png' in "):
+        classified(folder)
+
+
+def test_the_data_without_a_readable_picture_is_the_one_that_is_named(tmp_path: Path) -> None:
+    folder = write_shades(tmp_path / "good", range(3))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "0.png").write_bytes(b"no picture")
+    for arguments in ((folder, tmp_path / "bad"), (tmp_path / "bad", folder)):
+        with pytest.raises(DatasetError, match=r"not one picture of '.*bad' could be read"):
+            classified(*arguments)
+
+
+# --- by task ---
+
+
+def test_classes_that_the_model_knows_are_judged_by_accuracy(write_class_folders: WriteFolders, tmp_path: Path) -> None:
+    data = write_class_folders(tmp_path / "data", {"dog": 10, "cat": 10})
+    material, _, _ = classified(data)
+    assert isinstance(material.judge, ClassifierJudge)
+    assert material.judge.metric == "top1"
+
+    def always(label: str) -> FakeEngine:
+        row = np.float32([name == label for name in LABELS])
+        return FakeEngine(CLASSIFIER.inputs, (), lambda feeds: [np.tile(row, (len(feeds["image"]), 1))])
+
+    # The classes are the model's, not those of the folders in alphabetical order.
+    assert material.judge(always("cat")).figures["top1"] == 50
+    assert material.judge(always("dog")).figures["top1"] == 50
+    assert material.judge(always("emu")).figures["top1"] == 0
+
+
+@pytest.mark.parametrize(
+    "folders", [{"cat": 12, "yak": 12}, {"holiday": 12}, {"cat/black": 12, ".": 12}], ids=["one more", "other", "none"]
+)
+def test_folders_that_are_no_classes_of_the_model_are_just_folders(tmp_path: Path, folders: Mapping[str, int]) -> None:
+    for index, (name, count) in enumerate(folders.items()):
+        write_shades(tmp_path / "data" / name, range(100 * index, 100 * index + count))
+    material, ours, theirs = classified(tmp_path / "data")
+    assert isinstance(material.judge, ClassifierJudge)
+    assert material.judge.metric == "agreement"
+    assert len(ours) + len(theirs) == sum(folders.values())
+
+
+def test_pictures_become_what_the_network_takes(tmp_path: Path) -> None:
+    spec = ImageSpec(size=(8, 8), value_range=(-1.0, 1.0), mean=(0.5, 0.0, 0.0))
+    reference = Reference(*CLASSIFIER.inputs)
+    folder = write_shades(tmp_path / "data", [255], (20, 30))
+    (batch,) = collect(CLASSIFIER.updated(image=spec), reference, folder).batches
+    assert batch[0].shape == (1, 3, 8, 8)
+    assert batch[0].dtype == np.float32
+    assert batch[0][0, :, 0, 0].tolist() == [0.5, 1, 1]
+
+
+def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
+    metadata = CLASSIFIER.updated(task=Task.RECONSTRUCT, labels=(), image=ImageSpec())
+    reference = Reference(image_input("height", "width"))
+    write_shades(tmp_path / "data", range(15), (8, 8))
+    write_shades(tmp_path / "data", range(100, 115), (6, 12))
+    material = collect(metadata, reference, tmp_path / "data")
+    assert isinstance(material.judge, OutputJudge)
+    assert material.judge(reference).loss == float("-inf")
+    # Pictures keep their size for calibration and are cut to the smallest sides to be judged on together.
+    assert {batch[0].shape for batch in material.batches} == {(1, 3, 8, 8), (1, 3, 12, 6)}
+    assert {feeds["image"].shape[1:] for feeds in reference.seen} == {(3, 8, 6)}
+
+
+@pytest.mark.parametrize("labels", [(), LABELS])
+def test_generators_need_no_data(labels: tuple[str, ...]) -> None:
+    inputs = [TensorSpec(name="latent", shape=("batch", 5))]
+    inputs += [TensorSpec(name="classes", shape=("batch", 4))] * bool(labels)
+    metadata = ModelMetadata(
+        task=Task.GENERATE, name="tiny", inputs=tuple(inputs), latent=LatentSpec(size=5), labels=labels
+    )
+    reference = Reference(*inputs)
+    material = collect(metadata, reference, shape=(5,))
+    assert isinstance(material.judge, OutputJudge)
+    assert material.source == "40 latents of the model's distribution"
+    assert [[len(array) for array in batch] for batch in material.batches] == [[n] * len(inputs) for n in (16, 16, 8)]
+    ours = {row.tobytes() for batch in material.batches for row in batch[0]}
+    theirs = {row.tobytes() for feeds in reference.seen for row in feeds["latent"]}
+    assert (len(ours), len(theirs)) == (40, 40)
+    assert not ours & theirs
+    other = collect(metadata, Reference(*inputs), shape=(5,), seed=7).batches
+    assert not ours & {row.tobytes() for batch in other for row in batch[0]}
+
+
+# --- restoration ---
+
+
+def restorer(task: Task, **spec: Any) -> ModelMetadata:
+    luma = task is Task.UPSCALE
+    inputs = [image_input("height", "width", channels=1 if luma else 3)]
+    if task is Task.INPAINT:
+        inputs.append(image_input("height", "width", channels=1, name="mask"))
+    return ModelMetadata(
+        task=task,
+        name="tiny",
+        inputs=tuple(inputs),
+        outputs=(inputs[0].updated(name="y"),),
+        image=ImageSpec(color=Color.LUMA if luma else Color.RGB),
+        restoration=RestorationSpec(**spec),
+        tile=TileSpec(multiple=1),
+    )
+
+
+@pytest.mark.parametrize("count", [3, 30, 120])
+def test_restoration_is_calibrated_with_what_its_pipeline_makes_of_pictures(tmp_path: Path, count: int) -> None:
+    metadata = restorer(Task.DENOISE)
+    reference = Reference(*metadata.inputs, restores=True)
+    material = collect(metadata, reference, write_shades(tmp_path / "data", range(count)))
+    assert isinstance(material.judge, RestorationJudge)
+    ours = shades_of(*(batch[0] for batch in material.batches))
+    theirs = shades_of(*(feeds["image"] for feeds in reference.seen[len(ours) :]))
+    assert set(ours) | set(theirs) == set(range(count))
+    assert bool(set(ours) & set(theirs)) == bool(material.notes) == (count < 10)
+
+
+@pytest.mark.parametrize(("task", "scale", "side"), [(Task.DENOISE, 1, 128), (Task.UPSCALE, 2, 128)])
+def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: Task, scale: int, side: int) -> None:
+    metadata = restorer(task, scale=scale)
+
+    def enlarge(feeds: Mapping[str, Array]) -> list[Array]:
+        return [np.repeat(np.repeat(feeds["image"], scale, 2), scale, 3)]
+
+    reference = FakeEngine(metadata.inputs, metadata.outputs, enlarge)
+    folder = write_shades(tmp_path / "data", range(12), (300, 270))
+    amount = Amount(pictures=(1, 1), crops=(3, 2), latents=1)
+    material = collect(metadata, reference, folder, amount=amount)
+    assert {batch[0].shape[2:] for batch in material.batches} == {(side, side)}
+    assert material.source == "3 pictures of data, judged on 2 of data"
+
+
+def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
+    metadata = restorer(Task.UPSCALE, scale=2)
+
+    def enlarge(feeds: Mapping[str, Array]) -> list[Array]:
+        return [np.repeat(np.repeat(feeds["image"], 2, 2), 2, 3)]
+
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for index in range(2):
+        Image.new("RGB", (300, 260)).save(folder / f"{index}_HR.png")
+        Image.new("RGB", (150, 130)).save(folder / f"{index}_LR.png")
+    material = collect(metadata, FakeEngine(metadata.inputs, metadata.outputs, enlarge), folder)
+    assert {batch[0].shape[2:] for batch in material.batches} == {(130, 150)}
+
+
+def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_path: Path) -> None:
+    metadata = restorer(Task.DENOISE, sigma=(0.0, 60.0))
+    reference = Reference(*metadata.inputs, restores=True)
+    folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
+    material = collect(metadata, reference, folder, damage=Damage(sigma=25.0))
+    found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in material.batches)
+    assert set(found) == {0, 20, 40, 60}
+    assert max(found.values()) - min(found.values()) <= 1
+    # It is judged at the noise that was asked for.
+    judged = reference.seen[len(material.batches) :]
+    assert all(20 < 255 * np.std(feeds["image"]) < 30 for feeds in judged)
+
+
+def test_inpainting_is_calibrated_with_pictures_and_masks(tmp_path: Path) -> None:
+    metadata = restorer(Task.INPAINT)
+    reference = Reference(*metadata.inputs, restores=True)
+    material = collect(metadata, reference, write_shades(tmp_path / "data", range(100, 120), (24, 24)))
+    assert all(len(batch) == 2 for batch in material.batches)
+    for picture, mask in material.batches:
+        assert (picture.shape, mask.shape) == ((1, 3, 24, 24), (1, 1, 24, 24))
+        assert 0 < mask.mean() < 1
+
+
+# --- arrays ---
+
+
+def write_arrays(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def numbered(count: int, *sides: int) -> Array:
+    """Samples whose values are their number."""
+    return np.broadcast_to(np.arange(count, dtype=np.float32).reshape(-1, *(1 for _ in sides)), (count, *sides)).copy()
+
+
+@pytest.mark.parametrize("count", [10, 14, 40])
+def test_of_arrays_every_fifth_sample_is_held_back(tmp_path: Path, count: int) -> None:
+    reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
+    path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
+    material = collect(ModelMetadata(task=Task.OTHER, name="tiny"), reference, path)
+    ours = [int(row[0]) for batch in material.batches for row in batch[0]]
+    theirs = [int(row[0]) for feeds in reference.seen for row in feeds["x"]]
+    assert theirs == list(range(4, count, 5))
+    assert sorted(ours + theirs) == list(range(count))
+    assert isinstance(material.judge, OutputJudge)
+    assert material.source == f"{len(ours)} samples of inputs.npz"
+    assert material.notes == ()
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_few_samples_serve_for_both_and_a_note_says_so(tmp_path: Path, count: int) -> None:
+    reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
+    path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
+    material = collect(ModelMetadata(task=Task.OTHER, name="tiny"), reference, path)
+    assert len(material.batches[0][0]) == len(reference.seen[0]["x"]) == count
+    assert material.notes == (f"judged on the {count} samples it was calibrated with",)
+
+
+def test_arrays_are_taken_in_the_order_and_the_type_of_the_inputs(tmp_path: Path) -> None:
+    inputs = (TensorSpec(name="b", shape=("batch", 2)), TensorSpec(name="a", shape=("batch", 1), dtype="int64"))
+    path = write_arrays(tmp_path / "inputs.npz", a=numbered(20, 1).astype(np.uint8), b=numbered(20, 2).astype(float))
+    (batch,) = collect(CLASSIFIER, Reference(*inputs), path).batches
+    assert [(array.shape, array.dtype) for array in batch] == [((16, 2), np.float32), ((16, 1), np.int64)]
+    assert np.array_equal(batch[0][:, 0], batch[1][:, 0])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "error", "words"),
+    [
+        ({"y": numbered(20, 3, 8, 8)}, InputError, r"must hold an array for each input \(image\), not \['y'\]"),
+        ({}, InputError, r"must hold an array for each input \(image\), not \[\]"),
+        (
+            {"image": numbered(20, 3, 8, 8), "mask": numbered(20, 1, 8, 8)},
+            InputError,
+            r"must hold an array for each input \(image\), not \['image', 'mask'\]",
+        ),
+        ({"image": numbered(0, 3, 8, 8)}, DatasetError, "the arrays in 'inputs.npz' are empty"),
+        ({"image": np.float32(5)}, InputError, "must have equally many samples"),
+        ({"image": numbered(20, 8, 8, 3)}, InputError, r"\(batchx3x8x8\), not float32 \(20, 8, 8, 3\)"),
+        ({"image": numbered(20, 3, 8)}, InputError, r"\(batchx3x8x8\), not float32 \(20, 3, 8\)"),
+        ({"image": np.full((20, 3, 8, 8), "white")}, InputError, r"must hold numbers of .*, not <U5"),
+        ({"image": np.full((20, 3, 8, 8), 1j)}, InputError, "must hold numbers of .*, not complex128"),
+    ],
+    ids=["other name", "nothing", "one more", "empty", "a number", "other order", "other rank", "words", "complex"],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    tmp_path: Path, arrays: Mapping[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), write_arrays(tmp_path / "inputs.npz", **arrays))
+
+
+def test_arrays_of_unequal_length_are_refused(tmp_path: Path) -> None:
+    inputs = (TensorSpec(name="a", shape=("batch", 2)), TensorSpec(name="b", shape=("batch", 2)))
+    path = write_arrays(tmp_path / "inputs.npz", a=numbered(20, 2), b=numbered(19, 2))
+    with pytest.raises(InputError, match=r"must have equally many samples, not \[19, 20\]"):
+        collect(CLASSIFIER, Reference(*inputs), path)
+
+
+def test_sides_that_the_model_leaves_open_may_be_any(tmp_path: Path) -> None:
+    path = write_arrays(tmp_path / "inputs.npz", image=numbered(20, 3, 5, 7))
+    (batch,) = collect(CLASSIFIER, Reference(image_input("height", "width")), path).batches
+    assert batch[0].shape == (16, 3, 5, 7)
+
+
+@pytest.mark.parametrize("kind", ["no archive", "empty", "cut off", "damaged"])
+def test_an_archive_that_cannot_be_read_is_a_data_set_error(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "inputs.npz"
+    np.savez_compressed(path, image=np.random.default_rng(0).standard_normal((20, 3, 8, 8), np.float32))
+    whole = path.read_bytes()
+    start = len(whole) // 2
+    contents = {
+        "no archive": b"no archive at all",
+        "empty": b"",
+        "cut off": whole[:start],
+        "damaged": whole[:start] + bytes(64) + whole[start + 64 :],
+    }
+    path.write_bytes(contents[kind])
+    with pytest.raises(DatasetError, match=r"the calibration data '.*inputs\.npz' cannot be read: "):
+        collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), path)
+
+
+def test_one_array_under_the_name_of_an_archive_is_a_data_set_error(tmp_path: Path) -> None:
+    with (tmp_path / "inputs.npz").open("wb") as file:
+        np.save(file, numbered(20, 3, 8, 8))
+    with pytest.raises(DatasetError, match="cannot be read"):
+        collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), tmp_path / "inputs.npz")
+
+
+def test_an_archive_that_would_run_code_or_is_not_there_is_a_data_set_error(tmp_path: Path) -> None:
+    np.savez(tmp_path / "objects.npz", image=np.array([{}, {}], dtype=object))
+    for name in ("objects.npz", "none.npz"):
+        with pytest.raises(DatasetError, match=f"'.*{name}' cannot be read"):
+            collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), tmp_path / name)

@@ -1,0 +1,257 @@
+"""The page with the verdict stands by itself, whatever the model's parts are called and whatever was measured."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgevision.exporters.quantization.judging import Quality
+from edgevision.exporters.quantization.page import write_page
+from edgevision.exporters.quantization.pairing import Speedup
+from edgevision.exporters.quantization.report import Form, NodePrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.trials import Trial
+
+NASTY = "<script>alert('ö')</script>&\"quoted\""
+VOID = {"meta"}
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements by tag, its text, and whether what is opened is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def of(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        """The attributes of the elements of that tag that have these among them."""
+        return [found for name, found in self.elements if name == tag and attributes.items() <= found.items()]
+
+
+def faster(ratio: float) -> Speedup:
+    return Speedup(ratio=ratio, low=ratio - 0.02, high=ratio + 0.03, before_ms=3.0, after_ms=3 / ratio, rounds=101)
+
+
+def form(name: str, loss: float, speedup: Speedup | None = None, metric: str = "top1") -> Form:
+    return Form(name=name, figures={metric: 91.5 - loss}, loss=loss, size_bytes=1_234_567, speedup=speedup)
+
+
+def trial(name: str, loss: float, ratio: float | None) -> Trial:
+    speedup = None if ratio is None else faster(ratio)
+    return Trial(name=name, computed=3, stored=0, size_bytes=9, quality=Quality(figures={}, loss=loss), speedup=speedup)
+
+
+def node(name: str, sqnr: float | None) -> NodePrecision:
+    return NodePrecision(name=name, operator="Conv", precision="int8", why="pays within the budget", sqnr_db=sqnr)
+
+
+def report(**changes: Any) -> QuantizationReport:
+    base: dict[str, Any] = {
+        "outcome": Outcome.INT8,
+        "verdict": "int8 is 1.50 times as fast as the fastest float form",
+        "target": "x86-avx2",
+        "measured": True,
+        "expected_speedup": None,
+        "metric": "top1",
+        "unit": "points",
+        "budget": 0.3,
+        "source": "256 pictures of data",
+        "ranges": "mse",
+        "forms": (form("fp32", 0), form("all int8", 0.5, faster(1.6)), form("chosen", 0.25, faster(1.5))),
+        "trials": (trial("all int8", 0.5, 1.6), trial("without the first", 0.25, 1.5), trial("judged", 0.1, None)),
+        "nodes": (node("conv", 31.25), node("dense", 12.5), node("relu", None)),
+        "notes": ("3 pictures were left out",),
+        "threads": 2,
+        "seconds": 61.4,
+    }
+    return QuantizationReport(**(base | changes))
+
+
+def page_of(tmp_path: Path, model: str = "net.onnx", **changes: Any) -> tuple[Page, str]:
+    path = tmp_path / "page.html"
+    write_page(path, model, report(**changes))
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+    text = path.read_text(encoding="utf-8")
+    return Page(text), text
+
+
+def places(page: Page) -> list[float]:
+    """All coordinates of the drawing."""
+    numbers = [
+        float(value)
+        for tag in ("circle", "line", "text", "rect")
+        for attributes in page.of(tag)
+        for name, value in attributes.items()
+        if name in ("cx", "cy", "x", "y", "x1", "x2", "y1", "y2", "width") and value is not None
+    ]
+    assert all(number == number and abs(number) < 1e4 for number in numbers)
+    return numbers
+
+
+def test_a_page_asks_nothing_of_anybody(tmp_path: Path) -> None:
+    page, text = page_of(tmp_path)
+    assert text.startswith("<!doctype html>")
+    assert not re.search(r"https?:|//|@import|url\(", text)
+    assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in page.elements}
+    assert not any(name in ("src", "href", "onload", "onclick") for _, found in page.elements for name in found)
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_it_says_what_was_found(tmp_path: Path) -> None:
+    page, text = page_of(tmp_path)
+    words = " ".join(page.text)
+    assert "net.onnx: int8" in words
+    assert "int8 is 1.50 times as fast as the fastest float form" in words
+    assert "Target x86-avx2; timed on this machine, 2 threads; ranges by mse; 256 pictures of data; 61 s." in words
+    assert [row for row in page.of("tr") if row.get("class") == "chosen"] == [{"class": "chosen"}]
+    for cell in ("91.25", "+0.25", "1.50 (1.48 to 1.53)", "1.235"):
+        assert f">{cell}</td>" in text
+
+
+@pytest.mark.parametrize(("threads", "words"), [(1, "1 thread;"), (4, "4 threads;"), (None, "all cores;")])
+def test_it_says_how_many_threads_were_timed(tmp_path: Path, threads: int | None, words: str) -> None:
+    page, _ = page_of(tmp_path, threads=threads)
+    assert words in " ".join(page.text)
+
+
+def test_every_candidate_that_was_judged_and_timed_is_a_point(tmp_path: Path) -> None:
+    page, _ = page_of(tmp_path)
+    assert len(page.of("circle", **{"class": "tried"})) == 2
+    assert len(page.of("circle", **{"class": "form"})) == 2
+    (best,) = page.of("circle", **{"class": "best"})
+    tried = page.of("circle", **{"class": "tried"})
+    # The chosen is the second candidate: slower, so further left, and better, so further up.
+    assert (best["cx"], best["cy"]) == (tried[1]["cx"], tried[1]["cy"])
+    assert float(str(tried[1]["cx"])) < float(str(tried[0]["cx"]))
+    assert float(str(tried[1]["cy"])) < float(str(tried[0]["cy"]))
+    # The budget lies between both.
+    (budget,) = page.of("line", **{"class": "budget"})
+    assert float(str(tried[1]["cy"])) < float(str(budget["y1"])) < float(str(tried[0]["cy"]))
+    assert max(places(page)) <= 720
+
+
+def test_names_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
+    page, text = page_of(
+        tmp_path,
+        model=f"{NASTY}.onnx",
+        verdict=NASTY,
+        source=NASTY,
+        target=NASTY,
+        ranges=NASTY,
+        metric="top1",
+        forms=(form("fp32", 0), form(NASTY, 0.2, faster(1.5))),
+        trials=(trial(NASTY, 0.5, 1.6),),
+        nodes=(NodePrecision(name=NASTY, operator=NASTY, precision=NASTY, why=NASTY, sqnr_db=1.0),),
+    )
+    assert not page.of("script")
+    assert "<script" not in text
+    words = "".join(page.text)
+    assert words.count(NASTY) >= 12
+
+
+def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path) -> None:
+    page, text = page_of(tmp_path)
+    first, second = page.of("rect", **{"class": "bar"})
+    assert float(str(first["width"])) == 120
+    assert float(str(second["width"])) == 48
+    assert "31.2 dB" in text
+    assert text.count("<td>pays within the budget</td>") == 3
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0], [-0.0, -3.0], [-7.5], [0.4], [-12.0, 60.0], [None, None], []], ids=lambda values: str(values)
+)
+def test_bars_have_a_sensible_length_for_any_sqnr(tmp_path: Path, values: list[float | None]) -> None:
+    page, _ = page_of(tmp_path, nodes=tuple(node(f"node{index}", value) for index, value in enumerate(values)))
+    bars = page.of("rect", **{"class": "bar"})
+    assert len(bars) == sum(value is not None for value in values)
+    assert all(1 <= float(str(bar["width"])) <= 120 for bar in bars)
+
+
+@pytest.mark.parametrize("metric", ["top1", "sqnr"])
+def test_it_works_where_nothing_was_timed(tmp_path: Path, metric: str) -> None:
+    page, text = page_of(
+        tmp_path,
+        metric=metric,
+        measured=False,
+        expected_speedup=5.0,
+        target="qualcomm-htp",
+        forms=tuple(form(name, 0.1, metric=metric) for name in ("fp32", "all int8", "chosen")),
+        trials=(trial("all int8", 0.1, None),),
+    )
+    assert "Nothing was timed." in text
+    assert "latency not measured: the device is not here" in text
+    assert text.count(">not measured</td>") == 2
+    assert not page.of("circle")
+
+
+@pytest.mark.parametrize("loss", [float("-inf"), float("inf"), float("nan")])
+def test_what_has_no_place_in_the_drawing_is_left_out(tmp_path: Path, loss: float) -> None:
+    page, text = page_of(
+        tmp_path,
+        forms=(form("fp32", loss), form("all int8", -20, faster(1.6)), form("chosen", -31, faster(1.5))),
+        trials=(trial("exact", loss, 1.2), trial("all int8", -20, 1.6)),
+        budget=-30.0,
+    )
+    assert len(page.of("circle")) == 3
+    assert places(page)
+    assert "<title>exact</title>" not in text
+
+
+def test_one_loss_for_all_is_no_trouble(tmp_path: Path) -> None:
+    page, _ = page_of(
+        tmp_path,
+        forms=(form("fp32", 0), form("chosen", 0, faster(1.0))),
+        trials=(trial("all int8", 0, 1.0),),
+        budget=0.0,
+    )
+    assert len(page.of("circle")) == 3
+    assert places(page)
+
+
+def test_an_sqnr_is_drawn_as_it_is_and_not_as_a_loss(tmp_path: Path) -> None:
+    _, text = page_of(
+        tmp_path,
+        metric="sqnr",
+        unit="dB",
+        budget=-30.0,
+        forms=(
+            form("fp32", float("-inf"), metric="sqnr"),
+            form("all int8", -20, faster(1.6), metric="sqnr"),
+            form("chosen", -36, faster(1.5), metric="sqnr"),
+        ),
+        trials=(),
+    )
+    assert "SQNR, dB" in text
+    labels = [float(found) for found in re.findall(r"text-anchor=end>(-?[\d.]+)</text>", text)]
+    # From 36 at the top to 20 at the bottom, and a little around them.
+    assert labels == sorted(labels, reverse=True)
+    assert 36 < labels[0] < 39
+    assert 17 < labels[-1] < 20
+
+
+def test_an_earlier_page_is_replaced(tmp_path: Path) -> None:
+    page_of(tmp_path, verdict="an earlier one")
+    _, text = page_of(tmp_path, verdict="the second")
+    assert "the second" in text
+    assert "an earlier one" not in text

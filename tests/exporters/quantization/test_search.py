@@ -1,0 +1,293 @@
+"""The search over what to compute in int8, with trials whose outcome is known beforehand."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+import edgevision.exporters.quantization.search as search_module
+from edgevision.exporters.quantization.judging import Quality
+from edgevision.exporters.quantization.node_times import Profile
+from edgevision.exporters.quantization.pairing import Speedup
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.search import Choice, Search
+from edgevision.exporters.quantization.units import Unit
+
+Names = frozenset[str]
+Speed = Callable[[Names], float] | None
+
+NOT_PAYING = "int8 does not pay here"
+TOO_NOISY = "int8 costs too much quality here"
+LONE = "a lone int8 part between float ones does not pay"
+FOREVER = float("inf")
+
+
+def more_is_faster(names: Names) -> float:
+    return 1 + len(names) / 100
+
+
+class FakeTrials:
+    """A candidate's loss is the sum of its units' noise, its speed what ``speed`` says; it notes what was tried."""
+
+    def __init__(self, noise: Mapping[str, float], speed: Speed) -> None:
+        self._noise, self._speed = noise, speed
+        self.judgements: dict[Names, float] = {}
+        self.timings: dict[Names, str] = {}
+
+    def judged(self, plan: Plan, name: str) -> Quality:
+        assert not plan.stored
+        loss = self.judgements[plan.computed] = sum(self._noise[name] for name in plan.computed)
+        return Quality(figures={"sqnr": -loss}, loss=loss)
+
+    def timed(self, plan: Plan, name: str) -> Speedup | None:
+        if self._speed is None:
+            return None
+        self.timings.setdefault(plan.computed, name)
+        ratio = self._speed(plan.computed)
+        return Speedup(ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio, rounds=11)
+
+
+def chain(names: str, channels: Mapping[str, tuple[int, int] | None] | None = None) -> list[Unit]:
+    """Convolutions one behind the other, named by one letter each."""
+    widths: dict[str, tuple[int, int] | None] = dict.fromkeys(names, (16, 16)) | dict(channels or {})
+    return [
+        Unit(name, "Conv", (name,), (before,), f"{name}_out", widths[name])
+        for before, name in zip(["x", *(f"{name}_out" for name in names)], names, strict=False)
+    ]
+
+
+def search(
+    noise: Mapping[str, float],
+    *,
+    budget: float,
+    speed: Speed = more_is_faster,
+    gain: Mapping[str, float] | None = None,
+    borders: Sequence[tuple[str, str, float]] = (),
+    deadline: float = FOREVER,
+    units: Sequence[Unit] | None = None,
+) -> tuple[Choice, FakeTrials]:
+    """Search over a chain of the units that have a noise."""
+    trials = FakeTrials(noise, speed)
+    made: Any = trials
+    profile = Profile(gain or {}, borders)
+    return Search(made, units or chain("".join(noise)), noise, profile, budget, deadline).run(), trials
+
+
+def test_everything_within_the_budget_is_kept() -> None:
+    choice, _ = search(dict.fromkeys("abcdef", 1.0), budget=6)
+    assert choice == Choice(Plan(frozenset("abcdef")), {})
+
+
+def test_the_noisiest_are_given_up_first() -> None:
+    choice, _ = search({"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}, budget=7)
+    assert choice.plan == Plan(frozenset("bdef"))
+    assert choice.reasons == {"a": TOO_NOISY, "c": TOO_NOISY}
+
+
+def test_noise_is_weighed_against_what_int8_gains() -> None:
+    noise, gain = {"a": 4, "b": 4, "c": 4}, {"a": 10, "b": 90, "c": 40}
+    choice, _ = search(noise, budget=8, gain=gain)
+    assert choice.plan == Plan(frozenset("bc"))
+
+
+def test_what_gains_nothing_goes_before_anything_that_gains() -> None:
+    choice, _ = search({"a": 1, "b": 5, "c": 5}, budget=10, gain={"a": -3, "b": 20, "c": 20}, speed=None)
+    assert choice.plan == Plan(frozenset("bc"))
+
+
+def test_a_unit_without_a_profile_counts_as_one_microsecond() -> None:
+    choice, _ = search({"a": 2, "b": 2}, budget=2, gain={"a": 0.5}, speed=None)
+    assert choice.plan == Plan(frozenset("b"))
+
+
+def test_what_fits_again_is_brought_back() -> None:
+    # By noise for what it gains: a, b, c, d. With a and b there is no room for c, but for d.
+    choice, trials = search(
+        {"a": 3, "b": 3, "c": 6, "d": 2}, budget=8, gain={"a": 100, "b": 60, "c": 20, "d": 5}, speed=None
+    )
+    assert choice.plan == Plan(frozenset("abd"))
+    assert choice.reasons == {"c": TOO_NOISY}
+    assert trials.judgements[frozenset("abd")] == 8
+
+
+@pytest.mark.parametrize("order", ["abcd", "dcba", "bdac", "cabd"])
+def test_of_equals_the_first_in_the_graph_is_kept(order: str) -> None:
+    units = chain(order)
+    choice, _ = search(dict.fromkeys("abcd", 1.0), budget=2, units=units, speed=None)
+    assert choice.plan == Plan(frozenset(order[:2]))
+
+
+def test_as_long_a_beginning_as_holds_is_found_for_any_budget() -> None:
+    noise = {name: float(index) for index, name in enumerate("abcdefghijk", 1)}
+    for budget in range(70):
+        choice, trials = search(noise, budget=budget + 0.5, speed=None)
+        loss = sum(noise[name] for name in choice.plan.computed)
+        assert loss <= budget + 0.5
+        # Not one more fits.
+        assert all(loss + noise[name] > budget + 0.5 for name in set(noise) - choice.plan.computed)
+        assert len(trials.judgements) <= 1 + 4 + len(noise)
+
+
+def test_nothing_is_left_where_not_one_unit_holds_the_budget() -> None:
+    choice, _ = search(dict.fromkeys("abc", 2.0), budget=1)
+    assert choice == Choice(Plan(), dict.fromkeys("abc", TOO_NOISY))
+
+
+def test_a_loss_that_is_no_number_does_not_hold_the_budget() -> None:
+    choice, _ = search({"a": float("nan"), "b": 1.0}, budget=5, speed=None)
+    assert "a" not in choice.plan.computed
+
+
+def test_a_lone_unit_is_searched_too() -> None:
+    assert search({"a": 1.0}, budget=2)[0] == Choice(Plan(frozenset("a")), {})
+    assert search({"a": 3.0}, budget=2)[0] == Choice(Plan(), {"a": TOO_NOISY})
+
+
+# --- time ---
+
+
+def test_without_a_measurement_everything_is_kept_and_nothing_else_is_timed() -> None:
+    choice, trials = search(dict.fromkeys("abcd", 1.0), budget=10, speed=None, gain=dict.fromkeys("abcd", -5.0))
+    assert choice == Choice(Plan(frozenset("abcd")), {})
+    assert trials.timings == {}
+
+
+@pytest.mark.parametrize(
+    ("slow", "name"),
+    [("a", "without the first"), ("d", "without the last"), ("ad", "without both ends")],
+)
+def test_ends_that_are_slower_in_int8_stay_float(slow: str, name: str) -> None:
+    def speed(names: Names) -> float:
+        return 2 + 0.1 * len(names) - 0.5 * len(names & set(slow))
+
+    choice, trials = search(dict.fromkeys("abcd", 1.0), budget=10, speed=speed)
+    assert choice == Choice(Plan(frozenset("abcd") - set(slow)), dict.fromkeys(slow, NOT_PAYING))
+    assert trials.timings[choice.plan.computed] == name
+
+
+@pytest.mark.parametrize(
+    ("channels", "slow", "name"),
+    [
+        ({"b": (4, 16), "c": (16, 4)}, "bc", "without narrow layers"),
+        ({"b": None, "d": None}, "bd", "weighted only"),
+    ],
+)
+def test_kinds_of_layers_that_are_slower_in_int8_stay_float(
+    channels: Mapping[str, tuple[int, int] | None], slow: str, name: str
+) -> None:
+    def speed(names: Names) -> float:
+        return 2 + 0.1 * len(names) - 0.5 * len(names & set(slow))
+
+    units = chain("abcde", channels)
+    choice, trials = search(dict.fromkeys("abcde", 1.0), budget=10, speed=speed, units=units)
+    assert choice.plan == Plan(frozenset("abcde") - set(slow))
+    assert trials.timings[choice.plan.computed] == name
+
+
+def test_what_the_profile_proposes_is_tried() -> None:
+    def speed(names: Names) -> float:
+        return 3.0 if names == frozenset("bc") else 1.0
+
+    gain = {"a": -9.0, "b": 8.0, "c": 9.0, "d": -9.0, "e": 2.0}
+    borders = [(one, other, 3.0) for one, other in itertools.pairwise("abcde")]
+    choice, trials = search(dict.fromkeys("abcde", 1.0), budget=10, speed=speed, gain=gain, borders=borders)
+    assert choice.plan == Plan(frozenset("bc"))
+    assert trials.timings[frozenset("bc")] == "fastest by the profile"
+
+
+def test_only_what_pays_is_given_up_for_quality() -> None:
+    def speed(names: Names) -> float:
+        return 1 + 0.1 * len(names) - 0.5 * ("a" in names)
+
+    choice, _ = search({"a": 0.1, "b": 1, "c": 4, "d": 1}, budget=2.5, speed=speed)
+    assert choice == Choice(Plan(frozenset("bd")), {"a": NOT_PAYING, "c": TOO_NOISY})
+
+
+def test_empty_candidates_are_neither_timed_nor_in_the_way_of_others() -> None:
+    # Without both ends nothing is left; the narrow one comes later among what is tried.
+    units = chain("ab", {"a": (3, 16)})
+
+    def speed(names: Names) -> float:
+        return {"ab": 1.0, "b": 1.5, "a": 0.5}["".join(sorted(names))]
+
+    choice, trials = search({"a": 1, "b": 1}, budget=10, speed=speed, units=units)
+    assert choice.plan == Plan(frozenset("b"))
+    assert frozenset() not in trials.timings
+    # No unit has weights, none gains by the profile: nothing is proposed twice or empty.
+    units = chain("abc", dict.fromkeys("abc"))
+    _, trials = search(dict.fromkeys("abc", 1.0), budget=10, units=units, gain=dict.fromkeys("abc", -1.0))
+    assert frozenset() not in trials.timings
+
+
+def test_what_is_timed_is_judged_as_well() -> None:
+    # The page shows every candidate by quality and speed.
+    _, trials = search(dict.fromkeys("abcd", 1.0), budget=10)
+    assert set(trials.timings) <= set(trials.judgements)
+
+
+# --- islands ---
+
+
+def test_a_lone_int8_unit_between_float_ones_goes_where_it_does_not_pay() -> None:
+    def speed(names: Names) -> float:
+        # Every stretch of int8 costs two conversions.
+        starts = sum(name in names and chr(ord(name) - 1) not in names for name in "abcdef")
+        return 2 + 0.1 * len(names) - 0.3 * starts
+
+    choice, trials = search({"a": 1, "b": 1, "c": 1, "d": 9, "e": 1, "f": 9}, budget=4, speed=speed)
+    assert trials.judgements[frozenset("abce")] == 4
+    assert choice.plan == Plan(frozenset("abc"))
+    assert choice.reasons == {"d": TOO_NOISY, "f": TOO_NOISY, "e": LONE}
+
+
+def test_a_lone_int8_unit_that_pays_stays() -> None:
+    choice, _ = search({"a": 1, "b": 1, "c": 1, "d": 9, "e": 1, "f": 9}, budget=4)
+    assert choice.plan == Plan(frozenset("abce"))
+
+
+def test_where_nothing_was_given_up_no_island_is_looked_for() -> None:
+    units = [Unit(name, "Conv", (name,), ("x",), f"{name}_out", (16, 16)) for name in "abc"]
+    choice, _ = search(dict.fromkeys("abc", 1.0), budget=3, units=units)
+    assert choice == Choice(Plan(frozenset("abc")), {})
+
+
+def test_islands_stay_where_nothing_is_measured_and_where_nothing_else_would_be_left() -> None:
+    noise = {"a": 1.0, "b": 9.0, "c": 1.0}
+    assert search(noise, budget=2, speed=None)[0].plan == Plan(frozenset("ac"))
+    assert search(noise, budget=2)[0].plan == Plan(frozenset("ac"))
+
+
+# --- the deadline ---
+
+
+class Clock:
+    """A second passes whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        self.seconds += 1
+        return self.seconds
+
+
+@pytest.mark.parametrize("deadline", range(20))
+def test_whenever_the_deadline_comes_what_is_left_holds_the_budget(
+    monkeypatch: pytest.MonkeyPatch, deadline: int
+) -> None:
+    monkeypatch.setattr(search_module, "time", Clock())
+    noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
+    choice, trials = search(noise, budget=7, deadline=deadline, units=chain("abcdef", {"b": (4, 4)}))
+    assert trials.judgements[choice.plan.computed] <= 7
+    assert choice.plan.computed >= frozenset("bdf")
+    assert set(choice.reasons) == set(noise) - choice.plan.computed
+
+
+def test_after_the_deadline_only_what_is_needed_is_tried() -> None:
+    noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
+    choice, trials = search(noise, budget=7, deadline=float("-inf"))
+    assert list(trials.timings) == [frozenset("abcdef")]
+    assert choice.plan == Plan(frozenset("bdef"))
+    # All, and halves of halves.
+    assert len(trials.judgements) <= 4

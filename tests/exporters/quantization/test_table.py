@@ -1,0 +1,114 @@
+"""The verdict as text."""
+
+from typing import Any
+
+import pytest
+
+from edgevision.exporters.quantization.pairing import Speedup
+from edgevision.exporters.quantization.report import Form, NodePrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.table import form_cells, form_columns, verdict_table
+
+
+def faster(ratio: float) -> Speedup:
+    return Speedup(ratio=ratio, low=ratio - 0.02, high=ratio + 0.03, before_ms=3.0, after_ms=3 / ratio, rounds=101)
+
+
+def form(name: str, loss: float, speedup: Speedup | None = None, **figures: float) -> Form:
+    return Form(name=name, figures=figures, loss=loss, size_bytes=1_234_567, speedup=speedup)
+
+
+NODES = tuple(
+    NodePrecision(name=name, operator="Conv", precision=precision, why="for a reason")
+    for name, precision in (("a", "int8"), ("b", "float"), ("c", "float, weights stored in int8"))
+)
+
+
+def report(**changes: Any) -> QuantizationReport:
+    base: dict[str, Any] = {
+        "outcome": Outcome.INT8,
+        "verdict": "int8 is 1.50 times as fast as the fastest float form",
+        "target": "x86-avx2",
+        "measured": True,
+        "expected_speedup": None,
+        "metric": "top1",
+        "unit": "points",
+        "budget": 0.3,
+        "source": "256 pictures of data",
+        "ranges": "mse",
+        "forms": (form("fp32", 0, top1=91.5), form("chosen", 0.25, faster(1.5), top1=91.25)),
+        "trials": (),
+        "nodes": NODES,
+        "notes": (),
+        "threads": 2,
+        "seconds": 61.4,
+    }
+    return QuantizationReport(**(base | changes))
+
+
+def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
+    lines = verdict_table(report()).splitlines()
+    assert [cell.strip() for cell in lines[0].split("  ") if cell] == [
+        "form",
+        "top1",
+        "loss, points",
+        "ms",
+        "times fp32 (95 %)",
+        "MB",
+    ]
+    assert lines[1].split() == ["fp32", "91.50", "+0", "3", "1", "1.235"]
+    assert lines[2].split() == ["chosen", "91.25", "+0.25", "2", "1.50", "(1.48", "to", "1.53)", "1.235"]
+    assert lines[3] == (
+        "1 of 3 operators compute in int8 for x86-avx2; judged by top1, loss at most 0.3 points; 256 pictures of data"
+    )
+    assert lines[4] == "verdict: int8: int8 is 1.50 times as fast as the fastest float form"
+    assert len(lines) == 5
+
+
+def test_columns_stand_under_each_other() -> None:
+    head, *rows = verdict_table(report()).splitlines()[:3]
+    for column in ("top1", "loss, points", "ms", "times fp32", "MB"):
+        place = head.index(column)
+        assert all(row[place - 1] == " " != row[place] for row in rows)
+    assert not any(line.endswith(" ") for line in (head, *rows))
+
+
+def test_notes_are_said() -> None:
+    text = verdict_table(report(notes=("3 pictures were left out", "judged on few")))
+    assert "\nnote: 3 pictures were left out\nnote: judged on few\nverdict: " in text
+
+
+def test_an_sqnr_says_it_all_and_has_no_column_of_losses() -> None:
+    forms = (form("fp32", float("-inf"), sqnr=float("inf")), form("chosen", -33.5, faster(1.25), sqnr=33.5))
+    found = report(metric="sqnr", unit="dB", budget=-30.0, forms=forms)
+    assert form_columns(found) == ("form", "sqnr", "ms", "times fp32 (95 %)", "MB")
+    assert form_cells(forms[0], found) == ("fp32", "exact", "3", "1", "1.235")
+    assert form_cells(forms[1], found) == ("chosen", "33.50", "2.4", "1.25 (1.23 to 1.28)", "1.235")
+    assert "judged by sqnr, loss at most what leaves 30 dB; " in verdict_table(found)
+
+
+def test_a_psnr_has_its_loss_in_db() -> None:
+    forms = (form("fp32", 0, psnr=31.25), form("chosen", -0.125, faster(1.25), psnr=31.375))
+    found = report(metric="psnr", unit="dB", budget=0.1, forms=forms)
+    assert form_columns(found)[2] == "loss, dB"
+    assert form_cells(forms[1], found)[1:3] == ("31.38", "-0.125")
+    assert "loss at most 0.1 dB; " in verdict_table(found)
+
+
+def test_where_nothing_was_timed_no_time_is_given() -> None:
+    forms = (form("fp32", 0, top1=91.5), form("all int8", 0.5, top1=91.0), form("chosen", 0.25, top1=91.25))
+    found = report(measured=False, expected_speedup=5.0, forms=forms)
+    assert form_cells(forms[0], found)[3:] == ("", "", "1.235")
+    for row in forms[1:]:
+        assert form_cells(row, found)[3:] == ("", "not measured", "1.235")
+    assert len(verdict_table(found).splitlines()) == 6
+
+
+@pytest.mark.parametrize("nodes", [(), NODES[1:], NODES[:1]])
+def test_operators_are_counted(nodes: tuple[NodePrecision, ...]) -> None:
+    int8 = sum(node.precision == "int8" for node in nodes)
+    assert f"\n{int8} of {len(nodes)} operators compute in int8 for " in verdict_table(report(nodes=nodes))
+
+
+def test_a_report_goes_to_json_and_back() -> None:
+    whole = report(notes=("one",), expected_speedup=1.6)
+    assert QuantizationReport.from_dict(whole.to_dict()) == whole

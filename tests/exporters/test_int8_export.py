@@ -1,0 +1,739 @@
+"""``edgevision export --int8`` from a checkpoint or an ONNX model to the file that is written, and what is said of it.
+
+How long anything takes is made up here: a candidate is as many times as fast as the test says.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
+from onnx.numpy_helper import from_array
+from PIL import Image
+from torch import nn
+
+import edgevision
+import edgevision.exporters.origin as origin
+import edgevision.exporters.quantization.preparation as preparation
+import edgevision.exporters.quantization.quantize as quantize
+import edgevision.exporters.quantization.trials as trials
+import edgevision.exporters.transposed_convolutions as transposed_convolutions
+from edgevision.cli import main
+from edgevision.errors import DatasetError, InputError
+from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
+from edgevision.exporters.quantization.material import Amount
+from edgevision.exporters.quantization.node_times import Profile
+from edgevision.exporters.quantization.pairing import Speedup
+from edgevision.exporters.quantization.report import Outcome, QuantizationReport
+from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
+from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfile import read_metadata
+from edgevision.models import MODELS, PlainCnn, build_model
+from edgevision.training.checkpoint import save_checkpoint
+
+Call = Callable[..., tuple[int, str, str]]
+WriteFolders = Callable[[Path, Mapping[str, int]], Path]
+
+OPTIONS = {"num_classes": 4, "image_size": 8}
+LABELS = ("cat", "dög", "emu", "fox")
+METADATA = ModelMetadata(
+    task=Task.CLASSIFY,
+    name="tiny",
+    inputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8)),),
+    labels=LABELS,
+    image=ImageSpec(size=(8, 8), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
+)
+tiny_cnn = partial(PlainCnn, widths=(8, 8, 16), kernel_size=3, padding=1, head=(16,))
+QUANTISED = {"QuantizeLinear", "DequantizeLinear"}
+
+
+class Stopwatch:
+    """Says that every model is ``ratio`` times as fast as the one it is compared with, and counts how often."""
+
+    def __init__(self) -> None:
+        self.ratio = 1.5
+        self.count = 0
+        self.interrupt_at: int | None = None
+
+    def __call__(self, before: object, after: object, feeds: object, *, seconds: float) -> Speedup:
+        self.count += 1
+        if self.count == self.interrupt_at:
+            raise KeyboardInterrupt
+        low, high = self.ratio - 0.1, self.ratio + 0.1
+        return Speedup(ratio=self.ratio, low=low, high=high, before_ms=1.0, after_ms=1 / self.ratio, rounds=11)
+
+
+@pytest.fixture(autouse=True)
+def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    """A search on a few pictures that measures no time."""
+    watch = Stopwatch()
+    effort = Effort(seconds=60, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=24))
+    for preset in Preset:
+        monkeypatch.setitem(EFFORTS, preset, effort)
+    for module in (quantize, trials):
+        monkeypatch.setattr(module, "measure_speedup", watch)
+    for module in (preparation, transposed_convolutions):
+        monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
+    monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))
+    return watch
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    """A classifier of random weights and few channels."""
+    torch.manual_seed(0)
+    return tiny_cnn(**OPTIONS).eval()
+
+
+@pytest.fixture(scope="module")
+def conversion(network: nn.Module) -> Conversion:
+    """It as a plain ONNX model."""
+    return convert_to_onnx(network, (torch.rand(1, 3, 8, 8),), input_names=["image"], output_names=["logits"])
+
+
+@pytest.fixture
+def small(network: nn.Module, conversion: Conversion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project's own checkpoint of it, which is converted in no time."""
+    path = tmp_path / "small.pt"
+    save_checkpoint(path, network, METADATA, model="tiny_cnn", options=OPTIONS)
+    monkeypatch.setitem(MODELS, "tiny_cnn", tiny_cnn)
+    monkeypatch.setattr(origin, "convert_to_onnx", lambda *arguments, **options: copy.deepcopy(conversion))
+    return path
+
+
+@pytest.fixture
+def pictures(write_class_folders: WriteFolders, tmp_path: Path) -> Path:
+    """Forty pictures of four classes."""
+    return write_class_folders(tmp_path / "pictures", dict.fromkeys(LABELS, 10))
+
+
+def two_convolutions(
+    path: Path, batch: int | str = "batch", *, opset: int = 18, ir_version: int = 8, listed: bool = False
+) -> Path:
+    """Somebody else's model without metadata: two convolutions; ``listed`` among the inputs is every constant too."""
+    generator = np.random.default_rng(0)
+    weights = {
+        "w1": generator.standard_normal((8, 3, 3, 3), np.float32) / 5,
+        "w2": generator.standard_normal((8, 8, 3, 3), np.float32) / 8,
+    }
+    nodes = [
+        make_node("Conv", ["x", "w1"], ["c1"], pads=[1, 1, 1, 1]),
+        make_node("Relu", ["c1"], ["r1"]),
+        make_node("Conv", ["r1", "w2"], ["y"], pads=[1, 1, 1, 1]),
+    ]
+    inputs = [make_tensor_value_info("x", TensorProto.FLOAT, (batch, 3, 8, 8))]
+    if listed:
+        inputs += [make_tensor_value_info(name, TensorProto.FLOAT, values.shape) for name, values in weights.items()]
+    outputs = [make_tensor_value_info("y", TensorProto.FLOAT, (batch, 8, 8, 8))]
+    graph = make_graph(nodes, "graph", inputs, outputs, [from_array(v, name) for name, v in weights.items()])
+    model = make_model(graph, opset_imports=[make_opsetid("", opset)], ir_version=ir_version)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def write_inputs(path: Path, count: int = 40) -> Path:
+    np.savez(path, x=np.random.default_rng(1).standard_normal((count, 3, 8, 8), np.float32))
+    return path
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A model of somebody else's without metadata."""
+    return two_convolutions(tmp_path / "foreign.onnx")
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """Forty inputs for it."""
+    return write_inputs(tmp_path / "inputs.npz")
+
+
+def export(checkpoint: Path, output: Path, **settings: Any) -> QuantizationReport:
+    """Export in int8; the report of the quantisation, which is also beside the model."""
+    model_format = "openvino" if output.suffix == ".xml" else "onnx"
+    settings = {"preset": Preset.QUICK, "threads": 1} | settings
+    report = edgevision.export(
+        checkpoint, output, format=model_format, precision="int8", int8=QuantizationSettings(**settings)
+    )
+    assert report.quantization is not None
+    written = json.loads(output.with_suffix(".report.json").read_text(encoding="utf-8"))
+    assert QuantizationReport.from_dict(written["quantization"]) == report.quantization
+    assert not output.with_suffix(".search.jsonl").exists()
+    return report.quantization
+
+
+def operators(path: Path) -> set[str]:
+    return {node.op_type for node in onnx.load(path).graph.node}
+
+
+def answers(path: Path, folder: Path) -> list[str]:
+    files = sorted(folder.rglob("*.png"))
+    with edgevision.load(path) as classify:
+        return [found.label for found in classify(files)]
+
+
+# --- what is written ---
+
+
+def test_where_int8_pays_its_arithmetic_is_int8(small: Path, pictures: Path, tmp_path: Path) -> None:
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
+    assert (found.outcome, found.metric, found.unit, found.budget) == (Outcome.INT8, "top1", "points", 50)
+    assert found.verdict == "int8 is 1.50 times (1.40 to 1.60) as fast as the fastest float form"
+    assert found.measured
+    assert found.expected_speedup is None
+    assert {"QuantizeLinear", "DequantizeLinear", "Conv"} <= operators(tmp_path / "net.onnx")
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert (metadata.precision, metadata.target) == (Precision.INT8, found.target)
+    edgevision.export(small, tmp_path / "float.onnx")
+    same = [a == b for a, b in zip(*(answers(tmp_path / n, pictures) for n in ("net.onnx", "float.onnx")), strict=True)]
+    assert np.mean(same) >= 0.8
+    assert (tmp_path / "net.onnx").stat().st_size < (tmp_path / "float.onnx").stat().st_size
+
+
+def test_every_form_is_judged_and_every_operator_accounted_for(small: Path, pictures: Path, tmp_path: Path) -> None:
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
+    assert [form.name for form in found.forms] == ["fp32", "fastest float", "all int8", "fp16", "chosen"]
+    assert all(set(form.figures) == {"top1", "agreement", "sqnr"} for form in found.forms)
+    fp32, *others = found.forms
+    assert (fp32.loss, fp32.speedup) == (0, None)
+    assert all(form.speedup is not None and form.speedup.ratio == 1.5 for form in others)
+    precisions = {node.operator: node.precision for node in found.nodes}
+    assert (precisions["Conv"], precisions["Gemm"], precisions["MaxPool"]) == ("int8", "int8", "float")
+    assert all(node.name and node.why for node in found.nodes)
+    alone = [node.sqnr_db for node in found.nodes if node.operator in ("Conv", "Gemm")]
+    assert all(sqnr is not None and sqnr > 20 for sqnr in alone)
+    assert found.trials[0].name == "all int8"
+    assert all(trial.quality is not None for trial in found.trials)
+
+
+def test_where_int8_does_not_pay_the_weights_are_only_stored_in_it(
+    small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.ratio = 0.8
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
+    assert found.outcome is Outcome.STORED
+    assert found.verdict.startswith("int8 arithmetic does not pay here: ")
+    assert found.verdict.endswith("; the weights are stored in int8 and computed with in float")
+    assert not operators(tmp_path / "net.onnx") & QUANTISED
+    assert {node.precision for node in found.nodes} == {"float", "float, weights stored in int8"}
+    edgevision.export(small, tmp_path / "float.onnx")
+    assert (tmp_path / "net.onnx").stat().st_size < 0.8 * (tmp_path / "float.onnx").stat().st_size
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert metadata.precision is Precision.INT8
+
+
+def test_int8_that_does_not_pay_is_written_where_it_is_preferred(
+    small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.ratio = 0.8
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, prefer=Preference.INT8)
+    assert found.outcome is Outcome.INT8
+    # It was measured, and what was measured is said.
+    assert found.verdict == "int8 is 0.80 times (0.70 to 0.90) as fast as the fastest float form"
+    assert operators(tmp_path / "net.onnx") >= QUANTISED
+
+
+def test_a_difference_within_the_interval_does_not_pay(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.ratio = 1.05
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
+    assert found.outcome is not Outcome.INT8
+    assert "1.05 times (0.95 to 1.15)" in found.verdict
+
+
+@pytest.mark.parametrize("prefer", Preference)
+def test_where_nothing_holds_the_budget_the_float_model_is_written(
+    foreign: Path, inputs: Path, tmp_path: Path, prefer: Preference
+) -> None:
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, max_drop=200, prefer=prefer)
+    assert (found.outcome, found.budget) == (Outcome.FLOAT, -200)
+    assert found.verdict == ("no operator can be int8 within the budget of 200 dB; written is the fastest float form")
+    assert not operators(tmp_path / "net.onnx") & {*QUANTISED, "Cast"}
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert metadata.precision is Precision.FP32
+    assert {node.precision for node in found.nodes} == {"float"}
+
+
+def test_a_budget_between_is_held_by_some_operators(foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    whole = export(foreign, tmp_path / "whole.onnx", calibration=inputs)
+    budget = -whole.forms[2].loss + 1
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, max_drop=budget)
+    assert found.outcome is Outcome.INT8
+    assert found.forms[-1].loss <= -budget
+    reasons = {node.why for node in found.nodes if node.precision != "int8"}
+    assert "int8 costs too much quality here" in reasons
+    assert [node.precision for node in found.nodes if node.operator == "Conv"].count("int8") == 1
+
+
+def test_a_model_with_nothing_to_quantise_stays_float(tmp_path: Path, inputs: Path) -> None:
+    ends = [make_tensor_value_info(name, TensorProto.FLOAT, ("batch", 3, 8, 8)) for name in ("x", "y")]
+    graph = make_graph([make_node("Abs", ["x"], ["y"])], "graph", ends[:1], ends[1:])
+    onnx.save(make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8), tmp_path / "abs.onnx")
+    found = export(tmp_path / "abs.onnx", tmp_path / "net.onnx", calibration=inputs)
+    assert (found.outcome, found.trials) == (Outcome.FLOAT, ())
+    assert operators(tmp_path / "net.onnx") == {"Abs"}
+
+
+def test_the_same_is_written_every_time(small: Path, pictures: Path, tmp_path: Path) -> None:
+    for name in ("one.onnx", "two.onnx"):
+        export(small, tmp_path / name, calibration=pictures, max_drop=50)
+    assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
+
+
+# --- what is given ---
+
+
+def test_a_model_without_metadata_is_calibrated_with_arrays_and_judged_by_its_outputs(
+    foreign: Path, inputs: Path, tmp_path: Path
+) -> None:
+    report = edgevision.export(
+        foreign, precision="int8", int8=QuantizationSettings(calibration=inputs, preset=Preset.QUICK, threads=1)
+    )
+    # Beside the model, which is not overwritten.
+    assert report.model == "foreign-int8.onnx"
+    found = report.quantization
+    assert found is not None
+    assert (found.outcome, found.metric, found.unit, found.budget) == (Outcome.INT8, "sqnr", "dB", -30)
+    assert found.source == "32 samples of inputs.npz"
+    assert found.forms[-1].figures["sqnr"] >= 30
+    assert report.metadata.task is Task.OTHER
+    worst = report.parity.worst.sqnr_db
+    assert worst is not None
+    assert worst > 30
+    assert report.parity.source == "of 32 samples of inputs.npz"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 16, 40])
+def test_a_model_of_a_fixed_batch_is_quantised_in_portions_of_it(tmp_path: Path, inputs: Path, batch: int) -> None:
+    foreign = two_convolutions(tmp_path / "foreign.onnx", batch)
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
+    assert found.outcome is Outcome.INT8
+    assert found.forms[-1].figures["sqnr"] >= 30
+
+
+def test_fewer_samples_than_the_fixed_batch_are_enough(tmp_path: Path) -> None:
+    foreign = two_convolutions(tmp_path / "foreign.onnx", 4)
+    found = export(foreign, tmp_path / "net.onnx", calibration=write_inputs(tmp_path / "inputs.npz", 3))
+    assert found.outcome is Outcome.INT8
+    assert found.notes == ("judged on the 3 samples it was calibrated with",)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_old_model_is_quantised_like_a_new_one(tmp_path: Path, inputs: Path, listed: bool) -> None:
+    old = {"ir_version": 3, "listed": True} if listed else {"ir_version": 4}
+    foreign = two_convolutions(tmp_path / "foreign.onnx", opset=9, **old)
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
+    assert found.outcome is Outcome.INT8
+    written = onnx.load(tmp_path / "net.onnx")
+    assert [value.name for value in written.graph.input] == ["x"]
+    assert [entry.version for entry in written.opset_import] == [18]
+
+
+def test_pictures_of_no_class_are_judged_by_what_the_float_model_would_lose(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for index in range(30):
+        Image.fromarray(generator.integers(0, 256, (12, 10, 3), np.uint8)).save(folder / f"{index}.png")
+    found = export(small, tmp_path / "net.onnx", calibration=folder, max_drop=20)
+    assert (found.outcome, found.metric) == (Outcome.INT8, "agreement")
+    assert found.source.startswith("24 pictures of photos, judged on ")
+
+
+def test_one_picture_is_enough_and_a_note_says_what_that_means(
+    small: Path, write_class_folders: WriteFolders, tmp_path: Path
+) -> None:
+    folder = write_class_folders(tmp_path / "one", {"cat": 1})
+    found = export(small, tmp_path / "net.onnx", calibration=folder, max_drop=100)
+    assert found.source == "1 pictures of one, judged on 1 of one"
+    assert found.notes[0] == "judged on the 1 pictures it was calibrated with: give more"
+
+
+def test_other_pictures_can_be_given_to_judge_on(
+    small: Path, pictures: Path, write_class_folders: WriteFolders, tmp_path: Path
+) -> None:
+    others = write_class_folders(tmp_path / "others", {"cat": 2, "fox": 3})
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, data=others, max_drop=100)
+    assert found.source == "24 pictures of pictures, judged on 5 of others"
+
+
+def test_a_generator_needs_no_data(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    options = {"image_size": 8, "latent": 5, "width": 8}
+    metadata = ModelMetadata(
+        task=Task.GENERATE,
+        name="tiny",
+        inputs=(TensorSpec(name="latent", shape=("batch", 5)),),
+        outputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8), value_range=(-1.0, 1.0)),),
+        latent=LatentSpec(size=5),
+    )
+    network = build_model("dcgan", **options)
+    save_checkpoint(tmp_path / "gan.pt", network.eval(), metadata, model="dcgan", options=options)
+    found = export(tmp_path / "gan.pt", tmp_path / "net.onnx", max_drop=5)
+    assert (found.outcome, found.metric) == (Outcome.INT8, "sqnr")
+    assert found.source == "24 latents of the model's distribution"
+    # Transposed convolutions have no int8 kernels on a CPU: they are convolutions now.
+    assert "ConvTranspose" not in operators(tmp_path / "net.onnx")
+    with edgevision.load(tmp_path / "net.onnx") as generate:
+        assert len(list(generate(2))) == 2
+
+
+def test_a_denoiser_is_judged_by_the_psnr_of_what_it_restores(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = tiny_networks.restorer(width=8, channels=3)
+    torch.save(network.eval().state_dict(), tmp_path / "net.pth")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for index in range(20):
+        Image.fromarray(generator.integers(0, 256, (20, 24, 3), np.uint8)).save(folder / f"{index}.png")
+    report = edgevision.export(
+        tmp_path / "net.pth",
+        precision="int8",
+        arch="tiny_networks:restorer",
+        arch_options={"width": 8, "channels": 3},
+        input_shape=(1, 3, 16, 16),
+        metadata={"task": "denoise"},
+        int8=QuantizationSettings(calibration=folder, preset=Preset.QUICK, threads=1, max_drop=1),
+    )
+    found = report.quantization
+    assert found is not None
+    assert (found.outcome, found.metric, found.unit, found.budget) == (Outcome.INT8, "psnr", "dB", 1)
+    assert found.source == "6 pictures of photos, judged on 4 of photos"
+    assert abs(found.forms[-1].loss) <= 1
+
+
+def test_openvino_is_quantised_too(foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    found = export(foreign, tmp_path / "net.xml", calibration=inputs, max_drop=20)
+    assert found.outcome is Outcome.INT8
+    assert "FakeQuantize" in (tmp_path / "net.xml").read_text(encoding="utf-8")
+    # Half precision is a matter of the device there.
+    assert "fp16" not in [form.name for form in found.forms]
+    assert found.forms[-1].figures["sqnr"] >= 20
+
+
+def test_a_device_that_is_not_at_hand_is_not_measured(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, target="qualcomm-htp")
+    assert found.outcome is Outcome.INT8
+    assert (found.target, found.measured, found.expected_speedup) == ("qualcomm-htp", False, 5)
+    assert found.verdict == "int8 for qualcomm-htp, expected 5 times as fast, not measured"
+    assert all(form.speedup is None for form in found.forms)
+    assert all(trial.speedup is None for trial in found.trials)
+    assert stopwatch.count == 0
+    # It takes one size only.
+    assert [
+        [d.dim_value for d in v.type.tensor_type.shape.dim] for v in onnx.load(tmp_path / "net.onnx").graph.input
+    ] == [[1, 3, 8, 8]]
+
+
+# --- what is refused ---
+
+
+def test_what_is_quantised_already_is_refused(foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    export(foreign, tmp_path / "once.onnx", calibration=inputs)
+    with pytest.raises(
+        InputError, match=r"quantised already \(it holds DequantizeLinear, QuantizeLinear\): export the"
+    ):
+        export(tmp_path / "once.onnx", tmp_path / "twice.onnx", calibration=inputs)
+    assert not (tmp_path / "twice.onnx").exists()
+    assert not (tmp_path / "twice.search.jsonl").exists()
+
+
+def test_without_calibration_data_nothing_is_written(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give --calibration"):
+        export(small, tmp_path / "net.onnx")
+    assert [file.name for file in tmp_path.iterdir()] == ["small.pt"]
+
+
+def test_an_unknown_target_is_refused_with_those_that_are_known(foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no target 'abacus'; known: auto, x86-avx2"):
+        export(foreign, tmp_path / "net.onnx", calibration=inputs, target="abacus")
+
+
+def test_inputs_that_do_not_fit_are_refused(foreign: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "inputs.npz", x=np.zeros((20, 8, 8, 3), np.float32))
+    with pytest.raises(InputError, match="must hold numbers of the input's shape"):
+        export(foreign, tmp_path / "net.onnx", calibration=tmp_path / "inputs.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        export(foreign, tmp_path / "net.onnx", calibration=tmp_path / "broken.npz")
+
+
+# --- interruption ---
+
+
+def test_an_interrupted_search_goes_on_where_it_was(
+    small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    settings: dict[str, Any] = {"calibration": pictures, "max_drop": 50}
+    whole = export(small, tmp_path / "whole.onnx", **settings)
+    needed = stopwatch.count
+    stopwatch.count, stopwatch.interrupt_at = 0, 4
+    with pytest.raises(KeyboardInterrupt):
+        export(small, tmp_path / "net.onnx", **settings)
+    log = tmp_path / "net.search.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert len({json.loads(line)["plan"] for line in lines[1:]}) == 3
+    assert not (tmp_path / "net.onnx").exists()
+    # As if the power had gone while it was written.
+    with log.open("a", encoding="utf-8") as file:
+        file.write('{"plan": "5c')
+    stopwatch.count, stopwatch.interrupt_at = 0, None
+    found = export(small, tmp_path / "net.onnx", **settings)
+    assert stopwatch.count == needed - 3
+    assert found.trials == whole.trials
+    assert (tmp_path / "net.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"max_drop": 40}, {"target": "x86-vnni"}, {"seed": 1}])
+def test_a_search_for_something_else_does_not_go_on_from_it(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch, change: dict[str, Any]
+) -> None:
+    stopwatch.interrupt_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        export(foreign, tmp_path / "net.onnx", calibration=inputs, max_drop=20)
+    first = (tmp_path / "net.search.jsonl").read_text(encoding="utf-8").splitlines()
+    stopwatch.interrupt_at = None
+    fresh = export(foreign, tmp_path / "fresh.onnx", calibration=inputs, **({"max_drop": 20} | change))
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, **({"max_drop": 20} | change))
+    assert len(first) > 1
+    assert [trial.name for trial in found.trials] == [trial.name for trial in fresh.trials]
+
+
+# --- the command line ---
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run the command line; the exit code, standard output and standard error come back."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        output, errors = capsys.readouterr()
+        code = exit_.value.code
+        return int(code or 0), output, errors
+
+    return run
+
+
+def strict(text: str) -> dict[str, Any]:
+    """The one JSON document that is all of ``text``, without the infinities that JSON does not have."""
+
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is no JSON")
+
+    found: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return found
+
+
+def test_the_command_says_what_it_does_and_what_it_found(
+    call: Call, small: Path, pictures: Path, tmp_path: Path
+) -> None:
+    code, output, errors = call(
+        *(
+            "export",
+            small,
+            "-o",
+            tmp_path / "net.onnx",
+            "--int8",
+            "--threads",
+            1,
+            "--calibration",
+            pictures,
+            "--max-drop",
+            50,
+        ),
+        *("--preset", "quick"),
+    )
+    assert code == 0, errors
+    assert errors.splitlines() == [
+        "exporting small.pt ...",
+        "reading the calibration data ...",
+        "preparing the graph ...",
+        "calibrating ...",
+        "trying 5 operators in int8 ...",
+        "measuring the verdict ...",
+    ]
+    lines = output.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'net.onnx'}  onnx, int8, 0.0")
+    assert f"report: {tmp_path / 'net.report.json'}" in lines
+    assert [line.split()[0] for line in lines[-7:-2]] == ["fp32", "fastest", "all", "fp16", "chosen"]
+    assert "operators compute in int8 for " in lines[-2]
+    assert lines[-1] == "verdict: int8: int8 is 1.50 times (1.40 to 1.60) as fast as the fastest float form"
+    assert not (tmp_path / "net.search.jsonl").exists()
+
+
+def test_the_command_as_json_is_one_document_with_the_quantisation(
+    call: Call, foreign: Path, inputs: Path, tmp_path: Path
+) -> None:
+    code, output, errors = call(
+        *("export", foreign, "-o", tmp_path / "net.onnx", "--int8", "--threads", 1, "--calibration", inputs, "--json")
+    )
+    assert (code, errors) == (0, "")
+    found = strict(output)
+    assert next(iter(found)) == "schema_version"
+    assert (found["precision"], found["metadata"]["task"]) == ("int8", "other")
+    quantization = found["quantization"]
+    assert (quantization["outcome"], quantization["metric"], quantization["measured"]) == ("int8", "sqnr", True)
+    # JSON has no infinity, which the SQNR of the float model to itself is.
+    assert quantization["forms"][0]["figures"] == {"sqnr": None}
+    assert quantization["forms"][-1]["speedup"]["ratio"] == 1.5
+    assert [node["operator"] for node in quantization["nodes"]] == ["Conv", "Relu", "Conv"]
+    assert quantization["trials"][0]["name"] == "all int8"
+
+
+def test_the_page_is_written_where_it_is_asked_for(call: Call, foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    arguments = (
+        "export",
+        foreign,
+        "--int8",
+        "--threads",
+        1,
+        "--calibration",
+        inputs,
+        "--html",
+        tmp_path / "verdict.html",
+        "-q",
+    )
+    code, _, errors = call(*arguments, "-o", tmp_path / "net.onnx")
+    assert (code, errors) == (0, "")
+    page = (tmp_path / "verdict.html").read_text(encoding="utf-8")
+    assert "net.onnx: int8" in page
+    assert "http" not in page
+    # Before anything is searched for an hour.
+    code, output, errors = call(*arguments, "-o", tmp_path / "other.onnx")
+    assert (code, output) == (2, "")
+    assert errors == f"error: {str(tmp_path / 'verdict.html')!r} exists already; --force overwrites it\n"
+    assert not (tmp_path / "other.onnx").exists()
+
+
+def test_a_device_that_is_not_at_hand_is_said_not_to_be_measured(
+    call: Call, foreign: Path, inputs: Path, tmp_path: Path
+) -> None:
+    code, output, errors = call(
+        *("export", foreign, "-o", tmp_path / "net.onnx", "--int8", "--threads", 1, "--calibration", inputs),
+        *("--target", "snapdragon", "--html", tmp_path / "verdict.html"),
+    )
+    assert code == 0, errors
+    assert output.splitlines()[-1] == ("verdict: int8: int8 for qualcomm-htp, expected 5 times as fast, not measured")
+    assert output.count("not measured\n") == 1
+    assert output.count("not measured ") == 4
+    assert "latency not measured: the device is not here" in (tmp_path / "verdict.html").read_text(encoding="utf-8")
+
+
+def test_a_preference_is_taken_from_the_command_line(
+    call: Call, foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.ratio = 0.5
+    arguments = (
+        "export",
+        foreign,
+        "-o",
+        tmp_path / "net.onnx",
+        "--int8",
+        "--threads",
+        1,
+        "--calibration",
+        inputs,
+        "--json",
+        "--force",
+    )
+    outcomes = {
+        prefer: strict(call(*arguments, "--prefer", prefer)[1])["quantization"]["outcome"]
+        for prefer in ("speed", "size", "int8")
+    }
+    assert outcomes == {"speed": "stored", "size": "stored", "int8": "int8"}
+
+
+def test_an_interrupted_command_ends_with_130_and_leaves_its_search(
+    call: Call, foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    arguments = (
+        "export",
+        foreign,
+        "-o",
+        tmp_path / "net.onnx",
+        "--int8",
+        "--threads",
+        1,
+        "--calibration",
+        inputs,
+        "-q",
+    )
+    stopwatch.interrupt_at = 2
+    code, output, errors = call(*arguments)
+    assert (code, output) == (130, "")
+    assert errors.splitlines()[-1] == "interrupted"
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"foreign.onnx", "inputs.npz", "net.search.jsonl"}
+    stopwatch.interrupt_at = None
+    assert call(*arguments)[0] == 0
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"foreign.onnx", "inputs.npz", "net.onnx", "net.report.json"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--int8", "--fp16"], "--int8 and --fp16 exclude each other"),
+        (["--html", "verdict.html"], "--html shows what --int8 tried: give both"),
+        (["--int8"], "int8 needs real pictures to find its ranges: give --calibration with a folder, a zip or an .npz"),
+        (["--int8", "--calibration", "nowhere"], "the data 'nowhere' does not exist"),
+        (["--int8", "--calibration", "nowhere.npz"], "the calibration data 'nowhere.npz' cannot be read"),
+        (["--int8", "--target", "abacus"], "there is no target 'abacus'; known: auto"),
+        (["--int8", "--html", "none/verdict.html"], "the output folder 'none' does not exist"),
+        (["--int8", "--calibration", "inputs.npz", "-o", "net.xml"], "an onnx model's name ends in .onnx"),
+    ],
+)
+def test_a_wrong_option_ends_with_2_and_a_line(
+    call: Call,
+    foreign: Path,
+    inputs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    output_option = [] if "-o" in options else ["-o", "net.onnx"]
+    code, output, errors = call("export", foreign, *output_option, *options, "-q")
+    assert (code, output) == (2, "")
+    assert errors.startswith("error: ")
+    assert words in errors
+    assert len(errors.splitlines()) <= 2
+    assert {file.name for file in tmp_path.iterdir()} == {"foreign.onnx", "inputs.npz"}
+
+
+def test_a_quantised_model_ends_with_2_and_says_what_to_export(
+    call: Call, foreign: Path, inputs: Path, tmp_path: Path
+) -> None:
+    arguments = ("--int8", "--threads", 1, "--calibration", inputs, "-q")
+    assert call("export", foreign, "-o", tmp_path / "net.onnx", *arguments)[0] == 0
+    code, output, errors = call("export", tmp_path / "net.onnx", *arguments)
+    assert (code, output) == (2, "")
+    assert errors.startswith("error: the model is quantised already (it holds ")
+    assert errors.endswith("export the float model\n")
+
+
+@pytest.mark.parametrize("options", [["--preset", "endless"], ["--prefer", "beauty"]])
+def test_a_word_that_is_not_in_the_list_ends_with_2(call: Call, foreign: Path, options: list[str]) -> None:
+    code, output, errors = call("export", foreign, "--int8", *options)
+    assert (code, output) == (2, "")
+    assert options[-1] in errors
