@@ -29,7 +29,7 @@ from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.exporters.targets import find_target
 from edgevision.exporters.transposed_convolutions import rewrite_transposed_convolutions
-from edgevision.files import atomic_folder, check_writable
+from edgevision.files import atomic_folder, check_writable, translated_write_errors
 from edgevision.metadata import METADATA_KEY, ModelMetadata, Precision, Task
 from edgevision.modelfacts import read_facts
 from edgevision.modelfile import ModelFormat
@@ -97,6 +97,8 @@ def export(
         raise InputError(f"an {format} model's name ends in {_SUFFIX[format]}, not {target.name!r}")
     check_writable(target, force=force)
     folder = ImageFolder(data) if data is not None else None
+    settings = int8 or QuantizationSettings()
+    static = precision is Precision.INT8 and find_target(settings.target).static_shapes
 
     origin = read_origin(
         source,
@@ -108,14 +110,14 @@ def export(
         trust_pickle=trust_pickle,
         seed=seed,
     )
-    if precision is Precision.INT8 and find_target((int8 or QuantizationSettings()).target).static_shapes:
+    if static:
         origin = origin.fixed()
     described, conversion = origin.metadata.updated(precision=precision), origin.conversion
     model, notes = conversion.model, origin.notes + conversion.notes
     quantized: Quantized | None = None
     if precision is Precision.INT8:
-        settings = int8 or QuantizationSettings()
-        quantized = _quantized(origin, format, settings, search_log(target), say)
+        with translated_write_errors(target):
+            quantized = _quantized(origin, format, settings, search_log(target), say)
         model = quantized.model
         described = described.updated(target=quantized.report.target)
         if quantized.report.outcome is Outcome.FLOAT:

@@ -23,9 +23,10 @@ _CONVERSION_US_PER_BYTE = 0.0002
 
 @dataclass(frozen=True)
 class Profile:
-    """Microseconds that int8 saves in each unit by name, conversions at the graph's own ends taken off, and the
+    """What int8 saves and costs, in microseconds.
 
-    ``borders`` between units: what converting costs where only one of both is int8.
+    ``gain`` is what it saves in each unit by name, conversions at the graph's own ends taken off; ``borders`` are pairs
+    of units and what converting between them costs where only one of both is int8.
     """
 
     gain: Mapping[str, float]

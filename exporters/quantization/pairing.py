@@ -14,9 +14,10 @@ _MOST_ROUNDS = 401
 
 @record
 class Speedup(Record):
-    """How many times as fast as the first the second is: the median over rounds, its 95 % interval, and both medians
+    """How many times as fast as the first the second is.
 
-    in milliseconds.
+    ``ratio`` is the median over rounds, ``low`` to ``high`` its 95 % interval; ``before_ms`` and ``after_ms`` are the
+    medians of both.
     """
 
     ratio: float

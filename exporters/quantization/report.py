@@ -35,9 +35,9 @@ class Form(Record):
 
 @record
 class NodePrecision(Record):
-    """One operator of the written model: the precision it computes in and why; ``sqnr_db`` is that of the output if
+    """One operator of the written model, the precision it computes in, and why.
 
-    this operator alone is int8.
+    ``sqnr_db`` is that of the model's output where this operator alone is int8.
     """
 
     name: str

@@ -63,9 +63,10 @@ def quantize_weights(
 
 @dataclass(frozen=True)
 class _Bounds:
-    """What the integers of one output may be: each at most ``largest`` (k,), and each sum of two ``partners`` (k,)
+    """What the integers of one output may be.
 
-    at most ``pair``. A column without a partner has the number k for it.
+    Each is at most ``largest`` (k,), and each sum of two ``partners`` (k,) at most ``pair``, in magnitude. A column
+    without a partner has the number k for it.
     """
 
     largest: Tensor

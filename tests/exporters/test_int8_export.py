@@ -29,14 +29,15 @@ import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.transposed_convolutions as transposed_convolutions
 from edgevision.cli import main
 from edgevision.errors import DatasetError, InputError
+from edgevision.exporters.export import search_log
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
-from edgevision.exporters.quantization.material import Amount
+from edgevision.exporters.quantization.material import Amount, Material
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
 from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
-from edgevision.modelfile import read_metadata
+from edgevision.modelfile import ModelFormat, read_metadata
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.training.checkpoint import save_checkpoint
 
@@ -418,8 +419,8 @@ def test_a_denoiser_is_judged_by_the_psnr_of_what_it_restores(tiny_networks: Mod
 
 
 def test_openvino_is_quantised_too(foreign: Path, inputs: Path, tmp_path: Path) -> None:
-    found = export(foreign, tmp_path / "net.xml", calibration=inputs, max_drop=20)
-    assert found.outcome is Outcome.INT8
+    found = export(foreign, tmp_path / "net.xml", calibration=inputs, max_drop=20, target="intel-npu")
+    assert (found.outcome, found.target) == (Outcome.INT8, "intel-npu")
     assert "FakeQuantize" in (tmp_path / "net.xml").read_text(encoding="utf-8")
     # Half precision is a matter of the device there.
     assert "fp16" not in [form.name for form in found.forms]
@@ -501,19 +502,29 @@ def test_an_interrupted_search_goes_on_where_it_was(
     assert (tmp_path / "net.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("change", [{"max_drop": 40}, {"target": "x86-vnni"}, {"seed": 1}])
+@pytest.mark.parametrize("change", [{"max_drop": 19}, {"seed": 1}, {"target": "pi5"}], ids=str)
 def test_a_search_for_something_else_does_not_go_on_from_it(
     foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch, change: dict[str, Any]
 ) -> None:
-    stopwatch.interrupt_at = 3
+    settings: dict[str, Any] = {"calibration": inputs, "max_drop": 20}
+    stopwatch.interrupt_at = 2
     with pytest.raises(KeyboardInterrupt):
-        export(foreign, tmp_path / "net.onnx", calibration=inputs, max_drop=20)
-    first = (tmp_path / "net.search.jsonl").read_text(encoding="utf-8").splitlines()
-    stopwatch.interrupt_at = None
-    fresh = export(foreign, tmp_path / "fresh.onnx", calibration=inputs, **({"max_drop": 20} | change))
-    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, **({"max_drop": 20} | change))
-    assert len(first) > 1
-    assert [trial.name for trial in found.trials] == [trial.name for trial in fresh.trials]
+        export(foreign, tmp_path / "net.onnx", **settings)
+    assert len((tmp_path / "net.search.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    stopwatch.interrupt_at, counts = None, []
+    for name in ("fresh", "net"):
+        stopwatch.count = 0
+        export(foreign, tmp_path / f"{name}.onnx", **(settings | change))
+        counts.append(stopwatch.count)
+    assert counts[0] == counts[1]
+
+
+def test_a_search_in_the_other_format_notes_its_candidates_under_the_same_name_but_is_another(foreign: Path) -> None:
+    material = Material([(np.zeros((1, 3, 8, 8), np.float32),)], judge=None, source="zeros")  # type: ignore[arg-type]
+    settings, model = QuantizationSettings(), onnx.load(foreign)
+    keys = {quantize._key(model, settings, model_format, material) for model_format in ModelFormat}
+    assert len(keys) == len(ModelFormat)
+    assert search_log(Path("net.onnx")) == search_log(Path("net.xml")) == Path("net.search.jsonl")
 
 
 # --- the command line ---

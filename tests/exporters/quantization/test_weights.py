@@ -220,6 +220,15 @@ def test_no_pair_of_neighbouring_input_channels_adds_up_to_more_than_the_kernel_
         assert np.abs(by_channel).max() <= 127
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_that_all_pull_one_way_reach_the_bound_on_pairs_and_do_not_cross_it(
+    build: Build, random: Random, sign: int
+) -> None:
+    layer = Layer(build, "Conv", sign * (1 + 0.05 * random(6, 4, 3, 3)))
+    values = layer.quantized(moments_of(correlated(1, 36)), pair_limit=128).values.astype(int)
+    assert (sign * (values[:, ::2] + values[:, 1::2])).max() == 128
+
+
 def test_a_bound_on_pairs_costs_less_than_a_bit(build: Build, random: Random, sqnr: Sqnr) -> None:
     layer = Layer(build, "Conv", random(6, 4, 3, 3))
     free, bound = (
