@@ -119,7 +119,7 @@ def test_every_kind_trains_to_a_checkpoint_that_explains_itself(tmp_path: Path, 
         mask = {"mask": ("batch", 1, "height", "width")} if kind is Task.INPAINT else {}
         assert shapes == {"image": image, "restored_image": image, **mask}
         assert (metadata.image.color, metadata.image.size) == (Color.RGB, None)
-        assert metadata.restoration == RestorationSpec()
+        assert metadata.restoration == RestorationSpec(sigma=(0.0, 50.0) if kind is Task.DENOISE else None)
         assert metadata.tile == TileSpec(multiple=8)
 
     lines = history(tmp_path / "run")
