@@ -13,6 +13,7 @@ from onnx import version_converter
 from onnx.helper import make_node
 from onnx_ir.passes.common import NameFixPass, RemoveInitializersFromInputsPass, RemoveUnusedNodesPass
 from onnxscript.rewriter import RULE_NAME_TAG, RewritePass
+from onnxscript.rewriter.pattern import RewriteRule
 from onnxscript.rewriter.rules import common as rules
 
 from edgevision.errors import InputError
@@ -33,12 +34,22 @@ _IR_VERSION = 4
 # Timings of the same graph differ by as much.
 _NO_SLOWER = 0.98
 
+
+def _is_dense_layer(_: object, values: onnx_ir.Value, weight: onnx_ir.Value, bias: onnx_ir.Value) -> bool:
+    """Other than Add, Gemm does not let its bias make the sum larger than the product."""
+    return [value.shape and len(value.shape) for value in (values, weight, bias)] == [2, 2, 1]
+
+
 _FOLDING = [
     rules.fuse_batchnorm_into_conv_rule,
     rules.fuse_batchnorm_into_conv_transpose_rule,
     rules.fuse_batchnorm_into_gemm_rule,
     rules.fuse_pad_into_conv_rule,
-    rules.matmul_add_to_gemm_rule,
+    RewriteRule(
+        lambda op, values, weight, bias: op.Add(op.MatMul(values, weight), bias),
+        lambda op, values, weight, bias: op.Gemm(values, weight, bias),
+        _is_dense_layer,
+    ),
     rules.successive_relu_rule,
     rules.successive_clip_rule,
 ]

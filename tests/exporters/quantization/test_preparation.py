@@ -516,6 +516,16 @@ def test_padding_double_activations_and_biases_are_folded() -> None:
     assert_same(model, cleaned, random(2, 3, 8, 8))
 
 
+@pytest.mark.parametrize("bias", [(3, 1, 5), (4, 5), (1, 5), ()], ids=str)
+def test_what_is_added_to_a_product_is_folded_only_where_it_is_a_bias(bias: Sequence[int]) -> None:
+    nodes = [make_node("MatMul", ["x", "dense"], ["sums"]), make_node("Add", ["sums", "added"], ["y"])]
+    model = model_of(nodes, {"dense": random(8, 5), "added": random(*bias)}, ("batch", 8))
+    cleaned = clean(model)
+    # Gemm would refuse those that make the sum larger than the product.
+    assert operators(cleaned) == {"MatMul": 1, "Add": 1}
+    assert_same(model, cleaned, random(1, 8))
+
+
 def test_a_model_of_a_current_opset_keeps_it_and_its_open_sides() -> None:
     model = everything()
     cleaned = clean(model)
