@@ -1,0 +1,1 @@
+"""What the board did while something was measured on it: clocks, temperatures, power, throttling, other work."""

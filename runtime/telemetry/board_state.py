@@ -1,0 +1,19 @@
+"""What is asked of a board only before and after a run."""
+
+from edgevision.records import Record, record
+
+
+@record
+class BoardState(Record):
+    """``cores`` are those online. ``clocks_locked`` says whether the clocks are pinned (``jetson_clocks``).
+
+    ``throttled`` and ``occurred`` are as in a :class:`Reading`; ``occurred`` is ``None`` where the board keeps no such
+    memory, which is not the same as remembering nothing.
+    """
+
+    cores: int | None = None
+    governors: tuple[str, ...] = ()
+    power_mode: str | None = None
+    clocks_locked: bool | None = None
+    throttled: tuple[str, ...] = ()
+    occurred: tuple[str, ...] | None = None

@@ -1,0 +1,121 @@
+"""Samples the board in the background while something else is measured."""
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edgevision.runtime.telemetry.board import board_name
+from edgevision.runtime.telemetry.board_report import BoardReport
+from edgevision.runtime.telemetry.board_state import BoardState
+from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
+from edgevision.runtime.telemetry.cpu_load import CpuLoad, count_cores
+from edgevision.runtime.telemetry.findings import find
+from edgevision.runtime.telemetry.memory import Memory
+from edgevision.runtime.telemetry.power import mean_power, power_covers
+from edgevision.runtime.telemetry.raspberry_pi import RaspberryPi
+from edgevision.runtime.telemetry.reading import Reading, combine
+from edgevision.runtime.telemetry.source import RunTool, Source, read_text, run_tool
+from edgevision.runtime.telemetry.temperatures import Temperatures
+
+logger = logging.getLogger(__name__)
+
+
+class Telemetry:
+    """Reads the board's state every ``interval`` seconds between entering and leaving, in a thread of its own.
+
+        with Telemetry() as telemetry:
+            ...
+        report = telemetry.report()
+
+    Nothing that a board's files or tools say makes it fail; what cannot be read is absent from the report. ``root`` is
+    the root of the file system and ``run`` runs a tool, for a board that is not this machine.
+
+    ``started`` is the :func:`time.perf_counter` at which the readings' ``time_s`` is 0.
+    """
+
+    def __init__(self, *, interval: float = 0.5, root: Path = Path("/"), run: RunTool = run_tool) -> None:
+        if interval <= 0:
+            raise ValueError(f"interval must be positive, not {interval!r}")
+        self._interval, self._root, self._run = interval, root, run
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="telemetry", daemon=True)
+        self._readings: list[Reading] = []
+        self._sources: list[Source] = []
+        self._sampling_cpu_s = 0.0
+        self._before = self._after = BoardState()
+        self.started = 0.0
+
+    def __enter__(self) -> Self:
+        cores = count_cores(read_text(self._root / "proc/stat") or "") or os.cpu_count() or 1
+        self._cores = cores
+        pi = RaspberryPi(self._root, self._run, cores=cores)
+        self._keeps_memory = pi.present
+        self._sources = [
+            CpuFrequency(self._root, clocks=not pi.measures_clock),
+            CpuLoad(self._root),
+            Memory(self._root),
+            Temperatures(self._root),
+            pi,
+        ]
+        self.started = time.perf_counter()
+        self._read()
+        self._before = self._state()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._read()
+        self._after = self._state()
+        for source in self._sources:
+            source.close()
+
+    def report(self) -> BoardReport:
+        """What was seen; complete once the ``with`` block is left."""
+        readings = tuple(self._readings)
+        rails = next((reading.power_w for reading in readings if reading.power_w), {})
+        return BoardReport(
+            board=board_name(self._root),
+            power_mode=self._before.power_mode,
+            clocks_locked=self._before.clocks_locked,
+            before=self._before,
+            after=self._after,
+            readings=readings,
+            findings=find(readings, self._before, self._after),
+            mean_power_w=mean_power(readings),
+            power_covers=power_covers(rails),
+            sampling_cpu_s=self._sampling_cpu_s,
+        )
+
+    def _sample(self) -> None:
+        due = self.started + self._interval
+        while not self._stop.wait(max(0.0, due - time.perf_counter())):
+            self._read()
+            # A board that is too slow for the interval is read less often, not in bursts.
+            due = max(due + self._interval, time.perf_counter())
+        self._sampling_cpu_s = time.thread_time()
+
+    def _read(self) -> None:
+        parts = []
+        for source in self._sources:
+            try:
+                parts.append(source.read())
+            except Exception:  # the measurement beside it is worth more than one figure of the board
+                logger.warning("%s cannot be read", type(source).__name__, exc_info=True)
+        self._readings.append(combine(time.perf_counter() - self.started, parts))
+
+    def _state(self) -> BoardState:
+        now = self._readings[-1]
+        return BoardState(
+            cores=self._cores,
+            governors=now.governors,
+            throttled=now.throttled,
+            occurred=now.occurred if self._keeps_memory else None,
+        )

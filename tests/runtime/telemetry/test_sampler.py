@@ -1,0 +1,83 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgevision.runtime.telemetry.board_report import BoardReport
+from edgevision.runtime.telemetry.findings import FindingKind
+from edgevision.runtime.telemetry.sampler import Telemetry
+
+SAMPLED_WHILE_IDLE = """
+import time
+from edgevision.runtime.telemetry.sampler import Telemetry
+with Telemetry(interval=0.2) as telemetry:
+    time.sleep(1.6)
+for finding in telemetry.report().findings:
+    print(finding.kind)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="needs Linux")
+def test_other_processes_that_load_this_machine_are_found(run_python):
+    # They are this process's children and the sampled process's siblings.
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        done = run_python("-c", SAMPLED_WHILE_IDLE)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert done.stderr == ""
+    assert FindingKind.SHARED_CPU in done.stdout.splitlines()
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="needs Linux")
+def test_the_work_of_this_process_and_its_children_is_its_own():
+    before, idle_before = os.times(), _idle_ticks()
+    with Telemetry(interval=0.1) as telemetry:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import time\nend = time.time() + 1\nwhile time.time() < end: 1"]
+        )
+        end = time.perf_counter() + 1.2
+        while time.perf_counter() < end:
+            pass
+        child.wait()
+    after, idle_after = os.times(), _idle_ticks()
+    report = telemetry.report()
+    used = sum(after[:4]) - sum(before[:4])
+    cores = report.before.cores
+    seconds = [now.time_s - earlier.time_s for earlier, now in zip(report.readings, report.readings[1:], strict=False)]
+    own = sum(
+        (reading.cpu_own or 0) * cores * length for reading, length in zip(report.readings[1:], seconds, strict=True)
+    )
+    assert own == pytest.approx(used, rel=0.2, abs=0.1)
+    ticks = os.sysconf("SC_CLK_TCK")
+    others = sum(seconds) * cores - (idle_after - idle_before) / ticks - used
+    if others < 0.1 * sum(seconds):  # nothing else ran on this machine meanwhile
+        assert not [finding for finding in report.findings if finding.kind is FindingKind.SHARED_CPU]
+
+
+def _idle_ticks() -> int:
+    columns = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return int(columns[4]) + int(columns[5]) + int(columns[8])
+
+
+def test_the_report_survives_json_and_covers_the_whole_block():
+    with Telemetry(interval=0.05) as telemetry:
+        time.sleep(0.3)
+    report = telemetry.report()
+    assert BoardReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    assert report.readings[0].time_s < 0.2
+    assert report.readings[-1].time_s >= 0.3
+    assert len(report.readings) >= 3
+    times = [reading.time_s for reading in report.readings]
+    assert times == sorted(times)
+
+
+def test_an_interval_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="interval must be positive, not 0"):
+        Telemetry(interval=0)
