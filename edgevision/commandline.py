@@ -24,7 +24,12 @@ REPORT_SCHEMA_VERSION = 1
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
 ]
-DeviceOption = Annotated[str, typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu or npu.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.")
+]
+FallbackOption = Annotated[
+    bool, typer.Option("--allow-fallback", help="Let the CPU do what the device cannot; without it that is an error.")
+]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
 ]

@@ -1,6 +1,7 @@
 """Writing files so that a crash, a full disk or Ctrl-C leaves the old file or none."""
 
 import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -59,6 +60,12 @@ def atomic_file(target: Path) -> Iterator[Path]:
     """A path to write instead of ``target``, renamed to it when the block ends well; see :func:`atomic_folder`."""
     with atomic_folder(target) as folder:
         yield folder / target.name
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

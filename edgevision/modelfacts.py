@@ -1,10 +1,10 @@
 """All that a model file tells about itself without an engine to run it."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
+from edgevision.files import sha256
 from edgevision.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfile import ModelFormat, damage_named, model_format, read_metadata, reader
 from edgevision.records import Record, record
@@ -31,9 +31,4 @@ def read_facts(path: Path) -> ModelFacts:
     metadata = read_metadata(path)
     with damage_named(path):
         facts = reader(kind).read_facts(path)
-    return ModelFacts(format=kind, sha256=_sha256(path), metadata=metadata, **facts)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return ModelFacts(format=kind, sha256=sha256(path), metadata=metadata, **facts)

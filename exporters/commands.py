@@ -57,6 +57,9 @@ def export(
     input_shape: Annotated[
         str | None, typer.Option(help="1x3x224x224 (batch, channels, height, width); foreign checkpoints need it.")
     ] = None,
+    static: Annotated[
+        str | None, typer.Option(help="The only shape the model is to take, as 1x3x256x256: NPUs need it fixed.")
+    ] = None,
     task: Annotated[Task | None, typer.Option(help="What the model is for; foreign checkpoints need it.")] = None,
     name: Annotated[str | None, typer.Option(help="The model's name; by default the checkpoint's.")] = None,
     labels: Annotated[
@@ -175,6 +178,7 @@ def export(
         arch=arch,
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
         input_shape=parse_shape(input_shape) if input_shape else None,
+        static=parse_shape(static) if static else None,
         metadata=fields,
         data=data,
         trust_pickle=trust_pickle,

@@ -52,6 +52,7 @@ def export(
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
     input_shape: tuple[int, ...] | None = None,
+    static: tuple[int, ...] | None = None,
     metadata: Mapping[str, Any] | None = None,
     data: str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
@@ -71,6 +72,7 @@ def export(
         part: of a variational autoencoder: ``both``, ``encoder`` or ``decoder``.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
         input_shape: (batch, channels, height, width), or (batch, size) for a latent; needed for a foreign checkpoint.
+        static: the only shape the model is to take, batch first; NPUs and captured CUDA graphs need that.
         metadata: fields of :class:`ModelMetadata` as in its JSON, over what the checkpoint says.
         data: a folder or zip of pictures to compare on; without it a seeded sampler is used (see ``samples.py``).
         force: overwrite an existing output.
@@ -98,7 +100,7 @@ def export(
     check_writable(target, force=force)
     folder = ImageFolder(data) if data is not None else None
     settings = int8 or QuantizationSettings()
-    static = precision is Precision.INT8 and find_target(settings.target).static_shapes
+    needs_static = precision is Precision.INT8 and find_target(settings.target).static_shapes
 
     origin = read_origin(
         source,
@@ -110,8 +112,8 @@ def export(
         trust_pickle=trust_pickle,
         seed=seed,
     )
-    if static:
-        origin = origin.fixed()
+    if static is not None or needs_static:
+        origin = origin.fixed(static, seed=seed)
     described, conversion = origin.metadata.updated(precision=precision), origin.conversion
     model, notes = conversion.model, origin.notes + conversion.notes
     quantized: Quantized | None = None

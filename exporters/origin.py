@@ -55,16 +55,35 @@ class Origin:
     reference: Callable[[], Engine]
     notes: tuple[str, ...]
 
-    def fixed(self) -> "Origin":
-        """With every side as in the examples, and a batch of one: what NPUs are compiled for."""
-        examples = tuple(example[:1] for example in self.examples)
+    def fixed(self, shape: tuple[int, ...] | None = None, *, seed: int = 0) -> "Origin":
+        """With every side of the first input as in ``shape``, by default one picture, or one tile of the advised size.
+
+        Raises:
+            InputError: the network does not take that shape.
+        """
+        tile = self.metadata.tile
+        if shape is None and tile is not None and tile.overlap is not None and "height" in self.conversion.dynamic:
+            side = tile.size // tile.multiple * tile.multiple
+            shape = (1, self.shape[0], side, side)
+        examples = self._examples_of(shape or (1, *self.shape), seed)
         conversion = replace(self.conversion, model=with_fixed_sides(self.conversion.model, examples), dynamic=())
         specs = zip(self.metadata.inputs, conversion.inputs, strict=True)
         inputs = tuple(old.updated(shape=new.shape) for old, new in specs)
         pairs = zip(self.metadata.outputs, conversion.outputs, strict=True)
         outputs = tuple(old.updated(shape=new.shape) for old, new in pairs)
         metadata = self.metadata.updated(inputs=inputs, outputs=outputs)
-        return replace(self, conversion=conversion, metadata=metadata, examples=examples)
+        shape = tuple(examples[0].shape[1:])
+        return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
+
+    def _examples_of(self, shape: tuple[int, ...], seed: int) -> Examples:
+        taken = self.metadata.inputs[0].shape
+        fits = len(shape) == len(taken) and all(isinstance(t, str) or s == t for s, t in zip(shape, taken, strict=True))
+        multiple = self.metadata.tile.multiple if self.metadata.tile else 1
+        if not fits or any(side % multiple for side in shape[2:]):
+            sides = "x".join(map(str, taken)) + (f", sides in multiples of {multiple}" if multiple > 1 else "")
+            raise InputError(f"--static {'x'.join(map(str, shape))} does not fit the network, which takes {sides}")
+        sample = next(iter(seeded_batches(self.metadata, shape[1:], 1, seed)))
+        return tuple(torch.from_numpy(array).repeat(shape[0], *[1] * (array.ndim - 1)) for array in sample)
 
 
 def read_origin(

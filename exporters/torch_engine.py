@@ -8,6 +8,7 @@ from torch import nn
 from edgevision.errors import CheckpointError
 from edgevision.metadata import TensorSpec
 from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.engine import Array
 
 
@@ -16,6 +17,7 @@ class TorchEngine(Closing):
 
     device = "cpu"
     provider = "eager"
+    assignment = Assignment.of("cpu", ())
 
     def __init__(self, network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
         self.name = f"PyTorch {torch.__version__.split('+')[0]}"

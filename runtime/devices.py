@@ -1,80 +1,208 @@
 """The one table from the words a user knows (cpu, cuda, npu) to engines and what they call their devices."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from edgevision.errors import DeviceError
-from edgevision.modelfile import ModelFormat, check_model_file
-from edgevision.runtime.engines.engine import Engine
+from edgevision.modelfile import ModelFormat, check_model_file, read_metadata
+from edgevision.runtime.engines.engine import Engine, EngineOptions
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EngineKind:
+    """What runs models: the user's ``name`` for it, its ``package``, its class as ``module:class``, its files."""
+
+    name: str
+    package: str
+    loader: str
+    formats: tuple[ModelFormat, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Door:
-    """One way from a word to a device: the ``engine``'s loader, its ``provider``, and what makes it available."""
+class Way:
+    """One way from a ``word`` to a device.
 
-    engine: str
-    loader: str
+    Attributes:
+        provider: what the engine calls the device.
+        precisions: those that are computed as such.
+        dynamic: whether sides of a model may stay open.
+        remedy: what makes it available.
+    """
+
+    word: str
+    engine: EngineKind
     provider: str
+    precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
+    dynamic: bool = True
     remedy: str
 
-
-_ORT = "edgevision.runtime.engines.onnx_runtime:OnnxRuntimeEngine"
-_OPENVINO = "edgevision.runtime.engines.openvino_engine:OpenVinoEngine"
-_GPU_WHEEL = "pip uninstall onnxruntime && pip install 'edgevision[gpu]', with an NVIDIA driver"
-
-DOORS: Mapping[ModelFormat, Mapping[str, Door]] = {
-    ModelFormat.ONNX: {
-        "cpu": Door(
-            engine="onnxruntime",
-            loader=_ORT,
-            provider="CPUExecutionProvider",
-            remedy="pip install 'edgevision[cpu]'",
-        ),
-        "cuda": Door(engine="onnxruntime", loader=_ORT, provider="CUDAExecutionProvider", remedy=_GPU_WHEEL),
-        "tensorrt": Door(
-            engine="onnxruntime",
-            loader=_ORT,
-            provider="TensorrtExecutionProvider",
-            remedy=f"{_GPU_WHEEL} and TensorRT",
-        ),
-        "gpu": Door(engine="onnxruntime", loader=_ORT, provider="CUDAExecutionProvider", remedy=_GPU_WHEEL),
-    },
-    ModelFormat.OPENVINO: {
-        "cpu": Door(engine="openvino", loader=_OPENVINO, provider="CPU", remedy="pip install 'edgevision[openvino]'"),
-        "gpu": Door(
-            engine="openvino",
-            loader=_OPENVINO,
-            provider="GPU",
-            remedy="pip install 'edgevision[openvino]', with an Intel GPU and its compute runtime (intel-opencl-icd)",
-        ),
-        "npu": Door(
-            engine="openvino",
-            loader=_OPENVINO,
-            provider="NPU",
-            remedy="pip install 'edgevision[openvino]', with an Intel Core Ultra and its NPU driver",
-        ),
-    },
-}
+    @property
+    def name(self) -> str:
+        """The exact word, as in ``openvino:npu``."""
+        return f"{self.engine.name}:{self.word}"
 
 
-def open_engine(path: Path, device: str = "cpu", *, threads: int | None = None, keep_memory: bool = True) -> Engine:
-    """Load a model file on the device of that name, or fail: nothing is ever run elsewhere instead.
+_ENGINES = "edgevision.runtime.engines"
+_ONNX = (ModelFormat.ONNX,)
+_BOTH = (ModelFormat.OPENVINO, ModelFormat.ONNX)
+_ORT = EngineKind("ort", "onnxruntime", f"{_ENGINES}.onnx_runtime:OnnxRuntimeEngine", _ONNX)
+_OPENVINO = EngineKind("openvino", "openvino", f"{_ENGINES}.openvino_engine:OpenVinoEngine", _BOTH)
+_QNN = EngineKind("qnn", "onnxruntime_qnn", f"{_ENGINES}.plugin_engines:QnnEngine", _ONNX)
+_ORT_OPENVINO = EngineKind(
+    "ort-openvino", "onnxruntime_ep_openvino", f"{_ENGINES}.plugin_engines:OpenVinoPluginEngine", _ONNX
+)
+_FLOAT, _HALF = ("fp32", "fp16"), ("fp16", "int8")
+_CUDA = "pip uninstall onnxruntime; pip install 'edgevision[gpu]', with an NVIDIA driver"
+_TENSORRT = f"{_CUDA}; pip install tensorrt (on a Jetson it is part of JetPack)"
+_INTEL_GPU = "with an Intel GPU and its compute runtime (intel-opencl-icd)"
+_INTEL_NPU = "with an Intel Core Ultra and its driver (github.com/intel/linux-npu-driver)"
+_PLUGIN = "pip install 'edgevision[openvino-plugin]'"
 
-    Without ``keep_memory`` an engine that can gives its buffers back after each inference.
+WAYS: tuple[Way, ...] = (
+    Way(word="cpu", engine=_ORT, provider="CPUExecutionProvider", remedy="pip install 'edgevision[cpu]'"),
+    Way(word="cpu", engine=_OPENVINO, provider="CPU", remedy="pip install 'edgevision[openvino]'"),
+    Way(word="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, remedy=_CUDA),
+    Way(word="tensorrt", engine=_ORT, provider="TensorrtExecutionProvider", remedy=_TENSORRT),
+    Way(word="gpu", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, remedy=_CUDA),
+    Way(word="gpu", engine=_OPENVINO, provider="GPU", remedy=f"pip install 'edgevision[openvino]', {_INTEL_GPU}"),
+    Way(word="gpu", engine=_ORT_OPENVINO, provider="GPU", remedy=f"{_PLUGIN}, {_INTEL_GPU}"),
+    Way(
+        word="npu",
+        engine=_OPENVINO,
+        provider="NPU",
+        precisions=_HALF,
+        dynamic=False,
+        remedy=f"pip install 'edgevision[openvino]', {_INTEL_NPU}",
+    ),
+    Way(
+        word="npu",
+        engine=_QNN,
+        provider="NPU",
+        precisions=_HALF,
+        dynamic=False,
+        remedy="pip install 'edgevision[qnn]', on a Snapdragon",
+    ),
+    Way(
+        word="npu",
+        engine=_ORT_OPENVINO,
+        provider="NPU",
+        precisions=_HALF,
+        dynamic=False,
+        remedy=f"{_PLUGIN}, {_INTEL_NPU}",
+    ),
+)
+"""In the order in which they are tried for a word."""
+
+_MADE_FOR = {"intel-npu": "openvino:npu", "qualcomm-htp": "qnn:npu"}
+"""Targets of int8 models for which ``auto`` tries more than cuda and cpu."""
+
+
+def open_engine(
+    path: Path,
+    device: str = "cpu",
+    *,
+    threads: int | None = None,
+    keep_memory: bool = True,
+    allow_fallback: bool = False,
+    cache: bool = False,
+    tile: int | None = None,
+) -> Engine:
+    """Load a model file on the device of that name, or fail: nothing is run elsewhere in silence.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``; with ``:N`` the one of that number; exact as in
+            ``openvino:npu``; or ``auto``.
+        allow_fallback: what the device cannot do runs on the CPU; the engine's ``assignment`` says what.
+        keep_memory: without it an engine that can gives its buffers back after each inference.
+        cache: what is compiled for the device is kept for the next start.
+        tile: side of the tiles, for a device that needs it fixed and a model that leaves it open.
 
     Raises:
         ModelFileError: missing, damaged or not a model.
         DeviceError: an unknown device, one that is not there, or one that cannot run this model.
     """
-    doors = DOORS[check_model_file(path)]
-    if device not in doors:
-        known = {word for table in DOORS.values() for word in table}
-        if device not in known:
-            raise DeviceError(f"there is no device {device!r}; known: {', '.join(sorted(known))}")
-        raise DeviceError(f"{path.suffix} models run on {', '.join(doors)}, not on {device!r}; export the other format")
-    door = doors[device]
-    module, name = door.loader.split(":")
-    load: Callable[..., Engine] = getattr(import_module(module), name)
-    return load(path, door.provider, device, threads=threads, keep_memory=keep_memory)
+    kind = check_model_file(path)
+    if device == "auto":
+        way, index = _chosen_for(path, kind), 0
+    else:
+        ways, index = find_ways(device)
+        way = _present(ways, index, kind, path, device)
+    shapes = {}
+    if not way.dynamic:
+        from edgevision.runtime.engines.static_shapes import static_shapes
+
+        shapes = static_shapes(path, device, tile=tile)
+    options = EngineOptions(
+        index=index,
+        threads=threads,
+        keep_memory=keep_memory,
+        allow_fallback=allow_fallback,
+        cache=cache,
+        shapes=shapes,
+    )
+    module, name = way.engine.loader.split(":")
+    load: Callable[[Path, str, str, EngineOptions], Engine] = getattr(import_module(module), name)
+    return load(path, way.provider, f"{way.word}:{index}" if index else way.word, options)
+
+
+def find_ways(device: str) -> tuple[tuple[Way, ...], int]:
+    """The ways that ``device`` allows, in order, and which of several devices is meant.
+
+    Raises:
+        DeviceError: there is no such device.
+    """
+    words, _, number = device.rpartition(":")
+    if not (words and number.isascii() and number.isdecimal()):
+        words, number = device, "0"
+    ways = tuple(way for way in WAYS if words in (way.word, way.name))
+    if not ways:
+        known = dict.fromkeys(way.word for way in WAYS)
+        exact = dict.fromkeys(way.engine.name for way in WAYS)
+        raise DeviceError(
+            f"there is no device {device!r}; known: auto, {', '.join(known)}, with :N for one of several, and exactly"
+            f" as in openvino:npu with one of {', '.join(exact)}"
+        )
+    return ways, int(number)
+
+
+def _present(ways: Sequence[Way], index: int, kind: ModelFormat, path: Path, device: str) -> Way:
+    """The first of ``ways`` that reads the file and is there."""
+    fitting = [way for way in ways if kind in way.engine.formats]
+    if not fitting:
+        others = ", ".join(way.name for way in WAYS if kind in way.engine.formats)
+        raise DeviceError(f"{path.suffix} models run on {others}, not on {device!r}; export the other format")
+    from edgevision.runtime.presence import absence
+
+    exact = len(ways) == 1
+    reasons = []
+    for way in fitting:
+        reason = absence(way, index, exact=exact)
+        if reason is None:
+            return way
+        reasons.append(f"{reason} (to have {way.name}: {way.remedy})")
+    raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons)}")
+
+
+def _chosen_for(path: Path, kind: ModelFormat) -> Way:
+    """What ``auto`` takes: the NPU that the model was made for, else an NVIDIA GPU, else the CPU."""
+    metadata = read_metadata(path)
+    made_for = _MADE_FOR.get(metadata.target or "") if metadata else None
+    from edgevision.runtime.presence import absence
+
+    reasons: list[str] = []
+    for device in filter(None, (made_for, "cuda", "cpu")):
+        for way in find_ways(device)[0]:
+            if kind not in way.engine.formats:
+                continue
+            reason = absence(way, 0, exact=False)
+            if reason is None:
+                passed_over = "".join(f"; no {text}" for text in reasons)
+                _log.info("auto takes %s for %s%s", way.name, path.name, passed_over)
+                return way
+            reasons.append(f"{way.name}: {reason}")
+    raise DeviceError(f"nothing here runs {path.name!r}: {'; '.join(reasons)}")

@@ -34,14 +34,16 @@ def load(
     device: str = "cpu",
     *,
     threads: int | None = None,
+    allow_fallback: bool = False,
     task: Task | None = None,
     **options: Any,
 ) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
 
     ``model`` is a path to an ``.onnx`` or ``.xml`` file, or a :class:`Task` (or its name) for the model that ships
-    with the package. ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``. ``threads`` bounds the
-    CPU threads; by default the engine takes all cores. With ``task`` a model for another task is refused.
+    with the package. ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``, ``auto``, with ``:N`` for
+    one of several, or exact as in ``openvino:npu``; ``allow_fallback`` lets the CPU do what it cannot. ``threads``
+    bounds the CPU threads; by default the engine takes all cores. With ``task`` a model for another task is refused.
 
         classify = edgevision.load("classify")
         classify("photo.jpg").top(3)                    # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
@@ -63,7 +65,15 @@ def load(
     if task is not None and metadata.task is not task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
     # Between the tiles of a large picture the memory is needed for the picture itself.
-    engine = open_engine(path, device, threads=threads, keep_memory=metadata.restoration is None)
+    engine = open_engine(
+        path,
+        device,
+        threads=threads,
+        keep_memory=metadata.restoration is None,
+        allow_fallback=allow_fallback,
+        cache=True,
+        tile=options.get("tile"),
+    )
     try:
         return build_pipeline(engine, metadata, **options)
     except Exception:

@@ -1,68 +1,82 @@
 """What this machine can run models on, and for the rest why not and what would bring it."""
 
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distributions, version
 
-from edgevision.errors import EdgevisionError
-from edgevision.modelfile import ModelFormat
 from edgevision.records import Record, record
-from edgevision.runtime.devices import DOORS, Door
+from edgevision.runtime.devices import WAYS, Way
+from edgevision.runtime.presence import absence
+
+_DISTRIBUTIONS = {
+    "openvino": "openvino",
+    "onnxruntime_qnn": "onnxruntime-qnn",
+    "onnxruntime_ep_openvino": "onnxruntime-ep-openvino",
+}
+_ONNX_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-rocm")
 
 
 @record
 class DeviceReport(Record):
-    """Whether one device can be used, for which model files, and if not, why and what brings it."""
+    """Whether one device can be used, for which model files, and if not, why and what brings it.
+
+    ``exact`` is the word for this engine alone, and the only one for a device that is ``simulated``; ``dynamic`` says
+    whether sides of a model may stay open.
+    """
 
     device: str
+    exact: str
     engine: str
     version: str | None
-    models: str
+    models: tuple[str, ...]
+    precisions: tuple[str, ...]
+    dynamic: bool
     available: bool
+    simulated: bool = False
     reason: str | None = None
     remedy: str | None = None
 
 
 def survey() -> tuple[DeviceReport, ...]:
     """Every device of the table, in its order, with the truth about it."""
-    return tuple(_report(word, door, kind) for kind, doors in DOORS.items() for word, door in doors.items())
+    return tuple(_report(way) for way in WAYS)
 
 
-def _report(word: str, door: Door, kind: ModelFormat) -> DeviceReport:
-    models = ".onnx" if kind is ModelFormat.ONNX else ".xml"
-    version = reason = None
-    if find_spec(door.engine) is None:
-        reason = f"{door.engine} is not installed"
-    else:
-        try:
-            version, present = _ENGINES[door.engine]()
-            if door.provider not in present:
-                reason = f"{door.engine} {version} offers only {', '.join(present)}"
-        except (ImportError, EdgevisionError) as error:
-            reason = f"{door.engine} is broken: {error}"
-    return DeviceReport(
-        device=word,
-        engine=door.engine,
-        version=version,
-        models=models,
-        available=reason is None,
-        reason=reason,
-        remedy=None if reason is None else door.remedy,
+def conflicts() -> tuple[str, ...]:
+    """What is wrong with the installation itself, and how to mend it."""
+    names = {str(d.metadata["Name"]).lower().replace("_", "-") for d in distributions()}
+    runtimes = [name for name in _ONNX_RUNTIMES if name in names]
+    if len(runtimes) < 2:
+        return ()
+    keep = "onnxruntime-gpu" if "onnxruntime-gpu" in runtimes else runtimes[-1]
+    return (
+        f"{' and '.join(runtimes)} are installed into the same folder and break each other;"
+        f" keep one: pip uninstall {' '.join(runtimes)}; pip install {keep}",
     )
 
 
-def _onnx_runtime() -> tuple[str, list[str]]:
-    from edgevision.runtime.engines.onnx_runtime import import_onnx_runtime
+def _report(way: Way) -> DeviceReport:
+    reason, simulated = absence(way), False
+    if reason is not None and absence(way, exact=True) is None:
+        reason, simulated = None, True
+    return DeviceReport(
+        device=way.word,
+        exact=way.name,
+        engine=way.engine.package,
+        version=_version(way.engine.package),
+        models=tuple(f".{'xml' if kind == 'openvino' else kind}" for kind in way.engine.formats),
+        precisions=way.precisions,
+        dynamic=way.dynamic,
+        available=reason is None,
+        simulated=simulated,
+        reason=reason,
+        remedy=None if reason is None else way.remedy,
+    )
 
-    runtime = import_onnx_runtime()
-    # Azure's provider calls a web service; it is no device of this machine.
-    return runtime.__version__, [p for p in runtime.get_available_providers() if p != "AzureExecutionProvider"]
 
-
-def _openvino() -> tuple[str, list[str]]:
-    from edgevision.runtime.engines.openvino_engine import import_openvino
-
-    openvino = import_openvino()
-    return openvino.__version__.split("-")[0], list(openvino.Core().available_devices)
-
-
-_ENGINES: Mapping[str, Callable[[], tuple[str, list[str]]]] = {"onnxruntime": _onnx_runtime, "openvino": _openvino}
+def _version(package: str) -> str | None:
+    """Of the installed distribution; ONNX Runtime comes in several."""
+    for name in [_DISTRIBUTIONS[package]] if package in _DISTRIBUTIONS else _ONNX_RUNTIMES:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None

@@ -122,6 +122,7 @@ class Recorder(Closing):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.name, self.device, self.provider = engine.name, engine.device, engine.provider
+        self.assignment = engine.assignment
         self.inputs, self.outputs = engine.inputs, engine.outputs
         self.batches: list[tuple[Array, ...]] = []
 

@@ -8,6 +8,7 @@ import typer
 
 from edgevision.commandline import (
     DeviceOption,
+    FallbackOption,
     JsonOption,
     ModelOption,
     QuietOption,
@@ -17,6 +18,7 @@ from edgevision.commandline import (
 )
 from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
+from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.pipelines.classify import Classification
@@ -28,6 +30,7 @@ def classify(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     model: ModelOption = None,
     device: DeviceOption = "cpu",
+    allow_fallback: FallbackOption = False,
     top: Annotated[int, typer.Option(help="How many labels to show.")] = 5,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
@@ -45,9 +48,11 @@ def classify(
     pictures = expand_inputs(inputs)
     results: list[tuple[str, Classification]] = []
     failures: list[tuple[str, str]] = []
-    with load(model or Task.CLASSIFY, device, threads=threads, task=Task.CLASSIFY) as classifier:
+    with load(
+        model or Task.CLASSIFY, device, threads=threads, allow_fallback=allow_fallback, task=Task.CLASSIFY
+    ) as classifier:
         if not quiet and not as_json and not as_csv:
-            typer.echo(f"{classifier.metadata.name} on {classifier.engine.device}, {classifier.engine.name}", err=True)
+            typer.echo(headline(classifier.metadata.name, classifier.engine), err=True)
         writer = csv.writer(sys.stdout, lineterminator="\n")
         if as_csv:
             writer.writerow(["input", "label", "probability"])
@@ -68,8 +73,7 @@ def classify(
                 {
                     "model": str(model or f"{Task.CLASSIFY} (shipped)"),
                     "name": classifier.metadata.name,
-                    "device": classifier.engine.device,
-                    "engine": classifier.engine.name,
+                    **engine_facts(classifier.engine),
                     "results": [
                         {"input": n, "predictions": [{"label": label, "probability": p} for label, p in r.top(top)]}
                         for n, r in results

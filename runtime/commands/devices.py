@@ -4,22 +4,34 @@ import typer
 
 from edgevision.commandline import JsonOption, print_json
 from edgevision.machine import Machine
-from edgevision.runtime.survey import survey
+from edgevision.runtime.survey import conflicts, survey
 
 
 def devices(as_json: JsonOption = False) -> None:
     """What this machine can run models on, and for the rest the reason and what would bring it."""
     machine = Machine.this()
-    reports = survey()
+    reports, problems = survey(), conflicts()
     if as_json:
-        print_json({"machine": machine.to_dict(), "devices": [report.to_dict() for report in reports]})
+        print_json(
+            {
+                "machine": machine.to_dict(),
+                "devices": [report.to_dict() for report in reports],
+                "problems": list(problems),
+            }
+        )
         return
     typer.echo(f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.1f} GB, {machine.system}")
     if machine.features:
         typer.echo(f"CPU features: {', '.join(machine.features)}")
+    for problem in problems:
+        typer.echo(f"to be mended: {problem}", err=True)
     for report in reports:
         engine = " ".join(filter(None, (report.engine, report.version)))
         state = "yes" if report.available else "no "
-        typer.echo(f"{state}  {report.device:<9} {report.models:<6} {engine}")
+        models = " ".join(report.models)
+        abilities = f"{' '.join(report.precisions)}, {'any' if report.dynamic else 'fixed'} shapes"
+        typer.echo(f"{state}  {report.device:<9} {report.exact:<17} {models:<11} {abilities:<28} {engine}")
+        if report.simulated:
+            typer.echo(f"     a simulator, for tests: --device {report.exact}")
         if not report.available:
             typer.echo(f"     {report.reason}\n     to have it: {report.remedy}")

@@ -7,6 +7,7 @@ import typer
 
 from edgevision.commandline import (
     DeviceOption,
+    FallbackOption,
     HolesOption,
     JsonOption,
     QuietOption,
@@ -20,6 +21,7 @@ from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Task
 from edgevision.modelfile import require_metadata
+from edgevision.runtime.commands.ran_on import engine_facts
 from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
 from edgevision.runtime.load import load
 from edgevision.runtime.pipelines.restore import Restorer
@@ -43,6 +45,7 @@ def evaluate(
         bool, typer.Option("--held-out", help="Only the tenth that edgevision train restore holds out.")
     ] = False,
     device: DeviceOption = "cpu",
+    allow_fallback: FallbackOption = False,
     threads: ThreadsOption = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -60,7 +63,7 @@ def evaluate(
             f"{str(model)!r} is for {task}; samples are judged while edgevision train runs, with --classifier, and"
             " edgevision evaluate judges classifiers and restoration models"
         )
-    with load(model, device, threads=threads) as pipeline:
+    with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
         report: ClassificationReport | RestorationReport
         if isinstance(pipeline, Restorer):
             damage = Damage(sigma=sigma, holes=holes, seed=seed)
@@ -71,7 +74,7 @@ def evaluate(
             table = _table(report)
         part = f"{data.name} {folder.split}".strip()
         if as_json:
-            engine = {"engine": pipeline.engine.name, "device": pipeline.engine.device}
+            engine = engine_facts(pipeline.engine)
             print_json({"model": str(model), "data": part} | engine | report.to_dict())
         else:
             typer.echo(f"{model.name} on {part}, {report.images} pictures")

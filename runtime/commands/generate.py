@@ -12,6 +12,7 @@ from PIL import Image
 
 from edgevision.commandline import (
     DeviceOption,
+    FallbackOption,
     ForceOption,
     JsonOption,
     ModelOption,
@@ -27,6 +28,7 @@ from edgevision.files import atomic_file, check_writable, translated_write_error
 from edgevision.metadata import Task
 from edgevision.pictures import Picture, picture_format
 from edgevision.progress import track
+from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.outputs import make_folders, plan
@@ -46,6 +48,7 @@ class _Options:
 
     model: ModelOption = None
     device: DeviceOption = "cpu"
+    allow_fallback: FallbackOption = False
     threads: ThreadsOption = None
     force: ForceOption = False
     as_json: JsonOption = False
@@ -83,7 +86,13 @@ def generate(
         _check_sheet(target, count, animated=seeds is not None, force=options.force)
     settings = {"label": label, "truncation": truncation, "size": _size(size)}
     started = time.monotonic()
-    with load(options.model or Task.GENERATE, options.device, threads=options.threads, task=Task.GENERATE) as generator:
+    with load(
+        options.model or Task.GENERATE,
+        options.device,
+        threads=options.threads,
+        allow_fallback=options.allow_fallback,
+        task=Task.GENERATE,
+    ) as generator:
         _announce(generator, options)
         batches = (
             iter([generator.between(seeds, count, **settings)])
@@ -164,7 +173,9 @@ def _encoded(encoder: Any, name: str, source: Any) -> Any:
 def _autoencoder(task: Task, options: _Options) -> Any:
     if options.model is None:
         raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
-    return load(options.model, options.device, threads=options.threads, task=task)
+    return load(
+        options.model, options.device, threads=options.threads, allow_fallback=options.allow_fallback, task=task
+    )
 
 
 def _check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> None:
@@ -217,7 +228,7 @@ def _chained(first: Pictures, batches: Iterator[Pictures]) -> Iterator[Any]:
 
 def _announce(pipeline: Generator | Any, options: _Options) -> None:
     if not options.quiet and not options.as_json:
-        typer.echo(f"{pipeline.metadata.name} on {pipeline.engine.device}, {pipeline.engine.name}", err=True)
+        typer.echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
 
 
 def _report(pipeline: Any, written: list[Path], seconds: float, options: _Options, **more: Any) -> None:
@@ -229,8 +240,7 @@ def _report(pipeline: Any, written: list[Path], seconds: float, options: _Option
         {
             "model": str(options.model or f"{pipeline.metadata.task} (shipped)"),
             "name": pipeline.metadata.name,
-            "device": pipeline.engine.device,
-            "engine": pipeline.engine.name,
+            **engine_facts(pipeline.engine),
             "seconds": round(seconds, 3),
             **more,
             "outputs": [str(path) for path in written],

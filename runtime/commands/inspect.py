@@ -14,14 +14,28 @@ def inspect(
     model: Annotated[
         Path, typer.Argument(help="Model file (.onnx or .xml), or a checkpoint made by edgevision train.")
     ],
+    device: Annotated[
+        str | None, typer.Option("--device", "-d", help="Also load it there and say which nodes that device takes.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Metadata, inputs, outputs, operators, size and hash of a model file, read without running it."""
+    """Metadata, inputs, outputs, operators, size and hash of a model file, read without running it.
+
+    With --device the model is loaded, and what the device leaves to the CPU is named.
+    """
     facts = read_facts(model)
+    placed: dict[str, Any] = {}
+    line = ""
+    if device is not None:
+        from edgevision.runtime.commands.ran_on import engine_facts, headline
+        from edgevision.runtime.devices import open_engine
+
+        with open_engine(model, device, allow_fallback=True) as engine:
+            placed, line = engine_facts(engine), headline("runs", engine)
     if as_json:
-        print_json({"model": str(model)} | facts.to_dict())
+        print_json({"model": str(model)} | facts.to_dict() | placed)
     else:
-        typer.echo(_table(model, facts))
+        typer.echo("\n".join(filter(None, (_table(model, facts), line))))
 
 
 def _table(model: Path, facts: ModelFacts) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from edgevision.commandline import (
     DeviceOption,
+    FallbackOption,
     ForceOption,
     JsonOption,
     ModelOption,
@@ -26,6 +27,7 @@ from edgevision.metadata import Task
 from edgevision.pictures import Picture
 from edgevision.progress import track
 from edgevision.runtime.batch import overlapped
+from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load, shipped_model
 from edgevision.runtime.masks import match_masks, split_words
@@ -57,6 +59,7 @@ class _Options:
     output: OutputOption = None
     model: ModelOption = None
     device: DeviceOption = "cpu"
+    allow_fallback: FallbackOption = False
     threads: ThreadsOption = None
     tile: TileOption = "auto"
     memory: MemoryOption = "256MB"
@@ -163,7 +166,14 @@ def _run(
     failures: list[tuple[str, str]] = []
     done: list[tuple[str, str]] = []
     started = time.monotonic()
-    with load(options.model or task, options.device, threads=options.threads, task=task, **limits) as restore:
+    with load(
+        options.model or task,
+        options.device,
+        threads=options.threads,
+        allow_fallback=options.allow_fallback,
+        task=task,
+        **limits,
+    ) as restore:
         make_folders(planned)
 
         def read(job: Job) -> tuple[Job, Picture, Any]:
@@ -183,7 +193,7 @@ def _run(
             result.save(job.target, quality=options.quality)
 
         if not options.quiet and not options.as_json:
-            typer.echo(f"{restore.metadata.name} on {restore.engine.device}, {restore.engine.name}", err=True)
+            typer.echo(headline(restore.metadata.name, restore.engine), err=True)
         results = overlapped(planned, read, process, write)
         for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
             if error is not None:
@@ -197,8 +207,7 @@ def _run(
                 {
                     "model": str(options.model or f"{task} (shipped)"),
                     "name": restore.metadata.name,
-                    "device": restore.engine.device,
-                    "engine": restore.engine.name,
+                    **engine_facts(restore.engine),
                     "seconds": round(time.monotonic() - started, 3),
                     "results": [{"input": name, "output": target} for name, target in done],
                     "skipped": len(pictures) - len(planned),

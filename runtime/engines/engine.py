@@ -1,6 +1,7 @@
 """What every inference engine offers, and the fake that stands in for one in tests."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -9,8 +10,30 @@ from numpy.typing import NDArray
 
 from edgevision.metadata import TensorSpec
 from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.assignment import Assignment
 
 Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class EngineOptions:
+    """How to load a model.
+
+    Attributes:
+        index: which of several devices of a kind.
+        threads: CPU threads; ``None`` leaves them to the engine.
+        keep_memory: the buffers of one inference stay allocated for the next.
+        allow_fallback: what the device cannot do runs elsewhere, instead of being an error.
+        cache: what is compiled for the device is kept for the next start.
+        shapes: full shapes by input, for devices that need all sides fixed.
+    """
+
+    index: int = 0
+    threads: int | None = None
+    keep_memory: bool = True
+    allow_fallback: bool = False
+    cache: bool = False
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -20,12 +43,14 @@ class Engine(Protocol):
         name: the engine and its version, as in ``ONNX Runtime 1.31.1``.
         device: where it runs, as in ``cpu`` or ``cuda:0``.
         provider: the engine's own word for what runs the graph, as in ``CPUExecutionProvider``.
+        assignment: where each node runs.
         inputs, outputs: what :meth:`run` takes and returns, in the model's order.
     """
 
     name: str
     device: str
     provider: str
+    assignment: Assignment
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
@@ -55,6 +80,7 @@ class FakeEngine(Closing):
     name = "fake"
     device = "cpu"
     provider = "FakeProvider"
+    assignment = Assignment(nodes={"cpu": {"Fake": 1}})
 
     def __init__(
         self,

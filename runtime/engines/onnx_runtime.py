@@ -1,16 +1,22 @@
-"""ONNX models in ONNX Runtime."""
+"""ONNX models in ONNX Runtime, on the providers of its own wheel."""
 
 import ctypes
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
-from edgevision.metadata import TensorSpec
+from edgevision.files import sha256
+from edgevision.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfile import read_metadata
 from edgevision.runtime.closing import Closing
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.engines.assignment import Assignment
+from edgevision.runtime.engines.engine import Array, EngineOptions
+from edgevision.runtime.engines.provider_options import CPU, CUDA, TENSORRT, provider_chain
+
+_WORDS = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -27,67 +33,179 @@ _DTYPES = {
 class OnnxRuntimeEngine(Closing):
     """An ``.onnx`` file in an ONNX Runtime session on one execution provider."""
 
-    def __init__(
-        self, path: Path, provider: str, device: str, *, threads: int | None = None, keep_memory: bool = True
-    ) -> None:
-        """Load ``path`` on ``provider``, which must be available and is checked to be what the session uses.
-
-        With ``keep_memory`` the buffers of one inference stay allocated for the next.
+    def __init__(self, path: Path, provider: str, device: str, options: EngineOptions) -> None:
+        """Load ``path`` on ``provider``, which must be there and is checked to run all that computes.
 
         Raises:
-            MissingExtraError: ONNX Runtime is not installed.
-            DeviceError: the provider is not there or did not take the model.
+            MissingExtraError: ONNX Runtime, or the provider's package, is not installed.
+            DeviceError: the provider is not there, or cannot run all of the model and no fallback is allowed.
             ModelFileError: ONNX Runtime cannot read the model.
         """
-        runtime = import_onnx_runtime()
-        if provider not in runtime.get_available_providers():
-            raise DeviceError(
-                f"device {device!r} needs ONNX Runtime's {provider}, which this installation"
-                f" ({runtime.__version__}) does not have; `edgevision devices` says what brings it"
-            )
-        options = runtime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        options.enable_cpu_mem_arena = keep_memory
-        # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
-        options.enable_mem_reuse = keep_memory
-        if provider == "CPUExecutionProvider" and not _fits_avx2(path):
-            # Otherwise x86 without VNNI saturates sums of 16 bits in int8 models that were not made for it.
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        if provider != "CPUExecutionProvider":
-            # Without this the CPU takes over in silence what the device cannot do.
-            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        try:
-            self._session: Any = runtime.InferenceSession(str(path), options, providers=[provider])
-        except Exception as error:  # each failure has a class of its own that shares no base but Exception
-            raise _load_error(path, device, error) from error
-        if self._session.get_providers()[0] != provider:
-            raise DeviceError(
-                f"device {device!r} did not start: ONNX Runtime fell back from {provider} to"
-                f" {self._session.get_providers()[0]}; `edgevision devices` says what is missing"
-            )
-        self._trim = None if keep_memory else _heap_trimmer()
-        self.name = f"ONNX Runtime {runtime.__version__}"
+        self._runtime = import_onnx_runtime()
+        self._path = path
+        self._options = options
+        self.name = f"ONNX Runtime {self._runtime.__version__}"
         self.device = device
         self.provider = provider
+        self._session: Any = self._open(read_metadata(path))
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        self.assignment = self._assigned(self._session)
+        if not options.allow_fallback:
+            refuse_fallback(self.assignment, path)
+        self._trim = None if options.keep_memory else _heap_trimmer()
+        self._run = self._bound() or (lambda feeds: self._session.run(None, feeds))
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         try:
-            outputs: list[Array] = self._session.run(None, feeds)
-        except Exception as error:
-            reason = _first_line(error)
+            outputs: list[Array] = self._run(feeds)
+        except Exception as error:  # each of ONNX Runtime's failures has a class of its own that shares no base
+            reason = first_line(error)
             if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
                 raise ValueError(f"the model does not take this input: {reason}") from error
+            if re.search(r"out of memory|failed to allocate memory|bad_alloc", str(error), re.IGNORECASE):
+                raise DeviceError(
+                    f"{self.device} has not enough memory for this input of {self._path.name!r}; a smaller --tile,"
+                    f" --batch or picture takes less: {reason}"
+                ) from error
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
         if self._trim is not None:
             self._trim(0)
         return outputs
 
     def close(self) -> None:
+        self._run = _closed
         self._session = None
+
+    def _open(self, metadata: ModelMetadata | None) -> Any:
+        """The session on :attr:`provider`."""
+        if self.provider not in self._runtime.get_available_providers():
+            raise DeviceError(
+                f"device {self.device!r} needs ONNX Runtime's {self.provider}, which this installation"
+                f" ({self._runtime.__version__}) does not have; `edgevision devices` says what brings it"
+            )
+        precision = metadata.precision if metadata else Precision.FP32
+        # Without metadata nothing is known to be fixed.
+        sides = [side for spec in metadata.inputs for side in spec.shape] if metadata else ["?"]
+        static = all(isinstance(side, int) for side in sides)
+
+        def start(cache: Path | None) -> Any:
+            chain = provider_chain(
+                self.provider, index=self._options.index, precision=precision, static=static, cache=cache
+            )
+            names, settings = zip(*chain, strict=True)
+            return self._start(self._path, metadata, providers=list(names), provider_options=list(settings))
+
+        if self.provider == TENSORRT and self._options.cache:
+            from edgevision.runtime.cuda_driver import describe_gpu
+            from edgevision.runtime.engines.compiled_cache import compiled
+
+            facts = self._cache_facts() | {"gpu": describe_gpu(self._options.index), "static": str(static)}
+            session = compiled(facts, start, start)
+        else:
+            session = start(None)
+        if session.get_providers()[0] != self.provider:
+            raise DeviceError(
+                f"device {self.device!r} did not start: ONNX Runtime fell back from {self.provider} to"
+                f" {session.get_providers()[0]}; `edgevision devices` says what is missing"
+            )
+        return session
+
+    def _start(
+        self,
+        path: Path,
+        metadata: ModelMetadata | None,
+        settings: Mapping[str, str] | None = None,
+        devices: Iterable[Any] = (),
+        device_options: Mapping[str, str] | None = None,
+        **providers: Any,
+    ) -> Any:
+        """A session for ``path``, with ``settings`` of its own; on ``devices`` of a plug-in or on ``providers``."""
+        options = self._runtime.SessionOptions()
+        options.log_severity_level = 3
+        if self._options.threads is not None:
+            options.intra_op_num_threads = self._options.threads
+        options.enable_cpu_mem_arena = self._options.keep_memory
+        # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
+        options.enable_mem_reuse = self._options.keep_memory
+        entries = {"session.record_ep_graph_assignment_info": "1"} | dict(settings or {})
+        if self.provider == CPU and not (metadata and metadata.target == "x86-avx2"):
+            # Otherwise x86 without VNNI saturates sums of 16 bits in int8 models that were not made for it.
+            entries["session.x64quantprecision"] = "1"
+        if self.provider != CPU and not self._options.allow_fallback and not self._tells_assignment():
+            # Without this the CPU takes over in silence what the device cannot do.
+            entries["session.disable_cpu_ep_fallback"] = "1"
+        for name, value in entries.items():
+            options.add_session_config_entry(name, value)
+        for name, size in self._fixed_sides().items():
+            options.add_free_dimension_override_by_name(name, size)
+        try:
+            if devices:
+                options.add_provider_for_devices(list(devices), dict(device_options or {}))
+            return self._runtime.InferenceSession(str(path), options, **providers)
+        except Exception as error:  # each failure has a class of its own that shares no base but Exception
+            raise self._load_error(error) from error
+
+    def _load_error(self, error: Exception) -> ModelFileError | DeviceError:
+        reason, file = first_line(error), self._path.name
+        if "disable_cpu_ep_fallback" in str(error):
+            return DeviceError(
+                f"{self.device} cannot run all of {file!r}, --allow-fallback lets the CPU do the rest: {reason}"
+            )
+        if self.provider == CPU:
+            return ModelFileError(f"{str(self._path)!r} cannot be loaded by ONNX Runtime: {reason}")
+        advice = "; NPUs want int8: edgevision export --int8 --target" if self.device.startswith("npu") else ""
+        return DeviceError(f"{self.provider} on {self.device} cannot load {file!r}: {reason}{advice}")
+
+    def _fixed_sides(self) -> dict[str, int]:
+        """The sizes asked for, by the names that the file gives its open dimensions."""
+        if not self._options.shapes:
+            return {}
+        from edgevision.modelfacts import read_facts
+
+        return {
+            side: size
+            for spec in read_facts(self._path).inputs
+            for side, size in zip(spec.shape, self._options.shapes[spec.name], strict=True)
+            if isinstance(side, str)
+        }
+
+    def _tells_assignment(self) -> bool:
+        # Since ONNX Runtime 1.24.
+        return hasattr(self._runtime.InferenceSession, "get_provider_graph_assignment_info")
+
+    def _assigned(self, session: Any) -> Assignment:
+        word = self.device.split(":")[0]
+        if not self._tells_assignment():
+            return Assignment.of(word, ())
+        own = {self.provider: word}
+        return Assignment.of(
+            word,
+            (
+                (own.get(part.ep_name) or _WORDS.get(part.ep_name, part.ep_name), node.op_type)
+                for part in session.get_provider_graph_assignment_info()
+                for node in part.get_nodes()
+            ),
+        )
+
+    def _bound(self) -> Callable[[Mapping[str, Array]], list[Array]] | None:
+        """How to run with fixed buffers on a GPU, where every shape is known."""
+        specs = (*self.inputs, *self.outputs)
+        if self.provider not in (CUDA, TENSORRT) or any(isinstance(side, str) for spec in specs for side in spec.shape):
+            return None
+        from edgevision.runtime.engines.device_binding import DeviceBinding
+
+        return DeviceBinding(self._runtime, self._session, "cuda", self._options.index, self.inputs, self.outputs).run
+
+    def _cache_facts(self) -> dict[str, str]:
+        """What a compiled model depends on, but for the driver and the device."""
+        return {
+            "model": sha256(self._path),
+            "engine": self.name,
+            "provider": self.provider,
+            "shapes": json.dumps(dict(self._options.shapes), sort_keys=True),
+            "fallback": str(self._options.allow_fallback),
+        }
 
 
 def import_onnx_runtime() -> Any:
@@ -97,6 +215,32 @@ def import_onnx_runtime() -> Any:
     except ImportError as error:
         raise MissingExtraError("onnxruntime", "cpu") from error
     return onnxruntime
+
+
+def refuse_fallback(assignment: Assignment, path: Path) -> None:
+    """Raise a :class:`DeviceError` that names what would not run on the device that was asked for."""
+    strays = assignment.elsewhere()
+    if not strays:
+        return
+    device = next(iter(assignment.nodes))
+    named = "; ".join(
+        f"{', '.join(f'{count} {operator}' for operator, count in operators.items())} would run on {where}"
+        for where, operators in strays.items()
+    )
+    raise DeviceError(
+        f"{device} cannot run all of {path.name!r}: {named}; --allow-fallback lets them, or choose a --device that can"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """ONNX Runtime's message without its error code and its source locations."""
+    line = str(error).strip().splitlines()[0]
+    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", line)
+    return re.sub(r"(/\S+\.(cc|h):\d+ .*?\) ?)", "", line)
+
+
+def _closed(feeds: Mapping[str, Array]) -> list[Array]:
+    raise RuntimeError("the engine is closed")
 
 
 def _heap_trimmer() -> Callable[[int], int] | None:
@@ -111,26 +255,6 @@ def _heap_trimmer() -> Callable[[int], int] | None:
     return trim
 
 
-def _fits_avx2(path: Path) -> bool:
-    """Whether the model says that its int8 weights are small enough for vpmaddubsw."""
-    metadata = read_metadata(path)
-    return metadata is not None and metadata.target == "x86-avx2"
-
-
 def _spec(node: Any) -> TensorSpec:
     shape = tuple(size if isinstance(size, int) else str(size or "?") for size in node.shape)
     return TensorSpec(name=node.name, shape=shape, dtype=_DTYPES.get(node.type, node.type))
-
-
-def _load_error(path: Path, device: str, error: Exception) -> ModelFileError | DeviceError:
-    reason = _first_line(error)
-    if "disable_cpu_ep_fallback" in str(error):
-        return DeviceError(f"device {device!r} cannot run all of {path.name!r}, parts would fall to the CPU: {reason}")
-    return ModelFileError(f"{str(path)!r} cannot be loaded by ONNX Runtime: {reason}")
-
-
-def _first_line(error: Exception) -> str:
-    """ONNX Runtime's message without its error code and its source locations."""
-    line = str(error).strip().splitlines()[0]
-    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", line)
-    return re.sub(r"(/\S+\.(cc|h):\d+ .*?\) ?)", "", line)

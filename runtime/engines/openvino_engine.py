@@ -1,57 +1,83 @@
 """OpenVINO IR and ONNX models in OpenVINO."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
+from edgevision.files import sha256
 from edgevision.metadata import TensorSpec
 from edgevision.runtime.closing import Closing
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.engines.assignment import Assignment
+from edgevision.runtime.engines.compiled_cache import compiled
+from edgevision.runtime.engines.engine import Array, EngineOptions
 
 _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "u8": "uint8", "i8": "int8"}
+
+# In the compiled graph: what holds values or passes them on.
+_NO_NODES = {"Const", "Input", "Output", "Constant", "Parameter", "Result"}
 
 
 class OpenVinoEngine(Closing):
     """A model compiled by OpenVINO for one of its devices (CPU, GPU, NPU)."""
 
-    def __init__(
-        self, path: Path, provider: str, device: str, *, threads: int | None = None, keep_memory: bool = True
-    ) -> None:
-        """Compile ``path`` for OpenVINO's device ``provider``; OpenVINO keeps its memory whatever ``keep_memory`` says.
+    def __init__(self, path: Path, provider: str, device: str, options: EngineOptions) -> None:
+        """Compile ``path`` for OpenVINO's device ``provider``; OpenVINO keeps its memory whatever the options say.
 
         Raises:
             MissingExtraError: OpenVINO is not installed.
-            DeviceError: OpenVINO does not see the device, or cannot compile for it.
+            DeviceError: OpenVINO does not see the device, or cannot compile all of the model for it and no fallback is
+                allowed.
             ModelFileError: OpenVINO cannot read the model.
         """
         openvino = import_openvino()
         core = openvino.Core()
-        if provider not in core.available_devices:
+        name = device_name(core, provider, options.index)
+        if name is None:
             raise DeviceError(
                 f"device {device!r} is OpenVINO's {provider}, and OpenVINO sees only"
                 f" {', '.join(core.available_devices) or 'none'} here; `edgevision devices` says what brings it"
             )
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        if provider == "CPU":
-            # OpenVINO computes in bf16 where the CPU has it; the file's own precision is what was verified.
-            options["INFERENCE_PRECISION_HINT"] = "f32"
-            if threads is not None:
-                options["INFERENCE_NUM_THREADS"] = threads
-        try:
-            model = core.read_model(path)
-        except RuntimeError as error:
-            raise ModelFileError(f"{str(path)!r} cannot be read by OpenVINO: {_last_line(error)}") from error
-        try:
-            compiled = core.compile_model(model, provider, options)
-        except RuntimeError as error:
-            raise DeviceError(f"OpenVINO cannot compile {path.name!r} for {device}: {_last_line(error)}") from error
-        self._request: Any = compiled.create_infer_request()
         self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.device = device
         self.provider = provider
-        self.inputs = tuple(_spec(port) for port in compiled.inputs)
-        self.outputs = tuple(_spec(port) for port in compiled.outputs)
+        where = f"HETERO:{name},CPU" if options.allow_fallback and provider != "CPU" else name
+        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if provider == "CPU":
+            # OpenVINO computes in bf16 where the CPU has it; the file's own precision is what was verified.
+            properties["INFERENCE_PRECISION_HINT"] = "f32"
+            if options.threads is not None:
+                properties["INFERENCE_NUM_THREADS"] = options.threads
+
+        def build(folder: Path | None) -> Any:
+            model = self._read(core, path, options)
+            try:
+                result = core.compile_model(model, where, properties)
+            except RuntimeError as error:
+                raise self._refusal(core, model, path, name, error) from error
+            if folder is not None:
+                (folder / "model.blob").write_bytes(result.export_model().getvalue())
+            return result
+
+        def reopen(folder: Path) -> Any:
+            return core.import_model((folder / "model.blob").read_bytes(), where, properties)
+
+        if options.cache:
+            facts = {
+                "model": sha256(path),
+                "engine": openvino.__version__,
+                "device": f"{where} {core.get_property(name, 'FULL_DEVICE_NAME')}",
+                "driver": str(core.get_versions(name)),
+                "properties": json.dumps(properties | {"shapes": dict(options.shapes)}, sort_keys=True),
+            }
+            program = compiled(facts, build, reopen)
+        else:
+            program = build(None)
+        self._request: Any = program.create_infer_request()
+        self.inputs = tuple(_spec(port) for port in program.inputs)
+        self.outputs = tuple(_spec(port) for port in program.outputs)
+        self.assignment = Assignment.of(device.split(":")[0], _nodes(program, device.split(":")[0]))
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         missing = [spec.name for spec in self.inputs if spec.name not in feeds]
@@ -69,6 +95,24 @@ class OpenVinoEngine(Closing):
     def close(self) -> None:
         self._request = None
 
+    @staticmethod
+    def _read(core: Any, path: Path, options: EngineOptions) -> Any:
+        try:
+            model = core.read_model(path)
+        except RuntimeError as error:
+            raise ModelFileError(f"{str(path)!r} cannot be read by OpenVINO: {_last_line(error)}") from error
+        if options.shapes:
+            model.reshape({name: list(shape) for name, shape in options.shapes.items()})
+        return model
+
+    def _refusal(self, core: Any, model: Any, path: Path, name: str, error: RuntimeError) -> DeviceError:
+        """What the device cannot do, by name where OpenVINO tells."""
+        supported = core.query_model(model, name)
+        operations = [op for op in model.get_ordered_ops() if op.get_type_name() not in _NO_NODES]
+        strays = sorted({op.get_type_name() for op in operations if op.get_friendly_name() not in supported})
+        named = f"it has no {', '.join(strays)}; --allow-fallback leaves them to the CPU: " if strays else ""
+        return DeviceError(f"OpenVINO cannot compile {path.name!r} for {self.device}: {named}{_last_line(error)}")
+
 
 def import_openvino() -> Any:
     """The ``openvino`` module."""
@@ -77,6 +121,24 @@ def import_openvino() -> Any:
     except ImportError as error:
         raise MissingExtraError("openvino", "openvino") from error
     return openvino
+
+
+def device_name(core: Any, provider: str, index: int) -> str | None:
+    """OpenVINO's name of that device among those it sees: one is ``GPU``, several are ``GPU.0``, ``GPU.1``."""
+    own = [name for name in core.available_devices if name.split(".")[0] == provider]
+    return own[index] if index < len(own) else None
+
+
+def _nodes(program: Any, word: str) -> list[tuple[str, str]]:
+    """(device, operation) of the nodes of a compiled model that compute."""
+    nodes = []
+    for operation in program.get_runtime_model().get_ordered_ops():
+        facts = operation.get_rt_info()
+        kind = facts["layerType"].astype(str) if "layerType" in facts else operation.get_type_name()
+        where = facts["execDevice"].astype(str).split(".")[0].lower() if "execDevice" in facts else word
+        if kind not in _NO_NODES:
+            nodes.append((where, kind))
+    return nodes
 
 
 def _spec(port: Any) -> TensorSpec:

@@ -1,0 +1,16 @@
+"""What ran a model, as every verb says it."""
+
+from typing import Any
+
+from edgevision.runtime.engines.engine import Engine
+
+
+def headline(name: str, engine: Engine) -> str:
+    """One line, as in ``classifier on npu 74 nodes · cpu 2 nodes (Shape, Gather), ONNX Runtime 1.31.1``."""
+    number = engine.device.removeprefix(engine.device.split(":")[0])
+    return f"{name} on {engine.assignment}{f' (device {number[1:]})' if number else ''}, {engine.name}"
+
+
+def engine_facts(engine: Engine) -> dict[str, Any]:
+    """The same for ``--json``."""
+    return {"device": engine.device, "engine": engine.name, "nodes": engine.assignment.to_dict()["nodes"]}

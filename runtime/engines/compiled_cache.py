@@ -1,0 +1,94 @@
+"""What was compiled for a device once, kept for the next start: safe against corruption and two processes at once."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from edgevision.files import sha256
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_MANIFEST = "manifest.json"
+_MOST_ENTRIES = 32
+
+
+def cache_folder() -> Path:
+    """``edgevision/compiled`` in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgevision" / "compiled"
+
+
+def compiled(facts: Mapping[str, str], build: Callable[[Path], T], reopen: Callable[[Path], T]) -> T:
+    """What ``reopen`` makes of the files that an earlier ``build`` left in its folder, or else ``build`` itself.
+
+    ``facts`` is all that the files depend on: the model's hash, the versions of engine and driver, the options. One
+    process builds while others wait, and then reopen. Files that have changed, or that ``reopen`` fails on, are built
+    again. Where nothing can be stored ``build`` gets a folder that is thrown away. Errors of ``build`` pass.
+    """
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    folder = cache_folder() / key
+    with ExitStack() as held:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_lock(folder.with_suffix(".lock")))
+            fresh = Path(held.enter_context(tempfile.TemporaryDirectory(dir=folder.parent))) / key
+            fresh.mkdir()
+        except OSError as error:
+            _log.warning("what is compiled cannot be kept in %s: %s", folder.parent, error)
+            return build(Path(held.enter_context(tempfile.TemporaryDirectory())))
+        if folder.is_dir():
+            try:
+                _check(folder)
+                result = reopen(folder)
+            except Exception as error:  # whatever is wrong with it, it can be built again
+                _log.warning("what was compiled into %s cannot be used any more and is made again: %s", folder, error)
+            else:
+                os.utime(folder)
+                return result
+        result = build(fresh)
+        try:
+            _publish(fresh, folder)
+        except OSError as error:
+            _log.warning("what was compiled cannot be kept in %s: %s", folder.parent, error)
+        return result
+
+
+def _publish(fresh: Path, folder: Path) -> None:
+    manifest = {file.name: sha256(file) for file in fresh.iterdir()}
+    (fresh / _MANIFEST).write_text(json.dumps(manifest))
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+    entries = sorted((f for f in folder.parent.iterdir() if (f / _MANIFEST).is_file()), key=lambda f: f.stat().st_mtime)
+    for old in entries[:-_MOST_ENTRIES]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _check(folder: Path) -> None:
+    manifest = json.loads((folder / _MANIFEST).read_text())
+    for name, digest in manifest.items():
+        if sha256(folder / name) != digest:
+            raise ValueError(f"{name} has changed")
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold ``path`` alone; a process that dies lets go of it."""
+    with path.open("w") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows: two processes may build the same, and one of the results stays
+            yield
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _log.info("waiting for another process that compiles the same model ...")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

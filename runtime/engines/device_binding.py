@@ -1,0 +1,52 @@
+"""Inputs and outputs that stay at one place in a device's memory, as a captured graph of calls needs them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgevision.metadata import TensorSpec
+from edgevision.runtime.engines.engine import Array
+
+
+class DeviceBinding:
+    """Buffers for a session whose shapes are all fixed. One copy in, one run, one copy out."""
+
+    def __init__(
+        self,
+        runtime: Any,
+        session: Any,
+        device: str,
+        index: int,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+    ) -> None:
+        """Allocate on ONNX Runtime's ``device`` (``cuda``, ``cpu``) of that ``index``."""
+        self._session = session
+        self._binding = session.io_binding()
+
+        def allocate(spec: TensorSpec) -> Any:
+            return runtime.OrtValue.ortvalue_from_shape_and_type(list(spec.shape), np.dtype(spec.dtype), device, index)
+
+        self._specs = {spec.name: spec for spec in inputs}
+        self._inputs = {spec.name: allocate(spec) for spec in inputs}
+        self._outputs = [allocate(spec) for spec in outputs]
+        for name, value in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, value)
+        for spec, value in zip(outputs, self._outputs, strict=True):
+            self._binding.bind_ortvalue_output(spec.name, value)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """All outputs, copied to the host; :class:`ValueError` for an input that is missing or of another kind."""
+        for name, value in self._inputs.items():
+            spec = self._specs[name]
+            if name not in feeds:
+                raise ValueError(f"the input {name!r} is missing")
+            if feeds[name].shape != spec.shape or feeds[name].dtype != spec.dtype:
+                found = f"{feeds[name].dtype} {feeds[name].shape}"
+                raise ValueError(f"the input {name!r} is {spec.dtype} {spec.shape}, not {found}")
+            value.update_inplace(np.ascontiguousarray(feeds[name]))
+        self._session.run_with_iobinding(self._binding)
+        found = [value.numpy() for value in self._outputs]
+        # Of a CPU's buffer that is a view, which the next call would change.
+        return [array if array.flags.owndata else array.copy() for array in found]

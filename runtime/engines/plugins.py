@@ -1,0 +1,94 @@
+"""Execution providers that are packages of their own and join ONNX Runtime when it runs."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from edgevision.errors import DeviceError, MissingExtraError
+from edgevision.runtime.engines.onnx_runtime import first_line, import_onnx_runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """A package with ``get_library_path``; ``extra`` of edgevision brings it as ``distribution``."""
+
+    name: str
+    package: str
+    distribution: str
+    extra: str
+
+    def version(self) -> str | None:
+        """The installed one."""
+        return version(self.distribution) if find_spec(self.package) else None
+
+    def devices(self, kind: str) -> list[Any]:
+        """ONNX Runtime's devices of hardware ``kind`` (CPU, GPU, NPU) that this provider can use.
+
+        Raises:
+            MissingExtraError: the package, or ONNX Runtime, is not installed.
+            DeviceError: the library cannot be loaded.
+        """
+        self._register()
+        return [device for device in _devices(self.name) if device.device.type.name == kind]
+
+    def module(self) -> Any:
+        """The plug-in's Python package; raises :class:`MissingExtraError` without it."""
+        try:
+            return import_module(self.package)
+        except ImportError as error:
+            raise MissingExtraError(self.distribution, self.extra) from error
+
+    def _register(self) -> None:
+        runtime, module = import_onnx_runtime(), self.module()
+        if self.name in _REGISTERED:
+            return
+        if not hasattr(runtime, "register_execution_provider_library"):
+            raise DeviceError(
+                f"ONNX Runtime {runtime.__version__} takes no plug-ins as {self.distribution};"
+                " pip install --upgrade onnxruntime"
+            )
+        try:
+            with stdout_to_stderr():
+                runtime.register_execution_provider_library(self.name, module.get_library_path())
+        except Exception as error:  # ONNX Runtime's failures share no base but Exception
+            raise DeviceError(
+                f"{self.distribution} {self.version()} cannot be loaded into ONNX Runtime {runtime.__version__}:"
+                f" {first_line(error)}; pip install --force-reinstall {self.distribution}"
+            ) from error
+        _REGISTERED.add(self.name)
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """What vendors' libraries print themselves must not mix with results on standard output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+_REGISTERED: set[str] = set()
+"""ONNX Runtime keeps libraries for the life of the process."""
+
+
+def _devices(name: str) -> list[Any]:
+    return [device for device in import_onnx_runtime().get_ep_devices() if device.ep_name == name]
+
+
+QNN = Plugin(name="QNNExecutionProvider", package="onnxruntime_qnn", distribution="onnxruntime-qnn", extra="qnn")
+OPENVINO = Plugin(
+    name="OpenVINOExecutionProvider",
+    package="onnxruntime_ep_openvino",
+    distribution="onnxruntime-ep-openvino",
+    extra="openvino-plugin",
+)
