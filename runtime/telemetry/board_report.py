@@ -10,17 +10,19 @@ from edgevision.runtime.telemetry.reading import Reading
 class BoardReport(Record):
     """The telemetry of one run. A run with ``findings`` is marked: its figures may not be the board's.
 
-    ``mean_power_w`` is weighted by time over all readings, and ``power_covers`` says of which loads.
-    ``sampling_cpu_s`` is the CPU time that the sampling itself took.
+    ``board`` is its name in its own words, ``software`` a Jetson's release of Linux for Tegra, ``power_mode`` and
+    ``clocks_locked`` what was set before the run. ``mean_power_w`` is weighted by time over all readings, and
+    ``power_covers`` says of which loads it is. ``sampling_cpu_s`` is the CPU time of the sampling thread.
     """
 
-    board: str | None
-    power_mode: str | None
-    clocks_locked: bool | None
+    board: str | None = None
+    software: str | None = None
+    power_mode: str | None = None
+    clocks_locked: bool | None = None
     before: BoardState
     after: BoardState
     readings: tuple[Reading, ...]
     findings: tuple[Finding, ...]
-    mean_power_w: float | None
-    power_covers: str | None
-    sampling_cpu_s: float
+    mean_power_w: float | None = None
+    power_covers: str | None = None
+    sampling_cpu_s: float = 0.0

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from edgevision.runtime.telemetry.reading import Reading
 from edgevision.runtime.telemetry.source import SystemFile, whole_number
-
-FREQUENCY_CAPPED = "frequency capped"
+from edgevision.runtime.telemetry.throttling import Throttling
 
 
 class CpuFrequency:
@@ -33,7 +32,7 @@ class CpuFrequency:
         return Reading(
             cpu_mhz=tuple(clocks),
             governors=tuple(governor for governor in governors if governor),
-            throttled=(FREQUENCY_CAPPED,) if any(policy.capped() for policy in self._policies) else (),
+            throttled=(Throttling.FREQUENCY_CAPPED,) if any(policy.capped() for policy in self._policies) else (),
         )
 
     def close(self) -> None:

@@ -14,6 +14,10 @@ _IDLE, _IOWAIT, _STEAL, _COLUMNS = 3, 4, 7, 8
 _PARENT, _FIRST_TIME, _LAST_TIME = 1, 11, 14
 
 
+# A tick is 10 ms, so that a share of fewer than these is mere rounding.
+_FEWEST_TICKS = 10
+
+
 class CpuTimes(NamedTuple):
     """Clock ticks of all cores together since the start of the machine."""
 
@@ -53,7 +57,7 @@ def parse_process(text: str) -> tuple[int, int] | None:
 
 
 class CpuLoad:
-    """Shares of the time since the reading before, so the first reading has none."""
+    """Shares of the time since the reading before; the first has none, nor has one that comes right after another."""
 
     def __init__(self, root: Path, process: int | None = None) -> None:
         self._stat = SystemFile(root / "proc/stat", size=512)
@@ -61,11 +65,15 @@ class CpuLoad:
         self._before: tuple[CpuTimes, int | None] | None = None
 
     def read(self) -> Reading:
-        times, own = parse_cpu_times(self._stat.text() or ""), self._tree.ticks()
-        before, self._before = self._before, None if times is None else (times, own)
-        if times is None or before is None or times.total <= before[0].total:
+        times = parse_cpu_times(self._stat.text() or "")
+        before = self._before
+        total = times.total - before[0].total if times and before else None
+        if times is None or (total is not None and 0 <= total < _FEWEST_TICKS):
             return Reading()
-        total = times.total - before[0].total
+        own = self._tree.ticks()
+        self._before = times, own
+        if before is None or total is None or total < 0:
+            return Reading()
         busy = _share(times.busy - before[0].busy, total)
         return Reading(
             cpu_busy=busy,

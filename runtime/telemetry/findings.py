@@ -3,7 +3,8 @@
 The rules, all over the time of the readings:
 
 * **Throttled**, **over-current**: the board says that something holds it back at any moment, or remembers at the end
-  something that it did not remember before. What it remembered before proves nothing.
+  something that it did not remember before, or the kernel has logged it meanwhile. What was remembered or logged
+  before proves nothing.
 * **Frequency dropped**: for at least 1 s while busy, every clock reading is below 80 % of the steady clock. Steady is
   the highest clock that was held for 1 s while busy; busy is nine tenths of one core, or half of the GPU. So neither an
   idle core's clock nor the wandering of a boost counts. Of a CPU the fastest core is looked at.
@@ -23,8 +24,7 @@ from typing import NamedTuple
 from edgevision.records import Record, record
 from edgevision.runtime.telemetry.board_state import BoardState
 from edgevision.runtime.telemetry.reading import Reading
-
-OVER_CURRENT = "over-current"
+from edgevision.runtime.telemetry.throttling import Throttling
 
 _WINDOW_S = 1.0
 # Readings are never exactly as far apart as asked; two of half a second must make a second.
@@ -47,7 +47,7 @@ class FindingKind(StrEnum):
 
 @record
 class Finding(Record):
-    """One event. Times are those of the readings; ``end_s`` is ``None`` where it held at the last of them."""
+    """One event. Times are those of the readings; ``end_s`` is ``None`` where it held to the last that tells."""
 
     kind: FindingKind
     message: str
@@ -73,12 +73,13 @@ def find(readings: Sequence[Reading], before: BoardState, after: BoardState) -> 
     rules: tuple[Iterable[Finding], ...] = (
         _held_back(readings, last),
         _remembered(readings, before, after, last),
-        _clock_dropped("CPU", _busy_cpu_clocks(readings, before), last),
-        _clock_dropped("GPU", _busy_gpu_clocks(readings), last),
+        _logged(before, after),
+        _clock_dropped("CPU", _busy_cpu_clocks(readings, before)),
+        _clock_dropped("GPU", _busy_gpu_clocks(readings)),
         _governor_changed(readings, before, after, last),
         _power_mode_changed(before, after, last),
-        _shared(readings, before, last),
-        _stolen(readings, last),
+        _shared(readings, before),
+        _stolen(readings),
     )
     return tuple(sorted((finding for rule in rules for finding in rule), key=lambda finding: finding.start_s))
 
@@ -109,8 +110,17 @@ def _remembered(readings: Sequence[Reading], before: BoardState, after: BoardSta
             )
 
 
+def _logged(before: BoardState, after: BoardState) -> Iterator[Finding]:
+    new = [warning for warning in after.kernel_warnings if warning not in before.kernel_warnings]
+    for message in dict.fromkeys(warning.partition(" (")[0] for warning in new):
+        count = sum(warning.partition(" (")[0] == message for warning in new)
+        times = "once" if count == 1 else f"{count} times"
+        kind = FindingKind.OVER_CURRENT if "OC ALARM" in message else FindingKind.THROTTLED
+        yield Finding(kind=kind, message=f"the kernel logged {message!r} {times} during the run", start_s=0.0)
+
+
 def _kind_of(word: str) -> FindingKind:
-    return FindingKind.OVER_CURRENT if word == OVER_CURRENT else FindingKind.THROTTLED
+    return FindingKind.OVER_CURRENT if word == Throttling.OVER_CURRENT else FindingKind.THROTTLED
 
 
 def _busy_cpu_clocks(readings: Sequence[Reading], before: BoardState) -> list[_Span]:
@@ -129,8 +139,9 @@ def _busy_gpu_clocks(readings: Sequence[Reading]) -> list[_Span]:
     ]
 
 
-def _clock_dropped(processor: str, clocks: Sequence[_Span], last: float) -> Iterator[Finding]:
+def _clock_dropped(processor: str, clocks: Sequence[_Span]) -> Iterator[Finding]:
     windows = list(_windows(clocks))
+    last = clocks[-1].end if clocks else 0.0
     steady = max((min(span.value for span in window) for window in windows), default=0.0)
     low = [window for window in windows if max(span.value for span in window) < _DROPPED * steady]
     for start, end in _joined((window[0].start, window[-1].end) for window in low):
@@ -162,7 +173,7 @@ def _power_mode_changed(before: BoardState, after: BoardState, last: float) -> I
         yield Finding(kind=FindingKind.POWER_MODE_CHANGED, message=message, start_s=0.0)
 
 
-def _shared(readings: Sequence[Reading], before: BoardState, last: float) -> Iterator[Finding]:
+def _shared(readings: Sequence[Reading], before: BoardState) -> Iterator[Finding]:
     spans = [
         _Span(earlier.time_s, now.time_s, max(0.0, now.cpu_busy - now.cpu_own))
         for earlier, now in pairwise(readings)
@@ -172,10 +183,10 @@ def _shared(readings: Sequence[Reading], before: BoardState, last: float) -> Ite
     for start, end, share in _above(spans, short=max(core / 2, 0.05), whole=max(core / 4, 0.02)):
         cores = f"{share * before.cores:.1f} of {before.cores} cores" if before.cores else ""
         message = f"other processes used {share:.0%} of the CPU"
-        yield _finding(FindingKind.SHARED_CPU, message, start, end, last, cores)
+        yield _finding(FindingKind.SHARED_CPU, message, start, end, spans[-1].end, cores)
 
 
-def _stolen(readings: Sequence[Reading], last: float) -> Iterator[Finding]:
+def _stolen(readings: Sequence[Reading]) -> Iterator[Finding]:
     spans = [
         _Span(earlier.time_s, now.time_s, now.cpu_steal)
         for earlier, now in pairwise(readings)
@@ -183,7 +194,7 @@ def _stolen(readings: Sequence[Reading], last: float) -> Iterator[Finding]:
     ]
     for start, end, share in _above(spans, short=0.10, whole=0.02):
         message = f"the hypervisor withheld {share:.1%} of the CPU"
-        yield _finding(FindingKind.STEAL, message, start, end, last)
+        yield _finding(FindingKind.STEAL, message, start, end, spans[-1].end)
 
 
 def _above(spans: Sequence[_Span], *, short: float, whole: float) -> Iterator[_Span]:

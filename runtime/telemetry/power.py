@@ -7,6 +7,7 @@ from edgevision.runtime.telemetry.reading import Reading
 
 # Rails that feed all the others of their board: Jetson Nano; TX1, TX2, Xavier NX, Orin NX and Nano.
 INPUT_RAILS = ("POM_5V_IN", "VDD_IN")
+_PI_RAIL = "3V7_WL_SW"
 
 
 def total_power(rails: Mapping[str, float]) -> float | None:
@@ -18,11 +19,17 @@ def total_power(rails: Mapping[str, float]) -> float | None:
 
 
 def power_covers(rails: Mapping[str, float]) -> str | None:
-    """In words what :func:`total_power` of these rails covers."""
+    """In words what :func:`total_power` of these rails covers.
+
+    A Raspberry Pi measures behind its own regulators only, so what hangs on the 5 V of the supply is not in the sum.
+    """
     for rail in INPUT_RAILS:
         if rail in rails:
             return f"{rail}, the input of the whole module"
-    return f"the sum of the rails {', '.join(rails)}" if rails else None
+    if not rails:
+        return None
+    missing = "; what USB and other 5 V loads take is not in it" if _PI_RAIL in rails else ""
+    return f"the sum of the rails {', '.join(rails)}{missing}"
 
 
 def mean_power(readings: Sequence[Reading]) -> float | None:

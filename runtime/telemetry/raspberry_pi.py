@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edgevision.runtime.telemetry.cpu_frequency import FREQUENCY_CAPPED
 from edgevision.runtime.telemetry.power import total_power
 from edgevision.runtime.telemetry.reading import Reading
 from edgevision.runtime.telemetry.source import RunTool, SystemFile, read_text
 from edgevision.runtime.telemetry.temperatures import plausible
+from edgevision.runtime.telemetry.throttling import Throttling
 
-UNDER_VOLTAGE = "under-voltage"
-
-_BITS = (UNDER_VOLTAGE, FREQUENCY_CAPPED, "throttled", "soft temperature limit")
+_BITS = (
+    Throttling.UNDER_VOLTAGE,
+    Throttling.FREQUENCY_CAPPED,
+    Throttling.THROTTLED,
+    Throttling.SOFT_TEMPERATURE_LIMIT,
+)
 _SINCE_START = 16
 # Each question starts a process, which costs a few milliseconds of CPU.
 _SECONDS_BETWEEN_QUESTIONS = 2.0
@@ -83,10 +86,14 @@ class RaspberryPi:
         self._measures_power = self.present and bool(parse_power(self._ask("pmic_read_adc")))
         self._answer = Reading()
 
+    def expire(self) -> None:
+        """Let the next reading ask anew, however short the time since the last."""
+        self._due = self._clock()
+
     def read(self) -> Reading:
         if not self.present:
             alarm = any(file.number() == 1 for file in self._alarms)
-            return Reading(throttled=(UNDER_VOLTAGE,) if alarm else ())
+            return Reading(throttled=(Throttling.UNDER_VOLTAGE,) if alarm else ())
         if self._clock() < self._due:
             return self._answer
         self._due = self._clock() + _SECONDS_BETWEEN_QUESTIONS

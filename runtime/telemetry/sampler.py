@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,12 +15,19 @@ from edgevision.runtime.telemetry.board_state import BoardState
 from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
 from edgevision.runtime.telemetry.cpu_load import CpuLoad, count_cores
 from edgevision.runtime.telemetry.findings import find
+from edgevision.runtime.telemetry.gpu_clock import GpuClock
+from edgevision.runtime.telemetry.ina3221 import Ina3221
+from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power_mode, parse_release
+from edgevision.runtime.telemetry.kernel_log import parse_warnings
 from edgevision.runtime.telemetry.memory import Memory
+from edgevision.runtime.telemetry.over_current import OverCurrentCounters
 from edgevision.runtime.telemetry.power import mean_power, power_covers
 from edgevision.runtime.telemetry.raspberry_pi import RaspberryPi
 from edgevision.runtime.telemetry.reading import Reading, combine
 from edgevision.runtime.telemetry.source import RunTool, Source, read_text, run_tool
+from edgevision.runtime.telemetry.tegrastats import Tegrastats
 from edgevision.runtime.telemetry.temperatures import Temperatures
+from edgevision.runtime.telemetry.tool_stream import StartTool, start_tool
 
 logger = logging.getLogger(__name__)
 
@@ -32,38 +40,38 @@ class Telemetry:
         report = telemetry.report()
 
     Nothing that a board's files or tools say makes it fail; what cannot be read is absent from the report. ``root`` is
-    the root of the file system and ``run`` runs a tool, for a board that is not this machine.
+    the root of the file system, ``run`` runs a tool and ``start`` starts one that keeps printing: the way in for a
+    board that is not this machine.
 
     ``started`` is the :func:`time.perf_counter` at which the readings' ``time_s`` is 0.
     """
 
-    def __init__(self, *, interval: float = 0.5, root: Path = Path("/"), run: RunTool = run_tool) -> None:
+    def __init__(
+        self,
+        *,
+        interval: float = 0.5,
+        root: Path = Path("/"),
+        run: RunTool = run_tool,
+        start: StartTool = start_tool,
+    ) -> None:
         if interval <= 0:
             raise ValueError(f"interval must be positive, not {interval!r}")
-        self._interval, self._root, self._run = interval, root, run
+        self._interval, self._root, self._run, self._start = interval, root, run, start
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="telemetry", daemon=True)
         self._readings: list[Reading] = []
         self._sources: list[Source] = []
         self._sampling_cpu_s = 0.0
-        self._before = self._after = BoardState()
         self.started = 0.0
 
     def __enter__(self) -> Self:
-        cores = count_cores(read_text(self._root / "proc/stat") or "") or os.cpu_count() or 1
-        self._cores = cores
-        pi = RaspberryPi(self._root, self._run, cores=cores)
-        self._keeps_memory = pi.present
-        self._sources = [
-            CpuFrequency(self._root, clocks=not pi.measures_clock),
-            CpuLoad(self._root),
-            Memory(self._root),
-            Temperatures(self._root),
-            pi,
-        ]
+        self._cores = count_cores(read_text(self._root / "proc/stat") or "") or os.cpu_count() or 1
+        self._sources = list(self._find_sources())
+        clocks_locked = parse_clocks_locked(self._run(("jetson_clocks", "--show")) or "")
         self.started = time.perf_counter()
         self._read()
-        self._before = self._state()
+        self._before = self._state().updated(clocks_locked=clocks_locked)
+        self._after = self._before
         self._thread.start()
         return self
 
@@ -72,17 +80,36 @@ class Telemetry:
     ) -> None:
         self._stop.set()
         self._thread.join()
+        self._pi.expire()
         self._read()
         self._after = self._state()
         for source in self._sources:
             source.close()
 
+    def _find_sources(self) -> Iterator[Source]:
+        """In the order of trust: where two tell the same, the later one is believed."""
+        ina3221, gpu = Ina3221(self._root), GpuClock(self._root)
+        pi = self._pi = RaspberryPi(self._root, self._run, cores=self._cores)
+        # It costs more than the files that say the same, where there are such files.
+        if not ina3221.read().power_w or gpu.read().gpu_load is None:
+            lines = self._start(("tegrastats", "--interval", str(round(self._interval * 1000))))
+            if lines is not None:
+                yield Tegrastats(lines)
+        yield CpuFrequency(self._root, clocks=not pi.measures_clock)
+        yield CpuLoad(self._root)
+        yield Memory(self._root)
+        yield Temperatures(self._root)
+        yield OverCurrentCounters(self._root)
+        yield from (ina3221, gpu, pi)
+
     def report(self) -> BoardReport:
         """What was seen; complete once the ``with`` block is left."""
         readings = tuple(self._readings)
         rails = next((reading.power_w for reading in readings if reading.power_w), {})
+        release = parse_release(read_text(self._root / "etc/nv_tegra_release") or "")
         return BoardReport(
             board=board_name(self._root),
+            software=f"L4T {release}" if release else None,
             power_mode=self._before.power_mode,
             clocks_locked=self._before.clocks_locked,
             before=self._before,
@@ -116,6 +143,8 @@ class Telemetry:
         return BoardState(
             cores=self._cores,
             governors=now.governors,
+            power_mode=parse_power_mode(self._run(("nvpmodel", "-q")) or ""),
             throttled=now.throttled,
-            occurred=now.occurred if self._keeps_memory else None,
+            occurred=now.occurred if self._pi.present else None,
+            kernel_warnings=parse_warnings(self._run(("dmesg",)) or ""),
         )

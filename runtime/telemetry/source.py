@@ -74,9 +74,14 @@ def read_text(path: Path) -> str | None:
     return text
 
 
+def find_tool(name: str) -> str | None:
+    """The path of one of the board's tools, looked for where the boards keep them as well."""
+    return shutil.which(name, path=os.pathsep.join(_TOOL_FOLDERS))
+
+
 def run_tool(arguments: Sequence[str]) -> str | None:
     """The standard output of a board's tool; ``None`` where it is missing, fails or hangs."""
-    program = shutil.which(arguments[0], path=os.pathsep.join(_TOOL_FOLDERS))
+    program = find_tool(arguments[0])
     if program is None:
         return None
     try:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from edgevision.runtime.telemetry.reading import Reading
 from edgevision.runtime.telemetry.source import SystemFile, read_text
-
-THERMAL_COOLING = "thermal cooling"
+from edgevision.runtime.telemetry.throttling import Throttling
 
 # A sensor that is switched off reads -256 °C on Jetson; nothing that runs is as cold as this or as hot.
 COLDEST, HOTTEST = -60.0, 200.0
@@ -62,7 +61,7 @@ class Temperatures:
         cooling = any((file.number() or 0) > 0 for file in self._cooling)
         return Reading(
             temperatures=plausible((name, value / 1000) for name, value in milli if value is not None),
-            throttled=(THERMAL_COOLING,) if cooling else (),
+            throttled=(Throttling.THERMAL_COOLING,) if cooling else (),
         )
 
     def close(self) -> None:
