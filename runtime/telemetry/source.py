@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -74,8 +75,9 @@ def read_text(path: Path) -> str | None:
     return text
 
 
+@cache
 def find_tool(name: str) -> str | None:
-    """The path of one of the board's tools, looked for where the boards keep them as well."""
+    """The path of one of the board's tools, looked for once, also where the boards keep them."""
     return shutil.which(name, path=os.pathsep.join(_TOOL_FOLDERS))
 
 

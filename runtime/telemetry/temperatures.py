@@ -15,7 +15,7 @@ _CONSTANT = "PMIC"
 # A PC's CPU: the first input of each of these is the whole package.
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower")
 # Cooling by slowing down, as the drivers name it; the others are fans and chargers.
-_SLOWING = re.compile(r"cpu|gpu|processor|devfreq|powerclamp", re.IGNORECASE)
+_SLOWING = re.compile(r"cpu|gpu|processor|devfreq|powerclamp|throttle", re.IGNORECASE)
 
 
 def plausible(sensors: Iterable[tuple[str, float]]) -> dict[str, float]:

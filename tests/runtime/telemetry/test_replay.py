@@ -1,9 +1,13 @@
 """Whole boards replayed through the sampler: files below a folder, and tools that answer from a script."""
 
+import json
 import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from edgevision.runtime.telemetry.board_report import BoardReport
 from edgevision.runtime.telemetry.findings import FindingKind
 from edgevision.runtime.telemetry.sampler import Telemetry
 
@@ -160,6 +164,20 @@ def test_a_machine_that_tells_nothing_gives_empty_readings(tmp_path):
     assert report.findings == ()
     assert (report.board, report.mean_power_w, report.power_covers) == (None, None, None)
     assert all(reading.cpu_mhz == () and reading.cpu_busy is None for reading in report.readings)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_the_files_and_tools_of_a_board_hold_every_source_can_read_it(data, board, caplog):
+    content = st.text(max_size=30) | st.integers(-(10**20), 10**20).map(str)
+    root = board({name: data.draw(content) for name in ORIN})
+    answers = {name: data.draw(content) for name in [*pi(), "vcgencmd pmic_read_adc", "nvpmodel -q", "dmesg"]}
+    damaged = FakeLines(LINE.replace(data.draw(st.sampled_from(LINE.split())), data.draw(content)))
+    with Telemetry(root=root, run=Tools(**answers), start=lambda arguments: damaged) as telemetry:
+        pass
+    report = telemetry.report()
+    assert BoardReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    assert caplog.records == []
 
 
 def test_a_source_that_fails_costs_only_its_own_figures(board, monkeypatch):
