@@ -131,11 +131,13 @@ class Telemetry:
 
     def _read(self) -> None:
         parts = []
-        for source in self._sources:
+        for source in tuple(self._sources):
             try:
                 parts.append(source.read())
             except Exception:  # the measurement beside it is worth more than one figure of the board
-                logger.warning("%s cannot be read", type(source).__name__, exc_info=True)
+                logger.warning("%s cannot be read and is left out", type(source).__name__, exc_info=True)
+                self._sources.remove(source)
+                source.close()
         self._readings.append(combine(time.perf_counter() - self.started, parts))
 
     def _state(self) -> BoardState:

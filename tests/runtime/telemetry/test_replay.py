@@ -33,6 +33,7 @@ ORIN = {
     f"{INA3221}/curr1_input": "2000\n",
     f"{INA3221}/curr1_crit_alarm": "0\n",
     f"{GPU}/cur_freq": "918000000\n",
+    f"{GPU}/max_freq": "918000000\n",
     f"{GPU}/device/load": "980\n",
 }
 LINE = "RAM 900/3956MB CPU [90%@1479,1%@102] GR3D_FREQ 37%@614 CPU@38.5C POM_5V_IN 3125/2900"
@@ -119,6 +120,7 @@ def test_a_quiet_jetson_is_not_marked_and_its_power_is_known(board):
     [
         ({f"{INA3221}/curr1_crit_alarm": "1\n"}, FindingKind.OVER_CURRENT),
         ({f"{POLICY}/scaling_max_freq": "1190400\n"}, FindingKind.THROTTLED),
+        ({f"{GPU}/max_freq": "612000000\n"}, FindingKind.THROTTLED),
         ({f"{POLICY}/scaling_governor": "powersave\n"}, FindingKind.GOVERNOR_CHANGED),
     ],
 )
@@ -180,7 +182,7 @@ def test_whatever_the_files_and_tools_of_a_board_hold_every_source_can_read_it(d
     assert caplog.records == []
 
 
-def test_a_source_that_fails_costs_only_its_own_figures(board, monkeypatch):
+def test_a_source_that_fails_costs_only_its_own_figures_and_is_named_once(board, monkeypatch, caplog):
     from edgevision.runtime.telemetry.memory import Memory
 
     def fail(self):
@@ -190,3 +192,4 @@ def test_a_source_that_fails_costs_only_its_own_figures(board, monkeypatch):
     report = sample(board(ORIN), Tools())
     assert report.readings[-1].cpu_mhz
     assert report.readings[-1].memory_available_mb is None
+    assert [record.getMessage() for record in caplog.records] == ["Memory cannot be read and is left out"]
