@@ -47,6 +47,5 @@ class DeviceBinding:
                 raise ValueError(f"the input {name!r} is {spec.dtype} {spec.shape}, not {found}")
             value.update_inplace(np.ascontiguousarray(feeds[name]))
         self._session.run_with_iobinding(self._binding)
-        found = [value.numpy() for value in self._outputs]
-        # Of a CPU's buffer that is a view, which the next call would change.
-        return [array if array.flags.owndata else array.copy() for array in found]
+        # Of a CPU's buffer it would be a view, which the next call changes.
+        return [np.array(value.numpy()) for value in self._outputs]

@@ -1,0 +1,84 @@
+"""The Qualcomm NPU's path from export to answer, on the simulator that its package for x86 holds."""
+
+import platform
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import edgevision
+from edgevision.datasets import ImageFolder
+from edgevision.errors import DeviceError
+from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
+from edgevision.metadata import Task
+from edgevision.metrics import psnr_db, sqnr_db
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.load import shipped_model
+
+CHECKPOINTS = Path(__file__).parents[2] / "examples" / "checkpoints"
+PICTURES = Path(__file__).parents[2] / "examples" / "pictures"
+
+pytestmark = pytest.mark.skipif(
+    find_spec("onnxruntime_qnn") is None or platform.machine() != "x86_64", reason="no simulator: pip install '.[qnn]'"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def export(name: str, folder: Path, *, calibration: Path | None = None, static: tuple[int, ...] | None = None) -> Path:
+    path = folder / f"{name}.onnx"
+    settings = QuantizationSettings(target="qualcomm-htp", preset=Preset.QUICK, calibration=calibration)
+    edgevision.export(CHECKPOINTS / f"{name}.pt", path, precision="int8", int8=settings, static=static)
+    return path
+
+
+def test_the_generator_runs_whole_on_the_npu_and_draws_what_the_cpu_draws(tmp_path):
+    model = export("gan", tmp_path)
+    with edgevision.load(model, "qnn:npu") as npu, edgevision.load(model) as cpu, edgevision.load("generate") as exact:
+        assert "simulator" in npu.engine.name
+        assert list(npu.engine.assignment.nodes) == ["npu"]
+        pictures = {"npu": npu(8, seed=3), "cpu": cpu(8, seed=3), "exact": exact(8, seed=3)}
+    signal = {name: p.astype(np.float64) - 127.5 for name, p in pictures.items()}
+    loss = {name: sqnr_db(signal["exact"], signal[name]) for name in ("npu", "cpu")}
+    assert loss["npu"] > loss["cpu"] - 0.1
+
+
+def test_a_restorer_runs_in_tiles_whole_on_the_npu(tmp_path):
+    model = export("upscale", tmp_path, calibration=PICTURES, static=(1, 1, 64, 64))
+    whole = Image.open(PICTURES / "cat.jpg").convert("RGB")
+    whole = whole.crop((100, 60, 260, 160))
+    small = np.asarray(whole.resize((80, 50), Image.Resampling.BICUBIC))
+    with edgevision.load(model, "qnn:npu") as npu, edgevision.load(model) as cpu:
+        assert list(npu.engine.assignment.nodes) == ["npu"]
+        psnr = {
+            name: psnr_db(np.asarray(whole), restore(small).pixels) for name, restore in (("npu", npu), ("cpu", cpu))
+        }
+    assert abs(psnr["npu"] - psnr["cpu"]) < 0.1
+
+
+def test_the_classifier_runs_whole_on_the_npu_and_answers_as_the_cpu(tmp_path, shared):
+    data = shared / "data" / "cifar10.zip"
+    model = export("classifier", tmp_path, calibration=data)
+    test = ImageFolder(data, ["test"])
+    chosen = [int(i) for i in np.linspace(0, len(test) - 1, 120)]
+    pictures = [np.asarray(test.image(i).convert("RGB")) for i in chosen]
+    right = {}
+    with edgevision.load(model, "qnn:npu") as npu, edgevision.load(model) as cpu:
+        assert list(npu.engine.assignment.nodes) == ["npu"]
+        answers = {name: [a.label for a in classify(pictures)] for name, classify in (("npu", npu), ("cpu", cpu))}
+    expected = [test.class_names[test.labels[i]] for i in chosen]
+    for name, labels in answers.items():
+        right[name] = np.mean([a == e for a, e in zip(labels, expected, strict=True)])
+    # One picture of 120 is 0.8 points; benchmarks/RESULTS.md has the figure from 2,000.
+    assert abs(right["npu"] - right["cpu"]) <= 0.017
+    assert np.mean([a == b for a, b in zip(answers["npu"], answers["cpu"], strict=True)]) >= 0.97
+
+
+def test_a_float_model_is_refused_with_the_way_to_an_int8_one():
+    with pytest.raises(DeviceError, match="--int8 --target"):
+        open_engine(shipped_model(Task.CLASSIFY), "qnn:npu")
