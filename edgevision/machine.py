@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import struct
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,9 @@ _TELLING = (
     "i8mm",
 )
 
+# Entry of the auxiliary vector (AT_HWCAP, AT_HWCAP2) and bit in it, from Linux' arch/arm64/include/uapi/asm/hwcap.h.
+_ARM64_BITS = {"asimd": (16, 1), "asimdhp": (16, 10), "asimddp": (16, 20), "i8mm": (26, 13)}
+
 
 @record
 class Machine(Record):
@@ -38,8 +42,7 @@ class Machine(Record):
     def this(cls) -> Self:
         """The machine the program runs on."""
         cpuinfo = _read("/proc/cpuinfo")
-        flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
-        present = set(flags[1].split()) if flags else set()
+        present = _features(cpuinfo)
         return cls(
             processor=_processor(cpuinfo),
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -57,6 +60,27 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if platform.system() == "Darwin" else peak / 2**10
+
+
+def arm64_features(auxiliary_vector: bytes) -> frozenset[str]:
+    """What the auxiliary vector of a 64-bit Arm process, pairs of type and value, says of the CPU; see getauxval(3)."""
+    whole = len(auxiliary_vector) // 16 * 16
+    entries = dict(struct.iter_unpack("<QQ", auxiliary_vector[:whole]))
+    return frozenset(name for name, (entry, bit) in _ARM64_BITS.items() if entries.get(entry, 0) >> bit & 1)
+
+
+def _features(cpuinfo: str) -> frozenset[str]:
+    # The engines choose their kernels by the auxiliary vector, and where a CPU is emulated /proc/cpuinfo is often that
+    # of the machine below. Of a 32-bit process the bits mean other things.
+    if platform.machine() in ("aarch64", "arm64") and struct.calcsize("P") == 8:
+        try:
+            present = arm64_features(Path("/proc/self/auxv").read_bytes())
+        except OSError:
+            present = frozenset()
+        if present:
+            return present
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
+    return frozenset(flags[1].split()) if flags else frozenset()
 
 
 def _processor(cpuinfo: str) -> str:

@@ -1,0 +1,65 @@
+"""What the machine says of itself; the boards' own answers are tested in tests/device."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision import machine as machines
+from edgevision.machine import Machine, arm64_features
+
+# AT_PAGESZ and AT_NULL stand around what is looked for.
+PAGE_SIZE, END = (6, 4096), (0, 0)
+CORTEX_A72 = (16, 0x8FB)
+CORTEX_A76 = (16, 0x119FFB)
+
+
+def vector(*entries: tuple[int, int]) -> bytes:
+    return b"".join(struct.pack("<QQ", *entry) for entry in entries)
+
+
+def test_the_dot_product_tells_a_cortex_a76_from_a_cortex_a72():
+    assert arm64_features(vector(PAGE_SIZE, CORTEX_A72, END)) == {"asimd"}
+    assert arm64_features(vector(PAGE_SIZE, CORTEX_A76, END)) == {"asimd", "asimdhp", "asimddp"}
+
+
+def test_int8_matrices_are_in_the_second_word_of_capabilities():
+    assert arm64_features(vector(CORTEX_A76, (26, 1 << 13), END)) == {"asimd", "asimdhp", "asimddp", "i8mm"}
+
+
+@given(st.binary())
+def test_any_bytes_give_known_features(garbage):
+    assert arm64_features(garbage) <= {"asimd", "asimdhp", "asimddp", "i8mm"}
+
+
+@pytest.fixture
+def emulated(monkeypatch, tmp_path):
+    """As on arm64 where /proc/cpuinfo is that of an x86 host; the auxiliary vector is what the test gives."""
+
+    def build(
+        auxiliary_vector: bytes | None, machine: str = "aarch64", cpuinfo: str = "flags\t\t: fpu sse2 avx2 fma\n"
+    ):
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+        if auxiliary_vector is not None:
+            (tmp_path / "auxv").write_bytes(auxiliary_vector)
+        real = machines.Path
+        files = {"/proc/cpuinfo": tmp_path / "cpuinfo", "/proc/self/auxv": tmp_path / "auxv"}
+        monkeypatch.setattr(machines, "Path", lambda name: files.get(name, real(name)))
+        monkeypatch.setattr(machines.platform, "machine", lambda: machine)
+        return Machine.this().features
+
+    return build
+
+
+def test_arm64_believes_the_auxiliary_vector_before_cpuinfo(emulated):
+    assert emulated(vector(CORTEX_A72, END)) == ("asimd",)
+
+
+def test_arm64_without_an_auxiliary_vector_reads_cpuinfo(emulated):
+    assert emulated(None, cpuinfo="Features\t: fp asimd crc32 asimddp\n") == ("asimd", "asimddp")
+    assert emulated(b"", cpuinfo="Features\t: fp asimd crc32 asimddp\n") == ("asimd", "asimddp")
+
+
+def test_other_processors_read_cpuinfo(emulated):
+    assert emulated(vector(CORTEX_A76, END), machine="x86_64") == ("avx2", "fma")
