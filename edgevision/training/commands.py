@@ -204,7 +204,7 @@ RateOption = Annotated[float, typer.Option(help="Even for half of the steps, the
 SizeOption = Annotated[
     int | None, typer.Option(min=8, help="Side in pixels; by default the data's own up to 64, else 64.")
 ]
-ColorOption = Annotated[Color | None, typer.Option(help="By default rgb, and gray for the digits.")]
+ColorOption = Annotated[Color | None, typer.Option(help="rgb or gray; by default rgb, and gray for the digits.")]
 FlipOption = Annotated[bool, typer.Option("--flip", help="Mirror half of the pictures.")]
 EmaOption = Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept.")]
 ClassifierOption = Annotated[

@@ -264,6 +264,8 @@ class GenerativeSettings(TrainingSettings):
             raise InputError(f"steps must be a multiple of sample-every {self.sample_every}, not {self.steps}")
         if self.batch_size < 2:
             raise InputError(f"batch-size must be at least 2, not {self.batch_size}")
+        if self.color not in (None, Color.RGB, Color.GRAY):
+            raise InputError(f"color must be rgb or gray, in which pictures are drawn, not {self.color}")
 
 
 @record

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.errors import ModelFileError
-from edgevision.images import ImageSource
-from edgevision.metadata import ModelMetadata
+from edgevision.images import ImageSource, read_image, to_array
+from edgevision.metadata import Color, ModelMetadata
 from edgevision.pictures import Picture
-from edgevision.preprocessing import Preprocessor
+from edgevision.preprocessing import Preprocessor, resize
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
@@ -52,10 +52,14 @@ class Reconstructor(Encoder):
         """As :class:`Encoder`."""
         super().__init__(engine, metadata)
         assert metadata.image is not None
+        self._image = metadata.image
         self._planes = Planes(metadata.image)
 
     def __call__(self, source: ImageSource) -> tuple[Picture, NDArray[np.float32]]:  # type: ignore[override]
         """The picture at the network's size, and the code, float32 (size,)."""
-        image, code = self._run(source)[:2]
-        rows = self._planes.from_tensor(image)
+        picture = resize(read_image(source), self._image)
+        image, code = self._run(picture)[:2]
+        # Colours that the network does not have are the picture's own.
+        own = to_array(picture, Color.GRAY if self._image.color is Color.GRAY else Color.RGB)
+        rows = self._planes.assemble(self._planes.from_tensor(image), own)
         return Picture(np.clip(np.rint(rows * 255), 0, 255).astype(np.uint8)), code[0]

@@ -58,8 +58,9 @@ def test_pictures_of_any_size_get_the_networks_own(engine):
         ImageSpec(size=(8, 8)),
         ImageSpec(size=(8, 8), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25)),
         ImageSpec(size=(8, 8), color=Color.GRAY, value_range=(-1.0, 1.0)),
+        ImageSpec(size=(8, 8), color=Color.BGR, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25)),
     ],
-    ids=["plain", "normalised", "gray"],
+    ids=["plain", "normalised", "gray", "bgr"],
 )
 def test_a_perfect_reconstruction_is_the_picture(engine, image):
     channels = image.color.channels

@@ -524,6 +524,7 @@ def test_a_classifier_of_another_kind_cannot_judge(tmp_path: Path, pictures: Pat
         ({"class_weight": 1.0, "conditional": True}, "class-weight needs --conditional and a classifier's"),
         ({"class_weight": 1.0, "classifier": "a.pt"}, "class-weight needs --conditional and a classifier's"),
         ({"seed": -1}, "seed must not be negative"),
+        ({"color": Color.BGR}, "color must be rgb or gray, in which pictures are drawn, not bgr"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], message: str) -> None:
