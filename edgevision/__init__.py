@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgevision.exporters.export import export
-    from edgevision.runtime.benchmark.latency import benchmark
+    from edgevision.runtime.benchmark.measurement import benchmark
     from edgevision.runtime.load import load
 
 __version__ = "0.1.0"
@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "benchmark", "export", "load"]
 
 _PUBLIC = {
-    "benchmark": "edgevision.runtime.benchmark.latency",
+    "benchmark": "edgevision.runtime.benchmark.measurement",
     "export": "edgevision.exporters.export",
     "load": "edgevision.runtime.load",
 }

@@ -203,6 +203,17 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     return document
 
 
+def parse_share(text: str, option: str) -> float:
+    """``2%`` or ``0.02`` as 0.02; :class:`InputError` names ``option`` where it is not that."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < 1:
+        raise InputError(f"{option} is a share between 0 and 100 %, as 2%, not {text!r}")
+    return share
+
+
 def parse_shape(text: str) -> tuple[int, ...]:
     """``1x3x224x224`` as numbers; :class:`InputError` where it is not that."""
     try:

@@ -3,6 +3,7 @@
     EdgevisionError                 1   the answer is no
     ├── ParityError                 1   the exported model does not compute what the checkpoint computes
     ├── PartialFailureError         1   some inputs failed, the others were done
+    ├── MeasurementError            1   a measurement is not to be trusted, or shows what it must not
     ├── DiskFullError               1   the result could not be stored
     ├── CollapseError               1   a training went wrong in a way that more steps would not mend
     ├── InputError                  2   something the user gave cannot be used
@@ -31,6 +32,10 @@ class ParityError(EdgevisionError):
 
 class PartialFailureError(EdgevisionError):
     """Some inputs of a batch failed; the results of the others were delivered."""
+
+
+class MeasurementError(EdgevisionError):
+    """A benchmark's board was not in order, or a comparison shows what the user said it must not."""
 
 
 class DiskFullError(EdgevisionError):

@@ -45,11 +45,16 @@ class Machine(Record):
         present = _features(cpuinfo)
         return cls(
             processor=_processor(cpuinfo),
-            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            cores=usable_cores(),
             memory_gb=_memory_bytes() / 2**30,
             system=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
             features=tuple(name for name in _TELLING if name in present),
         )
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def peak_memory_mb() -> float | None:

@@ -32,5 +32,6 @@ if __name__ == "__main__":
     print(f"{right} of {len(test)} digits read correctly")
 
     # 4. How long that takes here.
-    latency = edgevision.benchmark(folder / "digits.onnx", seconds=1, warmup=0.2)
-    print(f"p50 {latency.p50_ms:.2f} ms, p99 {latency.p99_ms:.2f} ms on {latency.machine.processor}")
+    measured = edgevision.benchmark(folder / "digits.onnx", seconds=1)
+    latency = measured.subjects[0].latency
+    print(f"p50 {latency.p50_ms.value:.2f} ms, p99 {latency.p99_ms.value:.2f} ms on {measured.machine.processor}")

@@ -1,1 +1,1 @@
-"""Measuring latency."""
+"""Measuring latency, and comparing what was measured."""

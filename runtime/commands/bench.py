@@ -6,60 +6,85 @@ from typing import Annotated
 import typer
 
 from edgevision.commandline import (
-    DeviceOption,
+    FallbackOption,
+    ForceOption,
     JsonOption,
     QuietOption,
     SeedOption,
-    ThreadsOption,
     parse_shape,
+    parse_share,
     print_json,
 )
-from edgevision.runtime.benchmark.latency import LatencyReport, benchmark
+from edgevision.files import check_writable
+from edgevision.runtime.benchmark.settings import Settings
 
 
 def bench(
-    model: Annotated[Path, typer.Argument(help="Model file (.onnx or .xml).")],
-    device: DeviceOption = "cpu",
-    threads: ThreadsOption = None,
-    batch: Annotated[int, typer.Option(help="Pictures an inference.")] = 1,
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model files (.onnx or .xml).")],
+    device: Annotated[
+        list[str],
+        typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu."),
+    ] = ["cpu"],  # noqa: B006
+    allow_fallback: FallbackOption = False,
+    threads: Annotated[
+        list[int] | None, typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
+    ] = None,
+    batch: Annotated[list[int], typer.Option("--batch", min=1, help="Pictures an inference.")] = [1],  # noqa: B006
     shape: Annotated[str | None, typer.Option(help="Full input shape where it is free, e.g. 1x3x224x224.")] = None,
-    seconds: Annotated[float, typer.Option(help="How long to measure; at least 100 inferences.")] = 5.0,
-    warmup: Annotated[float, typer.Option(help="Seconds to run before measuring.")] = 1.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="How long to measure each; 5 s, with --precision 60 s at most.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="How many inferences of each at least.")] = 100,
+    precision: Annotated[
+        str | None, typer.Option(help="End when each median's 95 % interval is narrower than this, e.g. 2%.")
+    ] = None,
+    warmup: Annotated[float, typer.Option(help="Seconds at most until it is steady, before measuring.")] = 3.0,
+    streams: Annotated[int | None, typer.Option(min=1, help="Also the throughput of so many at once.")] = None,
+    end_to_end: Annotated[bool, typer.Option("--end-to-end", help="Also from the picture to the answer.")] = False,
+    picture: Annotated[
+        list[Path] | None, typer.Option(help="A picture for --end-to-end; without, a synthetic one.")
+    ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="Also the time of each operator.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail when the board's state makes it doubtful.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here (.json).")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every sample here.")] = None,
     seed: SeedOption = 0,
+    force: ForceOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure a model's latency on this machine: inference alone, every sample kept, warm-up apart."""
-    if not quiet and not as_json:
-        typer.echo(f"measuring {model.name} for {warmup + seconds:g} s ...", err=True)
-    report = benchmark(
-        model,
-        device,
-        threads=threads,
-        batch=batch,
+    """Measure models on this machine: inference alone, every sample kept, the board's state beside it.
+
+    --device, --threads and --batch may be repeated: all combinations take turns in one run.
+    """
+    for path in filter(None, (output, csv)):
+        check_writable(path, force=force)
+    settings = Settings(
+        devices=tuple(device),
+        allow_fallback=allow_fallback,
+        threads=tuple(threads or ()),
+        batches=tuple(batch),
         shape=parse_shape(shape) if shape else None,
-        seconds=seconds,
+        seconds=seconds if seconds is not None else 60.0 if precision else 5.0,
+        runs=runs,
         warmup=warmup,
+        precision=parse_share(precision, "--precision") if precision else None,
+        streams=streams,
+        end_to_end=end_to_end or bool(picture),
+        profile=profile,
         seed=seed,
     )
+    settings.check()
+    from edgevision.runtime.benchmark.measurement import measure
+    from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
+
+    report = measure(models, settings, picture or ())
     if as_json:
         print_json(report.to_dict())
     else:
-        typer.echo(_table(report))
+        from edgevision.runtime.benchmark.table import report_text
 
-
-def _table(r: LatencyReport) -> str:
-    shapes = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in r.shapes.items())
-    memory = "unknown" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f} MB, the whole process"
-    rows = [
-        ("model", f"{r.model}, {shapes}"),
-        ("ran on", f"{r.device} ({r.provider}), {r.engine}, {r.threads or 'all'} threads"),
-        ("machine", f"{r.machine.processor}, {r.machine.cores} cores, load {r.load_average or 0:.1f}"),
-        ("load", f"{r.load_ms:.1f} ms, first inference {r.first_ms:.2f} ms"),
-        ("warm-up", f"{r.warmup_runs} runs, {r.warmup_ms / 1000:.1f} s, not counted"),
-        ("latency", f"p50 {r.p50_ms:.3f} ms   p90 {r.p90_ms:.3f} ms   p99 {r.p99_ms:.3f} ms   ({r.runs} runs)"),
-        ("", f"mean {r.mean_ms:.3f} ms ± {r.std_ms:.3f}, from {r.min_ms:.3f} to {r.max_ms:.3f} ms"),
-        ("throughput", f"{r.throughput:.1f} pictures/s at batch {r.batch}"),
-        ("memory", memory),
-    ]
-    return "\n".join(f"{name:<11} {value}" for name, value in rows)
+        typer.echo(report_text(report))
+    write_files(report, output=output, csv=csv)
+    if strict:
+        refuse_marked(report)

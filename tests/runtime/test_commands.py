@@ -147,16 +147,6 @@ def test_devices_tells_the_truth_in_both_forms(edgevision):
     assert document["machine"]["cores"] >= 1
 
 
-def test_bench_prints_a_table_and_json(edgevision, write_colours):
-    code, out, _ = edgevision("bench", write_colours(), "--seconds", 0.01, "--warmup", 0)
-    assert code == 0
-    assert "p50" in out
-    assert "CPUExecutionProvider" in out
-    document = json.loads(edgevision("bench", write_colours(), "--seconds", 0.01, "--warmup", 0, "--json")[1])
-    assert document["schema_version"] == 1
-    assert document["runs"] == len(document["samples_ms"])
-
-
 def test_debug_shows_the_traceback():
     from edgevision.errors import ModelFileError
 

@@ -1,0 +1,154 @@
+"""From an encoded picture to the answer, through the pipeline of ``edgevision.load``, its stages timed apart."""
+
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from edgevision.errors import InputError, ModelFileError
+from edgevision.images import read_image
+from edgevision.metadata import ModelMetadata, Task
+from edgevision.pictures import Picture
+from edgevision.records import Record, record
+from edgevision.runtime.benchmark.statistics import Estimate, percentile
+from edgevision.runtime.benchmark.subject import Subject
+from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.load import load
+
+_SIDE = 256
+_FEWEST = 20
+_WARM_UP = 3
+
+
+@record
+class EndToEnd(Record):
+    """Medians of each stage for one picture.
+
+    ``preprocess_ms`` is from the decoded picture to the first inference, ``infer_ms`` all inferences that the picture
+    takes, ``postprocess_ms`` the rest: what lies between tiles, and from the last inference to the answer. Nothing is
+    encoded. ``pictures`` says what was given.
+    """
+
+    pictures: str
+    runs: int
+    decode_ms: Estimate
+    preprocess_ms: Estimate
+    infer_ms: Estimate
+    postprocess_ms: Estimate
+    total_ms: Estimate
+
+
+class _Watched:
+    """The pipeline's engine, with a note of when it ran."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.first = 0
+        self.inside = 0
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        start = time.perf_counter_ns()
+        outputs = self._engine.run(feeds)
+        self.inside += time.perf_counter_ns() - start
+        self.first = self.first or start
+        return outputs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+def measure_end_to_end(subject: Subject, pictures: Sequence[Path | bytes], *, seconds: float) -> EndToEnd:
+    """Send ``pictures`` through one after another, over and over, for ``seconds`` and at least 20 times.
+
+    Without any, a synthetic one is sent, of the size that the model takes or else of 256x256 pixels, as a JPEG.
+
+    Raises:
+        ModelFileError: the model says nothing of itself, or has no pipeline.
+        ImageError: a picture cannot be decoded.
+    """
+    if subject.metadata is None or subject.metadata.task is Task.OTHER:
+        raise ModelFileError(
+            f"{subject.path.name!r} does not say what it is for, so there is no way from picture to answer to measure;"
+            " leave --end-to-end away"
+        )
+    task = subject.metadata.task
+    encoded = [p if isinstance(p, bytes) else _read(p) for p in pictures]
+    sent = f"{len(encoded)} picture{'s' * (len(encoded) > 1)}"
+    if task is Task.GENERATE:
+        encoded, sent = [b""], "none: it draws from seeds"
+    elif not encoded:
+        encoded, sent = [synthetic_picture(subject.metadata)], "a synthetic one"
+    times: list[tuple[int, ...]] = []
+    with load(subject.path, subject.device, threads=subject.threads, allow_fallback=subject.allow_fallback) as pipeline:
+        watched = pipeline.engine = _Watched(pipeline.engine)
+        decode, answer = _stages(task, pipeline)
+        end = 0
+        for number in range(-_WARM_UP, 10**9):
+            if number == 0:
+                end = time.perf_counter_ns() + int(seconds * 1e9)
+            if number >= _FEWEST and time.perf_counter_ns() >= end:
+                break
+            watched.first = watched.inside = 0
+            start = time.perf_counter_ns()
+            decoded = decode(encoded[number % len(encoded)])
+            ready = time.perf_counter_ns()
+            answer(decoded)
+            done = time.perf_counter_ns()
+            before = (watched.first or done) - ready
+            if number >= 0:
+                times.append(
+                    (ready - start, before, watched.inside, done - ready - before - watched.inside, done - start)
+                )
+    decoding, preparing, inferring, finishing, whole = (percentile(column, 0.5) for column in np.array(times).T / 1e6)
+    return EndToEnd(
+        pictures=sent,
+        runs=len(times),
+        decode_ms=decoding,
+        preprocess_ms=preparing,
+        infer_ms=inferring,
+        postprocess_ms=finishing,
+        total_ms=whole,
+    )
+
+
+def synthetic_picture(metadata: ModelMetadata) -> bytes:
+    """A JPEG of smooth colours with some noise, which takes a decoder about as long as a photo of that size."""
+    height, width = (metadata.image.size if metadata.image else None) or (_SIDE, _SIDE)
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = np.stack([np.sin(rows / 19 + columns / (7 + 5 * channel)) for channel in range(3)], axis=2)
+    noise = np.random.default_rng(0).normal(0, 6, waves.shape)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(128 + 90 * waves + noise, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def _stages(task: Task, pipeline: Any) -> tuple[Callable[[bytes], Any], Callable[[Any], object]]:
+    """How a picture is decoded for the task, and what makes the answer of it."""
+    if task is Task.CLASSIFY:
+        return read_image, lambda image: pipeline(image).top()
+    if task in (Task.ENCODE, Task.RECONSTRUCT):
+        return read_image, pipeline
+    if task is Task.GENERATE:
+        return lambda _: None, lambda _: pipeline(1)
+    if task is Task.INPAINT:
+        return Picture.read, lambda picture: pipeline(picture, _middle(picture))
+    return Picture.read, pipeline
+
+
+def _middle(picture: Picture) -> Any:
+    """A hole over the middle ninth."""
+    height, width = picture.size
+    holes = np.zeros((height, width), np.bool_)
+    holes[height // 3 : height - height // 3, width // 3 : width - width // 3] = True
+    return holes
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"the picture {str(path)!r} cannot be read: {error.strerror}") from error

@@ -1,0 +1,173 @@
+"""Measuring models on this machine: all combinations of models, devices, threads and batches in one run."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+import edgevision
+from edgevision.machine import Machine, peak_memory_mb
+from edgevision.runtime.benchmark.end_to_end import measure_end_to_end
+from edgevision.runtime.benchmark.interleaving import measure_in_turns
+from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
+from edgevision.runtime.benchmark.settings import Settings
+from edgevision.runtime.benchmark.statistics import ratio_of_medians
+from edgevision.runtime.benchmark.streams import measure_streams
+from edgevision.runtime.benchmark.subject import Subject, load_subject
+from edgevision.runtime.telemetry.sampler import Telemetry
+
+_log = logging.getLogger(__name__)
+
+_Path = str | os.PathLike[str]
+
+
+def benchmark(
+    model: _Path | Sequence[_Path],
+    device: str | Sequence[str] = "cpu",
+    *,
+    allow_fallback: bool = False,
+    threads: int | Sequence[int] | None = None,
+    batch: int | Sequence[int] = 1,
+    shape: tuple[int, ...] | None = None,
+    seconds: float = 5.0,
+    runs: int = 100,
+    warmup: float = 3.0,
+    precision: float | None = None,
+    streams: int | None = None,
+    end_to_end: bool = False,
+    profile: bool = False,
+    pictures: Sequence[Path | bytes] = (),
+    seed: int = 0,
+) -> BenchmarkReport:
+    """Measure the inference of one or several models on random inputs, and the board beside it.
+
+    Where several are given, all combinations are measured in turns: see :class:`Settings` for what the arguments mean.
+
+        report = edgevision.benchmark("model.onnx", threads=[1, 4], seconds=2)
+        for subject in report.subjects:
+            print(subject.label, subject.latency.p50_ms)
+
+    Raises:
+        ModelFileError, DeviceError: as :func:`edgevision.load`.
+        InputError: an input's shape cannot be known, or the numbers make no sense.
+    """
+    settings = Settings(
+        devices=(device,) if isinstance(device, str) else tuple(device),
+        allow_fallback=allow_fallback,
+        threads=() if threads is None else (threads,) if isinstance(threads, int) else tuple(threads),
+        batches=(batch,) if isinstance(batch, int) else tuple(batch),
+        shape=shape,
+        seconds=seconds,
+        runs=runs,
+        warmup=warmup,
+        precision=precision,
+        streams=streams,
+        end_to_end=end_to_end,
+        profile=profile,
+        seed=seed,
+    )
+    models = [Path(model)] if isinstance(model, str | os.PathLike) else [Path(one) for one in model]
+    return measure(models, settings, pictures)
+
+
+def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path | bytes] = ()) -> BenchmarkReport:
+    """What :func:`benchmark` does, with everything that is to be measured in one record."""
+    settings.check()
+    load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    with ExitStack() as stack:
+        subjects: list[Subject] = []
+        most_memory = None
+        for path, device, threads, batch in product(
+            models, settings.devices, settings.threads or (None,), settings.batches
+        ):
+            _log.info("loading %s on %s and warming up", path.name, device)
+            subject = load_subject(path, device, threads, batch, settings)
+            stack.enter_context(subject.engine)
+            subjects.append(subject)
+            # Each subject's own peak starts anew.
+            most_memory = max(filter(None, (most_memory, peak_memory_mb())), default=None)
+        _log.info("measuring %s", _announced(subjects, settings))
+        start = time.perf_counter()
+        with Telemetry() as telemetry:
+            measure_in_turns(subjects, settings)
+            # One inference after another is all that power is asked about.
+            alone = telemetry.report().mean_power_w if len(subjects) == 1 else None
+            reports = [_reported(subject, telemetry.started, alone) for subject in subjects]
+            reports = [reports[0], *(_beside(report, reports[0]) for report in reports[1:])]
+            for index, subject in enumerate(subjects):
+                reports[index] = _with_more(reports[index], subject, settings, pictures)
+        seconds = time.perf_counter() - start
+        if settings.profile:
+            from edgevision.runtime.benchmark.operators import profile
+
+            _log.info("profiling the operators")
+            reports = [r.updated(operators=profile(s)) for r, s in zip(reports, subjects, strict=True)]
+    return BenchmarkReport(
+        version=edgevision.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=Machine.this(),
+        load_average=load_average,
+        settings=settings,
+        board=telemetry.report(),
+        rounds=len(subjects[0].rounds),
+        seconds=seconds,
+        peak_memory_mb=most_memory,
+        subjects=tuple(reports),
+    )
+
+
+def _announced(subjects: Sequence[Subject], settings: Settings) -> str:
+    what = f"{len(subjects)} subjects in turns" if len(subjects) > 1 else subjects[0].path.name
+    return f"{what} for about {settings.seconds * len(subjects):g} s"
+
+
+def _reported(subject: Subject, started: float, power_w: float | None) -> SubjectReport:
+    samples = Samples(
+        start_s=tuple(round(ns / 1e9 - started, 6) for ns in subject.starts),
+        ms=tuple(round(ns / 1e6, 6) for ns in subject.durations),
+        rounds=tuple(subject.rounds),
+    )
+    latency = Latency.of(np.array(samples.ms))
+    return SubjectReport(
+        name=subject.path.name,
+        sha256=subject.sha256,
+        precision=subject.metadata.precision if subject.metadata else None,
+        engine=subject.engine.name,
+        device=subject.device if ":" in subject.device else subject.engine.device,
+        provider=subject.engine.provider,
+        assignment=subject.engine.assignment,
+        threads=subject.threads,
+        batch=subject.batch,
+        shapes={name: tuple(feed.shape) for name, feed in subject.feeds.items()},
+        load_ms=subject.load_ms,
+        first_ms=subject.first_ms,
+        warmup=subject.warmup,
+        latency=latency,
+        throughput=1000 * subject.batch / latency.mean_ms.value,
+        memory=subject.memory,
+        energy_mj=None if power_w is None else power_w * latency.mean_ms.value,
+        samples=samples,
+    )
+
+
+def _beside(report: SubjectReport, first: SubjectReport) -> SubjectReport:
+    rounds = first.samples.in_rounds(), report.samples.in_rounds()
+    return report.updated(ratio=ratio_of_medians(*rounds, paired=True))
+
+
+def _with_more(
+    report: SubjectReport, subject: Subject, settings: Settings, pictures: Sequence[Path | bytes]
+) -> SubjectReport:
+    if settings.streams is not None:
+        _log.info("measuring %d streams of %s", settings.streams, subject.path.name)
+        report = report.updated(streams=measure_streams(subject, settings.streams, seconds=settings.seconds))
+    if settings.end_to_end:
+        _log.info("measuring %s from picture to answer", subject.path.name)
+        report = report.updated(end_to_end=measure_end_to_end(subject, pictures, seconds=settings.seconds))
+    return report

@@ -1,0 +1,31 @@
+"""The files a measurement is written to, and the refusal of one that is not to be trusted."""
+
+from pathlib import Path
+
+from edgevision.errors import MeasurementError
+from edgevision.runtime.benchmark.report import BenchmarkReport
+
+
+def write_files(report: BenchmarkReport, *, output: Path | None = None, csv: Path | None = None) -> None:
+    """Write those that are asked for: the report as JSON, every sample as CSV."""
+    if output is not None:
+        report.write(output)
+    if csv is not None:
+        from edgevision.runtime.benchmark.samples_table import write_samples
+
+        write_samples(csv, report)
+
+
+def refuse_marked(report: BenchmarkReport) -> None:
+    """Fail where the board's state makes the figures doubtful.
+
+    Raises:
+        MeasurementError: the run is marked; it names what happened first.
+    """
+    findings = report.board.findings
+    if findings:
+        others = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
+        raise MeasurementError(
+            f"--strict: the run is marked, {findings[0].kind}: {findings[0].message}{others};"
+            " mend that and measure again"
+        )

@@ -1,0 +1,111 @@
+"""One model on one device with so many threads and pictures at once, loaded and ready to be measured."""
+
+import time
+from array import array
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgevision.errors import InputError
+from edgevision.files import sha256 as hash_of
+from edgevision.metadata import ModelMetadata
+from edgevision.modelfile import read_metadata
+from edgevision.runtime.benchmark.feeds import random_feeds
+from edgevision.runtime.benchmark.memory import MemoryUse, MemoryWatch
+from edgevision.runtime.benchmark.settings import Settings
+from edgevision.runtime.benchmark.steady import WarmUp, warm_up
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.engines.engine import Array, Engine
+
+
+@dataclass(eq=False)
+class Subject:
+    """A loaded model and what was seen of it so far.
+
+    ``starts`` and ``durations`` are nanoseconds of :func:`time.perf_counter_ns`, one for each inference in order of
+    time; ``rounds`` says how many of them were made in each round.
+    """
+
+    path: Path
+    device: str
+    allow_fallback: bool
+    threads: int | None
+    sha256: str
+    metadata: ModelMetadata | None
+    engine: Engine
+    feeds: dict[str, Array]
+    load_ms: float
+    first_ms: float
+    warmup: WarmUp
+    memory: MemoryUse | None
+    starts: "array[int]" = field(default_factory=lambda: array("q"))
+    durations: "array[int]" = field(default_factory=lambda: array("q"))
+    rounds: list[int] = field(default_factory=list)
+    measured_ns: int = 0
+
+    @property
+    def batch(self) -> int:
+        """Pictures an inference, which the model itself may fix."""
+        first = self.feeds[self.engine.inputs[0].name]
+        return first.shape[0] if first.ndim else 1
+
+    def run(self) -> list[Array]:
+        """One inference."""
+        return self.engine.run(self.feeds)
+
+    def again(self, threads: int | None) -> Engine:
+        """The same model on the same device once more, with so many threads."""
+        return open_engine(self.path, self.device, threads=threads, allow_fallback=self.allow_fallback)
+
+    def measure(self, runs: int) -> None:
+        """Run that often, keeping every time: the samples of one round."""
+        clock, run, feeds = time.perf_counter_ns, self.engine.run, self.feeds
+        starts, durations = self.starts, self.durations
+        for _ in range(runs):
+            start = clock()
+            run(feeds)
+            durations.append(clock() - start)
+            starts.append(start)
+        self.rounds.append(runs)
+        self.measured_ns += sum(durations[-runs:])
+
+
+def load_subject(path: Path, device: str, threads: int | None, batch: int, settings: Settings) -> Subject:
+    """Load a model, run it once, and warm it up.
+
+    Raises:
+        ModelFileError, DeviceError: as :func:`edgevision.load`.
+        InputError: the input's shape cannot be known, or does not suit the model.
+    """
+    metadata = read_metadata(path)
+    # Reading all of the file also brings it into the system's cache: loading is timed without the disk.
+    sha256 = hash_of(path)
+    memory = MemoryWatch()
+    start = time.perf_counter_ns()
+    engine = open_engine(path, device, threads=threads, allow_fallback=settings.allow_fallback)
+    try:
+        loaded = time.perf_counter_ns()
+        feeds = random_feeds(engine.inputs, metadata, batch=batch, shape=settings.shape, seed=settings.seed)
+        before = time.perf_counter_ns()
+        try:
+            engine.run(feeds)
+        except ValueError as error:
+            raise InputError(f"{error}; --shape gives another input size") from error
+        after = time.perf_counter_ns()
+        warmed = warm_up(lambda: engine.run(feeds), seconds=settings.warmup)
+    except BaseException:
+        engine.close()
+        raise
+    return Subject(
+        path=path,
+        device=device,
+        allow_fallback=settings.allow_fallback,
+        threads=threads,
+        sha256=sha256,
+        metadata=metadata,
+        engine=engine,
+        feeds=feeds,
+        load_ms=(loaded - start) / 1e6,
+        first_ms=(after - before) / 1e6,
+        warmup=warmed,
+        memory=memory.seen(),
+    )

@@ -1,0 +1,193 @@
+"""A measurement as text: a block of lines for one subject, a table for several."""
+
+from collections.abc import Iterable, Sequence
+
+from edgevision.runtime.benchmark.operators import OperatorProfile
+from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
+from edgevision.runtime.benchmark.statistics import Estimate, Ratio
+
+_OPERATORS = 12
+
+
+def report_text(report: BenchmarkReport) -> str:
+    """Everything that was found but for the samples and the readings."""
+    subjects = report.subjects
+    lines = _one(report, subjects[0]) if len(subjects) == 1 else _several(report)
+    for subject in subjects:
+        if subject.operators is not None:
+            lines += ["", f"operators of {subject.label}", *_operators(subject.operators)]
+    lines += [f"{'MARKED':<11} {finding.kind}: {finding.message}" for finding in report.board.findings]
+    return "\n".join(lines)
+
+
+def _one(report: BenchmarkReport, s: SubjectReport) -> list[str]:
+    figures = s.latency
+    rows = [
+        ("model", f"{s.name}{f', {s.precision}' if s.precision else ''}, {_shapes(s)}"),
+        ("ran on", f"{s.device} ({s.provider}), {s.engine}, {s.threads or 'all'} threads: {s.assignment}"),
+        *_circumstances(report),
+        ("load", f"{s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms"),
+        ("warm-up", f"{_warm_up(s)}, not counted"),
+        ("latency", f"p50 {_ms(figures.p50_ms)}"),
+        ("", f"p90 {_ms(figures.p90_ms)}   p95 {_ms(figures.p95_ms)}"),
+        ("", f"p99 {_ms(figures.p99_ms)}"),
+        ("", f"mean {_ms(figures.mean_ms)}, from {figures.min_ms:.3f} to {figures.max_ms:.3f} ms"),
+        ("", f"standard deviation {figures.std_ms:.3f} ms, {100 * figures.cv:.1f} % of the mean"),
+        ("samples", f"{figures.runs} runs in {report.rounds} rounds; {_outliers(s)}"),
+        ("throughput", f"{s.throughput:.1f} pictures/s at batch {s.batch}"),
+        *_extras(s),
+        ("memory", _memory(report, s)),
+    ]
+    return _aligned(rows)
+
+
+def _several(report: BenchmarkReport) -> list[str]:
+    names = _telling_names(report.subjects)
+    head = ("", "p50 ms (95 %)", "p90", "p99", "mean", "cv", "pictures/s", "MB", "times the first (95 %)")
+    rows = [head]
+    for name, s in zip(names, report.subjects, strict=True):
+        figures = s.latency
+        rows.append(
+            (
+                name,
+                _ms(figures.p50_ms, ""),
+                f"{figures.p90_ms.value:.3f}",
+                f"{figures.p99_ms.value:.3f}",
+                f"{figures.mean_ms.value:.3f}",
+                f"{100 * figures.cv:.1f} %",
+                f"{s.throughput:.1f}",
+                "" if s.memory is None else f"{s.memory.steady_mb:.0f}",
+                ratio_words(s.ratio) if s.ratio else "1",
+            )
+        )
+    lines = columns(rows)
+    notes = [*_circumstances(report), ("measured", f"in turns, {report.rounds} rounds, {report.seconds:.1f} s")]
+    for name, s in zip(names, report.subjects, strict=True):
+        notes.append((name, f"{s.engine}; {s.assignment}; {_shapes(s)}"))
+        notes.append(("", f"load {s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms, warm-up {_warm_up(s)}"))
+        notes.append(("", f"{s.latency.runs} runs; {_outliers(s)}"))
+        notes += _extras(s)
+    return [*lines, "", *_aligned(notes)]
+
+
+def ratio_words(ratio: Ratio) -> str:
+    """The ratio with its interval, or that there is no telling it from 1."""
+    words = f"{ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
+    return words if ratio.differs else f"{words}, no difference shown"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines, each column as wide as its widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+    rows = list(rows)
+    width = max(11, *(len(name) for name, _ in rows))
+    return [f"{name:<{width}} {value}" for name, value in rows]
+
+
+def _circumstances(report: BenchmarkReport) -> list[tuple[str, str]]:
+    machine, board = report.machine, report.board
+    rows = [("machine", f"{machine.processor}, {machine.cores} cores, load {report.load_average or 0:.1f}")]
+    known = [
+        *([f"governor {', '.join(board.before.governors)}"] if board.before.governors else []),
+        *([f"power mode {board.power_mode}"] if board.power_mode else []),
+        *([f"clocks {'locked' if board.clocks_locked else 'not locked'}"] if board.clocks_locked is not None else []),
+        *([f"hottest {max(heat):.1f} °C"] if (heat := _temperatures(report)) else []),
+        *([f"{board.mean_power_w:.2f} W of {board.power_covers}"] if board.mean_power_w is not None else []),
+    ]
+    return [*rows, ("board", ", ".join(known))] if known else rows
+
+
+def _temperatures(report: BenchmarkReport) -> list[float]:
+    return [celsius for reading in report.board.readings for celsius in reading.temperatures.values()]
+
+
+def _extras(s: SubjectReport) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    if s.streams is not None:
+        several = s.streams
+        rows.append(
+            (
+                "",
+                f"{several.throughput:.1f} pictures/s in {several.streams} streams of {several.threads_each} threads,"
+                f" p50 {_ms(several.p50_ms)}",
+            )
+        )
+    if s.end_to_end is not None:
+        e = s.end_to_end
+        stages = (("decode", e.decode_ms), ("preprocess", e.preprocess_ms), ("infer", e.infer_ms))
+        shown = ", ".join(f"{name} {stage.value:.3f}" for name, stage in (*stages, ("postprocess", e.postprocess_ms)))
+        rows.append(("end to end", f"p50 {_ms(e.total_ms)}: {shown} ms"))
+        rows.append(("", f"{e.runs} times through the pipeline, pictures: {e.pictures}"))
+    if s.energy_mj is not None:
+        rows.append(("energy", f"{s.energy_mj:.2f} mJ an inference"))
+    return rows
+
+
+def _operators(profile: OperatorProfile) -> list[str]:
+    rows = [("share", "us", "operator", "GFLOP/s", "of peak", "GB/s", "bound", "name")]
+    slowest = sorted(profile.operators, key=lambda operator: -operator.microseconds)
+    for o in slowest[:_OPERATORS]:
+        speed = "" if not o.gflops else f"{o.gflops:.1f}"
+        part = "" if not o.operations or o.peak_share is None else f"{100 * o.peak_share:.1f} %"
+        moved = "" if o.gb_per_s is None else f"{o.gb_per_s:.1f}"
+        rows.append(
+            (f"{100 * o.share:.1f} %", f"{o.microseconds:.0f}", o.operator, speed, part, moved, o.bound or "", o.name)
+        )
+    left = slowest[_OPERATORS:]
+    lines = columns(rows)
+    if left:
+        lines.append(f"and {len(left)} more, {100 * sum(o.share for o in left):.1f} %")
+    moving = "" if profile.peak.gb_per_s is None else f" and {profile.peak.gb_per_s:.1f} GB/s"
+    lines.append(f"peak measured here: {profile.peak.gflops:.1f} GFLOP/s in fp32{moving}")
+    lines.append("nodes: " + ", ".join(f"{count} {kind}" for kind, count in profile.nodes.items()))
+    return lines
+
+
+def _telling_names(subjects: Sequence[SubjectReport]) -> list[str]:
+    """What differs between the subjects of a run."""
+    facts = [
+        (
+            s.name,
+            s.device,
+            f"{s.threads or 'all'} threads" if s.threads != 1 else "1 thread",
+            f"batch {s.batch}",
+        )
+        for s in subjects
+    ]
+    differing = [i for i in range(4) if len({fact[i] for fact in facts}) > 1] or [0]
+    names = [", ".join(fact[i] for i in differing) for fact in facts]
+    # The same model may be named twice, to see how much chance there is in a measurement.
+    return names if len(set(names)) == len(names) else [f"{i}: {name}" for i, name in enumerate(names, start=1)]
+
+
+def _ms(estimate: Estimate, unit: str = " ms") -> str:
+    if estimate.low is None and estimate.high is None:
+        return f"{estimate.value:.3f}{unit} (too few samples for an interval)"
+    low, high = ("?" if end is None else f"{end:.3f}" for end in (estimate.low, estimate.high))
+    return f"{estimate.value:.3f}{unit} ({low} to {high})"
+
+
+def _shapes(s: SubjectReport) -> str:
+    return ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in s.shapes.items())
+
+
+def _warm_up(s: SubjectReport) -> str:
+    state = "steady" if s.warmup.steady else "NOT steady yet"
+    return f"{s.warmup.runs} runs, {s.warmup.seconds:.1f} s, {state}"
+
+
+def _outliers(s: SubjectReport) -> str:
+    count = s.latency.outliers
+    return f"{count} outlier{'s' * (count != 1)} above {s.latency.fence_ms:.3f} ms, all of them in the figures"
+
+
+def _memory(report: BenchmarkReport, s: SubjectReport) -> str:
+    process = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB, the whole process"
+    if s.memory is None:
+        return process
+    peak = "" if s.memory.peak_mb is None else f", {s.memory.peak_mb:.0f} MB at its peak"
+    return f"{s.memory.steady_mb:.0f} MB for the model and its engine{peak}; {process}"

@@ -1,0 +1,106 @@
+"""``edgevision bench`` prints a table or one document, writes what it is asked for, and fails where it is told to."""
+
+import csv
+import json
+
+import pytest
+
+from edgevision.runtime.benchmark.report import read_report
+from edgevision.runtime.telemetry.findings import Finding, FindingKind
+
+QUICK = ("--seconds", 0.02, "--warmup", 0, "--runs", 20)
+
+
+def test_one_model_is_shown_as_a_block_of_lines(edgevision, write_colours):
+    code, out, err = edgevision("bench", write_colours(), *QUICK)
+    assert code == 0
+    for word in ("p50", "p90", "p95", "p99", "standard deviation", "outlier", "CPUExecutionProvider", "NOT steady yet"):
+        assert word in out
+    assert "measuring colours.onnx" in err
+
+
+def test_several_are_shown_as_a_table_with_what_differs(edgevision, write_colours):
+    code, out, _ = edgevision("bench", write_colours(), "--threads", 1, "--threads", 2, "--batch", 1, *QUICK)
+    lines = out.splitlines()
+    assert code == 0
+    assert [line.split("  ")[0] for line in lines[1:3]] == ["1 thread", "2 threads"]
+    assert "times the first" in lines[0]
+
+
+def test_the_same_model_twice_is_numbered(edgevision, write_colours):
+    model = write_colours()
+    _, out, _ = edgevision("bench", model, model, *QUICK)
+    assert [line.split("  ")[0] for line in out.splitlines()[1:3]] == ["1: colours.onnx", "2: colours.onnx"]
+
+
+def test_json_is_one_document_that_can_be_read_again(edgevision, write_colours, tmp_path):
+    code, out, err = edgevision("bench", write_colours(), *QUICK, "--json", "--quiet")
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert document["schema_version"] == 1
+    (tmp_path / "printed.json").write_text(out)
+    assert len(read_report(tmp_path / "printed.json").subjects[0].samples.ms) >= 20
+
+
+def test_the_report_is_written_where_it_is_asked_for(edgevision, write_colours, tmp_path):
+    path = tmp_path / "report.json"
+    assert edgevision("bench", write_colours(), *QUICK, "-o", path)[0] == 0
+    assert read_report(path).subjects[0].name == "colours.onnx"
+    code, _, err = edgevision("bench", write_colours(), *QUICK, "-o", path)
+    assert code == 2
+    assert "--force overwrites it" in err
+    assert edgevision("bench", write_colours(), *QUICK, "-o", path, "--force")[0] == 0
+
+
+def test_csv_has_a_row_for_every_sample(edgevision, write_colours, tmp_path):
+    code, out, _ = edgevision(
+        "bench", write_colours(), "--batch", 1, "--batch", 2, *QUICK, "--csv", tmp_path / "samples.csv", "--json"
+    )
+    assert code == 0
+    rows = list(csv.DictReader((tmp_path / "samples.csv").read_text().splitlines()))
+    for number, subject in enumerate(json.loads(out)["subjects"]):
+        own = [row for row in rows if row["subject"] == f"colours.onnx, cpu, all threads, batch {number + 1}"]
+        assert [float(row["ms"]) for row in own] == subject["samples"]["ms"]
+        assert [float(row["start_s"]) for row in own] == subject["samples"]["start_s"]
+        assert [int(row["index"]) for row in own] == list(range(len(own)))
+        assert int(own[-1]["round"]) == len(subject["samples"]["rounds"]) - 1
+
+
+def test_a_marked_run_says_so_and_fails_where_it_is_to_be_strict(edgevision, write_colours, tmp_path, monkeypatch):
+    from edgevision.runtime.telemetry import sampler
+
+    finding = Finding(kind=FindingKind.THROTTLED, message="the board reported under-voltage", start_s=0.0)
+    monkeypatch.setattr(sampler, "find", lambda *_: (finding,))
+    code, out, _ = edgevision("bench", write_colours(), *QUICK)
+    assert code == 0
+    assert "MARKED      throttled: the board reported under-voltage" in out
+    code, out, err = edgevision("bench", write_colours(), *QUICK, "--strict", "-o", tmp_path / "report.json")
+    assert code == 1
+    assert "--strict: the run is marked, throttled: the board reported under-voltage" in err
+    assert read_report(tmp_path / "report.json").board.findings == (finding,)
+
+
+def test_a_run_that_is_in_order_is_not_refused(edgevision, write_colours, monkeypatch):
+    from edgevision.runtime.telemetry import sampler
+
+    monkeypatch.setattr(sampler, "find", lambda *_: ())
+    code, out, _ = edgevision("bench", write_colours(), *QUICK, "--strict")
+    assert code == 0
+    assert "MARKED" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--precision", "2 percent"), "--precision is a share"),
+        (("--precision", "0%"), "--precision is a share"),
+        (("--seconds", "0"), "seconds must be positive"),
+        (("-o", "no/such/folder.json"), "does not exist"),
+        (("--device", "abacus"), "no device 'abacus'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_measured(edgevision, write_colours, arguments, message):
+    code, out, err = edgevision("bench", write_colours(), *arguments)
+    assert code in (2, 3)
+    assert message in err
+    assert out == ""
