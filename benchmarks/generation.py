@@ -18,7 +18,7 @@ import torch
 import edgevision
 from edgevision.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.exporters.generation import Part, take_part
+from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metadata import ImageSpec, ModelMetadata, Task

@@ -34,7 +34,8 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.runtime.commands.inspect:inspect", "Metadata, inputs, operators, size and hash of a model file."
     ),
     "evaluate": Verb(
-        "edgevision.runtime.commands.evaluate:evaluate", "Accuracy, recall, F1 and confusions on labelled pictures."
+        "edgevision.runtime.commands.evaluate:evaluate",
+        "How good a model is on pictures: accuracy, PSNR, Fréchet distance ...",
     ),
     "run": VerbGroup(
         {

@@ -50,7 +50,8 @@ def export(
     ] = "onnx",
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision; inputs and outputs stay float32.")] = False,
     part: Annotated[
-        Literal["both", "encoder", "decoder"], typer.Option(help="What of a variational autoencoder to export.")
+        Literal["both", "encoder", "decoder", "features"],
+        typer.Option(help="Encoder or decoder of an autoencoder; features: a classifier that shows them, too."),
     ] = "both",
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",
@@ -221,7 +222,7 @@ def verify(
         raise InputError(f"--samples must be at least 1, not {samples}")
     try:
         from edgevision.exporters.verify import verify as run_verify
-        from edgevision.runtime.commands.evaluate import restoration_table
+        from edgevision.runtime.commands.quality_tables import restoration_table
         from edgevision.runtime.restoration_quality import Damage
     except ImportError as error:
         raise MissingExtraError(error.name or "a package", "export") from error

@@ -15,12 +15,12 @@ import onnx
 
 from edgevision.datasets import ImageFolder
 from edgevision.errors import InputError, ParityError
-from edgevision.exporters.generation import Part
 from edgevision.exporters.half import to_half
 from edgevision.exporters.onnx_conversion import add_metadata, another_size
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
+from edgevision.exporters.parts import Part
 from edgevision.exporters.quantization.material import Material, gather
 from edgevision.exporters.quantization.quantize import Quantized, quantize
 from edgevision.exporters.quantization.report import Outcome
@@ -69,7 +69,8 @@ def export(
         output: the model file; by default beside the checkpoint, ending in ``.onnx`` or ``.xml``.
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
             ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`.
-        part: of a variational autoencoder: ``both``, ``encoder`` or ``decoder``.
+        part: ``encoder`` or ``decoder`` of a variational autoencoder, or a residual classifier with its ``features``
+            as a second output.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
         input_shape: (batch, channels, height, width), or (batch, size) for a latent; needed for a foreign checkpoint.
         static: the only shape the model is to take, batch first; NPUs and captured CUDA graphs need that.

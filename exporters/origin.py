@@ -16,7 +16,7 @@ import edgevision
 from edgevision.errors import InputError, ModelFileError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.describe import describe
-from edgevision.exporters.generation import Part, describe_generation, take_part
+from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.onnx_conversion import (
     Conversion,
     Examples,
@@ -25,6 +25,7 @@ from edgevision.exporters.onnx_conversion import (
     with_fixed_sides,
     without_default_inputs,
 )
+from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs

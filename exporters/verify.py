@@ -9,6 +9,7 @@ from edgevision.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.describe import describe
 from edgevision.exporters.parity import ParityReport, compare_engines
+from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metadata import Task
@@ -63,6 +64,7 @@ def verify(
     metadata = require_metadata(path)
     folder = ImageFolder(data) if data is not None else None
     original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    original = take_part(original, exported_part(original, metadata))
     with (
         open_engine(path, device) as engine,
         TorchEngine(original.network, metadata.inputs, metadata.outputs) as reference,

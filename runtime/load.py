@@ -101,3 +101,8 @@ def shipped_model(task: Task, scale: int | None = None) -> Path:
         what = task if scale is None else f"{task} by {scale}"
         raise InputError(f"no model ships for {what}; name one with --model")
     return path
+
+
+def shipped_judge() -> Path:
+    """The classifier in whose features generated pictures are judged, of the ten classes of CIFAR-10."""
+    return _ASSETS / "features.onnx"

@@ -1,6 +1,6 @@
 """The networks of the project, in PyTorch. Each builder takes keywords only and has a default for every one."""
 
-from edgevision.models.cifar_resnet import CifarResNet, resnet20, resnet32, resnet44, resnet56
+from edgevision.models.cifar_resnet import CifarResNet, CifarResNetFeatures, resnet20, resnet32, resnet44, resnet56
 from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet, apply_curves
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
@@ -34,6 +34,7 @@ __all__ = [
     "RESTORERS",
     "TEXTURES",
     "CifarResNet",
+    "CifarResNetFeatures",
     "ConvVae",
     "CurveNet",
     "DcganDiscriminator",

@@ -76,11 +76,27 @@ class CifarResNet(nn.Module):
         first = _Block(in_channels, channels, stride, shortcut)
         return nn.Sequential(first, *(_Block(channels, channels, 1, shortcut) for _ in range(blocks - 1)))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def pooled(self, images: Tensor) -> Tensor:
+        """What the last layer is given, float32 (N, 64)."""
         x = F.relu(self.bn1(self.conv1(images)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        logits: Tensor = self.linear(self.dropout(self.pool(x).flatten(1)))
+        features: Tensor = self.pool(self.layer3(self.layer2(self.layer1(x)))).flatten(1)
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.dropout(self.pooled(images)))
         return logits
+
+
+class CifarResNetFeatures(nn.Module):
+    """A :class:`CifarResNet` in evaluation that gives its pooled features (N, 64) after its logits (N, classes)."""
+
+    def __init__(self, network: CifarResNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        pooled = self.network.pooled(images)
+        return self.network.linear(pooled), pooled
 
 
 resnet20 = partial(CifarResNet, blocks=3)

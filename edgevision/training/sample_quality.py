@@ -1,15 +1,15 @@
 """How like real pictures the samples of a generator are, in the features of the project's own classifier.
 
-The figures carry the classifier's name: they are no Inception scores and compare only within one feature space.
+The figures carry the classifier's name: they are no Inception scores and compare only within one feature space. The
+Fréchet distance is torchmetrics', which adds up its sums where the features are; ``edgevision evaluate`` has its own.
 """
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from edgevision.feature_distances import share_within
 from edgevision.training.classifier_features import ClassifierFeatures
-
-_NEIGHBOUR = 3
 
 
 class _Given(nn.Identity):
@@ -59,11 +59,11 @@ class SampleQuality:
         Precision is the share of samples that lie within the real pictures' manifold, recall the share of real
         pictures within the samples' (Kynkäänniemi et al. 2019, k = 3). What was generated is forgotten.
         """
-        real, fake = torch.cat(self._real), torch.cat(self._fake)
+        real, fake = (torch.cat(features).cpu().numpy() for features in (self._real, self._fake))
         figures = {
             "classifier_frechet": float(self._frechet.compute()),
-            "sample_precision": 100 * _share_within(fake, real),
-            "sample_recall": 100 * _share_within(real, fake),
+            "sample_precision": 100 * share_within(fake, real),
+            "sample_recall": 100 * share_within(real, fake),
         }
         if self._hits:
             figures["class_agreement"] = 100 * float(torch.cat(self._hits).float().mean())
@@ -71,9 +71,3 @@ class SampleQuality:
         self._fake.clear()
         self._hits.clear()
         return figures
-
-
-def _share_within(points: Tensor, reference: Tensor) -> float:
-    """The share of ``points`` that are nearer to some reference than that one's third neighbour is."""
-    radii = torch.cdist(reference, reference).kthvalue(_NEIGHBOUR + 1, dim=1).values
-    return float((torch.cdist(points, reference) <= radii).any(dim=1).float().mean())

@@ -21,9 +21,10 @@ from edgevision.cli import main
 from edgevision.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.export import export
-from edgevision.exporters.generation import Part, describe_generation
+from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.output_range import clipped_range
+from edgevision.exporters.parts import Part
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.verify import verify
@@ -341,6 +342,16 @@ def test_the_decoder_alone_is_a_generator(
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_part_is_verified_against_the_whole(
+    exported_generator: Exported, checkpoints: dict[str, Path], part: str
+) -> None:
+    path, _ = exported_generator("conv_vae", part=part)
+    parity = verify(path, checkpoints["conv_vae"], samples=8, quiet=True).parity
+    parity.check(Precision.FP32)
+    assert len(parity.outputs) == 1
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
 def test_only_an_autoencoder_has_parts(
     checkpoints: dict[str, Path], checkpoint: Path, tmp_path: Path, part: str
 ) -> None:
@@ -361,7 +372,7 @@ def test_only_an_autoencoder_has_parts(
 def test_a_part_that_there_is_not_is_misuse(checkpoints: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="middle"):
         export(checkpoints["conv_vae"], part="middle")
-    assert list(Part) == ["both", "encoder", "decoder"]
+    assert list(Part) == ["both", "encoder", "decoder", "features"]
 
 
 def test_the_command_exports_a_part(

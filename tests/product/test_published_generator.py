@@ -1,4 +1,4 @@
-"""A published generator of handwritten digits, as bare weights, in every form it is exported to."""
+"""A published generator of handwritten digits in every form it is exported to, and the generator that ships."""
 
 from pathlib import Path
 
@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 import edgevision
+from edgevision.datasets import ImageFolder
 from edgevision.exporters.verify import verify
 from edgevision.metadata import LatentSpec, Precision
 from edgevision.modelfile import read_metadata
+from edgevision.runtime.feature_judge import FeatureJudge
+from edgevision.runtime.generation_quality import evaluate_generator
+from edgevision.runtime.load import shipped_judge
 
 ARCH = {
     "arch": "edgevision.models:MlpGenerator",
@@ -64,3 +68,18 @@ def test_it_computes_what_the_checkpoint_does(generator, weights):
     report.parity.check(Precision.FP32)
     assert report.parity.samples == 100
     assert report.parity.worst.sqnr_db > 90
+
+
+def test_the_generator_that_ships_is_as_good_as_promised(shared):
+    data = ImageFolder(shared / "data/cifar10.zip", ("test",))
+    with edgevision.load("generate") as generator, FeatureJudge.open(shipped_judge()) as judge:
+        report = evaluate_generator(generator, data, judge, samples=1000, quiet=True)
+        promised = generator.metadata.quality
+    assert (report.samples, report.images, report.remarks) == (1000, 1000, ())
+    # The figures of training, on held-out training pictures; half as many samples have more of an error.
+    assert report.class_agreement > 90
+    assert report.class_agreement == pytest.approx(promised["val_class_agreement"], abs=4)
+    assert report.classifier_frechet == pytest.approx(promised["val_classifier_frechet"], abs=0.7)
+    assert report.sample_precision == pytest.approx(promised["val_sample_precision"], abs=5)
+    assert report.sample_variety > 70
+    assert min(score.agreement for score in report.classes) > 80

@@ -137,7 +137,7 @@ def test_sixteen_pictures_on_a_sheet_are_the_default(edgevision, model, tmp_path
     monkeypatch.chdir(tmp_path)
     code, out, err = edgevision("run", "generate", "-m", path)
     assert (code, out) == (0, "generated.png\n")
-    assert err.splitlines()[0].startswith("drawer on cpu, ONNX Runtime")
+    assert err.splitlines()[0].startswith("drawer on cpu 3 nodes, ONNX Runtime")
     sheet = pixels_of(tmp_path / "generated.png")
     assert sheet.shape == (22, 22, 3)
     close(sheet, contact_sheet(drawn(latents(16))))
@@ -270,6 +270,7 @@ def test_json_is_one_document_and_nothing_else(edgevision, model, tmp_path):
         "model": str(path),
         "name": "drawer",
         "device": "cpu",
+        "nodes": {"cpu": {"MatMul": 1, "Reshape": 1, "Tanh": 1}},
         "count": 3,
         "outputs": [str(tmp_path / f"out/0-000{number}.png") for number in range(3)],
     }
@@ -464,3 +465,135 @@ def test_a_wrong_command_for_an_autoencoder_leaves_nothing(edgevision, model, ph
     assert (place / "old.npy").read_bytes() == b"old"
     assert photo.read_bytes() == before
     assert not list(tmp_path.glob("photo-*"))
+
+
+# --- evaluate ---
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """Forty pictures in folders of ants and bees."""
+    generator = np.random.default_rng(1)
+    for label in ("ant", "bee"):
+        (tmp_path / "gallery" / label).mkdir(parents=True)
+        for number in range(20):
+            pixels = generator.integers(0, 256, (3, 3, 3), dtype=np.uint8).repeat(3, axis=0).repeat(3, axis=1)
+            Image.fromarray(pixels).save(tmp_path / f"gallery/{label}/{number:02}.png")
+    return tmp_path / "gallery"
+
+
+@pytest.fixture
+def write_judge(tmp_path):
+    """Write a classifier whose features are the means of red, green and blue, and whose answer is the brightest."""
+
+    def write(labels=LABELS):
+        nodes = [
+            helper.make_node("ReduceMean", ["image", "axes"], ["features"], keepdims=0),
+            helper.make_node("Add", ["features", "features"], ["logits"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "judge",
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 8, 8])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "features")],
+            [helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])],
+        )
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        described = ModelMetadata(task=Task.CLASSIFY, name="eye", labels=labels, image=ImageSpec(size=(8, 8)))
+        add_metadata(proto, METADATA_KEY, described.to_json())
+        (tmp_path / "judge.onnx").write_bytes(proto.SerializeToString())
+        return tmp_path / "judge.onnx"
+
+    return write
+
+
+def test_a_generator_is_evaluated_beside_pictures(edgevision, model, write_judge, gallery):
+    arguments = (model("classes"), gallery, "--judge", write_judge(), "--samples", 30)
+    code, out, err = edgevision("evaluate", *arguments, "-q")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "classes.onnx on gallery, 30 pictures"
+    assert lines[1] == "30 samples, seen through eye (not Inception: this is not FID)"
+    named = ("classifier_frechet", "sample_precision", "sample_recall", "sample_variety", "class_agreement")
+    assert [line.split()[0] for line in lines[2:7]] == list(named)
+    assert [line.split()[:2] for line in lines[-3:]] == [["ant", "10"], ["bee", "10"], ["cow", "10"]]
+    # There are no pictures of cows.
+    assert lines[-1].split()[-1] == "-"
+    code, out, err = edgevision("evaluate", *arguments, "--json")
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (document["samples"], document["images"], document["judge"]) == (30, 30, "eye")
+    assert document["classifier_frechet"] == pytest.approx(float(lines[2].split()[1]), abs=1e-3)
+    colours = drawn(latents(30), np.arange(30) % 3).mean((1, 2))
+    assert document["class_agreement"] == pytest.approx(100 * np.mean(colours.argmax(1) == np.arange(30) % 3), abs=7)
+    other = json.loads(edgevision("evaluate", *arguments, "--json", "--seed", 5)[1])
+    assert other["classifier_frechet"] != document["classifier_frechet"]
+
+
+def test_classes_that_the_judge_does_not_know_are_said(edgevision, model, write_judge, gallery):
+    arguments = (model("classes"), gallery, "--judge", write_judge(("ant", "cat", "dog")), "--samples", 30)
+    code, out, _ = edgevision("evaluate", *arguments, "-q")
+    assert code == 0
+    assert "no class agreement: eye does not know bee, cow" in out
+    assert "class_agreement" not in out
+    assert json.loads(edgevision("evaluate", *arguments, "--json")[1])["class_agreement"] is None
+
+
+def test_an_unconditional_generator_has_no_classes_to_agree_with(edgevision, model, write_judge, gallery):
+    code, out, _ = edgevision("evaluate", model(), gallery, "--judge", write_judge(), "--samples", 30, "-q")
+    assert code == 0
+    assert len(out.splitlines()) == 6
+
+
+def test_the_judge_that_ships_needs_no_option(edgevision, model, gallery):
+    code, out, err = edgevision("evaluate", model(), gallery, "-q", "--samples", 70)
+    assert (code, out) == (2, "")
+    assert "a covariance of 64 features takes more pictures than that" in err
+    assert "gives 40" in err
+
+
+def test_an_autoencoder_is_evaluated_by_its_reconstructions(edgevision, model, gallery):
+    code, out, _ = edgevision("evaluate", model("vae"), gallery, "-q")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["vae.onnx", "psnr", "ssim", "mse"]
+    document = json.loads(edgevision("evaluate", model("vae"), gallery, "--json")[1])
+    assert document["images"] == len(document["pictures"]) == 40
+    given = seen(np.asarray(Image.open(gallery / "ant/00.png")))
+    assert document["pictures"][0]["mse"] == pytest.approx(np.mean(given**2), rel=1e-2)
+
+
+def test_a_damaged_picture_ends_an_evaluation_with_1(edgevision, model, write_judge, gallery):
+    (gallery / "ant/00.png").write_bytes(b"\x89PNG")
+    for arguments in ((model(), gallery, "--judge", write_judge(), "--samples", 40), (model("vae"), gallery)):
+        code, out, err = edgevision("evaluate", *arguments, "-q")
+        assert code == 1
+        assert "39 pictures" in out
+        assert "ant/00.png" in err
+        assert "1 pictures could not be read" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("plain", ("--samples", "64"), "a covariance of 64 features takes more samples than that, not 64"),
+        ("plain", ("--samples", "-1"), "takes more samples than that, not -1"),
+        ("plain", ("--seed", "-1"), "the seed must not be negative, -1 is"),
+        ("plain", ("--judge", "COLOURS"), "'colours' shows no features, so it cannot judge; edgevision export"),
+        ("plain", ("--judge", "missing.onnx"), "'missing.onnx' does not exist"),
+        ("plain", ("--split", "test"), "has no part 'test'"),
+        ("encoder", (), "only encodes, which shows nothing to compare; export the whole autoencoder"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_is_refused(edgevision, model, write_colours, gallery, name, arguments, message):
+    words = [write_colours() if word == "COLOURS" else word for word in arguments]
+    if "--split" in arguments:
+        (gallery / "ant").rename(gallery / "train")
+        (gallery / "bee").rename(gallery / "val")
+        for folder in ("train", "val"):
+            (gallery / folder / "x").mkdir()
+            for path in (gallery / folder).glob("*.png"):
+                path.rename(gallery / folder / "x" / path.name)
+    code, out, err = edgevision("evaluate", model(name), gallery, *words, "-q")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert message in err

@@ -1,0 +1,60 @@
+"""Which part of a network is exported."""
+
+from dataclasses import replace
+from enum import StrEnum
+
+from edgevision.errors import InputError
+from edgevision.exporters.checkpoints import Checkpoint
+from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.models import CifarResNet, CifarResNetFeatures, ConvVae
+
+
+class Part(StrEnum):
+    """What of a network a model file holds."""
+
+    BOTH = "both"
+    """All of it; an autoencoder goes from picture to reconstruction and code: ``edgevision run reconstruct``."""
+    ENCODER = "encoder"
+    """From picture to code: ``edgevision run encode``."""
+    DECODER = "decoder"
+    """From a drawn code to a picture: ``edgevision run generate``."""
+    FEATURES = "features"
+    """A classifier that shows what its last layer is given: the judge of ``edgevision evaluate GENERATOR``."""
+
+
+def take_part(checkpoint: Checkpoint, part: Part) -> Checkpoint:
+    """The part of one of the project's own networks as a checkpoint by itself; :class:`InputError` where it has none.
+
+    Encoder and decoder are those of an autoencoder, features those of a residual classifier.
+    """
+    network, metadata = checkpoint.network, checkpoint.metadata
+    if part is Part.BOTH:
+        return checkpoint
+    if part is Part.FEATURES:
+        if not isinstance(network, CifarResNet) or metadata is None:
+            raise InputError("--part features is for a residual classifier (resnet20 ...) of edgevision train classify")
+        features = TensorSpec(name="features", shape=("batch", network.linear.in_features))
+        described = metadata.updated(outputs=(*metadata.outputs, features))
+        return replace(checkpoint, network=CifarResNetFeatures(network).eval(), metadata=described)
+    if not isinstance(network, ConvVae) or metadata is None or metadata.latent is None:
+        raise InputError(f"--part {part} is for a variational autoencoder made by edgevision train vae")
+    name = f"{metadata.name}-{part}"
+    if part is Part.ENCODER:
+        code = next(spec for spec in metadata.outputs if spec.name == "code")
+        return replace(
+            checkpoint,
+            network=network.encoder,
+            metadata=metadata.updated(task=Task.ENCODE, name=name, outputs=(code,), latent=None),
+        )
+    latent = TensorSpec(name="latent", shape=("batch", metadata.latent.size))
+    picture = metadata.outputs[0].updated(name="image")
+    described = metadata.updated(task=Task.GENERATE, name=name, inputs=(latent,), outputs=(picture,), image=None)
+    return replace(checkpoint, network=network.decoder, metadata=described)
+
+
+def exported_part(checkpoint: Checkpoint, model: ModelMetadata) -> Part:
+    """Which part of ``checkpoint`` a model of that metadata was made of."""
+    if isinstance(checkpoint.network, ConvVae):
+        return {Task.ENCODE: Part.ENCODER, Task.GENERATE: Part.DECODER}.get(model.task, Part.BOTH)
+    shows_features = isinstance(checkpoint.network, CifarResNet) and len(model.outputs) > 1
+    return Part.FEATURES if shows_features else Part.BOTH
