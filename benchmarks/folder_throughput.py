@@ -45,7 +45,7 @@ def main() -> None:
             def write(job: Path, _: Picture, result: Picture) -> None:
                 result.save(out / job.name)
 
-            for _, error in overlapped(jobs, Picture.read, restore, write):
+            for _, error in overlapped(jobs, Picture.read, restore, write, at_once=restore.at_once):
                 assert error is None
 
         times: dict[str, list[float]] = {"loop": [], "overlapped": []}

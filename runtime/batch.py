@@ -23,41 +23,42 @@ def overlapped(
     read: Callable[[Job], Read],
     process: Callable[[Read], Result],
     write: Callable[[Job, Read, Result], None],
+    *,
+    at_once: int = 1,
 ) -> Iterator[tuple[Job, InputError | None]]:
     """Yield each job when it is written, in order, or with what made that one file fail.
 
-    ``process`` runs in the caller's thread, ``read`` and ``write`` in others. Errors that are not about one file, such
-    as a full disk, are raised; what is being written then is finished first.
+    Each of the three runs in threads of its own, ``process`` in ``at_once`` of them. Errors that are not about one
+    file, such as a full disk, are raised; what is being written then is finished first.
     """
     source = iter(jobs)
     readers, writers = ThreadPoolExecutor(_THREADS, "read"), ThreadPoolExecutor(_THREADS, "write")
+    workers = ThreadPoolExecutor(at_once, "process")
     reading: deque[tuple[Job, Future[Read]]] = deque()
-    writing: deque[tuple[Job, Future[None] | InputError]] = deque()
+    working: deque[tuple[Job, Future[Future[None]]]] = deque()
+
+    def pass_on(job: Job, picture: Future[Read]) -> Future[None]:
+        content = picture.result()
+        return writers.submit(write, job, content, process(content))
+
     try:
         while True:
             reading.extend((job, readers.submit(read, job)) for job in islice(source, _AHEAD - len(reading)))
-            if not reading:
+            if not reading and not working:
                 break
-            job, picture = reading.popleft()
-            try:
-                content = picture.result()
-                writing.append((job, writers.submit(write, job, content, process(content))))
-            except InputError as error:
-                writing.append((job, error))
-            while len(writing) > _AHEAD:
-                yield _finished(*writing.popleft())
-        while writing:
-            yield _finished(*writing.popleft())
+            if reading and len(working) < at_once + _AHEAD:
+                job, picture = reading.popleft()
+                working.append((job, workers.submit(pass_on, job, picture)))
+            else:
+                yield _finished(*working.popleft())
     finally:
-        readers.shutdown(cancel_futures=True)
-        writers.shutdown(cancel_futures=True)
+        for pool in (readers, workers, writers):
+            pool.shutdown(cancel_futures=True)
 
 
-def _finished(job: Job, written: Future[None] | InputError) -> tuple[Job, InputError | None]:
-    if isinstance(written, InputError):
-        return job, written
+def _finished(job: Job, written: Future[Future[None]]) -> tuple[Job, InputError | None]:
     try:
-        written.result()
+        written.result().result()
     except InputError as error:
         return job, error
     return job, None

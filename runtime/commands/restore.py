@@ -194,7 +194,7 @@ def _run(
 
         if not options.quiet and not options.as_json:
             typer.echo(headline(restore.metadata.name, restore.engine), err=True)
-        results = overlapped(planned, read, process, write)
+        results = overlapped(planned, read, process, write, at_once=restore.at_once)
         for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
             if error is not None:
                 failures.append((job.picture.name, str(error)))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from edgevision.machine import usable_cores
 from edgevision.metadata import ModelMetadata
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Engine
@@ -19,6 +20,9 @@ _ROWS = 64
 class CurveBrightener(Restorer):
     """A network that predicts curves, on an engine; call it on a picture."""
 
+    # The network sees a thumbnail; what takes time is done by numpy on one core.
+    at_once = usable_cores()
+
     def __init__(
         self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
     ) -> None:
@@ -28,18 +32,22 @@ class CurveBrightener(Restorer):
         self._preprocess = Preprocessor(metadata.image)
 
     def restore(self, samples: Samples, *, network_colors: bool = False) -> Iterator[tuple[int, Array]]:
+        height, width, channels = samples.shape
         curves = self._curves(samples)
-        height, width = samples.shape[:2]
+        if channels == 1:
+            curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
+        wide = [_resized(plane, width, plane.shape[0], (0, plane.shape[0])) for plane in curves]
+        scale = curves.shape[1] / height
         for top in range(0, height, _ROWS):
             bottom = min(top + _ROWS, height)
-            rows = unit(samples[top:bottom]).copy()
-            maps = _interpolated(curves, top, bottom, height, width)
-            for number in range(0, len(curves), 3):
-                step = maps[number : number + 3].transpose(1, 2, 0)
-                if rows.shape[2] == 1:
-                    step = step.mean(axis=2, keepdims=True)
-                rows += step * rows * (1 - rows)
-            yield top, rows
+            span = top * scale, min(bottom * scale, curves.shape[1])
+            rows = unit(samples[top:bottom]).transpose(2, 0, 1).copy()
+            for number, plane in enumerate(wide):
+                values = rows[number % channels]
+                step = _resized(plane, width, bottom - top, span) * values
+                step *= 1 - values
+                values += step
+            yield top, np.ascontiguousarray(rows.transpose(1, 2, 0))
 
     def _curves(self, samples: Samples) -> Array:
         """float32 (3 * iterations, h, w) in -1..1."""
@@ -50,12 +58,7 @@ class CurveBrightener(Restorer):
         return curves  # type: ignore[no-any-return]
 
 
-def _interpolated(maps: Array, top: int, bottom: int, height: int, width: int) -> Array:
-    """The rows from ``top`` to ``bottom`` of ``maps`` (C, h, w) stretched bilinearly to ``height`` and ``width``."""
-    scale = maps.shape[1] / height
-    return np.stack([_stretched(plane, top * scale, bottom * scale, bottom - top, width) for plane in maps])
-
-
-def _stretched(plane: Array, top: float, bottom: float, height: int, width: int) -> Array:
-    box = (0, top, plane.shape[1], min(bottom, plane.shape[0]))
+def _resized(plane: Array, width: int, height: int, span: tuple[float, float]) -> Array:
+    """The rows of ``span`` of a float32 plane, stretched bilinearly."""
+    box = (0, span[0], plane.shape[1], span[1])
     return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR, box=box))

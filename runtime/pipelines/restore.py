@@ -36,7 +36,11 @@ class Restorer(Closing):
         engine: what runs the model.
         metadata: what the model file says about itself.
         scale: how many times larger the result's sides are.
+        at_once: how many pictures are worth restoring at the same time.
     """
+
+    # The engine itself uses all cores.
+    at_once = 1
 
     def __init__(
         self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY

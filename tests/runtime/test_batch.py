@@ -8,8 +8,8 @@ from edgevision.runtime.batch import overlapped
 PATIENCE = 30  # seconds until a test that hangs fails instead
 
 
-def run(jobs, read=lambda job: job, process=lambda content: content, write=lambda job, content, result: None):
-    return overlapped(jobs, read, process, write)
+def run(jobs, read=lambda job: job, process=lambda content: content, write=lambda job, *_: None, at_once=1):
+    return overlapped(jobs, read, process, write, at_once=at_once)
 
 
 def refuse(error, number):
@@ -55,16 +55,15 @@ def test_order_is_kept_when_later_pictures_are_quicker():
     assert [job for job, _ in run(range(3), read, write=write)] == [0, 1, 2]
 
 
-def test_the_model_runs_in_the_callers_thread_and_files_are_handled_in_others():
+def test_the_model_runs_in_a_thread_of_its_own_and_files_are_handled_in_others():
     threads = {"read": set(), "process": set(), "write": set()}
 
     def note(step):
         return lambda job, *_: threads[step].add(threading.current_thread()) or job
 
     list(run(range(8), note("read"), note("process"), note("write")))
-    here = threading.current_thread()
-    assert threads["process"] == {here}
-    assert here not in threads["read"] | threads["write"]
+    assert len(threads["process"]) == 1
+    assert threads["process"].isdisjoint(threads["read"] | threads["write"] | {threading.current_thread()})
 
 
 def test_only_a_few_pictures_are_held_at_a_time():
@@ -80,6 +79,16 @@ def test_only_a_few_pictures_are_held_at_a_time():
         ahead.append(len(asked) - len(done))
     assert len(done) == 50
     assert max(ahead) <= 8
+
+
+def test_several_pictures_are_processed_at_once_where_that_pays_and_come_back_in_order():
+    together = threading.Barrier(3, timeout=PATIENCE)
+
+    def process(content):
+        together.wait()
+        return content
+
+    assert [job for job, _ in run(range(9), process=process, at_once=3)] == list(range(9))
 
 
 @pytest.mark.parametrize("step", ["read", "process", "write"])
@@ -121,7 +130,7 @@ def test_what_is_being_written_when_the_work_ends_is_finished_first():
 
     with pytest.raises(ZeroDivisionError):
         list(run(range(100), process=process, write=write))
-    assert finished == [0]
+    assert finished[0] == 0
 
 
 def test_nothing_more_is_read_or_written_once_the_caller_stops():
@@ -131,4 +140,4 @@ def test_nothing_more_is_read_or_written_once_the_caller_stops():
     results.close()
     assert len(read) <= 8
     assert len(written) <= len(read)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("read_", "write_"))]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("read_", "process_", "write_"))]
