@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgevision.errors import DiskFullError, OutputError
 
+_UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -18,15 +19,16 @@ def check_writable(path: Path, *, force: bool = False) -> None:
 
     Raises:
         OutputError: the folder does not exist or cannot be written, ``path`` is a folder, or it exists and ``force``
-            is false.
+            is false, or the name is one that no file can have.
     """
     folder = path.parent
-    if not folder.is_dir():
-        raise OutputError(f"the output folder {str(folder)!r} does not exist; create it or choose another -o")
-    if path.is_dir():
-        raise OutputError(f"the output {str(path)!r} is a folder; give a file name")
-    if path.exists() and not force:
-        raise OutputError(f"{str(path)!r} exists already; --force overwrites it")
+    with translated_write_errors(path):
+        if not folder.is_dir():
+            raise OutputError(f"the output folder {str(folder)!r} does not exist; create it or choose another -o")
+        if path.is_dir():
+            raise OutputError(f"the output {str(path)!r} is a folder; give a file name")
+        if path.exists() and not force:
+            raise OutputError(f"{str(path)!r} exists already; --force overwrites it")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"the output folder {str(folder)!r} cannot be written; choose another with -o")
 
@@ -82,6 +84,8 @@ def translated_write_errors(target: Path) -> Iterator[None]:
             raise OutputError(
                 f"the output folder {str(target.parent)!r} cannot be written; choose another with -o"
             ) from error
+        if error.errno in _UNUSABLE_PATH:
+            raise OutputError(f"{str(target)!r} cannot be written: {error.strerror}; choose another -o") from error
         if not target.parent.is_dir():
             raise OutputError(
                 f"the output folder {str(target.parent)!r} does not exist; create it or choose another -o"

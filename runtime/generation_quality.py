@@ -83,16 +83,13 @@ def evaluate_generator(
         raise InputError(f"a covariance of {judge.size} features takes more samples than that, not {samples}")
     texture = generator.latent.pixels is not None
     size = judge.side if texture else None
-    drawn = (picture for batch in generator.batches(samples, seed=seed, size=size) for picture in batch)
-    fake, taken = _judged(judge, track(drawn, samples, "sampling", quiet=quiet))
     shape = generator(1, seed=seed, size=size)[0].shape
     pictures = ReferencePictures(data, shape, samples, squares=texture, seed=seed)
+    _check_number(pictures.total, data, judge)
+    drawn = (picture for batch in generator.batches(samples, seed=seed, size=size) for picture in batch)
+    fake, taken = _judged(judge, track(drawn, samples, "sampling", quiet=quiet))
     real, _ = _judged(judge, track(pictures, pictures.total, "reading pictures", quiet=quiet))
-    if len(real) <= judge.size:
-        raise DatasetError(
-            f"a covariance of {judge.size} features takes more pictures than that, and {str(data.path)!r} gives"
-            f" {len(real)}"
-        )
+    _check_number(len(real), data, judge)
     variety = _variety(fake, real)
     if variety is None:
         raise DatasetError(f"the {len(real)} pictures of {str(data.path)!r} look all the same to {judge.name}")
@@ -127,6 +124,13 @@ def evaluate_generator(
         remarks=(left_out,) if unknown else (),
         failures=pictures.failures,
     )
+
+
+def _check_number(count: int, data: ImageFolder, judge: FeatureJudge) -> None:
+    if count <= judge.size:
+        raise DatasetError(
+            f"a covariance of {judge.size} features takes more pictures than that, and {str(data.path)!r} gives {count}"
+        )
 
 
 def _judged(judge: FeatureJudge, pictures: Iterable[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

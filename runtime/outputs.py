@@ -43,7 +43,8 @@ def plan(
         InputError: several pictures or standard input without ``output``.
     """
     folder = Path(output) if output is not None else None
-    asked_for_folder = folder is not None and (folder.is_dir() or str(output).endswith("/"))
+    with translated_write_errors(folder or Path()):
+        asked_for_folder = folder is not None and (folder.is_dir() or str(output).endswith("/"))
     single = len(pictures) == 1 and not pictures[0].found and not asked_for_folder
     if folder is None and (not single or isinstance(pictures[0].source, bytes)):
         raise InputError("name the folder for the results with -o (and a file for standard input)")

@@ -80,8 +80,11 @@ def generate(
     Without --model the generator that ships is used; it draws the ten classes of CIFAR-10.
     """
     seeds = _seeds(between) if between is not None else None
-    folder = Path(output).is_dir() or output.endswith("/") or not Path(output).suffix
     target = Path(output)
+    if output in ("", "-"):
+        raise OutputError(f"pictures go into files: end -o in .png, or in / for a folder, not {output!r}")
+    with translated_write_errors(target):
+        folder = target.is_dir() or output.endswith("/") or not target.suffix
     if not folder:
         _check_sheet(target, count, animated=seeds is not None, force=options.force)
     settings = {"label": label, "truncation": truncation, "size": _size(size)}

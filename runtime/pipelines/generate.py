@@ -123,19 +123,26 @@ class Generator(Closing):
         """The pictures of ``latents`` and, for a conditional generator, ``classes`` float32 (N, classes).
 
         Raises:
-            InputError: latents or classes of the wrong size.
+            InputError: latents or classes of the wrong size or number, or none, or numbers that are not finite.
         """
-        if latents.ndim not in (2, 4) or latents.shape[1] != self.latent.size:
+        latents = np.asarray(latents, np.float32)
+        if self.latent.pixels is None and latents.ndim == 4 and latents.shape[2:] == (1, 1):
+            latents = latents[:, :, 0, 0]
+        if latents.ndim != (2 if self.latent.pixels is None else 4) or latents.shape[1] != self.latent.size:
             raise InputError(
                 f"{self.metadata.name!r} takes latents of {self.latent.size} numbers, not of {latents.shape[1:]}"
             )
-        if (classes is None) == bool(self.labels) or (classes is not None and classes.shape[1] != len(self.labels)):
-            given = None if classes is None else classes.shape[1]
-            raise InputError(f"{self.metadata.name!r} has {len(self.labels)} classes, not {given}")
-        if latents.ndim == 2 and len(self.engine.inputs[0].shape) == 4:
+        if not len(latents) or not np.isfinite(latents).all():
+            raise InputError("at least one latent is needed, and all of its numbers must be finite")
+        given = None if classes is None else np.asarray(classes, np.float32)
+        shape = None if given is None else given.shape
+        wanted = (len(latents), len(self.labels)) if self.labels else None
+        if shape != wanted:
+            raise InputError(f"for these latents {self.metadata.name!r} takes classes of shape {wanted}, not {shape}")
+        if len(self.engine.inputs[0].shape) == 4 and latents.ndim == 2:
             # A vector as the first transposed convolution of a DCGAN takes it.
             latents = latents[:, :, None, None]
-        inputs: list[Any] = [latents] if classes is None else [latents, classes]
+        inputs: list[Any] = [latents] if given is None else [latents, given]
         output = run_batched(self.engine, inputs, most=_BATCH)[0]
         low, high = self._range
         scaled = (_as_pictures(output) - low) * (255 / (high - low))

@@ -124,6 +124,11 @@ def test_an_existing_file_is_refused_without_force(tmp_path: Path) -> None:
     check_writable(target, force=True)
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written: File name too long; choose another -o"):
+        check_writable(tmp_path / ("x" * 300))
+
+
 def test_a_folder_is_refused_as_a_file_even_with_force(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is a folder"):
         check_writable(tmp_path, force=True)

@@ -252,6 +252,23 @@ def test_own_latents_and_classes_can_be_decoded():
     assert classes_of(generator.decode(np.zeros((2, SIZE), np.float32), shares)) == [1, 2]
 
 
+def test_own_latents_may_be_of_any_kind_of_number():
+    latents = draw_latents(LatentSpec(size=SIZE), 2, seed=0)
+    engine = Engine(flat)
+    generator = Generator(engine, metadata())
+    expected = generator.decode(latents)
+    for given in (latents.astype(np.float64), latents.tolist(), latents[:, :, None, None]):
+        np.testing.assert_array_equal(generator.decode(given), expected)
+    assert {feeds["latent"].dtype for feeds in engine.feeds} == {np.dtype(np.float32)}
+    assert {feeds["latent"].ndim for feeds in engine.feeds} == {2}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_latents_that_are_not_finite_are_refused(value):
+    with pytest.raises(InputError, match="all of its numbers must be finite"):
+        Generator(Engine(flat), metadata()).decode(np.full((1, SIZE), value, np.float32))
+
+
 def test_many_own_latents_are_decoded_in_batches():
     engine = Engine(flat)
     latents = draw_latents(LatentSpec(size=SIZE), 70, seed=0)
@@ -264,8 +281,12 @@ def test_many_own_latents_are_decoded_in_batches():
     [
         ((2, SIZE + 1), (2, 3), r"takes latents of 6 numbers, not of \(7,\)"),
         ((SIZE,), (1, 3), "takes latents of 6 numbers"),
-        ((2, SIZE), (2, 4), "'drawer' has 3 classes, not 4"),
-        ((2, SIZE), None, "'drawer' has 3 classes, not None"),
+        ((2, SIZE, 1, 2), (2, 3), "takes latents of 6 numbers"),
+        ((0, SIZE), (0, 3), "at least one latent is needed"),
+        ((2, SIZE), (2, 4), r"'drawer' takes classes of shape \(2, 3\), not \(2, 4\)"),
+        ((2, SIZE), (1, 3), r"takes classes of shape \(2, 3\), not \(1, 3\)"),
+        ((2, SIZE), (3,), r"takes classes of shape \(2, 3\), not \(3,\)"),
+        ((2, SIZE), None, r"takes classes of shape \(2, 3\), not None"),
     ],
 )
 def test_own_latents_of_another_size_are_refused(latents, classes, message):
@@ -275,7 +296,7 @@ def test_own_latents_of_another_size_are_refused(latents, classes, message):
 
 
 def test_classes_for_a_generator_without_are_refused():
-    with pytest.raises(InputError, match="'drawer' has 0 classes, not 3"):
+    with pytest.raises(InputError, match="takes classes of shape None, not"):
         Generator(Engine(flat), metadata()).decode(np.zeros((1, SIZE), np.float32), np.zeros((1, 3), np.float32))
 
 

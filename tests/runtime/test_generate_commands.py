@@ -322,6 +322,12 @@ def test_one_file_that_exists_keeps_a_folder_as_it_is(edgevision, model, tmp_pat
         (("-m", "plain", "-o", "OUT/a.gif"), 2, "'a.gif' would be an animation, which --interpolate makes"),
         (("-m", "plain", "-o", "OUT/a.xyz"), 2, "a.xyz"),
         (("-m", "plain", "-o", "OUT/no/a.png"), 2, "does not exist; create it or choose another -o"),
+        (("-m", "plain", "-o", ""), 2, "pictures go into files: end -o in .png, or in / for a folder, not ''"),
+        (("-m", "plain", "-o", "-"), 2, "pictures go into files: end -o in .png, or in / for a folder, not '-'"),
+        (("-m", "plain", "-o", f"OUT/{'x' * 300}.png"), 2, "cannot be written: File name too long"),
+        (("-m", "plain", "-o", f"OUT/{'x' * 300}/"), 2, "cannot be written: File name too long"),
+        (("-m", "plain", "-o", "COLOURS/"), 2, "cannot be written: File exists"),
+        (("-m", "plain", "--truncation", "nan"), 2, "the truncation must be at least 0.01, not nan"),
         (("-m", "vae"), 2, "is for reconstruct, not for generate"),
         (("-m", "COLOURS"), 2, "is for classify, not for generate"),
         (("-m", "missing.onnx"), 2, "'missing.onnx' does not exist"),
@@ -333,7 +339,7 @@ def test_a_wrong_command_is_one_or_two_lines_and_leaves_nothing(
 ):
     place = tmp_path / "place"
     place.mkdir()
-    words = [word.replace("OUT", str(place)) for word in arguments]
+    words = [word.replace("OUT", str(place)).replace("COLOURS/", f"{write_colours()}/") for word in arguments]
     at = words.index("-m") + 1
     words[at] = write_colours() if words[at] == "COLOURS" else model(words[at]) if words[at] in MODELS else words[at]
     if "-o" not in words:
@@ -447,6 +453,7 @@ def test_one_damaged_picture_leaves_no_codes(edgevision, model, photos, tmp_path
         (("reconstruct", "PHOTO", "-m", "encoder"), "is for encode, not for reconstruct"),
         (("reconstruct", "PHOTO", "-m", "plain"), "is for generate, not for reconstruct"),
         (("reconstruct", "PHOTO", "PHOTO", "-m", "vae"), "name the folder for the results with -o"),
+        (("reconstruct", "PHOTO", "-m", "vae", "-o", f"OUT/{'x' * 300}.png"), "File name too long"),
         (("reconstruct", "PHOTO", "-m", "vae", "-o", "PHOTO", "--force"), "is an input, which is never overwritten"),
     ],
 )
