@@ -32,6 +32,11 @@ def read_facts(path: Path) -> dict[str, Any]:
     return {"size_bytes": path.stat().st_size}
 
 
+def companions(path: Path) -> tuple[str, ...]:
+    """None: all of a checkpoint is in one file."""
+    return ()
+
+
 class _Inert:
     """Stands for whatever a pickle wants to build: it takes everything and does nothing."""
 

@@ -13,6 +13,7 @@
     │   └── DatasetError            2   a data set
     ├── OutputError                 2   the place the user named cannot be written
     └── DeviceError                 3   the device is not there, or cannot run this model
+        ├── UnreachableError        3   a board does not answer over SSH, which may pass
         └── MissingExtraError       3   an optional package is not installed (also an ImportError)
 
 A message states the rule, the value with ``!r`` and what to do next, in one or two lines. Misuse of the Python API
@@ -76,6 +77,10 @@ class DeviceError(EdgevisionError):
     """The asked device or engine is not available; nothing was run anywhere else instead."""
 
     exit_code = 3
+
+
+class UnreachableError(DeviceError):
+    """A board does not answer over SSH, or no longer; it may do so again later."""
 
 
 class MissingExtraError(DeviceError, ImportError):

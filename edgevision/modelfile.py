@@ -39,6 +39,8 @@ class Reader(Protocol):
 
     def read_facts(self, path: Path) -> dict[str, Any]: ...
 
+    def companions(self, path: Path) -> tuple[str, ...]: ...
+
 
 def model_format(path: Path) -> ModelFormat:
     """The format by the file's ending.
@@ -88,6 +90,17 @@ def check_model_file(path: Path) -> ModelFormat:
     with damage_named(path):
         reader(kind).check(path)
     return kind
+
+
+def companions(path: Path) -> tuple[str, ...]:
+    """The files that a model needs beside it, relative to its folder: weights kept outside, an IR's ``.bin``.
+
+    Raises:
+        ModelFileError: as :func:`check_model_file`.
+    """
+    kind = check_model_file(path)
+    with damage_named(path):
+        return reader(kind).companions(path)
 
 
 @contextmanager

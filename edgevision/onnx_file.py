@@ -74,6 +74,11 @@ def read_facts(path: Path) -> dict[str, Any]:
     }
 
 
+def companions(path: Path) -> tuple[str, ...]:
+    """The files of weights, relative to the model's folder."""
+    return tuple(sorted(_external_files(path)))
+
+
 def _model(path: Path) -> list[Field]:
     with path.open("rb") as file:
         # Never closed by hand: slices of it are handed out, and it goes when the last of them does.

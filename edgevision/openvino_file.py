@@ -36,6 +36,11 @@ def check(path: Path) -> None:
         raise ModelFileError(f"{str(path)!r} lacks its weights; {weights.name!r} belongs beside it")
 
 
+def companions(path: Path) -> tuple[str, ...]:
+    """The file of weights, relative to the model's folder."""
+    return (path.with_suffix(".bin").name,)
+
+
 def read_facts(path: Path) -> dict[str, Any]:
     """The fields of :class:`edgevision.modelfacts.ModelFacts` that an IR tells."""
     check(path)

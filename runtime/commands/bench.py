@@ -17,8 +17,10 @@ from edgevision.commandline import (
 )
 from edgevision.files import check_writable
 from edgevision.runtime.benchmark.settings import Settings
+from edgevision.runtime.commands.on_boards import on_boards
 
 
+@on_boards("bench", "edgevision.runtime.commands.bench_on_boards:bench_on_boards")
 def bench(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model files (.onnx or .xml).")],
     device: Annotated[
@@ -53,7 +55,7 @@ def bench(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure models on this machine: inference alone, every sample kept, the board's state beside it.
+    """Measure models, here or --on boards: inference alone, every sample kept, the board's state beside it.
 
     --device, --threads and --batch may be repeated: all combinations take turns in one run.
     """

@@ -18,6 +18,7 @@ from edgevision.commandline import (
 )
 from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
+from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
@@ -26,6 +27,7 @@ from edgevision.runtime.pipelines.classify import Classification
 _BAR = 24
 
 
+@on_boards("run classify")
 def classify(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     model: ModelOption = None,

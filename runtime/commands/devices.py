@@ -4,9 +4,11 @@ import typer
 
 from edgevision.commandline import JsonOption, print_json
 from edgevision.machine import Machine
+from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.survey import conflicts, survey
 
 
+@on_boards("devices")
 def devices(as_json: JsonOption = False) -> None:
     """What this machine can run models on, and for the rest the reason and what would bring it."""
     machine = Machine.this()

@@ -28,6 +28,7 @@ from edgevision.files import atomic_file, check_writable, translated_write_error
 from edgevision.metadata import Task
 from edgevision.pictures import Picture, picture_format
 from edgevision.progress import track
+from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
@@ -55,6 +56,7 @@ class _Options:
     quiet: QuietOption = False
 
 
+@on_boards("run generate")
 @shared_options(_Options)
 def generate(
     output: Annotated[
@@ -79,14 +81,11 @@ def generate(
 
     Without --model the generator that ships is used; it draws the ten classes of CIFAR-10.
     """
-    seeds = _seeds(between) if between is not None else None
+    seeds = parse_seeds(between)
+    folder = is_folder(output)
     target = Path(output)
-    if output in ("", "-"):
-        raise OutputError(f"pictures go into files: end -o in .png, or in / for a folder, not {output!r}")
-    with translated_write_errors(target):
-        folder = target.is_dir() or output.endswith("/") or not target.suffix
     if not folder:
-        _check_sheet(target, count, animated=seeds is not None, force=options.force)
+        check_sheet(target, count, animated=seeds is not None, force=options.force)
     settings = {"label": label, "truncation": truncation, "size": _size(size)}
     started = time.monotonic()
     with load(
@@ -105,8 +104,10 @@ def generate(
         first = next(batches)  # what is wrong with the options shows before anything is written
         every = _chained(first, batches)
         if folder:
-            name = f"{seeds[0]}-{seeds[1]}" if seeds is not None else f"{seed}"
-            written = _write_each(target, every, count, name, options)
+            written = each_path(target, count, seeds, seed, force=options.force)
+            silent = options.quiet or options.as_json
+            for path, pixels in zip(written, track(every, count, "generate", quiet=silent), strict=True):
+                Picture(pixels).save(path)
         else:
             pictures = np.stack(list(every))
             _write_sheet(target, pictures, animated=seeds is not None)
@@ -114,6 +115,7 @@ def generate(
         _report(generator, written, time.monotonic() - started, options, count=count)
 
 
+@on_boards("run reconstruct")
 @shared_options(_Options)
 def reconstruct(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
@@ -144,6 +146,7 @@ def reconstruct(
     end_with_failures(failures, len(jobs))
 
 
+@on_boards("run encode")
 @shared_options(_Options)
 def encode(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
@@ -153,9 +156,7 @@ def encode(
 ) -> None:
     """Write the codes that an autoencoder's encoder gives for pictures, in their order."""
     pictures = expand_inputs(inputs)
-    if output.suffix != ".npy":
-        raise OutputError(f"codes are written as .npy, not {output.name!r}")
-    check_writable(output, force=options.force)
+    check_codes(output, force=options.force)
     started = time.monotonic()
     with _autoencoder(Task.ENCODE, options) as encoder:
         _announce(encoder, options)
@@ -181,7 +182,16 @@ def _autoencoder(task: Task, options: _Options) -> Any:
     )
 
 
-def _check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> None:
+def is_folder(output: str) -> bool:
+    """Whether ``--output`` asks for a file for each picture instead of a sheet; :class:`OutputError` for neither."""
+    if output in ("", "-"):
+        raise OutputError(f"pictures go into files: end -o in .png, or in / for a folder, not {output!r}")
+    with translated_write_errors(Path(output)):
+        return Path(output).is_dir() or output.endswith("/") or not Path(output).suffix
+
+
+def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> None:
+    """Refuse a sheet that could not be written, before anything is drawn."""
     if count > LARGEST_SHEET:
         raise InputError(
             f"a sheet holds at most {LARGEST_SHEET} pictures, not {count}; -o DIR/ writes each to a file of its own"
@@ -210,17 +220,23 @@ def _write_sheet(target: Path, pictures: Pictures, *, animated: bool) -> None:
     Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, quality=95)
 
 
-def _write_each(target: Path, every: Iterator[Any], count: int, name: str, options: _Options) -> list[Path]:
+def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:
+    """A file for each picture in the folder ``target``, which is made; refuses those that exist without ``force``."""
+    name = f"{seeds[0]}-{seeds[1]}" if seeds is not None else f"{seed}"
     with translated_write_errors(target):
         target.mkdir(parents=True, exist_ok=True)
     digits = max(4, len(str(count - 1)))
     paths = [target / f"{name}-{number:0{digits}d}.png" for number in range(count)]
     for path in paths:
-        check_writable(path, force=options.force)
-    silent = options.quiet or options.as_json
-    for path, pixels in zip(paths, track(every, count, "generate", quiet=silent), strict=True):
-        Picture(pixels).save(path)
+        check_writable(path, force=force)
     return paths
+
+
+def check_codes(target: Path, *, force: bool) -> None:
+    """Refuse a file of codes that could not be written, before anything is encoded."""
+    if target.suffix != ".npy":
+        raise OutputError(f"codes are written as .npy, not {target.name!r}")
+    check_writable(target, force=force)
 
 
 def _chained(first: Pictures, batches: Iterator[Pictures]) -> Iterator[Any]:
@@ -251,7 +267,10 @@ def _report(pipeline: Any, written: list[Path], seconds: float, options: _Option
     )
 
 
-def _seeds(text: str) -> tuple[int, int]:
+def parse_seeds(text: str | None) -> tuple[int, int] | None:
+    """The two seeds of ``--interpolate A:B``; ``None`` without it, :class:`InputError` where they are none."""
+    if text is None:
+        return None
     start, _, end = text.partition(":")
     if not (start.isdecimal() and end.isdecimal()):
         raise InputError(f"--interpolate is two seeds, as 3:7, not {text!r}")

@@ -27,6 +27,7 @@ from edgevision.metadata import Task
 from edgevision.pictures import Picture
 from edgevision.progress import track
 from edgevision.runtime.batch import overlapped
+from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load, shipped_model
@@ -71,6 +72,7 @@ class _Options:
     quiet: QuietOption = False
 
 
+@on_boards("run inpaint")
 @shared_options(_Options)
 def inpaint(
     inputs: Annotated[
@@ -107,6 +109,7 @@ def inpaint(
     )
 
 
+@on_boards("run denoise")
 @shared_options(_Options)
 def denoise(
     inputs: InputsArgument,
@@ -117,6 +120,7 @@ def denoise(
     _run(Task.DENOISE, inputs, options, ending="denoised")
 
 
+@on_boards("run upscale")
 @shared_options(_Options)
 def upscale(
     inputs: InputsArgument,
@@ -132,6 +136,7 @@ def upscale(
     _run(Task.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
 
 
+@on_boards("run brighten")
 @shared_options(_Options)
 def brighten(
     inputs: InputsArgument,

@@ -1,0 +1,123 @@
+"""``edgevision bench --on``: what boards measured, as one report, or in one table."""
+
+import re
+from collections.abc import Mapping, Sequence
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from edgevision.commandline import print_json
+from edgevision.errors import DeviceError, EdgevisionError, InputError
+from edgevision.files import check_writable
+from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
+from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
+from edgevision.runtime.benchmark.statistics import Estimate
+from edgevision.runtime.benchmark.table import columns, report_text
+from edgevision.runtime.commands.carry_out import end_with_boards, parse_document, run_freight
+from edgevision.runtime.commands.packing import pack
+from edgevision.runtime.remote.run_job import JobResult
+
+FILES = ("output", "csv", "html")
+"""The options that write a file, which is always written here."""
+
+
+def bench_on_boards(
+    words: str,
+    parameters: Sequence[Parameter],
+    values: Mapping[str, Any],
+    boards: Sequence[str],
+    wheelhouse: Path | None,
+) -> None:
+    """Measure on every board at once; a file is written for each, with its name where there are several.
+
+    Raises:
+        PartialFailureError: some boards failed, the others were reported.
+        EdgevisionError: all failed, or with ``--strict`` a run is marked.
+    """
+    targets = {
+        board: {name: _for_board(values[name], board, alone=len(boards) == 1) for name in FILES if values.get(name)}
+        for board in boards
+    }
+    for files in targets.values():
+        for path in files.values():
+            check_writable(path, force=values["force"])
+    results = run_freight(words, parameters, pack(words, values), boards, wheelhouse)
+    reports: dict[str, BenchmarkReport] = {}
+    failures: list[tuple[str, EdgevisionError]] = []
+    for board, result in zip(boards, results, strict=True):
+        try:
+            reports[board] = _report(result)
+        except EdgevisionError as error:
+            failures.append((board, error))
+    _show(reports, failures, as_json=values["as_json"], alone=len(boards) == 1)
+    for board, report in reports.items():
+        write_files(report, **targets[board])
+        try:
+            if values["strict"]:
+                refuse_marked(report)
+        except EdgevisionError as error:
+            failures.append((board, error))
+    end_with_boards(failures, len(boards))
+
+
+def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
+    """One table of every subject on every board, and under it what the boards are and what marks a run."""
+    rows = [("", "p50 ms (95 %)", "p90", "p99", "mean", "cv", "pictures/s")]
+    notes = [""]
+    for board, report in reports.items():
+        machine = report.machine
+        notes.append(f"{board}: {machine.processor}, {machine.cores} cores, {machine.system}")
+        notes += [f"{board}: MARKED {finding.kind}: {finding.message}" for finding in report.board.findings]
+        for subject in report.subjects:
+            figures = subject.latency
+            rows.append(
+                (
+                    f"{board}: {subject.label}",
+                    _interval(figures.p50_ms),
+                    f"{figures.p90_ms.value:.3f}",
+                    f"{figures.p99_ms.value:.3f}",
+                    f"{figures.mean_ms.value:.3f}",
+                    f"{100 * figures.cv:.1f} %",
+                    f"{subject.throughput:.1f}",
+                )
+            )
+    return "\n".join([*columns(rows), *notes])
+
+
+def _report(result: JobResult | EdgevisionError) -> BenchmarkReport:
+    if isinstance(result, EdgevisionError):
+        raise result
+    result.raise_for_code()
+    document = parse_document(result)
+    try:
+        return parse_report(document | {"host": result.word}, result.word)
+    except InputError as error:
+        raise DeviceError(str(error)) from error
+
+
+def _show(
+    reports: Mapping[str, BenchmarkReport], failures: list[tuple[str, EdgevisionError]], *, as_json: bool, alone: bool
+) -> None:
+    if as_json and not alone:
+        documents = [report.to_dict() for report in reports.values()]
+        print_json({"boards": documents, "failures": [{"host": b, "error": str(e)} for b, e in failures]})
+    elif as_json:
+        for report in reports.values():
+            print_json(report.to_dict())
+    elif alone:
+        for board, report in reports.items():
+            typer.echo(f"{'on':<11} {board}\n{report_text(report)}")
+    elif reports:
+        typer.echo(boards_text(reports))
+
+
+def _for_board(path: Path, board: str, *, alone: bool) -> Path:
+    """``report.json`` for the only board, ``report-pi_board.json`` for ``pi@board`` of several."""
+    return path if alone else path.with_stem(f"{path.stem}-{re.sub(r'[^A-Za-z0-9.-]+', '_', board)}")
+
+
+def _interval(estimate: Estimate) -> str:
+    low, high = ("?" if end is None else f"{end:.3f}" for end in (estimate.low, estimate.high))
+    return f"{estimate.value:.3f} ({low} to {high})"

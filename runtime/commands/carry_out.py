@@ -1,0 +1,146 @@
+"""Carrying a verb's command line out on boards, and showing what came of it as the verb itself would."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from edgevision.commandline import print_json
+from edgevision.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
+from edgevision.runtime.commands.command_words import command_words
+from edgevision.runtime.commands.packing import FOLDERS, Freight, pack
+from edgevision.runtime.devices import find_ways
+from edgevision.runtime.remote.board import Board
+from edgevision.runtime.remote.job import Job
+from edgevision.runtime.remote.printable import printable, printable_values
+from edgevision.runtime.remote.run_job import JobResult, Needs, on_each, run_job
+from edgevision.runtime.remote.wheel import own_wheel
+
+
+def carry_out(
+    words: str,
+    parameters: Sequence[Parameter],
+    values: Mapping[str, Any],
+    boards: Sequence[str],
+    wheelhouse: Path | None,
+) -> None:
+    """Run the verb called by ``words`` on every board and print its report, or every board's under its name.
+
+    Raises:
+        InputError: several boards for a verb that writes files.
+        PartialFailureError: some boards failed, the others were reported.
+        EdgevisionError: all failed, or edgevision ended on a board with an error, which is then this one.
+    """
+    freight = pack(words, values)
+    if freight.bring and len(boards) > 1:
+        raise InputError(f"edgevision {words} writes files, so it runs on one board; --on was given {len(boards)}")
+    if freight.values.get("inputs") == []:  # nothing was left to do
+        if values["as_json"]:
+            print_json({"results": [], "failures": []} | freight.amended)
+        return
+    results = run_freight(words, parameters, freight, boards, wheelhouse)
+    failures = [(word, r) for word, r in zip(boards, results, strict=True) if isinstance(r, EdgevisionError)]
+    done = [result for result in results if isinstance(result, JobResult)]
+    if values.get("as_json"):
+        _print_documents(done, freight, [{"host": w, "error": str(e)} for w, e in failures], len(boards))
+    else:
+        for result in done:
+            _print_text(result, freight, alone=len(boards) == 1)
+    for result in done:
+        try:
+            _check(result, freight)
+        except EdgevisionError as error:
+            failures.append((result.word, error))
+    end_with_boards(failures, len(boards))
+
+
+def run_freight(
+    words: str, parameters: Sequence[Parameter], freight: Freight, boards: Sequence[str], wheelhouse: Path | None
+) -> list[JobResult | EdgevisionError]:
+    """Run the verb with its freight on every board; the error of each that failed in its place."""
+    device = freight.values.get("device", "cpu")
+    devices = [device] if isinstance(device, str) else list(device)
+    for name in devices:
+        if name != "auto":
+            find_ways(name)  # a name that is none is said before anything is copied
+    needs = Needs(own_wheel(), freight.formats, devices, wheelhouse)
+    job = Job((*words.split(), *command_words(parameters, freight.values)), freight.files, FOLDERS)
+
+    def work(board: Board) -> JobResult:
+        board.translate = freight.in_users_names
+        return run_job(board, job, needs, bring=freight.bring)
+
+    return on_each(boards, work)
+
+
+def end_with_boards(failures: Sequence[tuple[str, EdgevisionError]], total: int) -> None:
+    """Raise the error of the only board, or name every board that failed and raise :class:`PartialFailureError`.
+
+    Where all failed, the first one's error decides how the command ends; without failures nothing happens.
+    """
+    if not failures:
+        return
+    if total > 1:
+        for word, error in failures:
+            typer.echo(f"failed: {word}: {error}", err=True)
+        if len(failures) < total:
+            raise PartialFailureError(f"{len(failures)} of {total} boards failed, the others were done")
+    raise failures[0][1]
+
+
+def parse_document(result: JobResult) -> dict[str, Any]:
+    """The JSON document that a board printed, with nothing in it that a terminal could take for a command.
+
+    Raises:
+        DeviceError: what came is no such document.
+    """
+    try:
+        document = json.loads(result.output, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        result.raise_for_code()
+        raise DeviceError(f"{result.word!r} sent what is no JSON document: {printable(str(error))[:100]}") from error
+    if not isinstance(document, dict):
+        raise DeviceError(f"{result.word!r} sent a document that is no object")
+    return dict(printable_values(document))
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _print_documents(
+    results: Sequence[JobResult], freight: Freight, failures: list[dict[str, str]], boards: int
+) -> None:
+    documents = []
+    for result in results:
+        if result.output.strip():
+            document = _translated(parse_document(result), freight.in_users_names)
+            documents.append({"host": result.word} | document | freight.amended)
+    if boards == 1 and documents:
+        print_json(documents[0])
+    elif boards > 1:
+        print_json({"boards": documents, "failures": failures})
+
+
+def _print_text(result: JobResult, freight: Freight, *, alone: bool) -> None:
+    if not alone:
+        typer.echo(f"{result.word}:")
+    typer.echo(freight.in_users_names(printable(result.output)), nl=False)
+
+
+def _translated(value: Any, translate: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return translate(value)
+    if isinstance(value, dict):
+        return {key: _translated(item, translate) for key, item in value.items()}
+    return [_translated(item, translate) for item in value] if isinstance(value, list) else value
+
+
+def _check(result: JobResult, freight: Freight) -> None:
+    result.raise_for_code()
+    lacking = [freight.shown[name] for name in freight.bring if name not in result.brought]
+    if lacking:
+        raise EdgevisionError(f"{result.word!r} did not deliver {lacking[0]!r} and said nothing of it; run again")

@@ -1,0 +1,55 @@
+"""The option ``--on``, for any verb: the same command line, carried out on boards."""
+
+from collections.abc import Callable
+from importlib import import_module
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgevision.errors import InputError
+
+_On = Annotated[
+    list[str] | None,
+    typer.Option("--on", metavar="HOST", help="Run there over SSH instead, e.g. pi@raspberrypi.local; repeatable."),
+]
+_Wheelhouse = Annotated[
+    Path | None,
+    typer.Option(
+        "--wheelhouse", metavar="DIR", help="Wheels for a board without internet; edgevision's is not needed."
+    ),
+]
+
+
+def on_boards(
+    words: str, carry_out: str = "edgevision.runtime.commands.carry_out:carry_out"
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate the verb that is called by ``words``, as ``run denoise``, so that it takes ``--on``.
+
+    What its other parameters mean for a board stands in :mod:`edgevision.runtime.commands.packing`. ``carry_out`` is
+    the ``module:function`` that does it all, imported when it is needed.
+    """
+    added = [
+        Parameter("on", Parameter.KEYWORD_ONLY, default=None, annotation=_On),
+        Parameter("wheelhouse", Parameter.KEYWORD_ONLY, default=None, annotation=_Wheelhouse),
+    ]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        own = list(signature(function).parameters.values())
+
+        def command(*, on: list[str] | None = None, wheelhouse: Path | None = None, **values: Any) -> None:
+            if on:
+                module, name = carry_out.split(":")
+                getattr(import_module(module), name)(words, own, values, on, wheelhouse)
+            elif wheelhouse is not None:
+                raise InputError("--wheelhouse is for boards; name one with --on")
+            else:
+                function(**values)
+
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        command.__signature__ = Signature([*own, *added])  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
+        return command
+
+    return decorate

@@ -1,0 +1,203 @@
+"""What each verb's values mean for a board: which files go there, under which names, and which come back.
+
+On the board a job's folder holds ``in``, ``mask`` and ``model`` with what was sent, numbered instead of named, and
+``out`` and ``compare`` for what comes back. So no name of a user's file is a word there, and no name from there is a
+path here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgevision.errors import ImageError
+from edgevision.modelfile import ModelFormat, companions, model_format
+from edgevision.runtime.commands.generate import check_codes, check_sheet, each_path, is_folder, parse_seeds
+from edgevision.runtime.inputs import PictureInput, expand_inputs
+from edgevision.runtime.masks import match_masks, split_words
+from edgevision.runtime.outputs import make_folders, plan
+from edgevision.runtime.remote.job import Content
+
+FOLDERS = ("in", "mask", "model", "out", "compare")
+
+_NUMBERED = re.compile(rf"\b(?:{'|'.join(FOLDERS)})/[\w./-]*\w", re.ASCII)
+# The folder as a word: only the user's own folder of masks is called so, not the masks in it.
+_MASKS = "mask/."
+_SUFFIX = re.compile(r"\.\w{1,8}", re.ASCII)
+
+Values = Mapping[str, Any]
+"""A verb's parameters by name."""
+
+
+@dataclass
+class Freight:
+    """``values`` as the verb gets them on the board, the ``files`` to send and to ``bring``, all by name there.
+
+    ``shown`` gives the user's own name for each of those names, ``amended`` what a JSON report says otherwise.
+    """
+
+    values: dict[str, Any]
+    files: dict[str, Content] = field(default_factory=dict)
+    bring: dict[str, Path] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
+    formats: set[ModelFormat] = field(default_factory=set)
+    amended: dict[str, Any] = field(default_factory=dict)
+
+    def send(self, folder: str, number: int, picture: PictureInput) -> str:
+        """Pack a picture; its name there, which keeps the ending because that sets the format of the result."""
+        suffix = Path(picture.name).suffix
+        name = f"{folder}/{number:05d}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+        self.files[name], self.shown[name] = picture.source, picture.name
+        return name
+
+    def take_back(self, name: str, target: Path) -> str:
+        """Bring a result to where the user wants it; returns its name there."""
+        self.bring[name], self.shown[name] = target, str(target)
+        return name
+
+    def send_model(self, path: Path, number: int = 1) -> Path:
+        """Pack a model with what lies beside it; its name is kept, because reports show it."""
+        folder = f"model/{number:05d}"
+        for name in companions(path):
+            self.files[f"{folder}/{name}"] = path.parent / name
+        there = f"{folder}/{path.name}"
+        self.files[there], self.shown[there] = path, str(path)
+        self.formats.add(model_format(path))
+        return Path(there)
+
+    def in_users_names(self, text: str) -> str:
+        """``text`` from the board with the user's names in the place of those there."""
+        for name in self.shown:
+            if name.startswith("model/") or name == _MASKS:
+                text = text.replace(name, self.shown[name])
+        return _NUMBERED.sub(lambda found: self.shown.get(found[0], found[0]), text)
+
+
+Packer = Callable[[Freight, Values], None]
+
+
+def pack(words: str, values: Values) -> Freight:
+    """The freight of the verb that is called by ``words``.
+
+    Raises:
+        InputError, OutputError: as the verb itself, before anything is sent.
+    """
+    freight = Freight(dict(values))
+    if isinstance(values.get("model"), Path):
+        freight.values["model"] = freight.send_model(values["model"])
+    PACKERS[words](freight, values)
+    freight.formats = freight.formats or {ModelFormat.ONNX}
+    return freight
+
+
+def _nothing(freight: Freight, values: Values) -> None:
+    """Every value means the same there as here."""
+
+
+def _measured(freight: Freight, values: Values) -> None:
+    """Models and pictures to measure with; the report comes as JSON, and is judged and written here."""
+    models = enumerate(values["models"], start=1)
+    freight.values["models"] = [freight.send_model(path, number) for number, path in models]
+    pictures = enumerate(values["picture"] or (), start=1)
+    freight.values["picture"] = [freight.send("in", number, PictureInput(str(p), p)) for number, p in pictures]
+    freight.values |= {"as_json": True, "strict": False, "force": False}
+    freight.values |= {name: None for name in ("output", "csv", "html") if name in values}
+
+
+def _pictures(freight: Freight, values: Values) -> None:
+    """Pictures to look at, without files as results."""
+    pictures = expand_inputs(values["inputs"])
+    words = [freight.send("in", number, picture) for number, picture in enumerate(pictures, start=1)]
+    freight.values["inputs"] = words
+
+
+def _restored(ending: Callable[[Values], str]) -> Packer:
+    """Pictures that come back changed, one for one."""
+
+    def pack_restored(freight: Freight, values: Values) -> None:
+        words, mask = values["inputs"], None
+        if "from_alpha" in values:
+            words, mask = split_words(words, from_alpha=values["from_alpha"])
+        pictures = expand_inputs(words)
+        jobs = plan(
+            pictures,
+            values["output"],
+            ending=ending(values),
+            compare=values.get("compare"),
+            protected=[m.source for m in _masks(mask) if isinstance(m.source, Path)],
+            force=values["force"],
+            resume=values.get("resume", False),
+        )
+        make_folders(jobs)
+        freight.amended = {"skipped": len(pictures) - len(jobs)}
+        freight.values["inputs"] = [freight.send("in", number, job.picture) for number, job in enumerate(jobs, start=1)]
+        for number, job in enumerate(jobs, start=1):
+            # A name of its own for a single result, a folder for several: the verb's rule for its -o.
+            single = len(jobs) == 1
+            name = freight.take_back(f"out/{number:05d}{job.target.suffix}", job.target)
+            freight.values["output"] = name if single else "out/"
+            if job.compare is not None:
+                name = freight.take_back(f"compare/{number:05d}{job.compare.suffix}", job.compare)
+                freight.values["compare"] = Path(name if single else "compare")
+        if mask is not None:
+            freight.values["inputs"].append(_send_masks(freight, mask, [job.picture for job in jobs]))
+
+    return pack_restored
+
+
+def _masks(word: str | None) -> list[PictureInput]:
+    return [] if word in (None, "-") else expand_inputs([str(word)])
+
+
+def _send_masks(freight: Freight, word: str, pictures: Sequence[PictureInput]) -> str:
+    """Pack the masks of the pictures; the word there that stands for them."""
+    find, found = match_masks(word), _masks(word)
+    if len(found) == 1 and not Path(word).is_dir():
+        return freight.send("mask", 1, found[0])
+    if word == "-":
+        return freight.send("mask", 1, PictureInput("-", find(pictures[0])))
+    for number, picture in enumerate(pictures, start=1):
+        try:
+            mask = find(picture)
+        except ImageError:
+            continue  # which is said there, for this picture alone
+        freight.send("mask", number, PictureInput(str(mask), mask))
+    freight.shown[_MASKS] = word
+    return _MASKS
+
+
+def _upscaled(values: Values) -> str:
+    return "upscaled" if values["model"] is not None else f"x{values['scale'] or 2}"
+
+
+def _generated(freight: Freight, values: Values) -> None:
+    target, seeds = Path(values["output"]), parse_seeds(values["between"])
+    if not is_folder(values["output"]):
+        check_sheet(target, values["count"], animated=seeds is not None, force=values["force"])
+        freight.values["output"] = freight.take_back(f"out/00001{target.suffix}", target)
+        return
+    for path in each_path(target, values["count"], seeds, values["seed"], force=values["force"]):
+        freight.take_back(f"out/{path.name}", path)
+    freight.values["output"] = "out/"
+
+
+def _encoded(freight: Freight, values: Values) -> None:
+    _pictures(freight, values)
+    check_codes(values["output"], force=values["force"])
+    freight.values["output"] = Path(freight.take_back("out/00001.npy", values["output"]))
+
+
+PACKERS: Mapping[str, Packer] = {
+    "devices": _nothing,
+    "bench": _measured,
+    "run classify": _pictures,
+    "run inpaint": _restored(lambda values: "inpainted"),
+    "run denoise": _restored(lambda values: "denoised"),
+    "run upscale": _restored(_upscaled),
+    "run brighten": _restored(lambda values: "brightened"),
+    "run reconstruct": _restored(lambda values: "reconstructed"),
+    "run encode": _encoded,
+    "run generate": _generated,
+}
+"""The one table from a verb to what packs its freight."""

@@ -1,0 +1,320 @@
+"""A board over SSH: jobs are started, followed and collected there, through connections that break and come back."""
+
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from edgevision.errors import DeviceError, EdgevisionError, UnreachableError
+from edgevision.files import atomic_file
+from edgevision.runtime.remote.board_failures import explain_failure
+from edgevision.runtime.remote.call import (
+    BOOT,
+    BoardFailureError,
+    Message,
+    board_source,
+    call,
+    not_understood,
+    receive_exactly,
+)
+from edgevision.runtime.remote.facts import BoardFacts
+from edgevision.runtime.remote.job import Content, Environment, Job, digest_of, size_of
+from edgevision.runtime.remote.printable import printable, printable_values
+from edgevision.runtime.remote.ssh import Connection
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_S = 30.0
+# A connection that held this long was a good one: the next trouble is a new one with a patience of its own.
+_STEADY_S = 10.0
+_CHUNK = 1 << 20
+_LARGEST_TEXT = 64 << 20
+_LARGEST_FILE = 1 << 30
+_LONGEST_LINE = 500
+_MOST_LINES = 5000
+_ENDS = {
+    "rebooted": "restarted in the middle, and what ran there is lost; check its power supply and run again",
+    "killed": "killed what ran there, most likely for want of memory; try fewer or smaller inputs",
+    "gone": "no longer holds the job's folder, which another host or hand removed; run again",
+}
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: the user wants it so
+    """The work was cancelled from another thread."""
+
+
+class Board:
+    """One board. All but :meth:`cancel` belongs to one thread; ``word`` is what the user calls it.
+
+    ``translate`` puts what the board says in the user's names; ``last_error`` is the last error it said.
+
+    Every method raises :class:`UnreachableError` once the connection stayed away for ``patience_s`` seconds, other
+    :class:`DeviceError` for what the board cannot do, and :class:`Interrupted` after :meth:`cancel`.
+    """
+
+    patience_s = 300.0
+    """How long a lost connection is tried again: a Raspberry Pi restarts well within that."""
+
+    def __init__(self, word: str, connection: Connection | None = None) -> None:
+        self.word = word
+        self.last_error = ""
+        self.translate: Callable[[str], str] = str
+        self._connection = connection or Connection(word)
+        self._cancelled = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._facts: BoardFacts | None = None
+        self._opened = self._trouble_since = time.monotonic()
+        self._offline = False
+        self._lines = 0
+
+    def open(self, *, look_for_cuda: bool = False) -> BoardFacts:
+        """Log in and see what is there; the one call that is not tried again."""
+        self._connection.open()
+        self._opened = self._trouble_since = time.monotonic()
+        document = printable_values(self._call("facts", look_for_cuda=look_for_cuda))
+        try:
+            self._facts = BoardFacts.from_dict(document)
+        except ValueError as error:
+            raise not_understood(error) from error
+        self._facts.check(self.word)
+        return self._facts
+
+    def begin(self, job: Job, environment: Environment) -> None:
+        """Copy what the board lacks, and start the job, detached, or take up the same one started before.
+
+        The environment's wheels are copied only where it is not prepared yet; the job itself prepares it.
+        """
+        self._offline = environment.wheelhouse is not None
+        prepared = self._persist(lambda: self._supply(job, environment))
+        request = {
+            "job": job.identity(environment),
+            "environment": {
+                "key": environment.key,
+                "extras": environment.extras,
+                "system_site_packages": environment.system_site_packages,
+                "wheel": {"name": environment.wheel.name, "sha256": digest_of(environment.wheel.data)},
+                "wheelhouse": None if not self._offline else {} if prepared else environment.digests,
+            },
+            "arguments": job.arguments,
+            "files": job.digests,
+            "folders": job.folders,
+            "source": board_source(),
+            "boot": BOOT,
+        }
+        answer = self._persist(lambda: self._call("start", **request))
+        if answer.get("taken_up") is True:
+            state = "still runs" if answer.get("state") == "running" else "has ended"
+            self._say(f"the same work was begun there before and {state}; taking it up")
+
+    def follow(self, identity: str) -> int:
+        """Wait for the job's end, passing on what it says; the exit code of edgevision there.
+
+        Raises:
+            EdgevisionError: the board restarted, or the job was killed.
+        """
+        offset = 0
+
+        def receive(message: Message, stream: IO[bytes]) -> None:
+            nonlocal offset
+            if not isinstance(message.get("say"), str) or not isinstance(message.get("offset"), int):
+                raise not_understood(message)
+            offset = message["offset"]
+            for line in message["say"].replace("\r", "\n").splitlines():
+                self._pass_on(line)
+
+        state = self._persist(lambda: self._call("follow", job=identity, offset=offset, receive=receive))
+        if state.get("state") == "ended" and isinstance(state.get("failed"), dict):
+            raise self._explained(state["failed"])
+        if state.get("state") == "ended" and isinstance(state.get("code"), int):
+            return int(state["code"])
+        raise EdgevisionError(f"{self.word!r} {_ENDS.get(str(state.get('state')), _ENDS['killed'])}")
+
+    def read_output(self, identity: str) -> str:
+        """What edgevision printed there, as it came: not yet safe to show."""
+        pieces: list[bytes] = []
+
+        def receive(message: Message, stream: IO[bytes]) -> None:
+            size = self._size(message, "stdout", _LARGEST_TEXT)
+            pieces[:] = receive_exactly(stream, size or 0)
+
+        self._persist(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
+        return b"".join(pieces).decode(errors="replace")
+
+    def bring(self, identity: str, files: Mapping[str, Path]) -> set[str]:
+        """Write the job's files, by their names there, to the paths given here; the names of those that were there.
+
+        Each is whole or not written at all. Names and paths are the host's own: the board chooses neither.
+        """
+        brought: set[str] = set()
+
+        def receive_next(names: Iterator[str]) -> Callable[[Message, IO[bytes]], None]:
+            def receive(message: Message, stream: IO[bytes]) -> None:
+                name = next(names, "")
+                size = self._size(message, name, _LARGEST_FILE)
+                if size is None:
+                    return
+                with atomic_file(files[name]) as temporary, temporary.open("wb") as file:
+                    for chunk in receive_exactly(stream, size):
+                        file.write(chunk)
+                brought.add(name)
+
+            return receive
+
+        def attempt() -> None:
+            rest = [name for name in files if name not in brought]
+            self._call("fetch", job=identity, files=[f"work/{name}" for name in rest], receive=receive_next(iter(rest)))
+
+        if files:
+            self._persist(attempt)
+        return brought
+
+    def clear(self, identity: str) -> None:
+        """Remove the job from the board, its result included."""
+        self._persist(lambda: self._call("clear", job=identity))
+
+    def abandon(self, identity: str) -> None:
+        """After :meth:`cancel`: end the job and remove it, if the board can still be reached at once."""
+        try:
+            self._call("stop", job=identity)
+            self._call("clear", job=identity)
+        except DeviceError as error:
+            log.warning("%s: what runs there could not be ended: %s", self.word, error)
+
+    def cancel(self) -> None:
+        """From any thread: let whatever goes on raise :class:`Interrupted` soon."""
+        self._cancelled.set()
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def close(self) -> None:
+        """Log out; a job that runs goes on."""
+        self._connection.close()
+
+    def _supply(self, job: Job, environment: Environment) -> bool:
+        """Copy what is lacking; whether the environment was prepared before."""
+        contents: dict[str, Content] = {job.digests[name]: content for name, content in job.files.items()}
+        prepared, lacking = self._missing(environment, contents)
+        if not prepared:
+            made_of: dict[str, Content] = {digest_of(environment.wheel.data): environment.wheel.data}
+            made_of |= {digest: environment.wheels[name] for name, digest in environment.digests.items()}
+            lacking |= self._missing(environment, made_of)[1]
+        if lacking:
+            sizes = {digest: size_of(content) for digest, content in lacking.items()}
+            total = sum(sizes.values())
+            self._say(f"copying {len(lacking)} file{'s'[: len(lacking) > 1]}, {total / 1e6:.1f} MB")
+            self._call("store", files=list(sizes.items()), payload=self._payload(list(lacking.values()), total))
+        return prepared
+
+    def _missing(self, environment: Environment, contents: Mapping[str, Content]) -> tuple[bool, dict[str, Content]]:
+        """Whether the environment is prepared, and those of the contents, by sha256, that the board does not hold."""
+        answer = self._call("missing", environment=environment.key, files=list(contents))
+        if not isinstance(answer.get("files"), list):
+            raise not_understood(answer)
+        lacking = {digest: content for digest, content in contents.items() if digest in answer["files"]}
+        return answer.get("prepared") is True, lacking
+
+    def _payload(self, contents: Sequence[Content], total: int) -> Iterator[bytes]:
+        sent, said = 0, time.monotonic()
+        for content in contents:
+            with ExitStack() as stack:
+                file = None if isinstance(content, bytes) else stack.enter_context(content.open("rb"))
+                pieces = iter([content]) if file is None else iter(lambda: file.read(_CHUNK), b"")  # noqa: B023
+                for piece in pieces:
+                    yield piece  # type: ignore[misc]
+                    sent += len(piece)  # type: ignore[arg-type]
+                    if time.monotonic() - said > _STEADY_S:
+                        said = time.monotonic()
+                        self._say(f"copied {sent / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    def _size(self, message: Message, name: str, largest: int) -> int | None:
+        """The size that a message announces for the file asked for; ``None`` where the board has no such file."""
+        asked, size = str(message.get("file")).removeprefix("work/"), message.get("size")
+        if asked != name or not (size is None or (type(size) is int and size >= 0)):
+            raise not_understood(message)
+        if size is not None and size > largest:
+            raise DeviceError(f"{self.word!r} wants to send {size} bytes as {name!r}, of which {largest} are taken")
+        return size
+
+    def _call(self, operation: str, **request: Any) -> Any:
+        def started(process: "subprocess.Popen[bytes]") -> None:
+            self._process = process
+            if self._cancelled.is_set() and operation not in ("stop", "clear"):
+                process.kill()
+
+        try:
+            answer = call(
+                self._connection,
+                operation,
+                python=self._facts.python if self._facts else None,
+                started=started,
+                **request,
+            )
+        except BoardFailureError as error:
+            raise self._explained(error.report) from error
+        finally:
+            self._process = None
+        if answer is not None and not isinstance(answer, dict):
+            raise not_understood(answer)
+        return answer or {}
+
+    def _explained(self, report: Mapping[str, Any]) -> DeviceError:
+        if self._facts is None:
+            return DeviceError(f"{self.word!r} cannot be used: {printable(str(report))[:_LONGEST_LINE]}")
+        return explain_failure(self.word, self._facts, report, offline=self._offline)
+
+    def _persist(self, attempt: Callable[[], T]) -> T:
+        """The result of an attempt that is made again, over a new connection, as often as the connection breaks."""
+        while True:
+            try:
+                return attempt()
+            except UnreachableError as error:
+                self._reconnect(error)
+
+    def _reconnect(self, trouble: DeviceError) -> None:
+        if time.monotonic() - self._opened > _STEADY_S:
+            self._trouble_since = time.monotonic()
+        pause = 1.0
+        while True:
+            self._raise_if_cancelled()
+            waited = time.monotonic() - self._trouble_since
+            if waited > self.patience_s:
+                raise UnreachableError(
+                    f"{trouble}; what runs on {self.word!r} goes on, and the same command line takes it up again"
+                ) from trouble
+            self._say(f"lost the connection, trying again in {pause:.0f} s; what runs there goes on")
+            self._cancelled.wait(pause)
+            self._raise_if_cancelled()
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            try:
+                self._connection.open()
+            except UnreachableError as error:
+                trouble = error
+                continue
+            self._opened = time.monotonic()
+            return
+
+    def _raise_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise Interrupted
+
+    def _pass_on(self, line: str) -> None:
+        """A line that the board said; an error's text is kept for the end instead of being shown twice."""
+        line = self.translate(printable(line).rstrip()[:_LONGEST_LINE])
+        if line.startswith("error: "):
+            self.last_error = line.removeprefix("error: ")
+            return
+        self._lines += 1
+        if self._lines <= _MOST_LINES:
+            self._say(line)
+        elif self._lines == _MOST_LINES + 1:
+            self._say("says more than is shown here")
+
+    def _say(self, text: str) -> None:
+        log.info("%s: %s", self.word, text)

@@ -1,0 +1,76 @@
+"""What the program on the board could not do, in words for a user: the one table from its reports to errors."""
+
+import errno
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgevision.errors import DeviceError
+from edgevision.runtime.remote.facts import BoardFacts
+from edgevision.runtime.remote.printable import printable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LONGEST = 200
+
+_SPACE_SAID = ("No space left on device", "[Errno 28]", "[Errno 122]", "[Errno 27]", "Disk quota exceeded")
+_NETWORK_SAID = (
+    "NewConnectionError",
+    "Temporary failure in name resolution",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "Max retries exceeded",
+    "ProxyError",
+)
+_NO_WHEEL_SAID = (
+    "No matching distribution found",
+    "Could not find a version",
+    "is not a supported wheel on this platform",
+    "ResolutionImpossible",
+)
+
+
+def explain_failure(host: str, facts: BoardFacts, report: Mapping[str, Any], *, offline: bool) -> DeviceError:
+    """The error for a report of the board; ``offline`` says that a wheelhouse was used."""
+    kind = report.get("kind")
+    message = printable(str(report.get("message", "")))[:_LONGEST]
+    lines = [printable(str(line)) for line in report["lines"]] if isinstance(report.get("lines"), list) else []
+    if kind == "space" or (kind == "os" and report.get("errno") in _FULL):
+        return _no_space(host, message)
+    if kind == "os":
+        return DeviceError(f"{host!r} cannot keep files in ~/.cache/edgevision; give its user that folder ({message})")
+    if kind == "damaged":
+        return DeviceError(f"what was copied to {host!r} arrived damaged; check its disk and memory, and run again")
+    if kind == "pip":
+        return _not_installed(host, facts, lines, offline=offline)
+    if kind == "venv":
+        return DeviceError(f"{host!r} could not make a virtual environment ({_telling(lines)}); see what it said above")
+    return DeviceError(f"{host!r} failed in a way that this version does not know: {printable(str(report))[:_LONGEST]}")
+
+
+def _not_installed(host: str, facts: BoardFacts, lines: Sequence[str], *, offline: bool) -> DeviceError:
+    said = "\n".join(lines)
+    platform = f"{facts.architecture}, {facts.bits}-bit Python {facts.version}"
+    if any(words in said for words in _SPACE_SAID):
+        return _no_space(host, _telling(lines))
+    if not offline and any(words in said for words in _NETWORK_SAID):
+        return DeviceError(
+            f"{host!r} could not download the packages ({_telling(lines)}); connect it to the internet, set its proxy"
+            " in pip's configuration there, or bring the wheels with --wheelhouse"
+        )
+    if any(words in said for words in _NO_WHEEL_SAID):
+        remedy = "use a 64-bit system and a Python for which they are published"
+        if "onnxruntime-gpu" in _telling(lines):
+            remedy = "on a Jetson install NVIDIA's onnxruntime-gpu into its own Python, which is then used"
+        elif offline:
+            remedy = f"fill the wheelhouse with wheels for {platform}"
+        return DeviceError(f"{host!r} is {platform}, for which a package has no wheel ({_telling(lines)}); {remedy}")
+    return DeviceError(f"pip failed on {host!r} ({_telling(lines)}); see what it said above")
+
+
+def _no_space(host: str, message: str) -> DeviceError:
+    return DeviceError(f"no space left on {host!r} ({message}); free some, ~/.cache/edgevision there can be removed")
+
+
+def _telling(lines: Sequence[str]) -> str:
+    """The line to quote: the last error, else the last of all."""
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or ["nothing was said"])[-1].strip()[:_LONGEST]

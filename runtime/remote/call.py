@@ -1,0 +1,193 @@
+"""One call of the program on the board: send it with a request, and read its answer without trusting it.
+
+The other side and the format are in :mod:`edgevision.runtime.remote.board_program`, which is never imported here.
+"""
+
+import json
+import secrets
+import shlex
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from edgevision.errors import DeviceError, UnreachableError
+from edgevision.runtime.remote.printable import printable
+from edgevision.runtime.remote.ssh import Connection
+
+BOOT = (
+    "import json, sys; i = sys.stdin.buffer; r = json.loads(i.readline()); n = {'__name__': 'board'};"
+    " exec(compile(i.read(r['source_bytes']), 'board', 'exec'), n); n['main'](r)"
+)
+
+# The board's own python3 is often older than one installed beside it.
+_PYTHONS = "python3 python3.14 python3.13 python3.12 python3.11"
+_NO_PYTHON = 97
+_OLD_ENOUGH = "import sys; sys.exit(sys.version_info < (3, 11))"
+_FIND_PYTHON = (
+    f'for p in {_PYTHONS}; do command -v "$p" >/dev/null 2>&1 && "$p" -c "$1" 2>/dev/null && exec "$p" -I -c "$2";'
+    f" done; python3 --version >&2; exit {_NO_PYTHON}"
+)
+
+_LONGEST_LINE = 4 << 20
+_MOST_NOISE = 1 << 20
+_CHUNK = 1 << 20
+
+Message = dict[str, Any]
+Receive = Callable[[Message, IO[bytes]], None]
+
+
+@cache
+def board_source() -> str:
+    """The program, as it is sent."""
+    return Path(__file__).with_name("board_program.py").read_text(encoding="utf-8")
+
+
+class BoardFailureError(DeviceError):
+    """The board reported what it could not do; ``report`` is not yet in words for a user."""
+
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        super().__init__(printable(json.dumps(report))[:300])
+        self.report = report
+
+
+def call(
+    connection: Connection,
+    operation: str,
+    *,
+    python: str | None = None,
+    payload: Iterable[bytes] = (),
+    receive: Receive | None = None,
+    started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+    **request: Any,
+) -> Any:
+    """What the operation answers, as JSON values of any shape; ``receive`` gets every message before.
+
+    ``python`` is the board's, looked for without it. ``started`` is given the process of ssh, for ending it early.
+
+    Raises:
+        UnreachableError: the connection broke, or ssh was ended.
+        BoardFailureError: the operation failed there.
+        DeviceError: there is no Python 3.11, or what came is no answer.
+    """
+    source = board_source().encode()
+    nonce = secrets.token_hex(16)
+    header = {"operation": operation, "nonce": nonce, "source_bytes": len(source)} | request
+    if python is None:
+        command = shlex.join(["exec", "sh", "-c", _FIND_PYTHON, "sh", _OLD_ENOUGH, BOOT])
+    else:
+        command = shlex.join(["exec", python, "-I", "-c", BOOT])
+    with connection.run(command) as process:
+        started(process)
+        said = _Tail(process)
+        try:
+            _send(process, [json.dumps(header).encode() + b"\n", source], payload)
+            assert process.stdout is not None
+            answer = _answer(process.stdout, nonce, receive)
+        except BaseException:
+            process.kill()
+            raise
+        if answer is None:
+            raise _silence(connection, process, said.text())
+    if "failed" in answer:
+        raise BoardFailureError(answer["failed"] if isinstance(answer["failed"], dict) else {})
+    return answer["done"]
+
+
+def _send(process: "subprocess.Popen[bytes]", start: list[bytes], payload: Iterable[bytes]) -> None:
+    assert process.stdin is not None
+    try:
+        for part in start:
+            process.stdin.write(part)
+        for part in payload:
+            process.stdin.write(part)
+        process.stdin.close()
+    except BrokenPipeError:
+        # What it said before it ended is about to be read.
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def _answer(stream: IO[bytes], nonce: str, receive: Receive | None) -> Message | None:
+    """The last message, after ``receive`` had the others; ``None`` where the stream ends before."""
+    for message in _messages(stream, nonce):
+        if "done" in message or "failed" in message:
+            return message
+        if receive is not None:
+            receive(message, stream)
+    return None
+
+
+def _messages(stream: IO[bytes], nonce: str) -> Iterator[Message]:
+    noise = 0
+    while (line := stream.readline(_LONGEST_LINE)) and line.strip() != nonce.encode():
+        noise += len(line)  # the greeting of a login shell
+        if noise > _MOST_NOISE:
+            raise DeviceError(f"the board's login shell says more than {_MOST_NOISE} bytes; silence its start-up files")
+    while line := stream.readline(_LONGEST_LINE):
+        if not line.endswith(b"\n"):
+            if len(line) >= _LONGEST_LINE:
+                raise not_understood("a line without end")
+            return  # cut off with the connection
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            raise not_understood(line.decode(errors="replace")) from None
+        if not isinstance(message, dict):
+            raise not_understood(line.decode(errors="replace"))
+        yield message
+
+
+def not_understood(what: object) -> DeviceError:
+    """The error for an answer that is none of the protocol's."""
+    return DeviceError(f"the board sent what is no answer: {printable(str(what)).strip()[:80]!r}")
+
+
+class _Tail:
+    """The end of what a process says on standard error, read all the while so that it never waits for us."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._last: deque[bytes] = deque(maxlen=50)
+        self._thread = threading.Thread(target=self._read, args=(process.stderr,), daemon=True)
+        self._thread.start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with suppress(ValueError):  # closed meanwhile
+            while line := stream.readline(1000):
+                self._last.append(line)
+
+    def text(self) -> str:
+        self._thread.join(timeout=5)
+        return b"".join(self._last).decode(errors="replace")
+
+
+def _silence(connection: Connection, process: "subprocess.Popen[bytes]", said: str) -> DeviceError:
+    """Why nothing more came."""
+    code = process.wait()
+    word = connection.host
+    if code == 255:
+        return connection.failure(said)
+    if code < 0:
+        return UnreachableError(f"the connection to {word!r} was ended here by signal {-code}")
+    lines = printable(said).strip().splitlines()
+    last = lines[-1][:200] if lines else "nothing was said"
+    if code in (_NO_PYTHON, 127):
+        return DeviceError(
+            f"{word!r} has no Python 3.11 or later ({last}); install it there, on Debian and Raspberry Pi OS with"
+            " sudo apt install python3 python3-venv (Debian 12 or later), elsewhere from python.org or conda"
+        )
+    return UnreachableError(f"{word!r} did not run what it was asked to, code {code} ({last})")
+
+
+def receive_exactly(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """``size`` bytes in pieces; :class:`UnreachableError` where fewer come."""
+    while size > 0:
+        chunk = stream.read(min(size, _CHUNK))
+        if not chunk:
+            raise UnreachableError("the connection broke while a file was coming")
+        size -= len(chunk)
+        yield chunk

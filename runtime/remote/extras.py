@@ -1,0 +1,38 @@
+"""Which extras of edgevision a board needs, for the models and devices asked for."""
+
+from collections.abc import Collection
+
+from edgevision.modelfile import ModelFormat
+from edgevision.runtime.devices import Way, find_ways
+
+_OF_ENGINE = {"openvino": "openvino", "qnn": "qnn", "ort-openvino": "openvino-plugin"}
+# Snapdragons are ARM, Intel's GPUs and NPUs are not; a word such as npu means the one that can be there.
+_ELSEWHERE = {
+    "x86_64": ("qnn:npu",),
+    "aarch64": ("openvino:gpu", "openvino:npu", "ort-openvino:gpu", "ort-openvino:npu"),
+}
+
+
+def wanted_extras(formats: Collection[ModelFormat], devices: Collection[str], architecture: str) -> tuple[str, ...]:
+    """The extras, sorted. What no format runs on is left to the board's own error.
+
+    ``auto`` prepares for the CPU, and finds what else the board's own Python has.
+
+    Raises:
+        DeviceError: there is no device of such a name.
+    """
+    extras = {_extra(way) for kind in formats for device in devices for way in _first(device, kind, architecture)}
+    # onnxruntime-gpu holds the CPU provider too, and the two overwrite each other.
+    extras -= {"cpu"} if "gpu" in extras else set()
+    return tuple(sorted(extras)) or ("cpu",)
+
+
+def _first(device: str, kind: ModelFormat, architecture: str) -> list[Way]:
+    ways = find_ways("cpu" if device == "auto" else device)[0]
+    fitting = [way for way in ways if kind in way.engine.formats]
+    here = [way for way in fitting if way.name not in _ELSEWHERE.get(architecture, ())]
+    return (here or fitting)[:1]
+
+
+def _extra(way: Way) -> str:
+    return _OF_ENGINE.get(way.engine.name, "cpu" if way.provider == "CPUExecutionProvider" else "gpu")

@@ -1,0 +1,115 @@
+"""The program on the board, in a shell of this machine: its store, its jobs' states, and what it removes."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgevision.errors import DeviceError
+from edgevision.runtime.remote.call import BoardFailureError, call
+
+
+def run(local, operation, **request):
+    return call(local, operation, **request)
+
+
+def cache(local):
+    return Path(local.environment["HOME"]) / ".cache/edgevision"
+
+
+def test_the_board_tells_what_it_is(local):
+    facts = run(local, "facts")
+    assert facts["version"] == ".".join(map(str, sys.version_info[:3]))
+    assert facts["has_venv"] is True
+    assert facts["system"] == "linux"
+
+
+def test_a_file_is_kept_under_its_hash_and_then_not_missing(local):
+    content = os.urandom(3 << 20)
+    digest = hashlib.sha256(content).hexdigest()
+    wanted = {"environment": "none", "files": [digest]}
+    assert run(local, "missing", **wanted) == {"prepared": False, "files": [digest]}
+    run(local, "store", files=[[digest, len(content)]], payload=[content])
+    assert run(local, "missing", **wanted)["files"] == []
+    assert (cache(local) / "store" / digest).read_bytes() == content
+
+
+@pytest.mark.parametrize("sent", [b"other", b"cut"])
+def test_a_file_that_arrives_otherwise_is_not_kept(local, sent):
+    digest = hashlib.sha256(b"right").hexdigest()
+    with pytest.raises(DeviceError):
+        run(local, "store", files=[[digest, 5]], payload=[sent])
+    assert list((cache(local) / "store").iterdir()) == []
+
+
+def test_more_than_the_disk_holds_is_refused_before_it_comes(local):
+    with pytest.raises(BoardFailureError) as caught:
+        run(local, "store", files=[["0" * 64, 1 << 60]])
+    assert caught.value.report["kind"] == "space"
+
+
+def test_links_are_not_followed_out_of_the_jobs_folder(local, tmp_path):
+    job = cache(local) / "jobs/j"
+    job.mkdir(parents=True)
+    (tmp_path / "secret").write_text("secret")
+    (job / "link").symlink_to(tmp_path / "secret")
+    (job / "plain").write_text("plain")
+    got = []
+
+    def receive(message, stream):
+        got.append((message["file"], message["size"] and stream.read(message["size"])))
+
+    run(local, "fetch", job="j", files=["link", "plain", "none"], receive=receive)
+    assert got == [("link", None), ("plain", b"plain"), ("none", None)]
+
+
+def test_a_process_that_took_the_number_of_an_ended_job_is_left_alone(local):
+    job = cache(local) / "jobs/j"
+    job.mkdir(parents=True)
+    innocent = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    (job / "process").write_text(json.dumps({"pid": innocent.pid, "started": "1", "boot": boot}))
+    assert run(local, "follow", job="j", offset=0) == {"state": "killed"}
+    run(local, "stop", job="j")
+    assert innocent.poll() is None
+    innocent.kill()
+    innocent.wait()
+
+
+def test_what_nobody_used_for_long_is_removed_at_the_next_start(local):
+    old, now = time.time() - 40 * 24 * 3600, time.time()
+    folder = cache(local)
+    for name, used in (("old", old), ("new", now)):
+        for path in (folder / "jobs" / name, folder / f"0.1.0-{name}"):
+            path.mkdir(parents=True)
+        (folder / "store").mkdir(exist_ok=True)
+        for path in (folder / "store" / name, folder / f"0.1.0-{name}" / "prepared"):
+            path.touch()
+            os.utime(path, (used, used))
+        os.utime(folder / "jobs" / name, (used, used))
+    environment = {"key": "k", "extras": [], "system_site_packages": False, "wheel": None, "wheelhouse": None}
+    request = {"environment": environment, "arguments": [], "files": {}, "folders": []}
+    run(local, "start", job="j", source="def main(request): pass", boot="pass", **request)
+    assert {path.name for path in folder.iterdir() if path.name.startswith("0.1.0")} == {"0.1.0-new"}
+    assert {path.name for path in (folder / "store").iterdir()} == {"new"}
+    assert {path.name for path in (folder / "jobs").iterdir() if path.is_dir()} == {"new", "j"}
+
+
+def test_a_greeting_of_the_login_shell_does_no_harm(local):
+    local.environment["ENV"] = "/dev/null"
+    original = local.run
+    local.run = lambda command: original(f"echo Welcome; echo; {command}")
+    assert run(local, "facts")["system"] == "linux"
+
+
+def test_a_shell_that_never_ends_its_greeting_is_given_up(local):
+    local.run = lambda command: subprocess.Popen(
+        ["sh", "-c", "yes"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with pytest.raises(DeviceError, match="start-up files"):
+        run(local, "facts")

@@ -1,0 +1,158 @@
+"""Boards that lie: whatever one sends, the host shows safe text, writes its own files only, and ends with an error."""
+
+import io
+import json
+import sys
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision.errors import DeviceError, EdgevisionError
+from edgevision.runtime.remote.board import Board
+from edgevision.runtime.remote.call import _answer
+from edgevision.runtime.remote.printable import printable, printable_values
+
+FACTS = {
+    "system": "linux", "python": "python3", "version": "3.11", "architecture": "x86_64", "bits": 64, "name": "b",
+    "free_bytes": 1, "has_venv": True, "has_cuda": False,
+}  # fmt: skip
+
+_LIAR = """
+import json, pathlib, sys
+request = json.loads(sys.stdin.buffer.readline())
+sys.stdout.buffer.write(request["nonce"].encode() + b"\\n")
+name = "facts" if request["operation"] == "facts" else "answer"
+sys.stdout.buffer.write((pathlib.Path(sys.argv[1]) / name).read_bytes())
+"""
+
+
+def lines(*messages):
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+@pytest.fixture
+def hostile(local, tmp_path):
+    """A board, opened, whose Python answers each later call with the given bytes."""
+
+    def build(answer, facts=FACTS):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "answer").write_bytes(answer)
+        (folder / "facts").write_bytes(lines({"done": facts}))
+        (folder / "liar.py").write_text(_LIAR)
+        (folder / "python3").write_text(
+            f'#!/bin/sh\n[ "$1" = -I ] || exit 0\nexec {sys.executable} {folder}/liar.py {folder}\n'
+        )
+        (folder / "python3").chmod(0o755)
+        local.environment["PATH"] = f"{folder}:{local.environment['PATH']}"
+        board = Board("hostile", local)
+        board.patience_s = 0.0
+        board.open()
+        return board
+
+    return build
+
+
+def test_escape_sequences_are_shown_as_text(hostile, caplog):
+    said = {"say": "\x1b[2J\x1b]0;title\x07hi\r\u202egnp\x9b31m\n", "offset": 5}
+    board = hostile(lines(said, {"done": {"state": "ended", "code": 0}}))
+    with caplog.at_level("INFO"):
+        assert board.follow("job") == 0
+    shown = "".join(caplog.messages)
+    assert "hi" in shown
+    assert shown.isprintable()
+
+
+def test_an_error_cannot_carry_escape_sequences_either(hostile):
+    board = hostile(lines({"say": "error: \x1b[31mred\n", "offset": 1}, {"done": {"state": "ended", "code": 3}}))
+    assert board.follow("job") == 3
+    assert board.last_error == "[31mred"
+
+
+def test_endless_talk_is_shown_in_part(hostile, caplog):
+    board = hostile(lines(*[{"say": "x" * 9999 + "\n" + "y\n" * 9, "offset": 1}] * 900, {"done": {"state": "killed"}}))
+    with caplog.at_level("INFO"), pytest.raises(EdgevisionError):
+        board.follow("job")
+    assert len(caplog.messages) == 5001
+    assert max(map(len, caplog.messages)) < 600
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lines({"file": "work/../../evil", "size": 4}) + b"evil",
+        lines({"file": "/etc/passwd", "size": 4}) + b"evil",
+        lines({"file": "work/out/1.png", "size": -1}),
+        lines({"file": "work/out/1.png", "size": True}),
+        lines({"file": "work/out/1.png", "size": "4"}),
+        lines({"file": "work/out/1.png", "size": 1 << 40}),
+        lines({"file": "work/out/1.png", "size": 9}) + b"short",
+        lines({"size": 3}),
+        lines({"file": "work/out/1.png", "size": 1}) + b"x" + lines({"file": "work/out/2.png", "size": 1}) + b"x",
+        b"[]\n",
+        b"nonsense\n",
+        b"[" * 100_000 + b"\n",
+        b"a" * (5 << 20),
+        b"",
+    ],
+)
+def test_files_that_nobody_asked_for_are_not_written(hostile, tmp_path, answer):
+    (tmp_path / "target").mkdir()
+    board = hostile(answer)
+    with pytest.raises(DeviceError):
+        board.bring("job", {"out/1.png": tmp_path / "target" / "mine.png"})
+    assert not (tmp_path / "evil").exists()
+    # One whole file may have come before the lie.
+    assert {path.name for path in (tmp_path / "target").iterdir()} <= {"mine.png"}
+
+
+def test_a_file_is_written_where_the_host_wants_it(hostile, tmp_path):
+    board = hostile(lines({"file": "work/out/1.png", "size": 4}) + b"good" + lines({"done": None}))
+    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}) == {"out/1.png"}
+    assert (tmp_path / "mine.png").read_bytes() == b"good"
+
+
+def test_a_file_that_is_not_there_is_not_written(hostile, tmp_path):
+    board = hostile(lines({"file": "work/out/1.png", "size": None}, {"done": None}))
+    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}) == set()
+    assert not (tmp_path / "mine.png").exists()
+
+
+@pytest.mark.parametrize("facts", [{}, [], None, FACTS | {"bits": "many"}, 5])
+def test_facts_that_are_none_are_refused(hostile, facts):
+    with pytest.raises(DeviceError):
+        hostile(b"", facts)
+
+
+@pytest.mark.parametrize("state", [{}, {"state": 5}, {"state": "ended"}, {"state": "ended", "code": "0"}, 7, [1]])
+def test_an_end_that_is_none_is_an_error(hostile, state):
+    with pytest.raises(EdgevisionError):
+        hostile(lines({"done": state})).follow("job")
+
+
+def test_output_is_bounded(hostile):
+    board = hostile(lines({"file": "stdout", "size": 65 << 20}))
+    with pytest.raises(DeviceError, match="wants to send"):
+        board.read_output("job")
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_are_an_answer_or_a_clean_error(noise, after_nonce):
+    stream = io.BytesIO(b"greeting\nnonce\n" + noise if after_nonce else noise)
+    with suppress(DeviceError):
+        answer = _answer(stream, "nonce", None)
+        assert answer is None or "done" in answer or "failed" in answer
+
+
+@given(st.text())
+def test_printable_text_has_no_controls_and_keeps_what_can_be_read(text):
+    shown = printable(text)
+    assert all(c.isprintable() or c in "\n\t" for c in shown)
+    assert printable(shown) == shown
+
+
+def test_every_string_of_a_document_is_made_safe():
+    document = {"a\x1b": ["\x07b", {"c": "\u202ed"}], "n": 1.5, "none": None}
+    assert printable_values(document) == {"a": ["b", {"c": "d"}], "n": 1.5, "none": None}
