@@ -50,7 +50,8 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         },
         "Run a model on files, folders, globs or standard input.",
     ),
-    "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure a model's latency on this machine."),
+    "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
+    "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
 }
 
 

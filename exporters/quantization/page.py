@@ -6,26 +6,14 @@ from pathlib import Path
 
 from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
-from edgevision.files import atomic_file
+from edgevision.html_page import html_table, write_html
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c2330; --soft: #667085; --line: #d0d5dd; --page: #ffffff;
-  --tried: #98a2b3; --form: #1f6feb; --chosen: #d1550b; --bar: #1f6feb; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #9aa4b5; --line: #3a4353; --page: #12161d;
-  --tried: #5d6878; --form: #6ea8fe; --chosen: #ff9b5c; --bar: #6ea8fe; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; }
-tr.chosen td { font-weight: 600; } .soft { color: var(--soft); } .verdict { font-size: 1.05rem; }
-svg { width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
-.tried { fill: var(--tried); } .form { fill: var(--form); } .best { fill: var(--chosen); } .bar { fill: var(--bar); }
-.budget { stroke: var(--chosen); stroke-dasharray: 4 4; } .reach { stroke: var(--form); opacity: .5; }
-.scroll { overflow-x: auto; }
+tr.chosen td { font-weight: 600; } .verdict { font-size: 1.05rem; }
+.tried { fill: var(--quiet); } .form { fill: var(--first); } .best { fill: var(--second); } .bar { fill: var(--first); }
+.budget { stroke: var(--second); stroke-dasharray: 4 4; }
 """
 
 
@@ -42,10 +30,7 @@ def write_page(path: Path, model: str, report: QuantizationReport) -> None:
         "<h2>Operators</h2>",
         _nodes(report),
     ]
-    head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(model)}: int8</title>"
-    head += f"<meta name=viewport content='width=device-width'><style>{_STYLE}</style></head>"
-    with atomic_file(path) as temporary:
-        temporary.write_text(f"{head}<body>{''.join(body)}</body></html>\n", encoding="utf-8")
+    write_html(path, f"{model}: int8", body, _STYLE)
 
 
 def _circumstances(report: QuantizationReport) -> str:
@@ -127,7 +112,5 @@ def _nodes(report: QuantizationReport) -> str:
             bar = "<svg viewBox='0 0 190 14' style='width:190px'>"
             bar += f"<rect class=bar width={width:.0f} height=10 y=2 rx=2 />"
             bar += f"<text x={width + 6:.0f} y=11>{node.sqnr_db:.1f} dB</text></svg>"
-        cells = (node.name, node.operator, node.precision, node.why)
-        rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}<td>{bar}</td></tr>")
-    head = "".join(f"<th>{name}</th>" for name in ("operator", "type", "precision", "why", "SQNR if it alone is int8"))
-    return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
+        rows.append((*map(escape, (node.name, node.operator, node.precision, node.why)), bar))
+    return html_table(("operator", "type", "precision", "why", "SQNR if it alone is int8"), rows)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgevision.records import Record, record
+from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.engines.engine import Array, Engine
 
 _FEWEST_ROUNDS = 11
@@ -31,7 +32,7 @@ class Speedup(Record):
 def measure_speedup(before: Engine, after: Engine, feeds: Mapping[str, Array], *, seconds: float) -> Speedup:
     """Run both once in each round, the order alternating, after a warm-up, for ``seconds`` or 401 rounds.
 
-    The interval is that of the order statistics of the rounds' ratios, which asks nothing of their distribution.
+    The interval is that of :func:`~edgevision.runtime.benchmark.statistics.percentile` for the rounds' ratios.
     """
     for engine in (before, after):
         for _ in range(2):
@@ -45,26 +46,18 @@ def measure_speedup(before: Engine, after: Engine, feeds: Mapping[str, Array], *
         else:
             first = _timed(before, feeds)
             times.append((first, _timed(after, feeds)))
-    ratios = np.sort([first / second for first, second in times])
-    low, high = median_interval(len(ratios))
+    ratios = [first / second for first, second in times]
+    found = percentile(ratios, 0.5)
     before_ms, after_ms = np.median(times, axis=0) / 1e6
     return Speedup(
-        ratio=float(np.median(ratios)),
-        low=float(ratios[low]),
-        high=float(ratios[high]),
+        ratio=found.value,
+        # Rounds so few or so much alike that they do not bound it: then it is somewhere among them.
+        low=min(ratios) if found.low is None else found.low,
+        high=max(ratios) if found.high is None else found.high,
         before_ms=float(before_ms),
         after_ms=float(after_ms),
         rounds=len(ratios),
     )
-
-
-def median_interval(count: int) -> tuple[int, int]:
-    """The positions among ``count`` sorted values between which the median lies with 95 % confidence.
-
-    How many lie below it is binomial with one half, here by its normal approximation.
-    """
-    reach = 0.98 * count**0.5
-    return max(0, int(np.floor((count - 1) / 2 - reach))), min(count - 1, int(np.ceil((count - 1) / 2 + reach)))
 
 
 def _timed(engine: Engine, feeds: Mapping[str, Array]) -> int:

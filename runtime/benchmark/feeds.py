@@ -24,7 +24,7 @@ def random_feeds(
     declared = {spec.name: spec for spec in metadata.inputs} if metadata else {}
     feeds: dict[str, Array] = {}
     for position, spec in enumerate(inputs):
-        sizes = shape if shape is not None and position == 0 else _sizes(spec, metadata, batch)
+        sizes = shape if shape is not None and position == 0 else _sizes(spec, metadata, batch, shape)
         low, high = (declared[spec.name].value_range if spec.name in declared else None) or (0.0, 1.0)
         dtype = np.dtype(spec.dtype)
         if dtype.kind == "f":
@@ -34,8 +34,13 @@ def random_feeds(
     return feeds
 
 
-def _sizes(spec: TensorSpec, metadata: ModelMetadata | None, batch: int) -> tuple[int, ...]:
+def _sizes(
+    spec: TensorSpec, metadata: ModelMetadata | None, batch: int, first: tuple[int, ...] | None
+) -> tuple[int, ...]:
     sizes = list(spec.shape)
+    if first is not None and len(first) == len(sizes):
+        # A mask beside a picture has the picture's size.
+        sizes = [own if isinstance(own, int) else other for own, other in zip(sizes, first, strict=True)]
     if sizes and isinstance(sizes[0], str):
         sizes[0] = batch
     elif sizes and batch != 1 and sizes[0] != batch:

@@ -6,14 +6,20 @@ from edgevision.errors import MeasurementError
 from edgevision.runtime.benchmark.report import BenchmarkReport
 
 
-def write_files(report: BenchmarkReport, *, output: Path | None = None, csv: Path | None = None) -> None:
-    """Write those that are asked for: the report as JSON, every sample as CSV."""
+def write_files(
+    report: BenchmarkReport, *, output: Path | None = None, csv: Path | None = None, html: Path | None = None
+) -> None:
+    """Write those that are asked for: the report as JSON, every sample as CSV, a page with plots."""
     if output is not None:
         report.write(output)
     if csv is not None:
         from edgevision.runtime.benchmark.samples_table import write_samples
 
         write_samples(csv, report)
+    if html is not None:
+        from edgevision.runtime.benchmark.page import write_page
+
+        write_page(html, report)
 
 
 def refuse_marked(report: BenchmarkReport) -> None:

@@ -1,6 +1,7 @@
 """What a measurement found, and its file."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -117,8 +118,7 @@ class SubjectReport(Record):
     @property
     def label(self) -> str:
         """What tells it from the other subjects of a run."""
-        threads = "all threads" if self.threads is None else f"{self.threads} thread{'s' * (self.threads > 1)}"
-        return f"{self.name}, {self.device}, {threads}, batch {self.batch}"
+        return f"{self.name}, {self.device}, {threads_words(self.threads)}, batch {self.batch}"
 
 
 @record
@@ -148,6 +148,11 @@ class BenchmarkReport(Record):
         with atomic_file(path) as temporary:
             text = json.dumps(self.to_document(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
             temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def threads_words(threads: int | None) -> str:
+    """As in ``2 threads``."""
+    return "all threads" if threads is None else f"{threads} thread{'s' * (threads != 1)}"
 
 
 def read_report(path: Path) -> BenchmarkReport:
@@ -180,8 +185,15 @@ def parse_report(document: object, name: str) -> BenchmarkReport:
         report = BenchmarkReport.from_dict(document, "report")
     except (ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{name!r} is no report of `edgevision bench`: {error}") from error
+    if not report.subjects:
+        raise InputError(f"{name!r} is no report of `edgevision bench`: it has no subjects")
     for subject in report.subjects:
-        samples = subject.samples
-        if not samples.ms or len(samples.ms) != len(samples.start_s) or sum(samples.rounds) != len(samples.ms):
+        if not _fit_together(subject.samples):
             raise InputError(f"{name!r} is damaged: the samples of {subject.name!r} do not fit together")
     return report
+
+
+def _fit_together(samples: Samples) -> bool:
+    count = len(samples.ms)
+    lengths = count == len(samples.start_s) == sum(samples.rounds) and min(samples.rounds, default=0) > 0
+    return lengths and all(0 < ms < math.inf for ms in samples.ms)

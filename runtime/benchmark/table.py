@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from edgevision.runtime.benchmark.operators import OperatorProfile
-from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
+from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio
 
 _OPERATORS = 12
@@ -21,11 +21,16 @@ def report_text(report: BenchmarkReport) -> str:
 
 
 def _one(report: BenchmarkReport, s: SubjectReport) -> list[str]:
+    model, ran_on, *rest = subject_lines(report, s)
+    return _aligned([model, ran_on, *circumstances(report), *rest])
+
+
+def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, str]]:
+    """Everything about one subject as (name, words); a name that is empty goes on with the one before."""
     figures = s.latency
-    rows = [
+    return [
         ("model", f"{s.name}{f', {s.precision}' if s.precision else ''}, {_shapes(s)}"),
-        ("ran on", f"{s.device} ({s.provider}), {s.engine}, {s.threads or 'all'} threads: {s.assignment}"),
-        *_circumstances(report),
+        ("ran on", f"{s.device} ({s.provider}), {s.engine}, {threads_words(s.threads)}: {s.assignment}"),
         ("load", f"{s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms"),
         ("warm-up", f"{_warm_up(s)}, not counted"),
         ("latency", f"p50 {_ms(figures.p50_ms)}"),
@@ -38,7 +43,6 @@ def _one(report: BenchmarkReport, s: SubjectReport) -> list[str]:
         *_extras(s),
         ("memory", _memory(report, s)),
     ]
-    return _aligned(rows)
 
 
 def _several(report: BenchmarkReport) -> list[str]:
@@ -61,7 +65,7 @@ def _several(report: BenchmarkReport) -> list[str]:
             )
         )
     lines = columns(rows)
-    notes = [*_circumstances(report), ("measured", f"in turns, {report.rounds} rounds, {report.seconds:.1f} s")]
+    notes = [*circumstances(report), ("measured", f"in turns, {report.rounds} rounds, {report.seconds:.1f} s")]
     for name, s in zip(names, report.subjects, strict=True):
         notes.append((name, f"{s.engine}; {s.assignment}; {_shapes(s)}"))
         notes.append(("", f"load {s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms, warm-up {_warm_up(s)}"))
@@ -88,7 +92,8 @@ def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{name:<{width}} {value}" for name, value in rows]
 
 
-def _circumstances(report: BenchmarkReport) -> list[tuple[str, str]]:
+def circumstances(report: BenchmarkReport) -> list[tuple[str, str]]:
+    """The machine and the state of the board as (name, words)."""
     machine, board = report.machine, report.board
     rows = [("machine", f"{machine.processor}, {machine.cores} cores, load {report.load_average or 0:.1f}")]
     known = [
@@ -112,7 +117,8 @@ def _extras(s: SubjectReport) -> list[tuple[str, str]]:
         rows.append(
             (
                 "",
-                f"{several.throughput:.1f} pictures/s in {several.streams} streams of {several.threads_each} threads,"
+                f"{several.throughput:.1f} pictures/s in {several.streams} streams of"
+                f" {threads_words(several.threads_each)},"
                 f" p50 {_ms(several.p50_ms)}",
             )
         )
@@ -153,7 +159,7 @@ def _telling_names(subjects: Sequence[SubjectReport]) -> list[str]:
         (
             s.name,
             s.device,
-            f"{s.threads or 'all'} threads" if s.threads != 1 else "1 thread",
+            threads_words(s.threads),
             f"batch {s.batch}",
         )
         for s in subjects

@@ -50,6 +50,7 @@ def bench(
     strict: Annotated[bool, typer.Option("--strict", help="Fail when the board's state makes it doubtful.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the report here (.json).")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write every sample here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with plots here.")] = None,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -59,7 +60,7 @@ def bench(
 
     --device, --threads and --batch may be repeated: all combinations take turns in one run.
     """
-    for path in filter(None, (output, csv)):
+    for path in filter(None, (output, csv, html)):
         check_writable(path, force=force)
     settings = Settings(
         devices=tuple(device),
@@ -87,6 +88,6 @@ def bench(
         from edgevision.runtime.benchmark.table import report_text
 
         typer.echo(report_text(report))
-    write_files(report, output=output, csv=csv)
+    write_files(report, output=output, csv=csv, html=html)
     if strict:
         refuse_marked(report)

@@ -1,6 +1,5 @@
 """Two engines timed in turn: what comes out is their ratio, and an interval that can be relied on."""
 
-import math
 from collections.abc import Callable, Mapping
 from itertools import chain, cycle
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 import edgevision.exporters.quantization.pairing as pairing
-from edgevision.exporters.quantization.pairing import Speedup, measure_speedup, median_interval
+from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.runtime.engines.engine import Array, FakeEngine
 
 FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
@@ -88,34 +87,19 @@ def test_a_few_disturbed_runs_move_neither_the_ratio_nor_its_interval(clock: Clo
 
 
 def test_the_interval_is_of_the_rounds_own_ratios(clock: Clock) -> None:
-    # The warm-up takes the first two; then the ratios are 1 to 11.
-    durations = [1.0, 1.0, *range(1, 12)]
+    # The warm-up takes the first two; then the ratios are 1 to 11. Of eleven values the second and the tenth enclose
+    # the median with 98.8 %, the third and the ninth with 93.5 %.
+    durations = [1.0, 1.0, 7, 2, 10, 4, 6, 1, 9, 3, 11, 5, 8]
     found = measure_speedup(clock.engine("a", *durations), clock.engine("b", 1), FEEDS, seconds=0)
-    assert (found.low, found.ratio, found.high) == (2, 6, 10)
+    assert 2 < found.low < 3
+    assert found.ratio == 6
+    assert 9 < found.high < 10
     assert (found.before_ms, found.after_ms) == (6, 1)
 
 
 def test_it_goes_to_json_and_back() -> None:
     speedup = Speedup(ratio=1.5, low=1.4, high=1.6, before_ms=3.0, after_ms=2.0, rounds=11)
     assert Speedup.from_dict(speedup.to_dict()) == speedup
-
-
-# --- the interval ---
-
-
-def test_the_binomial_distribution_gives_the_interval_95_percent_and_little_more() -> None:
-    for count in range(11, 402):
-        low, high = median_interval(count)
-        assert 0 <= low < high == count - 1 - low
-        # The median lies between both where more than low and at most high values are below it.
-        inside = sum(math.comb(count, below) for below in range(low + 1, high + 1)) / 2**count
-        assert 0.95 <= inside <= 0.993
-
-
-@pytest.mark.parametrize("count", range(1, 11))
-def test_the_interval_of_few_values_stays_among_them(count: int) -> None:
-    low, high = median_interval(count)
-    assert 0 <= low <= (count - 1) / 2 <= high <= count - 1
 
 
 def test_the_interval_covers_the_truth_in_95_percent_of_simulated_measurements(clock: Clock) -> None:

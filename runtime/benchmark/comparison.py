@@ -1,0 +1,131 @@
+"""Two measurements beside each other: what differs, how surely, and what has to be kept in mind about it."""
+
+from collections.abc import Callable, Sequence
+
+from edgevision.errors import InputError
+from edgevision.records import Record, record
+from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
+from edgevision.runtime.benchmark.statistics import Estimate, Ratio, ratio_of_medians
+
+
+@record
+class SubjectComparison(Record):
+    """One subject in both: ``ratio`` is the median of the second over that of the first, above 1 where it is slower."""
+
+    label: str
+    first_p50_ms: Estimate
+    second_p50_ms: Estimate
+    ratio: Ratio
+    verdict: str
+
+
+@record
+class Comparison(Record):
+    """``only_first`` and ``only_second`` are the subjects that the other one lacks. ``notes`` are to be read."""
+
+    first: str
+    second: str
+    subjects: tuple[SubjectComparison, ...]
+    only_first: tuple[str, ...] = ()
+    only_second: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, str] = ("A", "B")) -> Comparison:
+    """Compare the subjects that have model name, device, threads and batch in common.
+
+    Where each report has one subject alone, these two are compared whatever they are. Nothing was paired in time, so
+    the intervals are wider than those of subjects that took turns in one run.
+
+    Raises:
+        InputError: the reports have nothing in common.
+    """
+    pairs, only_first, only_second = _matched(first.subjects, second.subjects)
+    if not pairs:
+        raise InputError(
+            f"{names[0]!r} and {names[1]!r} have no subject in common: {_listed(only_first)} there,"
+            f" {_listed(only_second)} here; measure the same models, devices, threads and batches"
+        )
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        subjects=tuple(_compared(a, b) for a, b in pairs),
+        only_first=tuple(subject.label for subject in only_first),
+        only_second=tuple(subject.label for subject in only_second),
+        notes=(*_notes_on_runs(first, second, names), *(note for a, b in pairs for note in _notes_on_pair(a, b))),
+    )
+
+
+def slower_than(comparison: Comparison, share: float) -> tuple[SubjectComparison, ...]:
+    """The subjects that are slower by more than ``share``, all of the interval being above it."""
+    return tuple(subject for subject in comparison.subjects if subject.ratio.low > 1 + share)
+
+
+def _compared(a: SubjectReport, b: SubjectReport) -> SubjectComparison:
+    ratio = ratio_of_medians(a.samples.in_rounds(), b.samples.in_rounds(), paired=False)
+    return SubjectComparison(
+        label=a.label if a.label == b.label else f"{a.label} / {b.label}",
+        first_p50_ms=a.latency.p50_ms,
+        second_p50_ms=b.latency.p50_ms,
+        ratio=ratio,
+        verdict="no difference shown" if not ratio.differs else "slower" if ratio.value > 1 else "faster",
+    )
+
+
+def _matched(
+    first: Sequence[SubjectReport], second: Sequence[SubjectReport]
+) -> tuple[list[tuple[SubjectReport, SubjectReport]], list[SubjectReport], list[SubjectReport]]:
+    if len(first) == len(second) == 1:
+        return [(first[0], second[0])], [], []
+    pairs, only_first, left = [], [], list(second)
+    for subject in first:
+        # The same subject may be there twice: the first of both belong together.
+        partner = next((other for other in left if other.label == subject.label), None)
+        if partner is None:
+            only_first.append(subject)
+        else:
+            left.remove(partner)
+            pairs.append((subject, partner))
+    return pairs, only_first, left
+
+
+def _notes_on_runs(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, str]) -> list[str]:
+    facts: tuple[tuple[str, Callable[[BenchmarkReport], object]], ...] = (
+        ("processor", lambda r: r.machine.processor),
+        ("cores", lambda r: r.machine.cores),
+        ("system", lambda r: r.machine.system),
+        ("board", lambda r: r.board.board),
+        ("power mode", lambda r: r.board.power_mode),
+        ("clocks locked", lambda r: r.board.clocks_locked),
+        ("governors", lambda r: ", ".join(r.board.before.governors) or None),
+        ("edgevision", lambda r: r.version),
+    )
+    notes = [
+        f"{what} differs: {fact(first)} in {names[0]}, {fact(second)} in {names[1]}"
+        for what, fact in facts
+        if fact(first) != fact(second)
+    ]
+    for report, name in zip((first, second), names, strict=True):
+        notes += [f"{name} is marked, {finding.kind}: {finding.message}" for finding in report.board.findings]
+    return notes
+
+
+def _notes_on_pair(a: SubjectReport, b: SubjectReport) -> list[str]:
+    facts: tuple[tuple[str, Callable[[SubjectReport], object]], ...] = (
+        ("model", lambda s: s.name),
+        ("precision", lambda s: s.precision),
+        ("contents of the file", lambda s: s.sha256[:12]),
+        ("engine", lambda s: s.engine),
+        ("provider", lambda s: s.provider),
+        ("device", lambda s: s.device),
+        ("threads", lambda s: s.threads or "all"),
+        ("batch", lambda s: s.batch),
+        ("shapes", lambda s: {name: "x".join(map(str, shape)) for name, shape in s.shapes.items()}),
+        ("nodes", lambda s: str(s.assignment)),
+        ("steady after the warm-up", lambda s: "yes" if s.warmup.steady else "no"),
+    )
+    return [f"{a.label}: {what} differs: {fact(a)} / {fact(b)}" for what, fact in facts if fact(a) != fact(b)]
+
+
+def _listed(subjects: Sequence[SubjectReport]) -> str:
+    return "; ".join(subject.label for subject in subjects) or "nothing"

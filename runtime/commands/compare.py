@@ -1,0 +1,49 @@
+"""The verb ``edgevision compare``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.commandline import JsonOption, parse_share, print_json
+from edgevision.errors import MeasurementError
+from edgevision.runtime.benchmark.comparison import Comparison, slower_than
+from edgevision.runtime.benchmark.comparison import compare as compare_reports
+from edgevision.runtime.benchmark.report import read_report
+from edgevision.runtime.benchmark.table import columns, ratio_words
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A.json", help="A report of bench, what the other is measured by.")],
+    second: Annotated[Path, typer.Argument(metavar="B.json", help="Another one.")],
+    fail_if_slower: Annotated[
+        str | None, typer.Option(help="Exit with 1 where B is slower by more than this, e.g. 5%, beyond its interval.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two reports of bench: the ratio of the medians with its 95 % interval, and whether it shows anything."""
+    allowed = parse_share(fail_if_slower, "--fail-if-slower") if fail_if_slower else None
+    found = compare_reports(read_report(first), read_report(second), (str(first), str(second)))
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(_text(found))
+    slower = () if allowed is None else slower_than(found, allowed)
+    if slower:
+        worst = max(slower, key=lambda subject: subject.ratio.low)
+        raise MeasurementError(
+            f"{len(slower)} of {len(found.subjects)} slower by more than {fail_if_slower}: {worst.label} takes"
+            f" {worst.ratio.value:.3f} times as long ({worst.ratio.low:.3f} to {worst.ratio.high:.3f})"
+        )
+
+
+def _text(found: Comparison) -> str:
+    rows = [("", "A, p50 ms", "B, p50 ms", "B over A (95 %)", "")]
+    for subject in found.subjects:
+        a, b = (f"{p50.value:.3f}" for p50 in (subject.first_p50_ms, subject.second_p50_ms))
+        rows.append((subject.label, a, b, ratio_words(subject.ratio), subject.verdict if subject.ratio.differs else ""))
+    lines = columns(rows)
+    lines += [f"only in A: {label}" for label in found.only_first]
+    lines += [f"only in B: {label}" for label in found.only_second]
+    lines += [f"note: {note}" for note in found.notes]
+    return "\n".join(lines)

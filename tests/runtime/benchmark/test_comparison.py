@@ -1,0 +1,161 @@
+"""Two reports beside each other: what is slower, how surely, and what else differs."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgevision.errors import InputError
+from edgevision.runtime.benchmark.comparison import compare
+from edgevision.runtime.benchmark.report import parse_report, read_report
+from edgevision.runtime.telemetry.findings import Finding, FindingKind
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(name, report):
+        report.write(tmp_path / name)
+        return tmp_path / name
+
+    return to_file
+
+
+def test_a_report_beside_itself_shows_no_difference(make_report):
+    found = compare(make_report(), make_report())
+    assert found.subjects[0].verdict == "no difference shown"
+    assert found.subjects[0].ratio.value == 1
+    assert found.notes == ()
+
+
+def test_a_slowdown_of_5_percent_is_shown(make_report, make_subject):
+    found = compare(make_report(make_subject(2.0)), make_report(make_subject(2.1, seed=1)))
+    assert found.subjects[0].verdict == "slower"
+    assert found.subjects[0].ratio.low < 1.05 < found.subjects[0].ratio.high
+    back = compare(make_report(make_subject(2.1, seed=1)), make_report(make_subject(2.0)))
+    assert back.subjects[0].verdict == "faster"
+
+
+def test_subjects_are_matched_by_what_they_are(make_report, make_subject):
+    first = make_report(make_subject(2.0), make_subject(3.0, threads=4), make_subject(5.0, device="cuda"))
+    second = make_report(make_subject(3.0, threads=4, seed=1), make_subject(7.0, batch=8), make_subject(2.0, seed=2))
+    found = compare(first, second)
+    assert [s.label for s in found.subjects] == [
+        "net.onnx, cpu, 2 threads, batch 1",
+        "net.onnx, cpu, 4 threads, batch 1",
+    ]
+    assert found.only_first == ("net.onnx, cuda, 2 threads, batch 1",)
+    assert found.only_second == ("net.onnx, cpu, 2 threads, batch 8",)
+
+
+def test_one_subject_each_is_compared_whatever_it_is_and_what_differs_is_noted(make_report, make_subject):
+    other = make_subject(1.0, name="net_int8.onnx", precision="int8", sha256="1" * 64)
+    found = compare(make_report(), make_report(other))
+    assert found.subjects[0].ratio.value == pytest.approx(0.5, rel=0.01)
+    notes = "\n".join(found.notes)
+    for what in ("model differs: net.onnx / net_int8.onnx", "precision differs: fp32 / int8", "contents of the file"):
+        assert what in notes
+
+
+def test_other_machines_engines_and_findings_are_noted(make_report, make_subject):
+    first = make_report()
+    finding = Finding(kind=FindingKind.THROTTLED, message="under-voltage at 1 s", start_s=1.0)
+    machine = first.machine.updated(processor="Q")
+    second = make_report(make_subject(engine="Engine 2.0"), machine=machine, findings=(finding,))
+    assert compare(first, second, ("a.json", "b.json")).notes == (
+        "processor differs: P in a.json, Q in b.json",
+        "b.json is marked, throttled: under-voltage at 1 s",
+        "net.onnx, cpu, 2 threads, batch 1: engine differs: Engine 1.0 / Engine 2.0",
+    )
+
+
+def test_nothing_in_common_is_an_error(make_report, make_subject):
+    first = make_report(make_subject(), make_subject(threads=3))
+    second = make_report(make_subject(batch=8), make_subject(batch=9))
+    with pytest.raises(InputError, match="no subject in common"):
+        compare(first, second)
+
+
+def test_the_verb_says_what_was_found(edgevision, write, make_report, make_subject):
+    first, second = write("a.json", make_report()), write("b.json", make_report(make_subject(2.2, seed=1)))
+    code, out, _ = edgevision("compare", first, second)
+    assert code == 0
+    assert out.splitlines()[1].endswith("slower")
+    assert "no difference shown" in edgevision("compare", first, first)[1]
+    document = json.loads(edgevision("compare", first, second, "--json")[1])
+    assert document["schema_version"] == 1
+    assert document["subjects"][0]["verdict"] == "slower"
+
+
+def test_it_fails_only_where_the_interval_shows_the_slowdown(edgevision, write, make_report, make_subject):
+    first, second = write("a.json", make_report()), write("b.json", make_report(make_subject(2.2, seed=1)))
+    code, out, err = edgevision("compare", first, second, "--fail-if-slower", "5%")
+    assert code == 1
+    assert "slower by more than 5%" in err
+    assert "slower" in out
+    # Ten percent is the truth: the interval reaches below it.
+    assert edgevision("compare", first, second, "--fail-if-slower", "10%")[0] == 0
+    assert edgevision("compare", second, first, "--fail-if-slower", "5%")[0] == 0
+    assert edgevision("compare", first, second, "--fail-if-slower", "five")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no json", "it is not JSON"),
+        ("[]", "no schema_version"),
+        ("{}", "no schema_version"),
+        ('{"schema_version": 99}', "reads up to 1"),
+        ('{"schema_version": 1, "machine": 3}', "is no report of"),
+        ('{"schema_version": true}', "no schema_version"),
+    ],
+)
+def test_what_is_no_report_is_an_error(edgevision, tmp_path, text, message):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    code, _, err = edgevision("compare", path, path)
+    assert code == 2
+    assert message in err
+
+
+def test_a_missing_file_is_an_error(edgevision, tmp_path):
+    code, _, err = edgevision("compare", tmp_path / "none.json", tmp_path / "none.json")
+    assert code == 2
+    assert "cannot be read" in err
+
+
+@pytest.mark.parametrize("damage", [{"ms": ()}, {"rounds": (3,)}, {"start_s": (0.0,)}])
+def test_samples_that_do_not_fit_together_are_damage(write, make_report, make_subject, damage):
+    subject = make_subject()
+    path = write("a.json", make_report(subject.updated(samples=subject.samples.updated(**damage))))
+    with pytest.raises(InputError, match="do not fit together"):
+        read_report(path)
+
+
+def test_a_report_is_read_as_it_was_written(write, make_report):
+    report = make_report()
+    assert read_report(write("a.json", report)) == report
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(document=_JSON, field=st.sampled_from(["machine", "subjects", "board", "settings", "seconds", "rounds"]))
+def test_whatever_stands_in_a_report_it_is_read_or_refused(document, field):
+    whole = {"schema_version": 1, "version": "1", "created": "", "load_average": None, "peak_memory_mb": None}
+    for report in (document, whole | {field: document}):
+        with pytest.raises(InputError):
+            parse_report(report, "x.json")
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])
+def test_times_that_are_none_are_damage(make_report, make_subject, bad):
+    subject = make_subject()
+    report = make_report(subject.updated(samples=subject.samples.updated(ms=(bad, *subject.samples.ms[1:]))))
+    with pytest.raises(InputError, match="do not fit together"):
+        parse_report(report.to_document(), "x.json")
