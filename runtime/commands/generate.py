@@ -105,6 +105,8 @@ def generate(
         every = _chained(first, batches)
         if folder:
             written = each_path(target, count, seeds, seed, force=options.force)
+            with translated_write_errors(target):
+                target.mkdir(parents=True, exist_ok=True)
             silent = options.quiet or options.as_json
             for path, pixels in zip(written, track(every, count, "generate", quiet=silent), strict=True):
                 Picture(pixels).save(path)
@@ -221,13 +223,11 @@ def _write_sheet(target: Path, pictures: Pictures, *, animated: bool) -> None:
 
 
 def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:
-    """A file for each picture in the folder ``target``, which is made; refuses those that exist without ``force``."""
+    """A file for each picture in the folder ``target``; without ``force`` :class:`OutputError` where one exists."""
     name = f"{seeds[0]}-{seeds[1]}" if seeds is not None else f"{seed}"
-    with translated_write_errors(target):
-        target.mkdir(parents=True, exist_ok=True)
     digits = max(4, len(str(count - 1)))
     paths = [target / f"{name}-{number:0{digits}d}.png" for number in range(count)]
-    for path in paths:
+    for path in paths if target.is_dir() else ():
         check_writable(path, force=force)
     return paths
 

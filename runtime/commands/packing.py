@@ -16,7 +16,7 @@ from edgevision.modelfile import ModelFormat, companions, model_format
 from edgevision.runtime.commands.generate import check_codes, check_sheet, each_path, is_folder, parse_seeds
 from edgevision.runtime.inputs import PictureInput, expand_inputs
 from edgevision.runtime.masks import match_masks, split_words
-from edgevision.runtime.outputs import make_folders, plan
+from edgevision.runtime.outputs import plan
 from edgevision.runtime.remote.job import Content
 
 FOLDERS = ("in", "mask", "model", "out", "compare")
@@ -129,7 +129,6 @@ def _restored(ending: Callable[[Values], str]) -> Packer:
             force=values["force"],
             resume=values.get("resume", False),
         )
-        make_folders(jobs)
         freight.amended = {"skipped": len(pictures) - len(jobs)}
         freight.values["inputs"] = [freight.send("in", number, job.picture) for number, job in enumerate(jobs, start=1)]
         for number, job in enumerate(jobs, start=1):

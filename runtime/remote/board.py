@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from edgevision.errors import DeviceError, EdgevisionError, UnreachableError
-from edgevision.files import atomic_file
+from edgevision.files import atomic_file, translated_write_errors
 from edgevision.runtime.remote.board_failures import explain_failure
 from edgevision.runtime.remote.call import (
     BOOT,
@@ -159,6 +159,8 @@ class Board:
                 size = self._size(message, name, _LARGEST_FILE)
                 if size is None:
                     return
+                with translated_write_errors(files[name]):
+                    files[name].parent.mkdir(parents=True, exist_ok=True)
                 with atomic_file(files[name]) as temporary, temporary.open("wb") as file:
                     for chunk in receive_exactly(stream, size):
                         file.write(chunk)

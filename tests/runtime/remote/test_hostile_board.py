@@ -58,7 +58,7 @@ def hostile(local, tmp_path):
 def test_escape_sequences_are_shown_as_text(hostile, caplog):
     said = {"say": "\x1b[2J\x1b]0;title\x07hi\r\u202egnp\x9b31m\n", "offset": 5}
     board = hostile(lines(said, {"done": {"state": "ended", "code": 0}}))
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="edgevision"):
         assert board.follow("job") == 0
     shown = "".join(caplog.messages)
     assert "hi" in shown
@@ -73,7 +73,7 @@ def test_an_error_cannot_carry_escape_sequences_either(hostile):
 
 def test_endless_talk_is_shown_in_part(hostile, caplog):
     board = hostile(lines(*[{"say": "x" * 9999 + "\n" + "y\n" * 9, "offset": 1}] * 900, {"done": {"state": "killed"}}))
-    with caplog.at_level("INFO"), pytest.raises(EdgevisionError):
+    with caplog.at_level("INFO", logger="edgevision"), pytest.raises(EdgevisionError):
         board.follow("job")
     assert len(caplog.messages) == 5001
     assert max(map(len, caplog.messages)) < 600
