@@ -129,12 +129,13 @@ def _quick_help(option: Any) -> Any:
 def _process_value(
     parameter: Any, by_typer: Callable[..., Any], convert: Callable[[Any], Any], ctx: Any, value: Any
 ) -> Any:
-    if value is None:
+    if value is None or value == ():
         return by_typer(ctx, value) if parameter.required else None
     info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
     try:
         converted = convert(value)
-        inside = info is not None and _is_inside(converted, info.min, info.max)
+        items = converted if isinstance(converted, list) else [converted]
+        inside = info is not None and all(_is_inside(item, info.min, info.max) for item in items)
     except (TypeError, ValueError):
         inside = False
     return converted if inside else by_typer(ctx, value)

@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from edgevision.errors import InputError, ModelFileError
-from edgevision.images import read_image
 from edgevision.metadata import ModelMetadata, Task
-from edgevision.pictures import Picture
 from edgevision.records import Record, record
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.load import load
 
 _SIDE = 256
 _FEWEST = 20
@@ -75,6 +71,8 @@ def measure_end_to_end(subject: Subject, pictures: Sequence[Path | bytes], *, se
             f"{subject.path.name!r} does not say what it is for, so there is no way from picture to answer to measure;"
             " leave --end-to-end away"
         )
+    from edgevision.runtime.load import load
+
     task = subject.metadata.task
     encoded = [p if isinstance(p, bytes) else _read(p) for p in pictures]
     sent = f"{len(encoded)} picture{'s' * (len(encoded) > 1)}"
@@ -117,6 +115,8 @@ def measure_end_to_end(subject: Subject, pictures: Sequence[Path | bytes], *, se
 
 def synthetic_picture(metadata: ModelMetadata) -> bytes:
     """A JPEG of smooth colours with some noise, which takes a decoder about as long as a photo of that size."""
+    from PIL import Image
+
     height, width = (metadata.image.size if metadata.image else None) or (_SIDE, _SIDE)
     rows, columns = np.mgrid[0:height, 0:width]
     waves = np.stack([np.sin(rows / 19 + columns / (7 + 5 * channel)) for channel in range(3)], axis=2)
@@ -128,6 +128,9 @@ def synthetic_picture(metadata: ModelMetadata) -> bytes:
 
 def _stages(task: Task, pipeline: Any) -> tuple[Callable[[bytes], Any], Callable[[Any], object]]:
     """How a picture is decoded for the task, and what makes the answer of it."""
+    from edgevision.images import read_image
+    from edgevision.pictures import Picture
+
     if task is Task.CLASSIFY:
         return read_image, lambda image: pipeline(image).top()
     if task in (Task.ENCODE, Task.RECONSTRUCT):
@@ -139,7 +142,7 @@ def _stages(task: Task, pipeline: Any) -> tuple[Callable[[bytes], Any], Callable
     return Picture.read, pipeline
 
 
-def _middle(picture: Picture) -> Any:
+def _middle(picture: Any) -> Any:
     """A hole over the middle ninth."""
     height, width = picture.size
     holes = np.zeros((height, width), np.bool_)

@@ -113,3 +113,14 @@ def test_the_import_contracts_are_kept():
     linter = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([linter, "--config", "pyproject.toml"], capture_output=True, text=True, check=False, cwd=ROOT)
     assert "0 broken" in done.stdout, done.stdout
+
+
+def test_measuring_imports_neither_pydantic_nor_what_only_its_options_need(shipped):
+    arguments = ["bench", shipped, "--seconds", "0.01", "--warmup", "0", "--threads", "1"]
+    program = (
+        f"import sys; from edgevision.cli import main\ntry: main({arguments!r})\nfinally: print(sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "'onnxruntime'" in done.stdout
+    for name in ("pydantic", "rich", "openvino", "PIL", "edgevision.html_page", "edgevision.runtime.pipelines"):
+        assert f"'{name}'" not in done.stdout
