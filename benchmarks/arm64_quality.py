@@ -53,13 +53,13 @@ def main() -> None:
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--side", type=int, default=128)
-    parser.add_argument("options", nargs="*", metavar="-- EXPORT OPTIONS")
-    arguments = parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     command = [sys.executable, "-m", "edgevision"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         chosen = folder / "pictures"
-        export = [*command, "export", str(arguments.checkpoint), "--quiet", *arguments.options, "-o"]
+        export = [*command, "export", str(arguments.checkpoint), "--quiet", *options, "-o"]
         plain = folder / "plain.onnx"
         run([*export, str(plain)])
         classifies = require_metadata(plain).task is Task.CLASSIFY
