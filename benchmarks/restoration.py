@@ -1,16 +1,19 @@
 """The restoration models that ship beside what a user has today: OpenCV, BM3D, bicubic interpolation.
 
     pip install bm3d
-    python benchmarks/restoration.py --photos photos --gray set12 --pairs set5 [--sheets sheets] [--count 24]
+    python benchmarks/restoration.py --photos photos --gray set12 --pairs set5 [--int8 DIR] [--sheets DIR] [--count 24]
 
 ``--photos`` holds the photographs of the training: only the tenth that it holds out is used. ``--gray`` holds gray
 pictures to denoise, ``--pairs`` pictures NAME_HR and NAME_LR of half the size. With ``--sheets`` a sheet of pictures
-before and after is written for each task. Figures are means over the pictures, in dB, and SSIM of the luma.
+before and after is written for each task. ``--int8`` holds what `edgevision export --int8` makes of the shipped
+checkpoints, under the checkpoints' names. Figures are means over the pictures, in dB, and SSIM of the luma.
 """
 
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -47,6 +50,23 @@ class Table:
         print(f"| {task} | {pictures} | {method} | {psnr:.2f} | {shown} |", flush=True)
 
 
+class Shipped:
+    """The models that ship, and their int8 forms where a folder of them was given."""
+
+    def __init__(self, int8: Path | None) -> None:
+        self._int8 = int8
+
+    @contextmanager
+    def open(self, task: Task, scale: int | None = None) -> Iterator[dict[str, Restorer]]:
+        """By the name of the method, the float one first."""
+        path = shipped_model(task, scale)
+        with ExitStack() as opened:
+            models = {"edgevision fp32": opened.enter_context(edgevision.load(path))}
+            if self._int8 is not None:
+                models["edgevision int8"] = opened.enter_context(edgevision.load(self._int8 / path.name))
+            yield models
+
+
 def held_out(folder: str, count: int) -> list[Pixels]:
     """At most ``count`` of the held-out photographs, spread evenly."""
     data = ImageFolder(folder)
@@ -55,16 +75,16 @@ def held_out(folder: str, count: int) -> list[Pixels]:
     return [to_array(data.image(indices[i])) for i in chosen]
 
 
-def compare_inpainting(photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+def compare_inpainting(shipped: Shipped, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
     """Yield for the sheet: the torn picture, OpenCV's better method, ours, the original."""
-    with edgevision.load("inpaint") as inpaint:
+    with shipped.open(Task.INPAINT) as models:
         for kind in (HoleKind.STROKES, HoleKind.BOXES, HoleKind.TEXT):
             generator = np.random.default_rng(0)
             methods: dict[str, Method] = {
                 "OpenCV Telea": lambda torn, mask: cv2.inpaint(torn, mask.astype(np.uint8), 3, cv2.INPAINT_TELEA),
                 "OpenCV Navier-Stokes": lambda torn, mask: cv2.inpaint(torn, mask.astype(np.uint8), 3, cv2.INPAINT_NS),
-                "edgevision fp32": lambda torn, mask: inpaint(torn, mask).pixels,
             }
+            methods |= {name: partial(_inpainted, model) for name, model in models.items()}
             scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
             for number, photo in enumerate(photos):
                 mask = draw_holes(kind, photo.shape[0], photo.shape[1], generator)
@@ -81,7 +101,13 @@ def compare_inpainting(photos: list[Pixels], table: Table) -> Iterator[list[Pixe
                 table.add("inpaint", f"{kind}, {len(photos)} photos, inside the holes", name, psnr, similarity)
 
 
-def compare_denoising(pictures: list[Pixels], what: str, table: Table, sigma: float = 25.0) -> Iterator[list[Pixels]]:
+def _inpainted(inpaint: Restorer, torn: Pixels, mask: NDArray[np.bool_]) -> Pixels:
+    return inpaint(torn, mask).pixels  # type: ignore[call-arg]
+
+
+def compare_denoising(
+    shipped: Shipped, pictures: list[Pixels], what: str, table: Table, sigma: float = 25.0
+) -> Iterator[list[Pixels]]:
     """Yield for the sheet: the noisy picture, BM3D, ours, the original."""
     import bm3d
 
@@ -99,14 +125,15 @@ def compare_denoising(pictures: list[Pixels], what: str, table: Table, sigma: fl
             return np.asarray(bm3d.bm3d(noisy[:, :, 0], sigma / 255), np.float32)[:, :, None].clip(0, 1)
         return np.asarray(bm3d.bm3d_rgb(noisy, sigma / 255), np.float32).clip(0, 1)
 
-    with edgevision.load("denoise") as denoise:
+    with shipped.open(Task.DENOISE) as models:
 
-        def ours(noisy: np.ndarray) -> np.ndarray:
+        def ours(denoise: Restorer, noisy: np.ndarray) -> np.ndarray:
             return np.concatenate([rows for _, rows in denoise.restore(noisy)]).clip(0, 1)
 
         # The best of several strengths, as a careful user would find it.
         methods = {f"OpenCV non-local means, h={h}": non_local_means(h) for h in (15, 20, 25)}
-        methods |= {"BM3D (bm3d)": block_matching, "edgevision fp32": ours}
+        methods |= {"BM3D (bm3d)": block_matching}
+        methods |= {name: partial(ours, model) for name, model in models.items()}
         generator = np.random.default_rng(0)
         scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
         for number, picture in enumerate(pictures):
@@ -123,31 +150,31 @@ def compare_denoising(pictures: list[Pixels], what: str, table: Table, sigma: fl
             table.add("denoise", f"{what}, sigma {sigma:g}", name, psnr, similarity)
 
 
-def compare_upscaling(pairs: str, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
     """Yield for the sheet: bicubic, ours, the original, four times enlarged."""
     data = ImageFolder(pairs)
     large = [index for index, name in enumerate(data.names) if Path(name).stem.endswith("_HR")]
     for scale in (2, 4):
-        with edgevision.load(shipped_model(Task.UPSCALE, scale)) as upscale:
-            if scale == 2:
-                report = evaluate_restorer(upscale, data, Damage(), quiet=True)
-                figures, before, made = report.figures, report.before, "LR as they come"
-            else:
-                figures, before = mean_upscaling(upscale, [to_array(data.image(i)) for i in large])
-                made = "LR by Pillow's antialiased bicubic"
-            what = f"Set5 x{scale}, Y in 16..235, {scale} px border off, {made}"
-            table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
-            table.add("upscale", what, "edgevision fp32", figures["psnr_y_studio"], figures["ssim"])
-            figures, before = mean_upscaling(upscale, photos)
-            what = f"{len(photos)} photos x{scale}, Y in 16..235"
-            table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
-            table.add("upscale", what, "edgevision fp32", figures["psnr_y_studio"], figures["ssim"])
+        with shipped.open(Task.UPSCALE, scale) as models:
+            for name, upscale in models.items():
+                if scale == 2:
+                    report = evaluate_restorer(upscale, data, Damage(), quiet=True)
+                    figures, before, made = report.figures, report.before, "LR as they come"
+                else:
+                    figures, before = mean_upscaling(upscale, [to_array(data.image(i)) for i in large])
+                    made = "LR by Pillow's antialiased bicubic"
+                results = [(f"Set5 x{scale}, Y in 16..235, {scale} px border off, {made}", figures, before)]
+                results.append((f"{len(photos)} photos x{scale}, Y in 16..235", *mean_upscaling(upscale, photos)))
+                for what, figures, before in results:
+                    if name == "edgevision fp32":
+                        table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
+                    table.add("upscale", what, name, figures["psnr_y_studio"], figures["ssim"])
             if scale == 4:
                 for photo in photos[:ON_A_SHEET]:
                     height, width = (side // 4 * 4 for side in photo.shape[:2])
                     low = shrink(Image.fromarray(photo[:height, :width]), 4)
                     bicubic = np.asarray(low.resize((width, height), Image.Resampling.BICUBIC))
-                    yield [bicubic, upscale(low).pixels, photo[:height, :width]]
+                    yield [bicubic, models["edgevision fp32"](low).pixels, photo[:height, :width]]
 
 
 def mean_upscaling(upscale: Restorer, pictures: list[Pixels]) -> tuple[dict[str, float], dict[str, float]]:
@@ -159,7 +186,7 @@ def mean_upscaling(upscale: Restorer, pictures: list[Pixels]) -> tuple[dict[str,
     return dict(report.figures), dict(report.before)
 
 
-def compare_brightening(photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+def compare_brightening(shipped: Shipped, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
     """Yield for the sheet: the dark picture, CLAHE, gamma, ours, the original."""
 
     def clahe(dark: Pixels) -> Pixels:
@@ -172,14 +199,14 @@ def compare_brightening(photos: list[Pixels], table: Table) -> Iterator[list[Pix
         mean = float(np.clip(unit(dark).mean(), 0.01, 0.99))
         return to_8_bit(unit(dark) ** np.float32(np.log(0.45) / np.log(mean)))
 
-    with edgevision.load("brighten") as brighten:
+    with shipped.open(Task.BRIGHTEN) as models:
         methods: dict[str, Method] = {
             "as it is": lambda dark: dark,
             "OpenCV CLAHE on L, clip 4, 8x8": clahe,
             "gamma to a mean of 0.45": gamma,
             "gamma 2.2": lambda dark: to_8_bit(unit(dark) ** np.float32(1 / 2.2)),
-            "edgevision fp32": lambda dark: brighten(dark).pixels,
         }
+        methods |= {name: partial(_brightened, model) for name, model in models.items()}
         generator = np.random.default_rng(0)
         scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
         for number, photo in enumerate(photos):
@@ -193,6 +220,10 @@ def compare_brightening(photos: list[Pixels], table: Table) -> Iterator[list[Pix
         for name, values in scores.items():
             psnr, similarity = np.mean(values, axis=0)
             table.add("brighten", f"{len(photos)} photos, 1.5 to 4.5 stops too dark", name, psnr, similarity)
+
+
+def _brightened(brighten: Restorer, dark: Pixels) -> Pixels:
+    return brighten(dark).pixels
 
 
 def to_8_bit(samples: np.ndarray) -> Pixels:
@@ -217,6 +248,7 @@ def main() -> None:
     parser.add_argument("--photos", required=True)
     parser.add_argument("--gray", required=True)
     parser.add_argument("--pairs", required=True)
+    parser.add_argument("--int8", type=Path)
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--count", type=int, default=24, help="photographs a task")
     parser.add_argument("--tasks", nargs="+", default=["inpaint", "denoise", "upscale", "brighten"])
@@ -224,13 +256,13 @@ def main() -> None:
     photos = held_out(arguments.photos, arguments.count)
     gray = ImageFolder(arguments.gray)
     grays = [np.asarray(gray.image(i).convert("L"))[:, :, None] for i in range(len(gray))]
-    table = Table()
+    table, shipped = Table(), Shipped(arguments.int8)
     comparisons: dict[str, Callable[[], Iterator[list[Pixels]]]] = {
-        "inpaint": lambda: compare_inpainting(photos, table),
-        "denoise": lambda: compare_denoising(photos, f"{len(photos)} colour photos", table),
-        "denoise gray": lambda: compare_denoising(grays, f"Set12, {len(grays)} gray pictures", table),
-        "upscale": lambda: compare_upscaling(arguments.pairs, photos, table),
-        "brighten": lambda: compare_brightening(photos, table),
+        "inpaint": lambda: compare_inpainting(shipped, photos, table),
+        "denoise": lambda: compare_denoising(shipped, photos, f"{len(photos)} colour photos", table),
+        "denoise gray": lambda: compare_denoising(shipped, grays, f"Set12, {len(grays)} gray pictures", table),
+        "upscale": lambda: compare_upscaling(shipped, arguments.pairs, photos, table),
+        "brighten": lambda: compare_brightening(shipped, photos, table),
     }
     for name, compare in comparisons.items():
         if name.split()[0] in arguments.tasks:
