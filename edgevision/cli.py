@@ -8,7 +8,7 @@ import typer
 import typer.main
 
 from edgevision import __version__
-from edgevision.commandline import LazyGroup, Verb, VerbGroup
+from edgevision.commandline import LazyGroup, Verb, VerbGroup, parse_cores
 from edgevision.errors import EdgevisionError
 
 VERBS: Mapping[str, Verb | VerbGroup] = {
@@ -75,11 +75,19 @@ def _face(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
+    cores: Annotated[
+        str | None, typer.Option("--cores", help="CPU cores to keep to, as 0-3 or 4,6: the fast ones of a board, say.")
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
     ] = False,
 ) -> None:
     """Export, run and benchmark vision models on edge devices."""
+    if cores is not None:
+        from edgevision.machine import keep_to_cores
+
+        # The threads of every engine inherit it.
+        keep_to_cores(parse_cores(cores))
 
 
 def main(arguments: list[str] | None = None) -> None:

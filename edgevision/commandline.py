@@ -215,6 +215,19 @@ def parse_share(text: str, option: str) -> float:
     return share
 
 
+def parse_cores(text: str) -> set[int]:
+    """``0-2,5`` as numbers; :class:`InputError` where it is not that."""
+    cores: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not all(number.isascii() and number.isdecimal() for number in (first, last if dash else first)):
+            raise InputError(f"--cores is numbers and ranges as 0-2,5, not {text!r}")
+        cores |= set(range(int(first), int(last if dash else first) + 1))
+    if not cores:
+        raise InputError(f"--cores names no core: {text!r}")
+    return cores
+
+
 def parse_shape(text: str) -> tuple[int, ...]:
     """``1x3x224x224`` as numbers; :class:`InputError` where it is not that."""
     try:

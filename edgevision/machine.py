@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Self
 
+from edgevision.errors import InputError
 from edgevision.records import Record, record
 
 # What decides how fast a CPU multiplies: vector width, half precision, and int8 dot products (VNNI, asimddp, i8mm).
@@ -55,6 +56,22 @@ class Machine(Record):
 def usable_cores() -> int:
     """The cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_to_cores(cores: set[int]) -> None:
+    """Let this process, and every thread it starts from now on, run on these CPU cores only.
+
+    Raises:
+        InputError: this machine has no such core, or its system cannot do that.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        raise InputError(f"{platform.system()} cannot keep a process to some cores; leave --cores out")
+    allowed = os.sched_getaffinity(0)
+    if not cores <= allowed:
+        raise InputError(
+            f"there is no core {min(cores - allowed)} here; there are {', '.join(map(str, sorted(allowed)))}"
+        )
+    os.sched_setaffinity(0, cores)
 
 
 def peak_memory_mb() -> float | None:

@@ -1,12 +1,13 @@
 """The shared parts of the command line, and its face."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from edgevision import cli
-from edgevision.commandline import Verb, VerbGroup, json_object, print_json
+from edgevision.commandline import Verb, VerbGroup, json_object, parse_cores, print_json
 from edgevision.errors import DatasetError, DeviceError, EdgevisionError, InputError, MissingExtraError
 
 APP = """
@@ -271,3 +272,26 @@ def test_an_option_that_takes_an_object_says_so() -> None:
     for text in ("[1]", "{", "B", ""):
         with pytest.raises(InputError, match="--model-options must be a JSON object"):
             json_object(text, "--model-options")
+
+
+@pytest.mark.parametrize(("text", "cores"), [("0", {0}), ("0-2,5", {0, 1, 2, 5}), ("4,6", {4, 6}), ("1-1", {1})])
+def test_cores_are_numbers_and_ranges(text, cores):
+    assert parse_cores(text) == cores
+
+
+@pytest.mark.parametrize("text", ["", "a", "0-", "-1", "0,,1", "2-1", "1.5", "٣"])
+def test_what_names_no_cores_is_refused(text):
+    with pytest.raises(InputError, match="--cores"):
+        parse_cores(text)
+
+
+def test_every_verb_keeps_to_the_cores_that_are_named(run_python):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system cannot keep a process to some cores")
+    core = min(os.sched_getaffinity(0))
+    done = run_python("-m", "edgevision", "--cores", str(core), "devices", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["machine"]["cores"] == 1
+    done = run_python("-m", "edgevision", "--cores", "4000", "devices")
+    assert done.returncode == 2
+    assert "there is no core 4000" in done.stderr
