@@ -60,6 +60,10 @@ class LazyGroup(TyperGroup):
 
     verbs: Mapping[str, Verb | VerbGroup] = {}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _convert_plain_types(self)
+
     def get_help_option(self, ctx: Any) -> Any:
         return _quick_help(super().get_help_option(ctx))
 
@@ -98,14 +102,7 @@ class QuickCommand(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        hints = get_type_hints(inspect.unwrap(self.callback)) if self.callback else {}
-        for parameter in self.params:
-            convert = _converter(hints.get(parameter.name or ""))
-            if convert is not None and parameter.callback is None:
-                # An attribute of the instance stands before the method of the class.
-                parameter.process_value = partial(  # type: ignore[method-assign]
-                    _process_value, parameter, parameter.process_value, convert
-                )
+        _convert_plain_types(self)
 
     def get_help_option(self, ctx: Any) -> Any:
         return _quick_help(super().get_help_option(ctx))
@@ -116,6 +113,16 @@ class QuickCommand(TyperCommand):
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             sys.exit(130)
+
+
+def _convert_plain_types(command: Any) -> None:
+    """Take the conversion of plain types out of Typer's hands."""
+    hints = get_type_hints(inspect.unwrap(command.callback)) if command.callback else {}
+    for parameter in command.params:
+        convert = _converter(hints.get(parameter.name or ""))
+        if convert is not None and parameter.callback is None:
+            # An attribute of the instance stands before the method of the class.
+            parameter.process_value = partial(_process_value, parameter, parameter.process_value, convert)
 
 
 def _quick_help(option: Any) -> Any:
