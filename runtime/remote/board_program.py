@@ -390,7 +390,7 @@ def run_aloud(kind: str, command: list[str], scratch: Path) -> None:
     from collections import deque
 
     last: deque[str] = deque(maxlen=60)
-    environment = clean_environment() | {"TMPDIR": str(scratch), "PYTHONUTF8": "1"}
+    environment = clean_environment() | {"TMPDIR": str(scratch), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
         env=environment,

@@ -2,11 +2,14 @@
 
 import json
 import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +256,44 @@ def test_a_board_that_fails_does_not_lose_the_others(network, prepared, edgevisi
     assert [row.split(":")[0] for row in rows[1:3]] == [prepared.name, twin.name]
     assert {path.name for path in tmp_path.glob("r*")} == {f"r-{prepared.name}.json", f"r-{twin.name}.json"}
     assert "failed: absent" in err
+
+
+@pytest.fixture
+def locked_key(network, tmp_path):
+    """The user's key under the passphrase "open sesame"."""
+    path = shutil.copy(network.key, tmp_path / "locked")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", path], check=True, stdout=subprocess.DEVNULL
+    )
+    return path
+
+
+def test_on_a_terminal_a_passphrase_is_asked_for_once(network, prepared, locked_key):
+    network.describe("locked", prepared.port, locked_key)
+    words = [sys.executable, "-m", "edgevision", "devices", "--on", "locked"]
+    terminal, shown = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *words], cwd=ROOT, stdin=shown, stdout=subprocess.PIPE, stderr=shown
+    )
+    os.close(shown)
+    asked = b""
+    with suppress(OSError):  # the terminal's other side was closed
+        while piece := os.read(terminal, 1000):
+            asked += piece
+            if asked.endswith(b"': "):
+                os.write(terminal, b"open sesame\n")
+    out, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    assert process.returncode == 0, asked
+    assert asked.count(b"passphrase") == 1
+    assert b"onnxruntime" in out
+
+
+def test_without_a_terminal_nothing_is_asked(network, prepared, edgevision, locked_key):
+    network.describe("shut", prepared.port, locked_key)
+    code, _, err = edgevision("devices", "--on", "shut")
+    assert code == 3
+    assert "asked for only on a terminal" in err
 
 
 def test_nothing_is_left_behind_here(prepared, edgevision, tmp_path, monkeypatch):
