@@ -31,6 +31,7 @@ def on_boards(
     the ``module:function`` that does it all, imported when it is needed.
     """
     added = [
+        Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context),
         Parameter("on", Parameter.KEYWORD_ONLY, default=None, annotation=_On),
         Parameter("wheelhouse", Parameter.KEYWORD_ONLY, default=None, annotation=_Wheelhouse),
     ]
@@ -38,7 +39,11 @@ def on_boards(
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = list(signature(function).parameters.values())
 
-        def command(*, on: list[str] | None = None, wheelhouse: Path | None = None, **values: Any) -> None:
+        def command(
+            *, context: typer.Context, on: list[str] | None = None, wheelhouse: Path | None = None, **values: Any
+        ) -> None:
+            if on and context.find_root().params.get("cores") is not None:
+                raise InputError("--cores is for this machine and does not go with --on; --threads goes to the board")
             if on:
                 module, name = carry_out.split(":")
                 getattr(import_module(module), name)(words, own, values, on, wheelhouse)

@@ -154,6 +154,13 @@ def test_files_are_brought_from_one_board_only(edgevision, tmp_path):
     assert "one board" in err
 
 
+def test_the_cores_of_this_machine_are_not_mistaken_for_a_boards(edgevision):
+    all_of_them = ",".join(map(str, os.sched_getaffinity(0)))  # so that the other tests keep them
+    code, _, err = edgevision("--cores", all_of_them, "devices", "--on", "nobody")
+    assert code == 2
+    assert "--cores" in err
+
+
 def test_a_wheelhouse_is_for_boards(edgevision, tmp_path):
     assert edgevision("devices", "--wheelhouse", tmp_path)[0] == 2
 
