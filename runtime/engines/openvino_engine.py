@@ -7,7 +7,9 @@ from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
 from edgevision.files import sha256
+from edgevision.machine import Machine
 from edgevision.metadata import TensorSpec
+from edgevision.modelfile import read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
@@ -49,6 +51,9 @@ class OpenVinoEngine(Closing):
             properties["INFERENCE_PRECISION_HINT"] = "f32"
             if options.threads is not None:
                 properties["INFERENCE_NUM_THREADS"] = options.threads
+            if not _fits_cpu(path):
+                # Otherwise sums of 16 bits saturate: 17 dB of SQNR were seen where 145 dB are left this way.
+                properties["LP_TRANSFORMS_MODE"] = "NO"
 
         def build(folder: Path | None) -> Any:
             model = self._read(core, path, options)
@@ -112,6 +117,15 @@ class OpenVinoEngine(Closing):
         strays = sorted({op.get_type_name() for op in operations if op.get_friendly_name() not in supported})
         named = f"it has no {', '.join(strays)}; --allow-fallback leaves them to the CPU: " if strays else ""
         return DeviceError(f"OpenVINO cannot compile {path.name!r} for {self.device}: {named}{_last_line(error)}")
+
+
+def _fits_cpu(path: Path) -> bool:
+    """Whether int8 arithmetic on this CPU is exact for the model: x86 without VNNI needs weights made for it."""
+    features = set(Machine.this().features)
+    if "avx2" not in features or features & {"avx_vnni", "avx512_vnni", "amx_int8"}:
+        return True
+    metadata = read_metadata(path)
+    return metadata is not None and metadata.target == "x86-avx2"
 
 
 def import_openvino() -> Any:

@@ -167,7 +167,8 @@ def test_the_fake_engine_stands_in_for_a_real_one():
     assert engine.calls == 1
 
 
-def test_int8_weights_of_the_full_range_do_not_saturate_where_a_model_is_not_made_for_this_cpu(tmp_path):
+@pytest.mark.parametrize("device", ["ort:cpu", "openvino:cpu"])
+def test_int8_weights_of_the_full_range_do_not_saturate_where_a_model_is_not_made_for_this_cpu(tmp_path, device):
     channels = 64
     make = helper.make_node
     nodes = [
@@ -195,7 +196,7 @@ def test_int8_weights_of_the_full_range_do_not_saturate_where_a_model_is_not_mad
     )
     path = tmp_path / "saturating.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    with open_engine(path, threads=1) as engine:
+    with open_engine(path, device, threads=1) as engine:
         found = engine.run({"x": np.full((1, channels, 4, 4), 255, np.float32)})[0]
     np.testing.assert_allclose(found, 255 * 127 * channels, rtol=1e-3)
 
@@ -208,3 +209,25 @@ def test_without_keeping_memory_the_results_are_the_same(write_colours):
     ):
         for _ in range(2):
             np.testing.assert_array_equal(usual.run({"image": batch})[0], lean.run({"image": batch})[0])
+
+
+class Exhausted:
+    """A session on a device whose memory is full."""
+
+    def run(self, names, feeds):
+        raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : CUDA failure 2: out of memory ; GPU=0")
+
+
+def test_a_device_without_enough_memory_says_what_takes_less(write_colours):
+    with open_engine(write_colours()) as engine:
+        engine._session = Exhausted()
+        with pytest.raises(DeviceError, match=r"not enough memory .*smaller --tile, --batch or picture") as caught:
+            engine.run({"image": np.zeros((1, 3, 8, 8), np.float32)})
+    assert caught.value.exit_code == 3
+
+
+def test_a_closed_engine_does_not_run(write_colours):
+    with open_engine(write_colours()) as engine:
+        pass
+    with pytest.raises(Exception, match="closed"):
+        engine.run({"image": np.zeros((1, 3, 8, 8), np.float32)})

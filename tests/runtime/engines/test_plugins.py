@@ -1,0 +1,51 @@
+import sys
+from types import ModuleType
+
+import pytest
+
+from edgevision.errors import DeviceError, MissingExtraError
+from edgevision.runtime.engines.plugins import Plugin, stdout_to_stderr
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+    """A plug-in whose package is there and whose library is a text file."""
+
+    def make(library: str) -> Plugin:
+        module = ModuleType("onnxruntime_toy")
+        module.get_library_path = lambda: library
+        monkeypatch.setitem(sys.modules, "onnxruntime_toy", module)
+        monkeypatch.setattr(Plugin, "version", lambda self: "1.0")
+        return Plugin(name="Toy", package="onnxruntime_toy", distribution="onnxruntime-toy", extra="toy")
+
+    return make
+
+
+def test_a_plug_in_that_is_not_installed_names_its_extra():
+    absent = Plugin(name="No", package="onnxruntime_no", distribution="onnxruntime-no", extra="no")
+    with pytest.raises(MissingExtraError, match=r"pip install 'edgevision\[no\]'"):
+        absent.devices("NPU")
+    assert absent.version() is None
+
+
+def test_a_library_that_cannot_be_loaded_is_a_device_error_with_the_way_to_mend_it(plugin, tmp_path):
+    (tmp_path / "libtoy.so").write_text("no library")
+    with pytest.raises(DeviceError, match=r"onnxruntime-toy 1\.0 cannot be loaded.*--force-reinstall onnxruntime-toy"):
+        plugin(str(tmp_path / "libtoy.so")).devices("NPU")
+
+
+def test_what_libraries_print_goes_to_standard_error(run_python):
+    program = (
+        "import os\nfrom edgevision.runtime.engines.plugins import stdout_to_stderr\n"
+        "print('before')\nwith stdout_to_stderr():\n    os.write(1, b'noise\\n')\nprint('after')"
+    )
+    done = run_python("-c", program)
+    assert done.stdout == "before\nafter\n"
+    assert "noise" in done.stderr
+
+
+def test_standard_output_comes_back_after_an_error(capfd):
+    with pytest.raises(ZeroDivisionError), stdout_to_stderr():
+        raise ZeroDivisionError
+    print("shown")  # noqa: T201
+    assert capfd.readouterr().out == "shown\n"
