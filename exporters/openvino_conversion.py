@@ -21,7 +21,8 @@ def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, 
         OSError: the files cannot be written whole.
     """
     openvino = import_openvino()
-    source = path.with_suffix(".onnx")
+    # A model of the same name may stand beside it.
+    source = path.with_name(f".{path.stem}.source.onnx")
     source.write_bytes(content := model.SerializeToString())
     try:
         converted = openvino.convert_model(source)

@@ -179,13 +179,16 @@ def _present(ways: Sequence[Way], index: int, kind: ModelFormat, path: Path, dev
     from edgevision.runtime.presence import absence
 
     exact = len(ways) == 1
-    reasons = []
+    reasons: list[str] = []
     for way in fitting:
         reason = absence(way, index, exact=exact)
         if reason is None:
             return way
-        reasons.append(f"{reason} (to have {way.name}: {way.remedy})")
-    raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons)}")
+        reasons.append(reason)
+    remedy = f"to have it: {fitting[0].remedy}"
+    if len(fitting) > 1:
+        remedy += "; `edgevision devices` names the other ways"
+    raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons)}\n{remedy}")
 
 
 def _chosen_for(path: Path, kind: ModelFormat) -> Way:

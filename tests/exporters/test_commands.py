@@ -307,8 +307,8 @@ def test_verify_of_a_model_of_another_checkpoint_ends_with_1_and_still_reports(
     ("options", "code", "words"),
     [
         (["--samples", "0"], 2, "--samples must be at least 1, not 0"),
-        (["--device", "abacus"], 3, "there is no device 'abacus'; known: cpu"),
-        (["--device", "npu"], 3, ".onnx models run on cpu"),
+        (["--device", "abacus"], 3, "there is no device 'abacus'; known: auto, cpu"),
+        (["--device", "npu"], 3, "there is no 'npu' here"),
         (["--data", "no-such-folder"], 2, "the data 'no-such-folder' does not exist"),
         (["--arch-kwargs", "5"], 2, "--arch-kwargs must be a JSON object"),
         (["--input-shape", "x"], 2, "a shape is positive numbers"),

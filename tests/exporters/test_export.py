@@ -452,3 +452,30 @@ def test_control_c_ends_with_130_and_leaves_nothing(checkpoint: Path, tmp_path: 
     assert "Traceback" not in errors
     assert output == ""
     assert list(tmp_path.iterdir()) == []
+
+
+# --- one shape only ---
+
+
+def test_a_static_shape_is_the_only_one_the_file_takes(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "static.onnx"
+    report = export(checkpoint, path, static=(2, 3, 8, 8))
+    assert report.dynamic == ()
+    assert report.parity.samples == 64
+    with open_engine(path) as engine:
+        assert engine.inputs[0].shape == (2, 3, 8, 8)
+        assert all(isinstance(side, int) for spec in engine.outputs for side in spec.shape)
+        with pytest.raises(ValueError, match="does not take this input"):
+            engine.run({engine.inputs[0].name: np.zeros((1, 3, 8, 8), np.float32)})
+    metadata = read_metadata(path)
+    assert metadata is not None
+    assert metadata.inputs[0].shape == (2, 3, 8, 8)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 9, 8), (1, 1, 8, 8), (3, 8, 8), (1, 3)])
+def test_a_static_shape_that_the_network_does_not_take_is_refused(
+    checkpoint: Path, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(InputError, match=r"--static .* does not fit the network, which takes batchx3x8x8"):
+        export(checkpoint, tmp_path / "static.onnx", static=shape)
+    assert list(tmp_path.iterdir()) == []

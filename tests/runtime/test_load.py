@@ -55,7 +55,7 @@ def test_an_absent_device_is_an_error_and_not_a_silent_cpu(write_colours):
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this machine has the device")
-    with pytest.raises(DeviceError, match=r"no 'cuda' here.*NVIDIA driver"):
+    with pytest.raises(DeviceError, match=r"(?s)no 'cuda' here.*NVIDIA driver"):
         load(write_colours(), device="cuda")
 
 

@@ -154,7 +154,9 @@ def test_weights_outside_the_models_folder_are_refused(tmp_path):
 def test_a_missing_engine_names_the_extra_that_brings_it(write_colours, monkeypatch):
     path = write_colours()
     monkeypatch.setattr(presence, "find_spec", lambda name: None)
-    with pytest.raises(DeviceError, match=r"onnxruntime is not installed .*pip install 'edgevision\[cpu\]'") as caught:
+    with pytest.raises(
+        DeviceError, match=r"(?s)onnxruntime is not installed.*to have it: pip install 'edgevision\[cpu\]'"
+    ) as caught:
         open_engine(path)
     assert caught.value.exit_code == 3
 
