@@ -627,7 +627,7 @@ def test_the_page_is_written_where_it_is_asked_for(call: Call, foreign: Path, in
     assert (code, errors) == (0, "")
     page = (tmp_path / "verdict.html").read_text(encoding="utf-8")
     assert "net.onnx: int8" in page
-    assert "http" not in page
+    assert "://" not in page
     # Before anything is searched for an hour.
     code, output, errors = call(*arguments, "-o", tmp_path / "other.onnx")
     assert (code, output) == (2, "")
