@@ -11,7 +11,7 @@ import io
 import os
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import edgevision
@@ -37,13 +37,13 @@ def own_wheel() -> Wheel:
     Raises:
         DeviceError: its metadata is nowhere, because it was never installed.
     """
-    try:
-        installed = distribution("edgevision")
-    except PackageNotFoundError:
+    # Building leaves an .egg-info in a checkout, which Python finds first there and pip cannot install from.
+    installed = next((one for one in distributions(name="edgevision") if one.read_text("METADATA")), None)
+    if installed is None:
         raise DeviceError(
             "a board gets the wheel of the edgevision that runs here, and this one was never installed;"
             " pip install --editable . in the checkout"
-        ) from None
+        )
     files = _modules(Path(edgevision.__file__).parent) | _metadata(installed)
     content = hashlib.sha256()
     for name, data in sorted(files.items()):

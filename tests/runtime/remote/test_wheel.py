@@ -42,3 +42,15 @@ def test_the_wheel_is_the_same_each_time():
     first, second = own_wheel(), own_wheel()
     assert first == second
     assert first.name == f"edgevision-{first.version}-py3-none-any.whl"
+
+
+def test_what_building_leaves_in_a_checkout_is_not_taken_for_the_installation(tmp_path, monkeypatch):
+    left = tmp_path / "edgevision.egg-info"
+    left.mkdir()
+    (left / "PKG-INFO").write_text("Metadata-Version: 2.4\nName: edgevision\nVersion: 9.9\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    wheel = own_wheel()
+    assert wheel.version == edgevision.__version__
+    with zipfile.ZipFile(io.BytesIO(wheel.data)) as archive:
+        metadata = archive.read(f"edgevision-{wheel.version}.dist-info/METADATA").decode()
+    assert "Requires-Dist: numpy" in metadata
