@@ -89,9 +89,9 @@ def beside_benchmark_app(path: Path, rounds: int, shape: str, input_name: str) -
                 if turn:
                     ours.append(json.loads(report.read_text())["subjects"][0]["latency"]["p50_ms"]["value"])
                 else:
-                    found = re.search(r"Median:\s+([\d.]+) ms", done.stdout)
+                    found = re.search(r"Median:\s+([\d.]+) (ms|us)", done.stdout)
                     assert found, done.stdout
-                    theirs.append(float(found[1]))
+                    theirs.append(float(found[1]) / (1 if found[2] == "ms" else 1000))
     ratio = ratio_of_medians([[t] for t in theirs], [[t] for t in ours], paired=True)
     say("edgevision beside benchmark_app", float(np.median(ours)), float(np.median(theirs)), ratio)
 

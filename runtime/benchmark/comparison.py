@@ -105,6 +105,9 @@ def _notes_on_runs(first: BenchmarkReport, second: BenchmarkReport, names: tuple
         for what, fact in facts
         if fact(first) != fact(second)
     ]
+    if first.created != second.created:
+        # Nothing in a report shows that a host was slower for all its guests.
+        notes.append("measured at different times: where the machine's speed may have changed, measure both in one run")
     for report, name in zip((first, second), names, strict=True):
         notes += [f"{name} is marked, {finding.kind}: {finding.message}" for finding in report.board.findings]
     return notes
