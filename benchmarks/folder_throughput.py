@@ -1,6 +1,6 @@
 """A folder of photographs through a light model: `edgevision run` beside a loop that reads, runs and writes in turn.
 
-    python benchmarks/folder_throughput.py PHOTOS [--task brighten] [--count 60] [--rounds 5]
+    python benchmarks/folder_throughput.py PHOTOS [--task brighten] [--count 60] [--rounds 5] [--ending .png]
 
 Both use the model that ships, the same settings and the same encoder, and take turns. Ratios are of medians, with a
 95 % bootstrap interval over the rounds.
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--size", type=int, default=1600, help="long side in pixels, as a small camera's")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ending", default=".jpg", help="of what is written")
     arguments = parser.parse_args()
     sources = sorted(arguments.photos.glob("*.jpg"))[: arguments.count]
     with tempfile.TemporaryDirectory() as name, edgevision.load(arguments.task) as restore:
@@ -39,11 +40,11 @@ def main() -> None:
 
         def naive() -> None:
             for job in jobs:
-                restore(Picture.read(job)).save(out / job.name)
+                restore(Picture.read(job)).save(out / f"{job.stem}{arguments.ending}")
 
         def ours() -> None:
             def write(job: Path, _: Picture, result: Picture) -> None:
-                result.save(out / job.name)
+                result.save(out / f"{job.stem}{arguments.ending}")
 
             for _, error in overlapped(jobs, Picture.read, restore, write, at_once=restore.at_once):
                 assert error is None

@@ -52,7 +52,7 @@ class OpenVinoEngine(Closing):
             if options.threads is not None:
                 properties["INFERENCE_NUM_THREADS"] = options.threads
             if not _fits_cpu(path):
-                # Otherwise sums of 16 bits saturate: 17 dB of SQNR were seen where 145 dB are left this way.
+                # Otherwise sums of 16 bits saturate: 17 dB of SQNR, 1.4 dB of PSNR were seen to be lost.
                 properties["LP_TRANSFORMS_MODE"] = "NO"
 
         def build(folder: Path | None) -> Any:
@@ -120,12 +120,15 @@ class OpenVinoEngine(Closing):
 
 
 def _fits_cpu(path: Path) -> bool:
-    """Whether int8 arithmetic on this CPU is exact for the model: x86 without VNNI needs weights made for it."""
+    """Whether int8 arithmetic on this CPU is exact for the model: x86 without VNNI needs weights made for it.
+
+    Those of an ONNX model are made for the pairs that ONNX Runtime adds up; OpenVINO pairs others.
+    """
     features = set(Machine.this().features)
     if "avx2" not in features or features & {"avx_vnni", "avx512_vnni", "amx_int8"}:
         return True
     metadata = read_metadata(path)
-    return metadata is not None and metadata.target == "x86-avx2"
+    return path.suffix == ".xml" and metadata is not None and metadata.target == "x86-avx2"
 
 
 def import_openvino() -> Any:

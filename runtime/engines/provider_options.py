@@ -23,7 +23,8 @@ def provider_chain(
         return [(CUDA, _cuda(index, graph=static)), (CPU, {})]
     tensorrt = {
         "device_id": str(index),
-        "trt_fp16_enable": str(int(precision is Precision.FP16)),
+        # What an int8 model leaves in float runs in half precision.
+        "trt_fp16_enable": str(int(precision is not Precision.FP32)),
         "trt_int8_enable": str(int(precision is Precision.INT8)),
         "trt_cuda_graph_enable": str(int(static)),
     }
