@@ -1,6 +1,7 @@
 """Brightening by curves that a network estimates from a thumbnail: the same cost for pictures of any size."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,6 @@ from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.planes import Array, Samples, unit
 from edgevision.runtime.pipelines.restore import DEFAULT_MEMORY, Restorer
-
-# Rows of the picture at a time: more leave the CPU's cache, with fewer two pictures at once wait for Python's lock.
-_ROWS = 256
 
 
 class CurveBrightener(Restorer):
@@ -36,18 +34,21 @@ class CurveBrightener(Restorer):
         curves = self._curves(samples)
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
-        wide = [_resized(plane, width, plane.shape[0], (0, plane.shape[0])) for plane in curves]
-        scale = curves.shape[1] / height
-        for top in range(0, height, _ROWS):
-            bottom = min(top + _ROWS, height)
-            span = top * scale, min(bottom * scale, curves.shape[1])
-            rows = unit(samples[top:bottom]).transpose(2, 0, 1).copy()
-            for number, plane in enumerate(wide):
-                values = rows[number % channels]
-                step = _resized(plane, width, bottom - top, span) * values
-                step *= 1 - values
+        rows_of_map = min(curves.shape[1], height)
+        wide = np.stack([_resized(plane, width, rows_of_map) for plane in curves])
+        for top, bottom, row, shares in _between_rows(rows_of_map, height):
+            lower, upper = wide[:, row, None], wide[:, min(row + 1, rows_of_map - 1), None]
+            planes = unit(samples[top:bottom]).transpose(2, 0, 1).copy()
+            step, rest = np.empty_like(planes[0]), np.empty_like(planes[0])
+            for number, (low, rise) in enumerate(zip(lower, upper - lower, strict=True)):
+                values = planes[number % channels]
+                np.multiply(shares[:, None], rise, out=step)
+                step += low
+                step *= values
+                np.subtract(1, values, out=rest)
+                step *= rest
                 values += step
-            yield top, np.ascontiguousarray(rows.transpose(1, 2, 0))
+            yield top, np.ascontiguousarray(planes.transpose(1, 2, 0))
 
     def _curves(self, samples: Samples) -> Array:
         """float32 (3 * iterations, h, w) in -1..1."""
@@ -58,7 +59,19 @@ class CurveBrightener(Restorer):
         return curves  # type: ignore[no-any-return]
 
 
-def _resized(plane: Array, width: int, height: int, span: tuple[float, float]) -> Array:
-    """The rows of ``span`` of a float32 plane, stretched bilinearly."""
-    box = (0, span[0], plane.shape[1], span[1])
-    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR, box=box))
+def _resized(plane: Array, width: int, height: int) -> Array:
+    """A float32 plane, bilinearly."""
+    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _between_rows(count: int, height: int) -> Iterator[tuple[int, int, int, Array]]:
+    """Cut ``height`` rows where they pass one of ``count`` that are stretched over them bilinearly.
+
+    (top, bottom, row, shares): the rows from top to bottom lie between ``row`` and the next one, of which they have
+    ``shares``, float32 (bottom - top,). Rows are taken at their middles, as Pillow does.
+    """
+    position = ((np.arange(height) + 0.5) * count / height - 0.5).clip(0, count - 1)
+    rows = position.astype(int)
+    cuts = [0, *(np.flatnonzero(np.diff(rows)) + 1), height]
+    for top, bottom in pairwise(cuts):
+        yield int(top), int(bottom), int(rows[top]), (position[top:bottom] - rows[top]).astype(np.float32)

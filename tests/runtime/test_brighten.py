@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgevision.metadata import ImageSpec, ModelMetadata, Prediction, Resize, RestorationSpec, Task
 from edgevision.pictures import Picture
-from edgevision.runtime.pipelines import brighten
 from edgevision.runtime.pipelines.brighten import CurveBrightener
 from edgevision.runtime.pipelines.planes import unit
 
@@ -61,15 +61,19 @@ def test_a_gray_picture_gets_the_mean_of_the_three_curves(brightener):
     np.testing.assert_allclose(restored.pixels, (x + 0.3 * x * (1 - x)) * 255, atol=0.51)
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 90), (129, 5), (7, 200), (1, 1)])
-def test_strips_give_what_the_whole_picture_gives(brightener, monkeypatch, height, width):
-    curves = np.random.default_rng(3).uniform(-1, 1, (24, 12, 12))
+@pytest.mark.parametrize(("height", "width"), [(300, 90), (129, 5), (7, 200), (12, 12), (13, 11), (2, 2), (1, 1)])
+@pytest.mark.parametrize("side", [12, 1])
+def test_strips_give_what_curves_stretched_over_the_whole_picture_give(brightener, height, width, side):
+    curves = np.random.default_rng(3).uniform(-1, 1, (24, side, side)).astype(np.float32)
     pixels = noise(height, width)
-    strips = np.concatenate([rows for _, rows in brightener(curves).restore(pixels)])
-    monkeypatch.setattr(brighten, "_ROWS", height)
-    ((top, whole),) = brightener(curves).restore(pixels)
-    assert top == 0
-    np.testing.assert_allclose(strips, whole, atol=1e-4)
+    strips = list(brightener(curves).restore(pixels))
+    assert [top for top, _ in strips] == [0, *np.cumsum([len(rows) for _, rows in strips])[:-1]]
+    whole = unit(pixels).copy()
+    stretched = [Image.fromarray(c).resize((width, height), Image.Resampling.BILINEAR) for c in curves]
+    for first in range(0, 24, 3):
+        step = np.stack([np.asarray(plane) for plane in stretched[first : first + 3]], axis=2)
+        whole += step * whole * (1 - whole)
+    np.testing.assert_allclose(np.concatenate([rows for _, rows in strips]), whole, atol=1e-4)
     assert np.abs(whole - unit(pixels)).max() > 0.01
 
 
