@@ -24,15 +24,15 @@ REPORT_SCHEMA_VERSION = 1
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
 ]
-DeviceOption = Annotated[
-    str, typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.")
-]
+DEVICE = typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.")
+THREADS = typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
+"""The options themselves, for verbs that take several of each."""
+
+DeviceOption = Annotated[str, DEVICE]
 FallbackOption = Annotated[
     bool, typer.Option("--allow-fallback", help="Let the CPU do what the device cannot; without it that is an error.")
 ]
-ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
-]
+ThreadsOption = Annotated[int | None, THREADS]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 SigmaOption = Annotated[float, typer.Option(help="Noise added to pictures to denoise, of 255.")]
 HolesOption = Annotated[HoleKind, typer.Option(help="What the holes to inpaint look like.")]

@@ -28,6 +28,9 @@ _TELLING = (
 # Entry of the auxiliary vector (AT_HWCAP, AT_HWCAP2) and bit in it, from Linux' arch/arm64/include/uapi/asm/hwcap.h.
 _ARM64_BITS = {"asimd": (16, 1), "asimdhp": (16, 10), "asimddp": (16, 20), "i8mm": (26, 13)}
 
+INT8_ON_X86 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
+"""The features any of which lets x86 add products of int8 in 32 bits; AVX2 alone adds two of them in 16."""
+
 
 @record
 class Machine(Record):

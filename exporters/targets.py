@@ -7,7 +7,7 @@ import numpy as np
 
 from edgevision.errors import InputError
 from edgevision.exporters.quantization.graph import Array
-from edgevision.machine import Machine
+from edgevision.machine import INT8_ON_X86, Machine
 
 _CPU_OPERATORS = frozenset(
     {"Add", "AveragePool", "Concat", "Conv", "Gemm", "GlobalAveragePool", "LeakyRelu", "MatMul", "Mul", "Sigmoid"}
@@ -147,7 +147,7 @@ def is_this_machine(target: Target) -> bool:
 
 def _own(machine: Machine) -> str:
     features = set(machine.features)
-    if features & {"avx_vnni", "avx512_vnni", "amx_int8"}:
+    if features & INT8_ON_X86:
         return "x86-vnni"
     if "avx2" in features:
         return "x86-avx2"

@@ -1,7 +1,7 @@
 """The one table from the words a user knows (cpu, cuda, npu) to engines and what they call their devices."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -176,36 +176,37 @@ def _present(ways: Sequence[Way], index: int, kind: ModelFormat, path: Path, dev
     if not fitting:
         others = ", ".join(way.name for way in WAYS if kind in way.engine.formats)
         raise DeviceError(f"{path.suffix} models run on {others}, not on {device!r}; export the other format")
-    from edgevision.runtime.presence import absence
-
-    exact = len(ways) == 1
-    reasons: list[str] = []
-    for way in fitting:
-        reason = absence(way, index, exact=exact)
-        if reason is None:
-            return way
-        reasons.append(reason)
+    way, reasons = _first_there(fitting, index, exact=len(ways) == 1)
+    if way is not None:
+        return way
     remedy = f"to have it: {fitting[0].remedy}"
     if len(fitting) > 1:
         remedy += "; `edgevision devices` names the other ways"
-    raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons)}\n{remedy}")
+    raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons.values())}\n{remedy}")
 
 
 def _chosen_for(path: Path, kind: ModelFormat) -> Way:
     """What ``auto`` takes: the NPU that the model was made for, else an NVIDIA GPU, else the CPU."""
     metadata = read_metadata(path)
     made_for = _MADE_FOR.get(metadata.target or "") if metadata else None
+    words = filter(None, (made_for, "cuda", "cpu"))
+    ways = [way for word in words for way in find_ways(word)[0] if kind in way.engine.formats]
+    way, reasons = _first_there(ways, 0, exact=False)
+    missing = [f"{name}: {reason}" for name, reason in reasons.items()]
+    if way is None:
+        raise DeviceError(f"nothing here runs {path.name!r}: {'; '.join(missing)}")
+    _log.info("auto takes %s for %s%s", way.name, path.name, "".join(f"; no {text}" for text in missing))
+    return way
+
+
+def _first_there(ways: Iterable[Way], index: int, *, exact: bool) -> tuple[Way | None, dict[str, str]]:
+    """The first way whose device is there, and why those before it are not, by name."""
     from edgevision.runtime.presence import absence
 
-    reasons: list[str] = []
-    for device in filter(None, (made_for, "cuda", "cpu")):
-        for way in find_ways(device)[0]:
-            if kind not in way.engine.formats:
-                continue
-            reason = absence(way, 0, exact=False)
-            if reason is None:
-                passed_over = "".join(f"; no {text}" for text in reasons)
-                _log.info("auto takes %s for %s%s", way.name, path.name, passed_over)
-                return way
-            reasons.append(f"{way.name}: {reason}")
-    raise DeviceError(f"nothing here runs {path.name!r}: {'; '.join(reasons)}")
+    reasons: dict[str, str] = {}
+    for way in ways:
+        reason = absence(way, index, exact=exact)
+        if reason is None:
+            return way, reasons
+        reasons[way.name] = reason
+    return None, reasons

@@ -20,12 +20,14 @@ def absence(way: Way, index: int = 0, *, exact: bool = False) -> str | None:
 
 
 def _of_onnx_runtime(way: Way, index: int, exact: bool) -> str | None:
-    from edgevision.runtime import cuda_driver
     from edgevision.runtime.engines.onnx_runtime import import_onnx_runtime
 
-    without = cuda_driver.absence(index) if way.word != "cpu" else None
-    if without is not None:
-        return without
+    if way.word != "cpu":
+        from edgevision.runtime import cuda_driver
+
+        without = cuda_driver.absence(index)
+        if without is not None:
+            return without
     runtime = import_onnx_runtime()
     # Azure's provider calls a web service; it is no device of this machine.
     present = [name for name in runtime.get_available_providers() if name != "AzureExecutionProvider"]
@@ -35,32 +37,25 @@ def _of_onnx_runtime(way: Way, index: int, exact: bool) -> str | None:
 
 
 def _of_openvino(way: Way, index: int, exact: bool) -> str | None:
-    from edgevision.runtime.engines.openvino_engine import device_name, import_openvino
+    from edgevision.runtime.engines.openvino_engine import device_name, openvino_core
 
-    core = import_openvino().Core()
+    core = openvino_core()
     if device_name(core, way.provider, index) is not None:
         return None
     return f"OpenVINO sees only {', '.join(core.available_devices) or 'no device'}"
 
 
-def _of_qnn(way: Way, index: int, exact: bool) -> str | None:
-    from edgevision.runtime.engines.plugins import QNN
+def _of_plugin(way: Way, index: int, exact: bool) -> str | None:
+    from edgevision.runtime.engines.plugins import OPENVINO, QNN
 
-    if len(QNN.devices(way.provider)) > index:
+    plugin = next(plugin for plugin in (QNN, OPENVINO) if plugin.package == way.engine.package)
+    if len(plugin.devices(way.provider)) > index:
         return None
-    simulators = len(QNN.devices("CPU"))
+    simulators = len(plugin.simulators())
     if exact and simulators > index:
         return None
     hint = f"; its simulator, for tests, is --device {way.name}" if simulators else ""
-    return f"{QNN.distribution} finds no Qualcomm {way.provider}{hint}"
+    return f"{plugin.distribution} finds no {plugin.maker} {way.provider}{hint}"
 
 
-def _of_openvino_plugin(way: Way, index: int, exact: bool) -> str | None:
-    from edgevision.runtime.engines.plugins import OPENVINO
-
-    if len(OPENVINO.devices(way.provider)) > index:
-        return None
-    return f"{OPENVINO.distribution} finds no Intel {way.provider}"
-
-
-_ASKED = {"ort": _of_onnx_runtime, "openvino": _of_openvino, "qnn": _of_qnn, "ort-openvino": _of_openvino_plugin}
+_ASKED = {"ort": _of_onnx_runtime, "openvino": _of_openvino, "qnn": _of_plugin, "ort-openvino": _of_plugin}

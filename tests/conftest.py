@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from edgevision.cli import main
+
 # How long an example takes says something of the machine's load, not of the code.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
@@ -27,6 +29,19 @@ def run_python() -> Script:
         return subprocess.run(
             [sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment, **options
         )
+
+    return run
+
+
+@pytest.fixture
+def edgevision(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        output = capsys.readouterr()
+        return int(caught.value.code or 0), output.out, output.err
 
     return run
 

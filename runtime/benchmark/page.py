@@ -10,8 +10,7 @@ from edgevision.html_page import html_table, write_html
 from edgevision.runtime.benchmark.charts import Course, courses, histogram, share_bar, side_by_side
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
-from edgevision.runtime.benchmark.statistics import Estimate
-from edgevision.runtime.benchmark.table import circumstances, ratio_words, subject_lines
+from edgevision.runtime.benchmark.table import circumstances, interval_words, ratio_words, subject_lines
 
 _STYLE = """
 .bar { fill: var(--first); } .far { fill: var(--second); } .marked { fill: var(--mark); } .strong { fill: var(--ink); }
@@ -68,7 +67,7 @@ def _figures(subjects: Iterable[SubjectReport]) -> str:
             (
                 escape(s.label),
                 f"<b>{figures.p50_ms.value:.3f}</b>",
-                _interval(figures.p50_ms),
+                interval_words(figures.p50_ms),
                 *(f"{value:.3f}" for value in rest),
                 f"{100 * figures.cv:.1f} %",
                 f"{s.throughput:.1f}",
@@ -76,11 +75,6 @@ def _figures(subjects: Iterable[SubjectReport]) -> str:
             )
         )
     return html_table(head, rows, numbers=range(1, len(head)))
-
-
-def _interval(estimate: Estimate) -> str:
-    low, high = ("?" if end is None else f"{end:.3f}" for end in (estimate.low, estimate.high))
-    return f"{low} to {high}"
 
 
 def _over_time(report: BenchmarkReport) -> str:

@@ -6,6 +6,9 @@ from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio
 
+FIGURES = ("p90", "p99", "mean", "cv", "pictures/s")
+"""Columns of a table of subjects."""
+
 _OPERATORS = 12
 
 
@@ -47,19 +50,13 @@ def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, 
 
 def _several(report: BenchmarkReport) -> list[str]:
     names = _telling_names(report.subjects)
-    head = ("", "p50 ms (95 %)", "p90", "p99", "mean", "cv", "pictures/s", "MB", "times the first (95 %)")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES, "MB", "times the first (95 %)")]
     for name, s in zip(names, report.subjects, strict=True):
-        figures = s.latency
         rows.append(
             (
                 name,
-                _ms(figures.p50_ms, ""),
-                f"{figures.p90_ms.value:.3f}",
-                f"{figures.p99_ms.value:.3f}",
-                f"{figures.mean_ms.value:.3f}",
-                f"{100 * figures.cv:.1f} %",
-                f"{s.throughput:.1f}",
+                _ms(s.latency.p50_ms, ""),
+                *figure_cells(s),
                 "" if s.memory is None else f"{s.memory.steady_mb:.0f}",
                 ratio_words(s.ratio) if s.ratio else "1",
             )
@@ -72,6 +69,13 @@ def _several(report: BenchmarkReport) -> list[str]:
         notes.append(("", f"{s.latency.runs} runs; {_outliers(s)}"))
         notes += _extras(s)
     return [*lines, "", *_aligned(notes)]
+
+
+def figure_cells(s: SubjectReport) -> tuple[str, ...]:
+    """What stands under :data:`FIGURES`."""
+    latency = s.latency
+    times = (latency.p90_ms, latency.p99_ms, latency.mean_ms)
+    return (*(f"{time.value:.3f}" for time in times), f"{100 * latency.cv:.1f} %", f"{s.throughput:.1f}")
 
 
 def ratio_words(ratio: Ratio) -> str:
@@ -173,8 +177,13 @@ def _telling_names(subjects: Sequence[SubjectReport]) -> list[str]:
 def _ms(estimate: Estimate, unit: str = " ms") -> str:
     if estimate.low is None and estimate.high is None:
         return f"{estimate.value:.3f}{unit} (too few samples for an interval)"
+    return f"{estimate.value:.3f}{unit} ({interval_words(estimate)})"
+
+
+def interval_words(estimate: Estimate) -> str:
+    """The 95 % interval, with a question mark for an end that too few samples do not bound."""
     low, high = ("?" if end is None else f"{end:.3f}" for end in (estimate.low, estimate.high))
-    return f"{estimate.value:.3f}{unit} ({low} to {high})"
+    return f"{low} to {high}"
 
 
 def _shapes(s: SubjectReport) -> str:

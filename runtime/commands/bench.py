@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from edgevision.commandline import (
+    DEVICE,
+    THREADS,
     FallbackOption,
     ForceOption,
     JsonOption,
@@ -23,14 +25,9 @@ from edgevision.runtime.commands.on_boards import on_boards
 @on_boards("bench", "edgevision.runtime.commands.bench_on_boards:bench_on_boards")
 def bench(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model files (.onnx or .xml).")],
-    device: Annotated[
-        list[str],
-        typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu."),
-    ] = ["cpu"],  # noqa: B006
+    device: Annotated[list[str], DEVICE] = ["cpu"],  # noqa: B006
     allow_fallback: FallbackOption = False,
-    threads: Annotated[
-        list[int] | None, typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
-    ] = None,
+    threads: Annotated[list[int] | None, THREADS] = None,
     batch: Annotated[list[int], typer.Option("--batch", min=1, help="Pictures an inference.")] = [1],  # noqa: B006
     shape: Annotated[str | None, typer.Option(help="Full input shape where it is free, e.g. 1x3x224x224.")] = None,
     seconds: Annotated[

@@ -13,8 +13,7 @@ from edgevision.errors import DeviceError, EdgevisionError, InputError
 from edgevision.files import check_writable
 from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
-from edgevision.runtime.benchmark.statistics import Estimate
-from edgevision.runtime.benchmark.table import columns, report_text
+from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
 from edgevision.runtime.commands.carry_out import end_with_boards, parse_document, run_freight
 from edgevision.runtime.commands.packing import pack
 from edgevision.runtime.remote.run_job import JobResult
@@ -64,25 +63,16 @@ def bench_on_boards(
 
 def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
     """One table of every subject on every board, and under it what the boards are and what marks a run."""
-    rows = [("", "p50 ms (95 %)", "p90", "p99", "mean", "cv", "pictures/s")]
+    rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES)]
     notes = [""]
     for board, report in reports.items():
         machine = report.machine
         notes.append(f"{board}: {machine.processor}, {machine.cores} cores, {machine.system}")
         notes += [f"{board}: MARKED {finding.kind}: {finding.message}" for finding in report.board.findings]
         for subject in report.subjects:
-            figures = subject.latency
-            rows.append(
-                (
-                    f"{board}: {subject.label}",
-                    _interval(figures.p50_ms),
-                    f"{figures.p90_ms.value:.3f}",
-                    f"{figures.p99_ms.value:.3f}",
-                    f"{figures.mean_ms.value:.3f}",
-                    f"{100 * figures.cv:.1f} %",
-                    f"{subject.throughput:.1f}",
-                )
-            )
+            median = subject.latency.p50_ms
+            words = f"{median.value:.3f} ({interval_words(median)})"
+            rows.append((f"{board}: {subject.label}", words, *figure_cells(subject)))
     return "\n".join([*columns(rows), *notes])
 
 
@@ -116,8 +106,3 @@ def _show(
 def _for_board(path: Path, board: str, *, alone: bool) -> Path:
     """``report.json`` for the only board, ``report-pi_board.json`` for ``pi@board`` of several."""
     return path if alone else path.with_stem(f"{path.stem}-{re.sub(r'[^A-Za-z0-9.-]+', '_', board)}")
-
-
-def _interval(estimate: Estimate) -> str:
-    low, high = ("?" if end is None else f"{end:.3f}" for end in (estimate.low, estimate.high))
-    return f"{estimate.value:.3f} ({low} to {high})"

@@ -7,8 +7,8 @@ from edgevision.runtime.engines.engine import Engine
 
 def headline(name: str, engine: Engine) -> str:
     """One line, as in ``classifier on npu 74 nodes · cpu 2 nodes (Shape, Gather), ONNX Runtime 1.31.1``."""
-    number = engine.device.removeprefix(engine.device.split(":")[0])
-    return f"{name} on {engine.assignment}{f' (device {number[1:]})' if number else ''}, {engine.name}"
+    _, _, number = engine.device.partition(":")
+    return f"{name} on {engine.assignment}{f' (device {number})' if number else ''}, {engine.name}"
 
 
 def engine_facts(engine: Engine) -> dict[str, Any]:

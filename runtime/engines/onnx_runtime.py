@@ -1,14 +1,12 @@
 """ONNX models in ONNX Runtime, on the providers of its own wheel."""
 
 import ctypes
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
-from edgevision.files import sha256
 from edgevision.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfile import read_metadata
 from edgevision.runtime.closing import Closing
@@ -178,11 +176,11 @@ class OnnxRuntimeEngine(Closing):
         word = self.device.split(":")[0]
         if not self._tells_assignment():
             return Assignment.of(word, ())
-        own = {self.provider: word}
+        words = _WORDS | {self.provider: word}
         return Assignment.of(
             word,
             (
-                (own.get(part.ep_name) or _WORDS.get(part.ep_name, part.ep_name), node.op_type)
+                (words.get(part.ep_name, part.ep_name), node.op_type)
                 for part in session.get_provider_graph_assignment_info()
                 for node in part.get_nodes()
             ),
@@ -199,6 +197,10 @@ class OnnxRuntimeEngine(Closing):
 
     def _cache_facts(self) -> dict[str, str]:
         """What a compiled model depends on, but for the driver and the device."""
+        import json
+
+        from edgevision.files import sha256
+
         return {
             "model": sha256(self._path),
             "engine": self.name,

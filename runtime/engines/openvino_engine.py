@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
 from edgevision.files import sha256
-from edgevision.machine import Machine
+from edgevision.machine import INT8_ON_X86, Machine
 from edgevision.metadata import TensorSpec
 from edgevision.modelfile import read_metadata
 from edgevision.runtime.closing import Closing
@@ -33,8 +34,7 @@ class OpenVinoEngine(Closing):
                 allowed.
             ModelFileError: OpenVINO cannot read the model.
         """
-        openvino = import_openvino()
-        core = openvino.Core()
+        openvino, core = import_openvino(), openvino_core()
         name = device_name(core, provider, options.index)
         if name is None:
             raise DeviceError(
@@ -125,7 +125,7 @@ def _fits_cpu(path: Path) -> bool:
     Those of an ONNX model are made for the pairs that ONNX Runtime adds up; OpenVINO pairs others.
     """
     features = set(Machine.this().features)
-    if "avx2" not in features or features & {"avx_vnni", "avx512_vnni", "amx_int8"}:
+    if "avx2" not in features or features & INT8_ON_X86:
         return True
     metadata = read_metadata(path)
     return path.suffix == ".xml" and metadata is not None and metadata.target == "x86-avx2"
@@ -138,6 +138,16 @@ def import_openvino() -> Any:
     except ImportError as error:
         raise MissingExtraError("openvino", "openvino") from error
     return openvino
+
+
+def openvino_core() -> Any:
+    """OpenVINO's core, the same for the whole process: looking for devices takes time."""
+    return _core(import_openvino())
+
+
+@cache
+def _core(openvino: Any) -> Any:
+    return openvino.Core()
 
 
 def device_name(core: Any, provider: str, index: int) -> str | None:

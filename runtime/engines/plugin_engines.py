@@ -21,7 +21,7 @@ class PluginEngine(OnnxRuntimeEngine):
 
     def _open(self, metadata: ModelMetadata | None) -> Any:
         kind = self.provider
-        devices = self._devices(kind)
+        devices = self.plugin.devices(kind) or self.plugin.simulators()
         if len(devices) <= self._options.index:
             raise DeviceError(
                 f"{self.plugin.distribution} {self.plugin.version()} finds {len(devices) or 'no'} {kind} here, so there"
@@ -56,9 +56,6 @@ class PluginEngine(OnnxRuntimeEngine):
     def _assigned(self, session: Any) -> Assignment:
         return self._compiled_from or super()._assigned(session)
 
-    def _devices(self, kind: str) -> list[Any]:
-        return self.plugin.devices(kind)
-
     def _settings(self) -> dict[str, str]:
         """The provider's own options."""
         return {}
@@ -74,10 +71,6 @@ class QnnEngine(PluginEngine):
     """The HTP of Qualcomm's chips, or on x86 the simulator of it that the package holds."""
 
     plugin = QNN
-
-    def _devices(self, kind: str) -> list[Any]:
-        # On x86 the simulator presents itself as a CPU.
-        return super()._devices(kind) or super()._devices("CPU")
 
     def _settings(self) -> dict[str, str]:
         return {

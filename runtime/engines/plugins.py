@@ -16,12 +16,17 @@ from edgevision.runtime.engines.onnx_runtime import first_line, import_onnx_runt
 
 @dataclass(frozen=True, kw_only=True)
 class Plugin:
-    """A package with ``get_library_path``; ``extra`` of edgevision brings it as ``distribution``."""
+    """A package with ``get_library_path``; ``extra`` of edgevision brings it as ``distribution``.
+
+    ``simulator`` is the kind of hardware as which it presents a simulation of the ``maker``'s chip.
+    """
 
     name: str
     package: str
     distribution: str
     extra: str
+    maker: str
+    simulator: str | None = None
 
     def version(self) -> str | None:
         """The installed one."""
@@ -35,7 +40,12 @@ class Plugin:
             DeviceError: the library cannot be loaded.
         """
         self._register()
-        return [device for device in _devices(self.name) if device.device.type.name == kind]
+        found = import_onnx_runtime().get_ep_devices()
+        return [device for device in found if device.ep_name == self.name and device.device.type.name == kind]
+
+    def simulators(self) -> list[Any]:
+        """As :meth:`devices`, of what is only simulated."""
+        return self.devices(self.simulator) if self.simulator else []
 
     def module(self) -> Any:
         """The plug-in's Python package; raises :class:`MissingExtraError` without it."""
@@ -81,14 +91,18 @@ _REGISTERED: set[str] = set()
 """ONNX Runtime keeps libraries for the life of the process."""
 
 
-def _devices(name: str) -> list[Any]:
-    return [device for device in import_onnx_runtime().get_ep_devices() if device.ep_name == name]
-
-
-QNN = Plugin(name="QNNExecutionProvider", package="onnxruntime_qnn", distribution="onnxruntime-qnn", extra="qnn")
+QNN = Plugin(
+    name="QNNExecutionProvider",
+    package="onnxruntime_qnn",
+    distribution="onnxruntime-qnn",
+    extra="qnn",
+    maker="Qualcomm",
+    simulator="CPU",
+)
 OPENVINO = Plugin(
     name="OpenVINOExecutionProvider",
     package="onnxruntime_ep_openvino",
     distribution="onnxruntime-ep-openvino",
     extra="openvino-plugin",
+    maker="Intel",
 )

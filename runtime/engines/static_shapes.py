@@ -17,11 +17,9 @@ def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[s
         DeviceError: a side is open for which nothing is advised.
     """
     facts = read_facts(path)
-    return {
-        spec.name: _fixed(spec, facts.metadata, path, device, tile)
-        for spec in facts.inputs
-        if any(isinstance(side, str) for spec in facts.inputs for side in spec.shape)
-    }
+    if all(isinstance(side, int) for spec in facts.inputs for side in spec.shape):
+        return {}
+    return {spec.name: _fixed(spec, facts.metadata, path, device, tile) for spec in facts.inputs}
 
 
 def _fixed(

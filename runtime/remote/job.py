@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edgevision.errors import InputError
+from edgevision.files import sha256
 from edgevision.runtime.remote.wheel import Wheel
 
 # PyPA's wheel names hold nothing else, and on the board this becomes a file name.
@@ -22,8 +23,7 @@ def digest_of(content: Content) -> str:
     """The sha256 of a file or of bytes, in hexadecimal."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    with content.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(content)
 
 
 def size_of(content: Content) -> int:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edgevision.runtime.telemetry.clock_limit import ClockLimit
 from edgevision.runtime.telemetry.reading import Reading
 from edgevision.runtime.telemetry.source import SystemFile, whole_number
 from edgevision.runtime.telemetry.throttling import Throttling
@@ -29,10 +30,11 @@ class CpuFrequency:
             if khz is not None and khz > 0:
                 clocks += [khz / 1000] * policy.online()
         governors = dict.fromkeys(policy.governor.text() for policy in self._policies)
+        lowered = any(policy.limit.lowered() for policy in self._policies)
         return Reading(
             cpu_mhz=tuple(clocks),
             governors=tuple(governor for governor in governors if governor),
-            throttled=(Throttling.FREQUENCY_CAPPED,) if any(policy.capped() for policy in self._policies) else (),
+            throttled=(Throttling.FREQUENCY_CAPPED,) if lowered else (),
         )
 
     def close(self) -> None:
@@ -44,21 +46,16 @@ class _Policy:
     def __init__(self, folder: Path) -> None:
         self.current = SystemFile(folder / "scaling_cur_freq")
         self.governor = SystemFile(folder / "scaling_governor")
-        self._highest = SystemFile(folder / "scaling_max_freq")
+        self.limit = ClockLimit(folder / "scaling_max_freq")
         self._affected = SystemFile(folder / "affected_cpus")
-        self._highest_at_first = self._highest.number()
 
     def online(self) -> int:
         """How many online cores the policy drives."""
         cores = self._affected.text()
         return 1 if cores is None else len(cores.split())
 
-    def capped(self) -> bool:
-        highest = self._highest.number()
-        return highest is not None and self._highest_at_first is not None and highest < self._highest_at_first
-
     def close(self) -> None:
-        for file in (self.current, self.governor, self._highest, self._affected):
+        for file in (self.current, self.governor, self.limit, self._affected):
             file.close()
 
 

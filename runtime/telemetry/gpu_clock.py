@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from edgevision.runtime.telemetry.clock_limit import ClockLimit
 from edgevision.runtime.telemetry.reading import Reading
 from edgevision.runtime.telemetry.source import SystemFile, read_text
 from edgevision.runtime.telemetry.throttling import Throttling
@@ -21,21 +22,19 @@ class GpuClock:
         devices = sorted((root / "sys/class/devfreq").glob("*"))
         gpu = next((device for device in devices if _is_gpu(device)), root / "sys/class/devfreq/gpu")
         self._hertz = SystemFile(gpu / "cur_freq")
-        self._highest = SystemFile(gpu / "max_freq")
-        self._highest_at_first = self._highest.number()
+        self._limit = ClockLimit(gpu / "max_freq")
         self._per_mille = SystemFile(gpu / "device/load")
 
     def read(self) -> Reading:
-        hertz, highest, per_mille = self._hertz.number(), self._highest.number(), self._per_mille.number()
-        capped = highest is not None and self._highest_at_first is not None and highest < self._highest_at_first
+        hertz, per_mille = self._hertz.number(), self._per_mille.number()
         return Reading(
             gpu_mhz=None if hertz is None or hertz < 0 else hertz / 1e6,
             gpu_load=per_mille / 1000 if per_mille is not None and 0 <= per_mille <= 1000 else None,
-            throttled=(Throttling.FREQUENCY_CAPPED,) if capped else (),
+            throttled=(Throttling.FREQUENCY_CAPPED,) if self._limit.lowered() else (),
         )
 
     def close(self) -> None:
-        for file in (self._hertz, self._highest, self._per_mille):
+        for file in (self._hertz, self._limit, self._per_mille):
             file.close()
 
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from edgevision.cli import main
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
 from edgevision.metadata import Color, ImageSpec, Prediction, Resize, RestorationSpec, Task
@@ -21,20 +20,6 @@ from edgevision.modelfile import read_metadata
 
 Export = Callable[[str, str], tuple[Path, ExportReport]]
 Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line; the exit code, standard output and standard error come back."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        output, errors = capsys.readouterr()
-        code = exit_.value.code
-        return int(code or 0), output, errors
-
-    return run
 
 
 def document(text: str) -> dict[str, Any]:
@@ -57,8 +42,10 @@ def spoil(conversion: Conversion) -> None:
 # --- export ---
 
 
-def test_export_says_what_it_made(call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path) -> None:
-    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx")
+def test_export_says_what_it_made(
+    edgevision: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx")
     assert code == 0
     assert errors == "exporting tiny.pt ...\n"
     lines = output.splitlines()
@@ -71,9 +58,9 @@ def test_export_says_what_it_made(call: Call, checkpoint: Path, quick_conversion
 
 
 def test_export_as_json_is_one_document(
-    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+    edgevision: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
 ) -> None:
-    code, output, errors = call(
+    code, output, errors = edgevision(
         "export", checkpoint, "-o", tmp_path / "net.xml", "--format", "openvino", "--fp16", "--json"
     )
     assert (code, errors) == (0, "")
@@ -83,18 +70,20 @@ def test_export_as_json_is_one_document(
 
 
 def test_quiet_says_nothing_on_the_way(
-    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+    edgevision: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
 ) -> None:
-    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "--quiet")
+    code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx", "--quiet")
     assert (code, errors) == (0, "")
     assert output
 
 
-def test_a_foreign_checkpoint_is_described_by_options(call: Call, tiny_networks: ModuleType, tmp_path: Path) -> None:
+def test_a_foreign_checkpoint_is_described_by_options(
+    edgevision: Call, tiny_networks: ModuleType, tmp_path: Path
+) -> None:
     torch.save(tiny_networks.restorer(width=5, channels=3).state_dict(), tmp_path / "net.pth")
     (tmp_path / "labels.txt").write_text("red\n\n  grün \nblue\n", encoding="utf-8")
     (tmp_path / "more.json").write_text('{"provenance": {"data": "photos"}, "image": {"color": "rgb"}}')
-    code, _, errors = call(
+    code, _, errors = edgevision(
         *("export", tmp_path / "net.pth", "--arch", "tiny_networks:restorer"),
         *("--arch-kwargs", '{"width": 5, "channels": 3}', "--input-shape", "1x3x8x8", "--task", "denoise"),
         *("--name", "mine", "--labels", tmp_path / "labels.txt", "--color", "bgr", "--value-range", "-1,1"),
@@ -125,10 +114,10 @@ def test_a_foreign_checkpoint_is_described_by_options(call: Call, tiny_networks:
     ],
 )
 def test_what_a_restoration_network_predicts_is_said_by_options(
-    call: Call, tiny_networks: ModuleType, tmp_path: Path, options: list[str], said: dict[str, Any], output: str
+    edgevision: Call, tiny_networks: ModuleType, tmp_path: Path, options: list[str], said: dict[str, Any], output: str
 ) -> None:
     torch.save(tiny_networks.restorer().state_dict(), tmp_path / "net.pth")
-    code, _, errors = call(
+    code, _, errors = edgevision(
         *("export", tmp_path / "net.pth", "--arch", "tiny_networks:restorer", "--input-shape", "1x1x8x8"),
         *("--task", "denoise", "--value-range", "-1,1", *options),
         *("--metadata", '{"restoration": {"predicts": "image", "source": "a paper"}}'),
@@ -141,10 +130,10 @@ def test_what_a_restoration_network_predicts_is_said_by_options(
 
 
 def test_a_parity_failure_ends_with_1(
-    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+    edgevision: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
 ) -> None:
     spoil(quick_conversion)
-    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "--json")
+    code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx", "--json")
     assert (code, output) == (1, "")
     assert errors.startswith("error: the fp32 model does not compute what the checkpoint does: output 'logits'")
     assert len(errors.splitlines()) == 1
@@ -152,7 +141,7 @@ def test_a_parity_failure_ends_with_1(
 
 
 def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
-    call: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    edgevision: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import edgevision.exporters.onnx_conversion as onnx_conversion
 
@@ -161,7 +150,7 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
 
     monkeypatch.setattr(onnx_conversion, "_with_dynamo", refuse)
     monkeypatch.setattr(onnx_conversion, "_with_torchscript", refuse)
-    code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
+    code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
     assert (code, output) == (1, "")
     assert errors == "error: PyTorch cannot convert this network to ONNX: the cause\n"
 
@@ -191,11 +180,11 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
     ],
 )
 def test_a_wrong_option_ends_with_2_and_a_line(
-    call: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+    edgevision: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     target = [] if "-o" in options else ["-o", "net.onnx"]
-    code, output, errors = call("export", checkpoint, *target, *options, "-q")
+    code, output, errors = edgevision("export", checkpoint, *target, *options, "-q")
     assert (code, output) == (2, "")
     assert errors.startswith("error: ")
     assert words in errors
@@ -214,30 +203,30 @@ def test_a_wrong_option_ends_with_2_and_a_line(
         ["--int3"],
     ],
 )
-def test_a_word_that_is_not_in_the_list_ends_with_2(call: Call, checkpoint: Path, options: list[str]) -> None:
-    code, output, errors = call("export", checkpoint, *options)
+def test_a_word_that_is_not_in_the_list_ends_with_2(edgevision: Call, checkpoint: Path, options: list[str]) -> None:
+    code, output, errors = edgevision("export", checkpoint, *options)
     assert (code, output) == (2, "")
     assert options[-1] in errors
     assert "Traceback" not in errors
 
 
-def test_no_checkpoint_ends_with_2(call: Call, tmp_path: Path) -> None:
-    code, output, errors = call("export", tmp_path / "none.pt", "-q")
+def test_no_checkpoint_ends_with_2(edgevision: Call, tmp_path: Path) -> None:
+    code, output, errors = edgevision("export", tmp_path / "none.pt", "-q")
     assert (code, output) == (2, "")
     assert errors == f"error: the checkpoint {str(tmp_path / 'none.pt')!r} does not exist\n"
 
 
-def test_a_pickle_with_code_ends_with_2_and_names_it(call: Call, tmp_path: Path) -> None:
+def test_a_pickle_with_code_ends_with_2_and_names_it(edgevision: Call, tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
-    code, _, errors = call("export", tmp_path / "whole.pt", "-q")
+    code, _, errors = edgevision("export", tmp_path / "whole.pt", "-q")
     assert code == 2
     assert "would run torch.nn.modules.linear.Linear. --trust-pickle allows that" in errors
     assert len(errors.splitlines()) == 1
 
 
-def test_a_pickled_network_is_exported_with_trust(call: Call, tiny_networks: ModuleType, tmp_path: Path) -> None:
+def test_a_pickled_network_is_exported_with_trust(edgevision: Call, tiny_networks: ModuleType, tmp_path: Path) -> None:
     torch.save(tiny_networks.restorer(), tmp_path / "whole.pt")
-    code, output, errors = call(
+    code, output, errors = edgevision(
         *("export", tmp_path / "whole.pt", "--trust-pickle", "--task", "denoise", "--input-shape", "1x1x8x8", "--json")
     )
     assert (code, errors) == (0, "")
@@ -245,12 +234,12 @@ def test_a_pickled_network_is_exported_with_trust(call: Call, tiny_networks: Mod
 
 
 def test_a_full_disk_ends_with_1_and_a_line(
-    call: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+    edgevision: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        code, output, errors = call("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
+        code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (code, output) == (1, "")
@@ -262,9 +251,9 @@ def test_a_full_disk_ends_with_1_and_a_line(
 # --- verify ---
 
 
-def test_verify_says_how_well_both_agree(call: Call, exported: Export, checkpoint: Path) -> None:
+def test_verify_says_how_well_both_agree(edgevision: Call, exported: Export, checkpoint: Path) -> None:
     path, _ = exported("onnx", "fp32")
-    code, output, errors = call("verify", path, "--against", checkpoint, "--samples", 20, "--seed", 3)
+    code, output, errors = edgevision("verify", path, "--against", checkpoint, "--samples", 20, "--seed", 3)
     assert (code, errors) == (0, "")
     lines = output.splitlines()
     assert lines[0] == f"{path.name} against tiny.pt"
@@ -274,29 +263,29 @@ def test_verify_says_how_well_both_agree(call: Call, exported: Export, checkpoin
 
 
 def test_verify_on_labelled_pictures_gives_both_accuracies(
-    call: Call, exported: Export, checkpoint: Path, write_class_folders: Callable, tmp_path: Path
+    edgevision: Call, exported: Export, checkpoint: Path, write_class_folders: Callable, tmp_path: Path
 ) -> None:
     data = write_class_folders(tmp_path / "data", {"cat": 4, "dög": 4})
     path, _ = exported("openvino", "fp32")
     arguments = ("verify", path, "--against", checkpoint, "--data", data)
-    code, output, errors = call(*arguments, "--json")
+    code, output, errors = edgevision(*arguments, "--json")
     assert (code, errors) == (0, "")
     found = document(output)
     assert found["checkpoint_accuracy"]["images"] == found["model_accuracy"]["images"] == 8
-    code, output, _ = call(*arguments, "-q")
+    code, output, _ = edgevision(*arguments, "-q")
     assert code == 0
     assert [line.split()[0] for line in output.splitlines()[-2:]] == ["checkpoint", "model"]
     assert output.count("(8 pictures)") == 2
 
 
 def test_verify_of_a_model_of_another_checkpoint_ends_with_1_and_still_reports(
-    call: Call, exported: Export, checkpoint: Path, tmp_path: Path
+    edgevision: Call, exported: Export, checkpoint: Path, tmp_path: Path
 ) -> None:
     other = torch.load(checkpoint, weights_only=True)
     other["state_dict"] = {name: -tensor for name, tensor in other["state_dict"].items()}
     torch.save(other, tmp_path / "other.pt")
     path, _ = exported("onnx", "fp32")
-    code, output, errors = call("verify", path, "--against", tmp_path / "other.pt", "--json")
+    code, output, errors = edgevision("verify", path, "--against", tmp_path / "other.pt", "--json")
     assert code == 1
     assert document(output)["parity"]["outputs"][0]["sqnr_db"] < 60
     assert errors.startswith("error: the fp32 model does not compute")
@@ -315,10 +304,10 @@ def test_verify_of_a_model_of_another_checkpoint_ends_with_1_and_still_reports(
     ],
 )
 def test_a_wrong_option_of_verify_has_its_exit_code(
-    call: Call, exported: Export, checkpoint: Path, options: list[str], code: int, words: str
+    edgevision: Call, exported: Export, checkpoint: Path, options: list[str], code: int, words: str
 ) -> None:
     path, _ = exported("onnx", "fp32")
-    found, output, errors = call("verify", path, "--against", checkpoint, *options)
+    found, output, errors = edgevision("verify", path, "--against", checkpoint, *options)
     assert (found, output) == (code, "")
     assert errors.startswith("error: ")
     assert words in errors

@@ -27,7 +27,6 @@ import edgevision.exporters.quantization.preparation as preparation
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.transposed_convolutions as transposed_convolutions
-from edgevision.cli import main
 from edgevision.errors import DatasetError, InputError
 from edgevision.exporters.export import search_log
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
@@ -530,20 +529,6 @@ def test_a_search_in_the_other_format_notes_its_candidates_under_the_same_name_b
 # --- the command line ---
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line; the exit code, standard output and standard error come back."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        output, errors = capsys.readouterr()
-        code = exit_.value.code
-        return int(code or 0), output, errors
-
-    return run
-
-
 def strict(text: str) -> dict[str, Any]:
     """The one JSON document that is all of ``text``, without the infinities that JSON does not have."""
 
@@ -555,9 +540,9 @@ def strict(text: str) -> dict[str, Any]:
 
 
 def test_the_command_says_what_it_does_and_what_it_found(
-    call: Call, small: Path, pictures: Path, tmp_path: Path
+    edgevision: Call, small: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    code, output, errors = call(
+    code, output, errors = edgevision(
         *(
             "export",
             small,
@@ -592,9 +577,9 @@ def test_the_command_says_what_it_does_and_what_it_found(
 
 
 def test_the_command_as_json_is_one_document_with_the_quantisation(
-    call: Call, foreign: Path, inputs: Path, tmp_path: Path
+    edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path
 ) -> None:
-    code, output, errors = call(
+    code, output, errors = edgevision(
         *("export", foreign, "-o", tmp_path / "net.onnx", "--int8", "--threads", 1, "--calibration", inputs, "--json")
     )
     assert (code, errors) == (0, "")
@@ -610,7 +595,9 @@ def test_the_command_as_json_is_one_document_with_the_quantisation(
     assert quantization["trials"][0]["name"] == "all int8"
 
 
-def test_the_page_is_written_where_it_is_asked_for(call: Call, foreign: Path, inputs: Path, tmp_path: Path) -> None:
+def test_the_page_is_written_where_it_is_asked_for(
+    edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path
+) -> None:
     arguments = (
         "export",
         foreign,
@@ -623,22 +610,22 @@ def test_the_page_is_written_where_it_is_asked_for(call: Call, foreign: Path, in
         tmp_path / "verdict.html",
         "-q",
     )
-    code, _, errors = call(*arguments, "-o", tmp_path / "net.onnx")
+    code, _, errors = edgevision(*arguments, "-o", tmp_path / "net.onnx")
     assert (code, errors) == (0, "")
     page = (tmp_path / "verdict.html").read_text(encoding="utf-8")
     assert "net.onnx: int8" in page
     assert "://" not in page
     # Before anything is searched for an hour.
-    code, output, errors = call(*arguments, "-o", tmp_path / "other.onnx")
+    code, output, errors = edgevision(*arguments, "-o", tmp_path / "other.onnx")
     assert (code, output) == (2, "")
     assert errors == f"error: {str(tmp_path / 'verdict.html')!r} exists already; --force overwrites it\n"
     assert not (tmp_path / "other.onnx").exists()
 
 
 def test_a_device_that_is_not_at_hand_is_said_not_to_be_measured(
-    call: Call, foreign: Path, inputs: Path, tmp_path: Path
+    edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path
 ) -> None:
-    code, output, errors = call(
+    code, output, errors = edgevision(
         *("export", foreign, "-o", tmp_path / "net.onnx", "--int8", "--threads", 1, "--calibration", inputs),
         *("--target", "snapdragon", "--html", tmp_path / "verdict.html"),
     )
@@ -650,7 +637,7 @@ def test_a_device_that_is_not_at_hand_is_said_not_to_be_measured(
 
 
 def test_a_preference_is_taken_from_the_command_line(
-    call: Call, foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+    edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
 ) -> None:
     stopwatch.ratio = 0.5
     arguments = (
@@ -667,14 +654,14 @@ def test_a_preference_is_taken_from_the_command_line(
         "--force",
     )
     outcomes = {
-        prefer: strict(call(*arguments, "--prefer", prefer)[1])["quantization"]["outcome"]
+        prefer: strict(edgevision(*arguments, "--prefer", prefer)[1])["quantization"]["outcome"]
         for prefer in ("speed", "size", "int8")
     }
     assert outcomes == {"speed": "stored", "size": "stored", "int8": "int8"}
 
 
 def test_an_interrupted_command_ends_with_130_and_leaves_its_search(
-    call: Call, foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+    edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
 ) -> None:
     arguments = (
         "export",
@@ -689,13 +676,13 @@ def test_an_interrupted_command_ends_with_130_and_leaves_its_search(
         "-q",
     )
     stopwatch.interrupt_at = 2
-    code, output, errors = call(*arguments)
+    code, output, errors = edgevision(*arguments)
     assert (code, output) == (130, "")
     assert errors.splitlines()[-1] == "interrupted"
     names = {file.name for file in tmp_path.iterdir()}
     assert names == {"foreign.onnx", "inputs.npz", "net.search.jsonl"}
     stopwatch.interrupt_at = None
-    assert call(*arguments)[0] == 0
+    assert edgevision(*arguments)[0] == 0
     names = {file.name for file in tmp_path.iterdir()}
     assert names == {"foreign.onnx", "inputs.npz", "net.onnx", "net.report.json"}
 
@@ -714,7 +701,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_its_search(
     ],
 )
 def test_a_wrong_option_ends_with_2_and_a_line(
-    call: Call,
+    edgevision: Call,
     foreign: Path,
     inputs: Path,
     tmp_path: Path,
@@ -724,7 +711,7 @@ def test_a_wrong_option_ends_with_2_and_a_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     output_option = [] if "-o" in options else ["-o", "net.onnx"]
-    code, output, errors = call("export", foreign, *output_option, *options, "-q")
+    code, output, errors = edgevision("export", foreign, *output_option, *options, "-q")
     assert (code, output) == (2, "")
     assert errors.startswith("error: ")
     assert words in errors
@@ -733,18 +720,18 @@ def test_a_wrong_option_ends_with_2_and_a_line(
 
 
 def test_a_quantised_model_ends_with_2_and_says_what_to_export(
-    call: Call, foreign: Path, inputs: Path, tmp_path: Path
+    edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path
 ) -> None:
     arguments = ("--int8", "--threads", 1, "--calibration", inputs, "-q")
-    assert call("export", foreign, "-o", tmp_path / "net.onnx", *arguments)[0] == 0
-    code, output, errors = call("export", tmp_path / "net.onnx", *arguments)
+    assert edgevision("export", foreign, "-o", tmp_path / "net.onnx", *arguments)[0] == 0
+    code, output, errors = edgevision("export", tmp_path / "net.onnx", *arguments)
     assert (code, output) == (2, "")
     assert errors.startswith("error: the model is quantised already (it holds ")
     assert errors.endswith("export the float model\n")
 
 
 @pytest.mark.parametrize("options", [["--preset", "endless"], ["--prefer", "beauty"]])
-def test_a_word_that_is_not_in_the_list_ends_with_2(call: Call, foreign: Path, options: list[str]) -> None:
-    code, output, errors = call("export", foreign, "--int8", *options)
+def test_a_word_that_is_not_in_the_list_ends_with_2(edgevision: Call, foreign: Path, options: list[str]) -> None:
+    code, output, errors = edgevision("export", foreign, "--int8", *options)
     assert (code, output) == (2, "")
     assert options[-1] in errors

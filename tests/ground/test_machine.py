@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision import machine as machines
-from edgevision.machine import Machine, arm64_features
+from edgevision.machine import Machine, arm64_features, peak_memory_mb
 
 # AT_PAGESZ and AT_NULL stand around what is looked for.
 PAGE_SIZE, END = (6, 4096), (0, 0)
@@ -63,3 +63,22 @@ def test_arm64_without_an_auxiliary_vector_reads_cpuinfo(emulated):
 
 def test_other_processors_read_cpuinfo(emulated):
     assert emulated(vector(CORTEX_A76, END), machine="x86_64") == ("avx2", "fma")
+
+
+def test_the_machine_knows_itself():
+    machine = Machine.this()
+    assert machine.processor
+    assert machine.cores >= 1
+    assert machine.memory_gb > 0.1
+    assert Machine.from_dict(machine.to_dict()) == machine
+
+
+def test_peak_memory_grows_with_what_is_held():
+    before = peak_memory_mb()
+    if before is None:
+        pytest.skip("this system does not report it")
+    held = bytearray(int((before + 64) * 2**20))
+    held[::4096] = b"x" * len(held[::4096])
+    after = peak_memory_mb()
+    assert after is not None
+    assert after >= before + 32

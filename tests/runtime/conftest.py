@@ -12,7 +12,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgevision.cli import main
 from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.metadata import (
@@ -28,19 +27,6 @@ from edgevision.metadata import (
 from edgevision.runtime.engines.engine import FakeEngine
 
 COLOURS = ("red", "green", "blue")
-
-
-@pytest.fixture
-def edgevision(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run a command line in this process: (exit code, standard output, standard error)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        output = capsys.readouterr()
-        return int(caught.value.code or 0), output.out, output.err
-
-    return run
 
 
 METADATA = ModelMetadata(

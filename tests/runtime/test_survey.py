@@ -1,6 +1,5 @@
 import pytest
 
-from edgevision.machine import Machine, peak_memory_mb
 from edgevision.runtime import survey as surveying
 from edgevision.runtime.devices import WAYS
 
@@ -62,22 +61,3 @@ def test_two_onnx_runtimes_are_a_conflict_with_the_way_to_mend_it(monkeypatch):
     (problem,) = surveying.conflicts()
     assert "break each other" in problem
     assert "pip uninstall onnxruntime onnxruntime-gpu; pip install onnxruntime-gpu" in problem
-
-
-def test_the_machine_knows_itself():
-    machine = Machine.this()
-    assert machine.processor
-    assert machine.cores >= 1
-    assert machine.memory_gb > 0.1
-    assert Machine.from_dict(machine.to_dict()) == machine
-
-
-def test_peak_memory_grows_with_what_is_held():
-    before = peak_memory_mb()
-    if before is None:
-        pytest.skip("this system does not report it")
-    held = bytearray(int((before + 64) * 2**20))
-    held[::4096] = b"x" * len(held[::4096])
-    after = peak_memory_mb()
-    assert after is not None
-    assert after >= before + 32

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from edgevision.cli import main
 from edgevision.errors import CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task
@@ -62,19 +61,6 @@ def classifier(tmp_path: Path) -> Path:
         path, build_model("resnet20", num_classes=2), metadata, model="resnet20", options={"num_classes": 2}
     )
     return path
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line; the exit code, standard output and standard error come back."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def settings(data: Path | str, **changes: Any) -> GanSettings:
@@ -287,8 +273,8 @@ def test_only_the_network_that_is_updated_changes(
 # --- what goes wrong on the way ---
 
 
-def test_a_loss_that_is_no_number_ends_the_training_with_1(call: Call, tmp_path: Path, pictures: Path) -> None:
-    code, out, err = call(
+def test_a_loss_that_is_no_number_ends_the_training_with_1(edgevision: Call, tmp_path: Path, pictures: Path) -> None:
+    code, out, err = edgevision(
         *("train", "gan", "--data", pictures, "-o", tmp_path / "run", "--model-options", '{"width": 8, "latent": 4}'),
         *("--steps", 6, "--sample-every", 3, "--batch-size", 4, "--workers", 0, "--quiet"),
         *("--learning-rate", 1e30, "--no-spectral-norm"),
@@ -566,9 +552,9 @@ def test_settings_survive_json() -> None:
     ids=" ".join,
 )
 def test_a_wrong_option_is_named_and_ends_with_2(
-    call: Call, pictures: Path, tmp_path: Path, arguments: list[str], message: str
+    edgevision: Call, pictures: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    code, out, err = call("train", "gan", "--data", pictures, "-o", tmp_path / "run", *arguments)
+    code, out, err = edgevision("train", "gan", "--data", pictures, "-o", tmp_path / "run", *arguments)
     assert code == 2, err
     assert message in " ".join(err.replace("│", " ").split())
     assert "Traceback" not in err
@@ -576,15 +562,15 @@ def test_a_wrong_option_is_named_and_ends_with_2(
     assert not (tmp_path / "run").exists()
 
 
-def test_help_lists_the_options(call: Call) -> None:
-    code, out, _ = call("train", "gan", "--help")
+def test_help_lists_the_options(edgevision: Call) -> None:
+    code, out, _ = edgevision("train", "gan", "--help")
     assert code == 0
     for option in ("--conditional", "--loss", "--augment", "--classifier", "--class-weight", "--ema", "--sample-every"):
         assert option in out, option
 
 
-def test_the_command_trains_and_prints_where_the_checkpoint_is(call: Call, tmp_path: Path) -> None:
-    code, out, err = call(
+def test_the_command_trains_and_prints_where_the_checkpoint_is(edgevision: Call, tmp_path: Path) -> None:
+    code, out, err = edgevision(
         *("train", "gan", "--model", "mlp_gan", "--loss", "wgan-gp", "-o", tmp_path / "run"),
         *("--model-options", '{"hidden": [16], "latent": 8}', "--steps", 4, "--sample-every", 2, "--batch-size", 16),
         *("--augment", "translation", "--augment", "cutout", "--no-spectral-norm", "--d-steps", 2, "--seed", 3),

@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.cli import main
 from edgevision.errors import CheckpointError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.metadata import Color, ModelMetadata, Prediction, Resize, RestorationSpec, Task, TileSpec
@@ -37,19 +36,6 @@ Call = Callable[..., tuple[int, str, str]]
 @pytest.fixture(autouse=True)
 def _few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore_module, "_VALIDATION_CROPS", 4)
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line; the exit code, standard output and standard error come back."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def settings(data: Path, kind: Task, **changes: Any) -> RestorationSettings:
@@ -366,10 +352,10 @@ def test_inpainting_is_judged_inside_the_holes(photographs: Path) -> None:
     ids=" ".join,
 )
 def test_a_wrong_option_is_named_and_ends_with_2(
-    call: Call, photographs: Path, tmp_path: Path, arguments: list[str], message: str
+    edgevision: Call, photographs: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     fixed = ["train", "restore", "--data", photographs, "-o", tmp_path / "run"]
-    code, out, err = call(*fixed, *arguments)
+    code, out, err = edgevision(*fixed, *arguments)
     assert code == 2, err
     assert message in " ".join(err.replace("│", " ").split())
     assert "Traceback" not in err
@@ -377,15 +363,17 @@ def test_a_wrong_option_is_named_and_ends_with_2(
     assert not (tmp_path / "run").exists()
 
 
-def test_help_lists_the_options(call: Call) -> None:
-    code, out, _ = call("train", "restore", "--help")
+def test_help_lists_the_options(edgevision: Call) -> None:
+    code, out, _ = edgevision("train", "restore", "--help")
     assert code == 0
     for option in ("--kind", "--data", "--scale", "--loss", "--sigma", "--ema", "--perceptual-model", "--start-from"):
         assert option in out, option
 
 
-def test_the_command_trains_and_prints_where_the_checkpoint_is(call: Call, photographs: Path, tmp_path: Path) -> None:
-    code, out, err = call(
+def test_the_command_trains_and_prints_where_the_checkpoint_is(
+    edgevision: Call, photographs: Path, tmp_path: Path
+) -> None:
+    code, out, err = edgevision(
         *("train", "restore", "--kind", "upscale", "--scale", 4, "--data", photographs, "-o", tmp_path / "run"),
         *("--model-options", '{"width": 8}', "--crop", 32, "--batch-size", 2, "--steps", 2, "--validate-every", 1),
         *("--loss", "l1=1,ssim=0.1", "--sigma", "0,25", "--workers", 0),

@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from edgevision.cli import main
 from edgevision.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.metadata import Color, ImageSpec, LatentSpec, Task
@@ -36,19 +35,6 @@ PARTS = {"train/cat": 10, "train/dog": 10, "val/cat": 30, "val/dog": 30}
 def pictures(tmp_path: Path, write_class_folders) -> Path:
     """Twenty pictures of two classes, and sixty to validate on."""
     return write_class_folders(tmp_path / "pictures", PARTS)
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line; the exit code, standard output and standard error come back."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def settings(data: Path | str, **changes: Any) -> VaeSettings:
@@ -159,8 +145,8 @@ def test_the_loss_falls(tmp_path: Path, pictures: Path) -> None:
     assert losses[2] < losses[1] < losses[0]
 
 
-def test_a_loss_that_is_no_number_ends_the_training_with_1(call: Call, tmp_path: Path, pictures: Path) -> None:
-    code, out, err = call(
+def test_a_loss_that_is_no_number_ends_the_training_with_1(edgevision: Call, tmp_path: Path, pictures: Path) -> None:
+    code, out, err = edgevision(
         *("train", "vae", "--data", pictures, "-o", tmp_path / "run", "--model-options", '{"width": 8, "latent": 4}'),
         *("--steps", 6, "--sample-every", 3, "--batch-size", 4, "--learning-rate", 1e30, "--quiet"),
     )
@@ -245,9 +231,9 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], message:
     ids=" ".join,
 )
 def test_a_wrong_option_is_named_and_ends_with_2(
-    call: Call, pictures: Path, tmp_path: Path, arguments: list[str], message: str
+    edgevision: Call, pictures: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    code, out, err = call("train", "vae", "--data", pictures, "-o", tmp_path / "run", *arguments)
+    code, out, err = edgevision("train", "vae", "--data", pictures, "-o", tmp_path / "run", *arguments)
     assert code == 2, err
     assert message in " ".join(err.replace("│", " ").split())
     assert "Traceback" not in err
@@ -255,8 +241,10 @@ def test_a_wrong_option_is_named_and_ends_with_2(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_trains_and_prints_where_the_checkpoint_is(call: Call, pictures: Path, tmp_path: Path) -> None:
-    code, out, err = call(
+def test_the_command_trains_and_prints_where_the_checkpoint_is(
+    edgevision: Call, pictures: Path, tmp_path: Path
+) -> None:
+    code, out, err = edgevision(
         *("train", "vae", "--data", pictures, "-o", tmp_path / "run", "--model-options", '{"width": 8, "latent": 4}'),
         *("--steps", 2, "--sample-every", 1, "--batch-size", 4, "--beta", 0.5, "--color", "gray", "--workers", 0),
     )

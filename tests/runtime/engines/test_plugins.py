@@ -16,13 +16,13 @@ def plugin(monkeypatch):
         module.get_library_path = lambda: library
         monkeypatch.setitem(sys.modules, "onnxruntime_toy", module)
         monkeypatch.setattr(Plugin, "version", lambda self: "1.0")
-        return Plugin(name="Toy", package="onnxruntime_toy", distribution="onnxruntime-toy", extra="toy")
+        return Plugin(name="Toy", package="onnxruntime_toy", distribution="onnxruntime-toy", extra="toy", maker="Toy")
 
     return make
 
 
 def test_a_plug_in_that_is_not_installed_names_its_extra():
-    absent = Plugin(name="No", package="onnxruntime_no", distribution="onnxruntime-no", extra="no")
+    absent = Plugin(name="No", package="onnxruntime_no", distribution="onnxruntime-no", extra="no", maker="No")
     with pytest.raises(MissingExtraError, match=r"pip install 'edgevision\[no\]'"):
         absent.devices("NPU")
     assert absent.version() is None
