@@ -28,5 +28,8 @@ class SubPixelCnn(nn.Module):
         x = first = torch.relu(self.head(image))
         for convolution in self.body:
             x = torch.relu(convolution(x))
-        fine: Tensor = self.shuffle(self.tail(x + first) + image.repeat_interleave(self.scale**2, dim=1))
+        # A single plane is added to all by broadcasting; repeating it would bring shape operators into the exported graph.
+        planes = image.split(1, dim=1)
+        repeated = image if len(planes) == 1 else torch.cat([plane for plane in planes for _ in range(self.scale**2)], 1)
+        fine: Tensor = self.shuffle(self.tail(x + first) + repeated)
         return fine
