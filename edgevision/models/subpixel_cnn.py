@@ -28,8 +28,9 @@ class SubPixelCnn(nn.Module):
         x = first = torch.relu(self.head(image))
         for convolution in self.body:
             x = torch.relu(convolution(x))
-        # A single plane is added to all by broadcasting; repeating it would bring shape operators into the exported graph.
-        planes = image.split(1, dim=1)
-        repeated = image if len(planes) == 1 else torch.cat([plane for plane in planes for _ in range(self.scale**2)], 1)
-        fine: Tensor = self.shuffle(self.tail(x + first) + repeated)
+        # One plane is added to all by broadcasting; repeating it would bring shape operators into the exported graph.
+        planes = torch.split(image, 1, dim=1)
+        if len(planes) > 1:
+            image = torch.cat([plane for plane in planes for _ in range(self.scale**2)], dim=1)
+        fine: Tensor = self.shuffle(self.tail(x + first) + image)
         return fine
