@@ -24,6 +24,7 @@ class Target:
 
     Attributes:
         activations: dtype of what flows between operators, ``uint8`` or ``int8``.
+        wide_activations: the one of 16 bits for operators that lose too much with 8; ``None`` where there is none.
         symmetric: whether zero has to be the integer 0.
         pair_limit: the largest magnitude of the sum of two weights whose products are added up in 16 bits.
         operators: those that have int8 kernels.
@@ -39,6 +40,7 @@ class Target:
 
     name: str
     activations: str = "uint8"
+    wide_activations: str | None = None
     symmetric: bool = False
     pair_limit: int | None = None
     operators: frozenset[str] = _CPU_OPERATORS
@@ -51,12 +53,15 @@ class Target:
     speedup: float
     source: str
 
-    def activation_scale(self, low: float, high: float) -> tuple[float, Array]:
-        """Scale and zero point (a 0-d array of :attr:`activations`) for values from ``low`` to ``high``.
+    def activation_scale(self, low: float, high: float, *, wide: bool = False) -> tuple[float, Array]:
+        """Scale and zero point for values from ``low`` to ``high``.
 
-        Zero is always represented exactly: padding and what a Relu cuts off must not shift.
+        The zero point is a 0-d array of :attr:`activations`, or where ``wide`` of :attr:`wide_activations`. Zero is
+        always represented exactly: padding and what a Relu cuts off must not shift.
         """
-        info = np.iinfo(self.activations)
+        dtype = self.wide_activations if wide else self.activations
+        assert dtype is not None
+        info = np.iinfo(dtype)
         low, high = min(low, 0.0), max(high, 0.0)
         if self.symmetric:
             bound = max(-low, high, self.least_range)
@@ -97,8 +102,11 @@ TARGETS: Mapping[str, Target] = {
             speedup=2.0,
             source="docs.openvino.ai: NPU Device; Post-training Quantization",
         ),
+        # Both formats may stand in one graph: what is dequantised from one and at once quantised to the other becomes
+        # a Convert of the NPU (onnxruntime pull 19511).
         Target(
             name="qualcomm-htp",
+            wide_activations="uint16",
             operators=_NPU_OPERATORS,
             least_range=1e-4,
             per_tensor=frozenset({"MatMul", "Gemm"}),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx.helper import make_node
+from onnx.helper import make_node, make_opsetid
 
 from edgevision.exporters.quantization.graph import Array, Graph, initializer, tensors_read
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
@@ -19,6 +19,9 @@ Range = tuple[float, float]
 
 # Half of what an int32 holds: the other half is for the products that are added to it.
 _LARGEST_BIAS = 2**30
+_WIDE_DOMAIN = "com.microsoft"
+# ONNX has 16 bits from opset 21 on only; ONNX Runtime's operators have them with any, and OpenVINO reads them too.
+_DOMAINS = {False: None, True: _WIDE_DOMAIN}
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,12 @@ class Plan:
     Attributes:
         computed: names of units.
         stored: names of nodes that compute in float with weights that are int8 in the file.
+        wide: those of ``computed`` that take and give activations of 16 bits.
     """
 
     computed: frozenset[str] = frozenset()
     stored: frozenset[str] = frozenset()
+    wide: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Quantizer:
     Attributes:
         ranges: the lowest and highest value of each tensor that units take or give.
         weights: for computing, by node; ``storage`` those for storing.
+        wide_ranges: as ``ranges``, for activations of 16 bits.
     """
 
     graph: Graph
@@ -61,6 +67,7 @@ class Quantizer:
     ranges: Mapping[str, Range]
     weights: Mapping[str, QuantizedWeights]
     storage: Mapping[str, QuantizedWeights] = field(default_factory=dict)
+    wide_ranges: Mapping[str, Range] = field(default_factory=dict)
 
     def __call__(self, plan: Plan) -> onnx.ModelProto:
         """The model of ``plan``; the inputs and outputs stay float32."""
@@ -74,19 +81,19 @@ class _Rewriting:
         self._constants: dict[str, onnx.TensorProto] = {}
         chosen = [quantizer.units[name] for name in plan.computed]
         self._main = {unit.name: unit for unit in chosen}
-        self._ranges = dict(quantizer.ranges)
-        self._followers = self._find_followers(chosen)
-        made = {unit.output for unit in chosen}
-        # What int8 kernels give, everybody reads from behind the pair: only then the engines fuse it.
-        self._behind = made | {self._graph.nodes[name].output[0] for name in self._followers}
-        self._paired: dict[str, str] = {}
+        self._ranges = {False: dict(quantizer.ranges), True: dict(quantizer.wide_ranges)}
+        # What int8 kernels give, everybody reads from behind the pair: only then the engines fuse it. By tensor,
+        # whether it has 16 bits.
+        self._behind = {unit.output: unit.name in plan.wide for unit in chosen}
+        self._follow(chosen)
+        self._paired: dict[tuple[str, bool], str] = {}
 
     def model(self) -> onnx.ModelProto:
         for node in self._graph.model.graph.node:
             self._nodes.append(self._rewritten(node))
             for output in node.output:
                 if output in self._behind:
-                    self._pair(output, keep_name=output in self._graph.outputs)
+                    self._pair(output, self._behind[output], keep_name=output in self._graph.outputs)
         model = onnx.ModelProto()
         model.CopyFrom(self._graph.model)
         used = {name for node in self._nodes for name in tensors_read(node)} | set(self._graph.outputs)
@@ -97,10 +104,13 @@ class _Rewriting:
             parts.extend(items)
         # The shapes of what stands between pairs have not changed, but its names have.
         del model.graph.value_info[:]
+        domains = {entry.domain for entry in model.opset_import}
+        if _WIDE_DOMAIN not in domains and any(node.domain == _WIDE_DOMAIN for node in self._nodes):
+            model.opset_import.append(make_opsetid(_WIDE_DOMAIN, 1))
         return model
 
-    def _find_followers(self, chosen: Collection[Unit]) -> set[str]:
-        """Nodes that move values from one int8 unit to another, and so need not leave int8 either."""
+    def _follow(self, chosen: Collection[Unit]) -> None:
+        """Note what nodes give that move values from one int8 unit to another, and so need not leave int8 either."""
         quantized = {unit.output for unit in chosen}
         wanted = {name for unit in chosen for name in unit.inputs}
         forward: list[onnx.NodeProto] = []
@@ -108,15 +118,14 @@ class _Rewriting:
             if node.op_type in FOLLOWERS and node.input[0] in quantized and len(node.output) == 1:
                 forward.append(node)
                 quantized.add(node.output[0])
-        followers = set()
         for node in reversed(forward):
             if node.output[0] in wanted:
-                followers.add(node.name)
                 wanted.add(node.input[0])
         for node in forward:
-            if node.name in followers:
-                self._ranges[node.output[0]] = self._ranges[node.input[0]]
-        return followers
+            source, output = node.input[0], node.output[0]
+            if output in wanted:
+                self._behind[output] = wide = self._behind[source]
+                self._ranges[wide][output] = self._ranges[wide][source]
 
     def _rewritten(self, node: onnx.NodeProto) -> onnx.NodeProto:
         copy = onnx.NodeProto()
@@ -125,8 +134,10 @@ class _Rewriting:
         for position, name in enumerate(node.input):
             if not name or name in self._graph.constants:
                 continue
-            if name in self._behind or main is not None:
-                copy.input[position] = self._pair(name)
+            if main is not None:
+                copy.input[position] = self._pair(name, main.name in self._plan.wide)
+            elif name in self._behind:
+                copy.input[position] = self._pair(name, self._behind[name])
         for position, name in enumerate(node.output):
             if name in self._behind and name in self._graph.outputs:
                 copy.output[position] = f"{name}_computed"
@@ -138,20 +149,36 @@ class _Rewriting:
             self._weigh(copy, self._quantizer.storage[node.name], computed=False)
         return copy
 
-    def _pair(self, name: str, *, keep_name: bool = False) -> str:
-        """The tensor behind the pair for ``name``, which is made where there is none yet."""
-        if name in self._paired:
-            return self._paired[name]
+    def _pair(self, name: str, wide: bool, *, keep_name: bool = False) -> str:
+        """The tensor behind the pair for ``name`` in that format, which is made where there is none yet."""
+        if (name, wide) in self._paired:
+            return self._paired[name, wide]
+        label, domain = _label(name, wide), _DOMAINS[wide]
         source = f"{name}_computed" if keep_name else name
-        behind = name if keep_name else f"{name}_dequantized"
-        scale, zero = self._quantizer.target.activation_scale(*self._ranges[name])
-        limits = self._constant(f"{name}_scale", np.float32(scale)), self._constant(f"{name}_zero_point", zero)
+        behind = name if keep_name else f"{label}_dequantized"
+        made = self._behind.get(name)
+        if made is not None and made != wide:
+            # Read by nobody else: only then the engines take it with what follows for one conversion.
+            parts = f"{_label(name, made)}_quantized", *self._limits(name, made)
+            source = f"{label}_converted"
+            self._nodes.append(
+                make_node("DequantizeLinear", parts, [source], f"{label}_convert", domain=_DOMAINS[made])
+            )
+        limits = self._limits(name, wide)
         self._nodes += [
-            make_node("QuantizeLinear", [source, *limits], [f"{name}_quantized"], f"{name}_quantize"),
-            make_node("DequantizeLinear", [f"{name}_quantized", *limits], [behind], f"{name}_dequantize"),
+            make_node("QuantizeLinear", [source, *limits], [f"{label}_quantized"], f"{label}_quantize", domain=domain),
+            make_node(
+                "DequantizeLinear", [f"{label}_quantized", *limits], [behind], f"{label}_dequantize", domain=domain
+            ),
         ]
-        self._paired[name] = behind
+        self._paired[name, wide] = behind
         return behind
+
+    def _limits(self, name: str, wide: bool) -> tuple[str, str]:
+        """The scale and the zero point of a tensor in that format."""
+        scale, zero = self._quantizer.target.activation_scale(*self._ranges[wide][name], wide=wide)
+        label = _label(name, wide)
+        return self._constant(f"{label}_scale", np.float32(scale)), self._constant(f"{label}_zero_point", zero)
 
     def _weigh(self, node: onnx.NodeProto, weights: QuantizedWeights, *, computed: bool) -> None:
         name = node.input[1]
@@ -202,25 +229,28 @@ class _Rewriting:
 
     def _input_scale(self, node: onnx.NodeProto) -> float:
         """Of what a unit's operator takes first."""
-        source = self._main[node.name].inputs[0]
-        return self._quantizer.target.activation_scale(*self._ranges[source])[0]
+        source, wide = self._main[node.name].inputs[0], node.name in self._plan.wide
+        return self._quantizer.target.activation_scale(*self._ranges[wide][source], wide=wide)[0]
 
     def _quantize_constants(self, node: onnx.NodeProto) -> None:
         """Constants that an Add, Mul or Concat takes beside what is computed."""
+        wide = node.name in self._plan.wide
         for position, name in enumerate(node.input):
             values = self._graph.constants.get(name)
             if values is None or values.dtype != np.float32 or (node.op_type in ("Clip", "Pad", "Resize") and position):
                 continue
-            scale, zero = self._quantizer.target.activation_scale(float(values.min()), float(values.max()))
+            low, high = float(values.min()), float(values.max())
+            scale, zero = self._quantizer.target.activation_scale(low, high, wide=wide)
             info = np.iinfo(zero.dtype)
             quantized = np.rint(values / np.float32(scale) + zero).clip(info.min, info.max).astype(zero.dtype)
+            label = _label(name, wide)
             parts = [
-                self._constant(f"{name}_quantized", quantized),
-                self._constant(f"{name}_scale", np.float32(scale)),
-                self._constant(f"{name}_zero_point", zero),
+                self._constant(f"{label}_quantized", quantized),
+                self._constant(f"{label}_scale", np.float32(scale)),
+                self._constant(f"{label}_zero_point", zero),
             ]
             behind = f"{name}_dequantized_of_{node.name}"
-            self._nodes.append(make_node("DequantizeLinear", parts, [behind], f"{behind}_node"))
+            self._nodes.append(make_node("DequantizeLinear", parts, [behind], f"{behind}_node", domain=_DOMAINS[wide]))
             node.input[position] = behind
 
     def _constant(self, name: str, values: Array | np.generic) -> str:
@@ -228,6 +258,11 @@ class _Rewriting:
             name += "_"
         self._constants.setdefault(name, initializer(name, values))
         return name
+
+
+def _label(name: str, wide: bool) -> str:
+    """What the integers of a tensor and their scale are named after."""
+    return f"{name}_16bit" if wide else name
 
 
 def _with_room_for_bias(weights: QuantizedWeights, input_scale: float, axis: int) -> QuantizedWeights:

@@ -29,7 +29,13 @@ from edgevision.exporters.quantization.preparation import (
 )
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
-from edgevision.exporters.quantization.report import Form, NodePrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import (
+    Form,
+    NodePrecision,
+    OperatorPrecision,
+    Outcome,
+    QuantizationReport,
+)
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.settings import EFFORTS, Preference, QuantizationSettings
 from edgevision.exporters.quantization.trials import Bench, Opener, Trials
@@ -44,6 +50,9 @@ _log = logging.getLogger(__name__)
 
 # Fewer weights than this are not worth two nodes more.
 _FEWEST_STORED = 256
+# What the calibration has not seen is cut off, which with 16 bits would cost more than all their rounding. Twice the
+# range costs one of the bits.
+_HEADROOM = 2
 # What single units are ranked on.
 _RANKING_SAMPLES = 16
 _SHARE_OF_RANKING = 0.4
@@ -106,6 +115,7 @@ def quantize(
         say("calibrating")
         quantizer, method = _calibrated(int8_ready, material.batches, target, open_model)
         units = [unit for unit in quantizer.units.values() if _is_computable(unit, target)]
+        everything = frozenset(unit.name for unit in units)
         bench = Bench(open_model, judge, plain if measured else None, feeds, effort.timing)
         key = _key(model, settings, format, material)
         trials = Trials(lambda plan: _made(plan, quantizer, fast), bench, log, key)
@@ -115,9 +125,11 @@ def quantize(
             noise = _noise(quantizer, units, material.batches, open_model, deadline, _SHARE_OF_RANKING * effort.seconds)
             timed = Profile({}, ())
             if measured and format is ModelFormat.ONNX:
-                everything = quantizer(Plan(frozenset(unit.name for unit in units)))
-                timed = profile(quantizer.graph, everything, units, feeds, settings.threads)
-            choice = Search(trials, units, noise, timed, budget, deadline).run()
+                whole = quantizer(Plan(everything))
+                timed = profile(quantizer.graph, whole, units, feeds, settings.threads)
+            choice = Search(
+                trials, units, noise, timed, budget, deadline, wide=target.wide_activations is not None
+            ).run()
         else:
             noise, choice = {}, Choice(Plan())
         say("measuring the verdict")
@@ -126,7 +138,9 @@ def quantize(
         forms.add("fp32", model, plain)
         forms.add("fastest float", fast)
         if units:
-            forms.add("all int8", trials.model(Plan(frozenset(unit.name for unit in units))))
+            forms.add("all int8", trials.model(Plan(everything)))
+            if choice.plan.wide:
+                forms.add("all 16-bit", trials.model(Plan(everything, wide=everything)))
         half = _half(model, format)
         if half is not None:
             forms.add("fp16", half)
@@ -209,7 +223,9 @@ def _calibrated(
         for name in weighted
         if graph.constants[graph.nodes[name].input[1]].size >= _FEWEST_STORED
     }
-    quantizer = Quantizer(graph, units, target, {}, weights, storage)
+    extremes = _ranges(seen, RangeMethod.MINMAX)
+    wide_ranges = {name: (_HEADROOM * low, _HEADROOM * high) for name, (low, high) in extremes.items()}
+    quantizer = Quantizer(graph, units, target, {}, weights, storage, wide_ranges)
     everything = Plan(frozenset(unit.name for unit in units.values() if _is_computable(unit, target)))
     if not everything.computed:
         return quantizer, RangeMethod.MINMAX
@@ -319,27 +335,22 @@ def _decided(
     target: Target,
 ) -> tuple[Plan, Outcome, str]:
     """The plan to write, with as many of the other weights stored in int8 as the budget bears, and why."""
-    computed = choice.plan.computed
+    plan = choice.plan
     reason = ""
-    if computed:
-        ratio = _against_float(choice.plan, fast, trials, forms)
+    if plan.computed:
+        ratio = _against_float(plan, fast, trials, forms)
         if ratio is not None:
             interval = f"{ratio.low:.2f} to {ratio.high:.2f}"
             reason = f"int8 is {ratio.ratio:.2f} times ({interval}) as fast as the fastest float form"
             if ratio.low <= 1 and settings.prefer is not Preference.INT8:
                 reason = f"int8 arithmetic does not pay here: {reason}"
-                computed = frozenset()
+                plan = Plan()
     else:
         reason = f"no operator can be int8 within the budget of {abs(budget):g} {judge.unit}"
-    stored = _stored(computed, quantizer, trials, budget)
-    plan = Plan(computed, stored)
-    if computed:
-        return (
-            plan,
-            Outcome.INT8,
-            reason or f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured",
-        )
-    if stored:
+    plan = _with_stored(plan, quantizer, trials, budget)
+    if plan.computed:
+        return plan, Outcome.INT8, reason or _expectation(plan, target)
+    if plan.stored:
         return plan, Outcome.STORED, f"{reason}; the weights are stored in int8 and computed with in float"
     return plan, Outcome.FLOAT, f"{reason}; written is the fastest float form"
 
@@ -357,16 +368,25 @@ def _against_float(plan: Plan, fast: onnx.ModelProto, trials: Trials, forms: _Fo
         return found
 
 
-def _stored(computed: frozenset[str], quantizer: Quantizer, trials: Trials, budget: float) -> frozenset[str]:
-    """The largest weights among those of float operators, as many as hold the budget in int8."""
-    sizes = {name: weights.values.size for name, weights in quantizer.storage.items() if name not in computed}
+def _expectation(plan: Plan, target: Target) -> str:
+    if not plan.wide:
+        return f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured"
+    return (
+        f"int8 for {target.name} with activations of 16 bits in {len(plan.wide)} of {len(plan.computed)} operators,"
+        f" expected at most {target.speedup:g} times as fast, not measured"
+    )
+
+
+def _with_stored(plan: Plan, quantizer: Quantizer, trials: Trials, budget: float) -> Plan:
+    """With the largest weights among those of float operators, as many as hold the budget in int8."""
+    sizes = {name: weights.values.size for name, weights in quantizer.storage.items() if name not in plan.computed}
     order = sorted(sizes, key=lambda name: -sizes[name])
     while order:
-        plan = Plan(computed, frozenset(order))
-        if trials.judged(plan, f"{len(order)} stored").loss <= budget:
-            return frozenset(order)
+        candidate = replace(plan, stored=frozenset(order))
+        if trials.judged(candidate, f"{len(order)} stored").loss <= budget:
+            return candidate
         order = order[: len(order) // 2]
-    return frozenset()
+    return plan
 
 
 def _half(model: onnx.ModelProto, format: ModelFormat) -> onnx.ModelProto | None:
@@ -386,17 +406,21 @@ def _nodes(
     rows = []
     for node in quantizer.graph.model.graph.node:
         unit = fused.get(node.name)
-        precision = "float"
+        precision = OperatorPrecision.FLOAT
         if unit is None:
             why = "no int8 kernel, or it only moves values"
         elif unit.name in plan.computed:
-            precision, why = "int8", "pays within the budget" if node.name == unit.name else f"fused into {unit.name}"
+            wide = unit.name in plan.wide
+            precision = OperatorPrecision.INT8_WIDE if wide else OperatorPrecision.INT8
+            why = choice.reasons.get(unit.name, "pays within the budget")
+            if node.name != unit.name:
+                why = f"fused into {unit.name}"
         elif not _is_computable(unit, target):
             why = f"no int8 kernel on {target.name}"
         else:
             why = choice.reasons.get(unit.name, "the float form is faster as a whole")
         if node.name in plan.stored:
-            precision = "float, weights stored in int8"
+            precision = OperatorPrecision.STORED
         power = noise.get(node.name)
         rows.append(
             NodePrecision(

@@ -19,9 +19,19 @@ class Outcome(StrEnum):
     """The fastest float form: int8 breaks the budget even where weights are only stored in it."""
 
 
+class OperatorPrecision(StrEnum):
+    """What one operator computes in."""
+
+    FLOAT = "float"
+    STORED = "float, weights stored in int8"
+    INT8 = "int8"
+    INT8_WIDE = "int8, 16-bit activations"
+    """Weights of 8 bits, what flows in and out of 16."""
+
+
 @record
 class Form(Record):
-    """A row of the verdict: fp32, fp16, everything int8, the fastest float form, the chosen one.
+    """A row of the verdict: fp32, fp16, everything int8, all with 16-bit activations, the fastest float, the chosen.
 
     ``figures`` are the judge's, ``loss`` what the budget bounds; ``speedup`` is over fp32, ``None`` if not measured.
     """
@@ -42,7 +52,7 @@ class NodePrecision(Record):
 
     name: str
     operator: str
-    precision: str
+    precision: OperatorPrecision
     why: str
     sqnr_db: float | None = None
 

@@ -1,8 +1,8 @@
-"""Which units to compute in int8: as fast as can be within the budget, and float where int8 does not pay."""
+"""Which units to compute in int8 and how finely: as fast as can be within the budget, float where it does not pay."""
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgevision.exporters.quantization.node_times import Profile
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Choice:
-    """The ``plan``, and for every unit that it leaves float the reason."""
+    """The ``plan``, and for every unit that it leaves float or with activations of 16 bits the reason."""
 
     plan: Plan
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Search:
         profile: what int8 saves in each unit by the engine's own profile; empty where nothing is known.
         budget: the largest loss of the judge.
         deadline: of :func:`time.monotonic`, after which the best so far is taken.
+        wide: whether the target has activations of 16 bits for units that lose too much with 8.
     """
 
     trials: Trials
@@ -39,6 +40,7 @@ class Search:
     profile: Profile
     budget: float
     deadline: float
+    wide: bool = False
 
     def run(self) -> Choice:
         """Everything, without what does not pay; without what costs too much quality; with what fits again."""
@@ -46,16 +48,18 @@ class Search:
         everything = frozenset(unit.name for unit in self.units)
         paying = self._fastest(everything)
         reasons |= dict.fromkeys(everything - paying, "int8 does not pay here")
-        kept = self._within_budget(paying)
-        kept = self._with_more(kept, paying)
+        plan = self._within_budget(paying)
+        kept = plan.computed
         reasons |= dict.fromkeys(paying - kept, "int8 costs too much quality here")
+        reasons |= dict.fromkeys(plan.wide, "activations of 8 bits cost too much quality here")
         if kept and kept != paying:
             # What is left between float parts may no longer be worth its conversions.
             connected = self._without_islands(kept)
-            if connected != kept and self._is_faster(connected, kept):
+            lean = Plan(connected, wide=plan.wide & connected)
+            if connected != kept and self._is_faster(lean, plan):
                 reasons |= dict.fromkeys(kept - connected, "a lone int8 part between float ones does not pay")
-                kept = connected
-        return Choice(Plan(kept), reasons)
+                plan = lean
+        return Choice(plan, reasons)
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -72,7 +76,7 @@ class Search:
                 break
             found = self.trials.timed(Plan(candidate), name)
             assert found is not None
-            self._holds(candidate, name)
+            self._holds(Plan(candidate), name)
             if found.ratio > fastest:
                 best, fastest = candidate, found.ratio
         return best
@@ -93,9 +97,20 @@ class Search:
         }
         return [(name, members) for name, members in sets.items() if members and members != everything]
 
-    def _within_budget(self, names: frozenset[str]) -> frozenset[str]:
-        """As many of ``names`` as the budget allows, those given up first that cost most for what they gain."""
-        if self._holds(names, "what pays"):
+    def _within_budget(self, names: frozenset[str]) -> Plan:
+        """As many of ``names`` as the budget allows, with activations of 16 bits only where 8 cost too much."""
+        if not self.wide or self._holds(Plan(names), "what pays"):
+            return Plan(self._most(names, Plan, "what pays"))
+        kept = self._most(names, lambda chosen: Plan(chosen, wide=chosen), "all 16-bit")
+        narrow = self._most(kept, lambda chosen: Plan(kept, wide=kept - chosen), "8-bit again")
+        return Plan(kept, wide=kept - narrow)
+
+    def _most(self, names: frozenset[str], plan: Callable[[frozenset[str]], Plan], what: str) -> frozenset[str]:
+        """As many of ``names`` as the budget allows in their ``plan``, that of none being within it.
+
+        Those are given up first that cost most for what they gain; then whatever still fits comes back.
+        """
+        if not names or self._holds(plan(names), what):
             return names
         order = self._by_cost(names)
         low, high = 0, len(order)
@@ -103,30 +118,34 @@ class Search:
         # otherwise there would be nothing.
         while high - low > 1:
             middle = (low + high) // 2
-            if self._holds(frozenset(order[:middle]), f"the best {middle}"):
+            if self._holds(plan(frozenset(order[:middle])), f"{what}: the best {middle}"):
                 low = middle
             else:
                 high = middle
-        return frozenset(order[:low])
-
-    def _with_more(self, kept: frozenset[str], names: frozenset[str]) -> frozenset[str]:
-        """With each further unit that the budget still bears, the cheapest first."""
-        for name in self._by_cost(names - kept)[1:]:
+        kept = frozenset(order[:low])
+        for name in order[low + 1 :]:
             if self._late():
                 break
-            if self._holds(kept | {name}, f"with {name}"):
+            if self._holds(plan(kept | {name}), f"{what}: with {name}"):
                 kept |= {name}
         return kept
 
-    def _holds(self, names: frozenset[str], name: str) -> bool:
-        quality = self.trials.judged(Plan(names), name)
-        _log.debug("%s, %d units: loss %.4f of %.4f", name, len(names), quality.loss, self.budget)
+    def _holds(self, plan: Plan, name: str) -> bool:
+        quality = self.trials.judged(plan, name)
+        _log.debug(
+            "%s, %d units, %d of them with 16 bits: loss %.4f of %.4f",
+            name,
+            len(plan.computed),
+            len(plan.wide),
+            quality.loss,
+            self.budget,
+        )
         return quality.loss <= self.budget
 
-    def _is_faster(self, names: frozenset[str], than: frozenset[str]) -> bool:
-        if not names or self._late() or not self._holds(names, "without islands"):
+    def _is_faster(self, plan: Plan, than: Plan) -> bool:
+        if not plan.computed or self._late() or not self._holds(plan, "without islands"):
             return False
-        one, other = (self.trials.timed(Plan(each), "without islands") for each in (names, than))
+        one, other = (self.trials.timed(each, "without islands") for each in (plan, than))
         return one is not None and other is not None and one.ratio > other.ratio
 
     def _by_cost(self, names: frozenset[str]) -> list[str]:

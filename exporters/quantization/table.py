@@ -2,7 +2,7 @@
 
 import math
 
-from edgevision.exporters.quantization.report import Form, QuantizationReport
+from edgevision.exporters.quantization.report import Form, OperatorPrecision, QuantizationReport
 
 
 def verdict_table(report: QuantizationReport) -> str:
@@ -10,9 +10,11 @@ def verdict_table(report: QuantizationReport) -> str:
     rows = [form_columns(report), *(form_cells(form, report) for form in report.forms)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    int8 = sum(node.precision == "int8" for node in report.nodes)
+    wide = sum(node.precision == OperatorPrecision.INT8_WIDE for node in report.nodes)
+    int8 = sum(node.precision == OperatorPrecision.INT8 for node in report.nodes) + wide
+    finer = f", {wide} of them with 16-bit activations," if wide else ""
     lines += [
-        f"{int8} of {len(report.nodes)} operators compute in int8 for {report.target};"
+        f"{int8} of {len(report.nodes)} operators compute in int8{finer} for {report.target};"
         f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}",
         *(f"note: {note}" for note in report.notes),
         f"verdict: {report.outcome}: {report.verdict}",

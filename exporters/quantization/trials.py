@@ -20,12 +20,16 @@ Opener = Callable[[onnx.ModelProto], Engine]
 
 @record
 class Trial(Record):
-    """One candidate: how many units compute in int8, the bytes of its graph, and what was measured of it so far."""
+    """One candidate: how many units compute in int8, the bytes of its graph, and what was measured of it so far.
+
+    ``wide`` are those of ``computed`` with activations of 16 bits.
+    """
 
     name: str
     computed: int
     stored: int
     size_bytes: int
+    wide: int = 0
     quality: Quality | None = None
     speedup: Speedup | None = None
 
@@ -90,7 +94,11 @@ class Trials:
             return known
         model = self._make(plan)
         trial = known or Trial(
-            name=name, computed=len(plan.computed), stored=len(plan.stored), size_bytes=model.ByteSize()
+            name=name,
+            computed=len(plan.computed),
+            stored=len(plan.stored),
+            size_bytes=model.ByteSize(),
+            wide=len(plan.wide),
         )
         with self._bench.open(model) as engine:
             if quality:
@@ -107,7 +115,7 @@ class Trials:
 
 
 def _key(plan: Plan) -> str:
-    text = json.dumps([sorted(plan.computed), sorted(plan.stored)])
+    text = json.dumps([sorted(plan.computed), sorted(plan.stored), sorted(plan.wide)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

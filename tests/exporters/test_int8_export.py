@@ -442,6 +442,64 @@ def test_a_device_that_is_not_at_hand_is_not_measured(
     ] == [[1, 3, 8, 8]]
 
 
+@pytest.fixture
+def too_fine_for_8_bits(foreign: Path, inputs: Path, tmp_path: Path) -> float:
+    """An SQNR in dB between what all in 8 bits and all with activations of 16 bits leave."""
+    found = export(foreign, tmp_path / "u8.onnx", calibration=inputs, target="qualcomm-htp", max_drop=10)
+    assert [form.name for form in found.forms] == ["fp32", "fastest float", "all int8", "fp16", "chosen"]
+    assert {node.precision for node in found.nodes} == {"int8"}
+    return found.forms[-1].figures["sqnr"] + 2
+
+
+def test_where_8_bits_break_the_budget_of_an_npu_some_operators_have_16_and_none_is_float(
+    foreign: Path, inputs: Path, tmp_path: Path, too_fine_for_8_bits: float
+) -> None:
+    options: dict[str, Any] = {"calibration": inputs, "target": "qualcomm-htp", "max_drop": too_fine_for_8_bits}
+    found = export(foreign, tmp_path / "net.onnx", **options)
+    forms = {form.name: form.figures["sqnr"] for form in found.forms}
+    assert forms["all int8"] < too_fine_for_8_bits <= forms["chosen"] <= forms["all 16-bit"]
+    assert found.outcome is Outcome.INT8
+    wide = [node for node in found.nodes if node.precision == "int8, 16-bit activations"]
+    assert {node.precision for node in found.nodes} <= {"int8", "int8, 16-bit activations"}
+    convolutions = [node for node in wide if node.operator == "Conv"]
+    assert {node.why for node in convolutions} == {"activations of 8 bits cost too much quality here"}
+    assert found.verdict == (
+        f"int8 for qualcomm-htp with activations of 16 bits in {len(convolutions)} of 2 operators,"
+        " expected at most 5 times as fast, not measured"
+    )
+    written = onnx.load(tmp_path / "net.onnx")
+    assert TensorProto.UINT16 in {constant.data_type for constant in written.graph.initializer}
+    # The weights of both are of 8 bits.
+    assert all(c.data_type != TensorProto.FLOAT or c.dims in ([], [8]) for c in written.graph.initializer)
+    # Where there is no such format, what costs too much is float.
+    other = export(foreign, tmp_path / "other.onnx", **(options | {"target": "intel-npu"}))
+    assert "int8, 16-bit activations" not in {node.precision for node in other.nodes}
+    assert "float" in {node.precision.split(",")[0] for node in other.nodes}
+
+
+def test_an_interrupted_search_over_16_bits_goes_on_where_it_was(
+    foreign: Path, inputs: Path, tmp_path: Path, too_fine_for_8_bits: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"calibration": inputs, "target": "qualcomm-htp", "max_drop": too_fine_for_8_bits}
+    whole = export(foreign, tmp_path / "whole.onnx", **options)
+    judged = trials.Trials.judged
+
+    def until_16_bits(self: trials.Trials, plan: Any, name: str) -> Any:
+        found = judged(self, plan, name)
+        if plan.wide:
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials.Trials, "judged", until_16_bits)
+        with pytest.raises(KeyboardInterrupt):
+            export(foreign, tmp_path / "net.onnx", **options)
+    lines = (tmp_path / "net.search.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["trial"]["wide"] for line in lines[1:]] == [0, 0, 2]
+    assert export(foreign, tmp_path / "net.onnx", **options).trials == whole.trials
+    assert (tmp_path / "net.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
+
+
 # --- what is refused ---
 
 

@@ -71,6 +71,23 @@ def test_what_is_never_negative_has_all_steps_above_zero_unless_zero_must_be_the
     assert TARGETS["x86-avx2"].activation_scale(-2.55, 0) == (pytest.approx(0.01), 255)
 
 
+@given(one=ends, other=ends)
+@settings(deadline=None, max_examples=40)
+def test_16_bits_have_steps_256_times_as_fine(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    target = TARGETS["qualcomm-htp"]
+    scale, zero = target.activation_scale(low, high)
+    fine, place = target.activation_scale(low, high, wide=True)
+    assert fine == pytest.approx(scale / 257)
+    assert (place.dtype, place.shape) == (np.uint16, ())
+    assert abs(int(place) - 257 * int(zero)) <= 129
+
+
+def test_only_qualcomms_npu_has_activations_of_16_bits() -> None:
+    wide = {name: target.wide_activations for name, target in TARGETS.items() if target.wide_activations}
+    assert wide == {"qualcomm-htp": "uint16"}
+
+
 def test_every_target_is_found_by_its_name_and_says_where_its_values_come_from() -> None:
     for name, target in TARGETS.items():
         assert find_target(name) is target

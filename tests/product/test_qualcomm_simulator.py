@@ -5,12 +5,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
+from onnx.numpy_helper import from_array
 from PIL import Image
 
 import edgevision
 from edgevision.datasets import ImageFolder
 from edgevision.errors import DeviceError
+from edgevision.exporters.quantization.report import OperatorPrecision
 from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
 from edgevision.metadata import Task
 from edgevision.metrics import psnr_db, sqnr_db
@@ -79,6 +84,59 @@ def test_the_classifier_runs_whole_on_the_npu_and_answers_as_the_cpu(tmp_path, s
     # One picture of 120 is 0.8 points; benchmarks/RESULTS.md has the figure from 2,000.
     assert abs(right["npu"] - right["cpu"]) <= 0.017
     assert np.mean([a == b for a, b in zip(answers["npu"], answers["cpu"], strict=True)]) >= 0.97
+
+
+def test_activations_of_16_bits_run_on_the_npu_beside_those_of_8_and_hold_what_was_promised(tmp_path):
+    model, calibration = residual_network(tmp_path / "float.onnx"), tmp_path / "inputs.npz"
+    generator = np.random.default_rng(1)
+    np.savez(calibration, x=generator.standard_normal((40, 3, 12, 12), np.float32))
+    settings = QuantizationSettings(target="qualcomm-htp", preset=Preset.QUICK, calibration=calibration, max_drop=38)
+    found = edgevision.export(model, tmp_path / "net.onnx", precision="int8", int8=settings).quantization
+    forms = {form.name: form.figures["sqnr"] for form in found.forms}
+    assert forms["all int8"] < 38 <= forms["chosen"]
+    # Both are in it.
+    assert {node.precision for node in found.nodes} == set(OperatorPrecision) - {
+        "float",
+        "float, weights stored in int8",
+    }
+    inputs = generator.standard_normal((10, 1, 3, 12, 12), np.float32)
+    given = {}
+    with (
+        open_engine(model) as exact,
+        open_engine(tmp_path / "net.onnx", "qnn:npu") as npu,
+        open_engine(tmp_path / "net.onnx") as cpu,
+        open_engine(tmp_path / "net.onnx", "openvino:cpu") as other,
+    ):
+        assert list(npu.assignment.nodes) == ["npu"]
+        for name, engine in (("exact", exact), ("npu", npu), ("cpu", cpu), ("openvino", other)):
+            given[name] = np.concatenate([engine.run({"x": x})[0] for x in inputs])
+    for name in ("npu", "cpu", "openvino"):
+        assert sqnr_db(given["exact"], given[name]) >= 38
+    # Where one rounds up and the other down, what has 8 bits is a step apart.
+    assert sqnr_db(given["cpu"], given["npu"]) > 40
+    assert sqnr_db(given["cpu"], given["openvino"]) > 40
+
+
+def residual_network(path: Path) -> Path:
+    """Somebody else's ONNX model of random weights: convolutions, two of them inside a sum, and a gate."""
+    generator = np.random.default_rng(0)
+    channels = {"t": (8, 3), "u": (8, 8), "v": (8, 8), "w": (3, 8)}
+    weights = {name: generator.standard_normal((*c, 3, 3), np.float32) / 8 for name, c in channels.items()}
+    nodes = [
+        make_node("Conv", ["x", "t"], ["a"], pads=[1] * 4),
+        make_node("Relu", ["a"], ["b"]),
+        make_node("Conv", ["b", "u"], ["c"], pads=[1] * 4),
+        make_node("Relu", ["c"], ["d"]),
+        make_node("Conv", ["d", "v"], ["e"], pads=[1] * 4),
+        make_node("Add", ["b", "e"], ["f"]),
+        make_node("Sigmoid", ["f"], ["g"]),
+        make_node("Mul", ["f", "g"], ["h"]),
+        make_node("Conv", ["h", "w"], ["y"], pads=[1] * 4),
+    ]
+    ends = [make_tensor_value_info(name, TensorProto.FLOAT, (1, 3, 12, 12)) for name in "xy"]
+    graph = make_graph(nodes, "graph", ends[:1], ends[1:], [from_array(v, name) for name, v in weights.items()])
+    onnx.save(make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8), path)
+    return path
 
 
 def test_a_float_model_is_refused_with_the_way_to_an_int8_one():

@@ -63,11 +63,16 @@ def build() -> Callable[..., onnx.ModelProto]:
 
 @pytest.fixture(scope="session")
 def run() -> Callable[..., Array]:
-    """The first output of a model; ``literally`` as it is written, without kernels that fuse its parts."""
+    """The first output of a model; ``literally`` as it is written, without kernels that fuse its parts.
 
-    def first_output(model: onnx.ModelProto, x: Array, *, literally: bool = False) -> Array:
+    ``widely`` are sums that this machine's kernels would saturate, as in files made for other devices.
+    """
+
+    def first_output(model: onnx.ModelProto, x: Array, *, literally: bool = False, widely: bool = False) -> Array:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        if widely:
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if literally:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -100,6 +105,6 @@ def calibrate() -> Callable[..., Quantizer]:
             }
             for limit in (device.pair_limit, None)
         )
-        return Quantizer(graph, units, device, ranges, weights, storage)
+        return Quantizer(graph, units, device, ranges, weights, storage, ranges)
 
     return make

@@ -10,7 +10,7 @@ import pytest
 from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.pairing import Speedup
-from edgevision.exporters.quantization.report import Form, NodePrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, Outcome, QuantizationReport
 from edgevision.exporters.quantization.trials import Trial
 
 NASTY = "<script>alert('ö')</script>&\"quoted\""
@@ -62,7 +62,8 @@ def trial(name: str, loss: float, ratio: float | None) -> Trial:
 
 
 def node(name: str, sqnr: float | None) -> NodePrecision:
-    return NodePrecision(name=name, operator="Conv", precision="int8", why="pays within the budget", sqnr_db=sqnr)
+    why, precision = "pays within the budget", OperatorPrecision.INT8
+    return NodePrecision(name=name, operator="Conv", precision=precision, why=why, sqnr_db=sqnr)
 
 
 def report(**changes: Any) -> QuantizationReport:

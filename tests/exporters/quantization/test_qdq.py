@@ -596,3 +596,142 @@ def test_a_unit_that_is_not_there_cannot_be_planned(made: Any, calibrate: Calibr
     quantizer = calibrate(made("convolutions"), random(1, 4, 10, 10))
     with pytest.raises(KeyError, match="nothing"):
         quantizer(Plan(frozenset({"nothing"})))
+
+
+# --- activations of 16 bits ---
+
+
+def formats(model: onnx.ModelProto, unit: Any) -> set[str]:
+    """The dtypes of the integers that a unit takes and gives, without its weights and bias."""
+    graph = Graph(model)
+    node, last = graph.nodes[unit.name], graph.nodes[unit.nodes[-1]]
+    found = set()
+    for position, name in enumerate(node.input):
+        maker = graph.makers.get(name)
+        weighs = unit.channels is not None and position
+        if maker is not None and maker.op_type == "DequantizeLinear" and not weighs:
+            found.add(graph.constants[maker.input[2]].dtype.name)
+    (reader,) = graph.readers[last.output[0]]
+    assert reader.op_type == "QuantizeLinear"
+    return found | {graph.constants[reader.input[2]].dtype.name}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_16_bits_everywhere_leave_only_what_rounding_the_weights_costs(
+    made: Any, calibrate: Calibrate, random: Random, run: Run, sqnr: Sqnr, name: str
+) -> None:
+    model, x = made(name), random(8, 4, 10, 10)
+    quantizer = calibrate(model, x[:4], x[4:], target="qualcomm-htp")
+    units = frozenset(quantizer.units)
+    wide = quantizer(Plan(units, wide=units))
+    onnx.checker.check_model(wide, full_check=True)
+    assert [(entry.domain, entry.version) for entry in wide.opset_import] == [("", 18), ("com.microsoft", 1)]
+    exact = run(model, x)
+    literal = run(wide, x, literally=True)
+    assert sqnr(exact, literal) > max(40, sqnr(exact, run(quantizer(everything(quantizer)), x, literally=True)) + 4)
+    assert sqnr(literal, run(wide, x)) > 60
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_mixture_of_8_and_16_bits_and_float_computes_the_same(
+    made: Any, calibrate: Calibrate, random: Random, run: Run, sqnr: Sqnr, name: str, seed: int
+) -> None:
+    model, x = made(name), random(8, 4, 10, 10)
+    quantizer = calibrate(model, x, target="qualcomm-htp")
+    generator = np.random.default_rng(seed)
+    drawn = {unit: int(generator.integers(3)) for unit in quantizer.units}
+    plan = Plan(
+        frozenset(unit for unit, kind in drawn.items() if kind),
+        wide=frozenset(unit for unit, kind in drawn.items() if kind == 2),
+    )
+    mixed = quantizer(plan)
+    onnx.checker.check_model(mixed, full_check=True)
+    assert len({node.name for node in mixed.graph.node}) == len(mixed.graph.node)
+    for unit in plan.computed:
+        assert formats(mixed, quantizer.units[unit]) == {"uint16" if unit in plan.wide else "uint8"}
+    exact, given = run(model, x), run(mixed, x, literally=True)
+    assert sqnr(exact, given) > 30
+    # ONNX Runtime's own rewritings of pairs in a row must not take one format for the other.
+    assert sqnr(given, run(mixed, x, widely=True)) > 30
+
+
+def test_between_both_formats_stands_one_conversion_that_nobody_else_reads(
+    made: Any, calibrate: Calibrate, random: Random
+) -> None:
+    quantizer = calibrate(made("residual"), random(4, 4, 10, 10), target="qualcomm-htp")
+    # The sum takes both what the second convolution gives, and what that one takes.
+    graph = Graph(quantizer(Plan(frozenset("acd"), wide=frozenset("d"))))
+    for tensor in ("b", "c"):
+        taken = graph.makers[f"{tensor}_16bit_dequantized"]
+        assert graph.readers[taken.output[0]] == [graph.nodes["d"]]
+        quantize = graph.makers[taken.input[0]]
+        convert = graph.makers[quantize.input[0]]
+        assert [convert.op_type, quantize.op_type] == ["DequantizeLinear", "QuantizeLinear"]
+        assert graph.readers[convert.output[0]] == [quantize]
+        assert convert.input[0] == f"{tensor}_quantized"
+        assert [convert.domain, quantize.domain, taken.domain] == ["", "com.microsoft", "com.microsoft"]
+    # The convolution reads on in 8 bits.
+    assert graph.nodes["c"].input[0] == "b_dequantized"
+
+
+def test_what_float_nodes_give_goes_straight_into_either_format(
+    build: Build, calibrate: Calibrate, random: Random
+) -> None:
+    model = build(
+        [conv("x", "w", "y"), conv("x", "v", "z")], {"w": random(8, 4, 3, 3), "v": random(8, 4, 3, 3)}, y=None, z=None
+    )
+    quantizer = calibrate(model, random(2, 4, 6, 6), target="qualcomm-htp")
+    quantized = quantizer(Plan(frozenset("yz"), wide=frozenset("z")))
+    readers = [node for node in quantized.graph.node if "x" in node.input]
+    assert [(node.op_type, node.output[0]) for node in readers] == [
+        ("QuantizeLinear", "x_quantized"),
+        ("QuantizeLinear", "x_16bit_quantized"),
+    ]
+
+
+@pytest.mark.parametrize("operator", FOLLOWING)
+@pytest.mark.parametrize("wide", ["a", "y", "ay"])
+def test_what_only_moves_values_keeps_the_format_that_reaches_it(
+    build: Build, calibrate: Calibrate, random: Random, run: Run, sqnr: Sqnr, operator: str, wide: str
+) -> None:
+    node, shape = FOLLOWING[operator]
+    constants = {"w": random(8, 4, 3, 3), "v": random(3, shape[1], 3, 3)}
+    constants |= {"shape": np.array([0, 4, 10, 20]), "starts": np.array([1])}
+    constants |= {"ends": np.array([99]), "axes": np.array([2])}
+    model = build([conv("x", "w", "a"), node, conv("b", "v", "y")], constants, x=("batch", 4, 10, 10))
+    quantizer = calibrate(model, random(2, 4, 10, 10), target="qualcomm-htp")
+    quantized = quantizer(Plan(frozenset("ay"), wide=frozenset(wide)))
+    graph = Graph(quantized)
+    label = "a_16bit" if "a" in wide else "a"
+    assert graph.nodes["b"].input[0] == f"{label}_dequantized"
+    assert scale_of(quantized, "b") == scale_of(quantized, "a")
+    x = random(2, 4, 10, 10)
+    assert sqnr(run(model, x), run(quantized, x, widely=True)) > 30
+
+
+def test_16_bits_have_ranges_of_their_own(made: Any, calibrate: Calibrate, random: Random) -> None:
+    quantizer = calibrate(made("convolutions"), random(2, 4, 10, 10), target="qualcomm-htp")
+    whole = dict(quantizer.wide_ranges)
+    # With 8 bits it pays to cut off what is rare.
+    quantizer = replace(quantizer, ranges={name: (low / 2, high / 2) for name, (low, high) in whole.items()})
+    quantized = quantizer(Plan(frozenset("ac"), wide=frozenset("c")))
+    graph = Graph(quantized)
+    low, high = whole["b"]
+    steps = {name: float(graph.constants[name]) for name in ("b_scale", "b_16bit_scale")}
+    assert steps["b_scale"] == pytest.approx((high - min(low, 0)) / 2 / 255, rel=1e-6)
+    assert steps["b_16bit_scale"] == pytest.approx((high - min(low, 0)) / 65535, rel=1e-6)
+
+
+def test_an_output_in_16_bits_keeps_its_name(
+    build: Build, calibrate: Calibrate, random: Random, run: Run, sqnr: Sqnr
+) -> None:
+    nodes = [conv("x", "w", "a"), conv("a", "v", "y")]
+    model = build(nodes, {"w": random(8, 4, 3, 3), "v": random(8, 8, 3, 3)}, a=None, y=None)
+    quantizer = calibrate(model, random(2, 4, 6, 6), target="qualcomm-htp")
+    for wide in ("a", "y"):
+        quantized = quantizer(Plan(frozenset("ay"), wide=frozenset(wide)))
+        onnx.checker.check_model(quantized, full_check=True)
+        assert [value.name for value in quantized.graph.output] == ["a", "y"]
+        x = random(1, 4, 7, 5)
+        assert sqnr(run(model, x), run(quantized, x, widely=True)) > 35

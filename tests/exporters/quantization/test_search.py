@@ -19,6 +19,7 @@ Speed = Callable[[Names], float] | None
 
 NOT_PAYING = "int8 does not pay here"
 TOO_NOISY = "int8 costs too much quality here"
+TOO_COARSE = "activations of 8 bits cost too much quality here"
 LONE = "a lone int8 part between float ones does not pay"
 FOREVER = float("inf")
 
@@ -28,16 +29,23 @@ def more_is_faster(names: Names) -> float:
 
 
 class FakeTrials:
-    """A candidate's loss is the sum of its units' noise, its speed what ``speed`` says; it notes what was tried."""
+    """A candidate's loss is the sum of its units' noise, its speed what ``speed`` says; it notes what was tried.
 
-    def __init__(self, noise: Mapping[str, float], speed: Speed) -> None:
-        self._noise, self._speed = noise, speed
+    With activations of 16 bits a unit has its noise by ``rest``, where that knows it.
+    """
+
+    def __init__(self, noise: Mapping[str, float], speed: Speed, rest: Mapping[str, float] | None = None) -> None:
+        self._noise, self._speed, self._rest = noise, speed, rest
         self.judgements: dict[Names, float] = {}
+        self.plans: dict[Plan, float] = {}
         self.timings: dict[Names, str] = {}
 
     def judged(self, plan: Plan, name: str) -> Quality:
         assert not plan.stored
-        loss = self.judgements[plan.computed] = sum(self._noise[name] for name in plan.computed)
+        assert plan.wide <= plan.computed
+        assert self._rest is not None or not plan.wide
+        noise = dict(self._noise) | {name: (self._rest or {})[name] for name in plan.wide}
+        loss = self.judgements[plan.computed] = self.plans[plan] = sum(noise[name] for name in plan.computed)
         return Quality(figures={"sqnr": -loss}, loss=loss)
 
     def timed(self, plan: Plan, name: str) -> Speedup | None:
@@ -66,12 +74,14 @@ def search(
     borders: Sequence[tuple[str, str, float]] = (),
     deadline: float = FOREVER,
     units: Sequence[Unit] | None = None,
+    rest: Mapping[str, float] | None = None,
 ) -> tuple[Choice, FakeTrials]:
-    """Search over a chain of the units that have a noise."""
-    trials = FakeTrials(noise, speed)
+    """Search over a chain of the units that have a noise; ``rest`` is what 16 bits leave of it, where there are any."""
+    trials = FakeTrials(noise, speed, rest)
     made: Any = trials
     profile = Profile(gain or {}, borders)
-    return Search(made, units or chain("".join(noise)), noise, profile, budget, deadline).run(), trials
+    wide = rest is not None
+    return Search(made, units or chain("".join(noise)), noise, profile, budget, deadline, wide=wide).run(), trials
 
 
 def test_everything_within_the_budget_is_kept() -> None:
@@ -256,6 +266,77 @@ def test_islands_stay_where_nothing_is_measured_and_where_nothing_else_would_be_
     noise = {"a": 1.0, "b": 9.0, "c": 1.0}
     assert search(noise, budget=2, speed=None)[0].plan == Plan(frozenset("ac"))
     assert search(noise, budget=2)[0].plan == Plan(frozenset("ac"))
+
+
+# --- activations of 16 bits ---
+
+
+def finer(noise: Mapping[str, float], share: float = 0.01) -> dict[str, float]:
+    """What is left of the noise in 16 bits."""
+    return {name: share * value for name, value in noise.items()}
+
+
+def test_where_8_bits_hold_the_budget_none_has_16() -> None:
+    noise = dict.fromkeys("abcdef", 1.0)
+    choice, trials = search(noise, budget=6, speed=None, rest=finer(noise))
+    assert choice == Choice(Plan(frozenset("abcdef")), {})
+    assert list(trials.plans) == [choice.plan]
+
+
+def test_the_noisiest_have_16_bits_and_all_stay_int8() -> None:
+    noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
+    choice, trials = search(noise, budget=7.2, speed=None, rest=finer(noise))
+    assert choice.plan == Plan(frozenset("abcdef"), wide=frozenset("ac"))
+    assert choice.reasons == {"a": TOO_COARSE, "c": TOO_COARSE}
+    assert trials.plans[choice.plan] <= 7.2
+
+
+def test_whatever_8_bits_still_bear_goes_back_to_them() -> None:
+    # By noise: d, a, b, c. With d and a in 8 bits there is no room for b, but its 16 bits are noisier than those of c.
+    noise, rest = {"a": 3, "b": 3.5, "c": 3.6, "d": 1}, {"a": 0, "b": 0.1, "c": 2, "d": 0}
+    choice, _ = search(noise, budget=8, speed=None, rest=rest)
+    assert choice.plan == Plan(frozenset("abcd"), wide=frozenset("b"))
+
+
+def test_what_16_bits_do_not_mend_stays_float_and_the_others_in_8_where_they_can() -> None:
+    noise = {"a": 1, "b": 50, "c": 9, "d": 2}
+    choice, trials = search(noise, budget=5, speed=None, rest=finer(noise) | {"b": 40})
+    assert choice.plan == Plan(frozenset("acd"), wide=frozenset("c"))
+    assert choice.reasons == {"b": TOO_NOISY, "c": TOO_COARSE}
+    assert trials.plans[choice.plan] <= 5
+
+
+def test_where_16_bits_mend_nothing_the_outcome_is_that_of_8() -> None:
+    noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
+    narrow, _ = search(noise, budget=7, speed=None)
+    assert search(noise, budget=7, speed=None, rest=noise)[0] == narrow
+    nothing, _ = search(noise, budget=0.5, speed=None, rest=noise)
+    assert nothing == Choice(Plan(), dict.fromkeys(noise, TOO_NOISY))
+
+
+def test_no_16_bits_are_left_that_could_be_8_for_any_budget() -> None:
+    noise = {name: float(index) for index, name in enumerate("abcdefghijk", 1)}
+    rest = finer(noise)
+    for budget in range(1, 70):
+        choice, trials = search(noise, budget=budget, speed=None, rest=rest)
+        plan = choice.plan
+        assert plan.computed == set(noise)
+        assert trials.plans[plan] <= budget
+        assert all(trials.plans[plan] + noise[name] - rest[name] > budget for name in plan.wide)
+        assert set(choice.reasons) == plan.wide
+        assert len(trials.plans) <= 2 + 4 + len(noise)
+
+
+@pytest.mark.parametrize("deadline", range(12))
+def test_whenever_the_deadline_comes_8_and_16_bits_together_hold_the_budget(
+    monkeypatch: pytest.MonkeyPatch, deadline: int
+) -> None:
+    monkeypatch.setattr(search_module, "time", Clock())
+    noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
+    choice, trials = search(noise, budget=4.2, deadline=deadline, speed=None, rest=finer(noise))
+    assert trials.plans[choice.plan] <= 4.2
+    assert choice.plan.computed == set(noise)
+    assert set(choice.reasons) == choice.plan.wide
 
 
 # --- the deadline ---

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edgevision.exporters.quantization.pairing import Speedup
-from edgevision.exporters.quantization.report import Form, NodePrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, Outcome, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns, verdict_table
 
 
@@ -18,7 +18,7 @@ def form(name: str, loss: float, speedup: Speedup | None = None, **figures: floa
 
 
 NODES = tuple(
-    NodePrecision(name=name, operator="Conv", precision=precision, why="for a reason")
+    NodePrecision(name=name, operator="Conv", precision=OperatorPrecision(precision), why="for a reason")
     for name, precision in (("a", "int8"), ("b", "float"), ("c", "float, weights stored in int8"))
 )
 
@@ -62,6 +62,12 @@ def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
     )
     assert lines[4] == "verdict: int8: int8 is 1.50 times as fast as the fastest float form"
     assert len(lines) == 5
+
+
+def test_how_many_operators_have_16_bits_is_said_where_there_are_any() -> None:
+    wide = NodePrecision(name="d", operator="Conv", precision=OperatorPrecision.INT8_WIDE, why="for a reason")
+    line = verdict_table(report(nodes=(*NODES, wide, wide), target="qualcomm-htp")).splitlines()[3]
+    assert line.startswith("3 of 5 operators compute in int8, 2 of them with 16-bit activations, for qualcomm-htp; ")
 
 
 def test_columns_stand_under_each_other() -> None:

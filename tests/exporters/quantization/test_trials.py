@@ -101,6 +101,10 @@ def test_plans_are_the_same_where_they_hold_the_same_names(workshop: Workshop) -
     trials.judged(Plan(frozenset(["a", "b", "c"])), "three")
     trials.judged(Plan(frozenset(["a"]), frozenset(["b", "c"])), "stored")
     assert len(workshop.judged) == 3
+    for wide in (["a"], ["b", "a"], ["a", "b"]):
+        trials.judged(Plan(frozenset(["a", "b"]), frozenset(["c"]), frozenset(wide)), "16 bits")
+    assert len(workshop.judged) == 5
+    assert [trial.wide for trial in trials.all] == [0, 0, 0, 1, 2]
 
 
 def test_a_trial_keeps_its_first_name_and_counts_its_units(workshop: Workshop) -> None:
