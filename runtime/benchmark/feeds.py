@@ -1,5 +1,7 @@
 """Random inputs for a model, of the size and the range that it says it takes."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from edgevision.errors import InputError
@@ -7,30 +9,43 @@ from edgevision.metadata import ModelMetadata, TensorSpec
 from edgevision.runtime.engines.engine import Array
 
 
-def random_feeds(
-    inputs: tuple[TensorSpec, ...],
-    metadata: ModelMetadata | None,
-    *,
-    batch: int,
-    shape: tuple[int, ...] | None,
-    seed: int,
-) -> dict[str, Array]:
-    """Inputs drawn by numpy's ``default_rng(seed)``, uniform in the declared value range, or in 0..1 without one.
+def input_sizes(
+    inputs: tuple[TensorSpec, ...], metadata: ModelMetadata | None, *, batch: int, shape: tuple[int, ...] | None
+) -> dict[str, tuple[int, ...]]:
+    """The full shape of each input, with ``shape`` for the first one where that is given.
 
     Raises:
-        InputError: a dynamic side is known neither from the metadata nor from ``shape``.
+        InputError: a dynamic side is known neither from the metadata nor from ``shape``, or the model is fixed to
+            another.
     """
+    if shape is None:
+        return {spec.name: _sizes(spec, metadata, batch, None) for spec in inputs}
+    first, *others = inputs
+    fits = len(shape) == len(first.shape) and all(
+        own == size for own, size in zip(first.shape, shape, strict=True) if isinstance(own, int)
+    )
+    if not fits:
+        raise InputError(
+            f"the model's input {first.name!r} is {'x'.join(map(str, first.shape))}, which {'x'.join(map(str, shape))}"
+            " does not fit; --shape gives another input size"
+        )
+    return {first.name: shape} | {spec.name: _sizes(spec, metadata, batch, shape) for spec in others}
+
+
+def random_feeds(
+    inputs: tuple[TensorSpec, ...], metadata: ModelMetadata | None, sizes: Mapping[str, tuple[int, ...]], seed: int
+) -> dict[str, Array]:
+    """Inputs of ``sizes`` from numpy's ``default_rng(seed)``, uniform in the declared range, or in 0..1 without one."""
     generator = np.random.default_rng(seed)
     declared = {spec.name: spec for spec in metadata.inputs} if metadata else {}
     feeds: dict[str, Array] = {}
-    for position, spec in enumerate(inputs):
-        sizes = shape if shape is not None and position == 0 else _sizes(spec, metadata, batch, shape)
+    for spec in inputs:
         low, high = (declared[spec.name].value_range if spec.name in declared else None) or (0.0, 1.0)
         dtype = np.dtype(spec.dtype)
         if dtype.kind == "f":
-            feeds[spec.name] = generator.uniform(low, high, sizes).astype(dtype)
+            feeds[spec.name] = generator.uniform(low, high, sizes[spec.name]).astype(dtype)
         else:
-            feeds[spec.name] = generator.integers(int(low), int(high) + 1, sizes).astype(dtype)
+            feeds[spec.name] = generator.integers(int(low), int(high) + 1, sizes[spec.name]).astype(dtype)
     return feeds
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from edgevision.errors import InputError
 from edgevision.files import sha256 as hash_of
 from edgevision.metadata import ModelMetadata
+from edgevision.modelfacts import read_facts
 from edgevision.modelfile import read_metadata
-from edgevision.runtime.benchmark.feeds import random_feeds
+from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.memory import MemoryUse, MemoryWatch
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.steady import WarmUp, warm_up
@@ -22,7 +23,8 @@ class Subject:
     """A loaded model and what was seen of it so far.
 
     ``starts`` and ``durations`` are nanoseconds of :func:`time.perf_counter_ns`, one for each inference in order of
-    time; ``rounds`` says how many of them were made in each round.
+    time; ``rounds`` says how many of them were made in each round. ``fixed`` are the shapes that the engine was told to
+    be loaded for.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class Subject:
     sha256: str
     metadata: ModelMetadata | None
     engine: Engine
+    fixed: dict[str, tuple[int, ...]] | None
     feeds: dict[str, Array]
     load_ms: float
     first_ms: float
@@ -54,7 +57,9 @@ class Subject:
 
     def again(self, threads: int | None) -> Engine:
         """The same model on the same device once more, with so many threads."""
-        return open_engine(self.path, self.device, threads=threads, allow_fallback=self.allow_fallback)
+        return open_engine(
+            self.path, self.device, threads=threads, allow_fallback=self.allow_fallback, shapes=self.fixed
+        )
 
     def measure(self, runs: int) -> None:
         """Run that often, keeping every time: the samples of one round."""
@@ -79,12 +84,16 @@ def load_subject(path: Path, device: str, threads: int | None, batch: int, setti
     metadata = read_metadata(path)
     # Reading all of the file also brings it into the system's cache: loading is timed without the disk.
     sha256 = hash_of(path)
+    fixed = None
+    if settings.shape is not None:
+        fixed = input_sizes(read_facts(path).inputs, metadata, batch=batch, shape=settings.shape)
     memory = MemoryWatch()
     start = time.perf_counter_ns()
-    engine = open_engine(path, device, threads=threads, allow_fallback=settings.allow_fallback)
+    engine = open_engine(path, device, threads=threads, allow_fallback=settings.allow_fallback, shapes=fixed)
     try:
         loaded = time.perf_counter_ns()
-        feeds = random_feeds(engine.inputs, metadata, batch=batch, shape=settings.shape, seed=settings.seed)
+        sizes = fixed or input_sizes(engine.inputs, metadata, batch=batch, shape=None)
+        feeds = random_feeds(engine.inputs, metadata, sizes, settings.seed)
         before = time.perf_counter_ns()
         try:
             engine.run(feeds)
@@ -103,6 +112,7 @@ def load_subject(path: Path, device: str, threads: int | None, batch: int, setti
         sha256=sha256,
         metadata=metadata,
         engine=engine,
+        fixed=fixed,
         feeds=feeds,
         load_ms=(loaded - start) / 1e6,
         first_ms=(after - before) / 1e6,

@@ -29,7 +29,7 @@ def bench(
     allow_fallback: FallbackOption = False,
     threads: Annotated[list[int] | None, THREADS] = None,
     batch: Annotated[list[int], typer.Option("--batch", min=1, help="Pictures an inference.")] = [1],  # noqa: B006
-    shape: Annotated[str | None, typer.Option(help="Full input shape where it is free, e.g. 1x3x224x224.")] = None,
+    shape: Annotated[str | None, typer.Option(help="Full input shape to load the model for, e.g. 1x3x224x224.")] = None,
     seconds: Annotated[
         float | None, typer.Option(help="How long to measure each; 5 s, with --precision 60 s at most.")
     ] = None,

@@ -3,16 +3,15 @@ import pytest
 
 from edgevision.errors import InputError
 from edgevision.metadata import ModelMetadata, Task, TensorSpec
-from edgevision.runtime.benchmark.feeds import random_feeds
+from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 
 
 def test_random_inputs_keep_to_the_declared_range_and_to_the_seed():
     spec = TensorSpec(name="image", shape=("batch", 3, 16, 16))
     declared = TensorSpec(name="image", shape=("batch", 3, 16, 16), value_range=(-2.0, 3.0))
     metadata = ModelMetadata(task=Task.CLASSIFY, name="m", inputs=(declared,))
-    first = random_feeds((spec,), metadata, batch=2, shape=None, seed=1)["image"]
-    again = random_feeds((spec,), metadata, batch=2, shape=None, seed=1)["image"]
-    other = random_feeds((spec,), metadata, batch=2, shape=None, seed=2)["image"]
+    sizes = input_sizes((spec,), metadata, batch=2, shape=None)
+    first, again, other = (random_feeds((spec,), metadata, sizes, seed)["image"] for seed in (1, 1, 2))
     assert first.shape == (2, 3, 16, 16)
     assert first.dtype == np.float32
     assert -2 <= first.min() < -1.5
@@ -24,4 +23,17 @@ def test_random_inputs_keep_to_the_declared_range_and_to_the_seed():
 def test_a_free_size_that_nothing_fixes_is_asked_for():
     spec = TensorSpec(name="image", shape=("batch", 3, "height", "width"))
     with pytest.raises(InputError, match="give its size with --shape"):
-        random_feeds((spec,), None, batch=1, shape=None, seed=0)
+        input_sizes((spec,), None, batch=1, shape=None)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 8, 8), (1, 3, 8), (2, 3, 8, 9)])
+def test_a_shape_that_does_not_fit_is_refused_with_the_model_s_own(shape):
+    spec = TensorSpec(name="image", shape=("batch", 3, "height", 8))
+    with pytest.raises(InputError, match=r"'image' is batchx3xheightx8, which [0-9x]+ does not fit"):
+        input_sizes((spec,), None, batch=1, shape=shape)
+
+
+def test_a_mask_takes_its_size_from_the_picture_s_shape():
+    image = TensorSpec(name="image", shape=("batch", 3, "height", "width"))
+    mask = TensorSpec(name="mask", shape=("batch", 1, "height", "width"))
+    assert input_sizes((image, mask), None, batch=1, shape=(2, 3, 8, 6))["mask"][1:] == (1, 8, 6)

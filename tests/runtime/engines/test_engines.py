@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgevision.errors import DeviceError, ModelFileError
+from edgevision.errors import DeviceError, InputError, ModelFileError
 from edgevision.metadata import TensorSpec
 from edgevision.metrics import sqnr_db
 from edgevision.runtime import presence
@@ -52,6 +52,30 @@ def test_results_stay_as_they_are_when_the_engine_runs_again(write_colours):
         before = first.copy()
         engine.run({"image": np.zeros((1, 3, 8, 8), np.float32)})
         np.testing.assert_array_equal(first, before)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_input_that_changed_in_place_is_seen(write_colours, name, order):
+    image = np.asarray(np.zeros((1, 3, 8, 8), np.float32), order=order)
+    with open_engine(write_colours(name)) as engine:
+        engine.run({"image": image})
+        image[:, 1] = 1
+        np.testing.assert_allclose(engine.run({"image": image})[0], [[0, 10, 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_engine_loaded_for_one_shape_takes_no_other(write_colours, name):
+    with open_engine(write_colours(name), shapes={"image": (2, 3, 8, 8)}) as engine:
+        assert engine.inputs[0].shape == (2, 3, 8, 8)
+        assert engine.run({"image": np.ones((2, 3, 8, 8), np.float32)})[0].shape == (2, 3)
+        with pytest.raises(ValueError, match="does not take this input"):
+            engine.run({"image": np.ones((1, 3, 8, 8), np.float32)})
+
+
+def test_openvino_says_which_shape_a_model_cannot_be_loaded_for(write_restorer):
+    with pytest.raises(InputError, match=r"denoise\.onnx' cannot be loaded for image 1x4x9x9: "):
+        open_engine(write_restorer("denoise"), "openvino:cpu", shapes={"image": (1, 4, 9, 9)})
 
 
 @pytest.mark.parametrize("name", FORMATS)
