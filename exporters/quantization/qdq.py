@@ -97,6 +97,8 @@ class _Rewriting:
         model = onnx.ModelProto()
         model.CopyFrom(self._graph.model)
         used = {name for node in self._nodes for name in tensors_read(node)} | set(self._graph.outputs)
+        # What is read in the other format only is not needed in its own, and NPUs do not take what nobody reads.
+        self._nodes = [node for node in self._nodes if used.intersection(node.output)]
         kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
         kept += [tensor for name, tensor in self._constants.items() if name in used]
         for parts, items in ((model.graph.node, self._nodes), (model.graph.initializer, kept)):

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +53,8 @@ _FEWEST_STORED = 256
 # What the calibration has not seen is cut off, which with 16 bits would cost more than all their rounding. Twice the
 # range costs one of the bits.
 _HEADROOM = 2
+# A scale in float32 may be rounded up by less than this.
+_JUST_BELOW = 1 - 2**-20
 # What single units are ranked on.
 _RANKING_SAMPLES = 16
 _SHARE_OF_RANKING = 0.4
@@ -223,9 +225,7 @@ def _calibrated(
         for name in weighted
         if graph.constants[graph.nodes[name].input[1]].size >= _FEWEST_STORED
     }
-    extremes = _ranges(seen, RangeMethod.MINMAX)
-    wide_ranges = {name: (_HEADROOM * low, _HEADROOM * high) for name, (low, high) in extremes.items()}
-    quantizer = Quantizer(graph, units, target, {}, weights, storage, wide_ranges)
+    quantizer = Quantizer(graph, units, target, {}, weights, storage, _wide_ranges(seen, units.values(), graph))
     everything = Plan(frozenset(unit.name for unit in units.values() if _is_computable(unit, target)))
     if not everything.computed:
         return quantizer, RangeMethod.MINMAX
@@ -245,6 +245,22 @@ def _calibrated(
 
 def _ranges(seen: Observations, method: RangeMethod) -> dict[str, tuple[float, float]]:
     return {name: choose_range(histogram, method) for name, histogram in seen.histograms.items()}
+
+
+def _wide_ranges(seen: Observations, units: Iterable[Unit], graph: Graph) -> dict[str, tuple[float, float]]:
+    """With headroom, but not past what a Clip lets through.
+
+    Only where the range says the same as the Clip, engines leave it out and fuse the pair with what comes before it.
+    """
+    extremes = _ranges(seen, RangeMethod.MINMAX)
+    ranges = {name: (_HEADROOM * low, _HEADROOM * high) for name, (low, high) in extremes.items()}
+    for unit in units:
+        last = graph.nodes[unit.nodes[-1]]
+        most = graph.constant(last, 2) if last.op_type == "Clip" else None
+        if most is not None:
+            low, high = ranges[unit.output]
+            ranges[unit.output] = low, min(high, _JUST_BELOW * float(most))
+    return ranges
 
 
 def _portions(batches: Sequence[Batch], size: int) -> list[Batch]:

@@ -118,7 +118,7 @@ def test_activations_of_16_bits_run_on_the_npu_beside_those_of_8_and_hold_what_w
 
 
 def residual_network(path: Path) -> Path:
-    """Somebody else's ONNX model of random weights: convolutions, two of them inside a sum, and a gate."""
+    """Somebody else's ONNX model of random weights: convolutions, two of them inside a sum, a gate, and a clip."""
     generator = np.random.default_rng(0)
     channels = {"t": (8, 3), "u": (8, 8), "v": (8, 8), "w": (3, 8)}
     weights = {name: generator.standard_normal((*c, 3, 3), np.float32) / 8 for name, c in channels.items()}
@@ -131,10 +131,15 @@ def residual_network(path: Path) -> Path:
         make_node("Add", ["b", "e"], ["f"]),
         make_node("Sigmoid", ["f"], ["g"]),
         make_node("Mul", ["f", "g"], ["h"]),
-        make_node("Conv", ["h", "w"], ["y"], pads=[1] * 4),
+        make_node("Conv", ["h", "w"], ["i"], pads=[1] * 4),
+        # Room in the range past it would keep the pair apart from the convolution.
+        make_node("Clip", ["i", "zero", "one"], ["y"]),
     ]
+    weights |= {"zero": np.float32(0), "one": np.float32(1)}
     ends = [make_tensor_value_info(name, TensorProto.FLOAT, (1, 3, 12, 12)) for name in "xy"]
-    graph = make_graph(nodes, "graph", ends[:1], ends[1:], [from_array(v, name) for name, v in weights.items()])
+    graph = make_graph(
+        nodes, "graph", ends[:1], ends[1:], [from_array(np.asarray(v), name) for name, v in weights.items()]
+    )
     onnx.save(make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8), path)
     return path
 
