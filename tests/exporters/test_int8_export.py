@@ -30,11 +30,14 @@ import edgevision.exporters.transposed_convolutions as transposed_convolutions
 from edgevision.errors import DatasetError, InputError
 from edgevision.exporters.export import search_log
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.material import Amount, Material
 from edgevision.exporters.quantization.node_times import Profile
+from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
+from edgevision.exporters.quantization.units import find_units
 from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
 from edgevision.modelfile import ModelFormat, read_metadata
 from edgevision.models import MODELS, PlainCnn, build_model
@@ -475,6 +478,29 @@ def test_where_8_bits_break_the_budget_of_an_npu_some_operators_have_16_and_none
     other = export(foreign, tmp_path / "other.onnx", **(options | {"target": "intel-npu"}))
     assert "int8, 16-bit activations" not in {node.precision for node in other.nodes}
     assert "float" in {node.precision.split(",")[0] for node in other.nodes}
+
+
+@pytest.mark.parametrize(("most", "reach"), [(6.0, 6.0), (0.5, 0.5), (100.0, 16.0)])
+def test_ranges_of_16_bits_have_room_for_what_was_not_seen_but_not_past_a_clip(most: float, reach: float) -> None:
+    ends = [make_tensor_value_info(name, TensorProto.FLOAT, (1, 4, 4, 4)) for name in ("x", "y")]
+    nodes = [
+        make_node("Conv", ["x", "w"], ["c"], name="conv"),
+        make_node("Clip", ["c", "zero", "most"], ["y"], name="clip"),
+    ]
+    constants = {"w": np.eye(4, dtype=np.float32)[:, :, None, None], "zero": np.float32(0), "most": np.float32(most)}
+    constants = {name: np.asarray(values) for name, values in constants.items()}
+    parts = make_graph(nodes, "graph", ends[:1], ends[1:], [from_array(v, n) for n, v in constants.items()])
+    graph = Graph(make_model(parts, opset_imports=[make_opsetid("", 18)], ir_version=8))
+    units = find_units(graph, {"Conv"})
+    inputs = np.linspace(-3, 8, 64, dtype=np.float32).reshape(1, 4, 4, 4)
+    ranges = quantize._wide_ranges(observe(graph, units, [[inputs]]), units, graph)
+    assert ranges["x"] == pytest.approx((-6, 16))
+    low, high = ranges["y"]
+    assert low == 0
+    # In float32 too: a range that is larger by a rounding keeps the Clip in the graph.
+    assert reach * 0.99999 < high <= reach
+    scale = np.float32(high / 65535)
+    assert scale * np.float32(65535) <= np.float32(most)
 
 
 def test_an_interrupted_search_over_16_bits_goes_on_where_it_was(
