@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,14 +137,20 @@ class Picture:
             options["exif"] = self.exif
             # libtiff, which compresses, cannot write them.
             options.pop("compression", None)
-        stream = io.BytesIO()
-        try:
-            image.save(stream, kind, **options)
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"{name}: {kind} cannot hold this picture of {image.width}x{image.height}: {error}"
-            ) from error
-        return stream.getvalue()
+        with _memory_file() as stream:
+            try:
+                image.save(stream, kind, **options)
+            except (OSError, ValueError) as error:
+                raise OutputError(
+                    f"{name}: {kind} cannot hold this picture of {image.width}x{image.height}: {error}"
+                ) from error
+            stream.seek(0)
+            return stream.read()
+
+
+def _memory_file() -> BinaryIO:
+    # Pillow's encoders hold Python's lock unless they write to a file of the system's.
+    return os.fdopen(os.memfd_create("picture"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO()
 
 
 def picture_format(path: Path) -> str:

@@ -28,37 +28,41 @@ def overlapped(
 ) -> Iterator[tuple[Job, InputError | None]]:
     """Yield each job when it is written, in order, or with what made that one file fail.
 
-    Each of the three runs in threads of its own, ``process`` in ``at_once`` of them. Errors that are not about one
-    file, such as a full disk, are raised; what is being written then is finished first.
+    Each of the three runs in threads of its own, so that what processes never waits for a file. Where pictures are
+    worth processing several ``at_once``, each of so many threads takes its own from beginning to end instead: more
+    threads than cores would take Python's lock from each other. Errors that are not about one file, such as a full
+    disk, are raised; what is being written then is finished first.
     """
     source = iter(jobs)
     readers, writers = ThreadPoolExecutor(_THREADS, "read"), ThreadPoolExecutor(_THREADS, "write")
     workers = ThreadPoolExecutor(at_once, "process")
-    reading: deque[tuple[Job, Future[Read]]] = deque()
-    working: deque[tuple[Job, Future[Future[None]]]] = deque()
 
-    def pass_on(job: Job, picture: Future[Read]) -> Future[None]:
-        content = picture.result()
-        return writers.submit(write, job, content, process(content))
+    def whole(job: Job) -> None:
+        content = read(job)
+        write(job, content, process(content))
 
+    def in_stages(job: Job) -> Future[None]:
+        reading = readers.submit(read, job)
+        processing = workers.submit(lambda: (content := reading.result(), process(content)))
+        return writers.submit(lambda: write(job, *processing.result()))
+
+    in_work: deque[tuple[Job, Future[None]]] = deque()
     try:
         while True:
-            reading.extend((job, readers.submit(read, job)) for job in islice(source, _AHEAD - len(reading)))
-            if not reading and not working:
+            for job in islice(source, at_once + 2 * _AHEAD - len(in_work)):
+                in_work.append((job, workers.submit(whole, job) if at_once > 1 else in_stages(job)))
+            if not in_work:
                 break
-            if reading and len(working) < at_once + _AHEAD:
-                job, picture = reading.popleft()
-                working.append((job, workers.submit(pass_on, job, picture)))
-            else:
-                yield _finished(*working.popleft())
+            oldest, written = in_work.popleft()
+            yield oldest, _failure(written)
     finally:
         for pool in (readers, workers, writers):
             pool.shutdown(cancel_futures=True)
 
 
-def _finished(job: Job, written: Future[Future[None]]) -> tuple[Job, InputError | None]:
+def _failure(written: Future[None]) -> InputError | None:
     try:
-        written.result().result()
+        written.result()
     except InputError as error:
-        return job, error
-    return job, None
+        return error
+    return None

@@ -43,7 +43,8 @@ def load(
     ``model`` is a path to an ``.onnx`` or ``.xml`` file, or a :class:`Task` (or its name) for the model that ships
     with the package. ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``, ``auto``, with ``:N`` for
     one of several, or exact as in ``openvino:npu``; ``allow_fallback`` lets the CPU do what it cannot. ``threads``
-    bounds the CPU threads; by default the engine takes all cores. With ``task`` a model for another task is refused.
+    bounds the CPU threads; by default the engine takes all cores where that helps. With ``task`` a model for another
+    task is refused.
 
         classify = edgevision.load("classify")
         classify("photo.jpg").top(3)                    # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
@@ -64,6 +65,9 @@ def load(
     metadata = require_metadata(path)
     if task is not None and metadata.task is not task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
+    if threads is None and _draws_curves(metadata):
+        # Threads that wait for the next thumbnail would take the cores from what is done to the pictures.
+        threads = 1
     # Between the tiles of a large picture the memory is needed for the picture itself.
     engine = open_engine(
         path,
@@ -83,12 +87,15 @@ def load(
 
 def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> Any:
     """The pipeline that ``metadata`` asks for on ``engine``, which it closes in turn."""
-    spec = metadata.restoration
     if metadata.task not in PIPELINES:
         raise ModelFileError(f"{metadata.name!r} is for {metadata.task}, for which there is no pipeline to run it in")
-    target = _CURVES if spec and spec.predicts is Prediction.CURVES else PIPELINES[metadata.task]
+    target = _CURVES if _draws_curves(metadata) else PIPELINES[metadata.task]
     module, name = target.split(":")
     return getattr(import_module(module), name)(engine, metadata, **options)
+
+
+def _draws_curves(metadata: ModelMetadata) -> bool:
+    return metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES
 
 
 def shipped_model(task: Task, scale: int | None = None) -> Path:

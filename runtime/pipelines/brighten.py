@@ -1,7 +1,6 @@
 """Brightening by curves that a network estimates from a thumbnail: the same cost for pictures of any size."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,10 @@ from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.planes import Array, Samples, unit
 from edgevision.runtime.pipelines.restore import DEFAULT_MEMORY, Restorer
+
+# Of a picture at once: few enough for the caches, and for OpenBLAS not to share a product of them among threads, where
+# pictures would wait for each other; enough for threads not to wait for each other's Python.
+_PIXELS = 80_000
 
 
 class CurveBrightener(Restorer):
@@ -34,21 +37,22 @@ class CurveBrightener(Restorer):
         curves = self._curves(samples)
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
-        rows_of_map = min(curves.shape[1], height)
-        wide = np.stack([_resized(plane, width, rows_of_map) for plane in curves])
-        for top, bottom, row, shares in _between_rows(rows_of_map, height):
-            lower, upper = wide[:, row, None], wide[:, min(row + 1, rows_of_map - 1), None]
-            planes = unit(samples[top:bottom]).transpose(2, 0, 1).copy()
-            step, rest = np.empty_like(planes[0]), np.empty_like(planes[0])
-            for number, (low, rise) in enumerate(zip(lower, upper - lower, strict=True)):
-                values = planes[number % channels]
-                np.multiply(shares[:, None], rise, out=step)
-                step += low
+        maps = np.stack([_widened(plane, width) for plane in curves]).reshape(-1, channels, curves.shape[1], width)
+        down = _bilinear(curves.shape[1], height)
+        rows = max(1, _PIXELS // width)
+        for top in range(0, height, rows):
+            shares = down[top : top + rows]
+            used = np.flatnonzero(shares.any(axis=0))
+            near = slice(used[0], used[-1] + 1)
+            values = unit(samples[top : top + rows]).transpose(2, 0, 1).copy()
+            step, strength = np.empty_like(values), np.empty_like(values)
+            for curve in maps:
+                np.matmul(shares[:, near], curve[:, near], out=strength)
+                np.subtract(1, values, out=step)
                 step *= values
-                np.subtract(1, values, out=rest)
-                step *= rest
+                step *= strength
                 values += step
-            yield top, np.ascontiguousarray(planes.transpose(1, 2, 0))
+            yield top, values.transpose(1, 2, 0)
 
     def _curves(self, samples: Samples) -> Array:
         """float32 (3 * iterations, h, w) in -1..1."""
@@ -59,19 +63,20 @@ class CurveBrightener(Restorer):
         return curves  # type: ignore[no-any-return]
 
 
-def _resized(plane: Array, width: int, height: int) -> Array:
-    """A float32 plane, bilinearly."""
-    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+def _widened(plane: Array, width: int) -> Array:
+    image = Image.fromarray(plane)
+    return np.asarray(image.resize((width, image.height), Image.Resampling.BILINEAR))
 
 
-def _between_rows(count: int, height: int) -> Iterator[tuple[int, int, int, Array]]:
-    """Cut ``height`` rows where they pass one of ``count`` that are stretched over them bilinearly.
+def _bilinear(count: int, size: int) -> Array:
+    """float32 (size, count): what share each of ``count`` values in a row has in each of ``size`` between them.
 
-    (top, bottom, row, shares): the rows from top to bottom lie between ``row`` and the next one, of which they have
-    ``shares``, float32 (bottom - top,). Rows are taken at their middles, as Pillow does.
+    As Pillow's bilinear filter does it: places are the middles of cells, and where there are more values than places,
+    all that lie around one count.
     """
-    position = ((np.arange(height) + 0.5) * count / height - 0.5).clip(0, count - 1)
-    rows = position.astype(int)
-    cuts = [0, *(np.flatnonzero(np.diff(rows)) + 1), height]
-    for top, bottom in pairwise(cuts):
-        yield int(top), int(bottom), int(rows[top]), (position[top:bottom] - rows[top]).astype(np.float32)
+    scale = count / size
+    places = (np.arange(size) + 0.5) * scale
+    distances = np.abs(np.arange(count) + 0.5 - places[:, None]) / max(1.0, scale)
+    shares: Array = np.clip(1 - distances, 0, None).astype(np.float32)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares

@@ -91,24 +91,38 @@ def test_several_pictures_are_processed_at_once_where_that_pays_and_come_back_in
     assert [job for job, _ in run(range(9), process=process, at_once=3)] == list(range(9))
 
 
+def test_then_one_thread_takes_a_picture_from_its_file_to_its_file():
+    threads = {}
+
+    def note(job, *_):
+        threads.setdefault(job, set()).add(threading.current_thread())
+        return job
+
+    list(run(range(9), note, note, note, at_once=2))
+    assert all(len(own) == 1 for own in threads.values())
+    assert len(set.union(*threads.values())) <= 2
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
 @pytest.mark.parametrize("step", ["read", "process", "write"])
 @pytest.mark.parametrize("error", [ImageError("damaged"), OutputError("no such folder")])
-def test_one_bad_file_is_reported_in_its_place_and_the_rest_is_done(step, error):
+def test_one_bad_file_is_reported_in_its_place_and_the_rest_is_done(step, error, at_once):
     written = []
     steps = {"read": lambda job: job, "process": lambda content: content, "write": lambda job, *_: written.append(job)}
     failing = refuse(error, 4)
     original = steps[step]
     steps[step] = lambda job, *rest: (failing(job), original(job, *rest))[1]
-    outcomes = list(run(range(9), **steps))
+    outcomes = list(run(range(9), **steps, at_once=at_once))
     assert outcomes == [(job, error if job == 4 else None) for job in range(9)]
     assert sorted(written) == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
 @pytest.mark.parametrize("step", ["read", "process", "write"])
 @pytest.mark.parametrize("error", [DiskFullError("full"), ZeroDivisionError()])
-def test_what_is_not_about_one_file_ends_the_work(step, error):
+def test_what_is_not_about_one_file_ends_the_work(step, error, at_once):
     outcomes = []
-    results = run(range(100), **{step: refuse(error, 4)})
+    results = run(range(100), **{step: refuse(error, 4)}, at_once=at_once)
     with pytest.raises(type(error)):
         outcomes.extend(results)
     assert outcomes == [(job, None) for job in range(len(outcomes))]
@@ -133,9 +147,14 @@ def test_what_is_being_written_when_the_work_ends_is_finished_first():
     assert finished[0] == 0
 
 
-def test_nothing_more_is_read_or_written_once_the_caller_stops():
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_nothing_more_is_read_or_written_once_the_caller_stops(at_once):
     read, written = [], []
-    results = run(range(1000), lambda job: read.append(job) or job, write=lambda job, *_: written.append(job))
+
+    def note(job, *_):
+        written.append(job)
+
+    results = run(range(1000), lambda job: read.append(job) or job, write=note, at_once=at_once)
     assert next(results) == (0, None)
     results.close()
     assert len(read) <= 8
