@@ -29,11 +29,12 @@ from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.metadata import ModelMetadata, Prediction, Task, TensorSpec
 from edgevision.modelfile import check_model_file, read_metadata
 from edgevision.preprocessing import scale_and_offset
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.restore import fixed_side
 
 _POSITIONS = {0: "batch", 2: "height", 3: "width"}
 
@@ -60,7 +61,8 @@ class Origin:
         """With every side of the first input as in ``shape``, by default one picture, or one tile of the advised size.
 
         Raises:
-            InputError: the network does not take that shape.
+            InputError: the network does not take that shape, or pictures are resized to another.
+            ModelFileError: tiles of that size cannot be laid over a picture.
         """
         tile = self.metadata.tile
         if shape is None and tile is not None and tile.overlap is not None and "height" in self.conversion.dynamic:
@@ -73,6 +75,8 @@ class Origin:
         pairs = zip(self.metadata.outputs, conversion.outputs, strict=True)
         outputs = tuple(old.updated(shape=new.shape) for old, new in pairs)
         metadata = self.metadata.updated(inputs=inputs, outputs=outputs)
+        if metadata.restoration is not None and metadata.restoration.predicts is not Prediction.CURVES:
+            fixed_side(inputs[0].shape, metadata)
         shape = tuple(examples[0].shape[1:])
         return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
 
@@ -83,6 +87,13 @@ class Origin:
         if not fits or any(side % multiple for side in shape[2:]):
             sides = "x".join(map(str, taken)) + (f", sides in multiples of {multiple}" if multiple > 1 else "")
             raise InputError(f"--static {'x'.join(map(str, shape))} does not fit the network, which takes {sides}")
+        size = self.metadata.image.size if self.metadata.image else None
+        if size is not None and tuple(shape[2:]) != size:
+            height, width = size
+            raise InputError(
+                f"--static {'x'.join(map(str, shape))} does not fit {self.metadata.name!r}, whose pictures are resized"
+                f" to {height}x{width}"
+            )
         sample = next(iter(seeded_batches(self.metadata, shape[1:], 1, seed)))
         return tuple(torch.from_numpy(array).repeat(shape[0], *[1] * (array.ndim - 1)) for array in sample)
 

@@ -1,7 +1,7 @@
 """Restoration: a damaged picture in, a better one of the same kind out, in tiles where it is large."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ class Restorer(Closing):
         self._batch = engine.inputs[0].shape[0]
         self._tile = tile
         self._memory = memory
-        self._fixed = None if self.spec.predicts is Prediction.CURVES else _fixed_side(engine, metadata)
+        self._fixed = None if self.spec.predicts is Prediction.CURVES else fixed_side(engine.inputs[0].shape, metadata)
         if tile is not None and self._fixed and tile != self._fixed:
             raise InputError(
                 f"{metadata.name!r} takes tiles of {self._fixed} pixels only, not --tile {tile or 'off'}; use auto"
@@ -178,9 +178,13 @@ def to_samples(rows: Array, target: NDArray[Any]) -> None:
     target[...] = rows
 
 
-def _fixed_side(engine: Engine, metadata: ModelMetadata) -> int | None:
-    """The side of the tiles of a model that takes one size only."""
-    height, width = engine.inputs[0].shape[2:4]
+def fixed_side(shape: Sequence[int | str], metadata: ModelMetadata) -> int | None:
+    """The side of the tiles of a model whose input is ``shape``, if it takes one size only.
+
+    Raises:
+        ModelFileError: tiles of that size cannot be laid over a picture.
+    """
+    height, width = shape[2:4]
     if not isinstance(height, int) or not isinstance(width, int):
         return None
     if height != width:
