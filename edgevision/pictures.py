@@ -1,12 +1,13 @@
 """Pictures that are to come out as they went in: their depth, alpha, colour profile and camera data kept."""
 
+import contextlib
 import io
 import logging
 import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,20 +138,12 @@ class Picture:
             options["exif"] = self.exif
             # libtiff, which compresses, cannot write them.
             options.pop("compression", None)
-        with _memory_file() as stream:
-            try:
-                image.save(stream, kind, **options)
-            except (OSError, ValueError) as error:
-                raise OutputError(
-                    f"{name}: {kind} cannot hold this picture of {image.width}x{image.height}: {error}"
-                ) from error
-            stream.seek(0)
-            return stream.read()
-
-
-def _memory_file() -> BinaryIO:
-    # Pillow's encoders hold Python's lock unless they write to a file of the system's.
-    return os.fdopen(os.memfd_create("picture"), "w+b") if hasattr(os, "memfd_create") else io.BytesIO()
+        try:
+            return _encoded(image, kind, options)
+        except (OSError, ValueError) as error:
+            raise OutputError(
+                f"{name}: {kind} cannot hold this picture of {image.width}x{image.height}: {error}"
+            ) from error
 
 
 def picture_format(path: Path) -> str:
@@ -161,6 +154,19 @@ def picture_format(path: Path) -> str:
         raise OutputError(
             f"{path.name!r} does not end in a format that can be written ({', '.join(_FORMATS)})"
         ) from None
+
+
+def _encoded(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
+    # Pillow's encoders hold Python's lock unless they write to a file of the system's.
+    if hasattr(os, "memfd_create"):
+        with contextlib.suppress(OSError), os.fdopen(os.memfd_create("picture"), "w+b") as file:
+            image.save(file, kind, **options)
+            file.seek(0)
+            return file.read()
+    # Either there is none, or the size of files is limited; what is wrong with the picture comes up again.
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
 
 
 def _camera_data(image: Image.Image) -> bytes | None:
