@@ -14,6 +14,7 @@
     ├── OutputError                 2   the place the user named cannot be written
     └── DeviceError                 3   the device is not there, or cannot run this model
         ├── UnreachableError        3   a board does not answer over SSH, which may pass
+        ├── NotFiniteError          3   a model gave numbers that are none
         └── MissingExtraError       3   an optional package is not installed (also an ImportError)
 
 A message states the rule, the value with ``!r`` and what to do next, in one or two lines. Misuse of the Python API
@@ -81,6 +82,10 @@ class DeviceError(EdgevisionError):
 
 class UnreachableError(DeviceError):
     """A board does not answer over SSH, or no longer; it may do so again later."""
+
+
+class NotFiniteError(DeviceError):
+    """What a model gave is infinite or not a number, on this device at least."""
 
 
 class MissingExtraError(DeviceError, ImportError):

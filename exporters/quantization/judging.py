@@ -1,6 +1,7 @@
 """How much worse a quantised model is, by what its task is about, on data that it was not calibrated with."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import InputError
+from edgevision.errors import InputError, NotFiniteError
 from edgevision.exporters.samples import Batch
 from edgevision.metadata import ModelMetadata
 from edgevision.metrics import softmax, sqnr_db
@@ -90,7 +91,10 @@ class RestorationJudge:
         self._reference = first[self.metric]
 
     def __call__(self, engine: Engine) -> Quality:
-        figures = self._figures(engine)
+        try:
+            figures = self._figures(engine)
+        except NotFiniteError:
+            return Quality(figures={self.metric: math.nan}, loss=math.inf)
         return Quality(figures=figures, loss=self._reference - figures[self.metric])
 
     def _figures(self, engine: Engine) -> Mapping[str, float]:

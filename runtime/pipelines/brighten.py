@@ -1,7 +1,6 @@
 """Brightening by curves that a network estimates from a thumbnail: the same cost for pictures of any size."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,6 +9,7 @@ from edgevision.machine import usable_cores
 from edgevision.metadata import ModelMetadata
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.finite import finite
 from edgevision.runtime.pipelines.planes import Array, Samples, unit
 from edgevision.runtime.pipelines.restore import DEFAULT_MEMORY, Restorer
 
@@ -59,8 +59,8 @@ class CurveBrightener(Restorer):
         pixels = (unit(samples) * 255 + 0.5).clip(0, 255).astype(np.uint8) if samples.dtype != np.uint8 else samples
         gray = pixels.shape[2] == 1
         thumbnail = self._preprocess(Image.fromarray(pixels[:, :, 0] if gray else pixels))
-        curves: Any = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
-        return curves  # type: ignore[no-any-return]
+        curves = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
+        return finite(curves, self.engine)  # type: ignore[no-any-return]
 
 
 def _widened(plane: Array, width: int) -> Array:

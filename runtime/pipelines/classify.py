@@ -12,6 +12,7 @@ from edgevision.metrics import softmax
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.finite import finite
 
 _BATCH = 32
 
@@ -114,7 +115,7 @@ class Classifier(Closing):
         if self._fixed_batch is not None:
             tensors += [tensors[-1]] * (self._fixed_batch - len(tensors))
         batch = np.stack(tensors) if len(tensors) > 1 else tensors[0][None]
-        scores: NDArray[np.float32] = self.engine.run({self._input: batch})[0]  # type: ignore[assignment]
+        scores: NDArray[np.float32] = finite(self.engine.run({self._input: batch})[0], self.engine)
         probable = self._gives_probabilities
         return [Classification(self.labels, scores[i], are_probabilities=probable) for i in range(len(images))]
 

@@ -12,6 +12,7 @@ from edgevision.metadata import LatentSpec, ModelMetadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.pipelines.finite import finite
 
 Pictures = NDArray[np.uint8]
 """uint8 (N, H, W, 1) in gray or (N, H, W, 3) in RGB."""
@@ -143,7 +144,7 @@ class Generator(Closing):
             # A vector as the first transposed convolution of a DCGAN takes it.
             latents = latents[:, :, None, None]
         inputs: list[Any] = [latents] if given is None else [latents, given]
-        output = run_batched(self.engine, inputs, most=_BATCH)[0]
+        output = finite(run_batched(self.engine, inputs, most=_BATCH)[0], self.engine)
         low, high = self._range
         scaled = (_as_pictures(output) - low) * (255 / (high - low))
         pictures: Pictures = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

@@ -13,6 +13,7 @@ from edgevision.preprocessing import Preprocessor, resize
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.finite import finite
 from edgevision.runtime.pipelines.planes import Planes
 
 
@@ -42,7 +43,8 @@ class Encoder(Closing):
         self.engine.close()
 
     def _run(self, source: ImageSource) -> list[Any]:
-        return run_batched(self.engine, [self._preprocess(source)[None]])
+        outputs = run_batched(self.engine, [self._preprocess(source)[None]])
+        return [finite(output, self.engine) for output in outputs]
 
 
 class Reconstructor(Encoder):

@@ -14,6 +14,7 @@ from edgevision.metadata import ModelMetadata, Prediction, RestorationSpec, Tile
 from edgevision.pictures import Picture
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.pipelines.finite import finite
 from edgevision.runtime.pipelines.planes import Array, Planes, Samples
 from edgevision.tiling import Span, blend, cut, take
 
@@ -148,7 +149,7 @@ class Restorer(Closing):
         output: Any = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         if self.spec.predicts is Prediction.NOISE:
             output = tensor - output
-        return output.astype(np.float32, copy=False)  # type: ignore[no-any-return]
+        return finite(output, self.engine).astype(np.float32, copy=False)  # type: ignore[no-any-return]
 
     def _enlarged(self, alpha: NDArray[Any] | None) -> Any:
         if alpha is None or self.scale == 1:

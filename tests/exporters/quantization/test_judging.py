@@ -203,6 +203,13 @@ def test_restored_pictures_are_judged_by_the_psnr_that_is_lost(gray: Pictures) -
     assert not reference.closed
 
 
+def test_numbers_that_are_none_are_infinitely_bad(gray: Pictures) -> None:
+    judge = RestorationJudge(restoring(0.41), restoration(Task.DENOISE), gray, Damage())
+    quality = judge(restoring(float("nan")))
+    assert quality.loss == float("inf")
+    assert list(quality.figures) == ["psnr"]
+
+
 def test_enlarged_pictures_are_judged_by_their_luma(gray: Pictures) -> None:
     metadata = restoration(Task.UPSCALE, Color.LUMA, scale=2)
     judge = RestorationJudge(restoring(0.41, 1, 2), metadata, gray, Damage())
