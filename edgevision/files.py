@@ -11,6 +11,7 @@ from pathlib import Path
 from edgevision.errors import DiskFullError, OutputError
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
+_TEMPORARY = ".edgevision-"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -47,7 +48,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     """
     with (
         translated_write_errors(target),
-        tempfile.TemporaryDirectory(prefix=".edgevision-", dir=target.parent) as name,
+        tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=target.parent) as name,
     ):
         folder = Path(name)
         yield folder
@@ -84,13 +85,18 @@ def translated_write_errors(target: Path) -> Iterator[None]:
             raise OutputError(
                 f"the output folder {str(target.parent)!r} cannot be written; choose another with -o"
             ) from error
-        if error.errno in _UNUSABLE_PATH:
-            raise OutputError(f"{str(target)!r} cannot be written: {error.strerror}; choose another -o") from error
-        if not target.parent.is_dir():
+        if error.errno not in _UNUSABLE_PATH and not target.parent.is_dir():
             raise OutputError(
                 f"the output folder {str(target.parent)!r} does not exist; create it or choose another -o"
             ) from error
+        if error.errno in _UNUSABLE_PATH or _is_ours(error.filename, target):
+            raise OutputError(f"{str(target)!r} cannot be written: {error.strerror}; choose another -o") from error
         raise
+
+
+def _is_ours(name: str | bytes | int | None, target: Path) -> bool:
+    """Whether what the system refused is what stands for ``target``, as in /proc, where nothing can be made."""
+    return isinstance(name, str) and (Path(name) == target or Path(name).name.startswith(_TEMPORARY))
 
 
 def _flush_to_disk(file: Path) -> None:

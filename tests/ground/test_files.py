@@ -129,6 +129,15 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
         check_writable(tmp_path / ("x" * 300))
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
+def test_a_folder_in_which_nothing_can_be_made_is_named() -> None:
+    with (
+        pytest.raises(OutputError, match=r"'/proc/picture\.png' cannot be written"),
+        atomic_file(Path("/proc/picture.png")),
+    ):
+        raise AssertionError("the block must not begin")
+
+
 def test_a_folder_is_refused_as_a_file_even_with_force(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is a folder"):
         check_writable(tmp_path, force=True)
