@@ -17,6 +17,7 @@ from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
 from edgevision.runtime.engines.engine import Array, EngineOptions
+from edgevision.runtime.engines.openvino_biases import is_kept, keep_lost_biases
 
 _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "u8": "uint8", "i8": "int8"}
 
@@ -61,6 +62,8 @@ class OpenVinoEngine(Closing):
             model = self._read(core, path, options)
             try:
                 result = core.compile_model(model, where, properties)
+                if provider == "CPU" and keep_lost_biases(model, result):
+                    result = core.compile_model(model, where, properties)
             except RuntimeError as error:
                 raise self._refusal(core, model, path, name, error) from error
             if folder is not None:
@@ -86,7 +89,7 @@ class OpenVinoEngine(Closing):
         self.inputs = tuple(_spec(port) for port in program.inputs)
         self._dtypes = [np.dtype(spec.dtype) for spec in self.inputs]
         self._bound: list[Array | None] = [None] * len(self.inputs)
-        self.outputs = tuple(_spec(port) for port in program.outputs)
+        self.outputs = tuple(_spec(port) for port in program.outputs if not is_kept(port))
         self.assignment = Assignment.of(device.split(":")[0], _nodes(program, device.split(":")[0]))
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
