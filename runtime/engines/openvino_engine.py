@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,7 @@ class OpenVinoEngine(Closing):
         else:
             program = build(None)
         self._request: Any = program.create_infer_request()
+        self._lock = Lock()
         self._tensor = openvino.Tensor
         self.inputs = tuple(_spec(port) for port in program.inputs)
         self._dtypes = [np.dtype(spec.dtype) for spec in self.inputs]
@@ -96,22 +98,27 @@ class OpenVinoEngine(Closing):
         missing = [spec.name for spec in self.inputs if spec.name not in feeds]
         if missing:
             raise ValueError(f"the model also takes {', '.join(missing)}")
-        request = self._request
         try:
-            for index, spec in enumerate(self.inputs):
-                given = feeds[spec.name]
-                # Binding takes OpenVINO some 40 microseconds; an array that it sees already may hold other values.
-                if given is not self._bound[index]:
-                    array = np.asarray(given, self._dtypes[index], order="C")
-                    request.set_input_tensor(index, self._tensor(array, shared_memory=True))
-                    self._bound[index] = array
-            request.start_async()
-            request.wait()
+            # There is one request, and several threads may have something to ask.
+            with self._lock:
+                return self._answer(feeds)
         except RuntimeError as error:
             reason = _last_line(error)
             if "shape" in reason.lower() or "incompatible" in reason.lower():
                 raise ValueError(f"the model does not take this input: {reason}") from error
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
+
+    def _answer(self, feeds: Mapping[str, Array]) -> list[Array]:
+        request = self._request
+        for index, spec in enumerate(self.inputs):
+            given = feeds[spec.name]
+            # Binding takes OpenVINO some 40 microseconds; an array that it sees already may hold other values.
+            if given is not self._bound[index]:
+                array = np.asarray(given, self._dtypes[index], order="C")
+                request.set_input_tensor(index, self._tensor(array, shared_memory=True))
+                self._bound[index] = array
+        request.start_async()
+        request.wait()
         return [request.get_output_tensor(index).data.copy() for index in range(len(self.outputs))]
 
     def close(self) -> None:

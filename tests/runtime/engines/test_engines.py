@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import onnx
 import pytest
@@ -62,6 +64,17 @@ def test_an_input_that_changed_in_place_is_seen(write_colours, name, order):
         engine.run({"image": image})
         image[:, 1] = 1
         np.testing.assert_allclose(engine.run({"image": image})[0], [[0, 10, 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_threads_that_ask_at_the_same_time_get_their_own_answers(write_colours, name):
+    def ask(red):
+        image = np.zeros((1, 3, 8, 8), np.float32)
+        image[:, 0] = red
+        return engine.run({"image": image})[0][0, 0]
+
+    with open_engine(write_colours(name)) as engine, ThreadPoolExecutor(4) as threads:
+        np.testing.assert_allclose(list(threads.map(ask, range(400))), 10.0 * np.arange(400), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", FORMATS)
