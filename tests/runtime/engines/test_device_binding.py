@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -26,6 +28,16 @@ def test_bound_buffers_give_the_result_of_each_call(bound):
         kept.append((batch, found))
     for batch, found in kept:
         np.testing.assert_allclose(found, 10 * batch.mean((2, 3)), rtol=1e-5)
+
+
+def test_threads_that_ask_at_the_same_time_get_their_own_answers(bound):
+    binding, _ = bound
+
+    def ask(shade):
+        return binding.run({"image": np.full((2, 3, 8, 8), shade, np.float32)})[0][0, 0]
+
+    with ThreadPoolExecutor(4) as threads:
+        np.testing.assert_allclose(list(threads.map(ask, range(400))), 10.0 * np.arange(400), rtol=1e-5)
 
 
 def test_what_is_not_contiguous_is_taken_as_it_reads(bound):
