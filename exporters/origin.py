@@ -29,7 +29,7 @@ from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
-from edgevision.metadata import ModelMetadata, Prediction, Task, TensorSpec
+from edgevision.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.modelfile import check_model_file, read_metadata
 from edgevision.preprocessing import scale_and_offset
 from edgevision.runtime.devices import open_engine
@@ -75,7 +75,7 @@ class Origin:
         pairs = zip(self.metadata.outputs, conversion.outputs, strict=True)
         outputs = tuple(old.updated(shape=new.shape) for old, new in pairs)
         metadata = self.metadata.updated(inputs=inputs, outputs=outputs)
-        if metadata.restoration is not None and metadata.restoration.predicts is not Prediction.CURVES:
+        if metadata.restoration is not None:
             fixed_side(inputs[0].shape, metadata)
         shape = tuple(examples[0].shape[1:])
         return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)

@@ -14,10 +14,13 @@ _BIASED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupC
 
 def keep_lost_biases(model: Any, program: Any) -> bool:
     """Ask ``model`` for the sums that are missing in ``program``, which was compiled from it; whether there are any."""
+    nodes = model.get_ordered_ops()
+    if not any(node.get_type_name() == "FakeQuantize" for node in nodes):
+        return False
     merged: set[str] = set()
     for node in program.get_runtime_model().get_ordered_ops():
         merged |= set(node.get_rt_info()["originalLayersNames"].astype(str).split(","))
-    lost = [node for node in model.get_ordered_ops() if _adds_a_bias(node) and node.get_friendly_name() not in merged]
+    lost = [node for node in nodes if _adds_a_bias(node) and node.get_friendly_name() not in merged]
     for number, port in enumerate(model.add_outputs([node.output(0) for node in lost]) if lost else ()):
         port.get_tensor().set_names({f"{_KEPT}{number}"})
     return bool(lost)

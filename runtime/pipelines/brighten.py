@@ -37,8 +37,10 @@ class CurveBrightener(Restorer):
         curves = self._curves(samples)
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
-        maps = np.stack([_widened(plane, width) for plane in curves]).reshape(-1, channels, curves.shape[1], width)
-        down = _bilinear(curves.shape[1], height)
+        count = curves.shape[1]
+        maps = np.stack([_stretched(plane, count, width) for plane in curves]).reshape(-1, channels, count, width)
+        # What share each row of the maps has in each row of the picture.
+        down = _stretched(np.eye(count, dtype=np.float32), height, count)
         rows = max(1, _PIXELS // width)
         for top in range(0, height, rows):
             shares = down[top : top + rows]
@@ -59,24 +61,11 @@ class CurveBrightener(Restorer):
         pixels = (unit(samples) * 255 + 0.5).clip(0, 255).astype(np.uint8) if samples.dtype != np.uint8 else samples
         gray = pixels.shape[2] == 1
         thumbnail = self._preprocess(Image.fromarray(pixels[:, :, 0] if gray else pixels))
-        curves = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
-        return finite(curves, self.engine)  # type: ignore[no-any-return]
+        answer = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
+        curves: Array = finite(answer, self.engine)
+        return curves
 
 
-def _widened(plane: Array, width: int) -> Array:
-    image = Image.fromarray(plane)
-    return np.asarray(image.resize((width, image.height), Image.Resampling.BILINEAR))
-
-
-def _bilinear(count: int, size: int) -> Array:
-    """float32 (size, count): what share each of ``count`` values in a row has in each of ``size`` between them.
-
-    As Pillow's bilinear filter does it: places are the middles of cells, and where there are more values than places,
-    all that lie around one count.
-    """
-    scale = count / size
-    places = (np.arange(size) + 0.5) * scale
-    distances = np.abs(np.arange(count) + 0.5 - places[:, None]) / max(1.0, scale)
-    shares: Array = np.clip(1 - distances, 0, None).astype(np.float32)
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
+def _stretched(plane: Array, height: int, width: int) -> Array:
+    """A float32 plane, bilinearly."""
+    return np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))

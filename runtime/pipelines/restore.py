@@ -67,7 +67,7 @@ class Restorer(Closing):
         self._batch = engine.inputs[0].shape[0]
         self._tile = tile
         self._memory = memory
-        self._fixed = None if self.spec.predicts is Prediction.CURVES else fixed_side(engine.inputs[0].shape, metadata)
+        self._fixed = fixed_side(engine.inputs[0].shape, metadata)
         if tile is not None and self._fixed and tile != self._fixed:
             raise InputError(
                 f"{metadata.name!r} takes tiles of {self._fixed} pixels only, not --tile {tile or 'off'}; use auto"
@@ -180,13 +180,14 @@ def to_samples(rows: Array, target: NDArray[Any]) -> None:
 
 
 def fixed_side(shape: Sequence[int | str], metadata: ModelMetadata) -> int | None:
-    """The side of the tiles of a model whose input is ``shape``, if it takes one size only.
+    """The side of the tiles of a model whose input is ``shape``, if it takes one size only; curves need no tiles.
 
     Raises:
         ModelFileError: tiles of that size cannot be laid over a picture.
     """
     height, width = shape[2:4]
-    if not isinstance(height, int) or not isinstance(width, int):
+    draws_curves = metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES
+    if draws_curves or not isinstance(height, int) or not isinstance(width, int):
         return None
     if height != width:
         raise ModelFileError(f"{metadata.name!r} takes {width}x{height} pixels only; tiles have to be square")
