@@ -5,7 +5,8 @@
 Three comparisons, each of medians with a 95 % interval of their ratio:
 
 * The measuring of ``edgevision bench`` beside a loop around ``InferenceSession.run`` written by hand: each on a session
-  of its own, on the same input, a block of each in every round, the order alternating.
+  of its own, on the same input, a block of each in every round, the order alternating. Two sessions of one model differ
+  by some per cent, so both are opened anew several times.
 * ``edgevision bench --device openvino:cpu`` beside OpenVINO's ``benchmark_app -hint latency -api sync``, whole
   processes in turn. With that hint benchmark_app takes no number of threads, so both have all cores.
 * The measuring with the board's telemetry beside it over the measuring without.
@@ -19,33 +20,66 @@ import sys
 import tempfile
 import time
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from edgevision.runtime.benchmark.settings import Settings
-from edgevision.runtime.benchmark.statistics import Ratio, ratio_of_medians
+from edgevision.runtime.benchmark.statistics import ratio_of_medians
 from edgevision.runtime.benchmark.subject import Subject, load_subject
 from edgevision.runtime.telemetry.sampler import Telemetry
 
+SESSIONS = 8
 ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def load(path: Path, settings: Settings, threads: int) -> Iterator[Subject]:
+    assert settings.shape is not None
+    subject = load_subject(path, "cpu", threads, settings.shape[0], settings)
+    with subject.engine:
+        yield subject
+
+
+def runs_within(subject: Subject, milliseconds: float) -> int:
+    took = subject.first_ms
+    for _ in range(20):
+        start = time.perf_counter()
+        subject.run()
+        took = min(took, (time.perf_counter() - start) * 1000)
+    return max(4, round(milliseconds / took))
 
 
 def in_rounds(times: "array[int]", rounds: list[int]) -> list[np.ndarray]:
     return np.split(np.array(times) / 1e6, np.cumsum(rounds)[:-1])
 
 
-def say(what: str, ours: float, theirs: float, ratio: Ratio) -> None:
-    interval = f"({ratio.low:.4f} to {ratio.high:.4f})"
-    print(f"{what}: {ours:.4f} ms beside {theirs:.4f} ms, ratio {ratio.value:.4f} {interval}", flush=True)
+def say(what: str, ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
+    ratio = ratio_of_medians(theirs, ours, paired=True)
+    medians = " beside ".join(f"{np.median(np.concatenate(series)):.4f} ms" for series in (ours, theirs))
+    print(f"{what}: {medians}, ratio {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f})", flush=True)
 
 
-def beside_a_loop(subject: Subject, path: Path, threads: int, rounds: int, block: int) -> None:
+def beside_a_loop(path: Path, settings: Settings, threads: int, rounds: int) -> None:
+    ours: list[np.ndarray] = []
+    by_hand: list[np.ndarray] = []
+    for _ in range(SESSIONS):
+        with load(path, settings, threads) as subject:
+            subject_times, loop_times = in_turns(subject, path, threads, max(2, rounds // SESSIONS))
+        ours += subject_times
+        by_hand += loop_times
+    say("edgevision beside a loop by hand", ours, by_hand)
+
+
+def in_turns(subject: Subject, path: Path, threads: int, rounds: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feeds = subject.feeds
+    block = runs_within(subject, 100)
     by_hand = []
 
     def loop(runs: int) -> list[float]:
@@ -66,9 +100,7 @@ def beside_a_loop(subject: Subject, path: Path, threads: int, rounds: int, block
             else:
                 loop(1)
                 by_hand.append(np.array(loop(block)))
-    ours = in_rounds(subject.durations, subject.rounds)
-    medians = (float(np.median(np.concatenate(series))) for series in (ours, by_hand))
-    say("edgevision beside a loop by hand", *medians, ratio_of_medians(by_hand, ours, paired=True))
+    return in_rounds(subject.durations, subject.rounds), by_hand
 
 
 def beside_benchmark_app(path: Path, rounds: int, shape: str, input_name: str) -> None:
@@ -92,14 +124,14 @@ def beside_benchmark_app(path: Path, rounds: int, shape: str, input_name: str) -
                     found = re.search(r"Median:\s+([\d.]+) (ms|us)", done.stdout)
                     assert found, done.stdout
                     theirs.append(float(found[1]) / (1 if found[2] == "ms" else 1000))
-    ratio = ratio_of_medians([[t] for t in theirs], [[t] for t in ours], paired=True)
-    say("edgevision beside benchmark_app", float(np.median(ours)), float(np.median(theirs)), ratio)
+    say("edgevision beside benchmark_app", [np.array([t]) for t in ours], [np.array([t]) for t in theirs])
 
 
-def beside_itself_without_telemetry(subject: Subject, rounds: int, block: int) -> None:
+def beside_itself_without_telemetry(subject: Subject, rounds: int) -> None:
     with_it: list[np.ndarray] = []
     without: list[np.ndarray] = []
     # Each round is long enough to be sampled several times.
+    block = runs_within(subject, 1500)
     for number in range(rounds):
         for turn in (0, 1) if number % 2 else (1, 0):
             before = len(subject.durations)
@@ -109,8 +141,7 @@ def beside_itself_without_telemetry(subject: Subject, rounds: int, block: int) -
             else:
                 subject.measure(block)
             (with_it if turn else without).append(np.array(subject.durations[before:]) / 1e6)
-    medians = (float(np.median(np.concatenate(series))) for series in (with_it, without))
-    say("with telemetry beside without", *medians, ratio_of_medians(without, with_it, paired=True))
+    say("with telemetry beside without", with_it, without)
 
 
 def main() -> None:
@@ -125,20 +156,10 @@ def main() -> None:
 
     shape = tuple(int(side) for side in arguments.shape.split("x"))
     settings = Settings(shape=shape)
-    for measured in ("loop", "telemetry"):
-        subject = load_subject(arguments.model, "cpu", arguments.threads, shape[0], settings)
-        with subject.engine:
-            took = subject.first_ms
-            for _ in range(20):
-                start = time.perf_counter()
-                subject.run()
-                took = min(took, (time.perf_counter() - start) * 1000)
-            if measured == "loop":
-                block = max(4, round(100 / took))
-                beside_a_loop(subject, arguments.model, arguments.threads, arguments.rounds, block)
-            else:
-                beside_itself_without_telemetry(subject, arguments.telemetry_rounds, max(4, round(1500 / took)))
-            name = subject.engine.inputs[0].name
+    beside_a_loop(arguments.model, settings, arguments.threads, arguments.rounds)
+    with load(arguments.model, settings, arguments.threads) as subject:
+        beside_itself_without_telemetry(subject, arguments.telemetry_rounds)
+        name = subject.engine.inputs[0].name
     beside_benchmark_app(arguments.model, arguments.openvino_rounds, arguments.shape, name)
 
 
