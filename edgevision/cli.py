@@ -1,7 +1,8 @@
 """The face: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -76,7 +77,10 @@ def _face(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
     cores: Annotated[
-        str | None, typer.Option("--cores", help="CPU cores to keep to, as 0-3 or 4,6: the fast ones of a board, say.")
+        str | None,
+        typer.Option(
+            "--cores", help="CPU cores to keep to, as 0-3 or 4,6: the fast ones of a board, say; anywhere on the line."
+        ),
     ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
@@ -84,10 +88,7 @@ def _face(
 ) -> None:
     """Export, run and benchmark vision models on edge devices."""
     if cores is not None:
-        from edgevision.machine import keep_to_cores
-
-        # The threads of every engine inherit it.
-        keep_to_cores(parse_cores(cores))
+        parse_cores(cores)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -96,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments
     _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments)
     try:
-        typer.main.get_command(app).main([a for a in arguments if a != "--debug"], prog_name="edgevision")
+        typer.main.get_command(app).main(_cores_first(a for a in arguments if a != "--debug"), prog_name="edgevision")
     except EdgevisionError as error:
         if debug:
             raise
@@ -111,6 +112,21 @@ def main(arguments: list[str] | None = None) -> None:
             f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True
         )
         sys.exit(1)
+
+
+def _cores_first(arguments: Iterable[str]) -> list[str]:
+    """Typer takes an option of the program before the verb only."""
+    first: list[str] = []
+    others: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            others.append(word)
+            break
+        (first if word.split("=")[0] == "--cores" else others).append(word)
+        if word == "--cores":
+            first += islice(words, 1)
+    return [*first, *others, *words]
 
 
 def _log_to_stderr(*, quiet: bool) -> None:

@@ -94,7 +94,7 @@ class LazyGroup(TyperGroup):
 
 
 class QuickCommand(TyperCommand):
-    """A Typer command that starts faster and ends in the right way when interrupted.
+    """A Typer command that starts faster, keeps to ``--cores`` and ends in the right way when interrupted.
 
     Typer converts every value with pydantic, whose import takes longer than a small model's inference. Values of
     plain types are converted here instead; Typer still parses, and words every error.
@@ -108,6 +108,12 @@ class QuickCommand(TyperCommand):
         return _quick_help(super().get_help_option(ctx))
 
     def invoke(self, ctx: Any) -> Any:
+        cores = ctx.find_root().params.get("cores")
+        # With --on they are those of a board.
+        if cores is not None and not ctx.params.get("on"):
+            from edgevision.machine import keep_to_cores
+
+            keep_to_cores(parse_cores(cores))
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -62,7 +63,7 @@ def usable_cores() -> int:
 
 
 def keep_to_cores(cores: set[int]) -> None:
-    """Let this process, and every thread it starts from now on, run on these CPU cores only.
+    """Let this process, with every thread that it has and will have, run on these CPU cores only.
 
     Raises:
         InputError: this machine has no such core, or its system cannot do that.
@@ -74,7 +75,10 @@ def keep_to_cores(cores: set[int]) -> None:
         raise InputError(
             f"there is no core {min(cores - allowed)} here; there are {', '.join(map(str, sorted(allowed)))}"
         )
-    os.sched_setaffinity(0, cores)
+    # A thread inherits it, but importing numpy has started some.
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def peak_memory_mb() -> float | None:

@@ -15,6 +15,7 @@ from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
 from edgevision.runtime.commands.carry_out import end_with_boards, parse_document, run_freight
+from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import pack
 from edgevision.runtime.remote.run_job import JobResult
 
@@ -22,35 +23,30 @@ FILES = ("output", "csv", "html")
 """The options that write a file, which is always written here."""
 
 
-def bench_on_boards(
-    words: str,
-    parameters: Sequence[Parameter],
-    values: Mapping[str, Any],
-    boards: Sequence[str],
-    wheelhouse: Path | None,
-) -> None:
+def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping[str, Any], boards: Boards) -> None:
     """Measure on every board at once; a file is written for each, with its name where there are several.
 
     Raises:
         PartialFailureError: some boards failed, the others were reported.
         EdgevisionError: all failed, or with ``--strict`` a run is marked.
     """
+    hosts = boards.hosts
     targets = {
-        board: {name: _for_board(values[name], board, alone=len(boards) == 1) for name in FILES if values.get(name)}
-        for board in boards
+        host: {name: _for_board(values[name], host, alone=len(hosts) == 1) for name in FILES if values.get(name)}
+        for host in hosts
     }
     for files in targets.values():
         for path in files.values():
             check_writable(path, force=values["force"])
-    results = run_freight(words, parameters, pack(words, values), boards, wheelhouse)
+    results = run_freight(words, parameters, pack(words, values), boards)
     reports: dict[str, BenchmarkReport] = {}
     failures: list[tuple[str, EdgevisionError]] = []
-    for board, result in zip(boards, results, strict=True):
+    for board, result in zip(hosts, results, strict=True):
         try:
             reports[board] = _report(result)
         except EdgevisionError as error:
             failures.append((board, error))
-    _show(reports, failures, as_json=values["as_json"], alone=len(boards) == 1)
+    _show(reports, failures, as_json=values["as_json"], alone=len(hosts) == 1)
     for board, report in reports.items():
         write_files(report, **targets[board])
         try:
@@ -58,7 +54,7 @@ def bench_on_boards(
                 refuse_marked(report)
         except EdgevisionError as error:
             failures.append((board, error))
-    end_with_boards(failures, len(boards))
+    end_with_boards(failures, len(hosts))
 
 
 def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from edgevision.commandline import print_json
 from edgevision.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
 from edgevision.runtime.commands.command_words import command_words
+from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import FOLDERS, Freight, pack
 from edgevision.runtime.devices import find_ways
 from edgevision.runtime.remote.board import Board
@@ -20,13 +20,7 @@ from edgevision.runtime.remote.run_job import JobResult, Needs, on_each, run_job
 from edgevision.runtime.remote.wheel import own_wheel
 
 
-def carry_out(
-    words: str,
-    parameters: Sequence[Parameter],
-    values: Mapping[str, Any],
-    boards: Sequence[str],
-    wheelhouse: Path | None,
-) -> None:
+def carry_out(words: str, parameters: Sequence[Parameter], values: Mapping[str, Any], boards: Boards) -> None:
     """Run the verb called by ``words`` on every board and print its report, or every board's under its name.
 
     Raises:
@@ -35,30 +29,31 @@ def carry_out(
         EdgevisionError: all failed, or edgevision ended on a board with an error, which is then this one.
     """
     freight = pack(words, values)
-    if freight.bring and len(boards) > 1:
-        raise InputError(f"edgevision {words} writes files, so it runs on one board; --on was given {len(boards)}")
+    hosts = boards.hosts
+    if freight.bring and len(hosts) > 1:
+        raise InputError(f"edgevision {words} writes files, so it runs on one board; --on was given {len(hosts)}")
     if freight.values.get("inputs") == []:  # nothing was left to do
         if values["as_json"]:
             print_json({"results": [], "failures": []} | freight.amended)
         return
-    results = run_freight(words, parameters, freight, boards, wheelhouse)
-    failures = [(word, r) for word, r in zip(boards, results, strict=True) if isinstance(r, EdgevisionError)]
+    results = run_freight(words, parameters, freight, boards)
+    failures = [(word, r) for word, r in zip(hosts, results, strict=True) if isinstance(r, EdgevisionError)]
     done = [result for result in results if isinstance(result, JobResult)]
     if values.get("as_json"):
-        _print_documents(done, freight, [{"host": w, "error": str(e)} for w, e in failures], len(boards))
+        _print_documents(done, freight, [{"host": w, "error": str(e)} for w, e in failures], len(hosts))
     else:
         for result in done:
-            _print_text(result, freight, alone=len(boards) == 1)
+            _print_text(result, freight, alone=len(hosts) == 1)
     for result in done:
         try:
             _check(result, freight)
         except EdgevisionError as error:
             failures.append((result.word, error))
-    end_with_boards(failures, len(boards))
+    end_with_boards(failures, len(hosts))
 
 
 def run_freight(
-    words: str, parameters: Sequence[Parameter], freight: Freight, boards: Sequence[str], wheelhouse: Path | None
+    words: str, parameters: Sequence[Parameter], freight: Freight, boards: Boards
 ) -> list[JobResult | EdgevisionError]:
     """Run the verb with its freight on every board; the error of each that failed in its place."""
     device = freight.values.get("device", "cpu")
@@ -66,14 +61,14 @@ def run_freight(
     for name in devices:
         if name != "auto":
             find_ways(name)  # a name that is none is said before anything is copied
-    needs = Needs(own_wheel(), freight.formats, devices, wheelhouse)
-    job = Job((*words.split(), *command_words(parameters, freight.values)), freight.files, FOLDERS)
+    needs = Needs(own_wheel(), freight.formats, devices, boards.wheelhouse)
+    job = Job((*boards.options, *words.split(), *command_words(parameters, freight.values)), freight.files, FOLDERS)
 
     def work(board: Board) -> JobResult:
         board.translate = freight.in_users_names
         return run_job(board, job, needs, bring=freight.bring)
 
-    return on_each(boards, work)
+    return on_each(boards.hosts, work)
 
 
 def end_with_boards(failures: Sequence[tuple[str, EdgevisionError]], total: int) -> None:

@@ -1,10 +1,10 @@
 """The option ``--on``, for any verb: the same command line, carried out on boards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -20,6 +20,14 @@ _Wheelhouse = Annotated[
         "--wheelhouse", metavar="DIR", help="Wheels for a board without internet; edgevision's is not needed."
     ),
 ]
+
+
+class Boards(NamedTuple):
+    """Where to carry a command line out: the words for ssh, what wheels there are, what stands before the verb."""
+
+    hosts: Sequence[str]
+    wheelhouse: Path | None
+    options: tuple[str, ...]
 
 
 def on_boards(
@@ -42,11 +50,11 @@ def on_boards(
         def command(
             *, context: typer.Context, on: list[str] | None = None, wheelhouse: Path | None = None, **values: Any
         ) -> None:
-            if on and context.find_root().params.get("cores") is not None:
-                raise InputError("--cores is for this machine and does not go with --on; --threads goes to the board")
             if on:
                 module, name = carry_out.split(":")
-                getattr(import_module(module), name)(words, own, values, on, wheelhouse)
+                cores = context.find_root().params.get("cores")
+                where = Boards(on, wheelhouse, () if cores is None else ("--cores", cores))
+                getattr(import_module(module), name)(words, own, values, where)
             elif wheelhouse is not None:
                 raise InputError("--wheelhouse is for boards; name one with --on")
             else:

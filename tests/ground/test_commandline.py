@@ -289,9 +289,35 @@ def test_every_verb_keeps_to_the_cores_that_are_named(run_python):
     if not hasattr(os, "sched_getaffinity"):
         pytest.skip("this system cannot keep a process to some cores")
     core = min(os.sched_getaffinity(0))
-    done = run_python("-m", "edgevision", "--cores", str(core), "devices", "--json")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["machine"]["cores"] == 1
-    done = run_python("-m", "edgevision", "--cores", "4000", "devices")
-    assert done.returncode == 2
-    assert "there is no core 4000" in done.stderr
+    for line in (["--cores", str(core), "devices", "--json"], ["devices", "--json", f"--cores={core}"]):
+        done = run_python("-m", "edgevision", *line)
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["machine"]["cores"] == 1
+    for line in (["--cores", "4000", "devices"], ["run", "classify", "no.png", "--cores", "4000"]):
+        done = run_python("-m", "edgevision", *line)
+        assert done.returncode == 2
+        assert "there is no core 4000" in done.stderr
+
+
+def test_a_picture_may_be_called_like_the_option_for_cores(run_python):
+    done = run_python("-m", "edgevision", "run", "classify", "--", "--cores", "4000")
+    assert done.returncode == 1
+    assert "--cores" in done.stderr
+    assert "no core" not in done.stderr
+
+
+def test_threads_that_are_there_already_keep_to_the_cores(run_python):
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system cannot keep a process to some cores")
+    core = min(os.sched_getaffinity(0))
+    done = run_python(
+        "-c",
+        "import os, threading, edgevision.machine\n"
+        "release = threading.Event()\n"
+        "thread = threading.Thread(target=release.wait)\n"
+        "thread.start()\n"
+        f"edgevision.machine.keep_to_cores({{{core}}})\n"
+        "print(os.sched_getaffinity(thread.native_id))\n"
+        "release.set()",
+    )
+    assert done.stdout == f"{{{core}}}\n"

@@ -154,11 +154,14 @@ def test_files_are_brought_from_one_board_only(edgevision, tmp_path):
     assert "one board" in err
 
 
-def test_the_cores_of_this_machine_are_not_mistaken_for_a_boards(edgevision):
-    all_of_them = ",".join(map(str, os.sched_getaffinity(0)))  # so that the other tests keep them
-    code, _, err = edgevision("--cores", all_of_them, "devices", "--on", "nobody")
+def test_cores_are_those_of_the_board(prepared, edgevision):
+    own = os.sched_getaffinity(0)
+    code, out, _ = edgevision("devices", "--json", "--on", prepared.name, "--cores", str(min(own)))
+    assert (code, json.loads(out)["machine"]["cores"]) == (0, 1)
+    assert os.sched_getaffinity(0) == own
+    code, _, err = edgevision("--cores", "4000", "devices", "--on", prepared.name)
     assert code == 2
-    assert "--cores" in err
+    assert err.startswith(f"error: {prepared.name}: there is no core 4000")
 
 
 def test_a_wheelhouse_is_for_boards(edgevision, tmp_path):
