@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgevision.errors import CheckpointError, InputError, MissingExtraError
+from edgevision.errors import CheckpointError, InputError
+from edgevision.extras import brought_by
 from edgevision.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
 
@@ -199,10 +200,8 @@ def _load_exported_program(path: Path) -> nn.Module:
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
+    with brought_by("export"):
         from safetensors.torch import load_file
-    except ImportError as error:
-        raise MissingExtraError("safetensors", "export") from error
     try:
         return load_file(path)
     except Exception as error:  # SafetensorError is not part of the package's public names

@@ -18,7 +18,8 @@ from edgevision.commandline import (
     parse_shape,
     print_json,
 )
-from edgevision.errors import InputError, MissingExtraError
+from edgevision.errors import InputError
+from edgevision.extras import brought_by
 from edgevision.files import check_writable
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Color, Precision, Prediction, Resample, Resize, Task
@@ -144,15 +145,13 @@ def export(
     restoration = _given({"predicts": predicts, "output_range": _numbers(output_range, "--output-range")})
     if restoration and isinstance(fields.get("restoration", {}), dict):
         fields["restoration"] = fields.get("restoration", {}) | restoration
-    try:
+    with brought_by("export"):
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.quantization.page import write_page
         from edgevision.exporters.quantization.settings import Preference, Preset, QuantizationSettings
         from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
         from edgevision.runtime.restoration_quality import Damage
-    except ImportError as error:
-        raise MissingExtraError(error.name or "a package", "export") from error
 
     def say(what: str) -> None:
         if not quiet and not as_json:
@@ -220,12 +219,10 @@ def verify(
     """Check that a model computes what a checkpoint does; with --data, compare their accuracy or quality too."""
     if samples < 1:
         raise InputError(f"--samples must be at least 1, not {samples}")
-    try:
+    with brought_by("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.commands.quality_tables import restoration_table
         from edgevision.runtime.restoration_quality import Damage
-    except ImportError as error:
-        raise MissingExtraError(error.name or "a package", "export") from error
     report = run_verify(
         model,
         against,

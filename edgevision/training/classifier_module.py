@@ -16,6 +16,7 @@ from edgevision.training.augmentation import build_augmentation
 from edgevision.training.data import Batch
 from edgevision.training.optimizers import build_optimizer
 from edgevision.training.settings import Balance, ClassifierSettings
+from edgevision.training.watched_mean import WatchedMean
 
 
 class ClassifierModule(LightningModule):
@@ -49,8 +50,8 @@ class ClassifierModule(LightningModule):
         self.figures = torchmetrics.MetricCollection(
             {name: kind("multiclass", num_classes=classes, average=averages[name]) for name, kind in figures.items()}
         )
-        self.train_loss = torchmetrics.MeanMetric()
-        self.val_loss = torchmetrics.MeanMetric()
+        self.train_loss = WatchedMean("loss")
+        self.val_loss = WatchedMean("validation loss")
 
     def picture_weights(self, labels: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """How often to draw each picture of ``labels`` to see every class equally; ``None`` for each once."""
@@ -80,7 +81,7 @@ class ClassifierModule(LightningModule):
         images, labels = batch
         logits = self._classify(self.augmentation(images.float() / 255))
         loss = self._loss(logits, labels, self.settings.label_smoothing)
-        self.train_loss.update(loss.detach())
+        self.train_loss.update(loss)
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:

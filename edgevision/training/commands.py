@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from edgevision.commandline import ForceOption, QuietOption, SeedOption, json_object
-from edgevision.errors import InputError, MissingExtraError
+from edgevision.errors import InputError
+from edgevision.extras import brought_by
 from edgevision.metadata import Color, Task
 from edgevision.shared_options import shared_options
 from edgevision.training.settings import (
@@ -316,10 +317,8 @@ def vae(
 def _train(target: str, settings: TrainingSettings, what: str, options: _Options) -> None:
     """Call ``module:function``, which needs the training extra, and print the path of the checkpoint."""
     module, function = target.split(":")
-    try:
+    with brought_by("train"):
         train = getattr(import_module(module), function)
-    except ImportError as error:
-        raise MissingExtraError(error.name or "a package", "train") from error
     folder = options.output or Path("runs") / f"{what}-{settings.model}"
     result = train(settings, folder, force=options.force, quiet=options.quiet)
     if result is not None:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import DatasetError, MissingExtraError
+from edgevision.errors import DatasetError
+from edgevision.extras import brought_by
 
 # Every fifth digit of each class is kept for the test, as fixed as a split on disk.
 _TEST_EVERY = 5
@@ -21,10 +22,8 @@ class Digits:
     def __init__(self, split: str) -> None:
         if split not in self.splits:
             raise DatasetError(f"the digits have no part {split!r}; they have {', '.join(self.splits)}")
-        try:
+        with brought_by("train"):
             from sklearn.datasets import load_digits
-        except ImportError as error:
-            raise MissingExtraError("scikit-learn", "train") from error
         digits = load_digits()
         labels = digits.target.astype(np.int64)
         rank_in_class = np.zeros(len(labels), np.int64)

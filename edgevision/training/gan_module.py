@@ -86,7 +86,7 @@ class GanModule(GenerativeModule):
         # The other network's weights are only passed through.
         self.toggle_optimizer(optimizer)
         loss = compute()
-        self.watch(loss)
+        self.train_loss.update(loss)
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchmetrics
 from lightning.pytorch import LightningModule
 from PIL import Image
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from edgevision.files import atomic_file
 from edgevision.training.data import Batch
 from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import GenerativeSettings
+from edgevision.training.watched_mean import WatchedMean
 
 _SHEET = 64
 # Samples that differ from one another by less than this share of what real pictures do are one picture.
@@ -40,7 +40,7 @@ class GenerativeModule(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = AveragedModel(self.network, avg_fn=partial(_averaged, settings.ema))
         self.settings = settings
-        self.train_loss = torchmetrics.MeanMetric()
+        self.train_loss = WatchedMean("loss")
         self._folder = folder / "samples"
         # Not a submodule: its weights do not belong into the checkpoints.
         self._quality = [quality] if quality is not None else []
@@ -58,15 +58,6 @@ class GenerativeModule(LightningModule):
             mirrored = torch.rand(len(real), 1, 1, 1, device=real.device) < 0.5
             real = torch.where(mirrored, real.flip(3), real)
         return real.contiguous(memory_format=torch.channels_last)
-
-    def watch(self, loss: Tensor) -> None:
-        """Count ``loss``; :class:`CollapseError` where it is not finite."""
-        if not torch.isfinite(loss):
-            raise CollapseError(
-                f"the training collapsed: the loss is {loss.item()} after some {self._steps_done} steps; try a lower"
-                " --learning-rate. What the last sheet of samples shows is in last.ckpt"
-            )
-        self.train_loss.update(loss.detach())
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         # Latents are drawn from torch's generators: seeded by the step, a resumed training continues as the

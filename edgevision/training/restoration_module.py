@@ -16,6 +16,7 @@ from edgevision.training.optimizers import build_optimizer
 from edgevision.training.restoration_data import Example
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import RestorationSettings
+from edgevision.training.watched_mean import WatchedMean
 
 
 class RestorationModule(LightningModule):
@@ -30,8 +31,8 @@ class RestorationModule(LightningModule):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = settings
         self.loss = RestorationLoss(settings.loss, settings.perceptual_model)
-        self.train_loss = torchmetrics.MeanMetric()
-        self.psnr = torchmetrics.MeanMetric()
+        self.train_loss = WatchedMean("loss")
+        self.psnr = WatchedMean("PSNR")
         self.ssim = torchmetrics.MeanMetric()
 
     def forward(self, batch: Example) -> Tensor:
@@ -59,7 +60,7 @@ class RestorationModule(LightningModule):
 
     def training_step(self, batch: Example, index: int) -> Tensor:
         loss: Tensor = self.loss(self(batch), batch["target"])
-        self.train_loss.update(loss.detach())
+        self.train_loss.update(loss)
         return loss
 
     def validation_step(self, batch: Example, index: int) -> None:

@@ -1,5 +1,6 @@
 """The knobs of a training, validated; nothing here needs torch, so ``--help`` does not either."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
@@ -94,13 +95,17 @@ class TrainingSettings(Record):
 
     def __post_init__(self) -> None:
         self._check_positive("batch_size", "devices", "nodes", "learning_rate")
-        if self.seed < 0:
-            raise InputError(f"seed must not be negative, {self.seed} is")
+        self._check_not_negative("seed", "weight_decay", "workers")
 
     def _check_positive(self, *names: str) -> None:
         for name in names:
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name.replace('_', '-')} must be positive, not {getattr(self, name)!r}")
+
+    def _check_not_negative(self, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name.replace('_', '-')} must not be negative, not {getattr(self, name)!r}")
 
     def _check_fraction(self, *names: str) -> None:
         for name in names:
@@ -173,6 +178,7 @@ class RestorationSettings(TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_positive("steps", "validate_every", "crop")
+        self._check_not_negative("warmup")
         self._check_fraction("ema")
         if self.steps % self.validate_every:
             raise InputError(f"steps must be a multiple of validate-every {self.validate_every}, not {self.steps}")
@@ -180,10 +186,10 @@ class RestorationSettings(TrainingSettings):
             raise InputError(f"zoom must lie in 0..1 and not be 0, not {self.zoom!r}")
         if not 0 <= self.gray <= 1:
             raise InputError(f"gray must lie in 0..1, not {self.gray!r}")
-        if not 0 <= self.sigma[0] <= self.sigma[1]:
+        if not 0 <= self.sigma[0] <= self.sigma[1] < math.inf:
             raise InputError(f"sigma is the least and the greatest noise, not {self.sigma!r}")
         unknown = set(self.loss) - set(LossTerm)
-        if unknown or not self.loss or min(self.loss.values()) <= 0:
+        if unknown or not self.loss or not all(0 < weight < math.inf for weight in self.loss.values()):
             raise InputError(f"a loss is a positive weight for some of {', '.join(LossTerm)}, not {dict(self.loss)!r}")
         if LossTerm.PERCEPTUAL in self.loss and self.perceptual_model is None:
             raise InputError("the perceptual loss needs the checkpoint of a classifier: --perceptual-model NAME.pt")
@@ -297,9 +303,7 @@ class GanSettings(GenerativeSettings):
         super().__post_init__()
         self._check_positive("d_steps", "discriminator_rate")
         self._check_fraction("label_smoothing", "dropout")
-        for name in ("gradient_penalty", "class_weight"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name.replace('_', '-')} must not be negative, not {getattr(self, name)!r}")
+        self._check_not_negative("gradient_penalty", "class_weight")
         if self.class_weight and (self.classifier is None or not self.conditional):
             raise InputError("class-weight needs --conditional and a classifier's checkpoint: --classifier NAME.pt")
 

@@ -24,7 +24,7 @@ class VaeModule(GenerativeModule):
         error = (output.image - real).square().sum(dim=(1, 2, 3)).mean() / 2
         divergence = output.mean.square() + output.log_variance.exp() - 1 - output.log_variance
         loss = error + self.settings.beta * divergence.sum(dim=1).mean() / 2
-        self.watch(loss)
+        self.train_loss.update(loss)
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import DeviceError, MissingExtraError, ModelFileError
+from edgevision.errors import DeviceError, ModelFileError
+from edgevision.extras import brought_by
 from edgevision.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfile import read_metadata
 from edgevision.runtime.closing import Closing
@@ -212,10 +213,8 @@ class OnnxRuntimeEngine(Closing):
 
 def import_onnx_runtime() -> Any:
     """The ``onnxruntime`` module, of whichever wheel is installed."""
-    try:
+    with brought_by("cpu"):
         import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "cpu") from error
     return onnxruntime
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.errors import DeviceError, InputError, MissingExtraError, ModelFileError
+from edgevision.errors import DeviceError, InputError, ModelFileError
+from edgevision.extras import brought_by
 from edgevision.files import sha256
 from edgevision.machine import INT8_ON_X86, Machine
 from edgevision.metadata import TensorSpec
@@ -162,10 +163,8 @@ def _fits_cpu(path: Path) -> bool:
 
 def import_openvino() -> Any:
     """The ``openvino`` module."""
-    try:
+    with brought_by("openvino"):
         import openvino
-    except ImportError as error:
-        raise MissingExtraError("openvino", "openvino") from error
     return openvino
 
 

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from edgevision.errors import DeviceError, MissingExtraError
+from edgevision.errors import DeviceError
+from edgevision.extras import brought_by
 from edgevision.runtime.engines.onnx_runtime import first_line, import_onnx_runtime
 
 
@@ -49,10 +50,8 @@ class Plugin:
 
     def module(self) -> Any:
         """The plug-in's Python package; raises :class:`MissingExtraError` without it."""
-        try:
+        with brought_by(self.extra):
             return import_module(self.package)
-        except ImportError as error:
-            raise MissingExtraError(self.distribution, self.extra) from error
 
     def _register(self) -> None:
         runtime, module = import_onnx_runtime(), self.module()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgevision.errors import DatasetError, DeviceError, InputError, OutputError
+from edgevision.errors import CollapseError, DatasetError, DeviceError, InputError, OutputError
 from edgevision.metadata import Color, ModelMetadata, Task
 from edgevision.metrics import class_scores, confusion_matrix
 from edgevision.models import build_model
@@ -62,6 +62,12 @@ def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
     assert first["state_dict"].keys() == second["state_dict"].keys()
     for name, tensor in first["state_dict"].items():
         assert torch.equal(tensor, second["state_dict"][name]), name
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, pictures: Path) -> None:
+    with pytest.raises(CollapseError, match=r"loss is (nan|inf); try a lower --learning-rate"):
+        train(settings(pictures, learning_rate=1e30), tmp_path / "run")
+    assert not (tmp_path / "run" / "cnn3.pt").exists()
 
 
 def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ def settings(**changes: Any) -> RestorationSettings:
         ({"loss": {}}, "a loss is a positive weight for some of l1, l2, psnr, ssim, edge, perceptual"),
         ({"loss": {"l3": 1.0}}, "a loss is a positive weight .*'l3'"),
         ({"loss": {"l1": 1.0, "ssim": 0.0}}, "a loss is a positive weight"),
+        ({"loss": {"l1": float("nan")}}, "a loss is a positive weight"),
+        ({"loss": {"l1": 1.0, "psnr": float("inf")}}, "a loss is a positive weight"),
         ({"loss": {"perceptual": 1.0}}, "the perceptual loss needs the checkpoint of a classifier: --perceptual-model"),
         ({"scale": 4, "crop": 66}, "crop must be a multiple of the scale 4, not 66"),
     ],

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.errors import CheckpointError, DatasetError, InputError, OutputError
+from edgevision.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.metadata import Color, ModelMetadata, Prediction, Resize, RestorationSpec, Task, TileSpec
 from edgevision.models import RestorationUNet, build_model
@@ -227,6 +227,12 @@ def test_the_perceptual_loss_trains_and_leaves_its_classifier_out_of_the_file(
     last = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["current_model_state"]
     for name, tensor in before.items():  # the running statistics too
         assert torch.equal(last[f"loss.features.network.{name}"], tensor), name
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, photographs: Path) -> None:
+    with pytest.raises(CollapseError, match=r"the (loss|PSNR) is (nan|inf); try a lower"):
+        train(settings(photographs, Task.DENOISE, learning_rate=1e30), tmp_path / "run")
+    assert not (tmp_path / "run" / "denoise_unet.pt").exists()
 
 
 def test_a_finished_folder_is_refused_and_force_trains_it_again(tmp_path: Path, photographs: Path) -> None:

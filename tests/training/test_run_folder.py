@@ -1,6 +1,7 @@
 """The folder of one training."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,9 @@ def test_only_the_first_process_is_the_users_own(
         ({"epochs": 0}, "epochs must be positive, not 0"),
         ({"batch_size": -1}, "batch-size must be positive"),
         ({"learning_rate": 0.0}, "learning-rate must be positive"),
+        ({"learning_rate": math.nan}, "learning-rate must be positive, not nan"),
+        ({"learning_rate": math.inf}, "learning-rate must be positive"),
+        ({"weight_decay": -0.1}, "weight-decay must not be negative, not -0.1"),
         ({"dropout": 1.0}, "dropout must lie in 0..1, not 1.0"),
         ({"label_smoothing": -0.1}, "label-smoothing must lie"),
         ({"val_fraction": 1.0}, "val-fraction must lie between 0 and 1"),
