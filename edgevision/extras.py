@@ -28,6 +28,6 @@ def brought_by(extra: str) -> Iterator[None]:
         package = (error.name or "a package").split(".")[0]
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DeviceError(
-            f"{package} is installed and cannot be imported: {reason}; pip install --force-reinstall"
-            f" 'edgevision[{extra}]' puts it right if files of it are damaged"
+            f"{package} is installed and cannot be imported: {reason}; if files of it are damaged, this puts it right:"
+            f" pip install 'edgevision[{extra}]' --force-reinstall"
         ) from error

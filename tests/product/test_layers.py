@@ -15,7 +15,7 @@ import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {names!r}:
-            raise ImportError(f"{{name}} is blocked", name=name)
+            raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
 from edgevision.cli import main
