@@ -10,7 +10,8 @@ from edgevision.html_page import html_table, write_html
 from edgevision.runtime.benchmark.charts import Course, courses, histogram, share_bar, side_by_side
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
-from edgevision.runtime.benchmark.table import circumstances, interval_words, ratio_words, subject_lines
+from edgevision.runtime.benchmark.statistics import Ratio
+from edgevision.runtime.benchmark.table import circumstances, interval_words, subject_lines
 
 _STYLE = """
 .bar { fill: var(--first); } .far { fill: var(--second); } .marked { fill: var(--mark); } .strong { fill: var(--ink); }
@@ -29,6 +30,7 @@ def write_page(path: Path, report: BenchmarkReport) -> None:
     title = f"Latency of {', '.join(names)}"
     body = [f"<h1>{escape(title)}</h1>", _facts(circumstances(report)), _findings(report)]
     body += ["<h2>Figures</h2>", _figures(report.subjects)]
+    body.append("<p class=soft>Under a median and under a ratio of medians stand their 95 % intervals.</p>")
     if len(report.subjects) > 1:
         rows = [(s.label, s.latency.p50_ms, s.latency.p90_ms.value, s.latency.p99_ms.value) for s in report.subjects]
         body += ["<h2>Side by side</h2>", side_by_side(rows)]
@@ -58,7 +60,7 @@ def _findings(report: BenchmarkReport) -> str:
 
 
 def _figures(subjects: Iterable[SubjectReport]) -> str:
-    head = ("", "p50 ms", "95 % interval", "p90", "p95", "p99", "max", "mean", "cv", "pictures/s", "times the first")
+    head = ("", "p50 ms", "p90", "p95", "p99", "max", "mean", "cv", "pictures/s", "times the first")
     rows = []
     for s in subjects:
         figures = s.latency
@@ -66,15 +68,19 @@ def _figures(subjects: Iterable[SubjectReport]) -> str:
         rows.append(
             (
                 escape(s.label),
-                f"<b>{figures.p50_ms.value:.3f}</b>",
-                interval_words(figures.p50_ms),
+                f"<b>{figures.p50_ms.value:.3f}</b><div class=soft>{interval_words(figures.p50_ms)}</div>",
                 *(f"{value:.3f}" for value in rest),
                 f"{100 * figures.cv:.1f} %",
                 f"{s.throughput:.1f}",
-                ratio_words(s.ratio) if s.ratio else "1",
+                _ratio(s.ratio) if s.ratio else "1",
             )
         )
     return html_table(head, rows, numbers=range(1, len(head)))
+
+
+def _ratio(ratio: Ratio) -> str:
+    verdict = "" if ratio.differs else "<div class=soft>no difference shown</div>"
+    return f"{ratio.value:.3f}<div class=soft>{ratio.low:.3f} to {ratio.high:.3f}</div>{verdict}"
 
 
 def _over_time(report: BenchmarkReport) -> str:
