@@ -45,10 +45,15 @@ class Freight:
     amended: dict[str, Any] = field(default_factory=dict)
 
     def send(self, folder: str, number: int, picture: PictureInput) -> str:
-        """Pack a picture; its name there, which keeps the ending because that sets the format of the result."""
+        """Pack a picture; its name there, which keeps the ending because that sets the format of the result.
+
+        One that does not exist is lacking there too, which is said there, for this picture alone.
+        """
         suffix = Path(picture.name).suffix
         name = f"{folder}/{number:05d}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
-        self.files[name], self.shown[name] = picture.source, picture.name
+        if isinstance(picture.source, bytes) or picture.source.exists():
+            self.files[name] = picture.source
+        self.shown[name] = picture.name
         return name
 
     def take_back(self, name: str, target: Path) -> str:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -22,7 +23,7 @@ from edgevision.runtime.remote.call import (
     receive_exactly,
 )
 from edgevision.runtime.remote.facts import BoardFacts
-from edgevision.runtime.remote.job import Content, Environment, Job, digest_of, size_of
+from edgevision.runtime.remote.job import Content, Environment, Job, digest_of, size_of, translated_read_errors
 from edgevision.runtime.remote.printable import printable, printable_values
 from edgevision.runtime.remote.ssh import Connection
 
@@ -226,11 +227,15 @@ class Board:
         sent, said = 0, time.monotonic()
         for content in contents:
             with ExitStack() as stack:
-                file = None if isinstance(content, bytes) else stack.enter_context(content.open("rb"))
-                pieces = iter([content]) if file is None else iter(lambda: file.read(_CHUNK), b"")  # noqa: B023
+                if isinstance(content, bytes):
+                    pieces = iter([content])
+                else:
+                    stack.enter_context(translated_read_errors(content))
+                    file = stack.enter_context(content.open("rb"))
+                    pieces = iter(partial(file.read, _CHUNK), b"")
                 for piece in pieces:
-                    yield piece  # type: ignore[misc]
-                    sent += len(piece)  # type: ignore[arg-type]
+                    yield piece
+                    sent += len(piece)
                     if time.monotonic() - said > _STEADY_S:
                         said = time.monotonic()
                         self._say(f"copied {sent / 1e6:.1f} of {total / 1e6:.1f} MB")

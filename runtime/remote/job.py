@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +24,27 @@ def digest_of(content: Content) -> str:
     """The sha256 of a file or of bytes, in hexadecimal."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    return sha256(content)
+    with translated_read_errors(content):
+        return sha256(content)
 
 
 def size_of(content: Content) -> int:
     """In bytes."""
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
+    if isinstance(content, bytes):
+        return len(content)
+    with translated_read_errors(content):
+        return content.stat().st_size
+
+
+@contextmanager
+def translated_read_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to read a file that is to be sent into :class:`InputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{str(path)!r} cannot be sent to the board: {error.strerror}; check it, and run again"
+        ) from error
 
 
 @dataclass(frozen=True)

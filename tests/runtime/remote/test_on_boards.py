@@ -141,6 +141,16 @@ def test_an_error_on_the_board_ends_the_command_here_as_it_would_there(prepared,
     assert "/00001" not in err
 
 
+def test_a_picture_that_does_not_exist_fails_alone_as_it_does_here(prepared, edgevision, tmp_path):
+    words = ["run", "classify", tmp_path / "no.png", PICTURES / "cat.jpg"]
+    here, there = edgevision(*words), edgevision(*words, "--on", prepared.name)
+    assert there[:2] == here[:2]
+    assert here[0] == 1
+    for err in (here[2], there[2]):
+        assert f"failed: '{tmp_path}/no.png' does not exist" in err
+        assert "1 of 2 pictures failed" in err
+
+
 def test_existing_files_are_refused_before_a_board_is_asked(edgevision, tmp_path):
     (tmp_path / "out.png").touch()
     code, _, err = edgevision("run", "denoise", PICTURES / "cat.jpg", "-o", tmp_path / "out.png", "--on", "nobody")

@@ -17,6 +17,9 @@ from edgevision.errors import InputError, OutputError
 from edgevision.modelfile import ModelFormat
 from edgevision.runtime.commands.command_words import command_words
 from edgevision.runtime.commands.packing import PACKERS, pack
+from edgevision.runtime.remote.board import Board
+from edgevision.runtime.remote.job import Environment, Job
+from edgevision.runtime.remote.wheel import Wheel
 
 RESTORE = {"output": None, "model": None, "compare": None, "force": False, "resume": False}
 
@@ -147,6 +150,17 @@ def test_codes_and_sheets_come_back_as_one_file(photos):
     assert pack("run generate", drawing | {"output": "s.png"}).bring == {"out/00001.png": Path("s.png")}
     cards = pack("run generate", drawing | {"output": "cards/"})
     assert cards.bring == {f"out/7-000{n}.png": Path(f"cards/7-000{n}.png") for n in (0, 1)}
+
+
+@pytest.mark.parametrize("seen", [(), ("digests",)])
+def test_a_file_that_vanishes_after_packing_ends_in_an_error_that_names_it(photos, local, seen):
+    freight = pack("run classify", {"model": None, "inputs": [str(photos)]})
+    job = Job((), freight.files)
+    for name in seen:
+        getattr(job, name)
+    (photos / "d.gif").unlink()
+    with pytest.raises(InputError, match=r"d\.gif' cannot be sent to the board: No such file"):
+        Board("local", local).begin(job, Environment(Wheel("w.whl", "1", "0" * 64, b""), ()))
 
 
 def test_a_missing_model_is_said_before_anything_is_sent(tmp_path):
