@@ -134,15 +134,21 @@ class Board:
             raise self._explained(state["failed"])
         if state.get("state") == "ended" and isinstance(state.get("code"), int):
             return int(state["code"])
-        raise EdgevisionError(f"{self.word!r} {_ENDS.get(str(state.get('state')), _ENDS['killed'])}")
+        raise self._ended(str(state.get("state")))
 
     def read_output(self, identity: str) -> str:
-        """What edgevision printed there, as it came: not yet safe to show."""
+        """What edgevision printed there, as it came: not yet safe to show.
+
+        Raises:
+            EdgevisionError: another host collected the job meanwhile.
+        """
         pieces: list[bytes] = []
 
         def receive(message: Message, stream: IO[bytes]) -> None:
             size = self._size(message, "stdout", _LARGEST_TEXT)
-            pieces[:] = receive_exactly(stream, size or 0)
+            if size is None:
+                raise self._ended("gone")
+            pieces[:] = receive_exactly(stream, size)
 
         self._persist(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
         return b"".join(pieces).decode(errors="replace")
@@ -270,6 +276,9 @@ class Board:
         if answer is not None and not isinstance(answer, dict):
             raise not_understood(answer)
         return answer or {}
+
+    def _ended(self, state: str) -> EdgevisionError:
+        return EdgevisionError(f"{self.word!r} {_ENDS.get(state, _ENDS['killed'])}")
 
     def _explained(self, report: Mapping[str, Any]) -> DeviceError:
         if self._facts is None:

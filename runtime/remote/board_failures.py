@@ -39,6 +39,8 @@ def explain_failure(host: str, facts: BoardFacts, report: Mapping[str, Any], *, 
         return DeviceError(f"{host!r} cannot keep files in ~/.cache/edgevision; give its user that folder ({message})")
     if kind == "damaged":
         return DeviceError(f"what was copied to {host!r} arrived damaged; check its disk and memory, and run again")
+    if kind == "stopped":
+        return DeviceError(f"what ran on {host!r} was stopped by another who had begun the same work; run again")
     if kind == "pip":
         return _not_installed(host, facts, lines, offline=offline)
     if kind == "venv":

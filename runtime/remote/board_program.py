@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -269,14 +269,18 @@ def copy(file: BinaryIO, size: int) -> None:
 
 
 def stop(request: Request) -> None:
-    """End the job and everything it started."""
+    """End the job and everything it started, and leave word of it for another host that follows it."""
     import signal
 
-    process = read_json(job_folder(request) / "process")
+    job = job_folder(request)
+    process = read_json(job / "process")
     if process is None or process["boot"] != boot_id():
         return
     if start_time(process["pid"]) not in (None, process["started"]):
         return  # the number belongs to another process by now
+    if is_alive(process):
+        with suppress(OSError):  # a full disk must not keep it running
+            write_whole(job / "outcome", {"failed": {"kind": "stopped"}})
     patience = time.monotonic() + _SECONDS_TO_END
     try:
         os.killpg(process["pid"], signal.SIGTERM)

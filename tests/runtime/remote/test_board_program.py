@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgevision.errors import DeviceError
-from edgevision.runtime.remote.call import BoardFailureError, call
+from edgevision.runtime.remote.call import BOOT, BoardFailureError, call
 
 
 def run(local, operation, **request):
@@ -81,6 +81,19 @@ def test_a_process_that_took_the_number_of_an_ended_job_is_left_alone(local):
     innocent.wait()
 
 
+def start(local, source, **changes):
+    """Start the job ``j``, whose supervisor is ``source`` instead of the program."""
+    environment = {"key": "k", "extras": [], "system_site_packages": False, "wheel": None, "wheelhouse": None}
+    request = {"environment": environment, "arguments": [], "files": {}, "folders": [], "boot": BOOT}
+    return run(local, "start", job="j", source=source, **request | changes)
+
+
+def test_a_job_that_another_host_stops_ends_with_that_as_the_reason(local):
+    start(local, "import time\ndef main(request): time.sleep(60)")
+    run(local, "stop", job="j")
+    assert run(local, "follow", job="j", offset=0) == {"state": "ended", "failed": {"kind": "stopped"}}
+
+
 def test_what_nobody_used_for_long_is_removed_at_the_next_start(local):
     old, now = time.time() - 40 * 24 * 3600, time.time()
     folder = cache(local)
@@ -92,9 +105,7 @@ def test_what_nobody_used_for_long_is_removed_at_the_next_start(local):
             path.touch()
             os.utime(path, (used, used))
         os.utime(folder / "jobs" / name, (used, used))
-    environment = {"key": "k", "extras": [], "system_site_packages": False, "wheel": None, "wheelhouse": None}
-    request = {"environment": environment, "arguments": [], "files": {}, "folders": []}
-    run(local, "start", job="j", source="def main(request): pass", boot="pass", **request)
+    start(local, "def main(request): pass")
     assert {path.name for path in folder.iterdir() if path.name.startswith("0.1.0")} == {"0.1.0-new"}
     assert {path.name for path in (folder / "store").iterdir()} == {"new"}
     assert {path.name for path in (folder / "jobs").iterdir() if path.is_dir()} == {"new", "j"}

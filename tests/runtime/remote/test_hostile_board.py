@@ -132,6 +132,12 @@ def test_an_end_that_is_none_is_an_error(hostile, state):
         hostile(lines({"done": state})).follow("job")
 
 
+def test_output_that_another_host_collected_and_cleared_is_not_taken_for_empty(hostile):
+    board = hostile(lines({"file": "stdout", "size": None}, {"done": None}))
+    with pytest.raises(EdgevisionError, match="no longer holds the job's folder"):
+        board.read_output("job")
+
+
 def test_output_is_bounded(hostile):
     board = hostile(lines({"file": "stdout", "size": 65 << 20}))
     with pytest.raises(DeviceError, match="wants to send"):

@@ -97,6 +97,7 @@ def report(*lines):
         ({"kind": "os", "errno": 13, "message": "Permission denied: '/home/pi/.cache'"}, "cannot keep files"),
         ({"kind": "os", "errno": 122, "message": "quota"}, "no space left"),
         ({"kind": "space", "message": "10 bytes are to be copied and 5 are free"}, "no space left"),
+        ({"kind": "stopped"}, "was stopped by another"),
         ({"kind": "damaged"}, "arrived damaged"),
         ({"kind": "venv", "lines": ["ensurepip is not available"]}, "ensurepip is not available"),
         ({}, "does not know"),
