@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, fields
 
 from edgevision.records import Record, record
+from edgevision.runtime.telemetry.power import total_power
 
 
 @record
@@ -37,7 +38,7 @@ class Reading(Record):
     occurred: tuple[str, ...] = ()
 
 
-_NAMES = tuple(known.name for known in fields(Reading) if known.name not in ("extra", "time_s"))
+_NAMES = tuple(known.name for known in fields(Reading) if known.name not in ("extra", "time_s", "total_power_w"))
 _WORDS = ("governors", "throttled", "occurred")
 
 
@@ -56,4 +57,5 @@ def combine(time_s: float, parts: Iterable[Reading]) -> Reading:
                 found[name] = tuple(dict.fromkeys((*known, *value)))
             else:
                 found[name] = value
-    return Reading(time_s=time_s).updated(**found)
+    reading = Reading(time_s=time_s).updated(**found)
+    return reading.updated(total_power_w=total_power(reading.power_w))

@@ -16,12 +16,14 @@ from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
 from edgevision.runtime.telemetry.cpu_load import CpuLoad, count_cores
 from edgevision.runtime.telemetry.findings import find
 from edgevision.runtime.telemetry.gpu_clock import GpuClock
+from edgevision.runtime.telemetry.ina238 import Ina238
 from edgevision.runtime.telemetry.ina3221 import Ina3221
 from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power_mode, parse_release
 from edgevision.runtime.telemetry.kernel_log import parse_warnings
+from edgevision.runtime.telemetry.mean_power import mean_power, measured_rails
 from edgevision.runtime.telemetry.memory import Memory
 from edgevision.runtime.telemetry.over_current import OverCurrentCounters
-from edgevision.runtime.telemetry.power import mean_power, power_covers
+from edgevision.runtime.telemetry.power import power_covers
 from edgevision.runtime.telemetry.raspberry_pi import RaspberryPi
 from edgevision.runtime.telemetry.reading import Reading, combine
 from edgevision.runtime.telemetry.source import RunTool, Source, read_text, run_tool
@@ -100,12 +102,12 @@ class Telemetry:
         yield Memory(self._root)
         yield Temperatures(self._root)
         yield OverCurrentCounters(self._root)
+        yield Ina238(self._root)
         yield from (ina3221, gpu, pi)
 
     def report(self) -> BoardReport:
         """What was seen; complete once the ``with`` block is left."""
         readings = tuple(self._readings)
-        rails = next((reading.power_w for reading in readings if reading.power_w), {})
         release = parse_release(read_text(self._root / "etc/nv_tegra_release") or "")
         return BoardReport(
             board=board_name(self._root),
@@ -117,7 +119,7 @@ class Telemetry:
             readings=readings,
             findings=find(readings, self._before, self._after),
             mean_power_w=mean_power(readings),
-            power_covers=power_covers(rails),
+            power_covers=power_covers(measured_rails(readings)),
             sampling_cpu_s=self._sampling_cpu_s,
         )
 

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.runtime.telemetry.gpu_clock import GpuClock
+from edgevision.runtime.telemetry.ina238 import Ina238
 from edgevision.runtime.telemetry.ina3221 import Ina3221
 from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power_mode, parse_release
 from edgevision.runtime.telemetry.kernel_log import parse_warnings
@@ -78,8 +79,19 @@ def test_a_rail_that_cannot_be_read_is_left_out(board):
     assert power_covers({}) is None
 
 
+def test_the_monitor_of_the_boards_input_is_read(board):
+    source = Ina238(board({f"{HWMON}/name": "ina238\n", f"{HWMON}/power1_input": "22424000\n"}))
+    assert source.read() == Reading(power_w={"VIN": 22.424}, total_power_w=22.424)
+    assert power_covers(source.read().power_w) == "VIN, the input of the whole board"
+    board({f"{HWMON}/power1_input": "\n"})
+    assert source.read() == Reading()
+    source.close()
+
+
 def test_other_sensors_are_not_taken_for_rails(board):
-    assert Ina3221(board(ORIN_RAILS | {f"{HWMON}/name": "nct6775\n"})).read() == Reading()
+    root = board(ORIN_RAILS | {f"{HWMON}/name": "nct6775\n", f"{HWMON}/power1_input": "1\n"})
+    assert Ina3221(root).read() == Reading()
+    assert Ina238(root).read() == Reading()
 
 
 @pytest.mark.parametrize("name", ["17000000.gpu", "17000000.gv11b", "57000000.gpu", "gpu-gpc-0"])

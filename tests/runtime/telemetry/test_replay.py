@@ -160,6 +160,18 @@ def test_tegrastats_is_run_only_where_the_files_do_not_tell_as_much(board):
     assert report.readings[0].cpu_mhz == (1728.0,) * 4
 
 
+def test_the_input_of_the_board_is_its_power_whichever_source_tells_it(board):
+    (board(ORIN) / GPU / "device/load").write_text("\n")
+    root = board({f"{INA3221}/in1_label": "VDD_GPU\n"})
+    report = sample(root, Tools(), start=lambda arguments: FakeLines("VDD_GPU 9000mW/9000mW VIN 25000mW/25000mW"))
+    assert report.readings[-1].power_w == {"VDD_GPU": 10.0, "VIN": 25.0}
+    assert report.mean_power_w == pytest.approx(25.0)
+    assert report.power_covers == "VIN, the input of the whole board"
+    monitor = "sys/class/hwmon/hwmon5"
+    report = sample(board({f"{monitor}/name": "ina238\n", f"{monitor}/power1_input": "24000000\n"}), Tools())
+    assert report.mean_power_w == pytest.approx(24.0)
+
+
 def test_a_machine_that_tells_nothing_gives_empty_readings(tmp_path):
     report = sample(tmp_path, Tools())
     assert len(report.readings) >= 2

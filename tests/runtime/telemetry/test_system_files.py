@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from edgevision.runtime.telemetry.board import board_name, parse_model
 from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
 from edgevision.runtime.telemetry.cpu_load import CpuLoad, CpuTimes, count_cores, parse_cpu_times, parse_process
+from edgevision.runtime.telemetry.mean_power import mean_power, measured_rails
 from edgevision.runtime.telemetry.memory import Memory, parse_available
 from edgevision.runtime.telemetry.reading import Reading, combine
 from edgevision.runtime.telemetry.source import SystemFile, find_tool, run_tool, whole_number
@@ -193,6 +194,25 @@ def test_readings_are_combined_and_the_later_source_is_believed():
         throttled=("throttled", "over-current"),
         gpu_load=0.5,
     )
+
+
+def test_the_total_is_that_of_the_rails_of_all_sources():
+    board_input = Reading(power_w={"VIN": 22.4, "VDD_GPU": 2.4}, total_power_w=22.4)
+    others = Reading(power_w={"VDD_GPU": 2.5, "VDD_CPU": 5.5}, total_power_w=8.0)
+    for parts in ([board_input, others], [others, board_input]):
+        assert combine(0.0, parts).total_power_w == 22.4
+    more = Reading(power_w={"VIN_SYS_5V0": 4.5}, total_power_w=4.5)
+    assert combine(0.0, [others, more]).total_power_w == pytest.approx(12.5)
+
+
+def test_the_mean_power_is_of_the_rails_that_are_named():
+    early = Reading(time_s=0.0, power_w={"VDD_GPU": 2.0, "VDD_CPU": 6.0}, total_power_w=8.0)
+    later = [Reading(time_s=t, power_w={**early.power_w, "VIN": 20.0 + t}, total_power_w=20.0 + t) for t in (1.0, 3.0)]
+    readings = [early, *later, early.updated(time_s=4.0), Reading(time_s=5.0)]
+    assert list(measured_rails(readings)) == ["VDD_GPU", "VDD_CPU", "VIN"]
+    assert mean_power(readings) == pytest.approx(22.0)
+    assert mean_power([early]) == 8.0
+    assert (measured_rails([]), mean_power([Reading()])) == ({}, None)
 
 
 def test_a_missing_or_failing_tool_says_nothing():

@@ -55,6 +55,11 @@ def test_a_line_of_a_recent_board_is_read():
     assert reading.total_power_w == pytest.approx(17.0)
 
 
+def test_the_input_of_the_board_is_the_total():
+    line = "VDD_GPU 2370mW/2370mW VDD_CPU_SOC_MSS 5531mW/5531mW VIN_SYS_5V0 4344mW/4344mW VIN 22424mW/22000mW"
+    assert parse_tegrastats(line).total_power_w == 22.424
+
+
 def test_of_several_values_the_first_is_the_present_one():
     reading = parse_tegrastats(LATEST)
     assert reading.temperatures == {"cpu": 50.5}
