@@ -58,7 +58,7 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
 
 def slower_than(comparison: Comparison, share: float) -> tuple[SubjectComparison, ...]:
     """The subjects that are slower by more than ``share``, all of the interval being above it."""
-    return tuple(subject for subject in comparison.subjects if subject.ratio.low > 1 + share)
+    return tuple(subject for subject in comparison.subjects if subject.ratio.is_above(1 + share))
 
 
 def _compared(a: SubjectReport, b: SubjectReport) -> SubjectComparison:

@@ -11,7 +11,8 @@ from typing import Any
 from edgevision.errors import DeviceError
 from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
 from edgevision.runtime.benchmark.subject import Subject
-from edgevision.runtime.engines.onnx_runtime import import_onnx_runtime
+from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine
+from edgevision.runtime.engines.plugin_engines import PluginEngine
 
 _RUNS = 30
 _ENDING = "_kernel_time"
@@ -51,22 +52,14 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
 
 
 def _events(subject: Subject, runs: int, *switched_on: str) -> list[dict[str, Any]]:
-    runtime = import_onnx_runtime()
-    if subject.engine.provider not in runtime.get_available_providers():
+    engine = subject.engine
+    if not isinstance(engine, OnnxRuntimeEngine) or isinstance(engine, PluginEngine):
         raise DeviceError(
-            f"{subject.engine.provider} is a plug-in, of which ONNX Runtime's profiler sees one node;"
+            f"{engine.provider} is a plug-in, of which ONNX Runtime's profiler sees one node;"
             " leave --profile away for that device"
         )
     with tempfile.TemporaryDirectory() as folder:
-        options = runtime.SessionOptions()
-        options.log_severity_level = 3
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        if subject.threads is not None:
-            options.intra_op_num_threads = subject.threads
-        for key in switched_on:
-            options.add_session_config_entry(key, "1")
-        session = runtime.InferenceSession(str(subject.path), options, providers=[subject.engine.provider])
+        session = engine.open_profiled(str(Path(folder) / "profile"), *switched_on)
         for _ in range(runs):
             session.run(None, subject.feeds)
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from edgevision.runtime.benchmark.charts import Course, courses, histogram, shar
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
 from edgevision.runtime.benchmark.statistics import Ratio
-from edgevision.runtime.benchmark.table import circumstances, interval_words, subject_lines
+from edgevision.runtime.benchmark.table import circumstances, interval_words, ratio_verdict, subject_lines
 
 _STYLE = """
 .bar { fill: var(--first); } .far { fill: var(--second); } .marked { fill: var(--mark); } .strong { fill: var(--ink); }
@@ -79,8 +79,7 @@ def _figures(subjects: Iterable[SubjectReport]) -> str:
 
 
 def _ratio(ratio: Ratio) -> str:
-    verdict = "" if ratio.differs else "<div class=soft>no difference shown</div>"
-    return f"{ratio.value:.3f}<div class=soft>{ratio.low:.3f} to {ratio.high:.3f}</div>{verdict}"
+    return f"{ratio.value:.3f}" + "".join(f"<div class=soft>{words}</div>" for words in ratio_verdict(ratio))
 
 
 def _over_time(report: BenchmarkReport) -> str:

@@ -23,13 +23,15 @@ from edgevision.runtime.benchmark.dependence import effective_share
 
 Floats = NDArray[np.float64]
 
+SAME = 0.01
+"""A ratio of medians that is no further from 1 shows no difference."""
+
 _OUTSIDE = 0.025
 """What lies on either side of a 95 % interval."""
 
 # A little less than that beside a ratio's: the bootstrap of a median falls short by so much, and of two identical
 # programs no more than 5 % may be told apart.
 _OUTSIDE_RATIO = 0.02
-_SAME = 0.01
 _RESAMPLES = 1000
 # Long and therefore few, so that a stretch outlasts most disturbances; what so few tell about the spread is paid for
 # by Student's t.
@@ -56,11 +58,11 @@ class Estimate(Record):
 
 @record
 class Ratio(Record):
-    """How many times as large the second median is, with its 95 % interval."""
+    """How many times as large the second median is, with its 95 % interval; ``None`` where a sample is all there is."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
     @property
     def differs(self) -> bool:
@@ -69,7 +71,11 @@ class Ratio(Record):
         The interval is about two loaded models; the same one loaded twice differs by about a percent, by where in
         memory it came to lie.
         """
-        return self.low > 1 + _SAME or self.high < 1 - _SAME
+        return self.is_above(1 + SAME) or (self.high is not None and self.high < 1 - SAME)
+
+    def is_above(self, bound: float) -> bool:
+        """Whether all of the interval is."""
+        return self.low is not None and self.low > bound
 
 
 def percentile(samples: ArrayLike, share: float) -> Estimate:
@@ -102,8 +108,13 @@ def ratio_of_medians(first: Sequence[ArrayLike], second: Sequence[ArrayLike], *,
     """
     rounds = [[np.asarray(part, np.float64) for part in series] for series in (first, second)]
     medians = [float(np.median(np.concatenate(series))) for series in rounds]
-    stretches = [_in_stretches(series) for series in rounds]
-    counts = [len(series) for series in stretches]
+    counts = [_stretch_count(series) for series in rounds]
+    if paired:
+        # Both are cut behind the same rounds, or what is drawn together would not have been measured together.
+        counts = [min(counts)] * 2
+    if min(counts) < 2:
+        return Ratio(value=medians[1] / medians[0])
+    stretches = [_in_stretches(series, count) for series, count in zip(rounds, counts, strict=True)]
     draws = (_draws(counts[0], 0), _draws(counts[1], 0 if paired else 1))
     resampled = [_resampled_medians(series, drawn) for series, drawn in zip(stretches, draws, strict=True)]
     centre = math.log(medians[1] / medians[0])
@@ -156,11 +167,16 @@ def _binomial_below(count: int, share: float) -> Floats:
     return np.asarray(np.cumsum(np.exp(logarithms)))
 
 
-def _in_stretches(rounds: list[Floats]) -> list[Floats]:
-    """The series in some tens of stretches of whole rounds; a series of one round is cut anywhere."""
+def _stretch_count(rounds: list[Floats]) -> int:
+    """Into how many stretches a series is best cut: some tens, of whole rounds where there are several."""
+    samples = sum(len(part) for part in rounds)
+    most = samples if len(rounds) == 1 else len(rounds)
+    return min(most, _MOST_STRETCHES, max(_FEWEST_STRETCHES, samples // _STRETCH))
+
+
+def _in_stretches(rounds: list[Floats], count: int) -> list[Floats]:
     series = np.concatenate(rounds)
     ends = np.arange(1, len(series) + 1) if len(rounds) == 1 else np.cumsum([len(part) for part in rounds])
-    count = min(len(ends), _MOST_STRETCHES, max(_FEWEST_STRETCHES, len(series) // _STRETCH))
     return np.split(series, ends[np.arange(1, count) * len(ends) // count - 1])
 
 

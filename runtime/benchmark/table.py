@@ -80,8 +80,15 @@ def figure_cells(s: SubjectReport) -> tuple[str, ...]:
 
 def ratio_words(ratio: Ratio) -> str:
     """The ratio with its interval, or that there is no telling it from 1."""
-    words = f"{ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
-    return words if ratio.differs else f"{words}, no difference shown"
+    interval, *verdict = ratio_verdict(ratio)
+    return ", ".join([f"{ratio.value:.3f} ({interval})", *verdict])
+
+
+def ratio_verdict(ratio: Ratio) -> list[str]:
+    """The interval in words and, where the ratio cannot be told from 1, that it cannot."""
+    known = ratio.low is not None and ratio.high is not None
+    interval = f"{ratio.low:.3f} to {ratio.high:.3f}" if known else "too few samples for an interval"
+    return [interval] if ratio.differs else [interval, "no difference shown"]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

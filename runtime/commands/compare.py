@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from edgevision.commandline import JsonOption, parse_share, print_json
-from edgevision.errors import MeasurementError
+from edgevision.errors import InputError, MeasurementError
 from edgevision.runtime.benchmark.comparison import Comparison, slower_than
 from edgevision.runtime.benchmark.comparison import compare as compare_reports
 from edgevision.runtime.benchmark.report import read_report
+from edgevision.runtime.benchmark.statistics import SAME
 from edgevision.runtime.benchmark.table import columns, ratio_words
 
 
@@ -22,7 +23,12 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two reports of bench: the ratio of the medians with its 95 % interval, and whether it shows anything."""
-    allowed = parse_share(fail_if_slower, "--fail-if-slower") if fail_if_slower else None
+    allowed = None if fail_if_slower is None else parse_share(fail_if_slower, "--fail-if-slower")
+    if allowed is not None and allowed < SAME:
+        raise InputError(
+            f"--fail-if-slower must be at least {SAME:.0%}, which one model loaded twice may differ by, not"
+            f" {fail_if_slower!r}"
+        )
     found = compare_reports(read_report(first), read_report(second), (str(first), str(second)))
     if as_json:
         print_json(found.to_dict())
@@ -30,10 +36,10 @@ def compare(
         typer.echo(_text(found))
     slower = () if allowed is None else slower_than(found, allowed)
     if slower:
-        worst = max(slower, key=lambda subject: subject.ratio.low)
+        worst = max(slower, key=lambda subject: subject.ratio.value)
         raise MeasurementError(
             f"{len(slower)} of {len(found.subjects)} slower by more than {fail_if_slower}: {worst.label} takes"
-            f" {worst.ratio.value:.3f} times as long ({worst.ratio.low:.3f} to {worst.ratio.high:.3f})"
+            f" {ratio_words(worst.ratio)} times as long"
         )
 
 

@@ -76,6 +76,14 @@ class OnnxRuntimeEngine(Closing):
         self._run = _closed
         self._session = None
 
+    def open_profiled(self, prefix: str, *switched_on: str) -> Any:
+        """A session as this engine's but for the entries ``switched_on``; its profile's file name begins so."""
+        metadata = read_metadata(self._path)
+        options = self._session_options(metadata, dict.fromkeys(switched_on, "1"))
+        options.enable_profiling = True
+        options.profile_file_prefix = prefix
+        return self._runtime.InferenceSession(str(self._path), options, **self._providers(metadata))
+
     def _open(self, metadata: ModelMetadata | None) -> Any:
         """The session on :attr:`provider`."""
         if self.provider not in self._runtime.get_available_providers():
@@ -83,23 +91,18 @@ class OnnxRuntimeEngine(Closing):
                 f"device {self.device!r} needs ONNX Runtime's {self.provider}, which this installation"
                 f" ({self._runtime.__version__}) does not have; `edgevision devices` says what brings it"
             )
-        precision = metadata.precision if metadata else Precision.FP32
-        # Without metadata nothing is known to be fixed.
-        sides = [side for spec in metadata.inputs for side in spec.shape] if metadata else ["?"]
-        static = all(isinstance(side, int) for side in sides)
 
         def start(cache: Path | None) -> Any:
-            chain = provider_chain(
-                self.provider, index=self._options.index, precision=precision, static=static, cache=cache
-            )
-            names, settings = zip(*chain, strict=True)
-            return self._start(self._path, metadata, providers=list(names), provider_options=list(settings))
+            return self._start(self._path, metadata, **self._providers(metadata, cache))
 
         if self.provider == TENSORRT and self._options.cache:
             from edgevision.runtime.cuda_driver import describe_gpu
             from edgevision.runtime.engines.compiled_cache import compiled
 
-            facts = self._cache_facts() | {"gpu": describe_gpu(self._options.index), "static": str(static)}
+            facts = self._cache_facts() | {
+                "gpu": describe_gpu(self._options.index),
+                "static": str(_is_static(metadata)),
+            }
             session = compiled(facts, start, start)
         else:
             session = start(None)
@@ -109,6 +112,15 @@ class OnnxRuntimeEngine(Closing):
                 f" {session.get_providers()[0]}; `edgevision devices` says what is missing"
             )
         return session
+
+    def _providers(self, metadata: ModelMetadata | None, cache: Path | None = None) -> dict[str, list[Any]]:
+        """The provider and what it leaves to others, with their options, as a session takes them."""
+        precision = metadata.precision if metadata else Precision.FP32
+        chain = provider_chain(
+            self.provider, index=self._options.index, precision=precision, static=_is_static(metadata), cache=cache
+        )
+        names, settings = zip(*chain, strict=True)
+        return {"providers": list(names), "provider_options": list(settings)}
 
     def _start(
         self,
@@ -120,6 +132,15 @@ class OnnxRuntimeEngine(Closing):
         **providers: Any,
     ) -> Any:
         """A session for ``path``, with ``settings`` of its own; on ``devices`` of a plug-in or on ``providers``."""
+        options = self._session_options(metadata, settings or {})
+        try:
+            if devices:
+                options.add_provider_for_devices(list(devices), dict(device_options or {}))
+            return self._runtime.InferenceSession(str(path), options, **providers)
+        except Exception as error:  # each failure has a class of its own that shares no base but Exception
+            raise self._load_error(error) from error
+
+    def _session_options(self, metadata: ModelMetadata | None, settings: Mapping[str, str]) -> Any:
         options = self._runtime.SessionOptions()
         options.log_severity_level = 3
         if self._options.threads is not None:
@@ -127,7 +148,7 @@ class OnnxRuntimeEngine(Closing):
         options.enable_cpu_mem_arena = self._options.keep_memory
         # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
         options.enable_mem_reuse = self._options.keep_memory
-        entries = {"session.record_ep_graph_assignment_info": "1"} | dict(settings or {})
+        entries = {"session.record_ep_graph_assignment_info": "1"} | dict(settings)
         if self.provider == CPU and not (metadata and metadata.target == "x86-avx2"):
             # Otherwise x86 without VNNI saturates sums of 16 bits in int8 models that were not made for it.
             entries["session.x64quantprecision"] = "1"
@@ -138,12 +159,7 @@ class OnnxRuntimeEngine(Closing):
             options.add_session_config_entry(name, value)
         for name, size in self._fixed_sides().items():
             options.add_free_dimension_override_by_name(name, size)
-        try:
-            if devices:
-                options.add_provider_for_devices(list(devices), dict(device_options or {}))
-            return self._runtime.InferenceSession(str(path), options, **providers)
-        except Exception as error:  # each failure has a class of its own that shares no base but Exception
-            raise self._load_error(error) from error
+        return options
 
     def _load_error(self, error: Exception) -> ModelFileError | DeviceError:
         reason, file = first_line(error), self._path.name
@@ -209,6 +225,11 @@ class OnnxRuntimeEngine(Closing):
             "shapes": json.dumps(dict(self._options.shapes), sort_keys=True),
             "fallback": str(self._options.allow_fallback),
         }
+
+
+def _is_static(metadata: ModelMetadata | None) -> bool:
+    # Without metadata nothing is known to be fixed.
+    return metadata is not None and all(isinstance(side, int) for spec in metadata.inputs for side in spec.shape)
 
 
 def import_onnx_runtime() -> Any:

@@ -97,7 +97,10 @@ def test_it_fails_only_where_the_interval_shows_the_slowdown(edgevision, write, 
     # Ten percent is the truth: the interval reaches below it.
     assert edgevision("compare", first, second, "--fail-if-slower", "10%")[0] == 0
     assert edgevision("compare", second, first, "--fail-if-slower", "5%")[0] == 0
-    assert edgevision("compare", first, second, "--fail-if-slower", "five")[0] == 2
+    for refused in ("five", "", "0.5%"):
+        code, _, err = edgevision("compare", first, second, "--fail-if-slower", refused)
+        assert code == 2
+        assert "--fail-if-slower" in err
 
 
 @pytest.mark.parametrize(

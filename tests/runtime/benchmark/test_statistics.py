@@ -213,9 +213,31 @@ def test_whatever_was_measured_the_figures_lie_within_it(first: Floats, second: 
     if found.low is not None and found.high is not None:
         assert found.low <= found.high
     ratio = ratio_of_medians([first], [second], paired=False)
-    assert 0 < ratio.low <= ratio.value * (1 + 1e-9)
-    assert ratio.value <= ratio.high * (1 + 1e-9)
-    assert math.isfinite(ratio.high)
+    if min(len(first), len(second)) < 2:
+        assert ratio.low is ratio.high is None
+        assert not ratio.differs
+        assert not ratio.is_above(0)
+    else:
+        assert ratio.low is not None
+        assert ratio.high is not None
+        assert 0 < ratio.low <= ratio.value * (1 + 1e-9)
+        assert ratio.value <= ratio.high * (1 + 1e-9)
+        assert math.isfinite(ratio.high)
+
+
+def test_what_slows_both_cancels_out_though_their_rounds_are_of_different_lengths() -> None:
+    generator = np.random.default_rng(21)
+    drift = 1 + 0.3 * np.sin(np.linspace(0, 6, 100))
+
+    def rounds(samples: int, factor: float) -> list[Floats]:
+        return [factor * slow * generator.normal(1, 0.01, samples) for slow in drift]
+
+    ratio = ratio_of_medians(rounds(5, 1.0), rounds(4, 1.05), paired=True)
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert ratio.high - ratio.low < 0.04
+    assert ratio.low < 1.05 < ratio.high
+    assert ratio.differs
 
 
 def test_a_ratio_is_no_difference_where_its_interval_holds_one_or_nearly() -> None:
