@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def check_writable(path: Path, *, force: bool = False) -> None:
     """Refuse an output path before the work starts instead of after it.
 
     Raises:
-        OutputError: the folder does not exist or cannot be written, ``path`` is a folder, or it exists and ``force``
-            is false, or the name is one that no file can have.
+        OutputError: the folder does not exist or cannot be written, ``path`` is a folder or a device, or it exists and
+            ``force`` is false, or the name is one that no file can have.
     """
     folder = path.parent
     with translated_write_errors(path):
@@ -28,10 +28,20 @@ def check_writable(path: Path, *, force: bool = False) -> None:
             raise OutputError(f"the output folder {str(folder)!r} does not exist; create it or choose another -o")
         if path.is_dir():
             raise OutputError(f"the output {str(path)!r} is a folder; give a file name")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"the output {str(path)!r} is no ordinary file; give the name of one")
         if path.exists() and not force:
             raise OutputError(f"{str(path)!r} exists already; --force overwrites it")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"the output folder {str(folder)!r} cannot be written; choose another with -o")
+
+
+def check_all_writable(paths: Sequence[Path], *, force: bool = False) -> None:
+    """As :func:`check_writable` for the outputs of one call; :class:`OutputError` too where two are the same file."""
+    for number, path in enumerate(paths):
+        check_writable(path, force=force)
+        if any(path.resolve() == other.resolve() for other in paths[:number]):
+            raise OutputError(f"{str(path)!r} is given for two outputs; each needs a name of its own")
 
 
 @contextmanager

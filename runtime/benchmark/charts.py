@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from edgevision.runtime.benchmark.statistics import Estimate, Floats
+from edgevision.runtime.benchmark.statistics import Estimate, Floats, outlier_fence
 
 _WIDTH, _LEFT, _RIGHT = 720, 64, 12
 _BINS = 60
@@ -29,8 +29,9 @@ class Course:
     scale: tuple[float, float] | None = None
 
 
-def histogram(samples: Floats, fence: float) -> str:
-    """How many samples took how long. What lies above ``fence`` is counted in a last bar of its own."""
+def histogram(samples: Floats) -> str:
+    """How many samples took how long. Outliers are counted in a last bar of their own."""
+    fence = outlier_fence(samples)
     above = int((samples > fence).sum())
     inside = samples[samples <= fence]
     low, high = float(inside.min()), float(inside.max())

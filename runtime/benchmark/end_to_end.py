@@ -57,29 +57,48 @@ class _Watched:
         return getattr(self._engine, name)
 
 
-def measure_end_to_end(subject: Subject, pictures: Sequence[Path | bytes], *, seconds: float) -> EndToEnd:
-    """Send ``pictures`` through one after another, over and over, for ``seconds`` and at least 20 times.
+def read_pictures(pictures: Sequence[Path | bytes]) -> list[bytes]:
+    """The encoded pictures, every one of which can be decoded.
+
+    Raises:
+        InputError: a file cannot be read.
+        ImageError: a picture cannot be decoded.
+    """
+    from edgevision.pictures import Picture
+
+    encoded = [p if isinstance(p, bytes) else _read(p) for p in pictures]
+    for picture in encoded:
+        Picture.read(picture)
+    return encoded
+
+
+def described(path: Path, metadata: ModelMetadata | None) -> ModelMetadata:
+    """The metadata of a model that has a pipeline; :class:`ModelFileError` where it has none."""
+    if metadata is None or metadata.task is Task.OTHER:
+        raise ModelFileError(
+            f"{path.name!r} does not say what it is for, so there is no way from picture to answer to measure;"
+            " leave --end-to-end away"
+        )
+    return metadata
+
+
+def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: float) -> EndToEnd:
+    """Send encoded pictures through one after another, over and over, for ``seconds`` and at least 20 times.
 
     Without any, a synthetic one is sent, of the size that the model takes or else of 256x256 pixels, as a JPEG.
 
     Raises:
-        ModelFileError: the model says nothing of itself, or has no pipeline.
-        ImageError: a picture cannot be decoded.
+        ModelFileError: as :func:`described`.
     """
-    if subject.metadata is None or subject.metadata.task is Task.OTHER:
-        raise ModelFileError(
-            f"{subject.path.name!r} does not say what it is for, so there is no way from picture to answer to measure;"
-            " leave --end-to-end away"
-        )
     from edgevision.runtime.load import load
 
-    task = subject.metadata.task
-    encoded = [p if isinstance(p, bytes) else _read(p) for p in pictures]
+    metadata = described(subject.path, subject.metadata)
+    task = metadata.task
     sent = f"{len(encoded)} picture{'s' * (len(encoded) > 1)}"
     if task is Task.GENERATE:
         encoded, sent = [b""], "none: it draws from seeds"
     elif not encoded:
-        encoded, sent = [synthetic_picture(subject.metadata)], "a synthetic one"
+        encoded, sent = [synthetic_picture(metadata)], "a synthetic one"
     times: list[tuple[int, ...]] = []
     with load(subject.path, subject.device, threads=subject.threads, allow_fallback=subject.allow_fallback) as pipeline:
         watched = pipeline.engine = _Watched(pipeline.engine)

@@ -16,8 +16,10 @@ def input_sizes(
 
     Raises:
         InputError: a dynamic side is known neither from the metadata nor from ``shape``, or the model is fixed to
-            another.
+            another; the model takes no input.
     """
+    if not inputs:
+        raise InputError("the model takes no input, so there is nothing that its latency could depend on")
     if shape is None:
         return {spec.name: _sizes(spec, metadata, batch, None) for spec in inputs}
     first, *others = inputs
@@ -35,17 +37,27 @@ def input_sizes(
 def random_feeds(
     inputs: tuple[TensorSpec, ...], metadata: ModelMetadata | None, sizes: Mapping[str, tuple[int, ...]], seed: int
 ) -> dict[str, Array]:
-    """Inputs of ``sizes`` from numpy's ``default_rng(seed)``, uniform in the declared range, or in 0..1 without one."""
+    """Inputs of ``sizes`` from numpy's ``default_rng(seed)``, uniform in the declared range, or in 0..1 without one.
+
+    Raises:
+        InputError: an input is of a kind that is not drawn, as text, or does not fit into memory.
+    """
     generator = np.random.default_rng(seed)
     declared = {spec.name: spec for spec in metadata.inputs} if metadata else {}
     feeds: dict[str, Array] = {}
     for spec in inputs:
         low, high = (declared[spec.name].value_range if spec.name in declared else None) or (0.0, 1.0)
-        dtype = np.dtype(spec.dtype)
-        if dtype.kind == "f":
-            feeds[spec.name] = generator.uniform(low, high, sizes[spec.name]).astype(dtype)
-        else:
-            feeds[spec.name] = generator.integers(int(low), int(high) + 1, sizes[spec.name]).astype(dtype)
+        try:
+            dtype = np.dtype(spec.dtype)
+            if dtype.kind == "f":
+                feeds[spec.name] = generator.uniform(low, high, sizes[spec.name]).astype(dtype)
+            else:
+                feeds[spec.name] = generator.integers(int(low), int(high) + 1, sizes[spec.name]).astype(dtype)
+        except TypeError as error:
+            raise InputError(f"the model's input {spec.name!r} is {spec.dtype}, which is not made at random") from error
+        except (MemoryError, ValueError) as error:
+            size = "x".join(map(str, sizes[spec.name]))
+            raise InputError(f"an input of {size} for {spec.name!r} does not fit into memory: {error}") from error
     return feeds
 
 

@@ -6,6 +6,7 @@ there is more than one subject, a block begins with inferences that are not meas
 the caches back: they belong to the warm-up of the block, no sample of it is ever dropped.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ import numpy as np
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.benchmark.subject import Subject
+
+_log = logging.getLogger(__name__)
 
 _BLOCK_NS = 50_000_000
 _ROUNDS = 40
@@ -40,6 +43,15 @@ def measure_in_turns(subjects: Sequence[Subject], settings: Settings) -> None:
             if not alone:
                 _return_to(subjects[index])
             subjects[index].measure(blocks[index])
+    if settings.precision is not None:
+        for subject in subjects:
+            if not _is_precise(subject, settings.precision):
+                _log.warning(
+                    "the median of %s was not known to %.3g %% after %g s",
+                    subject.name,
+                    100 * settings.precision,
+                    settings.seconds,
+                )
 
 
 def _block_runs(subject: Subject, settings: Settings, *, alone: bool) -> int:
@@ -61,7 +73,8 @@ def _return_to(subject: Subject) -> None:
 
 
 def _is_enough(subject: Subject, settings: Settings) -> bool:
-    return len(subject.durations) >= settings.runs and subject.measured_ns >= settings.seconds * 1e9
+    enough_runs = settings.precision is not None or len(subject.durations) >= settings.runs
+    return enough_runs and subject.measured_ns >= settings.seconds * 1e9
 
 
 def _is_precise(subject: Subject, precision: float) -> bool:

@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 
 import edgevision
+from edgevision.errors import InputError
 from edgevision.machine import Machine, peak_memory_mb
-from edgevision.runtime.benchmark.end_to_end import measure_end_to_end
+from edgevision.modelfile import read_metadata
+from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_end, read_pictures
 from edgevision.runtime.benchmark.interleaving import measure_in_turns
+from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import ratio_of_medians
@@ -79,15 +82,25 @@ def benchmark(
 def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path | bytes] = ()) -> BenchmarkReport:
     """What :func:`benchmark` does, with everything that is to be measured in one record."""
     settings.check()
+    if not models:
+        raise InputError("no model to measure was named")
+    # What would end the run is found before it has taken its time.
+    encoded = read_pictures(pictures)
+    if settings.end_to_end:
+        for path in models:
+            described(path, read_metadata(path))
     load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with ExitStack() as stack:
         subjects: list[Subject] = []
         most_memory = None
-        for path, device, threads, batch in product(
-            models, settings.devices, settings.threads or (None,), settings.batches
+        for (path, name), device, threads, batch in product(
+            zip(models, told_apart(models), strict=True),
+            settings.devices,
+            settings.threads or (None,),
+            settings.batches,
         ):
-            _log.info("loading %s on %s and warming up", path.name, device)
-            subject = load_subject(path, device, threads, batch, settings)
+            _log.info("loading %s on %s and warming up", name, device)
+            subject = load_subject(path, device, threads, batch, settings, name=name)
             stack.enter_context(subject.engine)
             subjects.append(subject)
             # Each subject's own peak starts anew.
@@ -101,7 +114,7 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
             reports = [_reported(subject, telemetry.started, alone) for subject in subjects]
             reports = [reports[0], *(_beside(report, reports[0]) for report in reports[1:])]
             for index, subject in enumerate(subjects):
-                reports[index] = _with_more(reports[index], subject, settings, pictures)
+                reports[index] = _with_more(reports[index], subject, settings, encoded)
         seconds = time.perf_counter() - start
         if settings.profile:
             from edgevision.runtime.benchmark.operators import profile
@@ -123,7 +136,7 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
 
 
 def _announced(subjects: Sequence[Subject], settings: Settings) -> str:
-    what = f"{len(subjects)} subjects in turns" if len(subjects) > 1 else subjects[0].path.name
+    what = f"{len(subjects)} subjects in turns" if len(subjects) > 1 else subjects[0].name
     return f"{what} for about {settings.seconds * len(subjects):g} s"
 
 
@@ -135,7 +148,7 @@ def _reported(subject: Subject, started: float, power_w: float | None) -> Subjec
     )
     latency = Latency.of(np.array(samples.ms))
     return SubjectReport(
-        name=subject.path.name,
+        name=subject.name,
         sha256=subject.sha256,
         precision=subject.metadata.precision if subject.metadata else None,
         engine=subject.engine.name,
@@ -161,13 +174,11 @@ def _beside(report: SubjectReport, first: SubjectReport) -> SubjectReport:
     return report.updated(ratio=ratio_of_medians(*rounds, paired=True))
 
 
-def _with_more(
-    report: SubjectReport, subject: Subject, settings: Settings, pictures: Sequence[Path | bytes]
-) -> SubjectReport:
+def _with_more(report: SubjectReport, subject: Subject, settings: Settings, encoded: Sequence[bytes]) -> SubjectReport:
     if settings.streams is not None:
-        _log.info("measuring %d streams of %s", settings.streams, subject.path.name)
+        _log.info("measuring %d streams of %s", settings.streams, subject.name)
         report = report.updated(streams=measure_streams(subject, settings.streams, seconds=settings.seconds))
     if settings.end_to_end:
-        _log.info("measuring %s from picture to answer", subject.path.name)
-        report = report.updated(end_to_end=measure_end_to_end(subject, pictures, seconds=settings.seconds))
+        _log.info("measuring %s from picture to answer", subject.name)
+        report = report.updated(end_to_end=measure_end_to_end(subject, encoded, seconds=settings.seconds))
     return report

@@ -42,7 +42,7 @@ def write_page(path: Path, report: BenchmarkReport) -> None:
     )
     for subject in report.subjects:
         body += [f"<h2>{escape(subject.label)}</h2>", _facts(subject_lines(report, subject))]
-        body.append(histogram(np.array(subject.samples.ms), subject.latency.fence_ms))
+        body.append(histogram(np.array(subject.samples.ms)))
         if subject.operators is not None:
             body += ["<h3>Operators</h3>", _operators(subject.operators)]
     write_html(path, title, body, _STYLE)
@@ -114,7 +114,7 @@ def _operators(profile: OperatorProfile) -> str:
             f"{o.gflops:.1f}" if o.gflops else "",
             f"{100 * o.peak_share:.0f} %" if o.peak_share else "",
             "" if o.gb_per_s is None else f"{o.gb_per_s:.1f}",
-            o.bound or "",
+            escape(o.bound or ""),
         )
         for o in slowest
     ]

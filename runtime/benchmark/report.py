@@ -193,7 +193,12 @@ def parse_report(document: object, name: str) -> BenchmarkReport:
     return report
 
 
+# A picosecond, and eleven days: what lies beyond was not measured, and ratios of it are no numbers any more.
+_SHORTEST_MS, _LONGEST_MS = 1e-9, 1e9
+
+
 def _fit_together(samples: Samples) -> bool:
     count = len(samples.ms)
     lengths = count == len(samples.start_s) == sum(samples.rounds) and min(samples.rounds, default=0) > 0
-    return lengths and all(0 < ms < math.inf for ms in samples.ms)
+    plausible = all(_SHORTEST_MS <= ms <= _LONGEST_MS for ms in samples.ms)
+    return lengths and plausible and all(map(math.isfinite, samples.start_s))

@@ -14,7 +14,8 @@ class Settings(Record):
     ``shape`` is the full shape of the first input where the model leaves it free; the model is then loaded for it.
 
     A subject is measured for ``seconds`` and at least ``runs`` inferences. With ``precision``, a share as 0.02, it ends
-    as soon as the interval of every subject's median is narrower than that, and after ``seconds`` at the latest.
+    as soon as the interval of every subject's median is narrower than that, and after ``seconds`` however many there
+    were.
     ``warmup`` bounds the seconds spent before, until it is steady.
 
     ``streams`` adds the throughput of so many inferences at once, ``end_to_end`` the way from encoded pictures to
@@ -46,9 +47,12 @@ class Settings(Record):
             ("batch", min(self.batches, default=0), 1),
             ("runs", self.runs, 1),
             ("streams", 1 if self.streams is None else self.streams, 1),
+            ("seed", self.seed, 0),
         ):
             if value < least:
                 raise InputError(f"{name} must be at least {least}, not {value}")
+        if self.shape is not None and self.batches not in ((1,), self.shape[:1]):
+            raise InputError(f"--shape {'x'.join(map(str, self.shape))} says how large a batch is; leave --batch out")
         if not self.devices:
             raise InputError("no device to measure on was named; cpu is one")
         if not 0 < self.seconds < math.inf:

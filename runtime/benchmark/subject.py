@@ -28,6 +28,7 @@ class Subject:
     """
 
     path: Path
+    name: str
     device: str
     allow_fallback: bool
     threads: int | None
@@ -74,8 +75,10 @@ class Subject:
         self.measured_ns += sum(durations[-runs:])
 
 
-def load_subject(path: Path, device: str, threads: int | None, batch: int, settings: Settings) -> Subject:
-    """Load a model, run it once, and warm it up.
+def load_subject(
+    path: Path, device: str, threads: int | None, batch: int, settings: Settings, *, name: str = ""
+) -> Subject:
+    """Load a model, run it once, and warm it up; ``name`` is what it is called, its file's name where none is given.
 
     Raises:
         ModelFileError, DeviceError: as :func:`edgevision.load`.
@@ -106,6 +109,7 @@ def load_subject(path: Path, device: str, threads: int | None, batch: int, setti
         raise
     return Subject(
         path=path,
+        name=name or path.name,
         device=device,
         allow_fallback=settings.allow_fallback,
         threads=threads,

@@ -17,7 +17,7 @@ from edgevision.commandline import (
     parse_share,
     print_json,
 )
-from edgevision.files import check_writable
+from edgevision.files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.commands.on_boards import on_boards
 
@@ -33,7 +33,7 @@ def bench(
     seconds: Annotated[
         float | None, typer.Option(help="How long to measure each; 5 s, with --precision 60 s at most.")
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="How many inferences of each at least.")] = 100,
+    runs: Annotated[int, typer.Option(min=1, help="How many inferences of each at least, without --precision.")] = 100,
     precision: Annotated[
         str | None, typer.Option(help="End when each median's 95 % interval is narrower than this, e.g. 2%.")
     ] = None,
@@ -57,18 +57,17 @@ def bench(
 
     --device, --threads and --batch may be repeated: all combinations take turns in one run.
     """
-    for path in filter(None, (output, csv, html)):
-        check_writable(path, force=force)
+    check_all_writable([path for path in (output, csv, html) if path is not None], force=force)
     settings = Settings(
         devices=tuple(device),
         allow_fallback=allow_fallback,
         threads=tuple(threads or ()),
         batches=tuple(batch),
-        shape=parse_shape(shape) if shape else None,
-        seconds=seconds if seconds is not None else 60.0 if precision else 5.0,
+        shape=None if shape is None else parse_shape(shape),
+        seconds=seconds if seconds is not None else 5.0 if precision is None else 60.0,
         runs=runs,
         warmup=warmup,
-        precision=parse_share(precision, "--precision") if precision else None,
+        precision=None if precision is None else parse_share(precision, "--precision"),
         streams=streams,
         end_to_end=end_to_end or bool(picture),
         profile=profile,
@@ -79,12 +78,13 @@ def bench(
     from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 
     report = measure(models, settings, picture or ())
+    # First, as what reads the terminal's text may have gone away.
+    write_files(report, output=output, csv=csv, html=html)
     if as_json:
         print_json(report.to_dict())
     else:
         from edgevision.runtime.benchmark.table import report_text
 
         typer.echo(report_text(report))
-    write_files(report, output=output, csv=csv, html=html)
     if strict:
         refuse_marked(report)

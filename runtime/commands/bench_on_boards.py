@@ -10,13 +10,14 @@ import typer
 
 from edgevision.commandline import print_json
 from edgevision.errors import DeviceError, EdgevisionError, InputError
-from edgevision.files import check_writable
+from edgevision.files import check_all_writable
+from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
 from edgevision.runtime.commands.carry_out import end_with_boards, parse_document, run_freight
 from edgevision.runtime.commands.on_boards import Boards
-from edgevision.runtime.commands.packing import pack
+from edgevision.runtime.commands.packing import Freight, pack
 from edgevision.runtime.remote.run_job import JobResult
 
 FILES = ("output", "csv", "html")
@@ -35,20 +36,21 @@ def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping
         host: {name: _for_board(values[name], host, alone=len(hosts) == 1) for name in FILES if values.get(name)}
         for host in hosts
     }
-    for files in targets.values():
-        for path in files.values():
-            check_writable(path, force=values["force"])
+    check_all_writable([path for files in targets.values() for path in files.values()], force=values["force"])
     results = run_freight(words, parameters, pack(words, values), boards)
+    names = _names(values["models"])
     reports: dict[str, BenchmarkReport] = {}
     failures: list[tuple[str, EdgevisionError]] = []
     for board, result in zip(hosts, results, strict=True):
         try:
-            reports[board] = _report(result)
+            reports[board] = _report(result, names)
         except EdgevisionError as error:
             failures.append((board, error))
-    _show(reports, failures, as_json=values["as_json"], alone=len(hosts) == 1)
+    # First, as what reads the terminal's text may have gone away.
     for board, report in reports.items():
         write_files(report, **targets[board])
+    _show(reports, failures, as_json=values["as_json"], alone=len(hosts) == 1)
+    for board, report in reports.items():
         try:
             if values["strict"]:
                 refuse_marked(report)
@@ -72,15 +74,22 @@ def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
     return "\n".join([*columns(rows), *notes])
 
 
-def _report(result: JobResult | EdgevisionError) -> BenchmarkReport:
+def _names(models: Sequence[Path]) -> dict[str, str]:
+    """What models of one name are called here, by what they are called there."""
+    there = [Freight({}).send_model(path, number) for number, path in enumerate(models, start=1)]
+    return dict(zip(told_apart(there), told_apart(models), strict=True))
+
+
+def _report(result: JobResult | EdgevisionError, names: Mapping[str, str]) -> BenchmarkReport:
     if isinstance(result, EdgevisionError):
         raise result
     result.raise_for_code()
     document = parse_document(result)
     try:
-        return parse_report(document | {"host": result.word}, result.word)
+        report = parse_report(document | {"host": result.word}, result.word)
     except InputError as error:
         raise DeviceError(str(error)) from error
+    return report.updated(subjects=tuple(s.updated(name=names.get(s.name, s.name)) for s in report.subjects))
 
 
 def _show(

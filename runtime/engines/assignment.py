@@ -1,7 +1,6 @@
 """Which device runs which nodes of a loaded model, and which of them may be left to the CPU."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 
 from edgevision.records import Record, record
 
@@ -16,7 +15,11 @@ SHAPE_OPERATORS = frozenset(
 class Assignment(Record):
     """Nodes by device and operator, after the engine's own fusions; the device that was asked for stands first."""
 
-    nodes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    nodes: Mapping[str, Mapping[str, int]]
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            raise ValueError("an assignment names the device that was asked for")
 
     @classmethod
     def of(cls, device: str, nodes: Iterable[tuple[str, str]]) -> "Assignment":

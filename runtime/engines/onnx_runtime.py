@@ -23,7 +23,11 @@ _DTYPES = {
     "tensor(double)": "float64",
     "tensor(uint8)": "uint8",
     "tensor(int8)": "int8",
+    "tensor(uint16)": "uint16",
+    "tensor(int16)": "int16",
+    "tensor(uint32)": "uint32",
     "tensor(int32)": "int32",
+    "tensor(uint64)": "uint64",
     "tensor(int64)": "int64",
     "tensor(bool)": "bool",
 }
@@ -113,7 +117,7 @@ class OnnxRuntimeEngine(Closing):
             )
         return session
 
-    def _providers(self, metadata: ModelMetadata | None, cache: Path | None = None) -> dict[str, list[Any]]:
+    def _providers(self, metadata: ModelMetadata | None, cache: Path | None = None) -> dict[str, Any]:
         """The provider and what it leaves to others, with their options, as a session takes them."""
         precision = metadata.precision if metadata else Precision.FP32
         chain = provider_chain(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgevision.errors import DiskFullError, OutputError
-from edgevision.files import atomic_file, atomic_folder, check_writable
+from edgevision.files import atomic_file, atomic_folder, check_all_writable, check_writable
 
 
 @pytest.fixture
@@ -141,6 +141,18 @@ def test_a_folder_in_which_nothing_can_be_made_is_named() -> None:
 def test_a_folder_is_refused_as_a_file_even_with_force(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is a folder"):
         check_writable(tmp_path, force=True)
+
+
+def test_what_is_no_ordinary_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="no ordinary file"):
+        check_writable(tmp_path / "pipe", force=True)
+
+
+def test_two_outputs_are_two_files(tmp_path: Path) -> None:
+    check_all_writable([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(OutputError, match="given for two outputs"):
+        check_all_writable([tmp_path / "a", tmp_path / "b", tmp_path / ".." / tmp_path.name / "a"])
 
 
 def test_a_file_is_no_output_folder(tmp_path: Path) -> None:

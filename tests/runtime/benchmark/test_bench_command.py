@@ -30,7 +30,7 @@ def test_several_are_shown_as_a_table_with_what_differs(edgevision, write_colour
 def test_the_same_model_twice_is_numbered(edgevision, write_colours):
     model = write_colours()
     _, out, _ = edgevision("bench", model, model, *QUICK)
-    assert [line.split("  ")[0] for line in out.splitlines()[1:3]] == ["1: colours.onnx", "2: colours.onnx"]
+    assert [line.split("  ")[0] for line in out.splitlines()[1:3]] == ["colours.onnx", "colours.onnx #2"]
 
 
 def test_json_is_one_document_that_can_be_read_again(edgevision, write_colours, tmp_path):
@@ -50,6 +50,29 @@ def test_the_report_is_written_where_it_is_asked_for(edgevision, write_colours, 
     assert code == 2
     assert "--force overwrites it" in err
     assert edgevision("bench", write_colours(), *QUICK, "-o", path, "--force")[0] == 0
+
+
+def test_a_terminal_that_has_gone_away_does_not_cost_the_report(edgevision, write_colours, tmp_path, monkeypatch):
+    from edgevision.runtime.benchmark import table
+
+    def gone(report):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(table, "report_text", gone)
+    assert edgevision("bench", write_colours(), *QUICK, "-o", tmp_path / "report.json")[0] == 1
+    assert read_report(tmp_path / "report.json").subjects
+
+
+def test_a_model_without_a_pipeline_is_refused_before_it_is_measured(edgevision, write_colours):
+    code, out, err = edgevision("bench", write_colours(metadata=None), "--seconds", 1000, "--end-to-end")
+    assert (code, out) == (2, "")
+    assert "leave --end-to-end away" in err
+
+
+def test_a_precision_that_was_not_reached_is_said(edgevision, write_colours):
+    code, _, err = edgevision("bench", write_colours(), "--seconds", 0.1, "--warmup", 0, "--precision", "0.0001%")
+    assert code == 0
+    assert "was not known to 0.0001 % after 0.1 s" in err
 
 
 def test_csv_has_a_row_for_every_sample(edgevision, write_colours, tmp_path):
@@ -94,6 +117,12 @@ def test_a_run_that_is_in_order_is_not_refused(edgevision, write_colours, monkey
     [
         (("--precision", "2 percent"), "--precision is a share"),
         (("--precision", "0%"), "--precision is a share"),
+        (("--precision", ""), "--precision is a share"),
+        (("--shape", ""), "a shape is positive numbers"),
+        (("--seed", "-1"), "seed must be at least 0"),
+        (("--shape", "2x3x8x8", "--batch", 1, "--batch", 4), "leave --batch out"),
+        (("--picture", "nowhere.png"), "'nowhere.png' cannot be read"),
+        (("-o", "same.out", "--csv", "./same.out"), "given for two outputs"),
         (("--seconds", "0"), "seconds must be positive"),
         (("-o", "no/such/folder.json"), "does not exist"),
         (("--device", "abacus"), "no device 'abacus'"),

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.errors import InputError
-from edgevision.runtime.benchmark.comparison import compare
-from edgevision.runtime.benchmark.report import parse_report, read_report
+from edgevision.runtime.benchmark.comparison import compare, slower_than
+from edgevision.runtime.benchmark.report import Samples, parse_report, read_report
+from edgevision.runtime.benchmark.table import ratio_words
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 
 
@@ -156,9 +157,27 @@ def test_whatever_stands_in_a_report_it_is_read_or_refused(document, field):
             parse_report(report, "x.json")
 
 
-@pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.parametrize("bad", [0.0, -1.0, 1e-300, 1e300, math.inf, math.nan])
 def test_times_that_are_none_are_damage(make_report, make_subject, bad):
     subject = make_subject()
     report = make_report(subject.updated(samples=subject.samples.updated(ms=(bad, *subject.samples.ms[1:]))))
     with pytest.raises(InputError, match="do not fit together"):
         parse_report(report.to_document(), "x.json")
+
+
+def test_a_report_that_does_not_say_where_its_nodes_ran_is_damage(make_report):
+    document = make_report().to_document()
+    document["subjects"][0]["assignment"] = {"nodes": {}}
+    with pytest.raises(InputError, match="an assignment names the device"):
+        parse_report(document, "x.json")
+
+
+def test_one_sample_of_each_shows_no_difference(make_report, make_subject):
+    def once(ms):
+        subject = make_subject(ms)
+        return make_report(subject.updated(samples=Samples(start_s=(0.0,), ms=(ms,), rounds=(1,))))
+
+    found = compare(once(100.0), once(200.0)).subjects[0]
+    assert found.verdict == "no difference shown"
+    assert not slower_than(compare(once(100.0), once(200.0)), 0.05)
+    assert "too few samples" in ratio_words(found.ratio)

@@ -37,3 +37,13 @@ def test_a_mask_takes_its_size_from_the_picture_s_shape():
     image = TensorSpec(name="image", shape=("batch", 3, "height", "width"))
     mask = TensorSpec(name="mask", shape=("batch", 1, "height", "width"))
     assert input_sizes((image, mask), None, batch=1, shape=(2, 3, 8, 6))["mask"][1:] == (1, 8, 6)
+
+
+def test_what_cannot_be_drawn_is_refused():
+    with pytest.raises(InputError, match="takes no input"):
+        input_sizes((), None, batch=1, shape=None)
+    for dtype in ("tensor(string)", "tensor(bfloat16)"):
+        with pytest.raises(InputError, match="is not made at random"):
+            random_feeds((TensorSpec(name="x", shape=(1,), dtype=dtype),), None, {"x": (1,)}, 0)
+    with pytest.raises(InputError, match=r"1x3x10000000x10000000 for 'image' does not fit into memory"):
+        random_feeds((TensorSpec(name="image", shape=(1,)),), None, {"image": (1, 3, 10_000_000, 10_000_000)}, 0)

@@ -148,6 +148,11 @@ def test_a_device_that_is_not_there_is_an_error_and_not_measured_elsewhere(write
         edgevision.benchmark(write_colours("colours.xml"), device=["cpu", "npu"], **QUICK)
 
 
+def test_no_model_is_no_measurement():
+    with pytest.raises(InputError, match="no model"):
+        edgevision.benchmark([])
+
+
 @pytest.mark.parametrize(
     "options",
     [
