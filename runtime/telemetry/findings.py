@@ -7,7 +7,8 @@ The rules, all over the time of the readings:
   before proves nothing.
 * **Frequency dropped**: for at least 1 s while busy, every clock reading is below 80 % of the steady clock. Steady is
   the highest clock that was held for 1 s while busy; busy is nine tenths of one core, or half of the GPU. So neither an
-  idle core's clock nor the wandering of a boost counts. Of a CPU the fastest core is looked at.
+  idle core's clock nor the wandering of a boost counts. Of a CPU the fastest core is looked at, and it is compared only
+  with what was held while at least three quarters as many cores were busy: a boost of one core is lost when many work.
 * **Governor changed**, **power mode changed**: another one than before.
 * **Shared CPU**: other processes used, in the mean over some second, more than half a core and 5 % of all cores; or
   over the whole run more than a quarter of a core and 2 % of all cores.
@@ -16,9 +17,10 @@ The rules, all over the time of the readings:
 The rules over a whole run are what judges one shorter than a second.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from edgevision.records import Record, record
@@ -31,6 +33,7 @@ _WINDOW_S = 1.0
 _WINDOW_TOLERANCE = 0.95
 _DROPPED = 0.8
 _BUSY_CORES, _BUSY_GPU = 0.9, 0.5
+_SIMILAR_LOAD = 0.75
 
 
 class FindingKind(StrEnum):
@@ -56,11 +59,12 @@ class Finding(Record):
 
 
 class _Span(NamedTuple):
-    """A value that held, or is the mean, from ``start`` to ``end``."""
+    """A value that held, or is the mean, from ``start`` to ``end``; beside a CPU's clock, how many cores were busy."""
 
     start: float
     end: float
     value: float
+    cores: float = 0.0
 
     @property
     def length(self) -> float:
@@ -124,11 +128,12 @@ def _kind_of(word: str) -> FindingKind:
 
 
 def _busy_cpu_clocks(readings: Sequence[Reading], before: BoardState) -> list[_Span]:
-    return [
-        _Span(earlier.time_s, now.time_s, max(now.cpu_mhz))
+    clocks = [
+        _Span(earlier.time_s, now.time_s, max(now.cpu_mhz), now.cpu_busy * (before.cores or len(now.cpu_mhz)))
         for earlier, now in pairwise(readings)
-        if now.cpu_mhz and now.cpu_busy is not None and now.cpu_busy * (before.cores or len(now.cpu_mhz)) >= _BUSY_CORES
+        if now.cpu_mhz and now.cpu_busy is not None
     ]
+    return [clock for clock in clocks if clock.cores >= _BUSY_CORES]
 
 
 def _busy_gpu_clocks(readings: Sequence[Reading]) -> list[_Span]:
@@ -142,18 +147,32 @@ def _busy_gpu_clocks(readings: Sequence[Reading]) -> list[_Span]:
 def _clock_dropped(processor: str, clocks: Sequence[_Span]) -> Iterator[Finding]:
     windows = list(_windows(clocks))
     last = clocks[-1].end if clocks else 0.0
-    steady = max((min(span.value for span in window) for window in windows), default=0.0)
-    low = [window for window in windows if max(span.value for span in window) < _DROPPED * steady]
-    for start, end in _joined((window[0].start, window[-1].end) for window in low):
+    steady = _steady_clocks(windows)
+    low = [
+        (window, held)
+        for window, held in zip(windows, steady, strict=True)
+        if max(span.value for span in window) < _DROPPED * held
+    ]
+    for start, end in _joined((window[0].start, window[-1].end) for window, _ in low):
         inside = [span.value for span in clocks if start <= span.start and span.end <= end]
+        highest = max(held for window, held in low if start <= window[0].start and window[-1].end <= end)
         yield _finding(
             FindingKind.FREQUENCY_DROPPED,
             f"the {processor} ran at {min(inside):.0f} MHz",
             start,
             end,
             last,
-            f"its steady clock is {steady:.0f} MHz",
+            f"its steady clock is {highest:.0f} MHz",
         )
+
+
+def _steady_clocks(windows: Sequence[Sequence[_Span]]) -> list[float]:
+    """For each window the highest clock that was held throughout one of similar or higher load; 0 without such."""
+    held = [(min(span.cores for span in window), min(span.value for span in window)) for window in windows]
+    held.sort(reverse=True)
+    highest = list(accumulate((clock for _, clock in held), max, initial=0.0))
+    loads = [max(span.cores for span in window) for window in windows]
+    return [highest[bisect_right(held, -_SIMILAR_LOAD * load, key=lambda known: -known[0])] for load in loads]
 
 
 def _governor_changed(
@@ -197,17 +216,20 @@ def _stolen(readings: Sequence[Reading]) -> Iterator[Finding]:
         yield _finding(FindingKind.STEAL, message, start, end, spans[-1].end)
 
 
-def _above(spans: Sequence[_Span], *, short: float, whole: float) -> Iterator[_Span]:
-    """Where the mean over some second exceeds ``short``; without such, the whole run if its mean exceeds ``whole``."""
+def _above(spans: Sequence[_Span], *, short: float, whole: float) -> Iterator[tuple[float, float, float]]:
+    """Start, end and mean of each stretch where the mean over some second exceeds ``short``.
+
+    Without such it is the whole run, if its mean exceeds ``whole``.
+    """
     above = [window for window in _windows(spans) if _mean(window) > short]
     stretches = _joined((window[0].start, window[-1].end) for window in above)
     for start, end in stretches:
         inside = [span for span in spans if start <= span.start and span.end <= end]
         high = [span for span in inside if span.value > short]
         start, end = high[0].start, high[-1].end
-        yield _Span(start, end, _mean([span for span in inside if start <= span.start and span.end <= end]))
+        yield start, end, _mean([span for span in inside if start <= span.start and span.end <= end])
     if not stretches and _mean(spans) > whole:
-        yield _Span(spans[0].start, spans[-1].end, _mean(spans))
+        yield spans[0].start, spans[-1].end, _mean(spans)
 
 
 def _mean(spans: Sequence[_Span]) -> float:

@@ -96,6 +96,38 @@ def test_a_clock_that_drops_while_busy_is_found_wherever_it_happens():
         assert "1800 MHz" in finding.message
 
 
+def test_a_boost_that_is_lost_when_more_cores_work_marks_nothing():
+    twelve = BoardState(cores=12, governors=("ondemand",))
+
+    def busy(at):  # one core, all, one again; where it changes it is the mean of both
+        return 0.5 if at in (5.0, 10.0) else 1.0 if 5 < at < 10 else 1 / 12
+
+    def phases(*clocks):
+        return quiet(count=30, cpu_mhz=lambda at: (800.0, clocks[int(at // 5)]), cpu_busy=busy, cpu_own=busy)
+
+    assert kinds(phases(4700.0, 3500.0, 4700.0), twelve) == []
+    (finding,) = find(phases(4700.0, 3500.0, 2900.0), twelve, twelve)
+    assert (finding.start_s, finding.end_s) == (10.0, None)
+    assert "2900 MHz" in finding.message
+    assert "its steady clock is 4700 MHz" in finding.message
+
+
+def test_throttling_is_found_in_each_of_two_loads():
+    def clock(at):
+        return (4700.0 if at < 3 else 3600.0 if at < 5 else 3500.0 if at < 8 else 2000.0,)
+
+    def busy(at):
+        return 0.25 if at < 5 else 1.0
+
+    dropped = find(quiet(cpu_mhz=clock, cpu_busy=busy, cpu_own=busy), FOUR, FOUR)
+    assert {finding.kind for finding in dropped} == {FindingKind.FREQUENCY_DROPPED}
+    assert [(finding.start_s, finding.end_s) for finding in dropped] == [(2.5, 4.5), (7.5, None)]
+    assert "3600 MHz" in dropped[0].message
+    assert "4700 MHz" in dropped[0].message
+    assert "2000 MHz" in dropped[1].message
+    assert "3500 MHz" in dropped[1].message
+
+
 def test_the_low_clock_of_an_idle_core_marks_nothing():
     waiting = quiet(cpu_mhz=lambda at: (600.0,) * 4 if at < 5 else (1800.0,) * 4, cpu_busy=lambda at: at >= 5)
     one_thread = quiet(cpu_mhz=(600.0, 1800.0, 600.0, 600.0), cpu_busy=0.25, cpu_own=0.25)
