@@ -12,6 +12,8 @@ from edgevision.runtime.telemetry.throttling import Throttling
 COLDEST, HOTTEST = -60.0, 200.0
 # Jetson's PMIC "sensor" is a constant, 100 °C or 50 °C.
 _CONSTANT = "PMIC"
+# Zones of the CPU itself, as against those of the mainboard or the radio.
+_CPU_ZONE = re.compile(r"cpu|x86_pkg_temp", re.IGNORECASE)
 # A PC's CPU: the first input of each of these is the whole package.
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower")
 # Cooling by slowing down, as the drivers name it; the others are fans and chargers.
@@ -33,7 +35,7 @@ def plausible(sensors: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 class Temperatures:
-    """Every readable thermal zone, and the CPU's own sensor where there is no zone at all.
+    """Every readable thermal zone, and the CPU's own sensor where none of them is the CPU's.
 
     A zone is named by its type up to the first hyphen: ``cpu-thermal`` and ``CPU-therm`` are ``cpu`` and ``CPU``.
     """
@@ -46,7 +48,7 @@ class Temperatures:
             for zone in zones
             if (name := (read_text(zone / "type") or zone.name).partition("-")[0])
         ]
-        if not self._sensors:
+        if not any(_CPU_ZONE.match(name) for name, _ in self._sensors):
             for device in sorted((root / "sys/class/hwmon").glob("hwmon*")):
                 if read_text(device / "name") in _CPU_SENSORS:
                     self._sensors.append(("cpu", SystemFile(device / "temp1_input")))

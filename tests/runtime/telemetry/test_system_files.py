@@ -158,6 +158,22 @@ def test_without_zones_the_sensor_of_the_cpu_is_read(board):
     assert Temperatures(root).read().temperatures == {"cpu": 70.125}
 
 
+@pytest.mark.parametrize(
+    ("zones", "expected"),
+    [
+        (zone(0, "acpitz", 20000), {"acpitz": 20.0, "cpu": 97.875}),
+        ({"sys/class/thermal/thermal_zone0/type": "iwlwifi_1\n"}, {"cpu": 97.875}),
+        (zone(0, "acpitz", 20000) | zone(1, "x86_pkg_temp", 98000), {"acpitz": 20.0, "x86_pkg_temp": 98.0}),
+        (zone(0, "cpu0-thermal", 98000), {"cpu0": 98.0}),
+    ],
+)
+def test_the_sensor_of_the_cpu_is_read_unless_a_zone_is_the_cpus(board, zones, expected):
+    sensor = {"sys/class/hwmon/hwmon2/name": "k10temp\n", "sys/class/hwmon/hwmon2/temp1_input": "97875\n"}
+    source = Temperatures(board(zones | sensor))
+    assert source.read().temperatures == expected
+    source.close()
+
+
 def test_cooling_by_slowing_down_is_throttling_and_a_fan_is_not(board):
     root = board(cooling(0, "pwm-fan", 4) | cooling(1, "cpufreq-cpu0", 0) | cooling(2, "intel_powerclamp", -1))
     source = Temperatures(root)
