@@ -1,8 +1,8 @@
 """What runs on the board: this one file, of the standard library alone, is sent over SSH with every call.
 
 A call's standard input is a line of JSON (the request), this source, and what the operation is to receive. Its
-standard output is the request's nonce on a line of its own, which ends whatever the login shell may have said before,
-and then JSON lines: any number of ``{"say": ...}``, ``{"file": ...}`` with as many bytes after it as it announces, and
+standard output is whatever the login shell may have said, the request's nonce and the end of that line, and then JSON
+lines: any number of ``{"say": ...}``, ``{"file": ...}`` with as many bytes after it as it announces, and
 one ``{"done": ...}`` or ``{"failed": ...}``.
 
 On the board everything lies below ``~/.cache/edgevision``: virtual environments by version and content, ``store`` with
@@ -323,6 +323,7 @@ def age_in_days(path: Path) -> float:
 
 
 def supervise(request: Request) -> None:
+    import shutil
     import signal
     import subprocess
 
@@ -344,7 +345,11 @@ def supervise(request: Request) -> None:
         outcome = {"failed": failure.report}
     except OSError as error:
         outcome = {"failed": os_failure(error)}
-    write_whole(job / "outcome", outcome)
+    try:
+        write_whole(job / "outcome", outcome)
+    except OSError as error:  # a full disk, on which there must be room to say so
+        shutil.rmtree(job / "work", ignore_errors=True)
+        write_whole(job / "outcome", {"failed": os_failure(error)})
 
 
 def prepare(wanted: Request) -> str:
@@ -469,8 +474,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, document: dict[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(document))
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("w") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut can leave it empty under its final name
     part.replace(path)
 
 

@@ -88,11 +88,10 @@ def call(
             _send(process, [json.dumps(header).encode() + b"\n", source], payload)
             assert process.stdout is not None
             answer = _answer(process.stdout, nonce, receive)
-        except BaseException:
-            process.kill()
-            raise
-        if answer is None:
-            raise _silence(connection, process, said.text())
+            if answer is None:
+                raise _silence(connection, process, said.text())
+        finally:
+            process.kill()  # else ssh would wait for all that the login files started, such as a daemon
     if "failed" in answer:
         raise BoardFailureError(answer["failed"] if isinstance(answer["failed"], dict) else {})
     return answer["done"]
@@ -124,8 +123,8 @@ def _answer(stream: IO[bytes], nonce: str, receive: Receive | None) -> Message |
 
 def _messages(stream: IO[bytes], nonce: str) -> Iterator[Message]:
     noise = 0
-    while (line := stream.readline(_LONGEST_LINE)) and line.strip() != nonce.encode():
-        noise += len(line)  # the greeting of a login shell
+    while (line := stream.readline(_LONGEST_LINE)) and not line.rstrip().endswith(nonce.encode()):
+        noise += len(line)  # the greeting of a login shell, whose last line need not end
         if noise > _MOST_NOISE:
             raise DeviceError(f"the board's login shell says more than {_MOST_NOISE} bytes; silence its start-up files")
     while line := stream.readline(_LONGEST_LINE):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from edgevision.errors import DeviceError
-from edgevision.runtime.remote.call import BOOT, BoardFailureError, call
+from edgevision.runtime.remote import board_program
+from edgevision.runtime.remote.call import BOOT, BoardFailureError, board_source, call
 
 
 def run(local, operation, **request):
@@ -94,6 +95,31 @@ def test_a_job_that_another_host_stops_ends_with_that_as_the_reason(local):
     assert run(local, "follow", job="j", offset=0) == {"state": "ended", "failed": {"kind": "stopped"}}
 
 
+def test_a_disk_that_fills_up_during_a_run_is_the_reason_that_is_told(local):
+    python = cache(local) / "k/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    (cache(local) / "k/prepared").write_text(sys.version)
+    full = """
+def write_whole(path, document, write=write_whole):
+    if (path.parent / "work").exists():
+        raise OSError(28, "No space left on device")
+    write(path, document)
+"""
+    start(local, board_source() + full)
+    state = run(local, "follow", job="j", offset=0)
+    assert (state["state"], state["failed"]["errno"]) == ("ended", 28)
+
+
+def test_a_document_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.extend(path.read_bytes() for path in tmp_path.iterdir()))
+    monkeypatch.setattr(Path, "replace", lambda path, target: synced.append(target))
+    board_program.write_whole(tmp_path / "process", {"pid": 1})
+    assert synced == [b'{"pid": 1}', tmp_path / "process"]
+
+
 def test_what_nobody_used_for_long_is_removed_at_the_next_start(local):
     old, now = time.time() - 40 * 24 * 3600, time.time()
     folder = cache(local)
@@ -111,10 +137,11 @@ def test_what_nobody_used_for_long_is_removed_at_the_next_start(local):
     assert {path.name for path in (folder / "jobs").iterdir() if path.is_dir()} == {"new", "j"}
 
 
-def test_a_greeting_of_the_login_shell_does_no_harm(local):
+@pytest.mark.parametrize("greeting", ["echo Welcome; echo", r"printf '\033]0;pi\007'", r"printf 'Hi\r\n> '"])
+def test_a_greeting_of_the_login_shell_does_no_harm(local, greeting):
     local.environment["ENV"] = "/dev/null"
     original = local.run
-    local.run = lambda command: original(f"echo Welcome; echo; {command}")
+    local.run = lambda command: original(f"{greeting}; {command}")
     assert run(local, "facts")["system"] == "linux"
 
 

@@ -18,7 +18,10 @@ from PIL import Image
 
 from edgevision.runtime.benchmark.report import read_report
 from edgevision.runtime.remote.board import Board
+from edgevision.runtime.remote.board_program import start_time
+from edgevision.runtime.remote.call import call
 from edgevision.runtime.remote.job import Environment
+from edgevision.runtime.remote.ssh import Connection
 from edgevision.runtime.remote.wheel import own_wheel
 
 ROOT = Path(__file__).parents[3]
@@ -314,6 +317,25 @@ def test_without_a_terminal_nothing_is_asked(network, prepared, edgevision, lock
     code, _, err = edgevision("devices", "--on", "shut")
     assert code == 3
     assert "asked for only on a terminal" in err
+
+
+def test_a_daemon_that_the_login_files_start_holds_nothing_up(network, tmp_path):
+    board = network.add("daemon", before=f"sleep 60 & echo $! >> {tmp_path}/daemons;")
+    connection = Connection(board.name)
+
+    def daemons():
+        return map(int, (tmp_path / "daemons").read_text().split())
+
+    try:
+        connection.open()
+        for _ in range(12):  # more than the sessions of one connection that sshd takes at once
+            assert call(connection, "facts")["system"] == "linux"
+            assert start_time([*daemons()][-1]), "its end was waited for"
+    finally:
+        connection.close()
+        for daemon in daemons():
+            with suppress(ProcessLookupError):
+                os.kill(daemon, signal.SIGTERM)
 
 
 def test_nothing_is_left_behind_here(prepared, edgevision, tmp_path, monkeypatch):
