@@ -1,5 +1,6 @@
 """A model file seen from outside: its format, its metadata and what it holds, without an engine to run it."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from edgevision.errors import ModelFileError
+from edgevision.files import sha256
 from edgevision.metadata import ModelMetadata
 
 
@@ -101,6 +103,18 @@ def companions(path: Path) -> tuple[str, ...]:
     kind = check_model_file(path)
     with damage_named(path):
         return reader(kind).companions(path)
+
+
+def model_hash(path: Path) -> str:
+    """The sha256 of a model, in hexadecimal: of the file, and with it of those that it needs beside it and that exist.
+
+    Raises:
+        ModelFileError: as :func:`check_model_file`.
+    """
+    own = sha256(path)
+    beside = [path.parent / name for name in companions(path)]
+    parts = [own, *(sha256(file) for file in beside if file.is_file())]
+    return own if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 @contextmanager

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgevision.errors import InputError
-from edgevision.files import sha256 as hash_of
 from edgevision.metadata import ModelMetadata
 from edgevision.modelfacts import read_facts
-from edgevision.modelfile import read_metadata
+from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.memory import MemoryUse, MemoryWatch
 from edgevision.runtime.benchmark.settings import Settings
@@ -86,7 +85,7 @@ def load_subject(
     """
     metadata = read_metadata(path)
     # Reading all of the file also brings it into the system's cache: loading is timed without the disk.
-    sha256 = hash_of(path)
+    sha256 = model_hash(path)
     fixed = None
     if settings.shape is not None:
         fixed = input_sizes(read_facts(path).inputs, metadata, batch=batch, shape=settings.shape)

@@ -9,7 +9,7 @@ from typing import Any
 from edgevision.errors import DeviceError, ModelFileError
 from edgevision.extras import brought_by
 from edgevision.metadata import ModelMetadata, Precision, TensorSpec
-from edgevision.modelfile import read_metadata
+from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.engine import Array, EngineOptions
@@ -220,10 +220,8 @@ class OnnxRuntimeEngine(Closing):
         """What a compiled model depends on, but for the driver and the device."""
         import json
 
-        from edgevision.files import sha256
-
         return {
-            "model": sha256(self._path),
+            "model": model_hash(self._path),
             "engine": self.name,
             "provider": self.provider,
             "shapes": json.dumps(dict(self._options.shapes), sort_keys=True),

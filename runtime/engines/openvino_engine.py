@@ -11,10 +11,9 @@ import numpy as np
 
 from edgevision.errors import DeviceError, InputError, ModelFileError
 from edgevision.extras import brought_by
-from edgevision.files import sha256
 from edgevision.machine import INT8_ON_X86, Machine
 from edgevision.metadata import TensorSpec
-from edgevision.modelfile import read_metadata
+from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
@@ -77,7 +76,7 @@ class OpenVinoEngine(Closing):
 
         if options.cache:
             facts = {
-                "model": sha256(path),
+                "model": model_hash(path),
                 "engine": openvino.__version__,
                 "device": f"{where} {core.get_property(name, 'FULL_DEVICE_NAME')}",
                 "driver": str(core.get_versions(name)),

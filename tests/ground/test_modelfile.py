@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from edgevision.errors import ModelFileError
+from edgevision.files import sha256
 from edgevision.metadata import METADATA_KEY, ImageSpec, ModelMetadata, Task
 from edgevision.modelfacts import read_facts
-from edgevision.modelfile import ModelFormat, check_model_file, model_format, read_metadata
+from edgevision.modelfile import ModelFormat, check_model_file, model_format, model_hash, read_metadata
 from edgevision.protobuf import fields
 from edgevision.training.checkpoint import save_checkpoint
 
@@ -144,3 +145,18 @@ def test_a_changed_byte_never_ends_in_anything_but_the_projects_error(tmp_path: 
     except ModelFileError:
         return
     assert facts.size_bytes == len(data)
+
+
+def test_the_hash_of_a_model_holds_the_weights_that_lie_beside_it(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.onnx"
+    whole.write_bytes(tiny_onnx())
+    assert model_hash(whole) == sha256(whole)
+    apart = tmp_path / "apart.onnx"
+    model = onnx.load(whole)
+    for weight in model.graph.initializer:  # only raw data can lie outside
+        weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight), weight.name))
+    onnx.save(model, apart, save_as_external_data=True, location="weights.data", size_threshold=0)
+    before = model_hash(apart)
+    weights = tmp_path / "weights.data"
+    weights.write_bytes(bytes(byte ^ 1 for byte in weights.read_bytes()))
+    assert model_hash(apart) != before
