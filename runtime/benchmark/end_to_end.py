@@ -98,7 +98,8 @@ def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: f
     if task is Task.GENERATE:
         encoded, sent = [b""], "none: it draws from seeds"
     elif not encoded:
-        encoded, sent = [synthetic_picture(metadata)], "a synthetic one"
+        height, width = (metadata.image.size if metadata.image else None) or (_SIDE, _SIDE)
+        encoded, sent = [synthetic_picture(height, width)], f"a synthetic one of {width}x{height} pixels"
     times: list[tuple[int, ...]] = []
     with load(subject.path, subject.device, threads=subject.threads, allow_fallback=subject.allow_fallback) as pipeline:
         watched = pipeline.engine = _Watched(pipeline.engine)
@@ -132,11 +133,10 @@ def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: f
     )
 
 
-def synthetic_picture(metadata: ModelMetadata) -> bytes:
+def synthetic_picture(height: int, width: int) -> bytes:
     """A JPEG of smooth colours with some noise, which takes a decoder about as long as a photo of that size."""
     from PIL import Image
 
-    height, width = (metadata.image.size if metadata.image else None) or (_SIDE, _SIDE)
     rows, columns = np.mgrid[0:height, 0:width]
     waves = np.stack([np.sin(rows / 19 + columns / (7 + 5 * channel)) for channel in range(3)], axis=2)
     noise = np.random.default_rng(0).normal(0, 6, waves.shape)
