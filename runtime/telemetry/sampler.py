@@ -14,6 +14,7 @@ from edgevision.runtime.telemetry.board_report import BoardReport
 from edgevision.runtime.telemetry.board_state import BoardState
 from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
 from edgevision.runtime.telemetry.cpu_load import CpuLoad, count_cores
+from edgevision.runtime.telemetry.event_counters import EventCounters
 from edgevision.runtime.telemetry.findings import find
 from edgevision.runtime.telemetry.gpu_clock import GpuClock
 from edgevision.runtime.telemetry.ina238 import Ina238
@@ -22,7 +23,6 @@ from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power
 from edgevision.runtime.telemetry.kernel_log import parse_warnings
 from edgevision.runtime.telemetry.mean_power import mean_power, measured_rails
 from edgevision.runtime.telemetry.memory import Memory
-from edgevision.runtime.telemetry.over_current import OverCurrentCounters
 from edgevision.runtime.telemetry.power import power_covers
 from edgevision.runtime.telemetry.raspberry_pi import RaspberryPi
 from edgevision.runtime.telemetry.reading import Reading, combine
@@ -101,7 +101,7 @@ class Telemetry:
         yield CpuLoad(self._root)
         yield Memory(self._root)
         yield Temperatures(self._root)
-        yield OverCurrentCounters(self._root)
+        yield EventCounters(self._root)
         yield Ina238(self._root)
         yield from (ina3221, gpu, pi)
 

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgevision.runtime.telemetry.event_counters import EventCounters
 from edgevision.runtime.telemetry.gpu_clock import GpuClock
 from edgevision.runtime.telemetry.ina238 import Ina238
 from edgevision.runtime.telemetry.ina3221 import Ina3221
 from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power_mode, parse_release
 from edgevision.runtime.telemetry.kernel_log import parse_warnings
-from edgevision.runtime.telemetry.over_current import OverCurrentCounters
 from edgevision.runtime.telemetry.power import power_covers
 from edgevision.runtime.telemetry.reading import Reading
 
@@ -127,7 +127,7 @@ def test_a_load_that_is_none_is_left_out(board):
 
 def test_a_rising_counter_is_an_over_current(board):
     root = board({f"{HWMON}/oc1_event_cnt": "4\n", f"{HWMON}/oc2_event_cnt": "0\n"})
-    source = OverCurrentCounters(root)
+    source = EventCounters(root)
     assert source.read().throttled == ()
     board({f"{HWMON}/oc2_event_cnt": "1\n"})
     assert source.read().throttled == ("over-current",)

@@ -142,6 +142,15 @@ def test_a_power_mode_changed_and_an_alarm_logged_meanwhile_mark_the_run(board):
     assert "OC ALARM 0x00000001' once during the run" in messages
 
 
+def test_a_pc_that_slows_down_from_heat_is_marked_without_its_log(board):
+    counter = "sys/devices/system/cpu/cpu3/thermal_throttle/package_throttle_count"
+    report = sample(board({counter: "12\n"}), Tools(), lambda: board({counter: "13\n"}))
+    (finding,) = report.findings
+    assert finding.kind is FindingKind.THROTTLED
+    assert "thermal cooling" in finding.message
+    assert sample(board({}), Tools()).findings == ()
+
+
 def test_tegrastats_is_run_only_where_the_files_do_not_tell_as_much(board):
     started = []
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from edgevision.runtime.telemetry.board import board_name, parse_model
 from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
 from edgevision.runtime.telemetry.cpu_load import CpuLoad, CpuTimes, count_cores, parse_cpu_times, parse_process
+from edgevision.runtime.telemetry.event_counters import EventCounters
 from edgevision.runtime.telemetry.mean_power import mean_power, measured_rails
 from edgevision.runtime.telemetry.memory import Memory, parse_available
 from edgevision.runtime.telemetry.reading import Reading, combine
@@ -180,6 +181,20 @@ def test_cooling_by_slowing_down_is_throttling_and_a_fan_is_not(board):
     assert source.read().throttled == ()
     board(cooling(1, "cpufreq-cpu0", 2))
     assert source.read().throttled == ("thermal cooling",)
+    source.close()
+
+
+def test_a_rising_count_of_an_intel_cpus_throttling_is_throttling(board):
+    core, package = (f"sys/devices/system/cpu/cpu{n}/thermal_throttle" for n in (0, 13))
+    counters = {f"{folder}/{kind}_throttle_count": "7\n" for folder in (core, package) for kind in ("core", "package")}
+    source = EventCounters(board(counters | {f"{core}/core_throttle_total_time_ms": "5\n"}))
+    assert source.read().throttled == ()
+    for counter in (f"{core}/core_throttle_count", f"{package}/package_throttle_count"):
+        board({counter: "9\n"})
+        assert source.read().throttled == ("thermal cooling",)
+        assert source.read().throttled == ()
+    board({f"{core}/core_throttle_total_time_ms": "50\n"})
+    assert source.read().throttled == ()
     source.close()
 
 
