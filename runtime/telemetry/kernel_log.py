@@ -7,7 +7,7 @@ _TELLING = (
     r"soctherm: OC ALARM 0x[0-9a-fA-F]{1,8}",  # Jetson
     r"CPU[0-9]{1,4}: (?:Core|Package) temperature (?:is )?above threshold, cpu clock (?:is )?throttled",  # PCs
 )
-_LINE = re.compile(rf"^\[\s*([0-9]{{1,12}}\.[0-9]{{1,9}})\] .*?({'|'.join(_TELLING)})", re.MULTILINE)
+_LINE = re.compile(rf"^\[\s*([0-9]{{1,12}}\.[0-9]{{1,9}})\].*?({'|'.join(_TELLING)})", re.MULTILINE)
 
 
 def parse_warnings(log: str) -> tuple[str, ...]:

@@ -160,11 +160,14 @@ def test_the_kernels_warnings_are_picked_out_of_its_log():
         "[    0.000000] Booting Linux\n[  120.5] hwmon hwmon1: Undervoltage detected!\n"
         "[  130.25] soctherm: OC ALARM 0x00000004\n[  131.0] usb 1-1: new device\n"
         "[  140.0] mce: CPU3: Core temperature is above threshold, cpu clock is throttled (total events = 1)\n"
+        "[  150.5][    T1] hwmon hwmon1: Undervoltage detected!\n[  151.5] [   C12] soctherm: OC ALARM 0x00000001\n"
     )
     assert parse_warnings(log) == (
         "Undervoltage detected! (120.5 s)",
         "soctherm: OC ALARM 0x00000004 (130.25 s)",
         "CPU3: Core temperature is above threshold, cpu clock is throttled (140.0 s)",
+        "Undervoltage detected! (150.5 s)",
+        "soctherm: OC ALARM 0x00000001 (151.5 s)",
     )
 
 
