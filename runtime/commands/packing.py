@@ -144,7 +144,7 @@ def _restored(ending: Callable[[Values], str]) -> Packer:
             if job.compare is not None:
                 name = freight.take_back(f"compare/{number:05d}{job.compare.suffix}", job.compare)
                 freight.values["compare"] = Path(name if single else "compare")
-        if mask is not None:
+        if mask is not None and jobs:
             freight.values["inputs"].append(_send_masks(freight, mask, [job.picture for job in jobs]))
 
     return pack_restored

@@ -141,6 +141,16 @@ def test_what_is_done_already_is_not_sent(photos):
     assert freight.amended == {"skipped": 1}
 
 
+@pytest.mark.parametrize("mask", ["masks/b c.png", "masks", "-"])
+def test_nothing_is_sent_where_all_is_done_already_the_mask_neither(photos, mask):
+    for folder, suffix in (("masks", ".png"), ("out", ".jpg")):
+        Path(folder).mkdir()
+        Image.new("L", (8, 8)).save(Path(folder, "b c").with_suffix(suffix))
+    values = RESTORE | {"output": "out/", "from_alpha": False, "resume": True}
+    freight = pack("run inpaint", values | {"inputs": [str(photos / "b c.jpg"), mask]})
+    assert (freight.values["inputs"], freight.files, freight.amended) == ([], {}, {"skipped": 1})
+
+
 def test_codes_and_sheets_come_back_as_one_file(photos):
     codes = pack("run encode", {"inputs": [str(photos)], "output": Path("codes.npy"), "force": False})
     assert codes.bring == {"out/00001.npy": Path("codes.npy")}
