@@ -37,18 +37,21 @@ def carry_out(words: str, parameters: Sequence[Parameter], values: Mapping[str, 
             print_json({"results": [], "failures": []} | freight.amended)
         return
     results = run_freight(words, parameters, freight, boards)
-    failures = [(word, r) for word, r in zip(hosts, results, strict=True) if isinstance(r, EdgevisionError)]
-    done = [result for result in results if isinstance(result, JobResult)]
-    if values.get("as_json"):
-        _print_documents(done, freight, [{"host": w, "error": str(e)} for w, e in failures], len(hosts))
-    else:
-        for result in done:
-            _print_text(result, freight, alone=len(hosts) == 1)
-    for result in done:
+    documents: list[dict[str, Any]] = []
+    failures: list[tuple[str, EdgevisionError]] = []
+    for host, result in zip(hosts, results, strict=True):
         try:
+            if isinstance(result, EdgevisionError):
+                raise result
+            if not values.get("as_json"):
+                _print_text(result, freight, alone=len(hosts) == 1)
+            elif result.output.strip():
+                documents.append(_document(result, freight))
             _check(result, freight)
         except EdgevisionError as error:
-            failures.append((result.word, error))
+            failures.append((host, error))
+    if values.get("as_json"):
+        _print_documents(documents, failures, len(hosts))
     end_with_boards(failures, len(hosts))
 
 
@@ -106,18 +109,19 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
 
 
+def _document(result: JobResult, freight: Freight) -> dict[str, Any]:
+    host = {"host": result.word}  # the first key, and not the board's to change
+    document: dict[str, Any] = _translated(parse_document(result), freight.in_users_names)
+    return host | document | freight.amended | host
+
+
 def _print_documents(
-    results: Sequence[JobResult], freight: Freight, failures: list[dict[str, str]], boards: int
+    documents: Sequence[dict[str, Any]], failures: Sequence[tuple[str, EdgevisionError]], boards: int
 ) -> None:
-    documents = []
-    for result in results:
-        if result.output.strip():
-            document = _translated(parse_document(result), freight.in_users_names)
-            documents.append({"host": result.word} | document | freight.amended)
     if boards == 1 and documents:
         print_json(documents[0])
     elif boards > 1:
-        print_json({"boards": documents, "failures": failures})
+        print_json({"boards": documents, "failures": [{"host": w, "error": str(e)} for w, e in failures]})
 
 
 def _print_text(result: JobResult, freight: Freight, *, alone: bool) -> None:

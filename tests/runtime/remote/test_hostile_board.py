@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.errors import DeviceError, EdgevisionError
+from edgevision.errors import DeviceError, EdgevisionError, PartialFailureError
+from edgevision.runtime.commands import carry_out
+from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.call import _answer
 from edgevision.runtime.remote.printable import printable, printable_values
+from edgevision.runtime.remote.run_job import JobResult
 
 FACTS = {
     "system": "linux", "python": "python3", "version": "3.11", "architecture": "x86_64", "bits": 64, "name": "b",
@@ -136,6 +139,17 @@ def test_output_that_another_host_collected_and_cleared_is_not_taken_for_empty(h
     board = hostile(lines({"file": "stdout", "size": None}, {"done": None}))
     with pytest.raises(EdgevisionError, match="no longer holds the job's folder"):
         board.read_output("job")
+
+
+def test_one_board_that_talks_nonsense_hides_no_other_and_none_takes_anothers_name(monkeypatch, capsys):
+    outputs = {"one": "nonsense", "two": '{"host": "one", "a": 1}'}
+    results = [JobResult(word, 0, output, "", frozenset()) for word, output in outputs.items()]
+    monkeypatch.setattr(carry_out, "run_freight", lambda *arguments: results)
+    with pytest.raises(PartialFailureError, match="1 of 2 boards failed"):
+        carry_out.carry_out("devices", [], {"as_json": True}, Boards(list(outputs), None, ()))
+    document = json.loads(capsys.readouterr().out)
+    assert document["boards"] == [{"host": "two", "a": 1}]
+    assert [failure["host"] for failure in document["failures"]] == ["one"]
 
 
 def test_output_is_bounded(hostile):
