@@ -1,5 +1,6 @@
 """One SSH connection to a board, made by the system's OpenSSH, over which any number of commands run."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -30,13 +31,16 @@ _LONGEST_FOLDER = 80
 _LONGEST_LOGIN_S = 60.0
 # Ctrl-C goes to every process of a terminal, and the connection is still needed then, to end what runs on the board.
 _UNINTERRUPTED = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+# A user of a Windows domain, as in CORP\user@board.
+_DOMAIN = re.compile(r"^[\w.-]+\\(?=[\w.-]+@)", re.ASCII)
 
 _one_prompt_at_a_time = threading.Lock()
 
 
 def check_host(word: str) -> None:
     """Raise :class:`InputError` unless the word can only be a host to ssh: ``board``, ``pi@board``, ``ssh://...``."""
-    if not word or word.startswith("-") or not word.isprintable() or any(c in word for c in " '\"`$\\;&|<>()!*?"):
+    plain = _DOMAIN.sub("", word)
+    if not plain or word.startswith("-") or not plain.isprintable() or any(c in plain for c in " '\"`$\\;&|<>()!*?"):
         raise InputError(f"--on is a host as ssh takes it, such as pi@raspberrypi.local, not {word!r}")
 
 

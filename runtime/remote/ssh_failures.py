@@ -3,6 +3,7 @@
 The texts are those of OpenSSH 7.6 to 10; they are not translated.
 """
 
+import shlex
 from typing import NamedTuple
 
 from edgevision.errors import DeviceError, UnreachableError
@@ -72,7 +73,8 @@ def explain(word: str, said: str) -> DeviceError:
     """The error for what ssh ``said`` about the host that the user called ``word``; its last line comes with it."""
     lines = [printable(line).strip() for line in said.replace("\r", "\n").splitlines()]
     last = next((line for line in reversed(lines) if line.strip("@")), "nothing was said")[:_LONGEST]
+    quoted = shlex.quote(word)  # to be pasted into a shell
     for failure in _FAILURES:
         if any(words in said for words in failure.telling):
-            return failure.error(f"{failure.message.format(host=repr(word), word=word)} (ssh: {last})")
-    return UnreachableError(f"ssh could not reach {word!r}; try ssh {word} by hand (ssh: {last})")
+            return failure.error(f"{failure.message.format(host=repr(word), word=quoted)} (ssh: {last})")
+    return UnreachableError(f"ssh could not reach {word!r}; try ssh {quoted} by hand (ssh: {last})")

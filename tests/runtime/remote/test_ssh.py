@@ -35,6 +35,10 @@ def test_a_key_that_the_board_does_not_know_is_refused_with_the_way_to_send_it(n
     assert not isinstance(error, UnreachableError)
 
 
+def test_a_user_of_a_domain_is_one_to_ssh_too(refusal, board):
+    assert "accepted none of your keys" in str(refusal(rf"CORP\pi@{board.name}"))
+
+
 def test_an_unknown_host_is_not_trusted(network, refusal):
     network.add("unknown", known=False)
     assert "'unknown' is not a known host" in str(refusal("unknown"))
@@ -67,13 +71,34 @@ def test_a_machine_without_ssh_says_what_to_install(monkeypatch, tmp_path):
     connection.close()
 
 
-@pytest.mark.parametrize("word", ["", "-oProxyCommand=touch x", "a b", "a;b", "$(id)", "a`b`", "a\nb", "a'b", "a\x1bb"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "",
+        "-oProxyCommand=touch x",
+        "a b",
+        "a;b",
+        "$(id)",
+        "a`b`",
+        "a\nb",
+        "a'b",
+        "a\x1bb",
+        "a\\b",
+        "a@b\\c",
+        "a\\b\\c@d",
+        "\\b@c",
+        "a\\@c",
+        "-a\\b@c",
+    ],
+)
 def test_a_word_that_is_no_host_is_refused(word):
     with pytest.raises(InputError, match="--on is a host"):
         check_host(word)
 
 
-@pytest.mark.parametrize("word", ["board", "pi@raspberrypi.local", "ssh://pi@board:2222", "pi@fe80::1%eth0"])
+@pytest.mark.parametrize(
+    "word", ["board", "pi@raspberrypi.local", "ssh://pi@board:2222", "pi@fe80::1%eth0", r"CORP\pi@board"]
+)
 def test_a_host_as_ssh_takes_it_is_taken(word):
     check_host(word)
 
@@ -100,6 +125,10 @@ def test_what_ssh_says_becomes_an_error_with_a_remedy(said, kind, telling):
     error = explain("b", said)
     assert type(error) is kind
     assert telling in str(error)
+
+
+def test_a_command_to_type_keeps_the_backslash_of_a_domain():
+    assert r"try ssh 'CORP\pi@board' by hand" in str(explain(r"CORP\pi@board", ""))
 
 
 def test_what_a_server_says_cannot_reach_the_terminal():
