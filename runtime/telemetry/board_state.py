@@ -5,7 +5,8 @@ from edgevision.records import Record, record
 
 @record
 class BoardState(Record):
-    """``cores`` are those online. ``clocks_locked`` says whether the clocks are pinned (``jetson_clocks``).
+    """``cores`` are those online, ``governors`` the distinct ones. ``clocks_locked`` says whether the clocks are pinned
+    (``jetson_clocks``).
 
     ``throttled`` and ``occurred`` are as in a :class:`Reading`; ``occurred`` is ``None`` where the board keeps no such
     memory, which is not the same as remembering nothing. ``kernel_warnings`` are the lines of the kernel's log that

@@ -29,11 +29,10 @@ class CpuFrequency:
             khz = policy.current.number() if self._clocks else None
             if khz is not None and khz > 0:
                 clocks += [khz / 1000] * policy.online()
-        governors = dict.fromkeys(policy.governor.text() for policy in self._policies)
         lowered = any(policy.limit.lowered() for policy in self._policies)
         return Reading(
             cpu_mhz=tuple(clocks),
-            governors=tuple(governor for governor in governors if governor),
+            governors=tuple(policy.governor.text() or "" for policy in self._policies),
             throttled=(Throttling.FREQUENCY_CAPPED,) if lowered else (),
         )
 

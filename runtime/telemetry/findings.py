@@ -9,7 +9,7 @@ The rules, all over the time of the readings:
   the highest clock that was held for 1 s while busy; busy is nine tenths of one core, or half of the GPU. So neither an
   idle core's clock nor the wandering of a boost counts. Of a CPU the fastest core is looked at, and it is compared only
   with what was held while at least three quarters as many cores were busy: a boost of one core is lost when many work.
-* **Governor changed**, **power mode changed**: another one than before.
+* **Governor changed**, **power mode changed**: another one than before; governors are compared policy by policy.
 * **Shared CPU**: other processes used, in the mean over some second, more than half a core and 5 % of all cores; or
   over the whole run more than a quarter of a core and 2 % of all cores.
 * **Steal**: the hypervisor withheld 10 % over some second, or 2 % over the whole run.
@@ -80,7 +80,7 @@ def find(readings: Sequence[Reading], before: BoardState, after: BoardState) -> 
         _logged(before, after),
         _clock_dropped("CPU", _busy_cpu_clocks(readings, before)),
         _clock_dropped("GPU", _busy_gpu_clocks(readings)),
-        _governor_changed(readings, before, after, last),
+        _governor_changed(readings),
         _power_mode_changed(before, after, last),
         _shared(readings, before),
         _stolen(readings),
@@ -175,15 +175,16 @@ def _steady_clocks(windows: Sequence[Sequence[_Span]]) -> list[float]:
     return [highest[bisect_right(held, -_SIMILAR_LOAD * load, key=lambda known: -known[0])] for load in loads]
 
 
-def _governor_changed(
-    readings: Sequence[Reading], before: BoardState, after: BoardState, last: float
-) -> Iterator[Finding]:
-    seen = [(reading.time_s, reading.governors) for reading in readings] + [(last, after.governors)]
-    known = [(time, governors) for time, governors in [(0.0, before.governors), *seen] if governors]
-    for (_, earlier), (time, now) in pairwise(known):
-        if sorted(now) != sorted(earlier):
-            message = f"the CPU governor changed from {' + '.join(earlier)} to {' + '.join(now)} at {time:.1f} s"
-            yield Finding(kind=FindingKind.GOVERNOR_CHANGED, message=message, start_s=time)
+def _governor_changed(readings: Sequence[Reading]) -> Iterator[Finding]:
+    known: dict[int, str] = {}
+    for reading in readings:
+        now = {policy: governor for policy, governor in enumerate(reading.governors) if governor}
+        changed = [policy for policy in now if known.get(policy, now[policy]) != now[policy]]
+        if changed:
+            earlier, later = (" + ".join(dict.fromkeys(which[policy] for policy in changed)) for which in (known, now))
+            message = f"the CPU governor changed from {earlier} to {later} at {reading.time_s:.1f} s"
+            yield Finding(kind=FindingKind.GOVERNOR_CHANGED, message=message, start_s=reading.time_s)
+        known |= now
 
 
 def _power_mode_changed(before: BoardState, after: BoardState, last: float) -> Iterator[Finding]:

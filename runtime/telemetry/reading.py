@@ -12,7 +12,8 @@ class Reading(Record):
     """One moment. What the board does not tell is ``None`` or empty; nothing is estimated in its place.
 
     ``time_s`` counts from the beginning of the sampling. ``cpu_mhz`` has one value for each online core, ``governors``
-    the distinct ones. ``temperatures`` are °C by sensor. ``memory_available_mb`` is in MB of 2^20 bytes.
+    one for each cpufreq policy, empty while its cores are offline. ``temperatures`` are °C by sensor.
+    ``memory_available_mb`` is in MB of 2^20 bytes.
 
     ``cpu_busy`` is the share (0..1) of all cores' time since the reading before that any work of this machine took,
     ``cpu_own`` the part of this process and its descendants, ``cpu_steal`` what the hypervisor gave to other machines
@@ -39,7 +40,7 @@ class Reading(Record):
 
 
 _NAMES = tuple(known.name for known in fields(Reading) if known.name not in ("extra", "time_s", "total_power_w"))
-_WORDS = ("governors", "throttled", "occurred")
+_WORDS = ("throttled", "occurred")
 
 
 def combine(time_s: float, parts: Iterable[Reading]) -> Reading:

@@ -146,7 +146,7 @@ class Telemetry:
         now = self._readings[-1]
         return BoardState(
             cores=self._cores,
-            governors=now.governors,
+            governors=tuple(dict.fromkeys(governor for governor in now.governors if governor)),
             power_mode=parse_power_mode(self._run(("nvpmodel", "-q")) or ""),
             throttled=now.throttled,
             occurred=now.occurred if self._pi.present else None,

@@ -160,6 +160,32 @@ def test_a_changed_governor_and_a_changed_power_mode_are_found():
     assert kinds(quiet(), FOUR.updated(power_mode="MAXN"), FOUR) == []
 
 
+def governed(*phases):
+    """Readings of a run in which each of these holds for 2 s, and what is found in them."""
+    return [finding.message for finding in find(quiet(governors=lambda at: phases[int(at // 2)]), FOUR, FOUR)]
+
+
+def test_a_policy_that_goes_offline_and_comes_back_has_not_changed_its_governor():
+    both = ("schedutil", "performance")
+    assert governed(both, ("schedutil", ""), both, ("", ""), both) == []
+    assert governed(("schedutil", ""), both, both, (), both) == []
+
+
+def test_a_governor_that_changes_is_found_whatever_the_others_are():
+    three = ("schedutil", "performance", "schedutil")
+    swapped = ("schedutil", "performance", "performance")
+    assert governed(three, three, swapped, swapped, swapped) == [
+        "the CPU governor changed from schedutil to performance at 4.0 s"
+    ]
+    away = ("schedutil", "performance", "")
+    assert governed(three, away, swapped, away, swapped) == [
+        "the CPU governor changed from schedutil to performance at 4.0 s"
+    ]
+    assert governed(*[three] * 4, ("powersave",) * 3) == [
+        "the CPU governor changed from schedutil + performance to powersave at 8.0 s"
+    ]
+
+
 def test_other_processes_over_the_whole_run_mark_it():
     (finding,) = find(quiet(cpu_own=0.5), FOUR, FOUR)
     assert finding.kind is FindingKind.SHARED_CPU

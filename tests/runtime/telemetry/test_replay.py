@@ -128,6 +128,15 @@ def test_what_happens_to_a_jetson_marks_the_run(board, change, kind):
     assert kinds(sample(board(ORIN), Tools(), lambda: board(change))) == {kind}
 
 
+def test_a_core_that_is_unplugged_is_no_change_of_the_governor(board):
+    own = POLICY.replace("policy0", "policy4")
+    root = board(ORIN | {f"{own}/scaling_governor": "performance\n", f"{own}/affected_cpus": "4\n"})
+    report = sample(root, Tools(), lambda: board({f"{own}/scaling_governor": "", f"{own}/affected_cpus": "\n"}))
+    assert report.findings == ()
+    assert report.before.governors == ("schedutil", "performance")
+    assert report.after.governors == ("schedutil",)
+
+
 def test_a_power_mode_changed_and_an_alarm_logged_meanwhile_mark_the_run(board):
     tools = Tools(**{"nvpmodel -q": "NV Power Mode: MAXN\n0\n", "dmesg": "[ 5.0] soctherm: OC ALARM 0x00000001\n"})
 

@@ -51,15 +51,16 @@ def test_what_is_no_number_is_absent(text):
     assert whole_number(text) is None
 
 
-def test_clocks_are_of_online_cores_and_governors_distinct(board):
+def test_clocks_are_of_online_cores_and_governors_of_policies(board):
     root = board(
         policy(0, scaling_cur_freq=1510400, scaling_governor="schedutil", affected_cpus="0 1 2 3")
         | policy(4, scaling_cur_freq=729600, scaling_governor="schedutil", affected_cpus="4")
         | policy(10, scaling_cur_freq="<unknown>", scaling_governor="performance", affected_cpus="")
+        | policy(11, scaling_cur_freq="", scaling_governor="", affected_cpus="")
     )
     reading = CpuFrequency(root).read()
     assert reading.cpu_mhz == (1510.4, 1510.4, 1510.4, 1510.4, 729.6)
-    assert reading.governors == ("schedutil", "performance")
+    assert reading.governors == ("schedutil", "schedutil", "performance", "")
     assert reading.throttled == ()
     assert CpuFrequency(root, clocks=False).read().cpu_mhz == ()
 
