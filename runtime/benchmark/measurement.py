@@ -84,9 +84,10 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
     settings.check()
     if not models:
         raise InputError("no model to measure was named")
-    # What would end the run is found before it has taken its time.
-    encoded = read_pictures(pictures)
+    encoded: list[bytes] = []
     if settings.end_to_end:
+        # What would end the run is found before it has taken its time.
+        encoded = read_pictures(pictures)
         for path in models:
             described(path, read_metadata(path))
     load_average = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
