@@ -7,25 +7,19 @@ from typing import Any
 
 from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
 from edgevision.runtime.benchmark.subject import Subject
-from edgevision.runtime.engines.openvino_engine import import_openvino
+from edgevision.runtime.engines.openvino_engine import OpenVinoEngine, openvino_core
 
 _RUNS = 30
 
 
 def profile_openvino(subject: Subject) -> Profiled:
     """Run the subject's model 30 times with its counters on, compiled for the very shapes of the feeds."""
-    openvino = import_openvino()
-    core = openvino.Core()
+    assert isinstance(subject.engine, OpenVinoEngine)
     start = time.perf_counter()
-    model = core.read_model(subject.path)
+    model = openvino_core().read_model(subject.path)
     read = time.perf_counter()
     model.reshape({name: feed.shape for name, feed in subject.feeds.items()})
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "PERF_COUNT": "YES"}
-    if subject.engine.provider == "CPU":
-        options["INFERENCE_PRECISION_HINT"] = "f32"
-        if subject.threads is not None:
-            options["INFERENCE_NUM_THREADS"] = subject.threads
-    compiled = core.compile_model(model, subject.engine.provider, options)
+    compiled = subject.engine.compile(model, PERF_COUNT="YES")
     done = time.perf_counter()
     request = compiled.create_infer_request()
     durations: dict[str, list[float]] = defaultdict(list)
