@@ -9,7 +9,7 @@ import typer
 import typer.main
 
 from edgevision import __version__
-from edgevision.commandline import LazyGroup, Verb, VerbGroup, parse_cores
+from edgevision.commandline import LazyGroup, Verb, VerbGroup
 from edgevision.errors import EdgevisionError
 
 VERBS: Mapping[str, Verb | VerbGroup] = {
@@ -87,8 +87,6 @@ def _face(
     ] = False,
 ) -> None:
     """Export, run and benchmark vision models on edge devices."""
-    if cores is not None:
-        parse_cores(cores)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -109,11 +109,13 @@ class QuickCommand(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         cores = ctx.find_root().params.get("cores")
-        # With --on they are those of a board.
-        if cores is not None and not ctx.params.get("on"):
+        if cores is not None:
             from edgevision.machine import keep_to_cores
 
-            keep_to_cores(parse_cores(cores))
+            wanted = parse_cores(cores)
+            # With --on they are those of a board.
+            if not ctx.params.get("on"):
+                keep_to_cores(wanted)
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -57,7 +57,8 @@ def random_feeds(
             raise InputError(f"the model's input {spec.name!r} is {spec.dtype}, which is not made at random") from error
         except (MemoryError, ValueError) as error:
             size = "x".join(map(str, sizes[spec.name]))
-            raise InputError(f"an input of {size} for {spec.name!r} does not fit into memory: {error}") from error
+            why = "does not fit into memory" if isinstance(error, MemoryError) else "cannot be made"
+            raise InputError(f"an input of {size} for {spec.name!r} {why}: {error}") from error
     return feeds
 
 

@@ -17,7 +17,7 @@ from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
 from edgevision.runtime.commands.carry_out import end_with_boards, parse_document, run_freight
 from edgevision.runtime.commands.on_boards import Boards
-from edgevision.runtime.commands.packing import Freight, pack
+from edgevision.runtime.commands.packing import pack
 from edgevision.runtime.remote.run_job import JobResult
 
 FILES = ("output", "csv", "html")
@@ -37,8 +37,10 @@ def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping
         for host in hosts
     }
     check_all_writable([path for files in targets.values() for path in files.values()], force=values["force"])
-    results = run_freight(words, parameters, pack(words, values), boards)
-    names = _names(values["models"])
+    freight = pack(words, values)
+    results = run_freight(words, parameters, freight, boards)
+    # What models of one name are called here, by what they are called there.
+    names = dict(zip(told_apart(freight.values["models"]), told_apart(values["models"]), strict=True))
     reports: dict[str, BenchmarkReport] = {}
     failures: list[tuple[str, EdgevisionError]] = []
     for board, result in zip(hosts, results, strict=True):
@@ -72,12 +74,6 @@ def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
             words = f"{median.value:.3f} ({interval_words(median)})"
             rows.append((f"{board}: {subject.label}", words, *figure_cells(subject)))
     return "\n".join([*columns(rows), *notes])
-
-
-def _names(models: Sequence[Path]) -> dict[str, str]:
-    """What models of one name are called here, by what they are called there."""
-    there = [Freight({}).send_model(path, number) for number, path in enumerate(models, start=1)]
-    return dict(zip(told_apart(there), told_apart(models), strict=True))
 
 
 def _report(result: JobResult | EdgevisionError, names: Mapping[str, str]) -> BenchmarkReport:
