@@ -167,6 +167,17 @@ def test_files_are_brought_from_one_board_only(edgevision, tmp_path):
     assert "one board" in err
 
 
+def test_models_of_one_name_are_called_on_a_board_as_they_are_here(prepared, edgevision, write_colours, tmp_path):
+    models = [tmp_path / folder / "net.onnx" for folder in ("v1", "v2")]
+    for model in models:
+        model.parent.mkdir()
+        shutil.copy(write_colours(), model)
+    quick = ("--seconds", "0.05", "--warmup", "0", "--json", "--on", prepared.name)
+    code, out, _ = edgevision("bench", *models, *quick)
+    assert code == 0
+    assert [subject["name"] for subject in json.loads(out)["subjects"]] == ["v1/net.onnx", "v2/net.onnx"]
+
+
 def test_cores_are_those_of_the_board(prepared, edgevision):
     own = os.sched_getaffinity(0)
     code, out, _ = edgevision("devices", "--json", "--on", prepared.name, "--cores", str(min(own)))
