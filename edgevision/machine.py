@@ -5,6 +5,7 @@ import platform
 import re
 import struct
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from edgevision.records import Record, record
 
 # What decides how fast a CPU multiplies: vector width, half precision, and int8 dot products (VNNI, asimddp, i8mm).
 _TELLING = (
+    "ssse3",
     "avx2",
     "fma",
     "f16c",
@@ -29,8 +31,24 @@ _TELLING = (
 # Entry of the auxiliary vector (AT_HWCAP, AT_HWCAP2) and bit in it, from Linux' arch/arm64/include/uapi/asm/hwcap.h.
 _ARM64_BITS = {"asimd": (16, 1), "asimdhp": (16, 10), "asimddp": (16, 20), "i8mm": (26, 13)}
 
+# As numpy names what the processor itself answers (CPUID, getauxval, sysctl), and what cannot be there without it.
+_ASKED = {
+    "ssse3": "SSSE3",
+    "avx2": "AVX2",
+    "fma": "FMA3",
+    "f16c": "F16C",
+    "avx512f": "AVX512F",
+    "avx_vnni": "AVX2",
+    "avx512_vnni": "AVX512VNNI",
+    "amx_int8": "AVX512F",
+    "asimd": "ASIMD",
+    "asimdhp": "ASIMDHP",
+    "asimddp": "ASIMDDP",
+}
+_IMPLIED = {"avx_vnni", "amx_int8"}
+
 INT8_ON_X86 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
-"""The features any of which lets x86 add products of int8 in 32 bits; AVX2 alone adds two of them in 16."""
+"""The features any of which lets x86 add products of int8 in 32 bits; without them it adds two of them in 16."""
 
 
 @record
@@ -42,6 +60,15 @@ class Machine(Record):
     memory_gb: float
     system: str
     features: tuple[str, ...] = ()
+
+    @property
+    def int8_sums_saturate(self) -> bool:
+        """Whether int8 kernels may add products of u8 and s8 in 16 bits here, where not all sums of two fit.
+
+        pmaddubsw does (SSSE3, AVX2, AVX-512 without VNNI); what VNNI, AMX and Arm have does not. Of a CPU that says
+        nothing the worse is taken: that costs time at most.
+        """
+        return not INT8_ON_X86.union({"asimd"}) & set(self.features)
 
     @classmethod
     def this(cls) -> Self:
@@ -99,17 +126,30 @@ def arm64_features(auxiliary_vector: bytes) -> frozenset[str]:
 
 
 def _features(cpuinfo: str) -> frozenset[str]:
+    arm = platform.machine().lower() in ("aarch64", "arm64")
     # The engines choose their kernels by the auxiliary vector, and where a CPU is emulated /proc/cpuinfo is often that
     # of the machine below. Of a 32-bit process the bits mean other things.
-    if platform.machine() in ("aarch64", "arm64") and struct.calcsize("P") == 8:
+    if arm and struct.calcsize("P") == 8:
         try:
             present = arm64_features(Path("/proc/self/auxv").read_bytes())
         except OSError:
             present = frozenset()
         if present:
             return present
-    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.MULTILINE)
-    return frozenset(flags[1].split()) if flags else frozenset()
+    answers = _answers()
+    listed = re.search(rf"^{'Features' if arm else 'flags'}\s*:(.*)$", cpuinfo, re.MULTILINE)
+    if listed is None:  # another system than Linux, or x86 emulated on Arm
+        return frozenset(name for name, question in _ASKED.items() if name not in _IMPLIED and answers.get(question))
+    return frozenset(name for name in listed[1].split() if answers.get(_ASKED.get(name, ""), True))
+
+
+def _answers() -> dict[str, bool]:
+    """What the processor says when it is asked, by numpy's names; nothing where numpy has stopped to tell."""
+    # The second is where it was before numpy 2.
+    for module in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
+        with suppress(ImportError, AttributeError):
+            return dict(import_module(module).__cpu_features__)
+    return {}
 
 
 def _processor(cpuinfo: str) -> str:

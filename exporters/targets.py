@@ -157,7 +157,8 @@ def _own(machine: Machine) -> str:
     features = set(machine.features)
     if features & INT8_ON_X86:
         return "x86-vnni"
-    if "avx2" in features:
+    if features & {"ssse3", "avx2"}:
+        # pmaddubsw is of SSSE3; AVX2 and AVX-512 only widen it.
         return "x86-avx2"
     if "asimd" in features:
         return "arm64-dotprod" if "asimddp" in features else "arm64"

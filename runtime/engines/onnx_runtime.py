@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevision.errors import DeviceError, ModelFileError
 from edgevision.extras import brought_by
+from edgevision.machine import Machine
 from edgevision.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
@@ -153,8 +154,9 @@ class OnnxRuntimeEngine(Closing):
         # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
         options.enable_mem_reuse = self._options.keep_memory
         entries = {"session.record_ep_graph_assignment_info": "1"} | dict(settings)
-        if self.provider == CPU and not (metadata and metadata.target == "x86-avx2"):
-            # Otherwise x86 without VNNI saturates sums of 16 bits in int8 models that were not made for it.
+        if not _is_exact_in_int8(metadata):
+            # On CPUs weights of s8 become u8, whose kernels add in 32 bits. With AMX, which does so anyway, those take
+            # five times as long.
             entries["session.x64quantprecision"] = "1"
         if self.provider != CPU and not self._options.allow_fallback and not self._tells_assignment():
             # Without this the CPU takes over in silence what the device cannot do.
@@ -227,6 +229,11 @@ class OnnxRuntimeEngine(Closing):
             "shapes": json.dumps(dict(self._options.shapes), sort_keys=True),
             "fallback": str(self._options.allow_fallback),
         }
+
+
+def _is_exact_in_int8(metadata: ModelMetadata | None) -> bool:
+    """Whether the int8 arithmetic of this CPU is exact for a model: by itself, or because the model was made for it."""
+    return (metadata is not None and metadata.target == "x86-avx2") or not Machine.this().int8_sums_saturate
 
 
 def _is_static(metadata: ModelMetadata | None) -> bool:

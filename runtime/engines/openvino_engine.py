@@ -11,7 +11,7 @@ import numpy as np
 
 from edgevision.errors import DeviceError, InputError, ModelFileError
 from edgevision.extras import brought_by
-from edgevision.machine import INT8_ON_X86, Machine
+from edgevision.machine import Machine
 from edgevision.metadata import TensorSpec
 from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
@@ -154,12 +154,11 @@ class OpenVinoEngine(Closing):
 
 
 def _fits_cpu(path: Path) -> bool:
-    """Whether int8 arithmetic on this CPU is exact for the model: x86 without VNNI needs weights made for it.
+    """Whether int8 arithmetic on this CPU is exact for the model: where sums may saturate it needs weights made for it.
 
     Those of an ONNX model are made for the pairs that ONNX Runtime adds up; OpenVINO pairs others.
     """
-    features = set(Machine.this().features)
-    if "avx2" not in features or features & INT8_ON_X86:
+    if not Machine.this().int8_sums_saturate:
         return True
     metadata = read_metadata(path)
     return path.suffix == ".xml" and metadata is not None and metadata.target == "x86-avx2"

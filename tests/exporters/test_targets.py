@@ -116,6 +116,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
 @pytest.mark.parametrize(
     ("features", "expected"),
     [
+        (("ssse3",), "x86-avx2"),
         (("avx2", "fma"), "x86-avx2"),
         (("avx2", "avx512f"), "x86-avx2"),
         (("avx2", "avx_vnni"), "x86-vnni"),

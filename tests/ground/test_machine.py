@@ -38,7 +38,10 @@ def emulated(monkeypatch, tmp_path):
     """As on arm64 where /proc/cpuinfo is that of an x86 host; the auxiliary vector is what the test gives."""
 
     def build(
-        auxiliary_vector: bytes | None, machine: str = "aarch64", cpuinfo: str = "flags\t\t: fpu sse2 avx2 fma\n"
+        auxiliary_vector: bytes | None,
+        machine: str = "aarch64",
+        cpuinfo: str = "flags\t\t: fpu sse2 avx2 fma\n",
+        answers: dict[str, bool] | None = None,
     ):
         (tmp_path / "cpuinfo").write_text(cpuinfo)
         if auxiliary_vector is not None:
@@ -47,6 +50,7 @@ def emulated(monkeypatch, tmp_path):
         files = {"/proc/cpuinfo": tmp_path / "cpuinfo", "/proc/self/auxv": tmp_path / "auxv"}
         monkeypatch.setattr(machines, "Path", lambda name: files.get(name, real(name)))
         monkeypatch.setattr(machines.platform, "machine", lambda: machine)
+        monkeypatch.setattr(machines, "_answers", lambda: answers or {})
         return Machine.this().features
 
     return build
@@ -63,6 +67,51 @@ def test_arm64_without_an_auxiliary_vector_reads_cpuinfo(emulated):
 
 def test_other_processors_read_cpuinfo(emulated):
     assert emulated(vector(CORTEX_A76, END), machine="x86_64") == ("avx2", "fma")
+
+
+XEON = "flags\t\t: fpu ssse3 avx2 fma f16c avx512f avx512_vnni amx_int8\n"
+HASWELL = {"SSSE3": True, "AVX2": True, "FMA3": True, "F16C": True, "AVX512F": False, "AVX512VNNI": False}
+
+
+def test_what_the_processor_denies_is_not_believed_of_cpuinfo(emulated):
+    # As in qemu on a Xeon: /proc/cpuinfo is the Xeon's.
+    assert emulated(None, "x86_64", XEON, HASWELL) == ("ssse3", "avx2", "fma", "f16c")
+    assert emulated(None, "x86_64", XEON, {"AVX2": False, "AVX512F": False, "AVX512VNNI": False})[0] == "ssse3"
+    assert emulated(None, "x86_64", XEON)[-1] == "amx_int8"
+
+
+def test_x86_emulated_on_arm_does_not_take_the_features_of_arm(emulated):
+    arm = "Features\t: fp asimd crc32 asimddp i8mm\n"
+    assert emulated(vector(CORTEX_A76, END), "x86_64", arm, HASWELL) == ("ssse3", "avx2", "fma", "f16c")
+
+
+def test_without_cpuinfo_the_processor_is_asked(emulated):
+    assert emulated(None, "AMD64", "", HASWELL) == ("ssse3", "avx2", "fma", "f16c")
+    vnni = HASWELL | {"AVX512F": True, "AVX512VNNI": True}
+    assert emulated(None, "AMD64", "", vnni) == ("ssse3", "avx2", "fma", "f16c", "avx512f", "avx512_vnni")
+    assert emulated(None, "arm64", "", {"ASIMD": True, "ASIMDDP": True, "AVX2": False}) == ("asimd", "asimddp")
+    assert emulated(None, "AMD64", "") == ()
+
+
+def test_numpy_still_answers_for_this_processor():
+    answers = machines._answers()
+    assert answers.get("SSSE3") or answers.get("ASIMD")
+
+
+@pytest.mark.parametrize(
+    ("features", "saturate"),
+    [
+        ((), True),
+        (("ssse3",), True),
+        (("ssse3", "avx2", "avx512f"), True),
+        (("ssse3", "avx2", "avx_vnni"), False),
+        (("ssse3", "avx2", "avx512f", "avx512_vnni"), False),
+        (("asimd",), False),
+    ],
+)
+def test_sums_of_int8_saturate_on_x86_without_vnni(features, saturate):
+    machine = Machine(processor="a CPU", cores=1, memory_gb=1.0, system="S", features=features)
+    assert machine.int8_sums_saturate is saturate
 
 
 def test_the_machine_knows_itself():

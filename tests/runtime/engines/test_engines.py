@@ -6,8 +6,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgevision.errors import DeviceError, InputError, ModelFileError
+from edgevision.machine import Machine
 from edgevision.metadata import TensorSpec
 from edgevision.metrics import sqnr_db
+from edgevision.modelfile import read_metadata
 from edgevision.runtime import presence
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import FakeEngine
@@ -247,6 +249,56 @@ def test_int8_weights_of_the_full_range_do_not_saturate_where_a_model_is_not_mad
             program = engine.compile(openvino_core().read_model(path), PERF_COUNT="YES")
             profiled = program.create_infer_request().infer(feeds)["y"]
         np.testing.assert_array_equal(profiled, found)
+
+
+def config_entry(options, name):
+    """What session options say under a name, or ``None``."""
+    try:
+        return options.get_session_config_entry(name)
+    except RuntimeError:
+        return None
+
+
+AVX2, AVX512 = ("ssse3", "avx2", "fma"), ("ssse3", "avx2", "avx512f")
+
+
+@pytest.mark.parametrize(
+    ("features", "target", "widened"),
+    [
+        (("ssse3",), None, "1"),
+        (AVX2, None, "1"),
+        (AVX2, "x86-vnni", "1"),
+        (AVX2, "arm64", "1"),
+        (AVX2, "x86-avx2", None),
+        (AVX512, None, "1"),
+        ((*AVX2, "avx_vnni"), None, None),
+        ((*AVX512, "avx512_vnni"), None, None),
+        ((*AVX512, "avx512_vnni", "amx_int8"), "x86-vnni", None),
+        ((*AVX512, "avx512_vnni", "amx_int8"), "arm64-dotprod", None),
+        (("asimd",), None, None),
+        # A CPU of which nothing is known, and a model that may be anything.
+        ((), None, "1"),
+    ],
+)
+def test_int8_is_widened_only_where_its_sums_saturate_and_the_model_was_not_made_for_that(
+    write_colours, monkeypatch, features, target, widened
+):
+    here = Machine(processor="a CPU", cores=1, memory_gb=1.0, system="Linux", features=features)
+    monkeypatch.setattr(Machine, "this", lambda: here)
+    path = write_colours(FORMATS[0])
+    with open_engine(path) as engine:
+        metadata = read_metadata(path).updated(target=target)
+        assert config_entry(engine._session_options(metadata, {}), "session.x64quantprecision") == widened
+
+
+@pytest.mark.parametrize(
+    ("features", "kept"), [(("ssse3",), True), (AVX512, True), ((*AVX512, "avx512_vnni"), False), ((), True)]
+)
+def test_openvino_computes_int8_in_float_where_its_sums_saturate(write_colours, monkeypatch, features, kept):
+    here = Machine(processor="a CPU", cores=1, memory_gb=1.0, system="Linux", features=features)
+    monkeypatch.setattr(Machine, "this", lambda: here)
+    with open_engine(write_colours(FORMATS[0]), "openvino:cpu") as engine:
+        assert ("LP_TRANSFORMS_MODE" in engine._properties) is kept
 
 
 def test_without_keeping_memory_the_results_are_the_same(write_colours):
