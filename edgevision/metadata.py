@@ -5,6 +5,7 @@
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
@@ -171,7 +172,9 @@ class RestorationSpec(Record):
 class TileSpec(Record):
     """How a picture may be cut up, in pixels of the input.
 
-    ``size`` is the advised side of a tile. Sides are a ``multiple``; each tile reaches ``overlap`` pixels into its
+    ``size`` is the advised side of a tile. Sides are a ``multiple`` and at least ``minimum``, or the network does not
+    take them. Tiles start at multiples of ``stride``: a network that strides, and pads what is left over by itself,
+    takes any side, but places its samples from the upper left corner. Each tile reaches ``overlap`` pixels into its
     neighbours, which is how far a pixel can influence the output: ``None`` says everywhere, so that the picture cannot
     be cut. ``memory`` is what the network's activations take for each pixel, in bytes.
     """
@@ -180,10 +183,28 @@ class TileSpec(Record):
     multiple: int = 1
     overlap: int | None = None
     memory: int | None = None
+    stride: int = 1
+    minimum: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.size, self.multiple) < 1 or (self.overlap is not None and self.overlap < 0):
-            raise ValueError(f"size and multiple must be positive and overlap not negative, not {self!r}")
+        if min(self.size, self.multiple, self.stride, self.minimum) < 1:
+            raise ValueError(f"size, multiple, stride and minimum must be positive, not {self!r}")
+        if self.overlap is not None and self.overlap < 0:
+            raise ValueError(f"overlap must not be negative, not {self!r}")
+
+    @property
+    def step(self) -> int:
+        """What the starts of tiles are multiples of, in pixels."""
+        return math.lcm(self.multiple, self.stride)
+
+    @property
+    def advised_side(self) -> int:
+        """``size`` as a side that the network takes."""
+        return max(self.size // self.step * self.step, self.padded(1))
+
+    def padded(self, side: int) -> int:
+        """The least side that the network takes and ``side`` fits into."""
+        return -(-max(side, self.minimum) // self.multiple) * self.multiple
 
 
 @record

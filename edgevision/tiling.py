@@ -1,4 +1,4 @@
-"""Cutting a picture into overlapping tiles of one size and putting the results together without a seam."""
+"""Cutting a picture into overlapping tiles and putting the results together without a seam."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgevision.metadata import TileSpec
 
 Array = NDArray[np.float32]
 
@@ -30,32 +32,40 @@ class Span:
         return self.stop - self.start
 
 
-def cut(length: int, size: int | None, *, overlap: int, multiple: int) -> tuple[Span, ...]:
-    """Spans of exactly ``size`` that cover ``length``, or a single one that covers all where ``size`` is ``None``.
+def cut(length: int, size: int | None, tiles: TileSpec, *, exact: bool = False) -> tuple[Span, ...]:
+    """Spans of ``size`` that cover ``length``, or a single one that covers all where ``size`` is ``None``.
 
-    Starts and lengths are multiples of ``multiple``. Where two spans meet, only what is at least three quarters of
-    ``overlap`` away from their ends has a weight, which passes smoothly from one to the other.
+    Starts are multiples of ``tiles.step`` and lengths of ``tiles.multiple``. The last span ends with the picture, so
+    that the network meets the border as it would in the whole picture; where all have to have ``exact``-ly that size,
+    it may reach beyond. Where two spans meet, only what is at least three quarters of the overlap away from their ends
+    has a weight, which passes smoothly from one to the other.
 
     Raises:
         ValueError: ``size`` is no multiple, or leaves nothing beside the overlaps.
     """
-    padded = math.ceil(length / multiple) * multiple
+    padded = tiles.padded(length)
     if size is None:
         return (Span(0, padded, np.ones(padded, np.float32)),)
-    if size % multiple:
-        raise ValueError(f"a tile's side must be a multiple of {multiple}, not {size}")
+    if size % tiles.multiple:
+        raise ValueError(f"a tile's side must be a multiple of {tiles.multiple}, not {size}")
     if size >= padded:
         return (Span(0, size, np.ones(size, np.float32)),)
-    step = size - 2 * overlap - multiple
-    if step < multiple:
-        raise ValueError(f"a tile's side must be at least {2 * (overlap + multiple)}, not {size}")
-    count = math.ceil((padded - size) / step) + 1
-    starts = [(padded - size) * number // (count - 1) // multiple * multiple for number in range(count)]
-    spans = [Span(start, start + size, np.ones(size, np.float32)) for start in starts]
+    step, overlap = tiles.step, tiles.overlap or 0
+    advance = size - 2 * overlap - step
+    if advance < step:
+        raise ValueError(f"a tile's side must be at least {2 * (overlap + step)}, not {size}")
+    last = -(-(padded - size) // step) * step
+    count = math.ceil(last / advance) + 1
+    starts = [last * number // (count - 1) // step * step for number in range(count)]
+    stops = [start + size for start in starts]
+    if not exact:
+        stops[-1] = padded
+    spans = [Span(start, stop, np.ones(stop - start, np.float32)) for start, stop in zip(starts, stops, strict=True)]
     for left, right in pairwise(spans):
         shared = left.stop - right.start
-        ramp = _ramp(shared, min(shared / 8, (right.start - left.start) / 2, _WIDEST_RAMP))
-        left.weights[size - shared :] *= 1 - ramp
+        apart = min(right.start - left.start, right.stop - left.stop)
+        ramp = _ramp(shared, min(shared / 8, apart / 2, _WIDEST_RAMP))
+        left.weights[left.length - shared :] *= 1 - ramp
         right.weights[:shared] *= ramp
     return tuple(spans)
 

@@ -29,12 +29,12 @@ from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.metadata import ModelMetadata, Task, TensorSpec, TileSpec
 from edgevision.modelfile import check_model_file, read_metadata
 from edgevision.preprocessing import scale_and_offset
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.pipelines.restore import fixed_side
+from edgevision.runtime.pipelines.restore import can_tile, fixed_sides
 
 _POSITIONS = {0: "batch", 2: "height", 3: "width"}
 
@@ -62,12 +62,11 @@ class Origin:
 
         Raises:
             InputError: the network does not take that shape, or pictures are resized to another.
-            ModelFileError: tiles of that size cannot be laid over a picture.
+            ModelFileError: the metadata contradicts the shape.
         """
         tile = self.metadata.tile
         if shape is None and tile is not None and tile.overlap is not None and "height" in self.conversion.dynamic:
-            side = tile.size // tile.multiple * tile.multiple
-            shape = (1, self.shape[0], side, side)
+            shape = (1, self.shape[0], tile.advised_side, tile.advised_side)
         examples = self._examples_of(shape or (1, *self.shape), seed)
         conversion = replace(self.conversion, model=with_fixed_sides(self.conversion.model, examples), dynamic=())
         specs = zip(self.metadata.inputs, conversion.inputs, strict=True)
@@ -76,7 +75,7 @@ class Origin:
         outputs = tuple(old.updated(shape=new.shape) for old, new in pairs)
         metadata = self.metadata.updated(inputs=inputs, outputs=outputs)
         if metadata.restoration is not None:
-            fixed_side(inputs[0].shape, metadata)
+            _check_tiles(inputs[0].shape, metadata)
         shape = tuple(examples[0].shape[1:])
         return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
 
@@ -169,6 +168,16 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
             raise InputError(f"{source.name!r} has {len(engine.inputs)} inputs; without metadata one is understood")
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     return Origin(conversion, described, shape, examples, lambda: open_engine(source), ())
+
+
+def _check_tiles(shape: Sequence[int | str], metadata: ModelMetadata) -> None:
+    """:class:`InputError` where a network that could be cut into tiles is to take too small ones."""
+    sides, tiles = fixed_sides(shape, metadata), metadata.tile or TileSpec()
+    if tiles.overlap is not None and not can_tile(sides, tiles):
+        raise InputError(
+            f"{metadata.name!r} looks {tiles.overlap} pixels far, so that its tiles have to be at least"
+            f" {2 * (tiles.overlap + tiles.step)} pixels high and wide, not {sides[1]}x{sides[0]}; enlarge --static"
+        )
 
 
 def _is_open(spec: TensorSpec, axis: int) -> bool:

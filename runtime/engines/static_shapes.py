@@ -29,7 +29,7 @@ def _fixed(
     if metadata is not None and metadata.image is not None and metadata.image.size is not None:
         advised |= dict(zip((2, 3), metadata.image.size, strict=True))
     elif metadata is not None and metadata.tile is not None and metadata.tile.overlap is not None:
-        side = tile or metadata.tile.size // metadata.tile.multiple * metadata.tile.multiple
+        side = tile or metadata.tile.advised_side
         advised |= {2: side, 3: side}
     sides = [side if isinstance(side, int) else advised.get(axis) for axis, side in enumerate(spec.shape)]
     if None in sides:

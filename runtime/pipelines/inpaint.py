@@ -105,7 +105,7 @@ class Inpainter(Restorer):
 
     def _levels_rows(self, samples: Samples, holes: Mask, coarse: Array) -> Any:
         height, width, channels = samples.shape
-        side = self.tile_side(height, width)
+        rows, columns = self._spans(height, width)
 
         def process(row: Span, column: Span) -> Array | None:
             mask: Any = take(holes, row, column)
@@ -123,7 +123,6 @@ class Inpainter(Restorer):
             restored = self._infer(tensor, mask[None, None].astype(np.float32))
             return self.planes.assemble(self.planes.from_tensor(restored), start)
 
-        rows, columns = self._cut(height, side), self._cut(width, side)
         return blend(rows, columns, (height, width, channels), 1, process)
 
 

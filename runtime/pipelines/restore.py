@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import InputError, ModelFileError
+from edgevision.errors import ImageError, InputError, ModelFileError
 from edgevision.images import ImageSource
 from edgevision.metadata import ModelMetadata, Prediction, RestorationSpec, TileSpec
 from edgevision.pictures import Picture
@@ -67,12 +67,13 @@ class Restorer(Closing):
         self._batch = engine.inputs[0].shape[0]
         self._tile = tile
         self._memory = memory
-        self._fixed = fixed_side(engine.inputs[0].shape, metadata)
-        if tile is not None and self._fixed and tile != self._fixed:
+        self._fixed = fixed_sides(engine.inputs[0].shape, metadata)
+        if tile is not None and any(side not in (None, tile) for side in self._fixed):
             raise InputError(
-                f"{metadata.name!r} takes tiles of {self._fixed} pixels only, not --tile {tile or 'off'}; use auto"
+                f"{metadata.name!r} takes tiles of {_named(self._fixed)} pixels only, not --tile {tile or 'off'};"
+                " use auto"
             )
-        if tile:
+        if tile and not all(self._fixed):
             self._check_tile(tile)
 
     def __call__(self, source: ImageSource | Picture) -> Picture:
@@ -96,9 +97,7 @@ class Restorer(Closing):
         With ``network_colors`` they are in the network's own colour space instead of the picture's.
         """
         height, width = samples.shape[:2]
-        side = self.tile_side(height, width)
-        _log.debug("%dx%d pixels, tiles of %s", width, height, side or "all")
-        rows, columns = self._cut(height, side), self._cut(width, side)
+        rows, columns = self._spans(height, width)
 
         def process(row: Span, column: Span) -> Array:
             tile: Any = take(samples, row, column)
@@ -109,32 +108,55 @@ class Restorer(Closing):
         shape = (height * self.scale, width * self.scale, channels)
         yield from blend(rows, columns, shape, self.scale, process)
 
-    def tile_side(self, height: int, width: int) -> int | None:
-        """The side of the tiles for a picture of that size, or ``None`` for all of it at once."""
-        if self._fixed:
-            return self._fixed
-        if self._tile == 0 or self._tiles.overlap is None:
-            return None
-        if self._tile:
-            return self._tile
-        pixels = int(self._memory / (_ENGINE_SLACK * (self._tiles.memory or _BYTES_A_PIXEL)))
-        multiple = self._tiles.multiple
-        padded = -(-height // multiple) * -(-width // multiple) * multiple**2
-        if padded <= pixels:
-            return None
-        side = int(pixels**0.5) // multiple * multiple
+    def tile_sides(self, height: int, width: int) -> tuple[int | None, int | None]:
+        """The height and width of the tiles for a picture of that size; ``None`` is all of it at once."""
+        tiles, fixed = self._tiles, self._fixed
+        if tiles.overlap is None or all(fixed):
+            return fixed
+        if self._tile is not None:
+            free = self._tile or None
+            return fixed[0] or free, fixed[1] or free
+        pixels = int(self._memory / (_ENGINE_SLACK * (tiles.memory or _BYTES_A_PIXEL)))
+        padded = fixed[0] or tiles.padded(height), fixed[1] or tiles.padded(width)
+        if padded[0] * padded[1] <= pixels:
+            return fixed
         # What is spent on the overlaps would be more than what is gained.
-        least = 3 * self._tiles.overlap + 2 * multiple
-        return max(side, -(-least // multiple) * multiple)
+        least = tiles.padded(-(-(3 * tiles.overlap + 2 * tiles.step) // tiles.step) * tiles.step)
+
+        def beside(other: int) -> int:
+            return max(pixels // other // tiles.step * tiles.step, least)
+
+        square = max(int(pixels**0.5) // tiles.step * tiles.step, least)
+        # Tiles of a thin picture are as much longer as it is thinner.
+        if fixed[0] or (not fixed[1] and padded[0] <= square):
+            return fixed[0], beside(padded[0])
+        if fixed[1] or padded[1] <= square:
+            return beside(padded[1]), fixed[1]
+        return square, square
 
     def close(self) -> None:
         """Free the model's memory."""
         self.engine.close()
 
-    def _cut(self, length: int, side: int | None) -> tuple[Span, ...]:
-        if side is not None and side >= length and not self._fixed:
-            side = None
-        return cut(length, side, overlap=self._tiles.overlap or 0, multiple=self._tiles.multiple)
+    def _spans(self, height: int, width: int) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+        """The rows and the columns of the tiles of a picture of that size.
+
+        Raises:
+            ImageError: the picture is larger than what a model takes that cannot be tiled.
+        """
+        lengths, sides = (height, width), self.tile_sides(height, width)
+        _log.debug("%dx%d pixels, tiles of %s", width, height, _named(sides))
+        too_large = any(fixed and fixed < length for fixed, length in zip(self._fixed, lengths, strict=True))
+        if too_large and not can_tile(self._fixed, self._tiles):
+            raise ImageError(
+                f"{self.metadata.name!r} takes {_named(self._fixed)} pixels only and cannot be laid over a picture of"
+                f" {width}x{height} in tiles; make the picture smaller, or export the model for its size"
+            )
+        rows, columns = (
+            cut(length, side if fixed or (side and side < length) else None, self._tiles, exact=fixed is not None)
+            for length, side, fixed in zip(lengths, sides, self._fixed, strict=True)
+        )
+        return rows, columns
 
     def _infer(self, tensor: Array, *others: Array) -> Array:
         """The restored tensor; a model for single samples gets them one by one."""
@@ -158,15 +180,16 @@ class Restorer(Closing):
         return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
 
     def _check_tile(self, tile: int) -> None:
-        multiple, overlap = self._tiles.multiple, self._tiles.overlap
-        if overlap is None:
+        tiles = self._tiles
+        if tiles.overlap is None:
             raise InputError(
                 f"{self.metadata.name!r} looks at the whole picture at once and cannot be tiled; --tile off"
             )
-        least = 2 * (overlap + multiple)
-        if tile % multiple or tile < least:
+        least = max(2 * (tiles.overlap + tiles.step), tiles.minimum)
+        if tile % tiles.multiple or tile < least:
             raise InputError(
-                f"--tile must be a multiple of {multiple} and at least {least} for {self.metadata.name!r}, not {tile}"
+                f"--tile must be a multiple of {tiles.multiple} and at least {least} for {self.metadata.name!r}, not"
+                f" {tile}"
             )
 
 
@@ -179,27 +202,32 @@ def to_samples(rows: Array, target: NDArray[Any]) -> None:
     target[...] = rows
 
 
-def fixed_side(shape: Sequence[int | str], metadata: ModelMetadata) -> int | None:
-    """The side of the tiles of a model whose input is ``shape``, if it takes one size only; curves need no tiles.
+def fixed_sides(shape: Sequence[int | str], metadata: ModelMetadata) -> tuple[int | None, int | None]:
+    """The height and width of the tiles of a model whose input is ``shape``, ``None`` where any is taken.
+
+    Curves need no tiles, they are drawn for a thumbnail.
 
     Raises:
-        ModelFileError: tiles of that size cannot be laid over a picture.
+        ModelFileError: the metadata contradicts the shape.
     """
-    height, width = shape[2:4]
-    draws_curves = metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES
-    if draws_curves or not isinstance(height, int) or not isinstance(width, int):
-        return None
-    if height != width:
-        raise ModelFileError(f"{metadata.name!r} takes {width}x{height} pixels only; tiles have to be square")
-    if metadata.tile is None or metadata.tile.overlap is None:
+    if metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES:
+        return None, None
+    multiple = metadata.tile.multiple if metadata.tile else 1
+    height, width = (side if isinstance(side, int) else None for side in shape[2:4])
+    if any(side is not None and side % multiple for side in (height, width)):
         raise ModelFileError(
-            f"{metadata.name!r} takes {width}x{height} pixels only and does not say how tiles have to overlap;"
-            " export it for any size, or with a tile in its metadata"
+            f"{metadata.name!r} takes {_named((height, width))} pixels only, but says that its sides have to be"
+            f" multiples of {multiple}"
         )
-    least = 2 * (metadata.tile.overlap + metadata.tile.multiple)
-    if height % metadata.tile.multiple or height < least:
-        raise ModelFileError(
-            f"{metadata.name!r} takes {width}x{height} pixels only, but with an overlap of {metadata.tile.overlap} its"
-            f" tiles have to be multiples of {metadata.tile.multiple} and at least {least}"
-        )
-    return height
+    return height, width
+
+
+def can_tile(sides: tuple[int | None, int | None], tiles: TileSpec) -> bool:
+    """Whether tiles of exactly these sides can be laid over a picture: beside the overlaps something has to be left."""
+    overlap = tiles.overlap
+    return overlap is not None and all(side is None or side >= 2 * (overlap + tiles.step) for side in sides)
+
+
+def _named(sides: tuple[int | None, int | None]) -> str:
+    height, width = ("any" if side is None else side for side in sides)
+    return f"{width}x{height}"

@@ -485,7 +485,7 @@ def test_a_static_shape_that_the_network_does_not_take_is_refused(
     ("name", "reason"),
     [
         ("brighten", "whose pictures are resized to 256x256"),
-        ("denoise", r"an overlap of \d+ its tiles have to be"),
+        ("denoise", r"looks \d+ pixels far, so that its tiles have to be at least \d+"),
     ],
 )
 def test_a_static_shape_that_the_pipeline_cannot_use_is_refused(tmp_path: Path, name: str, reason: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edgevision.metadata import TileSpec
 from edgevision.metrics import psnr_db
 from edgevision.tiling import Span, blend, cut, take
 
@@ -48,10 +49,10 @@ def test_the_weights_of_all_spans_add_up_to_1_everywhere(length: int, units: int
     size = units * multiple
     padded = math.ceil(length / multiple) * multiple
     assume(size >= padded or size >= 2 * (overlap + multiple))
-    spans = cut(length, size, overlap=overlap, multiple=multiple)
+    spans = cut(length, size, TileSpec(overlap=overlap, multiple=multiple))
     total = np.zeros(max(padded, size))
     for span in spans:
-        assert span.length == len(span.weights) == size
+        assert span.length == len(span.weights) == size or span is spans[-1]
         assert span.start % multiple == 0
         assert span.weights.dtype == np.float32
         assert span.weights.min() >= 0
@@ -67,7 +68,7 @@ def test_the_weights_of_all_spans_add_up_to_1_everywhere(length: int, units: int
 def test_near_its_inner_ends_a_span_has_no_weight(length: int, units: int, overlap: int, multiple: int) -> None:
     size = units * multiple
     assume(length > size >= 2 * (overlap + multiple))
-    spans = cut(length, size, overlap=overlap, multiple=multiple)
+    spans = cut(length, size, TileSpec(overlap=overlap, multiple=multiple))
     quiet = 3 * overlap // 4
     for number, span in enumerate(spans):
         if number > 0:
@@ -77,7 +78,7 @@ def test_near_its_inner_ends_a_span_has_no_weight(length: int, units: int, overl
 
 
 def test_every_span_reaches_the_overlap_into_its_neighbours() -> None:
-    spans = cut(1000, 128, overlap=20, multiple=8)
+    spans = cut(1000, 128, TileSpec(overlap=20, multiple=8))
     shared = [left.stop - right.start for left, right in pairwise(spans)]
     assert min(shared) >= 2 * 20
     assert len(spans) == math.ceil((1000 - 128) / (128 - 2 * 20 - 8)) + 1
@@ -85,13 +86,13 @@ def test_every_span_reaches_the_overlap_into_its_neighbours() -> None:
 
 @pytest.mark.parametrize(("length", "multiple", "padded"), [(1, 1, 1), (1, 8, 8), (16, 8, 16), (17, 8, 24)])
 def test_without_a_size_one_span_covers_everything(length: int, multiple: int, padded: int) -> None:
-    (span,) = cut(length, None, overlap=1000, multiple=multiple)
+    (span,) = cut(length, None, TileSpec(overlap=1000, multiple=multiple))
     assert (span.start, span.stop) == (0, padded)
     assert (span.weights == 1).all()
 
 
 def test_a_tile_larger_than_the_picture_is_the_only_one() -> None:
-    (span,) = cut(20, 64, overlap=1000, multiple=8)
+    (span,) = cut(20, 64, TileSpec(overlap=1000, multiple=8))
     assert (span.start, span.stop) == (0, 64)
 
 
@@ -105,13 +106,13 @@ def test_a_tile_larger_than_the_picture_is_the_only_one() -> None:
 )
 def test_a_size_that_cannot_work_is_refused(size: int, overlap: int, multiple: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        cut(1000, size, overlap=overlap, multiple=multiple)
+        cut(1000, size, TileSpec(overlap=overlap, multiple=multiple))
 
 
 @pytest.mark.parametrize(("overlap", "multiple"), [(25, 8), (0, 8), (3, 2)])
 def test_the_size_that_an_error_advises_works(overlap: int, multiple: int) -> None:
     advised = math.ceil(2 * (overlap + multiple) / multiple) * multiple
-    assert len(cut(1000, advised, overlap=overlap, multiple=multiple)) > 1
+    assert len(cut(1000, advised, TileSpec(overlap=overlap, multiple=multiple))) > 1
 
 
 @given(
@@ -126,7 +127,7 @@ def test_tiles_that_nothing_is_done_to_give_the_picture(
     height: int, width: int, size: int | None, overlap: int, multiple: int, scale: int
 ) -> None:
     pixels = picture(height, width, 3)
-    rows, columns = (cut(side, size, overlap=overlap, multiple=multiple) for side in (height, width))
+    rows, columns = (cut(side, size, TileSpec(overlap=overlap, multiple=multiple)) for side in (height, width))
 
     def enlarge(tile: Array) -> Array:
         return tile.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -140,7 +141,7 @@ def test_tiles_that_nothing_is_done_to_give_the_picture(
 @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([16, 20, 32]), st.sampled_from([1, 4]))
 def test_a_filter_of_3_pixels_sees_no_seam(height: int, width: int, size: int, multiple: int) -> None:
     pixels = picture(height, width)
-    rows, columns = (cut(side, size, overlap=2, multiple=multiple) for side in (height, width))
+    rows, columns = (cut(side, size, TileSpec(overlap=2, multiple=multiple)) for side in (height, width))
     result = whole(pixels, rows, columns, lambda tile: boxed(tile, 1))
     assert np.abs(result - boxed(pixels, 1)).max() < 1e-5
 
@@ -151,7 +152,7 @@ def test_an_overlap_of_twice_what_a_filter_sees_is_enough_and_none_is_not(radius
     expected = boxed(pixels, radius)
 
     def worst(overlap: int) -> float:
-        spans = cut(79, 40, overlap=overlap, multiple=1)
+        spans = cut(79, 40, TileSpec(overlap=overlap, multiple=1))
         return float(np.abs(whole(pixels, spans, spans, lambda tile: boxed(tile, radius)) - expected).max())
 
     assert worst(2 * radius) < 1e-5
@@ -160,7 +161,7 @@ def test_an_overlap_of_twice_what_a_filter_sees_is_enough_and_none_is_not(radius
 
 def test_a_tile_of_nothing_stands_for_zeros() -> None:
     pixels = np.ones((50, 50, 1), np.float32)
-    rows, columns = (cut(side, 20, overlap=2, multiple=1) for side in (50, 50))
+    rows, columns = (cut(side, 20, TileSpec(overlap=2, multiple=1)) for side in (50, 50))
 
     def process(row: Span, column: Span) -> Array | None:
         return None if row is rows[1] else take(pixels, row, column)
@@ -172,7 +173,7 @@ def test_a_tile_of_nothing_stands_for_zeros() -> None:
 
 
 def test_only_a_band_of_tiles_is_held_at_a_time() -> None:
-    rows, columns = cut(1000, 40, overlap=4, multiple=1), cut(30, 40, overlap=4, multiple=1)
+    rows, columns = cut(1000, 40, TileSpec(overlap=4, multiple=1)), cut(30, 40, TileSpec(overlap=4, multiple=1))
     asked: list[int] = []
 
     def process(row: Span, column: Span) -> Array:
@@ -197,5 +198,5 @@ def test_beyond_its_border_a_picture_is_mirrored(height: int, width: int, start:
 
 def test_a_tile_inside_the_picture_is_not_copied() -> None:
     pixels = picture(20, 20)
-    (span,) = cut(10, 10, overlap=0, multiple=1)
+    (span,) = cut(10, 10, TileSpec(overlap=0, multiple=1))
     assert np.shares_memory(take(pixels, span, span), pixels)

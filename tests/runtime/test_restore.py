@@ -103,25 +103,37 @@ def test_pictures_of_any_size_are_restored(picture_engine, height, width, tile):
 
 def test_tiles_are_as_large_as_the_memory_allows(identity):
     small, large = (Restorer(identity, metadata(), memory=100 * side**2) for side in (200, 400))
-    side = small.tile_side(5000, 5000)
+    side, same = small.tile_sides(5000, 5000)
+    assert side == same
     assert 50 < side <= 200
-    assert large.tile_side(5000, 5000) == pytest.approx(2 * side, abs=2)
-    assert small.tile_side(5000, 20) is not None
-    assert small.tile_side(side, side) is None
-    assert small.tile_side(side + 1, side + 1) == side
+    assert large.tile_sides(5000, 5000) == pytest.approx((2 * side, 2 * side), abs=2)
+    assert small.tile_sides(side, side) == (None, None)
+    assert small.tile_sides(side + 1, side + 1) == (side, side)
+
+
+@pytest.mark.parametrize("thickness", [1, 3, 20])
+def test_tiles_of_a_thin_picture_are_as_much_longer_as_it_is_thinner(identity, thickness):
+    restorer = Restorer(identity, metadata(), memory=100 * 200**2)
+    side = restorer.tile_sides(5000, 5000)[0]
+    for shape in ((thickness, 100_000), (100_000, thickness)):
+        (free,) = [found for found in restorer.tile_sides(*shape) if found is not None]
+        assert free * thickness == pytest.approx(side**2, rel=0.02)
+        before = restorer.engine.calls
+        assert restorer(noise(*shape)).size == shape
+        assert restorer.engine.calls - before <= 1.2 * thickness * 100_000 / side**2 + 1
 
 
 def test_a_model_that_does_not_say_what_it_takes_is_taken_to_be_large(identity):
     unknown = Restorer(identity, metadata().updated(tile=TileSpec(overlap=4)), memory=768 * 200**2)
     known = Restorer(identity, metadata().updated(tile=TileSpec(overlap=4, memory=768)), memory=768 * 200**2)
-    assert unknown.tile_side(5000, 5000) == known.tile_side(5000, 5000)
+    assert unknown.tile_sides(5000, 5000) == known.tile_sides(5000, 5000)
 
 
 @pytest.mark.parametrize(("overlap", "multiple"), [(4, 1), (8, 8), (3, 4), (5, 8), (20, 16)])
 def test_tiles_fit_the_network_however_little_memory_there_is(identity, overlap, multiple):
     described = metadata().updated(tile=TileSpec(overlap=overlap, multiple=multiple, memory=100))
     restorer = Restorer(identity, described, memory=1)
-    assert restorer.tile_side(300, 200) % multiple == 0
+    assert all(side % multiple == 0 for side in restorer.tile_sides(300, 200))
     np.testing.assert_array_equal(restorer(noise(300, 200)).pixels, noise(300, 200))
 
 
@@ -158,24 +170,71 @@ def test_a_model_of_one_size_gets_tiles_of_it(picture_engine, smooth, height, wi
     assert fixed(pixels).size == (height, width)
 
 
-@pytest.mark.parametrize(
-    ("shape", "tiles", "message"),
-    [
-        ((1, 3, 32, 48), TileSpec(overlap=4), "takes 48x32 pixels only; tiles have to be square"),
-        ((1, 3, 32, 32), TileSpec(), "does not say how tiles have to overlap"),
-        ((1, 3, 32, 32), None, "export it for any size, or with a tile in its metadata"),
-        ((1, 3, 32, 32), TileSpec(overlap=16), "overlap"),
-        ((1, 3, 30, 30), TileSpec(overlap=4, multiple=4), "multiple"),
-    ],
-)
-def test_a_model_of_one_size_that_cannot_be_tiled_is_refused(picture_engine, shape, tiles, message):
-    with pytest.raises(ModelFileError, match=message):
-        Restorer(picture_engine(lambda image: image, shape=shape), metadata().updated(tile=tiles))
+@pytest.mark.parametrize("tiles", [TileSpec(), None, TileSpec(overlap=16)])
+def test_a_model_of_one_size_that_cannot_be_tiled_takes_what_fits_into_it(picture_engine, tiles):
+    described = metadata().updated(tile=tiles)
+    restorer = Restorer(picture_engine(lambda image: 1 - image, shape=(1, 3, 32, 48)), described)
+    for shape in ((32, 48), (1, 1), (31, 5)):
+        np.testing.assert_array_equal(restorer(noise(*shape)).pixels, 255 - noise(*shape))
+    with pytest.raises(ImageError, match="takes 48x32 pixels only and cannot be laid over a picture of 32x48 in tiles"):
+        restorer(noise(48, 32))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 24, 48), (1, 3, 24, "width"), ("batch", 3, "height", 24)])
+def test_tiles_may_be_oblong_and_one_side_of_them_free(picture_engine, smooth, shape):
+    fixed = Restorer(picture_engine(smooth, shape=shape), metadata(), memory=100 * 24 * 80)
+    free = Restorer(picture_engine(smooth), metadata(), tile=0)
+    pixels = noise(100, 250)
+    np.testing.assert_allclose(whole(fixed, pixels), whole(free, pixels), atol=STEP)
+    assert fixed.engine.calls > 4
+
+
+def test_a_model_whose_one_size_contradicts_its_multiple_is_refused(picture_engine):
+    engine = picture_engine(lambda image: image, shape=(1, 3, 30, 30))
+    with pytest.raises(ModelFileError, match=r"takes 30x30 pixels only, but says .* multiples of 4"):
+        Restorer(engine, metadata().updated(tile=TileSpec(overlap=4, multiple=4)))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (5, 3), (23, 24), (70, 101)])
+def test_pictures_are_padded_to_the_least_side_and_the_multiple(picture_engine, height, width):
+    def network(image):
+        assert min(image.shape[2:]) >= 24
+        assert not image.shape[2] % 12
+        assert not image.shape[3] % 12
+        return 1 - image
+
+    described = metadata().updated(tile=TileSpec(overlap=4, multiple=12, minimum=18, memory=100))
+    for options in ({}, {"memory": 1}, {"tile": 0}, {"tile": 48}):
+        restorer = Restorer(picture_engine(network), described, **options)
+        np.testing.assert_array_equal(restorer(noise(height, width)).pixels, 255 - noise(height, width))
+
+
+@pytest.mark.parametrize("stride", [2, 5, 8, 24])
+def test_tiles_start_on_the_stride_of_the_network(picture_engine, stride):
+    def network(image):
+        """The mean over cells counted from the corner; those that the end cuts are smaller."""
+        starts = [np.arange(0, side, stride) for side in image.shape[2:]]
+        total, count = image, np.ones_like(image)
+        for axis, at in zip((2, 3), starts, strict=True):
+            total, count = np.add.reduceat(total, at, axis), np.add.reduceat(count, at, axis)
+        cells = total / count
+        height, width = image.shape[2:]
+        return cells.repeat(stride, axis=2).repeat(stride, axis=3)[:, :, :height, :width]
+
+    described = metadata().updated(tile=TileSpec(overlap=stride, stride=stride, memory=100))
+    pixels = noise(131, 203)
+    whole_at_once = Restorer(picture_engine(network), described, tile=0)(pixels).pixels
+    for options in ({"memory": 100 * 100 * 250}, {"tile": 4 * stride + 7}):
+        tiled = Restorer(picture_engine(network), described, **options)
+        difference = np.abs(tiled(pixels).pixels.astype(int) - whole_at_once)
+        assert difference.max() <= 1  # where the sum of two shares of one value rounds otherwise
+        assert np.mean(difference > 0) < 0.005
+        assert tiled.engine.calls > 1
 
 
 def test_a_tile_of_another_size_than_the_models_is_refused(picture_engine):
     engine = picture_engine(lambda image: image, shape=(1, 3, 32, 32))
-    with pytest.raises(InputError, match="tiles of 32 pixels only, not --tile 64"):
+    with pytest.raises(InputError, match="tiles of 32x32 pixels only, not --tile 64"):
         Restorer(engine, metadata(), tile=64)
     np.testing.assert_array_equal(Restorer(engine, metadata(), tile=32)(noise(50, 40)).pixels, noise(50, 40))
 
