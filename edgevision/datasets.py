@@ -1,9 +1,12 @@
 """Pictures in class folders, in a folder or a zip: ``[split/]class/picture.jpg`` (the ImageFolder layout)."""
 
+import copy
+import logging
 import os
 import zipfile
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -12,7 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.errors import DatasetError, ImageError
+from edgevision.files import LARGEST_IN_MEMORY, read_ordinary
+from edgevision.folder_search import files_below
 from edgevision.images import IMAGE_SUFFIXES, read_image
+
+_log = logging.getLogger(__name__)
+
+_AT_A_TIME = 4096
 
 _SPLITS = {
     "train": "train",
@@ -78,7 +87,7 @@ class ImageFolder:
         return len(self.names)
 
     def image(self, index: int) -> Image.Image:
-        """Decode one picture; :class:`ImageError` with its name where it is damaged."""
+        """Decode one picture; :class:`ImageError` with its name where it is damaged or cannot be read."""
         name = self.names[index]
         try:
             return read_image(self._files.read(name))
@@ -104,17 +113,13 @@ class _Folder:
         self._root = root
 
     def names(self) -> list[str]:
-        return [
-            (Path(folder) / file).relative_to(self._root).as_posix()
-            for folder, _, files in os.walk(self._root, followlinks=True)
-            for file in files
-        ]
+        return [file.relative_to(self._root).as_posix() for file in files_below(self._root)]
 
     def read(self, name: str) -> bytes:
         try:
-            return (self._root / name).read_bytes()
+            return read_ordinary(self._root / name)
         except OSError as error:
-            raise DatasetError(f"{str(self._root / name)!r} cannot be read: {error.strerror}") from error
+            raise ImageError(f"it cannot be read: {error.strerror}") from error
 
 
 class _Zip:
@@ -124,22 +129,42 @@ class _Zip:
         self._process = 0
 
     def names(self) -> list[str]:
-        return self._open().namelist()
+        names = [entry.filename for entry in self._open().infolist() if not entry.is_dir()]
+        outside = [name for name in names if _leads_outside(name)]
+        if outside:
+            _log.warning(
+                "%r: %d pictures are left out, as their paths lead outside the zip: %r",
+                str(self._path),
+                len(outside),
+                outside[0],
+            )
+        return [name for name in names if name not in set(outside)]
 
     def read(self, name: str) -> bytes:
+        archive = self._open()
+        entry = archive.getinfo(name)
+        if entry.file_size > LARGEST_IN_MEMORY:
+            raise ImageError(
+                f"it would unpack to {entry.file_size >> 20} MB, and a picture in a zip may have"
+                f" {LARGEST_IN_MEMORY >> 20} MB; unpack the zip and give the folder"
+            )
         try:
-            return self._open().read(name)
-        # RuntimeError: it is encrypted, or compressed in a way this Python does not know.
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
-            raise DatasetError(f"{name!r} in {str(self._path)!r} cannot be read: {error}") from error
+            return _unpacked(archive, entry)
+        # It may be cut off, encrypted, or compressed in a way this Python does not know; each decompressor has errors
+        # of its own, and lies about places and sizes end in others again.
+        except Exception as error:
+            raise ImageError(f"it cannot be unpacked: {str(error) or type(error).__name__}") from error
 
     def _open(self) -> zipfile.ZipFile:
         # One archive a process: a data loader's forked workers would share, and fight over, one file position.
         if self._archive is None or self._process != os.getpid():
             try:
                 self._archive = zipfile.ZipFile(self._path)
-            except (zipfile.BadZipFile, ValueError, OSError) as error:
-                raise DatasetError(f"{str(self._path)!r} is neither a folder nor an intact zip: {error}") from error
+            # A damaged directory ends in almost anything: struct.error, NotImplementedError, OverflowError ...
+            except Exception as error:
+                raise DatasetError(
+                    f"{str(self._path)!r} is neither a folder nor an intact zip: {str(error) or type(error).__name__}"
+                ) from error
             self._process = os.getpid()
         return self._archive
 
@@ -147,12 +172,36 @@ class _Zip:
         return {"_path": self._path, "_archive": None, "_process": 0}
 
 
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The content of one member, of which hardly more is unpacked than ``file_size`` says, true or not."""
+    if entry.compress_type != zipfile.ZIP_BZIP2:
+        # What little is read at a time becomes a thousand times as much at most; a whole read would unpack it all.
+        with archive.open(entry) as file:
+            return b"".join(iter(partial(file.read, _AT_A_TIME), b""))
+    # Of this kind 4 kB can become 4 GB, and zipfile would unpack as much as it has read.
+    from bz2 import BZ2Decompressor
+
+    packed = copy.copy(entry)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, entry.compress_size
+    del packed.CRC  # nobody knows that of what is packed
+    content = BZ2Decompressor().decompress(archive.read(packed), entry.file_size)
+    if zlib.crc32(content) != entry.CRC:
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {entry.filename!r}")
+    return content
+
+
+def _leads_outside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and (path.is_absolute() or ".." in path.parts)
+
+
 def _open(path: Path) -> _Folder | _Zip:
     if path.is_dir():
         return _Folder(path)
     if path.is_file():
         return _Zip(path)
-    raise DatasetError(f"the data {str(path)!r} does not exist; give a folder or a zip of pictures in class folders")
+    problem = "is neither a folder nor a file" if path.exists() else "does not exist"
+    raise DatasetError(f"the data {str(path)!r} {problem}; give a folder or a zip of pictures in class folders")
 
 
 def _is_picture(name: str) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edgevision.errors import ImageError
+from edgevision.files import open_ordinary
 from edgevision.metadata import Color
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
@@ -58,7 +59,7 @@ def _open(file: Path | io.BytesIO, name: str) -> Image.Image:
             # Pillow warns from half its limit on; a large panorama is no attack, twice the limit still raises. It
             # warns about odd tags too, which say nothing about the pixels.
             warnings.simplefilter("ignore")
-            with Image.open(file) as image:
+            with open_ordinary(file) if isinstance(file, Path) else file as stream, Image.open(stream) as image:
                 return _decode(image, name)
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist") from error

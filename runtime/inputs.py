@@ -1,6 +1,7 @@
 """What a user names on the command line, as single pictures: files, folders, globs, and ``-`` for standard input."""
 
 import glob
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from edgevision.errors import InputError
+from edgevision.files import LARGEST_IN_MEMORY
+from edgevision.folder_search import files_below, matching_files
 from edgevision.images import IMAGE_SUFFIXES
 
 
@@ -29,15 +32,12 @@ def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
     """Every picture the words stand for, folders recursively, in order and sorted within a folder or glob.
 
     Raises:
-        InputError: a folder or glob holds no pictures, or standard input is empty.
+        InputError: a folder or glob holds no pictures, or standard input is empty or without end.
     """
     pictures: list[PictureInput] = []
     for word in words:
         if word == "-":
-            data = sys.stdin.buffer.read()
-            if not data:
-                raise InputError("standard input is empty; pipe a picture into it")
-            pictures.append(PictureInput("-", data))
+            pictures.append(PictureInput("-", _standard_input()))
             continue
         found = _files(word)
         if not found:
@@ -48,24 +48,46 @@ def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
     return pictures
 
 
+def _standard_input() -> bytes:
+    try:
+        data = sys.stdin.buffer.read(LARGEST_IN_MEMORY + 1) if sys.stdin is not None else b""
+    except OSError as error:
+        raise InputError(f"standard input cannot be read: {error.strerror}") from error
+    if not data:
+        raise InputError("standard input is empty; pipe a picture into it")
+    if len(data) > LARGEST_IN_MEMORY:
+        raise InputError(
+            f"standard input holds more than {LARGEST_IN_MEMORY >> 20} MB; name the picture's file instead"
+        )
+    return data
+
+
 def _files(word: str) -> list[Path]:
-    path = Path(word)
-    if path.is_dir():
-        return _pictures(path.rglob("*"))
-    if not path.exists() and glob.has_magic(word):
-        return _pictures(Path(match) for match in glob.iglob(word, recursive=True))  # noqa: PTH207 - absolute too
-    return [path]
+    if _is_folder(word):
+        return _pictures(files_below(Path(word)))
+    if _is_pattern(word):
+        return _pictures(matching_files(word))
+    return [Path(word)]
 
 
 def _root(word: str) -> Path:
     """The folder that a tree of results is to mirror: the word itself, or what comes before a glob's first magic."""
     path = Path(word)
-    if path.is_dir():
+    if _is_folder(word):
         return path
-    if path.exists() or not glob.has_magic(word):
+    if not _is_pattern(word):
         return path.parent
     return Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
 
 
+def _is_folder(word: str) -> bool:
+    # Unlike the method of a path, it says no for names that no file can have and for what may not be looked at.
+    return os.path.isdir(word)  # noqa: PTH112
+
+
+def _is_pattern(word: str) -> bool:
+    return glob.has_magic(word) and not os.path.exists(word)  # noqa: PTH110
+
+
 def _pictures(paths: Iterable[Path]) -> list[Path]:
-    return sorted(p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES)

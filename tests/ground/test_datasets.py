@@ -1,7 +1,9 @@
 """Class folders on disk and in zips."""
 
 import io
+import os
 import pickle
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -162,9 +164,9 @@ def test_damage_inside_a_zip_names_the_picture(tmp_path: Path) -> None:
         damaged = bytearray(content)
         damaged[position : position + 8] = b"\xff" * 8
         path.write_bytes(damaged)
-        with pytest.raises(DatasetError, match=r"'cat/a\.png' in .*cannot be read") as caught:
+        with pytest.raises(ImageError, match=r"'cat/a\.png' in .*cannot be unpacked") as caught:
             ImageFolder(path).image(0)
-        seen.add(type(caught.value.__cause__).__name__)
+        seen.add(type(caught.value.__cause__.__cause__).__name__)
     assert seen == {"BadZipFile", "error"}  # both a wrong checksum and a broken deflate stream occurred
 
 
@@ -174,8 +176,96 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     content[6] |= 1  # the flag in the local header and the one in the directory
     content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
-    with pytest.raises(DatasetError, match="encrypted"):
+    with pytest.raises(ImageError, match="encrypted"):
         ImageFolder(path).image(0)
+
+
+KINDS = {
+    "stored": zipfile.ZIP_STORED,
+    "deflate": zipfile.ZIP_DEFLATED,
+    "bzip2": zipfile.ZIP_BZIP2,
+    "lzma": zipfile.ZIP_LZMA,
+}
+
+
+def packed(path: Path, kind: int, name: str = "cat/a.png", content: bytes | None = None) -> Path:
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr(name, picture(7) if content is None else content)
+        archive.writestr("cat/good.png", picture(8))
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_kind_of_compression_is_read_and_its_damage_is_that_pictures(tmp_path: Path, kind: int) -> None:
+    path = packed(tmp_path / "data.zip", kind)
+    assert ImageFolder(path).image(0).getpixel((0, 0)) == (7, 0, 0)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"cat/a.png") + len(b"cat/a.png")
+    content[start + 12 : start + 20] = b"\xff" * 8
+    path.write_bytes(content)
+    data = ImageFolder(path)
+    with pytest.raises(ImageError, match=r"'cat/a\.png' in .* cannot be unpacked"):
+        data.image(0)
+    assert data.image(1).getpixel((0, 0)) == (8, 0, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("stated", [None, 1000])
+def test_a_member_is_not_unpacked_beyond_what_a_picture_may_have_nor_beyond_what_it_says(
+    tmp_path: Path, kind: int, stated: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgevision.datasets.LARGEST_IN_MEMORY", 10_000_000)
+    size = 120_000_000 if stated else 20_000_000
+    path = packed(tmp_path / "data.zip", kind, content=bytes(size))
+    if stated is not None:
+        true, false = (number.to_bytes(4, "little") for number in (size, stated))
+        path.write_bytes(path.read_bytes().replace(true, false))
+    data = ImageFolder(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageError, match="cannot be unpacked" if stated else "would unpack to 19 MB, .* 9 MB"):
+            data.image(0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # LZMA gives up to seven thousand times the 4 kB that it is fed with.
+    assert peak < 80_000_000
+
+
+@pytest.mark.parametrize("name", ["/abs/cat/a.png", "../cat/a.png", "cat/../../a.png"])
+def test_a_path_that_leads_outside_a_zip_is_left_out_and_named(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = ImageFolder(packed(tmp_path / "data.zip", zipfile.ZIP_STORED, name))
+    assert data.names == ("cat/good.png",)
+    assert name in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("place", "field"), [(6, b"\xff\x00"), (42, b"\xff" * 4), (20, b"\xff" * 8)], ids=["version", "offset", "sizes"]
+)
+def test_a_directory_of_a_zip_that_lies_is_a_sentence(tmp_path: Path, place: int, field: bytes) -> None:
+    path = packed(tmp_path / "data.zip", zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"PK\x01\x02") + place
+    content[start : start + len(field)] = field
+    path.write_bytes(content)
+    with pytest.raises((ImageError, DatasetError), match=r"data\.zip"):
+        ImageFolder(path).image(0)
+
+
+def test_a_folder_in_a_zip_that_is_called_like_a_picture_is_none(tmp_path: Path) -> None:
+    assert ImageFolder(packed(tmp_path / "data.zip", zipfile.ZIP_STORED, "cat/a.png/", b"")).names == ("cat/good.png",)
+
+
+def test_a_picture_that_went_away_is_that_pictures_error(tmp_path: Path) -> None:
+    data = ImageFolder(store(tmp_path / "data", CLASSES))
+    (tmp_path / "data/cat/a.png").unlink()
+    with pytest.raises(ImageError, match=r"'cat/a\.png' in .*No such file"):
+        data.image(0)
+    os.mkfifo(tmp_path / "data/cat/a.png")
+    with pytest.raises(ImageError, match="no ordinary file"):
+        data.image(0)
 
 
 @either

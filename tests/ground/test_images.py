@@ -1,6 +1,7 @@
 """Reading pictures: every mode and orientation upright in 8 bits, every damage one error."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -209,3 +210,10 @@ def test_an_array_comes_back_as_it_was(height: int, width: int, channels: tuple[
     pixels = noise(height, width, *channels)
     color = Color.RGB if channels == (3,) else Color.GRAY
     np.testing.assert_array_equal(to_array(read_image(pixels), color), pixels.reshape(height, width, -1))
+
+
+def test_a_pipe_or_device_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        with pytest.raises(ImageError, match=f"'{path}' cannot be read: it is a pipe, a socket or a device"):
+            read_image(path)

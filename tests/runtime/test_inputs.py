@@ -1,5 +1,6 @@
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -55,6 +56,25 @@ def test_an_empty_standard_input_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     with pytest.raises(InputError, match="standard input is empty"):
         expand_inputs(["-"])
+
+
+def test_an_endless_standard_input_is_an_error_that_says_the_bound(monkeypatch):
+    monkeypatch.setattr("edgevision.runtime.inputs.LARGEST_IN_MEMORY", 3 << 20)
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr(sys, "stdin", endless)
+        with pytest.raises(InputError, match="more than 3 MB"):
+            expand_inputs(["-"])
+
+
+def test_a_closed_standard_input_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="standard input is empty"):
+        expand_inputs(["-"])
+
+
+def test_a_name_that_no_file_can_have_is_left_to_the_reading(tmp_path):
+    word = str(tmp_path / ("x" * 300))
+    assert names([word]) == [word]
 
 
 @pytest.mark.parametrize("word", ["{}", "{}/*.bmp"])
