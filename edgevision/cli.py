@@ -9,8 +9,9 @@ import typer
 import typer.main
 
 from edgevision import __version__
-from edgevision.commandline import LazyGroup, Verb, VerbGroup
+from edgevision.commandline import LazyGroup, Verb, VerbGroup, echo
 from edgevision.errors import EdgevisionError
+from edgevision.terminal import guarded_streams
 
 VERBS: Mapping[str, Verb | VerbGroup] = {
     "devices": Verb(
@@ -67,7 +68,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"edgevision {__version__}")
+        echo(f"edgevision {__version__}")
         raise typer.Exit
 
 
@@ -91,7 +92,11 @@ def _face(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the answer is no, 2 wrong command, 3 no device or extra, 130 Ctrl-C."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with guarded_streams():
+        _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(arguments: list[str]) -> None:
     debug = "--debug" in arguments
     _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments)
     try:
@@ -99,16 +104,14 @@ def main(arguments: list[str] | None = None) -> None:
     except EdgevisionError as error:
         if debug:
             raise
-        typer.echo(f"error: {error}", err=True)
+        echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:  # while a verb's modules are imported
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
-        typer.echo(
-            f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True
-        )
+        echo(f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True)
         sys.exit(1)
 
 

@@ -18,6 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
+from edgevision.printable import exact_json, one_line, printable
+from edgevision.terminal import encodable
 
 REPORT_SCHEMA_VERSION = 1
 
@@ -119,7 +121,7 @@ class QuickCommand(TyperCommand):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
+            echo("interrupted", err=True)
             sys.exit(130)
 
 
@@ -179,10 +181,20 @@ def _convert_all(convert: Callable[[Any], Any], values: Iterable[Any]) -> list[A
     return [convert(value) for value in values]
 
 
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print for the user, safely whatever file the words come from: see :mod:`edgevision.terminal`."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:  # closed by who started the program
+        return
+    stream.write(encodable(printable(str(text)), stream.encoding) + "\n" * nl)
+    stream.flush()
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """The one document of a ``--json`` call on standard output, ``schema_version`` first."""
     whole = _finite({"schema_version": REPORT_SCHEMA_VERSION} | dict(document))
-    typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
+    ascii_only = not (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    echo(exact_json(whole, ascii_only=ascii_only, indent=2, allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
@@ -203,7 +215,7 @@ def end_with_failures(failures: Sequence[tuple[str, str]], total: int) -> None:
     if failures and total == 1:
         raise PartialFailureError(failures[0][1])
     for _, message in failures:
-        typer.echo(f"failed: {message}", err=True)
+        echo(f"failed: {one_line(message)}", err=True)
     if failures:
         raise PartialFailureError(f"{len(failures)} of {total} pictures failed, the others were done")
 

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from edgevision.files import atomic_file
+from edgevision.printable import one_line, printable
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #667085; --line: #d0d5dd; --page: #ffffff;
@@ -24,11 +25,11 @@ svg { width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; } 
 
 def write_html(path: Path, title: str, body: Iterable[str], style: str = "") -> None:
     """Write the page of those parts, which are HTML already; ``style`` is added to what all pages have in common."""
-    head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(title)}</title>"
+    head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(one_line(title))}</title>"
     head += "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     head += f"<meta name=viewport content='width=device-width'><style>{_STYLE}{style}</style></head>"
     with atomic_file(path) as temporary:
-        temporary.write_text(f"{head}<body>{''.join(body)}</body></html>\n", encoding="utf-8")
+        temporary.write_text(f"{head}<body>{printable(''.join(body))}</body></html>\n", encoding="utf-8")
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:

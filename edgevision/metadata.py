@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Self
 
 from edgevision.errors import ModelFileError
+from edgevision.printable import exact_json
 from edgevision.records import Record, record
 
 METADATA_KEY = "edgevision"
@@ -245,7 +246,7 @@ class ModelMetadata(Record):
 
     def to_json(self) -> str:
         """One line of JSON with ``schema_version`` first."""
-        return json.dumps({"schema_version": SCHEMA_VERSION} | self.to_dict(), ensure_ascii=False)
+        return exact_json({"schema_version": SCHEMA_VERSION} | self.to_dict())
 
     @classmethod
     def from_json(cls, text: str, source: str = "the metadata") -> Self:

@@ -5,6 +5,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from edgevision.printable import one_line
+from edgevision.terminal import unguarded
+
 T = TypeVar("T")
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -37,8 +40,10 @@ def _with_bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.3g}/s" if task.speed else "")
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    text = TextColumn(one_line(what), markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    console = Console(file=unguarded(sys.stderr))
+    with Progress(*columns, console=console, transient=True) as progress:
         yield from progress.track(items, total=total)
 
 

@@ -14,6 +14,7 @@ from edgevision.commandline import (
     SeedOption,
     SigmaOption,
     ThreadsOption,
+    echo,
     json_object,
     parse_shape,
     print_json,
@@ -24,6 +25,8 @@ from edgevision.files import check_writable
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfile import require_metadata
+from edgevision.printable import one_line, shown
+from edgevision.text_file import read_text_file
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -155,9 +158,9 @@ def export(
 
     def say(what: str) -> None:
         if not quiet and not as_json:
-            typer.echo(f"{what} ...", err=True)
+            echo(f"{what} ...", err=True)
 
-    say(f"exporting {checkpoint.name}")
+    say(f"exporting {one_line(checkpoint.name)}")
     settings = QuantizationSettings(
         calibration=calibration,
         data=data,
@@ -193,9 +196,9 @@ def export(
     if as_json:
         print_json(report.to_dict())
     else:
-        typer.echo(_export_table(report, path, report_path(path)))
+        echo(_export_table(shown(report), path, report_path(path)))
         if report.quantization is not None:
-            typer.echo(verdict_table(report.quantization))
+            echo(verdict_table(report.quantization))
 
 
 def verify(
@@ -240,26 +243,24 @@ def verify(
     if as_json:
         print_json(report.to_dict())
     else:
-        typer.echo(f"{report.model} against {report.checkpoint}")
-        typer.echo(_parity_table(report.parity))
+        report = shown(report)
+        echo(f"{report.model} against {report.checkpoint}")
+        echo(_parity_table(report.parity))
         for who, accuracy in (("checkpoint", report.checkpoint_accuracy), ("model", report.model_accuracy)):
             if accuracy is not None:
-                typer.echo(
-                    f"{who:<10}  top1 {accuracy.top1:.2f} %  f1 {accuracy.f1:.2f} %  ({accuracy.images} pictures)"
-                )
+                echo(f"{who:<10}  top1 {accuracy.top1:.2f} %  f1 {accuracy.f1:.2f} %  ({accuracy.images} pictures)")
         for who, quality in (("checkpoint", report.checkpoint_quality), ("model", report.model_quality)):
             if quality is not None:
-                typer.echo(f"{who}, {quality.images} pictures\n{restoration_table(quality)}")
+                echo(f"{who}, {quality.images} pictures\n{restoration_table(quality)}")
     report.parity.check(require_metadata(model).precision)
 
 
 def _metadata_document(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         return json_object(text, "--metadata")
-    try:
-        return json_object(Path(text).read_text(encoding="utf-8"), "--metadata")
-    except OSError as error:
-        raise InputError(f"--metadata must be a JSON object or a file that holds one, not {text!r}") from error
+    if not _is_file(text):
+        raise InputError(f"--metadata must be a JSON object or a file that holds one, not {text!r}")
+    return json_object(read_text_file(Path(text), "the metadata"), "--metadata")
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -269,11 +270,19 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _labels(text: str | None) -> list[str] | None:
     if text is None:
         return None
-    if Path(text).is_file():
-        return [line.strip() for line in Path(text).read_text(encoding="utf-8").splitlines() if line.strip()]
+    if _is_file(text):
+        lines = read_text_file(Path(text), "the labels").split("\n")
+        return [line.strip() for line in lines if line.strip()]
     if "," not in text:
         raise InputError(f"--labels must be a file or names joined by commas; there is no file {text!r}")
     return [label.strip() for label in text.split(",")]
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # no name of a file: too long, or with a null in it
+        return False
 
 
 def _numbers(text: str | None, option: str) -> list[float] | None:
@@ -287,11 +296,12 @@ def _numbers(text: str | None, option: str) -> list[float] | None:
 
 def _export_table(report: "ExportReport", path: Path, report_file: Path) -> str:
     lines = [
-        f"{path}  {report.format}, {report.precision}, {(report.size_bytes or 0) / 1e6:.2f} MB, {report.seconds:.0f} s",
+        f"{one_line(path)}  {report.format}, {report.precision}, {(report.size_bytes or 0) / 1e6:.2f} MB,"
+        f" {report.seconds:.0f} s",
         *(f"note: {note}" for note in report.notes),
         f"free sides: {', '.join(report.dynamic) or 'none'}",
         _parity_table(report.parity),
-        f"report: {report_file}",
+        f"report: {one_line(report_file)}",
     ]
     return "\n".join(lines)
 

@@ -1,6 +1,5 @@
 """``NAME.report.json``: how a model file was made and what was measured before it was called good."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -11,6 +10,7 @@ from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.files import atomic_file
 from edgevision.metadata import ModelMetadata, Precision
 from edgevision.modelfile import ModelFormat
+from edgevision.printable import exact_json
 from edgevision.records import Record, record
 
 
@@ -40,7 +40,7 @@ class ExportReport(Record):
         """Store it as JSON at ``path``, replacing an earlier report."""
         document = {"schema_version": REPORT_SCHEMA_VERSION} | self.to_dict()
         with atomic_file(path) as temporary:
-            temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.write_text(exact_json(document, indent=2) + "\n", encoding="utf-8")
 
 
 def report_path(model: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.commandline import ForceOption, QuietOption, SeedOption, json_object
+from edgevision.commandline import ForceOption, QuietOption, SeedOption, echo, json_object
 from edgevision.errors import InputError
 from edgevision.extras import brought_by
 from edgevision.metadata import Color, Task
@@ -322,7 +322,7 @@ def _train(target: str, settings: TrainingSettings, what: str, options: _Options
     folder = options.output or Path("runs") / f"{what}-{settings.model}"
     result = train(settings, folder, force=options.force, quiet=options.quiet)
     if result is not None:
-        typer.echo(result)
+        echo(result)
 
 
 def _range(text: str) -> tuple[float, float]:

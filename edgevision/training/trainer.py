@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from edgevision.errors import DeviceError
 from edgevision.files import atomic_file, translated_write_errors
+from edgevision.terminal import drawing_streams
 from edgevision.training.history import History
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import MixedPrecision, TrainingSettings
@@ -94,7 +95,8 @@ def fit(
     if resume and not quiet and trainer.global_rank == 0:
         _log.info("resuming the training in %s", folder.path)
     try:
-        with translated_write_errors(folder.last):
+        # Lightning draws its bar itself.
+        with translated_write_errors(folder.last), drawing_streams():
             trainer.fit(module, train, val, ckpt_path=resume)
     except SystemExit:
         # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
 from edgevision.html_page import html_table, write_html
+from edgevision.printable import one_line, shown
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
 
@@ -19,8 +20,9 @@ tr.chosen td { font-weight: 600; } .verdict { font-size: 1.05rem; }
 
 def write_page(path: Path, model: str, report: QuantizationReport) -> None:
     """Write the page to ``path``; it asks nothing of the network and follows the reader's light or dark mode."""
+    report = shown(report)
     body = [
-        f"<h1>{escape(model)}</h1>",
+        f"<h1>{escape(one_line(model))}</h1>",
         f"<p class=verdict><b>{escape(report.outcome)}</b>: {escape(report.verdict)}</p>",
         f"<p class=soft>{escape(_circumstances(report))}</p>",
         "<h2>Verdict</h2>",
@@ -84,8 +86,8 @@ def _plot(report: QuantizationReport) -> str:
     for index in range(5):
         ratio, loss = left + (right - left) * index / 4, best + (worst - best) * index / 4
         parts.append(f"<text x={x(ratio):.1f} y={base + 18} text-anchor=middle>{ratio:.2f}</text>")
-        shown = -loss if report.metric == "sqnr" else loss
-        parts.append(f"<text x={_LEFT - 8} y={y(loss) + 4:.1f} text-anchor=end>{shown:.3g}</text>")
+        depth = -loss if report.metric == "sqnr" else loss
+        parts.append(f"<text x={_LEFT - 8} y={y(loss) + 4:.1f} text-anchor=end>{depth:.3g}</text>")
     what = "SQNR, dB" if report.metric == "sqnr" else f"loss, {report.unit}"
     parts.append(f"<text x={(_LEFT + _WIDTH) / 2} y={_HEIGHT - 6} text-anchor=middle>times as fast as fp32</text>")
     parts.append(f"<text x=14 y={base / 2} transform='rotate(-90 14 {base / 2})' text-anchor=middle>{what}</text>")

@@ -3,10 +3,12 @@
 import math
 
 from edgevision.exporters.quantization.report import Form, OperatorPrecision, QuantizationReport
+from edgevision.printable import shown
 
 
 def verdict_table(report: QuantizationReport) -> str:
     """Quality, loss, latency with its interval, speed-up and size of every form, and the verdict."""
+    report = shown(report)
     rows = [form_columns(report), *(form_cells(form, report) for form in report.forms)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

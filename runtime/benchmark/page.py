@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevision.html_page import html_table, write_html
+from edgevision.printable import shown
 from edgevision.runtime.benchmark.charts import Course, courses, histogram, share_bar, side_by_side
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
@@ -26,6 +27,7 @@ td.n { white-space: nowrap; }
 
 def write_page(path: Path, report: BenchmarkReport) -> None:
     """Write the page to ``path``."""
+    report = shown(report)
     names = sorted({subject.name for subject in report.subjects})
     title = f"Latency of {', '.join(names)}"
     body = [f"<h1>{escape(title)}</h1>", _facts(circumstances(report)), _findings(report)]

@@ -12,6 +12,7 @@ from edgevision.commandline import REPORT_SCHEMA_VERSION
 from edgevision.errors import InputError
 from edgevision.files import atomic_file
 from edgevision.machine import Machine
+from edgevision.printable import exact_json
 from edgevision.records import Record, record
 from edgevision.runtime.benchmark.end_to_end import EndToEnd
 from edgevision.runtime.benchmark.memory import MemoryUse
@@ -22,6 +23,7 @@ from edgevision.runtime.benchmark.steady import WarmUp
 from edgevision.runtime.benchmark.streams import Streams
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
+from edgevision.text_file import read_text_file
 
 
 @record
@@ -146,7 +148,7 @@ class BenchmarkReport(Record):
     def write(self, path: Path) -> None:
         """Write the document to ``path``, all of it or nothing."""
         with atomic_file(path) as temporary:
-            text = json.dumps(self.to_document(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            text = exact_json(self.to_document(), allow_nan=False, separators=(",", ":"))
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -163,9 +165,7 @@ def read_report(path: Path) -> BenchmarkReport:
     """
     name = str(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"the report {name!r} cannot be read: {error.strerror or error}") from error
+        document = json.loads(read_text_file(path, "the report"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name!r} is no report of `edgevision bench`: it is not JSON ({error})") from error
     return parse_report(document, name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevision.files import atomic_file
+from edgevision.printable import csv_row
 from edgevision.runtime.benchmark.report import BenchmarkReport
 
 
@@ -19,4 +20,5 @@ def write_samples(path: Path, report: BenchmarkReport) -> None:
             samples = subject.samples
             rounds = np.repeat(np.arange(len(samples.rounds)), samples.rounds).tolist()
             indices = range(len(samples.ms))
-            writer.writerows(zip(repeat(subject.label), indices, rounds, samples.start_s, samples.ms))
+            label = csv_row([subject.label])[0]
+            writer.writerows(zip(repeat(label), indices, rounds, samples.start_s, samples.ms))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from edgevision.printable import shown
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio
@@ -14,6 +15,7 @@ _OPERATORS = 12
 
 def report_text(report: BenchmarkReport) -> str:
     """Everything that was found but for the samples and the readings."""
+    report = shown(report)
     subjects = report.subjects
     lines = _one(report, subjects[0]) if len(subjects) == 1 else _several(report)
     for subject in subjects:

@@ -13,6 +13,7 @@ from edgevision.commandline import (
     JsonOption,
     QuietOption,
     SeedOption,
+    echo,
     parse_shape,
     parse_share,
     print_json,
@@ -85,6 +86,6 @@ def bench(
     else:
         from edgevision.runtime.benchmark.table import report_text
 
-        typer.echo(report_text(report))
+        echo(report_text(report))
     if strict:
         refuse_marked(report)

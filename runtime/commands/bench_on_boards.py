@@ -6,11 +6,10 @@ from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from edgevision.commandline import print_json
+from edgevision.commandline import echo, print_json
 from edgevision.errors import DeviceError, EdgevisionError, InputError
 from edgevision.files import check_all_writable
+from edgevision.printable import one_line, shown
 from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
@@ -64,6 +63,7 @@ def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping
 def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
     """One table of every subject on every board, and under it what the boards are and what marks a run."""
     rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES)]
+    reports = {one_line(board): shown(report) for board, report in reports.items()}
     notes = [""]
     for board, report in reports.items():
         machine = report.machine
@@ -99,9 +99,9 @@ def _show(
             print_json(report.to_dict())
     elif alone:
         for board, report in reports.items():
-            typer.echo(f"{'on':<11} {board}\n{report_text(report)}")
+            echo(f"{'on':<11} {board}\n{report_text(report)}")
     elif reports:
-        typer.echo(boards_text(reports))
+        echo(boards_text(reports))
 
 
 def _for_board(path: Path, board: str, *, alone: bool) -> Path:

@@ -5,17 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
-import typer
-
-from edgevision.commandline import print_json
+from edgevision.commandline import echo, print_json
 from edgevision.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
+from edgevision.printable import printable, printable_values
 from edgevision.runtime.commands.command_words import command_words
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import FOLDERS, Freight, pack
 from edgevision.runtime.devices import find_ways
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.job import Job
-from edgevision.runtime.remote.printable import printable, printable_values
 from edgevision.runtime.remote.run_job import JobResult, Needs, on_each, run_job
 from edgevision.runtime.remote.wheel import own_wheel
 
@@ -83,7 +81,7 @@ def end_with_boards(failures: Sequence[tuple[str, EdgevisionError]], total: int)
         return
     if total > 1:
         for word, error in failures:
-            typer.echo(f"failed: {word}: {error}", err=True)
+            echo(f"failed: {word}: {error}", err=True)
         if len(failures) < total:
             raise PartialFailureError(f"{len(failures)} of {total} boards failed, the others were done")
     raise failures[0][1]
@@ -126,8 +124,8 @@ def _print_documents(
 
 def _print_text(result: JobResult, freight: Freight, *, alone: bool) -> None:
     if not alone:
-        typer.echo(f"{result.word}:")
-    typer.echo(freight.in_users_names(printable(result.output)), nl=False)
+        echo(f"{result.word}:")
+    echo(freight.in_users_names(printable(result.output)), nl=False)
 
 
 def _translated(value: Any, translate: Callable[[str], str]) -> Any:

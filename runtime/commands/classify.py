@@ -13,11 +13,13 @@ from edgevision.commandline import (
     ModelOption,
     QuietOption,
     ThreadsOption,
+    echo,
     end_with_failures,
     print_json,
 )
 from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
+from edgevision.printable import csv_row, one_line
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
@@ -54,7 +56,7 @@ def classify(
         model or Task.CLASSIFY, device, threads=threads, allow_fallback=allow_fallback, task=Task.CLASSIFY
     ) as classifier:
         if not quiet and not as_json and not as_csv:
-            typer.echo(headline(classifier.metadata.name, classifier.engine), err=True)
+            echo(headline(classifier.metadata.name, classifier.engine), err=True)
         writer = csv.writer(sys.stdout, lineterminator="\n")
         if as_csv:
             writer.writerow(["input", "label", "probability"])
@@ -67,9 +69,9 @@ def classify(
             if as_json:
                 results.append((picture.name, result))
             elif as_csv:
-                writer.writerows([picture.name, label, f"{p:.6f}"] for label, p in result.top(top))
+                writer.writerows(csv_row([picture.name, label, f"{p:.6f}"]) for label, p in result.top(top))
             else:
-                typer.echo(_table(picture.name, result, top, alone=len(pictures) == 1))
+                echo(_table(picture.name, result, top, alone=len(pictures) == 1))
         if as_json:
             print_json(
                 {
@@ -87,7 +89,7 @@ def classify(
 
 
 def _table(name: str, result: Classification, top: int, *, alone: bool) -> str:
-    best = result.top(top)
+    name, best = one_line(name), [(one_line(label), p) for label, p in result.top(top)]
     if not alone:
         return f"{name}  " + "  ".join(f"{label} {100 * p:.1f} %" for label, p in best)
     width = max(len(label) for label, _ in best)

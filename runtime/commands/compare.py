@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgevision.commandline import JsonOption, parse_share, print_json
+from edgevision.commandline import JsonOption, echo, parse_share, print_json
 from edgevision.errors import InputError, MeasurementError
+from edgevision.printable import shown
 from edgevision.runtime.benchmark.comparison import Comparison, slower_than
 from edgevision.runtime.benchmark.comparison import compare as compare_reports
 from edgevision.runtime.benchmark.report import read_report
@@ -33,7 +34,7 @@ def compare(
     if as_json:
         print_json(found.to_dict())
     else:
-        typer.echo(_text(found))
+        echo(_text(shown(found)))
     slower = () if allowed is None else slower_than(found, allowed)
     if slower:
         worst = max(slower, key=lambda subject: subject.ratio.value)

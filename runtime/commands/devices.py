@@ -1,8 +1,6 @@
 """The verb ``edgevision devices``."""
 
-import typer
-
-from edgevision.commandline import JsonOption, print_json
+from edgevision.commandline import JsonOption, echo, print_json
 from edgevision.machine import Machine
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.survey import conflicts, survey
@@ -22,18 +20,18 @@ def devices(as_json: JsonOption = False) -> None:
             }
         )
         return
-    typer.echo(f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.1f} GB, {machine.system}")
+    echo(f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.1f} GB, {machine.system}")
     if machine.features:
-        typer.echo(f"CPU features: {', '.join(machine.features)}")
+        echo(f"CPU features: {', '.join(machine.features)}")
     for problem in problems:
-        typer.echo(f"to be mended: {problem}", err=True)
+        echo(f"to be mended: {problem}", err=True)
     for report in reports:
         engine = " ".join(filter(None, (report.engine, report.version)))
         state = "yes" if report.available else "no "
         models = " ".join(report.models)
         abilities = f"{' '.join(report.precisions)}, {'any' if report.dynamic else 'fixed'} shapes"
-        typer.echo(f"{state}  {report.device:<9} {report.exact:<17} {models:<11} {abilities:<28} {engine}")
+        echo(f"{state}  {report.device:<9} {report.exact:<17} {models:<11} {abilities:<28} {engine}")
         if report.simulated:
-            typer.echo(f"     a simulator, for tests: --device {report.exact}")
+            echo(f"     a simulator, for tests: --device {report.exact}")
         if not report.available:
-            typer.echo(f"     {report.reason}\n     to have it: {report.remedy}")
+            echo(f"     {report.reason}\n     to have it: {report.remedy}")

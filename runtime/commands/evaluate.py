@@ -14,6 +14,7 @@ from edgevision.commandline import (
     SeedOption,
     SigmaOption,
     ThreadsOption,
+    echo,
     print_json,
 )
 from edgevision.datasets import ImageFolder
@@ -21,6 +22,7 @@ from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Task
 from edgevision.modelfile import require_metadata
+from edgevision.printable import one_line, shown
 from edgevision.runtime.commands.quality_tables import (
     classification_table,
     generation_table,
@@ -75,7 +77,7 @@ def evaluate(
             from edgevision.runtime.evaluation import evaluate_classifier
 
             report = evaluate_classifier(pipeline, folder, quiet=silent)
-            table = classification_table(report)
+            table = classification_table(shown(report))
         elif task is Task.GENERATE:
             from edgevision.runtime.feature_judge import FeatureJudge
             from edgevision.runtime.generation_quality import evaluate_generator
@@ -83,7 +85,7 @@ def evaluate(
             # On the CPU, so that samples of every device are measured alike.
             with FeatureJudge.open(judge or shipped_judge(), threads=threads) as opened:
                 report = evaluate_generator(pipeline, folder, opened, samples=samples, seed=seed, quiet=silent)
-            table = generation_table(report)
+            table = generation_table(shown(report))
         elif task is Task.RECONSTRUCT:
             from edgevision.runtime.reconstruction_quality import evaluate_reconstructor
 
@@ -100,9 +102,9 @@ def evaluate(
             engine = engine_facts(pipeline.engine)
             print_json({"model": str(model), "data": part} | engine | report.to_dict())
         else:
-            typer.echo(f"{model.name} on {part}, {report.images} pictures")
-            typer.echo(table)
+            echo(f"{one_line(model.name)} on {one_line(part)}, {report.images} pictures")
+            echo(table)
     if report.failures:
         for message in report.failures.values():
-            typer.echo(f"failed: {message}", err=True)
+            echo(f"failed: {one_line(message)}", err=True)
         raise PartialFailureError(f"{len(report.failures)} pictures could not be read and are not counted")

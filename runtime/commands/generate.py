@@ -19,6 +19,7 @@ from edgevision.commandline import (
     QuietOption,
     SeedOption,
     ThreadsOption,
+    echo,
     end_with_failures,
     print_json,
 )
@@ -27,6 +28,7 @@ from edgevision.errors import ImageError, InputError, OutputError
 from edgevision.files import atomic_file, check_writable, translated_write_errors
 from edgevision.metadata import Task
 from edgevision.pictures import Picture, picture_format
+from edgevision.printable import one_line
 from edgevision.progress import track
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
@@ -247,13 +249,13 @@ def _chained(first: Pictures, batches: Iterator[Pictures]) -> Iterator[Any]:
 
 def _announce(pipeline: Generator | Any, options: _Options) -> None:
     if not options.quiet and not options.as_json:
-        typer.echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
+        echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
 
 
 def _report(pipeline: Any, written: list[Path], seconds: float, options: _Options, **more: Any) -> None:
     if not options.as_json:
         for path in written:
-            typer.echo(path)
+            echo(one_line(path))
         return
     print_json(
         {

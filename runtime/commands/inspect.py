@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.commandline import JsonOption, print_json
+from edgevision.commandline import JsonOption, echo, print_json
 from edgevision.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfacts import ModelFacts, read_facts
+from edgevision.printable import one_line
 
 
 def inspect(
@@ -35,7 +36,7 @@ def inspect(
     if as_json:
         print_json({"model": str(model)} | facts.to_dict() | placed)
     else:
-        typer.echo("\n".join(filter(None, (_table(model, facts), line))))
+        echo("\n".join(filter(None, (_table(model, facts), line))))
 
 
 def _table(model: Path, facts: ModelFacts) -> str:
@@ -49,7 +50,7 @@ def _table(model: Path, facts: ModelFacts) -> str:
         ("operators", ", ".join(f"{count} {name}" for name, count in facts.operators.items())),
         *(_metadata_rows(facts.metadata) if facts.metadata else [("metadata", "none")]),
     ]
-    return "\n".join(f"{name:<11} {value}" for name, value in rows if value)
+    return "\n".join(f"{name:<11} {one_line(value)}" for name, value in rows if value)
 
 
 def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from edgevision.printable import one_line
 from edgevision.runtime.engines.engine import Engine
 
 
 def headline(name: str, engine: Engine) -> str:
     """One line, as in ``classifier on npu 74 nodes · cpu 2 nodes (Shape, Gather), ONNX Runtime 1.31.1``."""
     _, _, number = engine.device.partition(":")
-    return f"{name} on {engine.assignment}{f' (device {number})' if number else ''}, {engine.name}"
+    return f"{one_line(name)} on {engine.assignment}{f' (device {number})' if number else ''}, {engine.name}"
 
 
 def engine_facts(engine: Engine) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from edgevision.commandline import (
     ModelOption,
     QuietOption,
     ThreadsOption,
+    echo,
     end_with_failures,
     print_json,
 )
 from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
 from edgevision.pictures import Picture
+from edgevision.printable import one_line
 from edgevision.progress import track
 from edgevision.runtime.batch import overlapped
 from edgevision.runtime.commands.on_boards import on_boards
@@ -198,7 +200,7 @@ def _run(
             result.save(job.target, quality=options.quality)
 
         if not options.quiet and not options.as_json:
-            typer.echo(headline(restore.metadata.name, restore.engine), err=True)
+            echo(headline(restore.metadata.name, restore.engine), err=True)
         results = overlapped(planned, read, process, write, at_once=restore.at_once)
         for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
             if error is not None:
@@ -206,7 +208,7 @@ def _run(
                 continue
             done.append((job.picture.name, str(job.target)))
             if not options.as_json:
-                typer.echo(job.target)
+                echo(one_line(job.target))
         if options.as_json:
             print_json(
                 {

@@ -12,6 +12,7 @@ from typing import IO, Any, TypeVar
 
 from edgevision.errors import DeviceError, EdgevisionError, UnreachableError
 from edgevision.files import atomic_file, translated_write_errors
+from edgevision.printable import printable, printable_values
 from edgevision.runtime.remote.board_failures import explain_failure
 from edgevision.runtime.remote.call import (
     BOOT,
@@ -24,7 +25,6 @@ from edgevision.runtime.remote.call import (
 )
 from edgevision.runtime.remote.facts import BoardFacts
 from edgevision.runtime.remote.job import Content, Environment, Job, digest_of, size_of, translated_read_errors
-from edgevision.runtime.remote.printable import printable, printable_values
 from edgevision.runtime.remote.ssh import Connection
 
 T = TypeVar("T")

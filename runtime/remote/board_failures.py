@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgevision.errors import DeviceError
+from edgevision.printable import printable
 from edgevision.runtime.remote.facts import BoardFacts
-from edgevision.runtime.remote.printable import printable
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LONGEST = 200

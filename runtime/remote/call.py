@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgevision.errors import DeviceError, UnreachableError
-from edgevision.runtime.remote.printable import printable
+from edgevision.printable import printable
 from edgevision.runtime.remote.ssh import Connection
 
 BOOT = (

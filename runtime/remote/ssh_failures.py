@@ -7,7 +7,7 @@ import shlex
 from typing import NamedTuple
 
 from edgevision.errors import DeviceError, UnreachableError
-from edgevision.runtime.remote.printable import printable
+from edgevision.printable import printable
 
 _LONGEST = 300
 
