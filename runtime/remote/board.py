@@ -1,6 +1,7 @@
 """A board over SSH: jobs are started, followed and collected there, through connections that break and come back."""
 
 import logging
+import math
 import subprocess
 import threading
 import time
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from edgevision.errors import DeviceError, EdgevisionError, UnreachableError
 from edgevision.files import atomic_file, translated_write_errors
@@ -17,23 +18,26 @@ from edgevision.runtime.remote.board_failures import explain_failure
 from edgevision.runtime.remote.call import (
     BOOT,
     BoardFailureError,
+    FileBytes,
     Message,
+    NoAnswerError,
     board_source,
     call,
     not_understood,
-    receive_exactly,
 )
 from edgevision.runtime.remote.facts import BoardFacts
 from edgevision.runtime.remote.job import Content, Environment, Job, digest_of, size_of, translated_read_errors
-from edgevision.runtime.remote.ssh import Connection
+from edgevision.runtime.remote.ssh import Connection, end_group
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 30.0
-# A connection that held this long was a good one: the next trouble is a new one with a patience of its own.
+# A call that was answered for so long was a good one: the next trouble is a new one with a patience of its own.
 _STEADY_S = 10.0
+# A board that lets us in and does not answer is asked once more, and not for as long as one that restarts.
+_LONGEST_UNANSWERED_S = 45.0
 _CHUNK = 1 << 20
 _LARGEST_TEXT = 64 << 20
 _LARGEST_FILE = 1 << 30
@@ -70,14 +74,13 @@ class Board:
         self._cancelled = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._facts: BoardFacts | None = None
-        self._opened = self._trouble_since = time.monotonic()
+        self._called = self._heard = time.monotonic()
         self._offline = False
         self._lines = 0
 
     def open(self, *, look_for_cuda: bool = False) -> BoardFacts:
         """Log in and see what is there; the one call that is not tried again."""
         self._connection.open()
-        self._opened = self._trouble_since = time.monotonic()
         document = printable_values(self._call("facts", look_for_cuda=look_for_cuda))
         try:
             self._facts = BoardFacts.from_dict(document)
@@ -121,7 +124,7 @@ class Board:
         """
         offset = 0
 
-        def receive(message: Message, stream: IO[bytes]) -> None:
+        def receive(message: Message, stream: FileBytes) -> None:
             nonlocal offset
             if not isinstance(message.get("say"), str) or not isinstance(message.get("offset"), int):
                 raise not_understood(message)
@@ -144,11 +147,11 @@ class Board:
         """
         pieces: list[bytes] = []
 
-        def receive(message: Message, stream: IO[bytes]) -> None:
+        def receive(message: Message, stream: FileBytes) -> None:
             size = self._size(message, "stdout", _LARGEST_TEXT)
             if size is None:
                 raise self._ended("gone")
-            pieces[:] = receive_exactly(stream, size)
+            pieces[:] = stream.pieces(size)
 
         self._persist(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
         return b"".join(pieces).decode(errors="replace")
@@ -160,8 +163,8 @@ class Board:
         """
         brought: set[str] = set()
 
-        def receive_next(names: Iterator[str]) -> Callable[[Message, IO[bytes]], None]:
-            def receive(message: Message, stream: IO[bytes]) -> None:
+        def receive_next(names: Iterator[str]) -> Callable[[Message, FileBytes], None]:
+            def receive(message: Message, stream: FileBytes) -> None:
                 name = next(names, "")
                 size = self._size(message, name, _LARGEST_FILE)
                 if size is None:
@@ -169,8 +172,8 @@ class Board:
                 with translated_write_errors(files[name]):
                     files[name].parent.mkdir(parents=True, exist_ok=True)
                 with atomic_file(files[name]) as temporary, temporary.open("wb") as file:
-                    for chunk in receive_exactly(stream, size):
-                        file.write(chunk)
+                    for piece in stream.pieces(size):
+                        file.write(piece)
                 brought.add(name)
 
             return receive
@@ -198,13 +201,17 @@ class Board:
     def cancel(self) -> None:
         """From any thread: let whatever goes on raise :class:`Interrupted` soon."""
         self._cancelled.set()
-        process = self._process
-        if process is not None:
-            process.kill()
+        self._end_call()
 
     def close(self) -> None:
         """Log out; a job that runs goes on."""
+        self._end_call()
         self._connection.close()
+
+    def _end_call(self) -> None:
+        process = self._process
+        if process is not None:
+            end_group(process)
 
     def _supply(self, job: Job, environment: Environment) -> bool:
         """Copy what is lacking; whether the environment was prepared before."""
@@ -256,10 +263,15 @@ class Board:
         return size
 
     def _call(self, operation: str, **request: Any) -> Any:
+        self._called = self._heard = time.monotonic()
+
+        def heard() -> None:
+            self._heard = time.monotonic()
+
         def started(process: "subprocess.Popen[bytes]") -> None:
             self._process = process
             if self._cancelled.is_set() and operation not in ("stop", "clear"):
-                process.kill()
+                end_group(process)
 
         try:
             answer = call(
@@ -267,6 +279,7 @@ class Board:
                 operation,
                 python=self._facts.python if self._facts else None,
                 started=started,
+                heard=heard,
                 **request,
             )
         except BoardFailureError as error:
@@ -287,24 +300,27 @@ class Board:
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         """The result of an attempt that is made again, over a new connection, as often as the connection breaks."""
+        since: float | None = None
         while True:
             try:
                 return attempt()
             except UnreachableError as error:
-                self._reconnect(error)
+                if since is None or self._heard - self._called > _STEADY_S:
+                    since = self._heard
+                self._reconnect(error, since)
 
-    def _reconnect(self, trouble: DeviceError) -> None:
-        if time.monotonic() - self._opened > _STEADY_S:
-            self._trouble_since = time.monotonic()
+    def _reconnect(self, trouble: DeviceError, since: float) -> None:
+        """Log in again; raises ``trouble`` where it has lasted too long ``since`` all was well."""
         pause = 1.0
         while True:
             self._raise_if_cancelled()
-            waited = time.monotonic() - self._trouble_since
-            if waited > self.patience_s:
+            unanswered = isinstance(trouble, NoAnswerError)
+            if time.monotonic() - since > min(self.patience_s, _LONGEST_UNANSWERED_S if unanswered else math.inf):
                 raise UnreachableError(
                     f"{trouble}; what runs on {self.word!r} goes on, and the same command line takes it up again"
                 ) from trouble
-            self._say(f"lost the connection, trying again in {pause:.0f} s; what runs there goes on")
+            what = "no answer" if unanswered else "lost the connection"
+            self._say(f"{what}, trying again in {pause:.0f} s; what runs there goes on")
             self._cancelled.wait(pause)
             self._raise_if_cancelled()
             pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -313,7 +329,6 @@ class Board:
             except UnreachableError as error:
                 trouble = error
                 continue
-            self._opened = time.monotonic()
             return
 
     def _raise_if_cancelled(self) -> None:

@@ -2,8 +2,8 @@
 
 A call's standard input is a line of JSON (the request), this source, and what the operation is to receive. Its
 standard output is whatever the login shell may have said, the request's nonce and the end of that line, and then JSON
-lines: any number of ``{"say": ...}``, ``{"file": ...}`` with as many bytes after it as it announces, and
-one ``{"done": ...}`` or ``{"failed": ...}``.
+lines: any number of ``{"say": ...}``, ``{"file": ...}`` with as many bytes after it as it announces, every few seconds
+``{"alive": true}``, and one ``{"done": ...}`` or ``{"failed": ...}``.
 
 On the board everything lies below ``~/.cache/edgevision``: virtual environments by version and content, ``store`` with
 files by their sha256, and ``jobs``. A job is a folder in which a detached supervisor, this file again, prepares the
@@ -13,6 +13,7 @@ environment, runs edgevision, and leaves how that ended.
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,12 +23,15 @@ from typing import Any, BinaryIO
 Request = dict[str, Any]
 
 CHUNK = 1 << 20
+# A host over the slowest link has to get one whole before it loses patience.
+_LONGEST_SAY = 1 << 16
 _DAY = 24 * 3600
 # How old, in days, what nobody used is removed: jobs never collected, environments and copies.
 _OLD_JOB, _OLD_FILE = 7, 30
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_END = 5.0
+_SECONDS_FOR_CUDA = 30.0
 # What pip says of every wheel that it finds in a folder.
 _NOT_TELLING = ("Processing ", "Looking in ")
 
@@ -44,6 +48,7 @@ def main(request: Request) -> None:
     """Answer one request on standard output."""
     os.umask(0o077)
     sys.stdout.buffer.write(f"{request['nonce']}\n".encode())
+    threading.Thread(target=give_signs_of_life, daemon=True).start()
     try:
         reply(done=OPERATIONS[request["operation"]](request))
     except BrokenPipeError:  # nobody listens any more; the interpreter would complain of that on its way out
@@ -54,9 +59,24 @@ def main(request: Request) -> None:
         reply(failed=os_failure(error))
 
 
+# What belongs together on standard output, such as a file and what announces it, is written by one thread at a time.
+output_lock = threading.RLock()
+
+
 def reply(**message: Any) -> None:
-    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
-    sys.stdout.buffer.flush()
+    with output_lock:
+        sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def give_signs_of_life() -> None:
+    """Say every few seconds that the board is busy and not dead, until the program ends."""
+    while True:
+        time.sleep(_SECONDS_BETWEEN_SIGNS_OF_LIFE)
+        try:
+            reply(alive=True)
+        except OSError:  # nobody listens any more
+            os._exit(1)
 
 
 def os_failure(error: OSError) -> dict[str, Any]:
@@ -98,7 +118,12 @@ def has_cuda() -> bool:
     program = "import onnxruntime; print(onnxruntime.get_available_providers())"
     try:
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False, cwd="/"
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_FOR_CUDA,
+            check=False,
+            cwd="/",
         )
     except subprocess.TimeoutExpired:
         return False
@@ -230,22 +255,18 @@ def state_of(job: Path) -> dict[str, Any]:
 
 def follow(request: Request) -> dict[str, Any]:
     """Say what the job says, from ``offset`` bytes on and in whole lines, until it has ended."""
-    job, offset, said = job_folder(request), request["offset"], time.monotonic()
+    job, offset = job_folder(request), request["offset"]
     while True:
         state = state_of(job)
         text = read_from(job / "stderr", offset)
-        end = len(text) if state["state"] != "running" or len(text) >= CHUNK else text.rfind(b"\n") + 1
+        end = len(text) if state["state"] != "running" or len(text) >= _LONGEST_SAY else text.rfind(b"\n") + 1
         if end:
             offset += end
             reply(say=text[:end].decode(errors="replace"), offset=offset)
         elif state["state"] != "running":
             return state
-        elif time.monotonic() - said > _SECONDS_BETWEEN_SIGNS_OF_LIFE:
-            reply(say="", offset=offset)
         else:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-            continue
-        said = time.monotonic()
 
 
 def fetch(request: Request) -> None:
@@ -258,8 +279,9 @@ def fetch(request: Request) -> None:
             continue
         with os.fdopen(descriptor, "rb") as file:
             size = os.fstat(descriptor).st_size
-            reply(file=name, size=size)
-            copy(file, size)
+            with output_lock:
+                reply(file=name, size=size)
+                copy(file, size)
 
 
 def copy(file: BinaryIO, size: int) -> None:
@@ -494,7 +516,7 @@ def read_from(path: Path, offset: int) -> bytes:
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            return file.read(CHUNK)
+            return file.read(_LONGEST_SAY)
     except OSError:
         return b""
 

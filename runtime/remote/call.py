@@ -12,12 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from edgevision.errors import DeviceError, UnreachableError
 from edgevision.printable import printable
-from edgevision.runtime.remote.ssh import Connection
+from edgevision.runtime.remote.patience import Patience
+from edgevision.runtime.remote.ssh import Connection, end_group
 
 BOOT = (
     "import json, sys; i = sys.stdin.buffer; r = json.loads(i.readline()); n = {'__name__': 'board'};"
@@ -35,16 +37,22 @@ _FIND_PYTHON = (
 
 _LONGEST_LINE = 4 << 20
 _MOST_NOISE = 1 << 20
-_CHUNK = 1 << 20
+_LONGEST_END_S = 10.0
+# So small that even the slowest link takes one well before patience ends.
+_PIECE = 1 << 16
 
 Message = dict[str, Any]
-Receive = Callable[[Message, IO[bytes]], None]
+Receive = Callable[[Message, "FileBytes"], None]
 
 
 @cache
 def board_source() -> str:
     """The program, as it is sent."""
     return Path(__file__).with_name("board_program.py").read_text(encoding="utf-8")
+
+
+class NoAnswerError(UnreachableError):
+    """The connection stands, and what was asked over it is not answered: the board hangs, or is none of ours."""
 
 
 class BoardFailureError(DeviceError):
@@ -63,14 +71,17 @@ def call(
     payload: Iterable[bytes] = (),
     receive: Receive | None = None,
     started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+    heard: Callable[[], None] = lambda: None,
     **request: Any,
 ) -> Any:
     """What the operation answers, as JSON values of any shape; ``receive`` gets every message before.
 
-    ``python`` is the board's, looked for without it. ``started`` is given the process of ssh, for ending it early.
+    ``python`` is the board's, looked for without it. ``started`` is given the process of ssh, for ending it early;
+    ``heard`` is called at each sign of life.
 
     Raises:
         UnreachableError: the connection broke, or ssh was ended.
+        NoAnswerError: the board did not answer, or not in time; see :class:`Patience`.
         BoardFailureError: the operation failed there.
         DeviceError: there is no Python 3.11, or what came is no answer.
     """
@@ -84,50 +95,86 @@ def call(
     with connection.run(command) as process:
         started(process)
         said = _Tail(process)
+
+        def give_up() -> None:
+            end_group(process)
+            connection.sever()  # the process that all calls share holds the pipes too
+
         try:
-            _send(process, [json.dumps(header).encode() + b"\n", source], payload)
-            assert process.stdout is not None
-            answer = _answer(process.stdout, nonce, receive)
+            with Patience(operation, give_up) as patience:
+                _send(process, [json.dumps(header).encode() + b"\n", source], payload, patience)
+                assert process.stdout is not None
+                answer = _answer(process.stdout, nonce, receive, patience, heard)
             if answer is None:
-                raise _silence(connection, process, said.text())
+                raise _silence(connection, process, said.text(), patience)
+        except UnreachableError as error:
+            if patience.waited_s is not None and not isinstance(error, NoAnswerError):
+                raise _gave_up(connection, patience.waited_s) from error
+            raise
         finally:
-            process.kill()  # else ssh would wait for all that the login files started, such as a daemon
+            end_group(process)  # else ssh would wait for all that the login files started, such as a daemon
     if "failed" in answer:
         raise BoardFailureError(answer["failed"] if isinstance(answer["failed"], dict) else {})
     return answer["done"]
 
 
-def _send(process: "subprocess.Popen[bytes]", start: list[bytes], payload: Iterable[bytes]) -> None:
+def _send(process: "subprocess.Popen[bytes]", start: list[bytes], payload: Iterable[bytes], patience: Patience) -> None:
     assert process.stdin is not None
     try:
-        for part in start:
-            process.stdin.write(part)
-        for part in payload:
-            process.stdin.write(part)
-        process.stdin.close()
+        for part in chain(start, payload):
+            for offset in range(0, len(part), _PIECE):
+                with patience.waiting():
+                    process.stdin.write(part[offset : offset + _PIECE])
+                patience.advanced()
+        with patience.waiting():
+            process.stdin.close()
     except BrokenPipeError:
         # What it said before it ended is about to be read.
         with suppress(BrokenPipeError):
             process.stdin.close()
 
 
-def _answer(stream: IO[bytes], nonce: str, receive: Receive | None) -> Message | None:
+def _answer(
+    stream: IO[bytes], nonce: str, receive: Receive | None, patience: Patience, heard: Callable[[], None]
+) -> Message | None:
     """The last message, after ``receive`` had the others; ``None`` where the stream ends before."""
-    for message in _messages(stream, nonce):
+    for message in _messages(stream, nonce, patience):
+        patience.heard()
+        heard()
         if "done" in message or "failed" in message:
             return message
-        if receive is not None:
-            receive(message, stream)
+        if receive is not None and "alive" not in message:
+            patience.advanced()
+            receive(message, FileBytes(stream, patience))
     return None
 
 
-def _messages(stream: IO[bytes], nonce: str) -> Iterator[Message]:
+class FileBytes:
+    """The bytes of a file that follow the message which announces them."""
+
+    def __init__(self, stream: IO[bytes], patience: Patience) -> None:
+        self._stream = stream
+        self._patience = patience
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """``size`` bytes in pieces; :class:`UnreachableError` where fewer come."""
+        while size > 0:
+            with self._patience.waiting():
+                piece = self._stream.read(min(size, _PIECE))
+            if not piece:
+                raise UnreachableError("the connection broke while a file was coming")
+            self._patience.advanced()
+            size -= len(piece)
+            yield piece
+
+
+def _messages(stream: IO[bytes], nonce: str, patience: Patience) -> Iterator[Message]:
     noise = 0
-    while (line := stream.readline(_LONGEST_LINE)) and not line.rstrip().endswith(nonce.encode()):
+    while (line := _line(stream, patience)) and not line.rstrip().endswith(nonce.encode()):
         noise += len(line)  # the greeting of a login shell, whose last line need not end
         if noise > _MOST_NOISE:
             raise DeviceError(f"the board's login shell says more than {_MOST_NOISE} bytes; silence its start-up files")
-    while line := stream.readline(_LONGEST_LINE):
+    while line := _line(stream, patience):
         if not line.endswith(b"\n"):
             if len(line) >= _LONGEST_LINE:
                 raise not_understood("a line without end")
@@ -141,9 +188,14 @@ def _messages(stream: IO[bytes], nonce: str) -> Iterator[Message]:
         yield message
 
 
+def _line(stream: IO[bytes], patience: Patience) -> bytes:
+    with patience.waiting():
+        return stream.readline(_LONGEST_LINE)
+
+
 def not_understood(what: object) -> DeviceError:
     """The error for an answer that is none of the protocol's."""
-    return DeviceError(f"the board sent what is no answer: {printable(str(what)).strip()[:80]!r}")
+    return DeviceError(f"the board sent what is no answer: {printable(str(what)[:1000]).strip()[:80]!r}")
 
 
 class _Tail:
@@ -164,9 +216,15 @@ class _Tail:
         return b"".join(self._last).decode(errors="replace")
 
 
-def _silence(connection: Connection, process: "subprocess.Popen[bytes]", said: str) -> DeviceError:
+def _silence(connection: Connection, process: "subprocess.Popen[bytes]", said: str, patience: Patience) -> DeviceError:
     """Why nothing more came."""
-    code = process.wait()
+    if patience.waited_s is not None:
+        return _gave_up(connection, patience.waited_s)
+    # It closed its output, which need not mean that it ends.
+    try:
+        code = process.wait(timeout=_LONGEST_END_S)
+    except subprocess.TimeoutExpired:
+        return _gave_up(connection, _LONGEST_END_S)
     word = connection.host
     if code == 255:
         return connection.failure(said)
@@ -179,14 +237,13 @@ def _silence(connection: Connection, process: "subprocess.Popen[bytes]", said: s
             f"{word!r} has no Python 3.11 or later ({last}); install it there, on Debian and Raspberry Pi OS with"
             " sudo apt install python3 python3-venv (Debian 12 or later), elsewhere from python.org or conda"
         )
-    return UnreachableError(f"{word!r} did not run what it was asked to, code {code} ({last})")
+    return NoAnswerError(
+        f"{word!r} did not run what it was asked to, code {code} ({last}); try ssh {shlex.quote(word)} python3 by hand"
+    )
 
 
-def receive_exactly(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    """``size`` bytes in pieces; :class:`UnreachableError` where fewer come."""
-    while size > 0:
-        chunk = stream.read(min(size, _CHUNK))
-        if not chunk:
-            raise UnreachableError("the connection broke while a file was coming")
-        size -= len(chunk)
-        yield chunk
+def _gave_up(connection: Connection, waited_s: float) -> NoAnswerError:
+    return NoAnswerError(
+        f"{connection.host!r} let us in and then gave no answer for {waited_s:.0f} s; it hangs or has no memory left:"
+        f" try ssh {shlex.quote(connection.host)} by hand, or restart it"
+    )

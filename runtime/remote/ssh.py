@@ -1,12 +1,15 @@
 """One SSH connection to a board, made by the system's OpenSSH, over which any number of commands run."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from edgevision.errors import DeviceError, InputError
@@ -28,7 +31,10 @@ _OPTIONS = {
 }
 # ssh puts a socket there, whose name may have 104 characters on some systems, 17 of which it adds for a while.
 _LONGEST_FOLDER = 80
-_LONGEST_LOGIN_S = 60.0
+_LONGEST_LOGIN_S = 40.0
+# Somebody may have to look a password up.
+_LONGEST_LOGIN_BY_HAND_S = 300.0
+_MOST_SAID = 1 << 16
 # Ctrl-C goes to every process of a terminal, and the connection is still needed then, to end what runs on the board.
 _UNINTERRUPTED = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 # A user of a Windows domain, as in CORP\user@board.
@@ -85,7 +91,14 @@ class Connection:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            process_group=0,
         )
+
+    def sever(self) -> None:
+        """From any thread: end the connection at once, whatever runs over it."""
+        master = self._master
+        if master is not None:
+            master.kill()
 
     def failure(self, said: str) -> DeviceError:
         """The error for a command whose ssh failed itself and ``said`` why."""
@@ -108,13 +121,14 @@ class Connection:
             self._master = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, bufsize=0
             )
-        patience = time.monotonic() + _LONGEST_LOGIN_S
+        longest = _LONGEST_LOGIN_S if batch else _LONGEST_LOGIN_BY_HAND_S
+        patience = time.monotonic() + longest
         while not self._socket.exists():
             if self._master.poll() is not None:
                 raise explain(self.host, self._said())
-            if batch and time.monotonic() > patience:
+            if time.monotonic() > patience:
                 self._close_master()
-                raise explain(self.host, f"login timed out after {_LONGEST_LOGIN_S:.0f} s")
+                raise explain(self.host, f"login timed out after {longest:.0f} s")
             time.sleep(0.02)
 
     def _close_master(self) -> None:
@@ -131,11 +145,23 @@ class Connection:
         self._socket.unlink(missing_ok=True)
 
     def _said(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        if not self._log.exists():
+            return ""
+        with self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - _MOST_SAID))
+            return log.read(_MOST_SAID).decode(errors="replace")
 
     @property
     def _log(self) -> Path:
         return Path(self._folder, "log")
+
+
+def end_group(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process of :meth:`Connection.run`, with what it started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
 
 
 def _as_options(options: dict[str, str]) -> list[str]:

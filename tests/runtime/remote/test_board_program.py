@@ -63,7 +63,7 @@ def test_links_are_not_followed_out_of_the_jobs_folder(local, tmp_path):
     got = []
 
     def receive(message, stream):
-        got.append((message["file"], message["size"] and stream.read(message["size"])))
+        got.append((message["file"], message["size"] and b"".join(stream.pieces(message["size"]))))
 
     run(local, "fetch", job="j", files=["link", "plain", "none"], receive=receive)
     assert got == [("link", None), ("plain", b"plain"), ("none", None)]
@@ -151,3 +151,12 @@ def test_a_shell_that_never_ends_its_greeting_is_given_up(local):
     )
     with pytest.raises(DeviceError, match="start-up files"):
         run(local, "facts")
+
+
+def test_a_board_that_is_busy_gives_signs_of_life(local, monkeypatch):
+    heard = []
+    quick = board_source().replace("_SECONDS_BETWEEN_SIGNS_OF_LIFE = 5.0", "_SECONDS_BETWEEN_SIGNS_OF_LIFE = 0.05")
+    busy = 'OPERATIONS["facts"] = lambda request: time.sleep(0.5)\n'
+    monkeypatch.setattr("edgevision.runtime.remote.call.board_source", lambda: quick + busy)
+    assert call(local, "facts", heard=lambda: heard.append(True)) is None
+    assert len(heard) > 3

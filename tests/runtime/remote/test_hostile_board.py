@@ -2,7 +2,9 @@
 
 import io
 import json
+import shlex
 import sys
+import time
 from contextlib import suppress
 from unicodedata import category
 
@@ -10,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.errors import DeviceError, EdgevisionError, PartialFailureError
+from edgevision.errors import DeviceError, EdgevisionError, PartialFailureError, UnreachableError
 from edgevision.printable import printable, printable_values
 from edgevision.runtime.commands import carry_out
 from edgevision.runtime.commands.on_boards import Boards
+from edgevision.runtime.remote import patience
 from edgevision.runtime.remote.board import Board
-from edgevision.runtime.remote.call import _answer
+from edgevision.runtime.remote.call import NoAnswerError, _answer, call
+from edgevision.runtime.remote.patience import Patience
 from edgevision.runtime.remote.run_job import JobResult
 
 FACTS = {
@@ -163,7 +167,7 @@ def test_output_is_bounded(hostile):
 def test_any_bytes_are_an_answer_or_a_clean_error(noise, after_nonce):
     stream = io.BytesIO(b"greeting\nnonce\n" + noise if after_nonce else noise)
     with suppress(DeviceError):
-        answer = _answer(stream, "nonce", None)
+        answer = _answer(stream, "nonce", None, Patience("facts", lambda: None), lambda: None)
         assert answer is None or "done" in answer or "failed" in answer
 
 
@@ -177,3 +181,71 @@ def test_printable_text_has_no_controls_and_keeps_what_can_be_read(text):
 def test_every_string_of_a_document_is_made_safe():
     document = {"a\x1b": ["\x07b", {"c": "\u202ed"}], "n": 1.5, "none": None}
     assert printable_values(document) == {"a\\x1b": ["\\x07b", {"c": "\\u202ed"}], "n": 1.5, "none": None}
+
+
+# --- boards that hold the host up ---
+
+_NONCE = 'r = json.loads(i.readline()); print(r["nonce"], flush=True);'
+HOLDING = {
+    "says nothing": "time.sleep(60)",
+    "does not even greet to the end": "[(print(end='.', flush=True), time.sleep(0.05)) for _ in range(1200)]",
+    "never ends its answer": f"{_NONCE} [(print(end='[', flush=True), time.sleep(0.05)) for _ in range(1200)]",
+    "only says that it is alive": f"{_NONCE} [(print('{{}}', flush=True), time.sleep(0.05)) for _ in range(1200)]",
+    "closes its output and stays": "os.close(1); time.sleep(60)",
+}
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Patience of half a second instead of half a minute."""
+    monkeypatch.setattr(patience, "SILENCE_S", 0.5)
+    monkeypatch.setattr(patience, "_LONGEST_S", dict.fromkeys(patience._LONGEST_S, 1.0))
+    monkeypatch.setattr(patience, "_LONGEST_NAP_S", 0.1)
+    monkeypatch.setattr("edgevision.runtime.remote.call._LONGEST_END_S", 0.5)
+    monkeypatch.setattr("edgevision.runtime.remote.board._LONGEST_UNANSWERED_S", 0.7)
+
+
+def stand_in(local, program):
+    """Make every command on the board this Python program."""
+    whole = f"import json, os, sys, time; i = sys.stdin.buffer; {program}"
+    original = local.run
+    local.run = lambda command: original(f"exec {shlex.join([sys.executable, '-c', whole])}")
+
+
+@pytest.mark.parametrize("program", HOLDING.values(), ids=HOLDING)
+def test_a_board_that_makes_no_headway_is_given_up_and_its_ssh_is_ended(local, hurried, program):
+    ran = []
+    stand_in(local, program)
+    original = local.run
+    local.run = lambda command: ran.append(original(command)) or ran[-1]
+    with pytest.raises(NoAnswerError, match=r"gave no answer for \d+ s.*try ssh local by hand"):
+        Board("local", local).open()
+    assert [process.returncode for process in ran] == [-9]
+
+
+def test_a_board_that_takes_nothing_is_given_up(local, hurried):
+    stand_in(local, "time.sleep(60)")
+    with pytest.raises(NoAnswerError):
+        call(local, "store", payload=iter(lambda: bytes(1 << 20), b""), files=[])
+
+
+def test_a_board_that_stops_in_the_middle_of_a_file_is_given_up_and_nothing_is_written(local, hurried, tmp_path):
+    announced = json.dumps({"file": "work/out/1.png", "size": 9})
+    stand_in(local, f"{_NONCE} print({announced!r}, flush=True); print(end='1234', flush=True); time.sleep(60)")
+    (tmp_path / "target").mkdir()
+    with pytest.raises(UnreachableError, match="gave no answer"):
+        Board("local", local).bring("job", {"out/1.png": tmp_path / "target" / "mine.png"})
+    assert list((tmp_path / "target").iterdir()) == []
+
+
+def test_a_board_that_lets_in_and_never_answers_a_follower_is_not_asked_for_ever(local, hurried, caplog):
+    stand_in(local, "time.sleep(60)")
+    with caplog.at_level("INFO", logger="edgevision"), pytest.raises(UnreachableError, match="the same command line"):
+        Board("local", local).follow("job")
+    assert len(caplog.messages) == 1
+
+
+def test_what_the_host_does_with_an_answer_does_not_count_as_waiting(local, hurried):
+    said = json.dumps({"say": "", "offset": 0})
+    stand_in(local, f"{_NONCE} print({said!r}, flush=True); time.sleep(0.2); print(json.dumps(dict(done={{}})))")
+    assert call(local, "follow", receive=lambda message, data: time.sleep(1.5)) == {}
