@@ -1,44 +1,101 @@
-"""Reading pictures from strangers: every format, mode and orientation becomes an upright 8-bit picture."""
+"""Reading pictures from strangers, the one door: of every format, mode and orientation, upright samples come out."""
 
 import io
+import logging
 import os
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from edgevision.camera_data import camera_data, orientation
 from edgevision.errors import ImageError
 from edgevision.files import open_ordinary
 from edgevision.metadata import Color
+from edgevision.picture_formats import format_of_content
+from edgevision.stored_samples import StoredSamples, stored_samples
+
+_log = logging.getLogger(__name__)
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, an encoded file's bytes, a Pillow picture, or uint8 RGB of shape (H, W, 3), RGBA (H, W, 4), gray (H, W)."""
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+Remark = Callable[[str], None]
+"""What is done with a sentence about a loss, which names the picture."""
 
-# The EXIF tag of which way the camera was held; 1 is upright.
-_ORIENTATION = 0x0112
+# What turns a picture upright that carries this EXIF orientation; 1 is upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _MODES = {Color.RGB: "RGB", Color.BGR: "RGB", Color.GRAY: "L", Color.YCBCR: "YCbCr", Color.LUMA: "L"}
 
+# 16-bit gray is mode I;16 here; every other mode, which a file can have, is converted to RGB.
+_PLAIN_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
-def read_image(source: ImageSource) -> Image.Image:
-    """Decode a picture completely and turn it upright by its EXIF orientation.
+# Enough of a file for its format and, in all that is not made up, for the depth of its samples.
+_BEGINNING = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """An upright picture.
+
+    Attributes:
+        image: in one of Pillow's modes 1, L, LA, P, PA, RGB, RGBA or I;16; ``info`` has at most ``icc_profile``, which
+            belongs to these colours, and ``transparency``.
+        exif: what the camera said, without what describes the samples or their orientation; ``None`` without.
+        lost: what of the pixels was given up, as in "read with 8 bits a sample".
+    """
+
+    image: Image.Image
+    exif: bytes | None = None
+    lost: tuple[str, ...] = ()
+
+
+def read_image(source: ImageSource, *, name: str = "the picture", remark: Remark = _log.warning) -> Image.Image:
+    """Decode a picture completely and turn it upright by its EXIF orientation; of several frames it is the first.
+
+    ``name`` stands for bytes in errors and in the ``remark`` that there are more frames.
 
     Raises:
         ImageError: missing, not a picture, truncated, or larger than Pillow's decompression bomb limit.
+        MissingExtraError: the format needs an extra that is not installed.
         TypeError, ValueError: an array of another shape or dtype.
     """
+    return decode(source, name=name, remark=remark).image
+
+
+def decode(source: ImageSource, *, name: str = "the picture", remark: Remark = _log.warning) -> Decoded:
+    """As :func:`read_image`, with what the file says beside the pixels."""
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return Decoded(_from_array(source))
     if isinstance(source, Image.Image):
-        return _decode(source, "the picture")
+        return _decode(source, name, stored_samples(source))
     if isinstance(source, bytes):
-        return _open(io.BytesIO(source), "the picture")
+        return _open(io.BytesIO(source), name, remark)
     if isinstance(source, str | os.PathLike):
-        return _open(Path(source), repr(os.fspath(source)))
+        name = repr(os.fspath(source))
+        try:
+            with open_ordinary(Path(source)) as file:
+                return _open(file, name, remark)
+        except FileNotFoundError as error:
+            raise ImageError(f"{name} does not exist") from error
+        except IsADirectoryError as error:
+            raise ImageError(f"{name} is a folder, not a picture") from error
+        except (OSError, ValueError) as error:
+            raise ImageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     raise TypeError(f"an image is a path, bytes, a Pillow image or a uint8 array, not {type(source).__name__}")
 
 
@@ -53,42 +110,110 @@ def to_array(image: Image.Image, color: Color = Color.RGB) -> NDArray[np.uint8]:
     return array[:, :, ::-1] if color is Color.BGR else array
 
 
-def _open(file: Path | io.BytesIO, name: str) -> Image.Image:
+def _open(file: BinaryIO, name: str, remark: Remark) -> Decoded:
+    beginning = file.read(_BEGINNING)
+    kind = format_of_content(beginning, name)
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             # Pillow warns from half its limit on; a large panorama is no attack, twice the limit still raises. It
             # warns about odd tags too, which say nothing about the pixels.
             warnings.simplefilter("ignore")
-            with open_ordinary(file) if isinstance(file, Path) else file as stream, Image.open(stream) as image:
-                return _decode(image, name)
-    except FileNotFoundError as error:
-        raise ImageError(f"{name} does not exist") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{name} is a folder, not a picture") from error
+            # Without formats= 43 decoders would be offered a stranger's file; that of EPS starts Ghostscript.
+            with Image.open(file, formats=(kind.kind,)) as image:
+                several = _has_more_frames(image)
+                # Only before the samples are read it is known how they are stored.
+                decoded = _decode(image, name, stored_samples(image, beginning))
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not a picture in a format Pillow reads") from error
+        raise ImageError(f"{name} is damaged, or {kind.kind} of a sort that is not read") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is too large to decode safely: {error}") from error
-    except ImageError:
-        raise
+    except MemoryError as error:
+        raise ImageError(f"{name} needs more memory than there is; make it smaller") from error
+    except ImageError as error:
+        if name in str(error):
+            raise
+        raise ImageError(f"{name}: {error}") from error
     # A header that is cut off or damaged ends in almost anything too.
     except Exception as error:
         if isinstance(error, OSError) and error.strerror:
             raise ImageError(f"{name} cannot be read: {error.strerror}") from error
         raise ImageError(f"{name} is damaged or cut off: {error}") from error
+    if several:
+        remark(f"{name} has several {'pages' if kind.kind == 'TIFF' else 'frames'}, only the first is read")
+    return decoded
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
+def _has_more_frames(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # what is damaged behind the first frame does not matter
+        return True
+
+
+def _decode(image: Image.Image, name: str, stored: StoredSamples) -> Decoded:
+    # The tags of a TIFF are read from its file, which is let go with the samples; those of a PNG may stand at its end.
+    exif = camera_data(image) if image.format == "TIFF" else None
     try:
         image.load()
-        if image.getexif().get(_ORIENTATION, 1) == 1:
-            return image  # ImageOps would copy it
-        from PIL import ImageOps
-
-        return ImageOps.exif_transpose(image)
+    except MemoryError:
+        raise
     # Pillow's decoders raise almost anything on damaged data (OSError, SyntaxError, EOFError, struct.error ...).
     except Exception as error:
         raise ImageError(f"{name} is damaged or cut off: {error}") from error
+    if image.format != "TIFF":
+        exif = camera_data(image)
+    turn = _TURNS.get(orientation(image))
+    upright = image if turn is None else _kept(image, image.transpose(turn))
+    if upright.mode.startswith("I") or upright.mode == "F":
+        samples = gray_16(upright)
+        if 8 < stored.bits < 16:
+            samples = (samples.astype(np.uint32) * 65535 // (2**stored.bits - 1)).astype(np.uint16)
+        return Decoded(_kept(upright, Image.fromarray(65535 - samples if stored.inverted else samples)), exif)
+    upright = _in_plain_colors(upright, stored)
+    if stored.bits <= 8:
+        return Decoded(upright, exif)
+    lost = ["read with 8 bits a sample, only gray keeps 16"]
+    if isinstance(upright.info.pop("transparency", None), tuple):
+        lost.append("read as opaque, for its transparent colour has 16 bits")
+    return Decoded(upright, exif, tuple(lost))
+
+
+def _kept(source: Image.Image, image: Image.Image) -> Image.Image:
+    """``image`` with what of the source's info still holds."""
+    image.info = {key: source.info[key] for key in ("icc_profile", "transparency") if key in source.info}
+    return image
+
+
+def _in_plain_colors(image: Image.Image, stored: StoredSamples) -> Image.Image:
+    """The picture in one of the modes of :class:`Decoded` of 8 bits, with what of its info still holds."""
+    if image.mode in ("La", "RGBa"):
+        return _kept(image, image.convert(image.mode.upper()))
+    if stored.gray:
+        return _kept(image, image.convert("LA"))
+    if image.mode in _PLAIN_MODES:
+        if image.mode == "L" and "transparency" in image.info:
+            image.info["transparency"] = stored.transparent(image.info["transparency"])
+        return image
+    if image.mode == "YCbCr":  # which is how RGB is stored, and has its profile
+        return _kept(image, image.convert("RGB"))
+    plain = _by_profile(image) or image.convert("RGB")
+    plain.info = {}
+    return plain
+
+
+def _by_profile(image: Image.Image) -> Image.Image | None:
+    """CMYK in sRGB as the colour profile of its inks says; ``None`` without one that can be used."""
+    profile = image.info.get("icc_profile")
+    if image.mode != "CMYK" or not profile:
+        return None
+    from PIL import ImageCms
+
+    try:
+        inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # damaged, or of other colours
+        return None
 
 
 def _from_array(array: NDArray[np.uint8]) -> Image.Image:
@@ -101,14 +226,39 @@ def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
 
 
+def gray_16(image: Image.Image) -> NDArray[np.uint16]:
+    """The samples (H, W) of gray in one of Pillow's modes I, I;16 ... and F; :class:`ImageError` outside 16 bits."""
+    if image.mode == "F":
+        raise ImageError("floating-point pictures have no defined range; save it as 8 or 16 bits a channel")
+    samples = np.asarray(image)
+    if samples.dtype != np.uint16 and (samples.min() < 0 or samples.max() > 65535):
+        raise ImageError(f"gray samples must lie in 0..65535, not in {samples.min()}..{samples.max()}")
+    return samples.astype(np.uint16)
+
+
+def opacity_16(image: Image.Image) -> NDArray[np.uint16] | None:
+    """The alpha (H, W) of 16-bit gray in which one value stands for transparent (tRNS); ``None`` without."""
+    value = image.info.get("transparency")
+    if not isinstance(value, int):
+        return None
+    return np.where(gray_16(image) == value, 0, 65535).astype(np.uint16)
+
+
+def gray_8(image: Image.Image) -> Image.Image:
+    """16-bit gray in 8 bits, mode L or LA, scaled where Pillow's convert() would clip to white."""
+    gray = Image.fromarray((gray_16(image) / np.float32(257)).round().astype(np.uint8))
+    opacity = opacity_16(image)
+    if opacity is not None:
+        gray.putalpha(Image.fromarray((opacity >> 8).astype(np.uint8)))
+    return gray
+
+
 def _to_8_bit(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == mode and not image.has_transparency_data:
         return image
-    if image.mode.startswith("I"):  # 16-bit gray, which convert() would clip to white instead of scaling
-        image = Image.fromarray((np.asarray(image, np.float32) / 257).round().clip(0, 255).astype(np.uint8))
-    elif image.mode == "F":
-        raise ImageError("floating-point pictures have no defined range; save it as 8 or 16 bits a channel")
-    elif image.has_transparency_data:
+    if image.mode.startswith("I") or image.mode == "F":
+        image = gray_8(image)
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)

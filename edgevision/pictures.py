@@ -4,7 +4,8 @@ import contextlib
 import io
 import logging
 import os
-import warnings
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,25 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import ImageError, OutputError
+from edgevision.camera_data import for_size
+from edgevision.errors import OutputError
 from edgevision.files import atomic_file
-from edgevision.images import ImageSource, read_image
+from edgevision.images import ImageSource, decode, gray_16, opacity_16
+from edgevision.picture_formats import PNG, TIFF, WEBP, PictureFormat, written_format
 
 _log = logging.getLogger(__name__)
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
-
-_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-}
-_WITHOUT_ALPHA = ("JPEG", "BMP")
-_WITH_16_BITS = ("PNG", "TIFF")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +41,20 @@ class Picture:
     exif: bytes | None = None
 
     @classmethod
-    def read(cls, source: ImageSource) -> Self:
+    def read(cls, source: ImageSource, *, name: str = "the picture") -> Self:
         """Decode a picture; palettes, CMYK and other colour spaces become RGB, 16-bit gray stays what it is.
+
+        What is not read, as further frames and the depth of 16-bit colours, is given up with a remark.
 
         Raises:
             ImageError: as :func:`edgevision.images.read_image`, and for samples without a defined range.
         """
-        image = read_image(source)
-        icc_profile = image.info.get("icc_profile")
-        if image.mode not in ("L", "LA", "RGB", "RGBA", "1", "P", "PA") and not image.mode.startswith("I"):
-            icc_profile = None  # it describes the colours that are about to be converted
-        camera = _camera_data(image)
+        decoded = decode(source, name=name)
+        image, icc_profile = decoded.image, decoded.image.info.get("icc_profile")
+        for lost in decoded.lost:
+            _log.warning("%s is %s", _name(source, name), lost)
         if image.mode.startswith("I"):
-            return cls(_16_bit(image)[:, :, None], None, icc_profile, camera)
-        if image.mode == "F":
-            raise ImageError("floating-point pictures have no defined range; save it as 8 or 16 bits a channel")
+            return cls(gray_16(image)[:, :, None], opacity_16(image), icc_profile, decoded.exif)
         transparent = image.has_transparency_data
         gray = image.mode in ("L", "LA", "1")
         mode = ("LA" if transparent else "L") if gray else ("RGBA" if transparent else "RGB")
@@ -72,7 +62,7 @@ class Picture:
         channels = 1 if gray else 3
         samples = samples.reshape(*samples.shape[:2], -1)
         alpha = samples[:, :, channels] if transparent else None
-        return cls(samples[:, :, :channels], alpha, icc_profile, camera)
+        return cls(samples[:, :, :channels], alpha, icc_profile, decoded.exif)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -89,13 +79,23 @@ class Picture:
         return replace(self, pixels=pixels, alpha=alpha)
 
     def to_pillow(self) -> Image.Image:
-        """The picture for Pillow, in mode L, LA, RGB, RGBA or I;16."""
+        """The picture for Pillow, in mode L, LA, RGB, RGBA or I;16.
+
+        Pillow has no 16-bit gray with alpha. Where that is all or nothing, one value stands for transparent, which is
+        ``info["transparency"]`` as in a PNG; otherwise both come in 8 bits.
+        """
         pixels = self.pixels[:, :, 0] if self.pixels.shape[2] == 1 else self.pixels
-        if self.alpha is None or pixels.dtype == np.uint16:
+        if self.alpha is None:
             return Image.fromarray(pixels)
+        if pixels.dtype == np.uint16:
+            return _marked_transparent(pixels, self.alpha) or self._in_8_bits().to_pillow()
         image = Image.fromarray(pixels)
         image.putalpha(Image.fromarray(self.alpha))
         return image
+
+    def _in_8_bits(self) -> Self:
+        alpha = None if self.alpha is None else _in_8_bits(self.alpha)
+        return self.with_pixels(_in_8_bits(self.pixels), alpha)
 
     def save(self, path: str | os.PathLike[str], *, quality: int = 95) -> None:
         """Write the picture in the format of the name; ``quality`` (1 to 100) is that of JPEG and lossy WebP.
@@ -107,82 +107,122 @@ class Picture:
             DiskFullError: no space left; an earlier file is untouched.
         """
         target = Path(path)
-        kind = picture_format(target)
-        encoded = self.encode(kind, quality=quality, name=target.name)
+        data = self.encode(written_format(target), quality=quality, name=target.name)
         with atomic_file(target) as temporary:
-            temporary.write_bytes(encoded)
+            temporary.write_bytes(data)
 
-    def encode(self, kind: str, *, quality: int = 95, name: str = "the picture") -> bytes:
-        """The file's bytes in Pillow's format ``kind``, as :func:`picture_format` names it."""
-        image = self.to_pillow()
-        if image.mode == "I;16" and kind not in _WITH_16_BITS:
-            _log.warning("%s: %s has no 16 bits, written with 8", name, kind)
-            image = Image.fromarray((self.pixels[:, :, 0] / 257).round().astype(np.uint8))
-        if image.mode in ("LA", "RGBA") and kind in _WITHOUT_ALPHA:
-            _log.warning("%s: %s has no transparency, laid on white", name, kind)
-            background = Image.new(image.mode, image.size, "white")
-            image = Image.alpha_composite(background.convert("RGBA"), image.convert("RGBA")).convert(
-                "L" if image.mode == "LA" else "RGB"
-            )
-        settings: dict[str, dict[str, Any]] = {
-            "PNG": {"compress_level": 4},
-            "JPEG": {"quality": quality, "subsampling": 0 if quality >= 90 else 2},
-            "WEBP": {"quality": quality, "lossless": quality == 100},
-            "TIFF": {"compression": "tiff_lzw"},
-            "BMP": {},
-        }
-        options = settings[kind]
-        if self.icc_profile is not None and kind != "BMP":
-            options["icc_profile"] = self.icc_profile
-        if self.exif is not None and kind != "BMP":
-            options["exif"] = self.exif
-            # libtiff, which compresses, cannot write them.
-            options.pop("compression", None)
-        try:
-            return _encoded(image, kind, options)
-        except (OSError, ValueError) as error:
-            raise OutputError(
-                f"{name}: {kind} cannot hold this picture of {image.width}x{image.height}: {error}"
-            ) from error
-
-
-def picture_format(path: Path) -> str:
-    """Pillow's name of the format that the file name asks for; :class:`OutputError` where there is none."""
-    try:
-        return _FORMATS[path.suffix.lower()]
-    except KeyError:
+    def encode(self, kind: PictureFormat, *, quality: int = 95, name: str = "the picture") -> bytes:
+        """The file's bytes in the format ``kind``; remarks and errors call it ``name``."""
+        image = self._fitting(kind, name)
+        error: Exception | None = None
+        for extras, lost in self._extras(kind, image, name):
+            try:
+                data = encoded(image, kind.kind, **_options(kind, quality, plain="exif" not in extras), **extras)
+            except (OSError, ValueError, TypeError, struct.error, OverflowError) as problem:
+                error = problem
+                continue
+            if lost:
+                _log.warning("%s: %s cannot hold %s, left out", name, kind.kind, lost)
+            return data
         raise OutputError(
-            f"{path.name!r} does not end in a format that can be written ({', '.join(_FORMATS)})"
-        ) from None
+            f"{name}: {kind.kind} cannot hold this picture of {image.width}x{image.height}: {error}"
+        ) from error
+
+    def _fitting(self, kind: PictureFormat, name: str) -> Image.Image:
+        """The picture in a mode that the format has."""
+        image = self.to_pillow()
+        if self.pixels.dtype == np.uint16 and not (
+            image.mode == "I;16" and kind.deep and (kind is PNG or self.alpha is None)
+        ):
+            why = "Pillow writes no such transparency with 16 bits" if kind.deep else f"{kind.kind} has no 16 bits"
+            _log.warning("%s: %s, written with 8", name, why)
+            image = self._in_8_bits().to_pillow()
+        if image.mode in ("LA", "RGBA") and not kind.alpha:
+            _log.warning("%s: %s has no transparency, laid on white", name, kind.kind)
+            background = Image.new("RGBA", image.size, "white")
+            mode = "L" if image.mode == "LA" else "RGB"
+            image = Image.alpha_composite(background, image.convert("RGBA")).convert(mode)
+        return image
+
+    def _extras(self, kind: PictureFormat, image: Image.Image, name: str) -> Iterator[tuple[dict[str, Any], str]]:
+        """What to write beside the samples, from all to nothing, and what is lost each time; one of them will fit."""
+        exif = for_size(self.exif, *image.size) if self.exif is not None else None
+        profile = self.icc_profile
+        if profile is not None and not _describes(profile, gray=image.mode in ("L", "LA", "I;16") and kind is not WEBP):
+            _log.warning("%s: the colour profile is of other colours than the result, left out", name)
+            profile = None
+        beside = {key: value for key, value in (("icc_profile", profile), ("exif", exif)) if value is not None}
+        if kind.metadata:
+            yield beside, ""
+            if self.exif is not None:
+                yield (
+                    beside | {"exif": for_size(self.exif, *image.size, bulky=False)},
+                    "the maker's notes and comments among the camera data",
+                )
+                beside.pop("exif")
+                yield beside, "the camera data"
+        lost = ["the colour profile"] * (profile is not None) + ["the camera data"] * (exif is not None)
+        if lost or not kind.metadata:
+            yield {}, " and ".join(lost)
 
 
-def _encoded(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
-    # Pillow's encoders hold Python's lock unless they write to a file of the system's.
-    if hasattr(os, "memfd_create"):
+def _describes(profile: bytes, *, gray: bool) -> bool:
+    """Whether the colours that an ICC profile is of, named in its bytes 16 to 19, are gray or RGB."""
+    return profile[16:20] == (b"GRAY" if gray else b"RGB ")
+
+
+def _marked_transparent(pixels: NDArray[Any], alpha: NDArray[Any]) -> Image.Image | None:
+    """16-bit gray with a value of its own for what is transparent; ``None`` where that is not all or nothing."""
+    hidden = alpha == 0
+    free = np.setdiff1d(np.arange(65536), pixels[~hidden])
+    if len(free) == 0 or not (hidden | (alpha == 65535)).all():
+        return None
+    image = Image.fromarray(np.where(hidden, free[0], pixels).astype(np.uint16))
+    image.info["transparency"] = int(free[0])
+    return image
+
+
+def _options(kind: PictureFormat, quality: int, *, plain: bool) -> dict[str, Any]:
+    if kind is TIFF and not plain:
+        return {}  # libtiff, which compresses, cannot write camera data
+    options: dict[str, dict[str, Any]] = {
+        "PNG": {"compress_level": 4},
+        "JPEG": {"quality": quality, "subsampling": 0 if quality >= 90 else 2},
+        # Exactly: the colours of what is transparent too.
+        "WEBP": {"quality": quality, "lossless": quality == 100, "exact": True},
+        "TIFF": {"compression": "tiff_lzw"},
+    }
+    return options.get(kind.kind, {})
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """The bytes of a file in Pillow's format ``kind``.
+
+    Raises:
+        OSError, ValueError: the format cannot hold the picture.
+    """
+    # Pillow's encoders hold Python's lock unless they write to a file of the system's. Nothing tells when such a file
+    # took less than they gave it, which only a limit on the size of files can cause for one in memory.
+    if hasattr(os, "memfd_create") and not _file_size_is_limited():
         with contextlib.suppress(OSError), os.fdopen(os.memfd_create("picture"), "w+b") as file:
             image.save(file, kind, **options)
             file.seek(0)
             return file.read()
-    # Either there is none, or the size of files is limited; what is wrong with the picture comes up again.
+    # What is wrong with the picture comes up again.
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def _camera_data(image: Image.Image) -> bytes | None:
-    """The EXIF block without the orientation; ``None`` where there is none, or a damaged one."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            exif = image.getexif()
-            exif.pop(0x0112, None)
-            return exif.tobytes() if len(exif) else None
-        except Exception:  # Pillow raises almost anything on damaged data, which are not worth losing the picture for
-            return None
+def _file_size_is_limited() -> bool:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
 
 
-def _16_bit(image: Image.Image) -> NDArray[np.uint16]:
-    samples = np.asarray(image)
-    if samples.min() < 0 or samples.max() > 65535:
-        raise ImageError(f"gray samples must lie in 0..65535, not in {samples.min()}..{samples.max()}")
-    return samples.astype(np.uint16)
+def _in_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    return (samples / np.float32(257)).round().astype(np.uint8)
+
+
+def _name(source: ImageSource, name: str) -> str:
+    return repr(os.fspath(source)) if isinstance(source, str | os.PathLike) else name

@@ -11,7 +11,7 @@ from pathlib import Path
 from edgevision.errors import InputError
 from edgevision.files import LARGEST_IN_MEMORY
 from edgevision.folder_search import files_below, matching_files
-from edgevision.images import IMAGE_SUFFIXES
+from edgevision.picture_formats import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from edgevision.errors import InputError, OutputError
 from edgevision.files import check_writable, translated_write_errors
-from edgevision.images import IMAGE_SUFFIXES
-from edgevision.pictures import picture_format
+from edgevision.picture_formats import IMAGE_SUFFIXES, written_format
 from edgevision.runtime.inputs import PictureInput
 
 
@@ -61,7 +60,7 @@ def plan(
         else:
             assert folder is not None
             target = folder / _writable_name(picture.relative)
-        picture_format(target)
+        written_format(target)
         jobs.append(Job(picture, target, _compare_target(compare, picture, single=single)))
     _check(jobs, protected, force=force or resume)
     return [job for job in jobs if not (resume and job.target.exists())]
@@ -102,7 +101,7 @@ def _beside(picture: PictureInput, ending: str) -> Path:
 def _writable_name(relative: Path) -> Path:
     """The picture's own name, or one in PNG where its format can only be read."""
     try:
-        picture_format(relative)
+        written_format(relative)
     except OutputError:
         return relative.with_suffix(".png")
     return relative

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from edgevision.contact_sheet import contact_sheet
 from edgevision.errors import CollapseError
-from edgevision.files import atomic_file
+from edgevision.pictures import Picture
 from edgevision.training.data import Batch
 from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import GenerativeSettings
@@ -108,8 +107,7 @@ class GenerativeModule(LightningModule):
         gap = np.full((halves[0].shape[0], 16, halves[0].shape[2]), 255, np.uint8)
         sheet = np.concatenate([halves[0], gap, halves[1][: len(halves[0])]], axis=1)
         self._folder.mkdir(exist_ok=True)
-        with atomic_file(self._folder / f"{self.trainer.current_epoch + 1:04d}.png") as temporary:
-            Image.fromarray(sheet[:, :, 0] if sheet.shape[2] == 1 else sheet).save(temporary, "PNG")
+        Picture(sheet).save(self._folder / f"{self.trainer.current_epoch + 1:04d}.png")
 
     def falling_rate(self, optimizer: torch.optim.Optimizer, updates: int) -> Any:
         """The learning rate: even for half of the ``updates``, then falling to nothing."""

@@ -27,7 +27,8 @@ from edgevision.contact_sheet import contact_sheet
 from edgevision.errors import ImageError, InputError, OutputError
 from edgevision.files import atomic_file, check_writable, translated_write_errors
 from edgevision.metadata import Task
-from edgevision.pictures import Picture, picture_format
+from edgevision.picture_formats import written_format
+from edgevision.pictures import Picture, encoded
 from edgevision.printable import one_line
 from edgevision.progress import track
 from edgevision.runtime.commands.on_boards import on_boards
@@ -203,23 +204,24 @@ def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> Non
     if not animated and target.suffix.lower() == ".gif":
         raise OutputError(f"{target.name!r} would be an animation, which --interpolate makes; end it in .png")
     if target.suffix.lower() != ".gif":
-        picture_format(target)
+        written_format(target)
     check_writable(target, force=force)
 
 
 def _write_sheet(target: Path, pictures: Pictures, *, animated: bool) -> None:
     if animated and target.suffix.lower() in _ANIMATIONS:
         frames = [Image.fromarray(p[:, :, 0] if p.shape[2] == 1 else p) for p in pictures]
+        data = encoded(
+            frames[0],
+            target.suffix[1:].upper(),
+            save_all=True,
+            # There and back, so that it can run for ever without a jump.
+            append_images=frames[1:] + frames[-2:0:-1],
+            duration=_FRAME_MS,
+            loop=0,
+        )
         with atomic_file(target) as temporary:
-            frames[0].save(
-                temporary,
-                target.suffix[1:].upper(),
-                save_all=True,
-                # There and back, so that it can run for ever without a jump.
-                append_images=frames[1:] + frames[-2:0:-1],
-                duration=_FRAME_MS,
-                loop=0,
-            )
+            temporary.write_bytes(data)
         return
     Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, quality=95)
 

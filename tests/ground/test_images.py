@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
 
-from edgevision.errors import ImageError
-from edgevision.images import read_image, to_array
+from edgevision.errors import ImageError, MissingExtraError
+from edgevision.images import decode, read_image, to_array
 from edgevision.metadata import Color
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I")
@@ -160,6 +161,138 @@ def test_text_that_is_called_a_picture_is_not_one(tmp_path: Path) -> None:
     path.write_text("these are not the pixels you are looking for")
     with pytest.raises(ImageError, match=r"photo\.jpg' is not a picture"):
         read_image(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n",
+        b"%PDF-1.4\n",
+        b"8BPS\0\1",
+        b"PF\n2 2\n-1.0\n",
+        b"\0\0\1\0\1\0",
+    ],
+)
+def test_only_the_formats_of_the_table_are_decoded(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("Pillow was offered the file")
+
+    monkeypatch.setattr(Image, "open", opened)
+    for name in ("photo.png", "photo.eps", "photo.tif"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ImageError, match=r"not a picture in a format that is read by its content \(PNG, JPEG"):
+            read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000"])
+def test_the_content_decides_and_not_the_name(kind: str, tmp_path: Path) -> None:
+    if kind in ("AVIF", "JPEG2000") and not features.check({"AVIF": "avif", "JPEG2000": "jpg_2000"}[kind]):
+        pytest.skip(f"this Pillow has no {kind}")
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded(Image.new("RGB", (32, 24), (200, 40, 90)), kind))
+    assert np.abs(to_array(read_image(path)).astype(int) - (200, 40, 90)).max() <= 5
+
+
+def test_a_format_that_pillow_was_built_without_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "check", lambda feature: feature != "avif")
+    with pytest.raises(ImageError, match="is AVIF, which this machine's Pillow was built without; pip install"):
+        read_image(b"\0\0\0\x1cftypavif" + bytes(40))
+
+
+@pytest.mark.parametrize("brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1miafheic"])
+def test_a_telephones_picture_without_its_extra_says_how_to_install_it(
+    brands: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MissingExtraError, match=r"edgevision\[heif\]"):
+        read_image(b"\0\0\0\x20ftyp" + brands + bytes(40))
+
+
+def test_a_telephones_picture_is_read() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (32, 24), (200, 40, 90))).save(stream, quality=95)
+    assert np.abs(to_array(read_image(stream.getvalue())).astype(int) - (200, 40, 90)).max() <= 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [("GIF", "frames"), ("WEBP", "frames"), ("PNG", "frames"), ("TIFF", "pages")]
+)
+def test_more_than_one_frame_is_said_once(kind: str, word: str, caplog: pytest.LogCaptureFixture) -> None:
+    frames = [Image.new("L", (8, 8), value) for value in (0, 100, 200)]
+    image = read_image(encoded(frames[0], kind, save_all=True, append_images=frames[1:]), name="'a'")
+    assert np.abs(to_array(image)).max() <= 2
+    assert [record.getMessage() for record in caplog.records] == [f"'a' has several {word}, only the first is read"]
+    read_image(encoded(frames[0], kind))
+    assert len(caplog.records) == 1
+
+
+def tiff(samples: NDArray[np.generic], bits: int, photometric: int, sample_format: int = 1, order: str = "<") -> bytes:
+    """One uncompressed strip of gray."""
+    data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
+    height, width = samples.shape
+    entries = [(256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1)]
+    entries += [(278, height), (279, len(data)), (339, sample_format)]
+    directory = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in entries)
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8 + len(data))
+    return start + data + struct.pack(order + "H", len(entries)) + directory + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_white_as_zero_is_never_read_inverted(bits: int, order: str) -> None:
+    gray = (np.arange(48).reshape(6, 8) * 5).astype(np.uint8)
+    stored = (255 - gray).astype(np.uint8) if bits == 8 else (65535 - gray.astype(np.uint16) * 257).astype(np.uint16)
+    try:
+        image = read_image(tiff(stored, bits, 0, order=order))
+    except ImageError:
+        assert (bits, order) == (16, ">")  # which Pillow does not read at all
+        return
+    np.testing.assert_array_equal(to_array(image, Color.GRAY)[:, :, 0], gray)
+
+
+def test_signed_samples_are_refused_unless_none_is_negative() -> None:
+    ramp = np.arange(48).reshape(6, 8)
+    with pytest.raises(ImageError, match="signed samples"):
+        read_image(tiff(ramp.astype(np.int8), 8, 1, 2))
+    with pytest.raises(ImageError, match=r"must lie in 0\.\.65535, not in -9"):
+        read_image(tiff((ramp - 9).astype(np.int16), 16, 1, 2))
+    assert read_image(tiff(ramp.astype(np.int16), 16, 1, 2)).mode == "I;16"
+
+
+def png(depth: int, colour_type: int, row: bytes, width: int, transparent: bytes) -> bytes:
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, 1, depth, colour_type, 0, 0, 0)), (b"tRNS", transparent))
+    chunks += ((b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b""))
+    packed = (
+        struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks if d or k == b"IEND"
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "value"),
+    [(1, b"\x40", 1), (2, b"\x10", 1), (4, b"\x03\x00", 3), (8, b"\x00\x03\x00\x00", 3), (16, b"\0\0\0\3\0\0\0\0", 3)],
+)
+def test_the_gray_that_stands_for_transparent_is_that_of_the_file(depth: int, row: bytes, value: int) -> None:
+    image = read_image(png(depth, 0, row, 4, struct.pack(">H", value)))
+    assert to_array(image, Color.GRAY).ravel().tolist() == [0, 255, 0, 0]
+
+
+def test_more_bits_than_are_read_are_known() -> None:
+    pixel = struct.pack(">3H", 0x1234, 0x5678, 0x9ABC)
+    assert decode(png(16, 2, pixel, 1, b"")).lost == ("read with 8 bits a sample, only gray keeps 16",)
+    assert len(decode(png(16, 2, pixel, 1, pixel)).lost) == 2
+    assert decode(png(8, 2, pixel[:3], 1, b"")).lost == decode(png(16, 0, pixel[:2], 1, b"")).lost == ()
+    deep = decode(png(16, 4, pixel[:4], 1, b""))
+    assert (deep.image.mode, len(deep.lost)) == ("LA", 1)
+    assert len(decode(b"P6 1 1 65535\n" + pixel).lost) == 1
+
+
+def test_damaged_camera_data_do_not_cost_the_picture() -> None:
+    for exif in (b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0nonsense", b"Exif\0\0"):
+        assert read_image(encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif)).size == (8, 8)
 
 
 def test_a_path_without_a_picture_says_why(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from PIL import Image, ImageCms
 
 from edgevision.errors import ImageError, OutputError
 from edgevision.metrics import psnr_db
-from edgevision.pictures import Picture, picture_format
+from edgevision.picture_formats import BMP, JPEG, PNG, WEBP, PictureFormat, written_format
+from edgevision.pictures import Picture
 
 MAKER, ORIENTATION, EXIF_IFD, EXPOSURE = 0x010F, 0x0112, 0x8769, 0x829A
+MAKER_NOTE, WIDTH, HEIGHT = 0x927C, 0xA002, 0xA003
+PHOTOMETRIC, THRESHHOLDING, ROWS_PER_STRIP, PREDICTOR, COLOUR_MAP, INK_SET = 262, 263, 278, 317, 320, 332
 LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -40,6 +44,13 @@ def camera(orientation: int | None = None) -> Image.Exif:
 
 def remarks(records: Sequence[logging.LogRecord]) -> list[str]:
     return [record.getMessage() for record in records if record.name == "edgevision.pictures"]
+
+
+def colours_of_lab(image: Image.Image) -> Image.Image:
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    converted = ImageCms.applyTransform(image, ImageCms.buildTransform(*profiles, "RGB", "LAB"))
+    assert converted is not None
+    return converted
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +125,7 @@ def test_a_palette_with_transparency_becomes_colours_with_alpha() -> None:
         np.testing.assert_array_equal(picture.pixels, np.eye(3, dtype=np.uint8)[places] * 255)
         opacity = [255, 0, 255] if transparency == 1 else list(transparency)
         np.testing.assert_array_equal(picture.alpha, np.array(opacity, np.uint8)[places])
-        again = Picture.read(picture.encode("PNG"))
+        again = Picture.read(picture.encode(PNG))
         np.testing.assert_array_equal(again.pixels, picture.pixels)
         np.testing.assert_array_equal(again.alpha, picture.alpha)
 
@@ -223,7 +234,7 @@ def test_the_format_follows_the_ending(tmp_path: Path) -> None:
     picture = Picture.read(noise(8, 8, 3))
     for ending, kind in {".png": "PNG", ".JPG": "JPEG", ".jpeg": "JPEG", ".tiff": "TIFF", ".bmp": "BMP"}.items():
         path = tmp_path / f"a{ending}"
-        assert picture_format(path) == kind
+        assert written_format(path).kind == kind
         picture.save(path)
         with Image.open(path) as image:
             assert image.format == kind
@@ -242,10 +253,10 @@ def test_a_higher_quality_is_nearer_to_the_picture() -> None:
     pixels = np.dstack([x * 4, y * 4, (x ^ y) * 4]).astype(np.uint8)
     picture = Picture.read(pixels)
 
-    def quality(kind: str, number: int) -> float:
+    def quality(kind: PictureFormat, number: int) -> float:
         return psnr_db(pixels / 255, Picture.read(picture.encode(kind, quality=number)).pixels / 255)
 
-    for kind in ("JPEG", "WEBP"):
+    for kind in (JPEG, WEBP):
         assert quality(kind, 30) < quality(kind, 60) < quality(kind, 95) < quality(kind, 100)
 
 
@@ -261,12 +272,120 @@ def test_a_picture_too_large_for_the_format_is_refused_and_an_earlier_file_stays
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_camera_data_too_large_for_the_format_are_an_output_error(tmp_path: Path) -> None:
+def exif_of(data: bytes) -> Image.Exif:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.getexif()
+
+
+def test_makers_notes_too_long_for_the_format_are_left_out_with_a_remark(caplog: pytest.LogCaptureFixture) -> None:
+    exif = camera()
+    exif.get_ifd(EXIF_IFD)[MAKER_NOTE] = b"M" * 90_000
+    picture = Picture.read(encoded(Image.new("L", (4, 4)), exif=exif))
+    kept = exif_of(picture.encode(PNG))
+    assert kept.get_ifd(EXIF_IFD)[MAKER_NOTE] == b"M" * 90_000
+    assert not remarks(caplog.records)
+    written = exif_of(picture.encode(JPEG))
+    assert MAKER_NOTE not in written.get_ifd(EXIF_IFD)
+    assert written[MAKER] == "Edge"
+    (remark,) = remarks(caplog.records)
+    assert "JPEG cannot hold the maker's notes and comments" in remark
+
+
+def test_camera_data_too_long_for_the_format_are_left_out_with_a_remark(caplog: pytest.LogCaptureFixture) -> None:
     exif = Image.Exif()
     exif[MAKER] = "E" * 70_000
-    with pytest.raises(OutputError, match="JPEG cannot hold this picture"):
-        Picture.read(encoded(Image.new("L", (4, 4)), exif=exif)).save(tmp_path / "a.jpg")
-    assert not list(tmp_path.iterdir())
+    assert not exif_of(Picture.read(encoded(Image.new("L", (4, 4)), exif=exif)).encode(JPEG))
+    (remark,) = remarks(caplog.records)
+    assert remark.endswith("JPEG cannot hold the camera data, left out")
+
+
+def test_a_format_without_metadata_says_what_it_leaves_out(profile: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    Picture.read(encoded(Image.new("RGB", (4, 4)), exif=camera(), icc_profile=profile)).encode(BMP)
+    assert [r.split(": ")[1] for r in remarks(caplog.records)] == [
+        "BMP cannot hold the colour profile and the camera data, left out"
+    ]
+
+
+@pytest.mark.parametrize("ending", [".tif", ".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("mode", ["P", "CMYK", "LAB", "1", "RGBA"])
+def test_tags_that_describe_the_samples_never_travel(tmp_path: Path, mode: str, ending: str) -> None:
+    image = Image.fromarray(noise(40, 30, 3))
+    image = colours_of_lab(image) if mode == "LAB" else image.convert(mode)
+    tags = {MAKER: "Edge", ROWS_PER_STRIP: 1, PREDICTOR: 2, THRESHHOLDING: 1}
+    picture = Picture.read(encoded(image, "TIFF", tiffinfo=tags))
+    large = picture.with_pixels(
+        *(None if p is None else p.repeat(4, 0).repeat(4, 1) for p in (picture.pixels, picture.alpha))
+    )
+    large.save(tmp_path / f"a{ending}", quality=100)
+    with Image.open(tmp_path / f"a{ending}") as written:
+        tags = dict(written.getexif())
+        assert written.getexif()[MAKER] == "Edge"
+        if ending != ".tif":
+            assert set(tags) == {MAKER}
+        else:
+            assert not {PREDICTOR, THRESHHOLDING, COLOUR_MAP, INK_SET} & set(tags)
+            assert tags[PHOTOMETRIC] == (1 if mode == "1" else 2)
+        assert (
+            psnr_db(np.asarray(written.convert("RGB")) / 255, np.asarray(large.to_pillow().convert("RGB")) / 255) > 25
+        )
+
+
+def test_the_size_in_the_camera_data_is_that_of_the_result() -> None:
+    exif = camera()
+    exif.get_ifd(EXIF_IFD).update({WIDTH: 6, HEIGHT: 4})
+    picture = Picture.read(encoded(Image.new("RGB", (6, 4)), "JPEG", exif=exif))
+    inner = exif_of(picture.with_pixels(noise(8, 12, 3), None).encode(JPEG)).get_ifd(EXIF_IFD)
+    assert (inner[WIDTH], inner[HEIGHT]) == (12, 8)
+
+
+def test_a_profile_of_other_colours_than_the_result_is_left_out_with_a_remark(
+    profile: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = Picture.read(encoded(Image.new("L", (4, 4)), icc_profile=profile))
+    with Image.open(io.BytesIO(picture.encode(PNG))) as image:
+        assert "icc_profile" not in image.info
+    (remark,) = remarks(caplog.records)
+    assert "colour profile is of other colours" in remark
+
+
+@pytest.mark.parametrize(("ending", "depth"), [(".png", np.uint16), (".tif", np.uint8), (".webp", np.uint8)])
+def test_transparent_16_bit_gray_stays_transparent(
+    tmp_path: Path, ending: str, depth: type, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = noise(6, 7, dtype=np.uint16)
+    samples[:2] = 1234
+    picture = Picture.read(encoded(Image.fromarray(samples), transparency=1234))
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(picture.alpha, np.where(samples == 1234, 0, 65535))
+    picture.save(tmp_path / f"a{ending}", quality=100)
+    again = Picture.read(tmp_path / f"a{ending}")
+    assert again.pixels.dtype == depth
+    np.testing.assert_array_equal(again.alpha, np.where(samples == 1234, 0, np.iinfo(depth).max))
+    assert bool(remarks(caplog.records)) == (depth == np.uint8)
+    seen = samples != 1234
+    np.testing.assert_allclose(again.pixels[seen][:, 0] / np.iinfo(depth).max, samples[seen] / 65535, atol=1 / 255)
+
+
+def test_half_transparent_16_bit_gray_is_written_with_8(caplog: pytest.LogCaptureFixture) -> None:
+    samples = noise(6, 7, 1, dtype=np.uint16)
+    again = Picture.read(Picture(samples, np.full((6, 7), 32896, np.uint16)).encode(PNG))
+    assert again.alpha is not None
+    assert np.unique(again.alpha).tolist() == [128]
+    assert "written with 8" in remarks(caplog.records)[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="such files are Linux's")
+def test_a_limit_on_the_size_of_files_never_cuts_a_picture() -> None:
+    import resource
+
+    picture = Picture(noise(90, 90, 3))
+    whole = picture.encode(JPEG)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) // 2, limits[1]))
+    try:
+        assert picture.encode(JPEG) == whole
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
@@ -288,6 +407,6 @@ def test_changed_bytes_in_camera_data_give_a_picture_or_an_image_error() -> None
             picture = Picture.read(bytes(damaged))
         except ImageError:
             continue
-        assert Picture.read(picture.encode("PNG")).size == (8, 8)
+        assert Picture.read(picture.encode(PNG)).size == (8, 8)
         read += 1
     assert read > 50
