@@ -1,24 +1,27 @@
 """Reading the metadata of the project's own checkpoint without torch, and without running anything in the file."""
 
-import io
-import pickle
-import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from edgevision.checkpoint_archive import open_archive
 from edgevision.errors import ModelFileError
 from edgevision.metadata import METADATA_KEY
+from edgevision.pickle_reader import INERT, Builder, PickleReader, memory_for
+
+_DICT = Builder("collections.OrderedDict", OrderedDict)
 
 
 def read_document(path: Path) -> str | None:
     """The project's JSON document in a ``.pt``, or ``None`` where it is somebody else's."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            pickled = next((name for name in archive.namelist() if name.endswith("/data.pkl")), None)
-            document = {} if pickled is None else _InertUnpickler(io.BytesIO(archive.read(pickled))).load()
-    except Exception as error:  # a damaged pickle raises almost anything
-        raise ModelFileError(f"{str(path)!r} is damaged, cut off or not a checkpoint of this project") from error
-    found = document.get(METADATA_KEY) if isinstance(document, dict) else None
+        with open_archive(path) as archive:
+            content = _read_inertly(archive.read("data.pkl"), path) if "data.pkl" in archive.names else None
+    except ValueError as error:
+        raise ModelFileError(
+            f"{str(path)!r} is damaged, cut off or not a checkpoint of this project: {error}"
+        ) from error
+    found = content.get(METADATA_KEY) if isinstance(content, dict) else None
     return found if isinstance(found, str) else None
 
 
@@ -37,25 +40,11 @@ def companions(path: Path) -> tuple[str, ...]:
     return ()
 
 
-class _Inert:
-    """Stands for whatever a pickle wants to build: it takes everything and does nothing."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> "_Inert":
-        return super().__new__(cls)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> "_Inert":
-        return self
-
-    def __setstate__(self, state: Any) -> None: ...
-
-    def __setitem__(self, key: Any, value: Any) -> None: ...
-
-
-class _InertUnpickler(pickle.Unpickler):
-    """Reads the plain dicts and strings of a pickle and runs none of its code."""
-
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        return _Inert
-
-    def persistent_load(self, pid: Any) -> Any:
-        return None
+def _read_inertly(pickled: bytes, path: Path) -> Any:
+    """The plain dicts and strings of a pickle; all else in it stays undone."""
+    return PickleReader(
+        pickled,
+        find_global=lambda module, name: _DICT if name == "OrderedDict" else INERT,
+        find_persistent=lambda identity: INERT,
+        memory=memory_for(path.stat().st_size),
+    ).read()

@@ -1,6 +1,5 @@
 """A checkpoint from anywhere as a network that can be called."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,15 +10,10 @@ from typing import Any
 from torch import nn
 
 from edgevision.errors import CheckpointError
-from edgevision.exporters.checkpoints.files import (
-    is_torchscript,
-    load_exported_program,
-    load_pickle,
-    load_safetensors,
-    load_torchscript,
-)
+from edgevision.exporters.checkpoints.files import FileKind, read_file
 from edgevision.exporters.checkpoints.network import build_network
 from edgevision.exporters.checkpoints.weights import find_weights, load_weights
+from edgevision.files import sha256
 from edgevision.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
 
@@ -47,31 +41,21 @@ def read_checkpoint(
     """Read the project's own checkpoints, bare or nested state dicts, ``.safetensors``, TorchScript and ``.pt2``.
 
     ``arch`` is ``package.module:callable``, called with ``arch_options``; it makes the network that bare weights lack.
-    The current folder can be imported from. ``trust_pickle`` lets the file run its code, as ``torch.load`` once did.
+    The current folder can be imported from. ``trust_pickle`` lets the file run its code, as ``torch.load`` once did;
+    without it a TorchScript program is refused.
 
     Raises:
         CheckpointError: missing, damaged, unsafe, or not fitting the network.
         InputError: ``arch`` cannot be imported or called.
         MissingExtraError: the file needs a package that is not installed.
     """
-    if not path.is_file():
-        raise CheckpointError(f"the checkpoint {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}")
-    try:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error.strerror}") from error
-    if path.suffix == ".pt2":
-        return Checkpoint(_evaluated(load_exported_program(path)), sha256, notes=("read as an exported program",))
-    if path.suffix == ".safetensors":
-        content: Any = load_safetensors(path)
-    elif is_torchscript(path):
-        return Checkpoint(_evaluated(load_torchscript(path)), sha256, notes=("read as TorchScript",))
-    else:
-        content = load_pickle(path, trust_pickle=trust_pickle)
+    content, kind = read_file(path, trust_pickle=trust_pickle)
+    digest = sha256(path)
     if isinstance(content, nn.Module):
-        return Checkpoint(_evaluated(content), sha256, notes=("read as a pickled module",))
+        known = kind if kind in (FileKind.TORCHSCRIPT, FileKind.EXPORTED_PROGRAM) else "a pickled module"
+        return Checkpoint(_evaluated(content), digest, notes=(f"read as {known}",))
     if isinstance(content, Mapping) and isinstance(content.get(METADATA_KEY), str) and arch is None:
-        return _own_checkpoint(path, content, sha256)
+        return _own_checkpoint(path, content, digest)
     weights, notes = find_weights(path, content)
     if arch is None:
         shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in list(weights.items())[:2])
@@ -81,10 +65,10 @@ def read_checkpoint(
         )
     network = build_network(arch, arch_options or {})
     notes += load_weights(path, network, weights, arch)
-    return Checkpoint(_evaluated(network), sha256, notes=tuple(notes))
+    return Checkpoint(_evaluated(network), digest, notes=tuple(notes))
 
 
-def _own_checkpoint(path: Path, content: Mapping[str, Any], sha256: str) -> Checkpoint:
+def _own_checkpoint(path: Path, content: Mapping[str, Any], digest: str) -> Checkpoint:
     metadata = ModelMetadata.from_json(content[METADATA_KEY], repr(str(path)))
     try:
         model, options = content["model"], json.loads(content["options"])
@@ -95,7 +79,7 @@ def _own_checkpoint(path: Path, content: Mapping[str, Any], sha256: str) -> Chec
         ) from error
     weights, _ = find_weights(path, content)
     load_weights(path, network, weights, model)
-    return Checkpoint(_evaluated(network), sha256, metadata)
+    return Checkpoint(_evaluated(network), digest, metadata)
 
 
 def _evaluated(network: nn.Module) -> nn.Module:

@@ -1,99 +1,151 @@
-"""Reading the files PyTorch and its neighbours write into Python objects, without running code they carry."""
+"""Reading the files PyTorch and its neighbours write into Python objects, without running code they carry.
 
-import pickle
-import re
+What a file is, its content says: a TorchScript program that is called weights.pth or net.safetensors is one all the
+same.
+"""
+
+import logging
 import warnings
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from edgevision.checkpoint_archive import is_archive, open_archive
 from edgevision.errors import CheckpointError
+from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
+from edgevision.exporters.checkpoints.tensors import ForbiddenGlobalError
 from edgevision.extras import brought_by
+from edgevision.nesting import check_nesting
 
 
-def load_pickle(path: Path, *, trust_pickle: bool) -> Any:
+class FileKind(StrEnum):
+    """What a checkpoint is, by its content; the value is what it is called."""
+
+    WEIGHTS = "a checkpoint"
+    LEGACY = "a checkpoint of before PyTorch 1.6"
+    SAFETENSORS = "safetensors"
+    TORCHSCRIPT = "TorchScript"
+    EXPORTED_PROGRAM = "an exported program"
+
+
+def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]:
+    """What ``path`` holds, tensors on the CPU, and what kind of file it is.
+
+    Without ``trust_pickle`` nothing in the file is run and memory is in proportion to its size; with it PyTorch reads
+    the file as it would by itself. The containers in what is returned come to an end.
+
+    Raises:
+        CheckpointError: missing, damaged, or of a kind that has to be trusted.
+        MissingExtraError: the file needs a package that is not installed.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"the checkpoint {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=not trust_pickle)
-    except pickle.UnpicklingError as error:
-        wanted = _forbidden_global(str(error))
-        if wanted is None:
-            raise _damaged(path, error) from error
+        kind = _kind(path)
+        if kind is FileKind.SAFETENSORS:
+            content: Any = _load_safetensors(path)
+        elif trust_pickle:
+            content = _load_trusted(path, kind)
+        elif kind in _PROGRAMS:
+            raise CheckpointError(f"{str(path)!r} is {kind}, {_PROGRAMS[kind]}. {_TRUST}")
+        else:
+            content = _read_untrusted(path, kind)
+        check_nesting(content)
+    except ForbiddenGlobalError as error:
         raise CheckpointError(
-            f"{str(path)!r} is no plain file of weights: loading it would run {wanted}."
-            " --trust-pickle allows that; use it only for files you made yourself"
+            f"{str(path)!r} is no plain file of weights: loading it would run {error.name:.200}. {_TRUST}"
         ) from error
-    except MemoryError:
-        raise
-    except (AttributeError, ModuleNotFoundError) as error:
-        raise CheckpointError(
-            f"{str(path)!r} is a pickled object whose code is missing here: {error}; run where it can be imported,"
-            " or save its state_dict() instead"
-        ) from error
-    except Exception as error:  # a damaged file raises RuntimeError, EOFError, KeyError, ValueError ...
+    except ValueError as error:
         raise _damaged(path, error) from error
+    except OSError as error:
+        raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error.strerror or error}") from error
+    return content, kind
 
 
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    kind = "is cut off or damaged" if _starts_like_a_zip(path) else "is not a PyTorch checkpoint, or is cut off"
-    # What torch found comes after its advice for files one trusts.
-    found = str(error).rpartition("WeightsUnpickler error:")[2].strip()
-    reason = (found.splitlines() or [""])[0]
-    # A KeyError's only word is the byte it stumbled over.
-    explained = f" ({reason:.80})" if any(letter.isalpha() for letter in reason) else ""
-    return CheckpointError(f"{str(path)!r} {kind}{explained}")
+_TRUST = "--trust-pickle allows that; use it only for files you made yourself"
+_PROGRAMS = {
+    FileKind.TORCHSCRIPT: "a program, which can read and overwrite files of yours when it is run",
+    FileKind.EXPORTED_PROGRAM: "a program, which can run any code when it is loaded",
+}
 
 
-def _starts_like_a_zip(path: Path) -> bool:
-    """Whether the file starts like a zip, as torch has written checkpoints since 1.6."""
+def _kind(path: Path) -> FileKind:
+    if not is_archive(path):
+        return FileKind.SAFETENSORS if _begins_like_safetensors(path) else FileKind.LEGACY
+    with open_archive(path) as archive:
+        names = archive.names
+        if "constants.pkl" in names or any(name.startswith("code/") for name in names):
+            return FileKind.TORCHSCRIPT
+        if "archive_format" in names or "serialized_exported_program.json" in names:
+            return FileKind.EXPORTED_PROGRAM
+        if "data.pkl" in names:
+            return FileKind.WEIGHTS
+    raise ValueError("its zip holds no checkpoint of PyTorch")
+
+
+def _begins_like_safetensors(path: Path) -> bool:
+    """Eight bytes of length and then a JSON object, as in https://github.com/huggingface/safetensors#format."""
     with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+        length, start = int.from_bytes(file.read(8), "little"), file.read(1)
+    return start == b"{" and length <= path.stat().st_size - 8
 
 
-def _forbidden_global(message: str) -> str | None:
-    """What a pickle asked for that plain weights never need, from torch's long explanation."""
-    for pattern in (
-        r"GLOBAL (\S+) was not an allowed global",
-        r"(?i)unsupported (?:global|class):? (?:GLOBAL )?(\S+)",
-        r"unrecognized function (.+?)(?:\n|$)",
-    ):
-        found = re.search(pattern, message)
-        if found:
-            return found[1].rstrip(".,")
-    return None
+def _read_untrusted(path: Path, kind: FileKind) -> Any:
+    if kind is FileKind.LEGACY:
+        return read_legacy(path)
+    with open_archive(path) as archive:
+        return read_zip(archive, path.stat().st_size)
 
 
-def is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+def _load_trusted(path: Path, kind: FileKind) -> Any:
+    with quiet_torch():
+        try:
+            if kind is FileKind.TORCHSCRIPT:
+                return torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            if kind is FileKind.EXPORTED_PROGRAM:
+                return torch.export.load(path).module()
+            return torch.load(path, map_location="cpu", weights_only=False)
+        except MemoryError:
+            raise
+        except (AttributeError, ModuleNotFoundError) as error:
+            raise CheckpointError(
+                f"{str(path)!r} is a pickled object whose code is missing here: {error}; put the folder of that code"
+                " on PYTHONPATH, or save its state_dict() instead"
+            ) from error
+        except Exception as error:  # the file's own code, or a damaged file: RuntimeError, EOFError, KeyError ...
+            raise ValueError((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
 
 
-def load_torchscript(path: Path) -> nn.Module:
-    try:
-        with warnings.catch_warnings():
-            # That torch gives TorchScript up is nothing that whoever has such a file can change.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise _damaged(path, error) from error
-    return module
-
-
-def load_exported_program(path: Path) -> nn.Module:
-    try:
-        return torch.export.load(path).module()
-    except Exception as error:
-        raise _damaged(path, error) from error
-
-
-def load_safetensors(path: Path) -> dict[str, Tensor]:
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
     with brought_by("export"):
         from safetensors.torch import load_file
     try:
         return load_file(path)
     except Exception as error:  # SafetensorError is not part of the package's public names
-        raise _damaged(path, error) from error
+        raise ValueError(str(error)) from error
+
+
+@contextmanager
+def quiet_torch() -> Iterator[None]:
+    """Keep PyTorch's own remarks from the user: the error that is raised in the end says what is wrong."""
+    level = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _damaged(path: Path, error: ValueError) -> CheckpointError:
+    kind = "is cut off or damaged" if is_archive(path) else "is not a PyTorch checkpoint, or is cut off"
+    reason = (str(error).splitlines() or [""])[0]
+    # A KeyError's only word is the byte it stumbled over.
+    explained = f" ({reason:.120})" if any(letter.isalpha() for letter in reason) else ""
+    return CheckpointError(f"{str(path)!r} {kind}{explained}")

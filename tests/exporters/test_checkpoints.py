@@ -6,6 +6,7 @@ import pickle
 import re
 import sys
 import types
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from edgevision.errors import CheckpointError, InputError, ModelFileError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
+from edgevision.exporters.checkpoints.files import read_file
 from edgevision.metadata import ModelMetadata
 
 Trace = Callable[[nn.Module, Tensor], torch.jit.ScriptModule]
@@ -108,11 +110,11 @@ def test_safetensors_are_read(tiny_networks: ModuleType, tmp_path: Path) -> None
     assert holds(read_checkpoint(tmp_path / "weights.safetensors", arch=ARCH), weights)
 
 
-def test_torchscript_needs_no_arch(tiny_networks: ModuleType, trace: Trace, tmp_path: Path) -> None:
+def test_trusted_torchscript_needs_no_arch(tiny_networks: ModuleType, trace: Trace, tmp_path: Path) -> None:
     network = tiny_networks.restorer().eval()
     image = torch.rand(1, 1, 8, 8)
     trace(network, image).save(tmp_path / "traced.pt")
-    read = read_checkpoint(tmp_path / "traced.pt")
+    read = read_checkpoint(tmp_path / "traced.pt", trust_pickle=True)
     torch.testing.assert_close(read.network(image), network(image), rtol=1e-5, atol=1e-6)
     assert read.notes == ("read as TorchScript",)
 
@@ -121,7 +123,7 @@ def test_an_exported_program_needs_no_arch(tiny_networks: ModuleType, tmp_path: 
     network = tiny_networks.restorer().eval()
     image = torch.rand(1, 1, 8, 8)
     torch.export.save(torch.export.export(network, (image,)), tmp_path / "program.pt2")
-    read = read_checkpoint(tmp_path / "program.pt2")
+    read = read_checkpoint(tmp_path / "program.pt2", trust_pickle=True)
     torch.testing.assert_close(read.network(image), network(image), rtol=1e-5, atol=1e-6)
     assert read.notes == ("read as an exported program",)
 
@@ -250,6 +252,104 @@ def test_a_pickled_network_whose_code_is_missing_says_which(tmp_path: Path, monk
         read_checkpoint(tmp_path / "lost.pt", trust_pickle=True)
 
 
+@pytest.mark.parametrize("name", ["program.pt", "weights.pth", "weights.safetensors", "model.bin", "program.pt2"])
+def test_torchscript_is_refused_under_any_name_and_says_what_it_can_do(
+    tiny_networks: ModuleType, trace: Trace, tmp_path: Path, name: str
+) -> None:
+    trace(tiny_networks.restorer().eval(), torch.rand(1, 1, 8, 8)).save(tmp_path / name)
+    with pytest.raises(CheckpointError, match=r"is TorchScript, a program.*overwrite files.*--trust-pickle"):
+        read_checkpoint(tmp_path / name, arch=ARCH)
+
+
+# --- tensors that are not what they say ---
+
+
+def rewritten(path: Path, old: bytes, new: bytes) -> None:
+    """Change the pickle in a checkpoint's zip."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            assert old in data or not name.endswith("data.pkl")
+            archive.writestr(name, data.replace(old, new) if name.endswith("data.pkl") else data)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"K\x05K\x03\x86", b"K\x05K\x04\x86", "5x4 that reaches outside"),
+        (b"K\x03K\x01\x86", b"K\x04K\x01\x86", "5x3 that reaches outside"),
+        (b"K\x03K\x01\x86", b"K\x03J\xff\xff\xff\xff\x86", "size or stride is none"),
+        (b"K\x05K\x03\x86", b"J\xff\xff\xff\x7fK\x03\x86", "outside"),
+        (b"cpu", b"cup", None),
+        (b"K\x0ftq", b"K\x10tq", "more data than its member"),
+        (b"K\x0ftq", b"J\xff\xff\xff\x7ftq", "more data than its member"),
+        (b"FloatStorage", b"QInt8Storage", "quantized"),
+        (b"FloatStorage", b"DoubleStorage", "more data than its member"),
+    ],
+)
+def test_a_tensor_is_checked_against_its_data(tmp_path: Path, old: bytes, new: bytes, words: str | None) -> None:
+    path = tmp_path / "line.pt"
+    torch.save({"weight": torch.rand(5, 3)}, path)
+    rewritten(path, old, new)
+    with pytest.raises(CheckpointError, match=words or "bare weights"):
+        read_checkpoint(path)
+
+
+def test_few_numbers_do_not_stand_for_a_huge_tensor(tmp_path: Path) -> None:
+    torch.save({"small": torch.ones(1).expand(4, 5), "huge": torch.ones(1).expand(1 << 20, 1 << 20)}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="describes a tensor of 1048576x1048576 on 1 numbers"):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_tensors_of_all_kinds_come_out_as_they_went_in(tmp_path: Path, as_zip: bool) -> None:
+    base = torch.arange(24.0)
+    content = {
+        "view": base[3:15].view(3, 4).t(),
+        "tied": base,
+        "scalar": torch.tensor(3.5),
+        "none": torch.zeros(0, 4),
+        "parameter": nn.Parameter(torch.rand(2)),
+        **{str(kind): torch.ones(3).to(kind) for kind in (torch.half, torch.bfloat16, torch.int64, torch.bool)},
+    }
+    torch.save(content, tmp_path / "all.pt", _use_new_zipfile_serialization=as_zip)
+    found, _ = read_file(tmp_path / "all.pt")
+    assert list(found) == list(content)
+    assert all(torch.equal(found[name], tensor) for name, tensor in content.items())
+    assert all(found[name].dtype == tensor.dtype for name, tensor in content.items())
+    assert found["view"].untyped_storage().data_ptr() == found["tied"].untyped_storage().data_ptr()
+
+
+def test_the_versions_of_layers_are_kept(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    weights = tiny_networks.restorer().state_dict()
+    torch.save(weights, tmp_path / "net.pt")
+    assert read_file(tmp_path / "net.pt")[0]._metadata == weights._metadata
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.eye(3).to_sparse(), "holds a sparse tensor"),
+        (torch.empty(3, device="meta"), "the device 'meta', which has no values"),
+    ],
+    ids=["sparse", "meta"],
+)
+def test_tensors_that_no_network_takes_are_named(tmp_path: Path, tensor: Tensor, words: str) -> None:
+    torch.save({"weight": tensor}, tmp_path / "odd.pt")
+    with pytest.raises(CheckpointError, match=words):
+        read_checkpoint(tmp_path / "odd.pt")
+
+
+def test_a_checkpoint_that_holds_itself_is_refused_with_trust_too(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"epoch": 1}
+    content["state_dict"] = content
+    torch.save(content, tmp_path / "loop.pt")
+    for trusted in (False, True):
+        with pytest.raises(CheckpointError, match="a dict that holds itself"):
+            read_checkpoint(tmp_path / "loop.pt", arch=ARCH, trust_pickle=trusted)
+
+
 # --- damage ---
 
 
@@ -293,7 +393,7 @@ def test_a_damaged_torchscript_file_is_refused(tiny_networks: ModuleType, trace:
     data = path.read_bytes()
     path.write_bytes(data.replace(b"__torch__", b"__chrot__"))
     with pytest.raises(CheckpointError, match="is cut off or damaged"):
-        read_checkpoint(path)
+        read_checkpoint(path, trust_pickle=True)
 
 
 @pytest.mark.parametrize(
