@@ -4,16 +4,15 @@ import errno
 import hashlib
 import os
 import stat
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from edgevision.errors import DiskFullError, OutputError
+from edgevision.temporary_folders import PREFIX, temporary_folder
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
-_TEMPORARY = ".edgevision-"
 LARGEST_IN_MEMORY = 256 << 20
 """Bytes of an encoded picture that does not lie in a file of its own: from a pipe, or unpacked from a zip."""
 
@@ -35,7 +34,7 @@ def check_writable(path: Path, *, force: bool = False) -> None:
             raise OutputError(f"the output {str(path)!r} is a folder; give a file name")
         if path.exists() and not path.is_file():
             raise OutputError(f"the output {str(path)!r} is no ordinary file; give the name of one")
-        if path.exists() and not force:
+        if not force and os.path.lexists(path):
             raise OutputError(f"{str(path)!r} exists already; --force overwrites it")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"the output folder {str(folder)!r} cannot be written; choose another with -o")
@@ -50,33 +49,35 @@ def check_all_writable(paths: Sequence[Path], *, force: bool = False) -> None:
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path, *, force: bool = True, replaced: Collection[str] = ()) -> Iterator[Path]:
     """A temporary folder beside ``target``: what the block writes into it is moved to ``target``'s folder at the end.
 
-    Each file is renamed over its final name only when the block has finished without an error, in sorted order, so a
-    reader never sees half a file. On any error, KeyboardInterrupt included, nothing is moved and the temporary folder
-    is removed.
+    Each file gets its final name only when the block has finished without an error, in sorted order, so a reader never
+    sees half a file. On any error, KeyboardInterrupt included, nothing is moved and the temporary folder is removed.
+
+    Without ``force`` nothing is moved either where ``target`` or another of the names has come to be meanwhile, as by a
+    second process; only files called as in ``replaced`` are then overwritten.
 
     Raises:
         DiskFullError: the disk, the quota or the file size limit was reached.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or without ``force`` a file is there by now.
     """
-    with (
-        translated_write_errors(target),
-        tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=target.parent) as name,
-    ):
-        folder = Path(name)
+    with translated_write_errors(target), temporary_folder(target.parent) as folder:
         yield folder
-        for file in sorted(folder.iterdir()):
+        files = sorted(folder.iterdir())
+        for file in files:
             _flush_to_disk(file)
-            file.chmod(0o666 & ~_umask())
+        if not force:
+            _move_where_none_is(target, [file for file in files if file.name not in replaced])
+            files = [file for file in files if file.name in replaced]
+        for file in files:
             file.replace(target.parent / file.name)
 
 
 @contextmanager
-def atomic_file(target: Path) -> Iterator[Path]:
+def atomic_file(target: Path, *, force: bool = True) -> Iterator[Path]:
     """A path to write instead of ``target``, renamed to it when the block ends well; see :func:`atomic_folder`."""
-    with atomic_folder(target) as folder:
+    with atomic_folder(target, force=force) as folder:
         yield folder / target.name
 
 
@@ -130,7 +131,7 @@ def translated_write_errors(target: Path) -> Iterator[None]:
 
 def _is_ours(name: str | bytes | int | None, target: Path) -> bool:
     """Whether what the system refused is what stands for ``target``, as in /proc, where nothing can be made."""
-    return isinstance(name, str) and (Path(name) == target or Path(name).name.startswith(_TEMPORARY))
+    return isinstance(name, str) and (Path(name) == target or Path(name).name.startswith(PREFIX))
 
 
 def _flush_to_disk(file: Path) -> None:
@@ -144,7 +145,38 @@ def _open_at_once(name: str, flags: int) -> int:
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _move_where_none_is(target: Path, files: Sequence[Path]) -> None:
+    """Move the files to ``target``'s folder, all or none, where neither ``target`` nor one of their names exists."""
+    moved: list[Path] = []
+    try:
+        for name in (target.name, *(file.name for file in files)):
+            if os.path.lexists(target.parent / name):
+                raise FileExistsError
+        for file in files:
+            _rename_to_new(file, target.parent / file.name)
+            moved.append(target.parent / file.name)
+    except BaseException as error:
+        for path in moved:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise OutputError(
+                f"{str(target)!r} has come to be meanwhile and is left as it is; --force overwrites it"
+            ) from error
+        raise
+
+
+def _rename_to_new(file: Path, path: Path) -> None:
+    """As a rename, but with FileExistsError where ``path`` exists."""
+    try:
+        path.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no second names for a file, as that of most memory cards
+        path.touch(exist_ok=False)
+        try:
+            file.replace(path)
+        except BaseException:
+            path.unlink()
+            raise
+    else:
+        file.unlink()

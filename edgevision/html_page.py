@@ -23,12 +23,15 @@ svg { width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; } 
 """
 
 
-def write_html(path: Path, title: str, body: Iterable[str], style: str = "") -> None:
-    """Write the page of those parts, which are HTML already; ``style`` is added to what all pages have in common."""
+def write_html(path: Path, title: str, body: Iterable[str], style: str = "", *, force: bool = True) -> None:
+    """Write the page of those parts, which are HTML already; ``style`` is added to what all pages have in common.
+
+    Without ``force`` an :class:`OutputError` where the file exists.
+    """
     head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(one_line(title))}</title>"
     head += "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     head += f"<meta name=viewport content='width=device-width'><style>{_STYLE}{style}</style></head>"
-    with atomic_file(path) as temporary:
+    with atomic_file(path, force=force) as temporary:
         temporary.write_text(f"{head}<body>{printable(''.join(body))}</body></html>\n", encoding="utf-8")
 
 

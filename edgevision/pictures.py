@@ -97,18 +97,19 @@ class Picture:
         alpha = None if self.alpha is None else _in_8_bits(self.alpha)
         return self.with_pixels(_in_8_bits(self.pixels), alpha)
 
-    def save(self, path: str | os.PathLike[str], *, quality: int = 95) -> None:
+    def save(self, path: str | os.PathLike[str], *, quality: int = 95, force: bool = True) -> None:
         """Write the picture in the format of the name; ``quality`` (1 to 100) is that of JPEG and lossy WebP.
 
         What the format cannot hold is given up with a remark: transparency is laid on white, 16 bits become 8.
 
         Raises:
-            OutputError: the name's ending is none of a format that can be written, or the folder cannot be.
+            OutputError: the name's ending is none of a format that can be written, or the folder cannot be, or
+                without ``force`` the file exists.
             DiskFullError: no space left; an earlier file is untouched.
         """
         target = Path(path)
         data = self.encode(written_format(target), quality=quality, name=target.name)
-        with atomic_file(target) as temporary:
+        with atomic_file(target, force=force) as temporary:
             temporary.write_bytes(data)
 
     def encode(self, kind: PictureFormat, *, quality: int = 95, name: str = "the picture") -> bytes:

@@ -192,7 +192,7 @@ def export(
     )
     path = (output or checkpoint).parent / report.model
     if html is not None and report.quantization is not None:
-        write_page(html, report.model, report.quantization)
+        write_page(html, report.model, report.quantization, force=force)
     if as_json:
         print_json(report.to_dict())
     else:

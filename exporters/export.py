@@ -99,6 +99,8 @@ def export(
     if target.suffix != _SUFFIX[format]:
         raise InputError(f"an {format} model's name ends in {_SUFFIX[format]}, not {target.name!r}")
     check_writable(target, force=force)
+    if format is ModelFormat.OPENVINO:
+        check_writable(target.with_suffix(".bin"), force=force)
     folder = ImageFolder(data) if data is not None else None
     settings = int8 or QuantizationSettings()
     needs_static = precision is Precision.INT8 and find_target(settings.target).static_shapes
@@ -130,7 +132,8 @@ def export(
         model, faster = rewrite_transposed_convolutions(model, [example.numpy() for example in origin.examples])
         notes += faster
     failure: ParityError | None = None
-    with atomic_folder(target) as temporary:
+    # A report that an export left which failed is no reason for --force.
+    with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
         file = temporary / target.name
         _write(model, file, format, described)
         with origin.reference() as reference, open_engine(file) as engine:

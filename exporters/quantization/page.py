@@ -18,7 +18,7 @@ tr.chosen td { font-weight: 600; } .verdict { font-size: 1.05rem; }
 """
 
 
-def write_page(path: Path, model: str, report: QuantizationReport) -> None:
+def write_page(path: Path, model: str, report: QuantizationReport, *, force: bool = True) -> None:
     """Write the page to ``path``; it asks nothing of the network and follows the reader's light or dark mode."""
     report = shown(report)
     body = [
@@ -32,7 +32,7 @@ def write_page(path: Path, model: str, report: QuantizationReport) -> None:
         "<h2>Operators</h2>",
         _nodes(report),
     ]
-    write_html(path, f"{model}: int8", body, _STYLE)
+    write_html(path, f"{model}: int8", body, _STYLE, force=force)
 
 
 def _circumstances(report: QuantizationReport) -> str:

@@ -7,19 +7,28 @@ from edgevision.runtime.benchmark.report import BenchmarkReport
 
 
 def write_files(
-    report: BenchmarkReport, *, output: Path | None = None, csv: Path | None = None, html: Path | None = None
+    report: BenchmarkReport,
+    *,
+    output: Path | None = None,
+    csv: Path | None = None,
+    html: Path | None = None,
+    force: bool = True,
 ) -> None:
-    """Write those that are asked for: the report as JSON, every sample as CSV, a page with plots."""
+    """Write those that are asked for: the report as JSON, every sample as CSV, a page with plots.
+
+    Raises:
+        OutputError: one cannot be written, or without ``force`` exists.
+    """
     if output is not None:
-        report.write(output)
+        report.write(output, force=force)
     if csv is not None:
         from edgevision.runtime.benchmark.samples_table import write_samples
 
-        write_samples(csv, report)
+        write_samples(csv, report, force=force)
     if html is not None:
         from edgevision.runtime.benchmark.page import write_page
 
-        write_page(html, report)
+        write_page(html, report, force=force)
 
 
 def refuse_marked(report: BenchmarkReport) -> None:

@@ -25,7 +25,7 @@ td.n { white-space: nowrap; }
 """
 
 
-def write_page(path: Path, report: BenchmarkReport) -> None:
+def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> None:
     """Write the page to ``path``."""
     report = shown(report)
     names = sorted({subject.name for subject in report.subjects})
@@ -47,7 +47,7 @@ def write_page(path: Path, report: BenchmarkReport) -> None:
         body.append(histogram(np.array(subject.samples.ms)))
         if subject.operators is not None:
             body += ["<h3>Operators</h3>", _operators(subject.operators)]
-    write_html(path, title, body, _STYLE)
+    write_html(path, title, body, _STYLE, force=force)
 
 
 def _facts(rows: Iterable[tuple[str, str]]) -> str:

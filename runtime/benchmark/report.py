@@ -145,9 +145,9 @@ class BenchmarkReport(Record):
         """The JSON document, ``schema_version`` first."""
         return {"schema_version": REPORT_SCHEMA_VERSION} | self.to_dict()
 
-    def write(self, path: Path) -> None:
-        """Write the document to ``path``, all of it or nothing."""
-        with atomic_file(path) as temporary:
+    def write(self, path: Path, *, force: bool = True) -> None:
+        """Write the document to ``path``, all of it or nothing; without ``force`` only where there is no file."""
+        with atomic_file(path, force=force) as temporary:
             text = exact_json(self.to_document(), allow_nan=False, separators=(",", ":"))
             temporary.write_text(text + "\n", encoding="utf-8")
 

@@ -11,9 +11,9 @@ from edgevision.printable import csv_row
 from edgevision.runtime.benchmark.report import BenchmarkReport
 
 
-def write_samples(path: Path, report: BenchmarkReport) -> None:
+def write_samples(path: Path, report: BenchmarkReport, *, force: bool = True) -> None:
     """One row for each inference: subject, its number, the round, its beginning in seconds, its duration in ms."""
-    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(path, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["subject", "index", "round", "start_s", "ms"])
         for subject in report.subjects:

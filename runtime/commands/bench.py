@@ -80,7 +80,7 @@ def bench(
 
     report = measure(models, settings, picture or ())
     # First, as what reads the terminal's text may have gone away.
-    write_files(report, output=output, csv=csv, html=html)
+    write_files(report, output=output, csv=csv, html=html, force=force)
     if as_json:
         print_json(report.to_dict())
     else:

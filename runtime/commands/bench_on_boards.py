@@ -49,7 +49,7 @@ def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping
             failures.append((board, error))
     # First, as what reads the terminal's text may have gone away.
     for board, report in reports.items():
-        write_files(report, **targets[board])
+        write_files(report, **targets[board], force=values["force"])
     _show(reports, failures, as_json=values["as_json"], alone=len(hosts) == 1)
     for board, report in reports.items():
         try:

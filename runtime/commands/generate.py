@@ -1,5 +1,6 @@
 """The verbs ``edgevision run generate``, ``reconstruct`` and ``encode``."""
 
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,10 +113,10 @@ def generate(
                 target.mkdir(parents=True, exist_ok=True)
             silent = options.quiet or options.as_json
             for path, pixels in zip(written, track(every, count, "generate", quiet=silent), strict=True):
-                Picture(pixels).save(path)
+                Picture(pixels).save(path, force=options.force)
         else:
             pictures = np.stack(list(every))
-            _write_sheet(target, pictures, animated=seeds is not None)
+            _write_sheet(target, pictures, animated=seeds is not None, force=options.force)
             written = [target]
         _report(generator, written, time.monotonic() - started, options, count=count)
 
@@ -145,7 +146,7 @@ def reconstruct(
             except ImageError as error:
                 failures.append((job.picture.name, f"{job.picture.name}: {error}"))
                 continue
-            picture.save(job.target)
+            picture.save(job.target, force=options.force)
             written.append(job.target)
         _report(restore, written, time.monotonic() - started, options)
     end_with_failures(failures, len(jobs))
@@ -167,8 +168,11 @@ def encode(
         _announce(encoder, options)
         # All or none: a row that is missing would shift the others.
         codes = [_encoded(encoder, picture.name, picture.source) for picture in pictures]
-        with atomic_file(output) as temporary, temporary.open("wb") as stream:
-            np.save(stream, np.stack(codes))
+        # Into memory first: numpy writes to files in a way that does not say why it failed.
+        array_file = io.BytesIO()
+        np.save(array_file, np.stack(codes))
+        with atomic_file(output, force=options.force) as temporary:
+            temporary.write_bytes(array_file.getvalue())
         _report(encoder, [output], time.monotonic() - started, options, count=len(codes))
 
 
@@ -208,7 +212,7 @@ def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> Non
     check_writable(target, force=force)
 
 
-def _write_sheet(target: Path, pictures: Pictures, *, animated: bool) -> None:
+def _write_sheet(target: Path, pictures: Pictures, *, animated: bool, force: bool) -> None:
     if animated and target.suffix.lower() in _ANIMATIONS:
         frames = [Image.fromarray(p[:, :, 0] if p.shape[2] == 1 else p) for p in pictures]
         data = encoded(
@@ -220,10 +224,10 @@ def _write_sheet(target: Path, pictures: Pictures, *, animated: bool) -> None:
             duration=_FRAME_MS,
             loop=0,
         )
-        with atomic_file(target) as temporary:
+        with atomic_file(target, force=force) as temporary:
             temporary.write_bytes(data)
         return
-    Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, quality=95)
+    Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, force=force)
 
 
 def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:

@@ -195,9 +195,11 @@ def _run(
             return result
 
         def write(job: Job, content: tuple[Job, Picture, Any], result: Picture) -> None:
+            if options.resume and job.target.exists():
+                return  # another process that resumes the same work was faster
             if job.compare is not None:
-                side_by_side(content[1], result, content[2]).save(job.compare)
-            result.save(job.target, quality=options.quality)
+                side_by_side(content[1], result, content[2]).save(job.compare, force=options.force or options.resume)
+            result.save(job.target, quality=options.quality, force=options.force)
 
         if not options.quiet and not options.as_json:
             echo(headline(restore.metadata.name, restore.engine), err=True)

@@ -2,7 +2,10 @@
 
 import errno
 import os
+import stat
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,6 +125,86 @@ def test_an_existing_file_is_refused_without_force(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists already; --force"):
         check_writable(target)
     check_writable(target, force=True)
+
+
+def test_without_force_a_file_that_came_to_be_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
+    target = tmp_path / "model.xml"
+
+    def write() -> None:
+        with atomic_folder(target, force=False) as folder:
+            (folder / "model.xml").write_bytes(b"second")
+            (folder / "model.bin").write_bytes(b"second")
+            target.write_bytes(b"first")
+
+    with pytest.raises(OutputError, match=r"model\.xml' has come to be meanwhile .* --force"):
+        write()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"model.xml": b"first"}
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_of_many_threads_that_write_one_file_without_force_one_succeeds(
+    tmp_path: Path, has_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, other: Path) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    together = threading.Barrier(8)
+
+    def write(number: int) -> bool:
+        try:
+            with atomic_file(tmp_path / "o.png", force=False) as temporary:
+                temporary.write_text(str(number))
+                together.wait(60)
+        except OutputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        succeeded = list(pool.map(write, range(8)))
+    assert sum(succeeded) == 1
+    assert [path.read_text() for path in tmp_path.iterdir()] == [str(succeeded.index(True))]
+
+
+def test_without_force_what_may_be_replaced_is_replaced_but_not_beside_a_new_model(tmp_path: Path) -> None:
+    model, report = tmp_path / "m.onnx", tmp_path / "m.report.json"
+    report.write_text("failed")
+
+    def write(*names: str) -> None:
+        with atomic_folder(model, force=False, replaced=(report.name,)) as folder:
+            for name in names:
+                (folder / name).write_text("good")
+
+    write(model.name, report.name)
+    assert report.read_text() == "good"
+    report.write_text("of the model")
+    with pytest.raises(OutputError, match="meanwhile"):
+        write(report.name)
+    assert report.read_text() == "of the model"
+
+
+def test_a_link_to_nothing_is_a_file_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "o.png").symlink_to("nowhere")
+    with pytest.raises(OutputError, match="exists already"):
+        check_writable(tmp_path / "o.png")
+
+
+def test_threads_that_write_at_once_never_change_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o077)
+    monkeypatch.setattr(os, "umask", None)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda n: _write(tmp_path / str(n)), range(20)))
+    finally:
+        monkeypatch.undo()
+        assert os.umask(before) == 0o077
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def _write(target: Path) -> None:
+    with atomic_file(target) as temporary:
+        temporary.write_text("x")
 
 
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
