@@ -3,12 +3,19 @@
 The public names are loaded when first used, so that ``import edgevision`` costs nothing.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgevision.exporters.export import export
     from edgevision.runtime.benchmark.measurement import benchmark
     from edgevision.runtime.load import load
+
+# In a checkout two sub-packages stand beside this folder. They are found there, with or without the links in here that
+# are for editors and type checkers, and a traceback names the files that git knows.
+_checkout = Path(__file__).parent.parent
+if (_checkout / "pyproject.toml").is_file():
+    __path__ = [str(_checkout), *__path__]
 
 __version__ = "0.1.0"
 

@@ -44,7 +44,7 @@ def own_wheel() -> Wheel:
             "a board gets the wheel of the edgevision that runs here, and this one was never installed;"
             " pip install --editable . in the checkout"
         )
-    files = _modules(Path(edgevision.__file__).parent) | _metadata(installed)
+    files = _modules() | _metadata(installed)
     content = hashlib.sha256()
     for name, data in sorted(files.items()):
         content.update(f"{name}\0{len(data)}\0".encode() + data)
@@ -53,15 +53,18 @@ def own_wheel() -> Wheel:
     return Wheel(name, version, content.hexdigest(), _pack(files, f"edgevision-{version}.dist-info"))
 
 
-def _modules(package: Path) -> dict[str, bytes]:
+def _modules() -> dict[str, bytes]:
+    """The files of the package; in a checkout two of its sub-packages lie beside it."""
+    package = Path(edgevision.__file__).parent
+    beside = [Path(folder, name) for folder in edgevision.__path__ for name in ("exporters", "runtime")]
     found = {}
-    # In a checkout two sub-packages are links.
-    for folder, folders, names in os.walk(package, followlinks=True):
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        for name in names:
-            path = Path(folder, name)
-            if not name.startswith("."):
-                found[f"edgevision/{path.relative_to(package).as_posix()}"] = path.read_bytes()
+    for root, name in [(package, "edgevision"), *((root, f"edgevision/{root.name}") for root in beside)]:
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for path in (Path(folder, name) for name in names):
+                # Where git makes no links there are files of their names.
+                if not path.name.startswith(".") and path not in beside:
+                    found[f"{name}/{path.relative_to(root).as_posix()}"] = path.read_bytes()
     return found
 
 

@@ -181,7 +181,7 @@ def _write_board(folder: Path, kind: BoardKind, board: Board) -> None:
 @remembered
 def _installed_project() -> Path:
     """The folder with the wheel of the project as it is now, unpacked."""
-    sources = [PROJECT / name for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")]
+    sources = [PROJECT / name for name in ("pyproject.toml", "README.md", "LICENSE")]
     for name in ("edgevision", "exporters", "runtime"):
         sources += sorted(path for path in (PROJECT / name).rglob("*") if path.is_file())
     sources = [path for path in sources if "__pycache__" not in path.parts]
