@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ import onnx
 
 from edgevision.datasets import ImageFolder
 from edgevision.errors import InputError, ParityError
+from edgevision.exporters.denormal_weights import flush_denormal_weights
 from edgevision.exporters.half import to_half
 from edgevision.exporters.onnx_conversion import add_metadata, another_size
 from edgevision.exporters.openvino_conversion import write_openvino
@@ -117,8 +119,9 @@ def export(
     )
     if static is not None or needs_static:
         origin = origin.fixed(static, seed=seed)
+    origin, flushed = _without_denormals(origin)
     described, conversion = origin.metadata.updated(precision=precision), origin.conversion
-    model, notes = conversion.model, origin.notes + conversion.notes
+    model, notes = conversion.model, origin.notes + conversion.notes + flushed
     quantized: Quantized | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
@@ -190,6 +193,12 @@ def _samples(
     if folder is not None and metadata.image is not None:
         return picture_batches(folder, metadata, _SAMPLES), f"{folder.path.name} {folder.split}".strip()
     return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
+
+
+def _without_denormals(origin: Origin) -> tuple[Origin, tuple[str, ...]]:
+    """With no denormal weights, and what was done about them."""
+    model, notes = flush_denormal_weights(origin.conversion.model, [example.numpy() for example in origin.examples])
+    return replace(origin, conversion=replace(origin.conversion, model=model)), notes
 
 
 def search_log(output: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import edgevision
+from edgevision.denormals import denormal_share
 from edgevision.errors import InputError
 from edgevision.machine import Machine, peak_memory_mb
 from edgevision.modelfile import read_metadata
@@ -166,6 +167,7 @@ def _reported(subject: Subject, started: float, power_w: float | None) -> Subjec
         throughput=1000 * subject.batch / latency.mean_ms.value,
         memory=subject.memory,
         energy_mj=None if power_w is None else power_w * latency.mean_ms.value,
+        denormal_share=denormal_share(subject.path),
         samples=samples,
     )
 

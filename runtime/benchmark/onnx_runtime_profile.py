@@ -11,6 +11,7 @@ from typing import Any
 from edgevision.errors import DeviceError
 from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
 from edgevision.runtime.benchmark.subject import Subject
+from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine
 from edgevision.runtime.engines.plugin_engines import PluginEngine
 
@@ -60,8 +61,9 @@ def _events(subject: Subject, runs: int, *switched_on: str) -> list[dict[str, An
         )
     with tempfile.TemporaryDirectory() as folder:
         session = engine.open_profiled(str(Path(folder) / "profile"), *switched_on)
+        run = denormals_as_zero(session.run)
         for _ in range(runs):
-            session.run(None, subject.feeds)
+            run(None, subject.feeds)
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return events
 

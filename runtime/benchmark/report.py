@@ -91,7 +91,8 @@ class SubjectReport(Record):
     ``name`` is the model file's, ``assignment`` says which nodes ran where. ``load_ms`` is reading and preparing it,
     ``first_ms`` the first inference, ``throughput`` pictures a second of one inference after another. ``ratio`` is how
     many times as long as the first subject of the run it takes, from rounds in which both ran. ``energy_mj`` is for one
-    inference, where the board's power is known and nothing else was measured beside.
+    inference, where the board's power is known and nothing else was measured beside. ``denormal_share`` (0..1) of the
+    weights are denormal numbers, which are slow where an engine does not take them for zero.
     """
 
     name: str
@@ -112,6 +113,7 @@ class SubjectReport(Record):
     memory: MemoryUse | None = None
     ratio: Ratio | None = None
     energy_mj: float | None = None
+    denormal_share: float = 0.0
     streams: Streams | None = None
     end_to_end: EndToEnd | None = None
     operators: OperatorProfile | None = None

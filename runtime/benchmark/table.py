@@ -143,6 +143,15 @@ def _extras(s: SubjectReport) -> list[tuple[str, str]]:
         rows.append(("", f"{e.runs} times through the pipeline, pictures: {e.pictures}"))
     if s.energy_mj is not None:
         rows.append(("energy", f"{s.energy_mj:.2f} mJ an inference"))
+    if s.denormal_share:
+        share = f"{100 * s.denormal_share:.1f} %" if s.denormal_share >= 0.001 else "less than 0.1 %"
+        rows.append(("weights", f"{share} are denormal numbers, which many CPUs compute with up to 50 times slower"))
+        rows.append(
+            (
+                "",
+                "where they are not taken for zero; `edgevision export` of its ONNX file or checkpoint makes them zero",
+            )
+        )
     return rows
 
 

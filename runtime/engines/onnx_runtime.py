@@ -13,6 +13,7 @@ from edgevision.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
+from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, EngineOptions
 from edgevision.runtime.engines.provider_options import CPU, CUDA, TENSORRT, provider_chain
 
@@ -58,7 +59,7 @@ class OnnxRuntimeEngine(Closing):
         if not options.allow_fallback:
             refuse_fallback(self.assignment, path)
         self._trim = None if options.keep_memory else _heap_trimmer()
-        self._run = self._bound() or (lambda feeds: self._session.run(None, feeds))
+        self._run = denormals_as_zero(self._bound() or (lambda feeds: self._session.run(None, feeds)))
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         try:
@@ -87,7 +88,7 @@ class OnnxRuntimeEngine(Closing):
         options = self._session_options(metadata, dict.fromkeys(switched_on, "1"))
         options.enable_profiling = True
         options.profile_file_prefix = prefix
-        return self._runtime.InferenceSession(str(self._path), options, **self._providers(metadata))
+        return self._session_of(self._path, options, **self._providers(metadata))
 
     def _open(self, metadata: ModelMetadata | None) -> Any:
         """The session on :attr:`provider`."""
@@ -141,9 +142,13 @@ class OnnxRuntimeEngine(Closing):
         try:
             if devices:
                 options.add_provider_for_devices(list(devices), dict(device_options or {}))
-            return self._runtime.InferenceSession(str(path), options, **providers)
+            return self._session_of(path, options, **providers)
         except Exception as error:  # each failure has a class of its own that shares no base but Exception
             raise self._load_error(error) from error
+
+    def _session_of(self, path: Path, options: Any, **providers: Any) -> Any:
+        # What is computed while loading may be denormal, too; and the thread that loads is to be left as it was.
+        return denormals_as_zero(self._runtime.InferenceSession)(str(path), options, **providers)
 
     def _session_options(self, metadata: ModelMetadata | None, settings: Mapping[str, str]) -> Any:
         options = self._runtime.SessionOptions()
@@ -153,7 +158,7 @@ class OnnxRuntimeEngine(Closing):
         options.enable_cpu_mem_arena = self._options.keep_memory
         # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
         options.enable_mem_reuse = self._options.keep_memory
-        entries = {"session.record_ep_graph_assignment_info": "1"} | dict(settings)
+        entries = {"session.record_ep_graph_assignment_info": "1", "session.set_denormal_as_zero": "1"} | dict(settings)
         if not _is_exact_in_int8(metadata):
             # On CPUs weights of s8 become u8, whose kernels add in 32 bits. With AMX, which does so anyway, those take
             # five times as long.

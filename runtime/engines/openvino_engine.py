@@ -17,6 +17,7 @@ from edgevision.modelfile import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
+from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, EngineOptions
 from edgevision.runtime.engines.openvino_biases import is_kept, keep_lost_biases
 
@@ -53,6 +54,8 @@ class OpenVinoEngine(Closing):
         if provider == "CPU":
             # OpenVINO computes in bf16 where the CPU has it; the file's own precision is what was verified.
             properties["INFERENCE_PRECISION_HINT"] = "f32"
+            # It would leave the threads that call it so: see denormals.py.
+            properties["CPU_DENORMALS_OPTIMIZATION"] = True
             if options.threads is not None:
                 properties["INFERENCE_NUM_THREADS"] = options.threads
             if not _fits_cpu(path):
@@ -73,7 +76,8 @@ class OpenVinoEngine(Closing):
             return result
 
         def reopen(folder: Path) -> Any:
-            return core.import_model((folder / "model.blob").read_bytes(), where, properties)
+            load = denormals_as_zero(core.import_model)
+            return load((folder / "model.blob").read_bytes(), where, properties)
 
         if options.cache:
             facts = {
@@ -87,6 +91,7 @@ class OpenVinoEngine(Closing):
         else:
             program = build(None)
         self._request: Any = program.create_infer_request()
+        self._infer: Any = denormals_as_zero(self._request.infer)
         self._lock = Lock()
         self._tensor = openvino.Tensor
         self.inputs = tuple(_spec(port) for port in program.inputs)
@@ -102,7 +107,7 @@ class OpenVinoEngine(Closing):
             with self._lock:
                 self._bind(feeds)
                 # Started and waited for, it would go through another thread, which takes 20 microseconds.
-                answers = self._request.infer(share_outputs=True).values()
+                answers = self._infer(share_outputs=True).values()
                 # Behind those of the model lie those that only keep its biases.
                 return [answer.copy() for answer, _ in zip(answers, self.outputs, strict=False)]
         except RuntimeError as error:
@@ -124,11 +129,11 @@ class OpenVinoEngine(Closing):
                 self._bound[index] = array
 
     def close(self) -> None:
-        self._request, self._bound = None, []
+        self._request, self._infer, self._bound = None, None, []
 
     def compile(self, model: Any, **more: str) -> Any:
         """Compile a model of OpenVINO's for this engine's device, with its properties and ``more``."""
-        return openvino_core().compile_model(model, self._where, self._properties | more)
+        return denormals_as_zero(openvino_core().compile_model)(model, self._where, self._properties | more)
 
     @staticmethod
     def _read(core: Any, path: Path, options: EngineOptions) -> Any:

@@ -4,7 +4,9 @@ import json
 import math
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 import edgevision
 from edgevision.errors import DeviceError, InputError
@@ -12,6 +14,7 @@ from edgevision.machine import Machine
 from edgevision.metadata import Task
 from edgevision.runtime.benchmark.report import BenchmarkReport, Samples, parse_report
 from edgevision.runtime.benchmark.statistics import percentile
+from edgevision.runtime.benchmark.table import report_text
 
 QUICK = {"seconds": 0.02, "warmup": 0.0, "runs": 20}
 
@@ -209,3 +212,24 @@ def test_energy_is_that_of_the_mean_power_during_one_inference(write_colours, mo
     several = edgevision.benchmark(write_colours(), batch=[1, 2], **QUICK)
     assert [s.energy_mj for s in several.subjects] == [None, None]
     assert isinstance(several, BenchmarkReport)
+
+
+def test_denormal_weights_are_named_with_what_makes_them_zero(tmp_path, make_subject, make_report):
+    weights = np.ones((4, 4), np.float32)
+    weights[0, 0] = 1e-40
+    specs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        specs[:1],
+        specs[1:],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    path = tmp_path / "old.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+    (subject,) = edgevision.benchmark(path, seconds=0.01, warmup=0.0, runs=5).subjects
+    assert subject.denormal_share == 1 / 16
+    words = report_text(make_report(subject))
+    assert "6.2 % are denormal numbers" in words
+    assert "edgevision export" in words
+    assert "denormal" not in report_text(make_report(make_subject()))

@@ -1,0 +1,147 @@
+"""A graph pass: weights that are denormal numbers become zero, which is as much and is computed at full speed."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from edgevision.denormals import FLOAT_FORMATS
+from edgevision.exporters.quantization.graph import Array
+from edgevision.exporters.transposed_convolutions import agree, open_on_one_thread
+
+_log = logging.getLogger(__name__)
+
+# Where a number divides or is taken the logarithm of, zero is not as much: by operator the input in question.
+_DIVISORS = {
+    "Div": 1,
+    "Reciprocal": 0,
+    "Log": 0,
+    "Pow": 0,
+    "QuantizeLinear": 1,
+    "DequantizeLinear": 1,
+    "DynamicQuantizeLinear": 0,
+}
+
+
+def flush_denormal_weights(
+    model: onnx.ModelProto, examples: Sequence[Array]
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """Set the denormal numbers among the float32, float64 and bfloat16 constants of ``model`` to zero.
+
+    Single numbers, scales and divisors become the smallest normal number instead: they are there to keep something
+    from being zero. Constants of branches and loops are weights as well.
+
+    Args:
+        model: with all its weights in it; it is not changed.
+        examples: one array for each input of the model, in order, on which the outputs must stay the same.
+
+    Returns:
+        The model, and what was done for the user to read; ``model`` itself and no notes where no constant is denormal.
+    """
+    if not any(form.denormals(bits).any() for _, bits, form, _ in _constants(model)):
+        return model, ()
+    flushed = onnx.ModelProto()
+    flushed.CopyFrom(model)
+    divisors = {name for graph in _graphs(flushed.graph) for name in _divisors(graph)}
+    total = denormal = 0
+    for name, bits, form, store in _constants(flushed):
+        found = form.denormals(bits)
+        total += found.size
+        count = int(found.sum())
+        if not count:
+            continue
+        denormal += count
+        sign = bits & bits.dtype.type(1 << (8 * bits.itemsize - 1))
+        least = form.smallest_normal if found.size == 1 or name in divisors else 0
+        store(np.where(found, sign | bits.dtype.type(least), bits).astype(bits.dtype))
+    what = f"{denormal:,} of {total:,} weights ({_percent(denormal / total)}) are denormal numbers"
+    defaults = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value.name for value in model.graph.input if value.name not in defaults]
+    feeds = dict(zip(inputs, examples, strict=True))
+    if not agree(open_on_one_thread(model), open_on_one_thread(flushed), feeds):
+        _log.debug("%s, but as zero they change the outputs", what)
+        return model, (f"{what}, which are slow on many CPUs; they are kept, because without them the outputs differ",)
+    return flushed, (
+        f"{what}, with which many CPUs compute a multiple slower: they are zero in the exported model, and its outputs"
+        " are the same to 1e-5 of their range",
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "less than 0.1 %"
+
+
+Store = Callable[[NDArray[Any]], None]
+
+
+def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, NDArray[Any], Any, Store]]:
+    """Name, bits and format of every float constant, and what writes other bits in their place."""
+    for graph in _graphs(model.graph):
+        for tensor in graph.initializer:
+            yield from _of_tensor(tensor.name, tensor)
+        for sparse in graph.sparse_initializer:
+            yield from _of_tensor(sparse.values.name, sparse.values)
+        yield from _of_nodes(graph.node)
+    for function in model.functions:
+        yield from _of_nodes(function.node)
+
+
+def _of_nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[tuple[str, NDArray[Any], Any, Store]]:
+    for node in nodes:
+        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
+            continue
+        name, (value,) = node.output[0], node.attribute
+        if value.type == onnx.AttributeProto.TENSOR:
+            yield from _of_tensor(name, value.t)
+        elif value.type == onnx.AttributeProto.SPARSE_TENSOR:
+            yield from _of_tensor(name, value.sparse_tensor.values)
+        elif value.type in (onnx.AttributeProto.FLOAT, onnx.AttributeProto.FLOATS):
+            yield from _of_numbers(name, value)
+
+
+def _of_tensor(name: str, tensor: onnx.TensorProto) -> Iterator[tuple[str, NDArray[Any], Any, Store]]:
+    form = FLOAT_FORMATS.get(tensor.data_type)
+    if form is None:
+        return
+
+    def store(bits: NDArray[Any]) -> None:
+        for field in ("float_data", "double_data", "int32_data"):
+            tensor.ClearField(field)
+        tensor.raw_data = bits.tobytes()
+
+    yield name, np.ascontiguousarray(numpy_helper.to_array(tensor)).view(form.bits), form, store
+
+
+def _of_numbers(name: str, value: onnx.AttributeProto) -> Iterator[tuple[str, NDArray[Any], Any, Store]]:
+    form = FLOAT_FORMATS[onnx.TensorProto.FLOAT]
+    single = value.type == onnx.AttributeProto.FLOAT
+
+    def store(bits: NDArray[Any]) -> None:
+        numbers = bits.view(np.float32).tolist()
+        if single:
+            value.f = numbers[0]
+        else:
+            value.floats[:] = numbers
+
+    yield name, np.array([value.f] if single else value.floats, np.float32).view(form.bits), form, store
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph and those of its branches and loops."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _graphs(inner)
+
+
+def _divisors(graph: onnx.GraphProto) -> Iterator[str]:
+    for node in graph.node:
+        if node.op_type.startswith("QLinear"):
+            yield from node.input
+        elif (place := _DIVISORS.get(node.op_type, len(node.input))) < len(node.input):
+            yield node.input[place]
