@@ -1,6 +1,8 @@
 """The command ``edgevision``, also as ``python -m edgevision``."""
 
 import gc
+import os
+import sys
 
 
 def main() -> None:
@@ -16,5 +18,17 @@ def main() -> None:
         gc.freeze()
 
 
+def _leave_current_folder() -> None:
+    """``python -m`` lets code of the current folder stand in for installed packages; take it off the search path.
+
+    Where edgevision itself lies there, in a checkout, it becomes the last place.
+    """
+    folder = sys.path.pop(0)
+    if os.path.dirname(os.path.dirname(os.path.abspath(__file__))) == os.path.abspath(folder):  # noqa: PTH100, PTH120
+        sys.path.append(folder)
+
+
 if __name__ == "__main__":
+    if __spec__ is not None and __spec__.name == "edgevision.__main__" and not sys.flags.safe_path:
+        _leave_current_folder()
     main()

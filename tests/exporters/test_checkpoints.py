@@ -8,7 +8,7 @@ import sys
 import types
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -463,14 +463,85 @@ def test_options_that_the_callable_does_not_take_are_an_input_error(tiny_network
         read_checkpoint(tmp_path / "bare.pt", arch=ARCH, arch_options={"depth": 3})
 
 
-def test_a_module_of_the_current_folder_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "network_of_this_folder.py").write_text("from torch import nn\nnet = lambda: nn.Linear(2, 1)\n")
-    weights = nn.Linear(2, 1).state_dict()
-    torch.save(weights, tmp_path / "line.pt")
-    monkeypatch.chdir(tmp_path)
-    # As for the installed command, whose path does not hold the current folder.
+NETWORK_OF_A_FOLDER = """
+from torch import nn
+from blocks_of_this_folder import Line
+from package_of_this_folder.deep import WIDTH
+
+try:
+    import library_of_the_test
+except ImportError:
+    library_of_the_test = None
+
+
+class Net(Line):
+    def forward(self, x):
+        from late_in_this_folder import half
+        return half(super().forward(x))
+
+
+net = lambda: Net(2, WIDTH)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The current folder, with a network of several files, which is not on the path, as for the installed command."""
+    folder = tmp_path / "current"
+    (folder / "package_of_this_folder").mkdir(parents=True)
+    (folder / "package_of_this_folder/deep.py").write_text("from .sides import WIDTH\n")
+    (folder / "package_of_this_folder/sides.py").write_text("WIDTH = 1\n")
+    (folder / "network_of_this_folder.py").write_text(NETWORK_OF_A_FOLDER)
+    (folder / "blocks_of_this_folder.py").write_text("from torch import nn\nclass Line(nn.Linear): pass\n")
+    (folder / "late_in_this_folder.py").write_text("half = lambda x: x / 2\n")
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
-    assert holds(read_checkpoint(Path("line.pt"), arch="network_of_this_folder:net"), weights)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    before = set(sys.modules)
+    yield folder
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_a_network_of_the_current_folder_brings_its_other_files(folder: Path) -> None:
+    weights = nn.Linear(2, 1).state_dict()
+    torch.save(weights, "line.pt")
+    network = read_checkpoint(Path("line.pt"), arch="network_of_this_folder:net").network
+    image = torch.rand(3, 2)
+    torch.testing.assert_close(network(image), nn.functional.linear(image, weights["weight"], weights["bias"]) / 2)
+    assert str(folder) not in sys.path
+
+
+def test_installed_code_finds_nothing_in_the_current_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "installed"
+    elsewhere.mkdir()
+    library = "try:\n    import optional_of_the_test\nexcept ImportError:\n    optional_of_the_test = None\n"
+    (elsewhere / "library_of_the_test.py").write_text(library)
+    (folder / "optional_of_the_test.py").write_text("raise SystemExit\n")
+    (folder / "library_of_the_test.py").write_text("raise SystemExit\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(elsewhere)])
+    torch.save(nn.Linear(2, 1).state_dict(), "line.pt")
+    read_checkpoint(Path("line.pt"), arch="network_of_this_folder:net").network(torch.rand(1, 2))
+    assert sys.modules["library_of_the_test"].__file__ == str(elsewhere / "library_of_the_test.py")
+    assert sys.modules["library_of_the_test"].optional_of_the_test is None
+
+
+def test_a_file_that_an_installed_module_hides_is_named(folder: Path) -> None:
+    (folder / "colorsys.py").write_text("raise SystemExit\n")
+    torch.save(nn.Linear(2, 1).state_dict(), "line.pt")
+    with pytest.raises(
+        InputError, match=r"no callable 'net'; 'colorsys' is the installed .*colorsys\.py, .* rename yours"
+    ):
+        read_checkpoint(Path("line.pt"), arch="colorsys:net")
+
+
+def test_a_script_that_ends_the_program_is_an_error(folder: Path) -> None:
+    (folder / "script_of_this_folder.py").write_text("raise SystemExit('usage: train.py')\n")
+    torch.save(nn.Linear(2, 1).state_dict(), "line.pt")
+    with pytest.raises(InputError, match="cannot be imported: SystemExit: usage"):
+        read_checkpoint(Path("line.pt"), arch="script_of_this_folder:net")
 
 
 # --- published ones ---

@@ -321,3 +321,11 @@ def test_threads_that_are_there_already_keep_to_the_cores(run_python):
         "release.set()",
     )
     assert done.stdout == f"{{{core}}}\n"
+
+
+def test_a_module_of_the_current_folder_stands_in_for_no_installed_one(run_python, tmp_path):
+    for name in ("typer", "numpy", "logging"):
+        (tmp_path / f"{name}.py").write_text(f"print({name!r})\n")
+    done = run_python("-m", "edgevision", "devices", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["schema_version"] == 1
