@@ -32,17 +32,28 @@ def fill_smoothly(image: Array, known: Array) -> Array:
 
 
 def halve_known(image: Array, known: Array) -> tuple[Array, Array]:
-    """Half the height and width, rounded up: each pixel the mean of the known ones among the four it stands for."""
+    """Half the height and width, rounded up: each pixel the mean of the known ones among the four it stands for.
+
+    ``known`` may be anything between 0 and 1, by which the pixels are weighted; the second result is their sum, or 1.
+    """
     weighted = _even(image * known)
     weights = _even(known)
     total = _sum_of_four(weights)
-    mean = (_sum_of_four(weighted) / np.maximum(total, 1)).astype(np.float32, copy=False)
-    return mean, (total > 0).astype(np.float32)
+    mean = (_sum_of_four(weighted) / np.where(total > 0, total, 1)).astype(np.float32, copy=False)
+    return mean, np.minimum(total, 1).astype(np.float32, copy=False)
 
 
 def double(image: Array, height: int, width: int) -> Array:
     """Twice the height and width, interpolated bilinearly and cropped to ``height`` and ``width``."""
     return _double_axis(_double_axis(image, -3), -2)[..., :height, :width, :]
+
+
+def enlarged_part(coarse: Array, rows: slice, columns: slice) -> Array:
+    """The part (rows, columns, C) of ``coarse`` (H, W, C) enlarged twofold, as if all of it had been enlarged."""
+    top, left = max(rows.start // 2 - 1, 0), max(columns.start // 2 - 1, 0)
+    part = coarse[top : (rows.stop + 1) // 2 + 1, left : (columns.stop + 1) // 2 + 1]
+    large = double(part, 2 * part.shape[0], 2 * part.shape[1])
+    return large[rows.start - 2 * top : rows.stop - 2 * top, columns.start - 2 * left : columns.stop - 2 * left]
 
 
 def coarse_levels(known: NDArray[Any], depth: int = 4) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.errors import ImageError, ModelFileError
-from edgevision.hole_filling import coarse_levels, double, fill_smoothly, halve_known
+from edgevision.hole_filling import coarse_levels, enlarged_part, fill_smoothly, halve_known
 from edgevision.images import ImageSource, read_image
 from edgevision.metadata import ModelMetadata
 from edgevision.pictures import Picture
@@ -15,6 +15,7 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.planes import Array, Samples, unit
 from edgevision.runtime.pipelines.restore import DEFAULT_MEMORY, Restorer, to_samples
 from edgevision.tiling import Span, blend, take
+from edgevision.transparency import continue_colours
 
 Mask = NDArray[np.bool_]
 
@@ -71,10 +72,16 @@ class Inpainter(Restorer):
                 "the mask covers the whole picture, so nothing is left to fill it from; white is what is filled,"
                 " --invert-mask fills what is black"
             )
-        alpha = picture.alpha
-        if (opaque or mask is None) and alpha is not None:
+        pixels, alpha = picture.pixels, picture.alpha
+        if alpha is None:
+            return picture.with_pixels(self.fill(pixels, holes), None)
+        seen = continue_colours(pixels, np.where(holes, alpha.dtype.type(0), alpha))
+        filled = self.fill(seen, holes)
+        if seen is not pixels:
+            np.copyto(filled, pixels, where=~holes[:, :, None])
+        if opaque or mask is None:
             alpha = np.where(holes, alpha.dtype.type(picture.maximum), alpha)
-        return picture.with_pixels(self.fill(picture.pixels, holes), alpha)
+        return picture.with_pixels(filled, alpha)
 
     def fill(self, samples: Any, holes: Mask) -> Any:
         """``samples`` (H, W, C), uint8, uint16 or float32 in 0..1, with ``holes`` (H, W) filled; the rest is the same.
@@ -112,12 +119,8 @@ class Inpainter(Restorer):
             if not mask.any():
                 return None
             # The coarse level is interpolated where the tile lies in the picture, then mirrored with it.
-            inside = (
-                Span(row.start, min(row.stop, height), row.weights),
-                Span(column.start, min(column.stop, width), column.weights),
-            )
-            place = np.s_[inside[0].start : inside[0].stop, inside[1].start : inside[1].stop]
-            guess = np.where(holes[place][:, :, None], _enlarged(coarse, *inside), unit(samples[place]))
+            place = np.s_[row.start : min(row.stop, height), column.start : min(column.stop, width)]
+            guess = np.where(holes[place][:, :, None], enlarged_part(coarse, *place), unit(samples[place]))
             start: Any = take(guess, Span(0, row.length, row.weights), Span(0, column.length, column.weights))
             tensor = self.planes.to_tensor(start)
             restored = self._infer(tensor, mask[None, None].astype(np.float32))
@@ -171,11 +174,3 @@ def _halved(samples: Samples, holes: Mask) -> tuple[Array, Mask]:
         half[half_strip], known = halve_known(unit(samples[strip]), (~holes[strip, :, None]).astype(np.float32))
         half_holes[half_strip] = known[:, :, 0] == 0
     return half, half_holes
-
-
-def _enlarged(coarse: Array, row: Span, column: Span) -> Array:
-    """The tile at the two spans of ``coarse`` enlarged twofold, as if all of it had been enlarged."""
-    top, left = max(row.start // 2 - 1, 0), max(column.start // 2 - 1, 0)
-    part = coarse[top : (row.stop + 1) // 2 + 1, left : (column.stop + 1) // 2 + 1]
-    large = double(part, 2 * part.shape[0], 2 * part.shape[1])
-    return large[row.start - 2 * top : row.stop - 2 * top, column.start - 2 * left : column.stop - 2 * left]

@@ -17,6 +17,7 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.finite import finite
 from edgevision.runtime.pipelines.planes import Array, Planes, Samples
 from edgevision.tiling import Span, blend, cut, take
+from edgevision.transparency import continue_colours
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ class Restorer(Closing):
     def __call__(self, source: ImageSource | Picture) -> Picture:
         """Restore one picture; depth, alpha, colour profile and camera data are kept.
 
+        What is transparent gets the colours around it, of which its own would otherwise spoil the edge.
+
         Raises:
             ImageError: the picture cannot be decoded.
             DeviceError: the device failed.
@@ -87,7 +90,8 @@ class Restorer(Closing):
         height, width = picture.size
         shape = (height * self.scale, width * self.scale, picture.pixels.shape[2])
         restored = np.empty(shape, picture.pixels.dtype)
-        for top, rows in self.restore(picture.pixels):
+        seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
+        for top, rows in self.restore(seen):
             to_samples(rows, restored[top : top + len(rows)])
         return picture.with_pixels(restored, self._enlarged(picture.alpha))
 

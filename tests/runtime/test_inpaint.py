@@ -178,6 +178,18 @@ def test_transparency_stays_under_a_mask_unless_it_is_to_become_opaque(white):
     np.testing.assert_array_equal(opaque, np.where(mask, 255, 60))
 
 
+def test_nothing_that_is_transparent_bleeds_into_what_is_filled(picture_engine, blur):
+    pixels = np.full((40, 48, 3), 240, np.uint8)
+    alpha = np.full((40, 48), 255, np.uint8)
+    pixels[:, 20:], alpha[:, 20:] = 0, 0
+    holes = hole(40, 48, 10, 8, 12, 12)  # as far as what is transparent
+    network = picture_engine(lambda image, mask: blur(image), mask=True)
+    filled = Inpainter(network, metadata())(Picture(pixels, alpha), holes)
+    np.testing.assert_allclose(filled.pixels[:, :20], 240, atol=1)
+    np.testing.assert_array_equal(filled.pixels[:, 20:], 0)
+    np.testing.assert_array_equal(filled.alpha, alpha)
+
+
 def test_a_picture_without_transparency_and_mask_is_refused(white):
     with pytest.raises(ImageError, match="no transparency to take the mask from; give a mask picture"):
         Inpainter(white, metadata())(noise(20, 30))

@@ -283,8 +283,33 @@ def test_sixteen_bits_of_gray_stay_sixteen_bits(identity, tmp_path):
 def test_transparency_is_kept(identity):
     rgba = noise(20, 30, 4)
     restored = Restorer(identity, metadata())(rgba)
-    np.testing.assert_array_equal(restored.pixels, rgba[:, :, :3])
+    seen = rgba[:, :, 3] >= 16  # fainter colours are those around them
+    np.testing.assert_array_equal(restored.pixels[seen], rgba[seen, :3])
     np.testing.assert_array_equal(restored.alpha, rgba[:, :, 3])
+
+
+def disk(hidden: int, dtype: type = np.uint8, channels: int = 3):
+    """A light disk with a smooth edge on nothing, whose colour where nothing is seen is ``hidden``."""
+    y, x = np.mgrid[:40, :48]
+    alpha = np.clip(15.5 - np.hypot(x - 23.5, y - 19.5), 0, 1)
+    maximum = np.iinfo(dtype).max
+    pixels = np.where(alpha[:, :, None] > 0, round(maximum * 0.98), hidden).repeat(channels, 2)
+    return Picture(pixels.astype(dtype), np.round(alpha * maximum).astype(dtype))
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 3), (np.uint8, 1), (np.uint16, 1)])
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_what_is_transparent_does_not_bleed_into_the_edge(picture_engine, blur, tile, scale, dtype, channels, hidden):
+    def network(image):  # every one looks around
+        return enlarged(blur(image)) if scale == 2 else blur(image)
+
+    described = metadata(restoration=RestorationSpec(scale=scale), tile=TileSpec(overlap=4, multiple=4))
+    restored = Restorer(picture_engine(network), described, tile=tile)(disk(hidden, dtype, channels))
+    assert restored.pixels.dtype == dtype
+    inside = restored.pixels[2:-2, 2:-2]  # this network darkens the border
+    np.testing.assert_allclose(inside / restored.maximum, 0.98, atol=0.01)
 
 
 def test_transparency_grows_with_the_picture(picture_engine):
