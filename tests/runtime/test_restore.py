@@ -305,7 +305,7 @@ def test_what_is_transparent_does_not_bleed_into_the_edge(picture_engine, blur, 
     def network(image):  # every one looks around
         return enlarged(blur(image)) if scale == 2 else blur(image)
 
-    described = metadata(restoration=RestorationSpec(scale=scale), tile=TileSpec(overlap=4, multiple=4))
+    described = metadata(restoration=RestorationSpec(scale=scale))
     restored = Restorer(picture_engine(network), described, tile=tile)(disk(hidden, dtype, channels))
     assert restored.pixels.dtype == dtype
     inside = restored.pixels[2:-2, 2:-2]  # this network darkens the border
