@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +12,13 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from edgevision.camera_data import camera_data, orientation
 from edgevision.errors import ImageError
 from edgevision.files import open_ordinary
 from edgevision.metadata import Color
-from edgevision.picture_formats import format_of_content
+from edgevision.picture_formats import PictureFormat, format_of_content
 from edgevision.stored_samples import StoredSamples, stored_samples
 
 _log = logging.getLogger(__name__)
@@ -77,19 +78,21 @@ def read_image(source: ImageSource, *, name: str = "the picture", remark: Remark
     return decode(source, name=name, remark=remark).image
 
 
-def decode(source: ImageSource, *, name: str = "the picture", remark: Remark = _log.warning) -> Decoded:
-    """As :func:`read_image`, with what the file says beside the pixels."""
+def decode(
+    source: ImageSource, *, name: str = "the picture", remark: Remark = _log.warning, camera: bool = False
+) -> Decoded:
+    """As :func:`read_image`, with what the file says beside the pixels, and the ``camera`` if that is asked for."""
     if isinstance(source, np.ndarray):
         return Decoded(_from_array(source))
     if isinstance(source, Image.Image):
-        return _decode(source, name, stored_samples(source))
+        return _decode(source, name, stored_samples(source), camera=camera)
     if isinstance(source, bytes):
-        return _open(io.BytesIO(source), name, remark)
+        return _open(io.BytesIO(source), name, remark, camera=camera)
     if isinstance(source, str | os.PathLike):
         name = repr(os.fspath(source))
         try:
             with open_ordinary(Path(source)) as file:
-                return _open(file, name, remark)
+                return _open(file, name, remark, camera=camera)
         except FileNotFoundError as error:
             raise ImageError(f"{name} does not exist") from error
         except IsADirectoryError as error:
@@ -110,7 +113,7 @@ def to_array(image: Image.Image, color: Color = Color.RGB) -> NDArray[np.uint8]:
     return array[:, :, ::-1] if color is Color.BGR else array
 
 
-def _open(file: BinaryIO, name: str, remark: Remark) -> Decoded:
+def _open(file: BinaryIO, name: str, remark: Remark, *, camera: bool) -> Decoded:
     beginning = file.read(_BEGINNING)
     kind = format_of_content(beginning, name)
     file.seek(0)
@@ -119,13 +122,10 @@ def _open(file: BinaryIO, name: str, remark: Remark) -> Decoded:
             # Pillow warns from half its limit on; a large panorama is no attack, twice the limit still raises. It
             # warns about odd tags too, which say nothing about the pixels.
             warnings.simplefilter("ignore")
-            # Without formats= 43 decoders would be offered a stranger's file; that of EPS starts Ghostscript.
-            with Image.open(file, formats=(kind.kind,)) as image:
+            with _identified(kind, file, name) as image:
                 several = _has_more_frames(image)
                 # Only before the samples are read it is known how they are stored.
-                decoded = _decode(image, name, stored_samples(image, beginning))
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is damaged, or {kind.kind} of a sort that is not read") from error
+                decoded = _decode(image, name, stored_samples(image, beginning), camera=camera)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is too large to decode safely: {error}") from error
     except MemoryError as error:
@@ -144,6 +144,24 @@ def _open(file: BinaryIO, name: str, remark: Remark) -> Decoded:
     return decoded
 
 
+def _identified(kind: PictureFormat, file: BinaryIO, name: str) -> Image.Image:
+    """The picture before it is decoded, by the decoder of its format alone.
+
+    Image.open() would offer it to 43, of which that of EPS starts Ghostscript; with ``formats`` it would still import
+    five that are not asked for.
+    """
+    try:
+        image = Image.OPEN[kind.kind][0](file, "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise ImageError(f"{name} is damaged, or {kind.kind} of a sort that is not read") from error
+    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > 2 * Image.MAX_IMAGE_PIXELS:
+        raise ImageError(
+            f"{name} is too large to decode safely: {image.width}x{image.height}, more than"
+            f" {2 * Image.MAX_IMAGE_PIXELS} pixels"
+        )
+    return image
+
+
 def _has_more_frames(image: Image.Image) -> bool:
     try:
         return bool(getattr(image, "is_animated", False))
@@ -151,9 +169,9 @@ def _has_more_frames(image: Image.Image) -> bool:
         return True
 
 
-def _decode(image: Image.Image, name: str, stored: StoredSamples) -> Decoded:
+def _decode(image: Image.Image, name: str, stored: StoredSamples, *, camera: bool) -> Decoded:
     # The tags of a TIFF are read from its file, which is let go with the samples; those of a PNG may stand at its end.
-    exif = camera_data(image) if image.format == "TIFF" else None
+    exif = camera_data(image) if camera and image.format == "TIFF" else None
     try:
         image.load()
     except MemoryError:
@@ -161,7 +179,7 @@ def _decode(image: Image.Image, name: str, stored: StoredSamples) -> Decoded:
     # Pillow's decoders raise almost anything on damaged data (OSError, SyntaxError, EOFError, struct.error ...).
     except Exception as error:
         raise ImageError(f"{name} is damaged or cut off: {error}") from error
-    if image.format != "TIFF":
+    if camera and image.format != "TIFF":
         exif = camera_data(image)
     turn = _TURNS.get(orientation(image))
     upright = image if turn is None else _kept(image, image.transpose(turn))

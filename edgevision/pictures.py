@@ -49,7 +49,7 @@ class Picture:
         Raises:
             ImageError: as :func:`edgevision.images.read_image`, and for samples without a defined range.
         """
-        decoded = decode(source, name=name)
+        decoded = decode(source, name=name, camera=True)
         image, icc_profile = decoded.image, decoded.image.info.get("icc_profile")
         for lost in decoded.lost:
             _log.warning("%s is %s", _name(source, name), lost)
