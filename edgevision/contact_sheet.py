@@ -15,10 +15,19 @@ def contact_sheet(pictures: NDArray[np.uint8], columns: int | None = None) -> ND
         uint8 (rows, columns, C), a line of white of two pixels between the pictures.
     """
     count, height, width, channels = pictures.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, channels), 255, np.uint8)
+    columns = columns or _columns(count)
+    sheet = np.full((*sheet_size(count, (height, width), columns), channels), 255, np.uint8)
     for index, picture in enumerate(pictures):
         top, left = index // columns * (height + _GAP), index % columns * (width + _GAP)
         sheet[top : top + height, left : left + width] = picture
     return sheet
+
+
+def sheet_size(count: int, size: tuple[int, int], columns: int | None = None) -> tuple[int, int]:
+    """The rows and columns of pixels of the :func:`contact_sheet` of ``count`` pictures of that (height, width)."""
+    columns = columns or _columns(count)
+    return math.ceil(count / columns) * (size[0] + _GAP) - _GAP, columns * (size[1] + _GAP) - _GAP
+
+
+def _columns(count: int) -> int:
+    return math.ceil(math.sqrt(count))

@@ -23,3 +23,9 @@ def side_by_side(before: Picture, after: Picture, mask: np.ndarray | None = None
     gap = np.full((height, _GAP, 3), 255, np.uint8)
     parts = [part for panel in panels for part in (panel, gap)][:-1]
     return Picture(np.concatenate(parts, axis=1))
+
+
+def side_by_side_size(size: tuple[int, int], *, masked: bool) -> tuple[int, int]:
+    """(height, width) of :func:`side_by_side` for a result of that (height, width)."""
+    panels = 3 if masked else 2
+    return size[0], panels * size[1] + (panels - 1) * _GAP

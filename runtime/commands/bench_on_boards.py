@@ -9,12 +9,14 @@ from typing import Any
 from edgevision.commandline import echo, print_json
 from edgevision.errors import DeviceError, EdgevisionError, InputError
 from edgevision.files import check_all_writable
+from edgevision.modelfile import model_hash
 from edgevision.printable import one_line, shown
 from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
-from edgevision.runtime.commands.carry_out import end_with_boards, parse_document, run_freight
+from edgevision.runtime.commands.carry_out import end_with_boards, run_freight
+from edgevision.runtime.commands.documents import parse_document
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import pack
 from edgevision.runtime.remote.run_job import JobResult
@@ -40,11 +42,12 @@ def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping
     results = run_freight(words, parameters, freight, boards)
     # What models of one name are called here, by what they are called there.
     names = dict(zip(told_apart(freight.values["models"]), told_apart(values["models"]), strict=True))
+    hashes = set(map(model_hash, values["models"]))
     reports: dict[str, BenchmarkReport] = {}
     failures: list[tuple[str, EdgevisionError]] = []
     for board, result in zip(hosts, results, strict=True):
         try:
-            reports[board] = _report(result, names)
+            reports[board] = _report(result, names, hashes)
         except EdgevisionError as error:
             failures.append((board, error))
     # First, as what reads the terminal's text may have gone away.
@@ -76,7 +79,7 @@ def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
     return "\n".join([*columns(rows), *notes])
 
 
-def _report(result: JobResult | EdgevisionError, names: Mapping[str, str]) -> BenchmarkReport:
+def _report(result: JobResult | EdgevisionError, names: Mapping[str, str], hashes: set[str]) -> BenchmarkReport:
     if isinstance(result, EdgevisionError):
         raise result
     result.raise_for_code()
@@ -85,6 +88,9 @@ def _report(result: JobResult | EdgevisionError, names: Mapping[str, str]) -> Be
         report = parse_report(document | {"host": result.word}, result.word)
     except InputError as error:
         raise DeviceError(str(error)) from error
+    for subject in report.subjects:
+        if subject.sha256 not in hashes:
+            raise DeviceError(f"{result.word!r} measured a model that was not sent, {subject.name!r:.60}")
     return report.updated(subjects=tuple(s.updated(name=names.get(s.name, s.name)) for s in report.subjects))
 
 

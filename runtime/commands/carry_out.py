@@ -1,14 +1,16 @@
 """Carrying a verb's command line out on boards, and showing what came of it as the verb itself would."""
 
-import json
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
 from edgevision.commandline import echo, print_json
 from edgevision.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
-from edgevision.printable import printable, printable_values
+from edgevision.printable import csv_row, printable
 from edgevision.runtime.commands.command_words import command_words
+from edgevision.runtime.commands.documents import check_document, parse_document
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import FOLDERS, Freight, pack
 from edgevision.runtime.devices import find_ways
@@ -41,10 +43,10 @@ def carry_out(words: str, parameters: Sequence[Parameter], values: Mapping[str, 
         try:
             if isinstance(result, EdgevisionError):
                 raise result
-            if not values.get("as_json"):
+            if values.get("as_json"):
+                documents.append(_document(words, result, freight))
+            else:
                 _print_text(result, freight, alone=len(hosts) == 1)
-            elif result.output.strip():
-                documents.append(_document(result, freight))
             _check(result, freight)
         except EdgevisionError as error:
             failures.append((host, error))
@@ -67,7 +69,7 @@ def run_freight(
 
     def work(board: Board) -> JobResult:
         board.translate = freight.in_users_names
-        return run_job(board, job, needs, bring=freight.bring)
+        return run_job(board, job, needs, bring=freight.bring, checks=freight.checks)
 
     return on_each(boards.hosts, work)
 
@@ -87,29 +89,13 @@ def end_with_boards(failures: Sequence[tuple[str, EdgevisionError]], total: int)
     raise failures[0][1]
 
 
-def parse_document(result: JobResult) -> dict[str, Any]:
-    """The JSON document that a board printed, with nothing in it that a terminal could take for a command.
-
-    Raises:
-        DeviceError: what came is no such document.
-    """
-    try:
-        document = json.loads(result.output, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        result.raise_for_code()
-        raise DeviceError(f"{result.word!r} sent what is no JSON document: {printable(str(error))[:100]}") from error
-    if not isinstance(document, dict):
-        raise DeviceError(f"{result.word!r} sent a document that is no object")
-    return dict(printable_values(document))
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
-
-
-def _document(result: JobResult, freight: Freight) -> dict[str, Any]:
+def _document(words: str, result: JobResult, freight: Freight) -> dict[str, Any]:
     host = {"host": result.word}  # the first key, and not the board's to change
-    document: dict[str, Any] = _translated(parse_document(result), freight.in_users_names)
+    found = parse_document(result)
+    check_document(words, found, result, freight)
+    if result.brought.refused:
+        found["results"] = [item for item in found.get("results", ()) if item["output"] not in result.brought.refused]
+    document: dict[str, Any] = _translated(found, freight.in_users_names)
     return host | document | freight.amended | host
 
 
@@ -125,7 +111,23 @@ def _print_documents(
 def _print_text(result: JobResult, freight: Freight, *, alone: bool) -> None:
     if not alone:
         echo(f"{result.word}:")
-    echo(freight.in_users_names(printable(result.output)), nl=False)
+    lines = printable(result.output).splitlines()
+    if freight.values.get("as_csv"):
+        lines = _safe_csv(lines)
+    for line in lines:
+        # A name alone says that it wrote what did not come.
+        if line not in freight.bring or line in result.brought.written:
+            echo(freight.in_users_names(line))
+
+
+def _safe_csv(lines: Sequence[str]) -> list[str]:
+    """Lines of CSV in which no cell is a formula."""
+    safe = io.StringIO()
+    try:
+        csv.writer(safe, lineterminator="\n").writerows(map(csv_row, csv.reader(lines)))
+    except csv.Error as error:
+        raise DeviceError(f"the board sent what is no CSV: {error}") from error
+    return safe.getvalue().splitlines()
 
 
 def _translated(value: Any, translate: Callable[[str], str]) -> Any:
@@ -137,7 +139,17 @@ def _translated(value: Any, translate: Callable[[str], str]) -> Any:
 
 
 def _check(result: JobResult, freight: Freight) -> None:
+    refused = [
+        f"what {result.word!r} sent as {freight.shown[name]!r} is not taken: {reason}; check its disk, and run again"
+        for name, reason in result.brought.refused.items()
+    ]
+    if len(refused) > 1:
+        for message in refused:
+            echo(f"failed: {message}", err=True)
+        raise DeviceError(f"{len(refused)} of {len(freight.bring)} files that {result.word!r} sent are not taken")
+    if refused:
+        raise DeviceError(refused[0])
     result.raise_for_code()
-    lacking = [freight.shown[name] for name in freight.bring if name not in result.brought]
+    lacking = [freight.shown[name] for name in freight.bring if name not in result.brought.written]
     if lacking:
         raise EdgevisionError(f"{result.word!r} did not deliver {lacking[0]!r} and said nothing of it; run again")

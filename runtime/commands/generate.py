@@ -43,7 +43,9 @@ from edgevision.shared_options import shared_options
 LARGEST_SHEET = 4096
 """Pictures on one sheet: beyond that nobody sees anything, and a folder holds any number."""
 
-_ANIMATIONS = (".gif", ".webp")
+ANIMATIONS = (".gif", ".webp")
+"""The formats that ``--interpolate`` makes a film in."""
+
 _FRAME_MS = 80
 
 
@@ -213,7 +215,7 @@ def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> Non
 
 
 def _write_sheet(target: Path, pictures: Pictures, *, animated: bool, force: bool) -> None:
-    if animated and target.suffix.lower() in _ANIMATIONS:
+    if animated and target.suffix.lower() in ANIMATIONS:
         frames = [Image.fromarray(p[:, :, 0] if p.shape[2] == 1 else p) for p in pictures]
         data = encoded(
             frames[0],

@@ -8,16 +8,28 @@ path here.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edgevision.contact_sheet import sheet_size
 from edgevision.errors import ImageError
+from edgevision.metadata import Task
 from edgevision.modelfile import ModelFormat, companions, model_format
-from edgevision.runtime.commands.generate import check_codes, check_sheet, each_path, is_folder, parse_seeds
+from edgevision.runtime.commands.deliveries import (
+    Check,
+    Size,
+    codes_check,
+    picture_check,
+    size_of_drawing,
+    size_of_result,
+)
+from edgevision.runtime.commands.generate import ANIMATIONS, check_codes, check_sheet, each_path, is_folder, parse_seeds
 from edgevision.runtime.inputs import PictureInput, expand_inputs
 from edgevision.runtime.masks import match_masks, split_words
 from edgevision.runtime.outputs import plan
 from edgevision.runtime.remote.job import Content
+from edgevision.runtime.side_by_side import side_by_side_size
 
 FOLDERS = ("in", "mask", "model", "out", "compare")
 
@@ -34,12 +46,14 @@ Values = Mapping[str, Any]
 class Freight:
     """``values`` as the verb gets them on the board, the ``files`` to send and to ``bring``, all by name there.
 
-    ``shown`` gives the user's own name for each of those names, ``amended`` what a JSON report says otherwise.
+    ``checks`` look at what was brought, before it is the user's file. ``shown`` gives the user's own name for each of
+    those names, ``amended`` what a JSON report says otherwise.
     """
 
     values: dict[str, Any]
     files: dict[str, Content] = field(default_factory=dict)
     bring: dict[str, Path] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     formats: set[ModelFormat] = field(default_factory=set)
     amended: dict[str, Any] = field(default_factory=dict)
@@ -56,9 +70,9 @@ class Freight:
         self.shown[name] = picture.name
         return name
 
-    def take_back(self, name: str, target: Path) -> str:
+    def take_back(self, name: str, target: Path, check: Check) -> str:
         """Bring a result to where the user wants it; returns its name there."""
-        self.bring[name], self.shown[name] = target, str(target)
+        self.bring[name], self.checks[name], self.shown[name] = target, check, str(target)
         return name
 
     def send_model(self, path: Path, number: int = 1) -> Path:
@@ -117,10 +131,12 @@ def _pictures(freight: Freight, values: Values) -> None:
     freight.values["inputs"] = words
 
 
-def _restored(ending: Callable[[Values], str]) -> Packer:
+def _restored(task: Task, ending: Callable[[Values], str]) -> Packer:
     """Pictures that come back changed, one for one."""
 
     def pack_restored(freight: Freight, values: Values) -> None:
+        find_size = partial(size_of_result, task, values.get("model"), values.get("scale"))
+        masked = "from_alpha" in values
         words, mask = values["inputs"], None
         if "from_alpha" in values:
             words, mask = split_words(words, from_alpha=values["from_alpha"])
@@ -139,15 +155,23 @@ def _restored(ending: Callable[[Values], str]) -> Packer:
         for number, job in enumerate(jobs, start=1):
             # A name of its own for a single result, a folder for several: the verb's rule for its -o.
             single = len(jobs) == 1
-            name = freight.take_back(f"out/{number:05d}{job.target.suffix}", job.target)
+            find = partial(find_size, job.picture)
+            check = picture_check(job.target, find)
+            name = freight.take_back(f"out/{number:05d}{job.target.suffix}", job.target, check)
             freight.values["output"] = name if single else "out/"
             if job.compare is not None:
-                name = freight.take_back(f"compare/{number:05d}{job.compare.suffix}", job.compare)
+                check = picture_check(job.compare, partial(_compared_size, find, masked=masked))
+                name = freight.take_back(f"compare/{number:05d}{job.compare.suffix}", job.compare, check)
                 freight.values["compare"] = Path(name if single else "compare")
         if mask is not None and jobs:
             freight.values["inputs"].append(_send_masks(freight, mask, [job.picture for job in jobs]))
 
     return pack_restored
+
+
+def _compared_size(find: Callable[[], Size | None], *, masked: bool) -> Size | None:
+    size = find()
+    return None if size is None else side_by_side_size(size, masked=masked)
 
 
 def _masks(word: str | None) -> list[PictureInput]:
@@ -176,31 +200,40 @@ def _upscaled(values: Values) -> str:
 
 
 def _generated(freight: Freight, values: Values) -> None:
-    target, seeds = Path(values["output"]), parse_seeds(values["between"])
-    if not is_folder(values["output"]):
-        check_sheet(target, values["count"], animated=seeds is not None, force=values["force"])
-        freight.values["output"] = freight.take_back(f"out/00001{target.suffix}", target)
+    target, seeds, count = Path(values["output"]), parse_seeds(values["between"]), values["count"]
+    find_size = partial(size_of_drawing, values.get("model"))
+    if is_folder(values["output"]):
+        for path in each_path(target, count, seeds, values["seed"], force=values["force"]):
+            freight.take_back(f"out/{path.name}", path, picture_check(path, find_size))
+        freight.values["output"] = "out/"
         return
-    for path in each_path(target, values["count"], seeds, values["seed"], force=values["force"]):
-        freight.take_back(f"out/{path.name}", path)
-    freight.values["output"] = "out/"
+    animated = seeds is not None and target.suffix.lower() in ANIMATIONS
+    check_sheet(target, count, animated=seeds is not None, force=values["force"])
+
+    def find_sheet_size() -> Size | None:
+        size = find_size()
+        return size if size is None or animated else sheet_size(count, size, count if seeds is not None else None)
+
+    check = picture_check(target, find_sheet_size, most_frames=2 * count if animated else 1)
+    freight.values["output"] = freight.take_back(f"out/00001{target.suffix}", target, check)
 
 
 def _encoded(freight: Freight, values: Values) -> None:
     _pictures(freight, values)
     check_codes(values["output"], force=values["force"])
-    freight.values["output"] = Path(freight.take_back("out/00001.npy", values["output"]))
+    check = codes_check(len(freight.values["inputs"]))
+    freight.values["output"] = Path(freight.take_back("out/00001.npy", values["output"], check))
 
 
 PACKERS: Mapping[str, Packer] = {
     "devices": _nothing,
     "bench": _measured,
     "run classify": _pictures,
-    "run inpaint": _restored(lambda values: "inpainted"),
-    "run denoise": _restored(lambda values: "denoised"),
-    "run upscale": _restored(_upscaled),
-    "run brighten": _restored(lambda values: "brightened"),
-    "run reconstruct": _restored(lambda values: "reconstructed"),
+    "run inpaint": _restored(Task.INPAINT, lambda values: "inpainted"),
+    "run denoise": _restored(Task.DENOISE, lambda values: "denoised"),
+    "run upscale": _restored(Task.UPSCALE, _upscaled),
+    "run brighten": _restored(Task.BRIGHTEN, lambda values: "brightened"),
+    "run reconstruct": _restored(Task.RECONSTRUCT, lambda values: "reconstructed"),
     "run encode": _encoded,
     "run generate": _generated,
 }

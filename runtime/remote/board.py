@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from edgevision.errors import DeviceError, EdgevisionError, UnreachableError
+from edgevision.errors import DeviceError, EdgevisionError, ImageError, UnreachableError
 from edgevision.files import atomic_file, translated_write_errors
 from edgevision.printable import printable, printable_values
 from edgevision.runtime.remote.board_failures import explain_failure
@@ -48,6 +48,16 @@ _ENDS = {
     "killed": "killed what ran there, most likely for want of memory; try fewer or smaller inputs",
     "gone": "no longer holds the job's folder, which another host or hand removed; run again",
 }
+
+
+Check = Callable[[Path], None]
+
+
+class Brought(NamedTuple):
+    """The names of the files that were ``written``, and of those ``refused`` what they were instead."""
+
+    written: frozenset[str]
+    refused: Mapping[str, str]
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wants it so
@@ -156,12 +166,14 @@ class Board:
         self._persist(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
         return b"".join(pieces).decode(errors="replace")
 
-    def bring(self, identity: str, files: Mapping[str, Path]) -> set[str]:
-        """Write the job's files, by their names there, to the paths given here; the names of those that were there.
+    def bring(self, identity: str, files: Mapping[str, Path], checks: Mapping[str, Check]) -> Brought:
+        """Write the job's files, by their names there, to the paths given here.
 
-        Each is whole or not written at all. Names and paths are the host's own: the board chooses neither.
+        Each is whole and passed its check, which raises :class:`ImageError`, or it is not written at all. Names and
+        paths are the host's own: the board chooses neither.
         """
-        brought: set[str] = set()
+        written: set[str] = set()
+        refused: dict[str, str] = {}
 
         def receive_next(names: Iterator[str]) -> Callable[[Message, FileBytes], None]:
             def receive(message: Message, stream: FileBytes) -> None:
@@ -171,20 +183,26 @@ class Board:
                     return
                 with translated_write_errors(files[name]):
                     files[name].parent.mkdir(parents=True, exist_ok=True)
-                with atomic_file(files[name]) as temporary, temporary.open("wb") as file:
-                    for piece in stream.pieces(size):
-                        file.write(piece)
-                brought.add(name)
+                try:
+                    with atomic_file(files[name]) as temporary:
+                        with temporary.open("wb") as file:
+                            for piece in stream.pieces(size):
+                                file.write(piece)
+                        checks[name](temporary)
+                except ImageError as error:
+                    refused[name] = str(error)
+                else:
+                    written.add(name)
 
             return receive
 
         def attempt() -> None:
-            rest = [name for name in files if name not in brought]
+            rest = [name for name in files if name not in written | refused.keys()]
             self._call("fetch", job=identity, files=[f"work/{name}" for name in rest], receive=receive_next(iter(rest)))
 
         if files:
             self._persist(attempt)
-        return brought
+        return Brought(frozenset(written), refused)
 
     def clear(self, identity: str) -> None:
         """Remove the job from the board, its result included."""

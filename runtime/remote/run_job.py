@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from edgevision.errors import DeviceError, EdgevisionError, InputError, UnreachableError
 from edgevision.modelfile import ModelFormat
-from edgevision.runtime.remote.board import Board, Interrupted
+from edgevision.runtime.remote.board import Board, Brought, Check, Interrupted
 from edgevision.runtime.remote.extras import wanted_extras
 from edgevision.runtime.remote.facts import BoardFacts
 from edgevision.runtime.remote.job import Environment, Job
@@ -29,14 +29,14 @@ _LONGEST_FAREWELL_S = 20.0
 class JobResult:
     """How a job on the board called ``word`` ended: edgevision's exit code, what it printed, and its last error.
 
-    ``output`` is as the board sent it, not safe to show; ``brought`` are the names of the files that were written.
+    ``output`` is as the board sent it, not safe to show; ``brought`` says which files were written.
     """
 
     word: str
     code: int
     output: str
     error: str
-    brought: frozenset[str]
+    brought: Brought
 
     def raise_for_code(self) -> None:
         """Raise what edgevision raised on the board; nothing for code 0."""
@@ -73,9 +73,10 @@ def run_job(
     job: Job,
     needs: Needs,
     *,
-    bring: Mapping[str, Path] | None = None,
+    bring: Mapping[str, Path],
+    checks: Mapping[str, Check],
 ) -> JobResult:
-    """Run the job, write the files to ``bring`` by their names in the job's folder, and clean up there.
+    """Run the job, write the files to ``bring`` by their names in the job's folder if they pass, and clean up there.
 
     Raises:
         DeviceError: the board cannot be reached, prepared or kept; where it was lost for good, the job goes on.
@@ -94,7 +95,7 @@ def run_job(
                 board.clear(identity)
             raise
         output = board.read_output(identity)
-        brought = board.bring(identity, bring or {})
+        brought = board.bring(identity, bring, checks)
     except Interrupted:
         board.abandon(identity)
         raise
@@ -102,7 +103,7 @@ def run_job(
         board.clear(identity)
     except DeviceError as error:
         log.warning("%s: the job's folder could not be removed: %s", board.word, error)
-    return JobResult(board.word, code, output, board.last_error, frozenset(brought))
+    return JobResult(board.word, code, output, board.last_error, brought)
 
 
 def on_each(words: Sequence[str], work: Callable[[Board], T]) -> list[T | EdgevisionError]:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.errors import DeviceError, EdgevisionError, PartialFailureError, UnreachableError
+from edgevision.errors import DeviceError, EdgevisionError, ImageError, PartialFailureError, UnreachableError
+from edgevision.machine import Machine
 from edgevision.printable import printable, printable_values
 from edgevision.runtime.commands import carry_out
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.remote import patience
-from edgevision.runtime.remote.board import Board
+from edgevision.runtime.remote.board import Board, Brought
 from edgevision.runtime.remote.call import NoAnswerError, _answer, call
 from edgevision.runtime.remote.patience import Patience
 from edgevision.runtime.remote.run_job import JobResult
@@ -26,6 +27,9 @@ FACTS = {
     "system": "linux", "python": "python3", "version": "3.11", "architecture": "x86_64", "bits": 64, "name": "b",
     "free_bytes": 1, "has_venv": True, "has_cuda": False,
 }  # fmt: skip
+
+UNCHECKED = {"out/1.png": lambda path: None}
+NOTHING = Brought(frozenset(), {})
 
 _LIAR = """
 import json, pathlib, sys
@@ -110,7 +114,7 @@ def test_files_that_nobody_asked_for_are_not_written(hostile, tmp_path, answer):
     (tmp_path / "target").mkdir()
     board = hostile(answer)
     with pytest.raises(DeviceError):
-        board.bring("job", {"out/1.png": tmp_path / "target" / "mine.png"})
+        board.bring("job", {"out/1.png": tmp_path / "target" / "mine.png"}, UNCHECKED)
     assert not (tmp_path / "evil").exists()
     # One whole file may have come before the lie.
     assert {path.name for path in (tmp_path / "target").iterdir()} <= {"mine.png"}
@@ -118,13 +122,24 @@ def test_files_that_nobody_asked_for_are_not_written(hostile, tmp_path, answer):
 
 def test_a_file_is_written_where_the_host_wants_it(hostile, tmp_path):
     board = hostile(lines({"file": "work/out/1.png", "size": 4}) + b"good" + lines({"done": None}))
-    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}) == {"out/1.png"}
+    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}, UNCHECKED) == ({"out/1.png"}, {})
     assert (tmp_path / "mine.png").read_bytes() == b"good"
+
+
+def test_a_file_that_fails_its_check_is_not_written_and_the_others_are(hostile, tmp_path):
+    def check(path):
+        raise ImageError(f"it is {path.read_bytes().decode()}")
+
+    answer = b"".join(lines({"file": f"work/out/{n}.png", "size": 4}) + b"good" for n in (1, 2)) + lines({"done": None})
+    files = {f"out/{n}.png": tmp_path / f"{n}.png" for n in (1, 2)}
+    brought = hostile(answer).bring("job", files, UNCHECKED | {"out/2.png": check})
+    assert brought == ({"out/1.png"}, {"out/2.png": "it is good"})
+    assert not (tmp_path / "2.png").exists()
 
 
 def test_a_file_that_is_not_there_is_not_written(hostile, tmp_path):
     board = hostile(lines({"file": "work/out/1.png", "size": None}, {"done": None}))
-    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}) == set()
+    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}, UNCHECKED) == (set(), {})
     assert not (tmp_path / "mine.png").exists()
 
 
@@ -147,13 +162,14 @@ def test_output_that_another_host_collected_and_cleared_is_not_taken_for_empty(h
 
 
 def test_one_board_that_talks_nonsense_hides_no_other_and_none_takes_anothers_name(monkeypatch, capsys):
-    outputs = {"one": "nonsense", "two": '{"host": "one", "a": 1}'}
-    results = [JobResult(word, 0, output, "", frozenset()) for word, output in outputs.items()]
+    answer = {"host": "one", "machine": Machine.this().to_dict(), "devices": [], "problems": []}
+    outputs = {"one": "nonsense", "two": json.dumps(answer)}
+    results = [JobResult(word, 0, output, "", NOTHING) for word, output in outputs.items()]
     monkeypatch.setattr(carry_out, "run_freight", lambda *arguments: results)
     with pytest.raises(PartialFailureError, match="1 of 2 boards failed"):
         carry_out.carry_out("devices", [], {"as_json": True}, Boards(list(outputs), None, ()))
     document = json.loads(capsys.readouterr().out)
-    assert document["boards"] == [{"host": "two", "a": 1}]
+    assert document["boards"] == [answer | {"host": "two"}]
     assert [failure["host"] for failure in document["failures"]] == ["one"]
 
 
@@ -234,7 +250,7 @@ def test_a_board_that_stops_in_the_middle_of_a_file_is_given_up_and_nothing_is_w
     stand_in(local, f"{_NONCE} print({announced!r}, flush=True); print(end='1234', flush=True); time.sleep(60)")
     (tmp_path / "target").mkdir()
     with pytest.raises(UnreachableError, match="gave no answer"):
-        Board("local", local).bring("job", {"out/1.png": tmp_path / "target" / "mine.png"})
+        Board("local", local).bring("job", {"out/1.png": tmp_path / "target" / "mine.png"}, UNCHECKED)
     assert list((tmp_path / "target").iterdir()) == []
 
 
