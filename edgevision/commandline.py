@@ -19,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
 from edgevision.printable import exact_json, one_line, printable
-from edgevision.terminal import encodable
+from edgevision.terminal import encodable, results, results_apart
 
 REPORT_SCHEMA_VERSION = 1
 
@@ -119,7 +119,8 @@ class QuickCommand(TyperCommand):
             if not ctx.params.get("on"):
                 keep_to_cores(wanted)
         try:
-            return super().invoke(ctx)
+            with results_apart():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             echo("interrupted", err=True)
             sys.exit(130)
@@ -183,7 +184,7 @@ def _convert_all(convert: Callable[[Any], Any], values: Iterable[Any]) -> list[A
 
 def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print for the user, safely whatever file the words come from: see :mod:`edgevision.terminal`."""
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err else results()
     if stream is None:  # closed by who started the program
         return
     stream.write(encodable(printable(str(text)), stream.encoding) + "\n" * nl)
@@ -193,7 +194,7 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 def print_json(document: Mapping[str, Any]) -> None:
     """The one document of a ``--json`` call on standard output, ``schema_version`` first."""
     whole = _finite({"schema_version": REPORT_SCHEMA_VERSION} | dict(document))
-    ascii_only = not (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    ascii_only = not (getattr(results(), "encoding", None) or "").lower().startswith("utf")
     echo(exact_json(whole, ascii_only=ascii_only, indent=2, allow_nan=False))
 
 

@@ -4,6 +4,7 @@
 the log are safe too; an encoding that lacks a character gets an escape, or plain letters for what this program draws.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,61 @@ def guarded_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def results_apart() -> Iterator[None]:
+    """Keep standard output for :func:`results` while a verb runs: what anything else prints goes to standard error.
+
+    That is somebody's network, a library in C, a program that either starts. Where the standard output is the
+    process's own, its descriptor stays where it is put, for there is more to print while the process ends.
+    """
+    before, stream = sys.stdout, _on_a_descriptor_of_its_own(sys.stdout)
+    _APART.append(stream)
+    sys.stdout = sys.stderr
+    try:
+        yield
+        if stream is not None:
+            stream.flush()
+    finally:
+        _APART.pop()
+        sys.stdout = before
+        if stream is not before:
+            _close(stream)
+
+
+def results() -> TextIO:
+    """Where the results of a verb go; ``None``, as ``sys.stdout`` is, where who started the program has closed it."""
+    return _APART[-1] if _APART else sys.stdout
+
+
+_APART: list[TextIO] = []
+
+
+def _on_a_descriptor_of_its_own(stream: TextIO) -> TextIO:
+    """``stream``, or what takes its place after its descriptor was given to standard error."""
+    plain = None if stream is None else unguarded(stream)
+    try:
+        if plain is None or plain.fileno() != 1:
+            return stream
+    except (OSError, ValueError):  # a stream of a test, say
+        return stream
+    plain.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # standard error is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return _guarded(open(kept, "w", encoding=plain.encoding))  # noqa: PTH123
+
+
+def _close(stream: TextIO) -> None:
+    """Whatever could not be written has raised its error already; it is not tried again, and again, on the way out."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    stream.close()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The verb ``edgevision run classify``."""
 
 import csv
-import sys
 from typing import Annotated
 
 import typer
@@ -25,6 +24,7 @@ from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.pipelines.classify import Classification
+from edgevision.terminal import results as results_stream
 
 _BAR = 24
 
@@ -57,7 +57,7 @@ def classify(
     ) as classifier:
         if not quiet and not as_json and not as_csv:
             echo(headline(classifier.metadata.name, classifier.engine), err=True)
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer = csv.writer(results_stream(), lineterminator="\n")
         if as_csv:
             writer.writerow(["input", "label", "probability"])
         for picture in pictures:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgevision import cli
-from edgevision.commandline import Verb, VerbGroup, json_object, parse_cores, print_json
+from edgevision.commandline import Verb, VerbGroup, echo, json_object, parse_cores, print_json
 from edgevision.errors import DatasetError, DeviceError, EdgevisionError, InputError, MissingExtraError
+from edgevision.terminal import results, results_apart
 
 APP = """
 import sys
@@ -18,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from edgevision.commandline import QuickCommand
+from edgevision.commandline import QuickCommand, echo
 
 
 class Colour(StrEnum):
@@ -37,9 +38,9 @@ def paint(
     level: Annotated[int, typer.Option(min=1, max=9)] = 3,
     dark: bool = False,
 ) -> None:
-    print(repr([name, count, share, colour, where, tag, mix, dark]))
-    print("level", level)
-    print("pydantic" in sys.modules)
+    echo(repr([name, count, share, colour, where, tag, mix, dark]))
+    echo(f"level {level}")
+    echo("pydantic" in sys.modules)
     if name == "interrupt":
         raise KeyboardInterrupt
 
@@ -329,3 +330,38 @@ def test_a_module_of_the_current_folder_stands_in_for_no_installed_one(run_pytho
     done = run_python("-m", "edgevision", "devices", "--json", cwd=tmp_path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["schema_version"] == 1
+
+
+LOUD = """
+import atexit, ctypes, os, subprocess, sys, threading
+from edgevision.commandline import echo, print_json
+from edgevision.terminal import guarded_streams, results_apart
+
+def speak():
+    print("print")
+    os.write(1, b"write\\n")
+    sys.__stdout__.write("stream\\n")
+    ctypes.CDLL(None).puts(b"puts")
+    subprocess.run([sys.executable, "-c", "print('child')"], check=True)
+
+atexit.register(speak)
+with guarded_streams(), results_apart():
+    speak()
+    print_json({"answer": 42})
+    threading.Thread(target=speak).start()
+    speak()
+"""
+
+
+def test_what_a_network_prints_does_not_mix_with_the_results(run_python):
+    done = run_python("-c", LOUD)
+    assert json.loads(done.stdout) == {"schema_version": 1, "answer": 42}
+    assert [done.stderr.count(word) for word in ("print", "write", "stream", "puts", "child")] == [4] * 5
+
+
+def test_results_go_nowhere_where_standard_output_is_closed(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    with results_apart():
+        echo("a result")
+        assert results() is None
+    assert capsys.readouterr() == ("", "")
