@@ -18,16 +18,23 @@ from typer.core import TyperCommand, TyperGroup
 
 from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
+from edgevision.number_text import LARGEST, positive_number, real_number, shortened, whole_number
 from edgevision.printable import exact_json, one_line, printable
 from edgevision.terminal import encodable, results, results_apart
 
 REPORT_SCHEMA_VERSION = 1
 
+_LAST_CORE = 8191
+"""The largest number that Linux gives a core."""
+
+_LARGEST_INPUT = 2**28
+"""Values of an input, which are a gigabyte."""
+
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
 ]
 DEVICE = typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.")
-THREADS = typer.Option("--threads", min=1, help="CPU threads; by default as many as there are cores.")
+THREADS = typer.Option("--threads", min=1, max=1024, help="CPU threads; by default as many as there are cores.")
 """The options themselves, for verbs that take several of each."""
 
 DeviceOption = Annotated[str, DEVICE]
@@ -36,10 +43,10 @@ FallbackOption = Annotated[
 ]
 ThreadsOption = Annotated[int | None, THREADS]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-SigmaOption = Annotated[float, typer.Option(help="Noise added to pictures to denoise, of 255.")]
+SigmaOption = Annotated[float, typer.Option(min=0, max=255, help="Noise added to pictures to denoise, of 255.")]
 HolesOption = Annotated[HoleKind, typer.Option(help="What the holes to inpaint look like.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Makes random choices repeatable.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=LARGEST, help="Makes random choices repeatable.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what exists.")]
 
 
@@ -99,7 +106,7 @@ class QuickCommand(TyperCommand):
     """A Typer command that starts faster, keeps to ``--cores`` and ends in the right way when interrupted.
 
     Typer converts every value with pydantic, whose import takes longer than a small model's inference. Values of
-    plain types are converted here instead; Typer still parses, and words every error.
+    plain types are converted here instead; Typer still parses, and words every error but those of numbers.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -130,7 +137,7 @@ def _convert_plain_types(command: Any) -> None:
     """Take the conversion of plain types out of Typer's hands."""
     hints = get_type_hints(inspect.unwrap(command.callback)) if command.callback else {}
     for parameter in command.params:
-        convert = _converter(hints.get(parameter.name or ""))
+        convert = _converter(hints.get(parameter.name or ""), parameter)
         if convert is not None and parameter.callback is None:
             # An attribute of the instance stands before the method of the class.
             parameter.process_value = partial(_process_value, parameter, parameter.process_value, convert)
@@ -149,31 +156,47 @@ def _process_value(
 ) -> Any:
     if value is None or value == ():
         return by_typer(ctx, value) if parameter.required else None
-    info = getattr(getattr(parameter, "type_descriptor", None), "parameter_info", None)
     try:
-        converted = convert(value)
-        items = converted if isinstance(converted, list) else [converted]
-        inside = info is not None and all(_is_inside(item, info.min, info.max) for item in items)
+        return convert(value)
     except (TypeError, ValueError):
-        inside = False
-    return converted if inside else by_typer(ctx, value)
+        return by_typer(ctx, value)
 
 
-def _is_inside(value: Any, low: float | None, high: float | None) -> bool:
-    return (low is None or value >= low) and (high is None or value <= high)
-
-
-def _converter(hint: Any) -> Callable[[Any], Any] | None:
+def _converter(hint: Any, parameter: Any) -> Callable[[Any], Any] | None:
     arguments = [a for a in get_args(hint) if a is not type(None)]
     if get_origin(hint) in (Union, types.UnionType) and len(arguments) == 1:
-        return _converter(arguments[0])
+        return _converter(arguments[0], parameter)
     if get_origin(hint) is list:
-        convert = _converter(arguments[0])
+        convert = _converter(arguments[0], parameter)
         return None if convert is None else lambda values: _convert_all(convert, values)
-    if hint in (str, int, float, Path) or (isinstance(hint, type) and issubclass(hint, Enum)):
+    if hint in (int, float):
+        return partial(_number, hint, parameter)
+    if hint in (str, Path) or (isinstance(hint, type) and issubclass(hint, Enum)):
         plain: Callable[[Any], Any] = hint
         return plain
     return None
+
+
+def _number(kind: type, parameter: Any, value: Any) -> float:
+    """The number of an option, within the bounds that it declares, or else those of 64 bits.
+
+    Raises:
+        typer.BadParameter: it is none, NaN, infinite or outside; the bounds are named.
+    """
+    info = parameter.type_descriptor.parameter_info
+    low, high = info.min, info.max
+    if kind is int:
+        low, high = -LARGEST if low is None else low, LARGEST if high is None else high
+    try:
+        number = (whole_number if kind is int else real_number)(value) if isinstance(value, str) else kind(value)
+        inside = (low is None or number >= low) and (high is None or number <= high)
+    except ValueError:
+        inside = False
+    if inside:
+        return number
+    bounds = f" of at least {low}" * (low is not None) if high is None else f" from {low} to {high}"
+    what = "whole number" if kind is int else "number"
+    raise typer.BadParameter(f"{shortened(str(value))} is not a {what}{bounds}.", param=parameter)
 
 
 def _convert_all(convert: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
@@ -235,11 +258,11 @@ def json_object(text: str, option: str) -> dict[str, Any]:
 def parse_share(text: str, option: str) -> float:
     """``2%`` or ``0.02`` as 0.02; :class:`InputError` names ``option`` where it is not that."""
     try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        share = real_number(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
         share = math.nan
     if not 0 < share < 1:
-        raise InputError(f"{option} is a share between 0 and 100 %, as 2%, not {text!r}")
+        raise InputError(f"{option} is a share between 0 and 100 %, as 2%, not {shortened(text)}")
     return share
 
 
@@ -248,20 +271,27 @@ def parse_cores(text: str) -> set[int]:
     cores: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        if not all(number.isascii() and number.isdecimal() for number in (first, last if dash else first)):
-            raise InputError(f"--cores is numbers and ranges as 0-2,5, not {text!r}")
-        cores |= set(range(int(first), int(last if dash else first) + 1))
+        try:
+            low, high = whole_number(first), whole_number(last if dash else first)
+        except ValueError:
+            low, high = -1, -1
+        if not (0 <= low <= _LAST_CORE and 0 <= high <= _LAST_CORE):
+            raise InputError(f"--cores is numbers from 0 to {_LAST_CORE} and ranges as 0-2,5, not {shortened(text)}")
+        cores |= set(range(low, high + 1))
     if not cores:
-        raise InputError(f"--cores names no core: {text!r}")
+        raise InputError(f"--cores names no core: {shortened(text)}")
     return cores
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
     """``1x3x224x224`` as numbers; :class:`InputError` where it is not that."""
     try:
-        shape = tuple(int(side) for side in text.lower().split("x"))
+        shape = tuple(positive_number(side, LARGEST) for side in text.lower().split("x"))
     except ValueError:
         shape = ()
-    if not shape or min(shape) < 1:
-        raise InputError(f"a shape is positive numbers joined by x, as 1x3x224x224, not {text!r}")
+    if not shape or math.prod(shape) > _LARGEST_INPUT:
+        raise InputError(
+            f"a shape is positive numbers joined by x, as 1x3x224x224, {_LARGEST_INPUT} values in all at most, not"
+            f" {shortened(text)}"
+        )
     return shape

@@ -25,6 +25,7 @@ from edgevision.files import check_writable
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfile import require_metadata
+from edgevision.number_text import real_number, shortened
 from edgevision.printable import one_line, shown
 from edgevision.text_file import read_text_file
 
@@ -212,7 +213,7 @@ def verify(
     ] = None,
     sigma: SigmaOption = 25.0,
     holes: HolesOption = HoleKind.STROKES,
-    samples: Annotated[int, typer.Option(help="How many inputs to compare on.")] = 256,
+    samples: Annotated[int, typer.Option(min=1, max=100_000, help="How many inputs to compare on.")] = 256,
     device: DeviceOption = "cpu",
     trust_pickle: TrustOption = False,
     seed: SeedOption = 0,
@@ -220,8 +221,6 @@ def verify(
     quiet: QuietOption = False,
 ) -> None:
     """Check that a model computes what a checkpoint does; with --data, compare their accuracy or quality too."""
-    if samples < 1:
-        raise InputError(f"--samples must be at least 1, not {samples}")
     with brought_by("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.commands.quality_tables import restoration_table
@@ -289,9 +288,9 @@ def _numbers(text: str | None, option: str) -> list[float] | None:
     if text is None:
         return None
     try:
-        return [float(part) for part in text.split(",")]
+        return [real_number(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError(f"{option} must be numbers joined by commas, not {text!r}") from error
+        raise InputError(f"{option} must be finite numbers joined by commas, not {shortened(text)}") from error
 
 
 def _export_table(report: "ExportReport", path: Path, report_file: Path) -> str:

@@ -42,11 +42,11 @@ class _Options:
         typer.Option("--output", "-o", help="Folder of this training; by default runs/ and what is trained."),
     ] = None
     precision: Annotated[MixedPrecision, typer.Option(help="auto: what the device has.")] = MixedPrecision.AUTO
-    devices: Annotated[int, typer.Option(min=1, help="Processes on this host, one a device.")] = 1
+    devices: Annotated[int, typer.Option(min=1, max=1024, help="Processes on this host, one a device.")] = 1
     nodes: Annotated[
-        int, typer.Option(min=1, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")
+        int, typer.Option(min=1, max=4096, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")
     ] = 1
-    workers: Annotated[int, typer.Option(min=0, help="Processes that decode pictures too many to keep.")] = 2
+    workers: Annotated[int, typer.Option(min=0, max=256, help="Processes that decode pictures too many to keep.")] = 2
     licence: Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")] = None
     seed: SeedOption = 0
     force: ForceOption = False
@@ -74,8 +74,8 @@ def classify(
     model: Annotated[
         str, typer.Option("--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet.")
     ] = "cnn3",
-    epochs: Annotated[int, typer.Option(min=1)] = 10,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures a step and device.")] = 128,
+    epochs: Annotated[int, typer.Option(min=1, max=1_000_000)] = 10,
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 128,
     optimizer: OptimizerOption = Optimizer.ADAMW,
     learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002,
     weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005,
@@ -88,7 +88,7 @@ def classify(
         Balance, typer.Option(help="For classes of unequal size: weigh the loss, or draw pictures evenly.")
     ] = Balance.NONE,
     image_size: Annotated[
-        int | None, typer.Option(min=8, help="Side in pixels; by default the data's own up to 64, else 224.")
+        int | None, typer.Option(min=8, max=4096, help="Side in pixels; by default the data's own up to 64, else 224.")
     ] = None,
     color: Annotated[Color | None, typer.Option(help="By default rgb, and gray for the digits.")] = None,
     val_fraction: Annotated[
@@ -131,12 +131,12 @@ def restore(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="inpaint_unet, denoise_unet, subpixel or curves.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Batches in all.")] = 10_000,
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 10_000,
     validate_every: Annotated[
         int | None, typer.Option(min=1, help="Steps between validations, where it can resume; by default up to 500.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops a step and device.")] = None,
-    crop: Annotated[int | None, typer.Option(min=16, help="Side of the crops in pixels.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, max=65536, help="Crops a step and device.")] = None,
+    crop: Annotated[int | None, typer.Option(min=16, max=4096, help="Side of the crops in pixels.")] = None,
     zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5,
     flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True,
     sigma: Annotated[str, typer.Option(help="LEAST,GREATEST noise to remove, of 255.")] = "0,50",
@@ -196,14 +196,14 @@ def restore(
 DataOption = Annotated[
     str, typer.Option(help="Folder or zip of [train/][CLASS/]picture, or 'digits', which is built in.")
 ]
-StepsOption = Annotated[int, typer.Option(min=1, help="Batches in all.")]
+StepsOption = Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")]
 SampleEveryOption = Annotated[
     int, typer.Option(min=1, help="Steps between sheets of samples, where it can resume too.")
 ]
-BatchOption = Annotated[int, typer.Option(min=2, help="Pictures a step and device.")]
+BatchOption = Annotated[int, typer.Option(min=2, max=65536, help="Pictures a step and device.")]
 RateOption = Annotated[float, typer.Option(help="Even for half of the steps, then falling to nothing.")]
 SizeOption = Annotated[
-    int | None, typer.Option(min=8, help="Side in pixels; by default the data's own up to 64, else 64.")
+    int | None, typer.Option(min=8, max=4096, help="Side in pixels; by default the data's own up to 64, else 64.")
 ]
 ColorOption = Annotated[Color | None, typer.Option(help="rgb or gray; by default rgb, and gray for the digits.")]
 FlipOption = Annotated[bool, typer.Option("--flip", help="Mirror half of the pictures.")]

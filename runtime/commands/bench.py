@@ -29,17 +29,24 @@ def bench(
     device: Annotated[list[str], DEVICE] = ["cpu"],  # noqa: B006
     allow_fallback: FallbackOption = False,
     threads: Annotated[list[int] | None, THREADS] = None,
-    batch: Annotated[list[int], typer.Option("--batch", min=1, help="Pictures an inference.")] = [1],  # noqa: B006
+    batch: Annotated[list[int], typer.Option("--batch", min=1, max=65536, help="Pictures an inference.")] = [1],  # noqa: B006
     shape: Annotated[str | None, typer.Option(help="Full input shape to load the model for, e.g. 1x3x224x224.")] = None,
     seconds: Annotated[
-        float | None, typer.Option(help="How long to measure each; 5 s, with --precision 60 s at most.")
+        float | None,
+        typer.Option(min=0, max=86400, help="How long to measure each; 5 s, with --precision 60 s at most."),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="How many inferences of each at least, without --precision.")] = 100,
+    runs: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="How many inferences of each at least, without --precision.")
+    ] = 100,
     precision: Annotated[
         str | None, typer.Option(help="End when each median's 95 % interval is narrower than this, e.g. 2%.")
     ] = None,
-    warmup: Annotated[float, typer.Option(help="Seconds at most until it is steady, before measuring.")] = 3.0,
-    streams: Annotated[int | None, typer.Option(min=1, help="Also the throughput of so many at once.")] = None,
+    warmup: Annotated[
+        float, typer.Option(min=0, max=86400, help="Seconds at most until it is steady, before measuring.")
+    ] = 3.0,
+    streams: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Also the throughput of so many at once.")
+    ] = None,
     end_to_end: Annotated[bool, typer.Option("--end-to-end", help="Also from the picture to the answer.")] = False,
     picture: Annotated[
         list[Path] | None, typer.Option(help="A picture for --end-to-end; without, a synthetic one.")

@@ -35,7 +35,7 @@ def classify(
     model: ModelOption = None,
     device: DeviceOption = "cpu",
     allow_fallback: FallbackOption = False,
-    top: Annotated[int, typer.Option(help="How many labels to show.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="How many labels to show.")] = 5,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print input,label,probability lines.")] = False,
@@ -45,8 +45,6 @@ def classify(
 
     Without --model the classifier that ships is used; it knows the ten classes of CIFAR-10.
     """
-    if top < 1:
-        raise InputError(f"--top must be at least 1, not {top}")
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other")
     pictures = expand_inputs(inputs)

@@ -44,7 +44,7 @@ def evaluate(
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Only the tenth that edgevision train restore holds out.")
     ] = False,
-    samples: Annotated[int, typer.Option(help="How many pictures a generator draws.")] = 2000,
+    samples: Annotated[int, typer.Option(min=1, max=100_000, help="How many pictures a generator draws.")] = 2000,
     judge: Annotated[
         Path | None, typer.Option(help="Classifier for judging samples, exported with --part features.")
     ] = None,

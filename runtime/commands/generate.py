@@ -28,6 +28,7 @@ from edgevision.contact_sheet import contact_sheet
 from edgevision.errors import ImageError, InputError, OutputError
 from edgevision.files import atomic_file, check_writable, translated_write_errors
 from edgevision.metadata import Task
+from edgevision.number_text import LARGEST, positive_number, shortened, whole_number
 from edgevision.picture_formats import written_format
 from edgevision.pictures import Picture, encoded
 from edgevision.printable import one_line
@@ -45,6 +46,12 @@ LARGEST_SHEET = 4096
 
 ANIMATIONS = (".gif", ".webp")
 """The formats that ``--interpolate`` makes a film in."""
+
+MOST_PICTURES = 1_000_000
+"""Of one call: their names alone take a tenth of a gigabyte."""
+
+LARGEST_PICTURE = 2**26
+"""Pixels of a texture, whose samples are most of a gigabyte."""
 
 _FRAME_MS = 80
 
@@ -69,7 +76,7 @@ def generate(
         str,
         typer.Option("--output", "-o", help="Sheet of all pictures (.png ...), or folder with a file for each."),
     ] = "generated.png",
-    count: Annotated[int, typer.Option("--count", "-n", help="How many pictures.")] = 16,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_PICTURES, help="How many pictures.")] = 16,
     seed: SeedOption = 0,
     label: Annotated[str | None, typer.Option("--class", help="What to draw; by default all classes in turn.")] = None,
     truncation: Annotated[
@@ -281,17 +288,25 @@ def parse_seeds(text: str | None) -> tuple[int, int] | None:
     """The two seeds of ``--interpolate A:B``; ``None`` without it, :class:`InputError` where they are none."""
     if text is None:
         return None
-    start, _, end = text.partition(":")
-    if not (start.isdecimal() and end.isdecimal()):
-        raise InputError(f"--interpolate is two seeds, as 3:7, not {text!r}")
-    return int(start), int(end)
+    try:
+        start, end = map(whole_number, text.split(":"))
+    except ValueError:
+        start = end = -1
+    if min(start, end) < 0:
+        raise InputError(f"--interpolate is two seeds from 0 to {LARGEST}, as 3:7, not {shortened(text)}")
+    return start, end
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
     """(height, width) of ``WIDTHxHEIGHT``."""
     if text is None:
         return None
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise InputError(f"--size is WIDTHxHEIGHT, as 640x480, not {text!r}")
-    return int(height), int(width)
+    try:
+        width, height = (positive_number(side, LARGEST_PICTURE) for side in text.split("x"))
+    except ValueError:
+        width = height = LARGEST_PICTURE
+    if width * height > LARGEST_PICTURE:
+        raise InputError(
+            f"--size is WIDTHxHEIGHT, as 640x480, {LARGEST_PICTURE} pixels in all at most, not {shortened(text)}"
+        )
+    return height, width

@@ -25,6 +25,7 @@ from edgevision.commandline import (
 )
 from edgevision.errors import ImageError, InputError
 from edgevision.metadata import Task
+from edgevision.number_text import positive_number, shortened
 from edgevision.pictures import Picture
 from edgevision.printable import one_line
 from edgevision.progress import track
@@ -38,6 +39,9 @@ from edgevision.runtime.outputs import Job, make_folders, plan
 from edgevision.runtime.pipelines.inpaint import mask_from_alpha, read_mask
 from edgevision.runtime.side_by_side import side_by_side
 from edgevision.shared_options import shared_options
+
+_LARGEST_TILE = 2**16
+_LARGEST_MEMORY = 2**40
 
 InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
@@ -241,14 +245,18 @@ def parse_tile(text: str) -> int | None:
     """``auto`` as ``None``, ``off`` as 0, or the number; :class:`InputError` otherwise."""
     if text in ("auto", "off"):
         return None if text == "auto" else 0
-    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
-        raise InputError(f"--tile is auto, off or a number of pixels, not {text!r}")
-    return int(text)
+    try:
+        return positive_number(text, _LARGEST_TILE)
+    except ValueError:
+        raise InputError(
+            f"--tile is auto, off or a number of pixels up to {_LARGEST_TILE}, not {shortened(text)}"
+        ) from None
 
 
 def parse_memory(text: str) -> int:
     """Bytes of ``512MB``, ``1GB`` or ``4000000``, units of 1024; :class:`InputError` otherwise."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE)
-    if found is None or float(found[1]) == 0:
-        raise InputError(f"--memory is a size as 512MB or 1GB, not {text!r}")
-    return int(float(found[1]) * 1024 ** ("KMG".index(found[2].upper()) + 1 if found[2] else 0))
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE | re.ASCII)
+    size = float(found[1]) * 1024 ** ("KMG".index(found[2].upper()) + 1 if found[2] else 0) if found else 0
+    if not 1 <= size <= _LARGEST_MEMORY:
+        raise InputError(f"--memory is a size as 512MB or 1GB, up to {_LARGEST_MEMORY >> 30}GB, not {shortened(text)}")
+    return int(size)

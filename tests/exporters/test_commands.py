@@ -158,20 +158,23 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--task", "denoise", "--mean", "a,b"], "--mean must be numbers joined by commas, not 'a,b'"),
+        (["--task", "denoise", "--mean", "a,b"], "--mean must be finite numbers joined by commas, not 'a,b'"),
         (["--labels", "cat"], "--labels must be a file or names joined by commas; there is no file 'cat'"),
         (["--metadata", "{"], "--metadata must be a JSON object, not '{'"),
         (["--metadata", "none.json"], "--metadata must be a JSON object or a file that holds one, not 'none.json'"),
         (["--metadata", '{"image": 5}'], "the metadata cannot be right: image must be an object, not 5"),
         (["--metadata", '{"image": 5}', "--resize", "pad"], "image must be an object, not 5"),
-        (["--output-range", "0,white"], "--output-range must be numbers joined by commas, not '0,white'"),
+        (["--output-range", "0,white"], "--output-range must be finite numbers joined by commas, not '0,white'"),
         (["--output-range", "0,0.5,1"], "the metadata cannot be right: metadata.restoration.output_range must be"),
         (["--output-range", "1,1"], "output_range"),
         (["--output-range", "0,1", "--predicts", "noise"], "output_range is that of a predicted image, not of noise"),
         (["--metadata", '{"restoration": 5}'], "the metadata cannot be right: metadata.restoration must be"),
         (["--metadata", '{"restoration": 5}', "--predicts", "noise"], "restoration must be an object, not 5"),
         (["--arch-kwargs", "[1]", "--arch", "a:b"], "--arch-kwargs must be a JSON object, not '[1]'"),
-        (["--input-shape", "3xlarge"], "a shape is positive numbers joined by x, as 1x3x224x224, not '3xlarge'"),
+        (
+            ["--input-shape", "3xlarge"],
+            "a shape is positive numbers joined by x, as 1x3x224x224, 268435456 values in all at most, not '3xlarge'",
+        ),
         (["--input-shape", "64", "--task", "generate"], "--input-shape holds the batch and at least one size"),
         (["--data", "no-such-folder"], "the data 'no-such-folder' does not exist"),
         (["--arch", "nonsense"], "--arch is package.module:callable"),
@@ -295,7 +298,6 @@ def test_verify_of_a_model_of_another_checkpoint_ends_with_1_and_still_reports(
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (["--samples", "0"], 2, "--samples must be at least 1, not 0"),
         (["--device", "abacus"], 3, "there is no device 'abacus'; known: auto, cpu"),
         (["--device", "npu"], 3, "there is no 'npu' here"),
         (["--data", "no-such-folder"], 2, "the data 'no-such-folder' does not exist"),

@@ -1,14 +1,32 @@
 """The shared parts of the command line, and its face."""
 
+import inspect
 import json
 import os
+import re
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+import typer
+import typer.main
 
 from edgevision import cli
-from edgevision.commandline import Verb, VerbGroup, echo, json_object, parse_cores, print_json
+from edgevision.commandline import (
+    Verb,
+    VerbGroup,
+    echo,
+    json_object,
+    parse_cores,
+    parse_shape,
+    parse_share,
+    print_json,
+)
 from edgevision.errors import DatasetError, DeviceError, EdgevisionError, InputError, MissingExtraError
+from edgevision.runtime.commands.generate import parse_seeds
+from edgevision.runtime.commands.restore import parse_memory, parse_tile
 from edgevision.terminal import results, results_apart
 
 APP = """
@@ -145,6 +163,53 @@ def test_every_verb_names_a_module_of_ours_and_a_function(name: str, verb: Verb)
     assert module.split(".")[0] == "edgevision"
     assert all(part.isidentifier() for part in [*module.split("."), function])
     assert verb.help.endswith(".")
+
+
+def number_options() -> list[tuple[str, str, bool]]:
+    """Every option of every verb that is a number: its verb, its longest name, whether it is a whole one."""
+    found = []
+    for name, verb in verbs().items():
+        module, function = verb.target.split(":")
+        command = getattr(import_module(module), function)
+        app = typer.Typer()
+        app.command()(command)
+        hints = get_type_hints(inspect.unwrap(command))
+        for parameter in typer.main.get_command(app).params:
+            kinds = re.findall(r"\b(?:int|float)\b", str(hints.get(parameter.name)))
+            if kinds:
+                found.append((name, max(parameter.opts, key=len), kinds[0] == "int"))
+    return found
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, f"-{'9' * 500}", "nan", "-inf", "1e400", "٣", "1_0", "", "0x10", "²"])
+def test_no_number_that_cannot_be_meant_is_taken_by_any_option(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = number_options()
+    assert len(options) > 60
+    for verb, option, is_whole in options:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*verb.split(), f"{option}={text}"])
+        out, err = capsys.readouterr()
+        assert (ended.value.code, out) == (2, ""), (verb, option)
+        assert f"'{option}'" in err, (verb, option, err)
+        assert " is not a whole number from " in err if is_whole else " is not a number" in err, (verb, option, err)
+
+
+@pytest.mark.parametrize(
+    ("parse", "texts"),
+    [
+        (parse_cores, ["9" * 5000, "0-99999999999", "8192", "٣", "-1", "1-", "5-2", ""]),
+        (parse_shape, ["9" * 5000, "1x3x99999999x99999999", "1x٣", "1x-3", "1x0", "1x+3", "1x 3", ""]),
+        (lambda text: parse_share(text, "--precision"), ["9" * 5000, "nan", "٢%", "inf%", "1_0%", "100%", "0"]),
+        (parse_memory, [f"{'9' * 500}GB", "9" * 5000, "0", "0.1", "nanGB", "-1GB", "٣GB", "1025GB", "1e9"]),
+        (parse_tile, ["9" * 5000, "0", "-1", "٣", "65537", "1e3", "nan"]),
+        (parse_seeds, ["9" * 5000 + ":1", "٣:1", "-1:2", "1", "1:2:3"]),
+    ],
+)
+def test_numbers_in_words_are_refused_in_one_line_too(parse: Callable[[str], object], texts: list[str]) -> None:
+    for text in texts:
+        with pytest.raises(InputError) as refused:
+            parse(text)
+        assert len(str(refused.value)) < 250
 
 
 HEAVY = ("torch", "onnxruntime", "openvino", "onnx", "numpy", "PIL", "lightning", "pydantic", "rich")

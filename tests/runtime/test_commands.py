@@ -87,7 +87,6 @@ def test_a_bad_file_is_in_the_json_too(edgevision, write_colours, tmp_path):
         (("run", "classify", "nowhere.jpg", "-m", "MODEL"), 1, "'nowhere.jpg' does not exist"),
         (("run", "classify", "nowhere.jpg", "-m", "missing.onnx"), 2, "'missing.onnx' does not exist"),
         (("run", "classify", "nowhere.jpg", "-m", "MODEL", "--device", "tpu"), 3, "no device 'tpu'"),
-        (("run", "classify", "nowhere.jpg", "-m", "MODEL", "--top", "0"), 2, "--top must be at least 1"),
         (("run", "classify", "nowhere.jpg", "--json", "--csv"), 2, "exclude each other"),
         (("evaluate", "MODEL", "nowhere"), 2, "'nowhere' does not exist"),
         (("bench", "MODEL", "--shape", "1x3xx"), 2, "a shape is positive numbers"),
