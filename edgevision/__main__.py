@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Start the command line of :mod:`edgevision.cli`."""
+    from edgevision.interruption import end_as_interrupted, exit_code
+
+    _fill_closed_descriptors()
+    end_as_interrupted()
     # Imports allocate much and free next to nothing: looking for garbage among it is a twentieth of the start-up, and
     # the interpreter's last look at all of it, on the way out, a tenth of a short command.
     gc.set_threshold(100_000)
@@ -14,8 +18,19 @@ def main() -> None:
         from edgevision.cli import main as run
 
         run()
+    except KeyboardInterrupt as interrupt:  # before the command line was there to say so
+        sys.exit(exit_code(interrupt))
     finally:
         gc.freeze()
+
+
+def _fill_closed_descriptors() -> None:
+    """Where a standard stream was closed, the next file to be opened would get what is printed."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _leave_current_folder() -> None:

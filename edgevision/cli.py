@@ -9,8 +9,9 @@ import typer
 import typer.main
 
 from edgevision import __version__
-from edgevision.commandline import LazyGroup, Verb, VerbGroup, echo
-from edgevision.errors import EdgevisionError
+from edgevision.commandline import LazyGroup, Verb, VerbGroup, echo, end_interrupted
+from edgevision.errors import DiskFullError, EdgevisionError, InputError
+from edgevision.files import DISK_FULL
 from edgevision.terminal import guarded_streams
 
 VERBS: Mapping[str, Verb | VerbGroup] = {
@@ -100,19 +101,47 @@ def _main(arguments: list[str]) -> None:
     debug = "--debug" in arguments
     _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments)
     try:
-        typer.main.get_command(app).main(_cores_first(a for a in arguments if a != "--debug"), prog_name="edgevision")
+        words = _cores_first(word for word in arguments if word != "--debug")
+        try:
+            typer.main.get_command(app).main(words, prog_name="edgevision")
+        finally:
+            sys.stdout.flush()  # what cannot be written is an error, which nobody would see later
     except EdgevisionError as error:
         if debug:
             raise
         echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:  # while a verb's modules are imported
-        sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.exit(1)
+    except KeyboardInterrupt as interrupt:
+        end_interrupted(interrupt)
     except Exception as error:
         if debug:
             raise
+        ours = _of_the_system(error)
+        if ours is not None:
+            echo(f"error: {ours}", err=True)
+            sys.exit(ours.exit_code)
         echo(f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True)
         sys.exit(1)
+
+
+def _of_the_system(error: Exception) -> EdgevisionError | None:
+    """The error in our words where the machine or the input is to blame, wherever it came up; ``None`` otherwise."""
+    if isinstance(error, MemoryError):
+        return EdgevisionError("this takes more memory than there is; give less at once, or smaller pictures")
+    if isinstance(error, RecursionError):
+        return InputError("something in the input is nested too deeply to be read")
+    if isinstance(error, UnicodeError):
+        return InputError(f"a text or a file name is not in the encoding that it should be in: {error}")
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+        if error.errno in DISK_FULL:
+            return DiskFullError(f"no space left: {reason}; free some and run again")
+        return InputError(
+            f"{str(error.filename)!r} cannot be used: {reason}" if error.filename else f"failed: {reason}"
+        )
+    return None
 
 
 def _cores_first(arguments: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import typer
 import typer.main
@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from edgevision.errors import InputError, PartialFailureError
 from edgevision.hole_kinds import HoleKind
+from edgevision.interruption import Terminated, exit_code
 from edgevision.number_text import LARGEST, positive_number, real_number, shortened, whole_number
 from edgevision.printable import exact_json, one_line, printable
 from edgevision.terminal import encodable, results, results_apart
@@ -101,6 +102,12 @@ class LazyGroup(TyperGroup):
         self.commands = dict.fromkeys(self.verbs)  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:  # while a verb's modules are imported
+            end_interrupted(interrupt)
+
 
 class QuickCommand(TyperCommand):
     """A Typer command that starts faster, keeps to ``--cores`` and ends in the right way when interrupted.
@@ -128,9 +135,14 @@ class QuickCommand(TyperCommand):
         try:
             with results_apart():
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            echo("interrupted", err=True)
-            sys.exit(130)
+        except KeyboardInterrupt as interrupt:
+            end_interrupted(interrupt)
+
+
+def end_interrupted(interrupt: KeyboardInterrupt) -> NoReturn:
+    """End the program as a shell expects of one that Ctrl-C or a signal ended."""
+    echo("terminated" if isinstance(interrupt, Terminated) else "interrupted", err=True)
+    sys.exit(exit_code(interrupt))
 
 
 def _convert_plain_types(command: Any) -> None:

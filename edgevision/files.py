@@ -16,7 +16,8 @@ _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
 LARGEST_IN_MEMORY = 256 << 20
 """Bytes of an encoded picture that does not lie in a file of its own: from a pipe, or unpacked from a zip."""
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a quota or a file is as full as it may be."""
 
 
 def check_writable(path: Path, *, force: bool = False) -> None:
@@ -112,7 +113,7 @@ def translated_write_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             raise DiskFullError(
                 f"no space left to write {str(target)!r}; nothing was kept, free some space and run again"
             ) from error

@@ -4,12 +4,16 @@
 the log are safe too; an encoding that lacks a character gets an escape, or plain letters for what this program draws.
 """
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+from edgevision.errors import DiskFullError, EdgevisionError, OutputError
+from edgevision.files import DISK_FULL
 from edgevision.printable import printable
 
 _PLAIN = str.maketrans({"█": "#", "▁": "_", "▂": "_", "▃": ".", "▄": "-", "▅": "=", "▆": "*", "▇": "%", "…": "...",
@@ -20,19 +24,54 @@ _PLAIN = str.maketrans({"█": "#", "▁": "_", "▂": "_", "▃": ".", "▄": "
 class GuardedStream:
     """A text stream that passes on what is printable, in the characters that its encoding has.
 
-    It has no ``buffer``: what went there would not be seen.
+    It has no ``buffer``: what went there would not be seen. Where it cannot be written any more, that is an error,
+    but for standard error, which then is lost: there is no other place to say so.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, is_error: bool = False) -> None:
         self._stream = stream
+        self._is_error = is_error
+        self._failure: Exception | None = None
 
     def write(self, text: str) -> int:
-        self._stream.write(encodable(printable(text), self._stream.encoding))
+        try:
+            self._stream.write(encodable(printable(text), self._stream.encoding))
+        except OSError as error:
+            self._give_up(error)
         return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered.
+
+        Raises:
+            BrokenPipeError: nobody reads it any more.
+            DiskFullError, OutputError: it cannot be written.
+        """
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+        if self._failure is not None:
+            raise self._failure
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
+
+    def _give_up(self, error: OSError) -> None:
+        # What is still buffered would fail again, and louder, when the process ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        if self._is_error:
+            return
+        # Kept, for whoever wrote may have been ready for anything: typer tries what a stream takes by writing to it.
+        if isinstance(error, BrokenPipeError):
+            self._failure = error
+        elif error.errno in DISK_FULL:
+            self._failure = DiskFullError("no space left to write the standard output; free some and run again")
+        else:
+            self._failure = OutputError(f"standard output cannot be written: {error.strerror}; send it elsewhere")
+        raise self._failure from error
 
     def __getattr__(self, name: str) -> Any:
         if name == "buffer":
@@ -42,9 +81,9 @@ class GuardedStream:
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Guard ``sys.stdout`` and ``sys.stderr`` while the context is open; one that is closed stays so."""
+    """Guard ``sys.stdout`` and ``sys.stderr`` while the context is open."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr)
+    sys.stdout, sys.stderr = _guarded(sys.stdout), _guarded(sys.stderr, is_error=True)
     try:
         yield
     finally:
@@ -69,11 +108,13 @@ def results_apart() -> Iterator[None]:
         _APART.pop()
         sys.stdout = before
         if stream is not before:
-            _close(stream)
+            with suppress(EdgevisionError, OSError):  # which was raised above, or is not the first thing to go wrong
+                stream.flush()
+            stream.close()
 
 
 def results() -> TextIO:
-    """Where the results of a verb go; ``None``, as ``sys.stdout`` is, where who started the program has closed it."""
+    """Where the results of a verb go."""
     return _APART[-1] if _APART else sys.stdout
 
 
@@ -95,15 +136,6 @@ def _on_a_descriptor_of_its_own(stream: TextIO) -> TextIO:
     except OSError:  # standard error is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return _guarded(open(kept, "w", encoding=plain.encoding))  # noqa: PTH123
-
-
-def _close(stream: TextIO) -> None:
-    """Whatever could not be written has raised its error already; it is not tried again, and again, on the way out."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    stream.close()
 
 
 @contextmanager
@@ -148,10 +180,21 @@ def _in_encoding(character: str, encoding: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def _guarded(stream: TextIO | None) -> TextIO:
-    if stream is None or isinstance(stream, GuardedStream):
-        return stream  # type: ignore[return-value]  # closed by who started the program
+def _guarded(stream: Any, *, is_error: bool = False) -> TextIO:
+    if isinstance(stream, GuardedStream):
+        return cast(TextIO, stream)
+    if stream is None:
+        stream = _Closed()
     if hasattr(stream, "reconfigure"):
         # For what is drawn past the guard.
         stream.reconfigure(errors="backslashreplace")
-    return cast(TextIO, GuardedStream(stream))
+    return cast(TextIO, GuardedStream(stream, is_error=is_error))
+
+
+class _Closed(io.StringIO):
+    """A stream that who started the program has closed."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "it is closed")

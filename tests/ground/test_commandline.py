@@ -1,5 +1,6 @@
 """The shared parts of the command line, and its face."""
 
+import errno
 import inspect
 import json
 import os
@@ -304,6 +305,36 @@ def test_each_error_has_its_exit_code_and_no_traceback(
     assert out == ""
     assert str(error) in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MemoryError(), 1, "more memory than there is"),
+        (RecursionError("maximum recursion depth exceeded"), 2, "nested too deeply"),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "xxx.onnx"),
+            2,
+            "'xxx.onnx' cannot be used: File name too long",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "'a/b' cannot be used: Permission denied"),
+        (OSError(errno.EIO, "Input/output error"), 2, "failed: Input/output error"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "no space left"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), 2, "not in the encoding"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_the_system_or_the_input_is_to_blame_for_is_a_sentence_wherever_it_comes_up(
+    failing, error: Exception, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(error)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["fail"])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (code, "")
+    assert words in err
+    assert "fault" not in err
+    assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("error", [InputError("no"), ZeroDivisionError("no")], ids=repr)

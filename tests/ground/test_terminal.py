@@ -3,12 +3,17 @@
 import io
 import json
 import logging
+import shlex
+import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from edgevision import cli
 from edgevision.commandline import Verb, echo, print_json
+from edgevision.errors import DiskFullError, OutputError
 from edgevision.progress import track
 from edgevision.terminal import drawing_streams, encodable, guarded_streams
 
@@ -90,11 +95,34 @@ def test_the_guard_goes_when_the_program_ends(streams):
     assert sys.stdout is before
 
 
-def test_closed_streams_are_left_alone(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", None)
-    with guarded_streams():
-        assert sys.stdout is None
-        echo("nobody reads this")
+@pytest.mark.parametrize("full", [False, True])
+def test_results_that_cannot_be_written_are_an_error_and_messages_are_lost(monkeypatch, full):
+    with ExitStack() as held:
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, held.enter_context(Path("/dev/full").open("w")) if full else None)
+        held.enter_context(guarded_streams())
+        assert list(track([1], 1, "working")) == [1]
+        echo("lost", err=True)
+        sys.stderr.write("lost")
+        sys.stderr.flush()
+        with pytest.raises(DiskFullError if full else OutputError, match="no space left" if full else "it is closed"):
+            echo("result")
+
+
+@pytest.mark.parametrize("verb", [["devices", "--json"], ["--version"], ["--help"]])
+def test_a_full_or_closed_standard_output_ends_a_command_in_one_sentence(run_python, verb):
+    for redirection, code, words in (("> /dev/full", 1, "no space left to write"), (">&-", 2, "it is closed")):
+        command = f"{sys.executable} -m edgevision {shlex.join(verb)} {redirection}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_in_silence(run_python):
+    command = f"set -o pipefail; {sys.executable} -m edgevision devices --json | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_a_progress_bar_moves_the_cursor_and_its_words_do_not(streams, monkeypatch):
