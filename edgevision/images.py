@@ -18,10 +18,13 @@ from edgevision.camera_data import camera_data, orientation
 from edgevision.errors import ImageError
 from edgevision.files import open_ordinary
 from edgevision.metadata import Color
-from edgevision.picture_formats import PictureFormat, format_of_content
+from edgevision.picture_formats import PNG, TIFF, PictureFormat, format_of_content
+from edgevision.png_chunks import without_texts
 from edgevision.stored_samples import StoredSamples, stored_samples
 
 _log = logging.getLogger(__name__)
+# What Pillow logs of damaged files stands in our errors; without a handler Python would print it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, an encoded file's bytes, a Pillow picture, or uint8 RGB of shape (H, W, 3), RGBA (H, W, 4), gray (H, W)."""
@@ -116,6 +119,21 @@ def to_array(image: Image.Image, color: Color = Color.RGB) -> NDArray[np.uint8]:
 def _open(file: BinaryIO, name: str, remark: Remark, *, camera: bool) -> Decoded:
     beginning = file.read(_BEGINNING)
     kind = format_of_content(beginning, name)
+    try:
+        decoded, several = _read(kind, file, beginning, name, camera=camera)
+    except ImageError:
+        plain = without_texts(file) if kind is PNG else None
+        if plain is None:
+            raise
+        decoded, several = _read(kind, plain, beginning, name, camera=camera)
+        remark(f"{name}: its texts and colour profile are damaged or too large, left out")
+    if several:
+        remark(f"{name} has several {'pages' if kind is TIFF else 'frames'}, only the first is read")
+    return decoded
+
+
+def _read(kind: PictureFormat, file: BinaryIO, beginning: bytes, name: str, *, camera: bool) -> tuple[Decoded, bool]:
+    """The picture, and whether there are more frames in the file."""
     file.seek(0)
     try:
         with warnings.catch_warnings():
@@ -125,7 +143,7 @@ def _open(file: BinaryIO, name: str, remark: Remark, *, camera: bool) -> Decoded
             with _identified(kind, file, name) as image:
                 several = _has_more_frames(image)
                 # Only before the samples are read it is known how they are stored.
-                decoded = _decode(image, name, stored_samples(image, beginning), camera=camera)
+                return _decode(image, name, stored_samples(image, beginning), camera=camera), several
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is too large to decode safely: {error}") from error
     except MemoryError as error:
@@ -139,9 +157,6 @@ def _open(file: BinaryIO, name: str, remark: Remark, *, camera: bool) -> Decoded
         if isinstance(error, OSError) and error.strerror:
             raise ImageError(f"{name} cannot be read: {error.strerror}") from error
         raise ImageError(f"{name} is damaged or cut off: {error}") from error
-    if several:
-        remark(f"{name} has several {'pages' if kind.kind == 'TIFF' else 'frames'}, only the first is read")
-    return decoded
 
 
 def _identified(kind: PictureFormat, file: BinaryIO, name: str) -> Image.Image:

@@ -20,6 +20,7 @@ class PictureFormat:
         plugin: the module that teaches Pillow to read it.
         written: whether results can be written in it.
         alpha, deep, metadata: whether it holds transparency, 16 bits a sample, colour profiles and camera data.
+        longest_side: in pixels, of what can be written.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class PictureFormat:
     alpha: bool = True
     deep: bool = False
     metadata: bool = True
+    longest_side: int = 2**31 - 1
 
 
 def _begins(expression: bytes) -> re.Pattern[bytes]:
@@ -39,6 +41,10 @@ def _begins(expression: bytes) -> re.Pattern[bytes]:
 # Of an ISO base media file: its length, the word ftyp, the major brand, a version, and the compatible brands.
 _BRAND = rb".{4}ftyp(?:%b|(?:mif1|msf1).{4}(?:.{4}){0,16}?%b)"
 
+# All of the header, two or three numbers with space and comments before each: one of these without an end would be read
+# byte by byte.
+_HEADER = rb"P(?:[14](?:%(gap)b\d+){2}|[2356](?:%(gap)b\d+){3})\s" % {b"gap": rb"(?:\s|#[^\r\n]*[\r\n])+"}
+
 PNG = PictureFormat("PNG", (".png",), _begins(rb"\x89PNG\r\n\x1a\n"), "PIL.PngImagePlugin", written=True, deep=True)
 JPEG = PictureFormat(
     "JPEG",
@@ -47,8 +53,11 @@ JPEG = PictureFormat(
     "PIL.JpegImagePlugin",
     written=True,
     alpha=False,
+    longest_side=65500,
 )
-WEBP = PictureFormat("WEBP", (".webp",), _begins(rb"RIFF.{4}WEBP"), "PIL.WebPImagePlugin", written=True)
+WEBP = PictureFormat(
+    "WEBP", (".webp",), _begins(rb"RIFF.{4}WEBP"), "PIL.WebPImagePlugin", written=True, longest_side=16383
+)
 TIFF = PictureFormat(
     "TIFF",
     (".tif", ".tiff"),
@@ -59,7 +68,7 @@ TIFF = PictureFormat(
 )
 BMP = PictureFormat("BMP", (".bmp",), _begins(rb"BM"), "PIL.BmpImagePlugin", written=True, alpha=False, metadata=False)
 GIF = PictureFormat("GIF", (".gif",), _begins(rb"GIF8[79]a"), "PIL.GifImagePlugin")
-PPM = PictureFormat("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _begins(rb"P[1-6][\s#]"), "PIL.PpmImagePlugin")
+PPM = PictureFormat("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _begins(_HEADER), "PIL.PpmImagePlugin")
 AVIF = PictureFormat("AVIF", (".avif",), _begins(_BRAND % (rb"avi[fs]", rb"avi[fs]")), "PIL.AvifImagePlugin")
 JPEG2000 = PictureFormat(
     "JPEG2000",

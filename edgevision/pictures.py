@@ -25,6 +25,10 @@ _log = logging.getLogger(__name__)
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
+# Rows that Pillow hands out at a time; it would copy all of a picture twice.
+_STRIP = 256
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """An upright picture and what its file said beside the pixels.
@@ -58,11 +62,15 @@ class Picture:
         transparent = image.has_transparency_data
         gray = image.mode in ("L", "LA", "1")
         mode = ("LA" if transparent else "L") if gray else ("RGBA" if transparent else "RGB")
-        samples = np.asarray(image.convert(mode))
-        channels = 1 if gray else 3
-        samples = samples.reshape(*samples.shape[:2], -1)
-        alpha = samples[:, :, channels] if transparent else None
-        return cls(samples[:, :, :channels], alpha, icc_profile, decoded.exif)
+        pixels = np.empty((image.height, image.width, 1 if gray else 3), np.uint8)
+        alpha = np.empty(pixels.shape[:2], np.uint8) if transparent else None
+        for top in range(0, image.height, _STRIP):
+            strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+            samples = np.asarray(strip.convert(mode)).reshape(strip.height, strip.width, -1)
+            pixels[top : top + _STRIP] = samples[:, :, : pixels.shape[2]]
+            if alpha is not None:
+                alpha[top : top + _STRIP] = samples[:, :, -1]
+        return cls(pixels, alpha, icc_profile, decoded.exif)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,6 +122,12 @@ class Picture:
 
     def encode(self, kind: PictureFormat, *, quality: int = 95, name: str = "the picture") -> bytes:
         """The file's bytes in the format ``kind``; remarks and errors call it ``name``."""
+        height, width = self.size
+        if max(height, width) > kind.longest_side:
+            raise OutputError(
+                f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: its sides may have"
+                f" {kind.longest_side} pixels; choose another ending"
+            )
         image = self._fitting(kind, name)
         error: Exception | None = None
         for extras, lost in self._extras(kind, image, name):
@@ -125,9 +139,7 @@ class Picture:
             if lost:
                 _log.warning("%s: %s cannot hold %s, left out", name, kind.kind, lost)
             return data
-        raise OutputError(
-            f"{name}: {kind.kind} cannot hold this picture of {image.width}x{image.height}: {error}"
-        ) from error
+        raise OutputError(f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: {error}") from error
 
     def _fitting(self, kind: PictureFormat, name: str) -> Image.Image:
         """The picture in a mode that the format has."""
