@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _main(arguments: list[str]) -> None:
     debug = "--debug" in arguments
-    _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments)
+    _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments, debug=debug)
     try:
         words = _cores_first(word for word in arguments if word != "--debug")
         try:
@@ -159,11 +159,11 @@ def _cores_first(arguments: Iterable[str]) -> list[str]:
     return [*first, *others, *words]
 
 
-def _log_to_stderr(*, quiet: bool) -> None:
+def _log_to_stderr(*, quiet: bool, debug: bool) -> None:
     import logging
 
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("edgevision")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)

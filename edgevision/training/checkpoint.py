@@ -4,6 +4,7 @@
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgevision.checkpoint_archive import open_archive
 from edgevision.errors import CheckpointError
 from edgevision.files import atomic_file
 from edgevision.metadata import METADATA_KEY, ModelMetadata
@@ -42,6 +44,25 @@ def save_checkpoint(
             raise
 
 
+def read_saved(path: Path) -> Any:
+    """What :func:`torch.save` put into a file, tensors on the CPU; nothing in it is run.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file, cut off, or a bit of it has changed.
+    """
+    with open_archive(path) as archive:
+        for name in archive.names:
+            archive.read(name)  # PyTorch itself does not look at the checksums
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a file of another kind ends in almost anything
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{reason:.120}") from error
+
+
 def load_trained(path: Path) -> tuple[nn.Module, ModelMetadata]:
     """The network that :func:`save_checkpoint` wrote, and what it says of itself.
 
@@ -49,7 +70,7 @@ def load_trained(path: Path) -> tuple[nn.Module, ModelMetadata]:
         CheckpointError: missing, damaged, or not made by this project.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_saved(path)
         network = build_model(content["model"], **json.loads(content["options"]))
         network.load_state_dict(content["state_dict"])
         return network, ModelMetadata.from_json(content[METADATA_KEY], repr(str(path)))

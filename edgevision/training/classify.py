@@ -60,7 +60,7 @@ def train_classifier(
     module = ClassifierModule(network, settings, image, train.labels, len(data.class_names))
     if not _fit(module, settings, folder, train, val, quiet=quiet):
         return None
-    best = torch.load(folder.best, map_location="cpu", weights_only=True)
+    best = folder.kept("f1")
     module.load_state_dict(best["state_dict"])
     quality = {"val_top1": best["figures"]["accuracy"], "val_f1": best["figures"]["f1"]}
     quality |= _test(module.cpu(), settings, image)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from torch import nn
 
 from edgevision.datasets import ImageDataset
@@ -66,7 +65,7 @@ class GenerativeTraining:
             self.folder.prepare(self.settings.to_dict(), force=force)
         if not self._fit(module, *self._read(quiet=quiet), quiet=quiet):
             return None
-        best = torch.load(self.folder.best, map_location="cpu", weights_only=True)
+        best = self.folder.kept(None if self.classifier is None else "classifier_frechet")
         module.load_state_dict(best["state_dict"])
         module.cpu().eval()
         return {f"val_{name}": round(float(value), 4) for name, value in best["figures"].items()}

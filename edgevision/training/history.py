@@ -1,6 +1,7 @@
 """What a person follows a training by: one line an epoch, in the run's folder and on the terminal."""
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -43,11 +44,12 @@ class History(Callback):
         if not trainer.is_global_zero:
             return
         epoch = trainer.current_epoch + 1
-        figures = {name: round(value, 5) for name, value in self._figures.items()}
-        line = {"epoch": epoch, "train_loss": round(train_loss, 5)} | {f"val_{k}": v for k, v in figures.items()}
+        figures = {name: _rounded(value) for name, value in self._figures.items()}
+        line: dict[str, float | int | None] = {"epoch": epoch, "train_loss": _rounded(train_loss)}
+        line |= {f"val_{name}": value for name, value in figures.items()}
         self._folder.record(line | {"seconds": round(seconds, 1)})
         if not self._quiet:
-            shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            shown = ", ".join(f"{n} {v:.4g}" for n, v in figures.items() if v is not None) or "without figures"
             _log.info(
                 "epoch %d of %d: loss %.4g; validation %s; %.0f s",
                 epoch,
@@ -59,3 +61,9 @@ class History(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["figures"] = dict(self._figures)
+        checkpoint["batches"] = int(trainer.num_training_batches)
+
+
+def _rounded(value: float) -> float | None:
+    """JSON has no NaN, which stands for a figure that could not be had."""
+    return round(value, 5) if math.isfinite(value) else None

@@ -83,7 +83,7 @@ def train_restorer(
         )
     if not first:
         return None
-    best = torch.load(folder.best, map_location="cpu", weights_only=True)
+    best = folder.kept("psnr")
     module.load_state_dict(best["state_dict"])
     network = module.cpu().network.eval()
     metadata = _metadata(settings, network, best["figures"], folder.seconds_trained() / 3600)

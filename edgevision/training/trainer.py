@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +17,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from edgevision.errors import DeviceError
+from edgevision.errors import CheckpointError, DatasetError, DeviceError, EdgevisionError, InputError
 from edgevision.files import atomic_file, translated_write_errors
-from edgevision.terminal import drawing_streams
+from edgevision.training.checkpoint import read_saved
 from edgevision.training.history import History
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import MixedPrecision, TrainingSettings
@@ -25,14 +27,37 @@ from edgevision.training.settings import MixedPrecision, TrainingSettings
 _log = logging.getLogger(__name__)
 
 
-class AtomicCheckpoints(TorchCheckpointIO):
-    """Resume files that are whole or not there: one cut off by a full disk would lose the training."""
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are whole or not there, and the one before the last: the disk may fill up or fail."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        with atomic_file(Path(path)) as temporary:
+        path = Path(path)
+        with atomic_file(path) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
+            if path == self._folder.last and path.exists():
+                path.replace(self._folder.previous)
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        return dict(read_saved(Path(path)))
+
+
+class _Beginning(Callback):
+    """Knows whether the training has begun: what goes wrong before is about what it was resumed from.
+
+    From then on SIGTERM is taken as Ctrl-C: Lightning would have the processes talk about it in the middle of a step.
+    """
+
+    begun = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.begun = True
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # Lightning puts it back at the end
 
 
 def build_trainer(
@@ -67,7 +92,7 @@ def build_trainer(
         deterministic="warn",
         use_distributed_sampler=False,
         callbacks=list(callbacks),
-        plugins=[AtomicCheckpoints()],
+        plugins=[WholeCheckpoints(folder)],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
@@ -88,20 +113,68 @@ def fit(
     """Train to the end, from the last finished epoch on; whether this is the first of several processes.
 
     Raises:
+        CheckpointError: what is to be resumed is damaged, or of another training.
+        DatasetError: no picture can be read any more.
         DiskFullError, OutputError: the folder cannot be written.
+        EdgevisionError: there is not enough memory.
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
-    resume = folder.resume_from()
-    if resume and not quiet and trainer.global_rank == 0:
-        _log.info("resuming the training in %s", folder.path)
+    first = trainer.global_rank == 0
+    found = folder.resume_from(aloud=first)
+    resume = None
+    if found is not None:
+        resume, content = found
+        batches = content.get("batches", len(train))
+        if batches != len(train):
+            raise InputError(
+                f"{str(folder.path)!r} was trained with {batches} batches an epoch, and the data now give {len(train)};"
+                " train on the same pictures to resume it, --force starts over"
+            )
+        del content
+        if first and not quiet:
+            _log.info("resuming the training in %s", folder.path)
+    beginning = _Beginning()
+    trainer.callbacks.append(beginning)  # type: ignore[attr-defined]
     try:
-        # Lightning draws its bar itself.
-        with translated_write_errors(folder.last), drawing_streams():
-            trainer.fit(module, train, val, ckpt_path=resume)
+        with translated_write_errors(folder.last):
+            trainer.fit(module, train, val, ckpt_path=resume, weights_only=True)
     except SystemExit:
         # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.
         raise KeyboardInterrupt from None
-    return trainer.global_rank == 0
+    except DatasetError as error:
+        # A process that decodes pictures hands its traceback over in the message.
+        raise DatasetError(str(error).rpartition("DatasetError: ")[2].strip()) from error
+    except EdgevisionError:
+        raise
+    except Exception as error:
+        if (explained := _explained(error)) is not None:
+            raise explained from error
+        if resume is not None and not beginning.begun:
+            raise CheckpointError(
+                f"{str(resume)!r} cannot be resumed from: {_first_line(error)}; --force starts over, -o trains"
+                " elsewhere"
+            ) from error
+        raise
+    return first
+
+
+def _explained(error: Exception) -> EdgevisionError | None:
+    """What PyTorch says in its own words of what a user can mend; ``None`` for anything else."""
+    said = str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said:
+        return EdgevisionError("there is not enough memory for this training; lower --batch-size or the pictures' size")
+    if "Expected more than 1 value per channel" in said:
+        return InputError("this network normalises over its batch, which has to hold two pictures; raise --batch-size")
+    if said.startswith("DataLoader worker"):
+        return EdgevisionError(
+            "a process that decodes pictures was ended, most likely for want of memory; the same command with fewer"
+            " --workers resumes"
+        )
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def lightning_precision(precision: MixedPrecision) -> Any:
@@ -119,16 +192,10 @@ def lightning_precision(precision: MixedPrecision) -> Any:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's tips, and its hints for other situations than ours, from the user."""
+    """Keep from the user what the libraries say among themselves; ``--debug`` shows their warnings."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # Decoded pictures need no workers, and the folder is meant to be used again.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
-        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        # The perceptual loss holds a classifier whose statistics must not move.
-        warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
-        warnings.filterwarnings("ignore", category=FutureWarning, module="torch|lightning|kornia")
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch|lightning|kornia")
+        if not _log.isEnabledFor(logging.DEBUG):
+            warnings.simplefilter("ignore")
         yield

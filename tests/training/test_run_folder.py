@@ -2,16 +2,25 @@
 
 import json
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from edgevision.errors import InputError, OutputError
+from edgevision.errors import CheckpointError, InputError, OutputError
 from edgevision.training.run_folder import RunFolder, is_launched_helper
 from edgevision.training.settings import Augmentation, ClassifierSettings
 
 SETTINGS: dict[str, Any] = ClassifierSettings(augment=(Augmentation.FLIP,), model_options={"shortcut": "B"}).to_dict()
+
+
+def save(path: Path, **content: Any) -> None:
+    """A checkpoint as Lightning writes it."""
+    parts: dict[str, Any] = {"state_dict": {"w": torch.arange(5000.0)}, "epoch": 0, "global_step": 0, "loops": {}}
+    torch.save(parts | {"optimizer_states": [], "lr_schedulers": [], "figures": {"f1": 1.0}} | content, path)
 
 
 @pytest.fixture
@@ -28,9 +37,10 @@ def test_a_new_folder_gets_its_settings(folder: RunFolder) -> None:
 
 def test_the_same_settings_are_accepted_again(folder: RunFolder) -> None:
     folder.prepare(SETTINGS, force=False)
-    folder.last.write_bytes(b"")
+    save(folder.last, epoch=3)
     folder.prepare(SETTINGS, force=False)
-    assert folder.resume_from() == folder.last
+    path, content = folder.resume_from() or pytest.fail("it starts from the beginning")
+    assert (path, content["epoch"]) == (folder.last, 3)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,7 @@ def test_a_finished_folder_is_refused(folder: RunFolder) -> None:
 
 def test_force_starts_over_and_keeps_what_is_not_the_trainings(folder: RunFolder) -> None:
     folder.prepare(SETTINGS, force=False)
-    for path in (folder.result, folder.last, folder.best, folder.path / "notes.txt"):
+    for path in (folder.result, folder.last, folder.previous, folder.best, folder.path / "notes.txt"):
         path.write_bytes(b"old")
     folder.record({"epoch": 1, "seconds": 2.0})
     folder.prepare(SETTINGS | {"epochs": 3}, force=True)
@@ -82,6 +92,112 @@ def test_the_time_of_all_epochs_is_added_up(folder: RunFolder) -> None:
         folder.record({"epoch": epoch, "seconds": 1.5})
     assert [json.loads(line)["epoch"] for line in folder.history.read_text().splitlines()] == [1, 2]
     assert folder.seconds_trained() == 3.0
+
+
+# --- what power cuts, full disks and other hands leave behind ---
+
+
+@pytest.mark.parametrize(
+    "rest", [b'{"epoch": 3, "secon', b"\0" * 100, b"\xff\n", b"[]\n{}\n", b'{"epoch": 1e999, "seconds": 1}\n']
+)
+def test_a_history_that_ends_in_the_middle_of_a_line_is_mended(folder: RunFolder, rest: bytes) -> None:
+    folder.prepare(SETTINGS, force=False)
+    folder.record({"epoch": 1, "seconds": 1.5})
+    whole = folder.history.read_bytes()
+    folder.history.write_bytes(whole + rest)
+    assert folder.seconds_trained() == 1.5
+    folder.prepare(SETTINGS, force=False)
+    assert folder.history.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b'{"model', b"[]", b"null", b"\xff\xfe\xff", b"[" * 100_000, b'{"a": %s}' % (b"9" * 5000)]
+)
+def test_settings_that_cannot_be_read_are_refused_and_force_is_the_way_out(folder: RunFolder, text: bytes) -> None:
+    folder.prepare(SETTINGS, force=False)
+    (folder.path / "settings.json").write_bytes(text)
+    with pytest.raises(InputError, match=r"settings\.json' cannot be read.*--force"):
+        folder.prepare(SETTINGS, force=False)
+    folder.prepare(SETTINGS, force=True)
+
+
+def test_a_checkpoint_without_settings_is_not_gone_on_with(folder: RunFolder) -> None:
+    folder.prepare(SETTINGS, force=False)
+    save(folder.last)
+    (folder.path / "settings.json").unlink()
+    with pytest.raises(InputError, match=r"without settings\.json.*--force"):
+        folder.prepare(SETTINGS, force=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["last.ckpt", "previous.ckpt", "best.ckpt", "history.jsonl", "settings.json", "cnn3.pt"]
+)
+def test_a_folder_in_the_place_of_a_file_is_refused_even_by_force(folder: RunFolder, name: str) -> None:
+    folder.prepare(SETTINGS, force=False)
+    (folder.path / name).unlink(missing_ok=True)
+    (folder.path / name).mkdir()
+    for force in (False, True):
+        with pytest.raises(OutputError, match="is to be a file of the training"):
+            folder.prepare(SETTINGS, force=force)
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "zeros": lambda data: bytes(len(data)),
+    "one bit": flipped,
+    "no zip": lambda data: b"nonsense",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    folder: RunFolder, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.prepare(SETTINGS, force=False)
+    save(folder.last, epoch=4)
+    save(folder.previous, epoch=3)
+    folder.last.write_bytes(damage(folder.last.read_bytes()))
+    path, content = folder.resume_from() or pytest.fail("it starts from the beginning")
+    assert (path, content["epoch"]) == (folder.previous, 3)
+    assert "the checkpoint before it is taken" in caplog.text
+    folder.previous.unlink()
+    with pytest.raises(CheckpointError, match=r"last\.ckpt' cannot be resumed from: .*--force"):
+        folder.resume_from()
+
+
+class Runs:
+    def __reduce__(self) -> Any:
+        return (os.system, ("touch ran",))
+
+
+@pytest.mark.parametrize("content", [{"state_dict": {}}, [], {"epoch": Runs()}], ids=["parts", "list", "code"])
+def test_a_file_that_is_no_checkpoint_of_a_training_is_refused(
+    folder: RunFolder, content: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.prepare(SETTINGS, force=False)
+    monkeypatch.chdir(folder.path)
+    torch.save(content, folder.last)
+    with pytest.raises(CheckpointError, match="cannot be resumed from"):
+        folder.resume_from()
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("damage", ["none", "lost", "damaged", "not judged"])
+def test_the_last_weights_stand_in_for_the_best(folder: RunFolder, damage: str) -> None:
+    folder.prepare(SETTINGS, force=False)
+    save(folder.last, epoch=9)
+    save(folder.best, epoch=5, figures={"f1": math.nan if damage == "not judged" else 1.0})
+    if damage == "lost":
+        folder.best.unlink()
+    if damage == "damaged":
+        folder.best.write_bytes(b"PK")
+    assert folder.kept("f1")["epoch"] == (5 if damage == "none" else 9)
 
 
 @pytest.mark.parametrize(
