@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 ArchOption = Annotated[
     str | None, typer.Option(help="The network of a foreign checkpoint, as package.module:callable.")
 ]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option("--weights", help="Where they are in a checkpoint of several, keys joined by dots: ema.module"),
+]
 ArchOptionsOption = Annotated[str, typer.Option("--arch-kwargs", help="Keywords for --arch, as a JSON object.")]
 TrustOption = Annotated[
     bool, typer.Option("--trust-pickle", help="Let the checkpoint run code; only for files you made yourself.")
@@ -60,6 +64,7 @@ def export(
     ] = "both",
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",
+    weights: WeightsOption = None,
     input_shape: Annotated[
         str | None, typer.Option(help="1x3x224x224 (batch, channels, height, width); foreign checkpoints need it.")
     ] = None,
@@ -181,6 +186,7 @@ def export(
         part=part,
         arch=arch,
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
+        weights=weights,
         input_shape=parse_shape(input_shape) if input_shape else None,
         static=parse_shape(static) if static else None,
         metadata=fields,
@@ -207,6 +213,7 @@ def verify(
     against: Annotated[Path, typer.Option("--against", help="The checkpoint it was made from.")],
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",
+    weights: WeightsOption = None,
     data: DataOption = None,
     input_shape: Annotated[
         str | None, typer.Option(help="Size of the seeded samples, as 1x3x64x64, for a model that takes any.")
@@ -230,6 +237,7 @@ def verify(
         against,
         arch=arch,
         arch_options=json_object(arch_kwargs, "--arch-kwargs"),
+        weights=weights,
         input_shape=parse_shape(input_shape) if input_shape else None,
         data=data,
         damage=Damage(sigma=sigma, holes=holes, seed=seed),

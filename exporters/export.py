@@ -53,6 +53,7 @@ def export(
     part: Part | str = Part.BOTH,
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
+    weights: str | None = None,
     input_shape: tuple[int, ...] | None = None,
     static: tuple[int, ...] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -74,6 +75,8 @@ def export(
         part: ``encoder`` or ``decoder`` of a variational autoencoder, or a residual classifier with its ``features``
             as a second output.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
+        weights: where they lie in a checkpoint that holds several, keys joined by dots; by default averages over
+            training are preferred, and of several others none is.
         input_shape: (batch, channels, height, width), or (batch, size) for a latent; needed for a foreign checkpoint.
         static: the only shape the model is to take, batch first; NPUs and captured CUDA graphs need that.
         metadata: fields of :class:`ModelMetadata` as in its JSON, over what the checkpoint says.
@@ -112,6 +115,7 @@ def export(
         part=Part(part),
         arch=arch,
         arch_options=arch_options,
+        weights=weights,
         input_shape=input_shape,
         metadata=metadata or {},
         trust_pickle=trust_pickle,

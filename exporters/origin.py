@@ -16,6 +16,7 @@ import edgevision
 from edgevision.errors import InputError, ModelFileError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.describe import describe
+from edgevision.exporters.float32 import cast_in_float32
 from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.onnx_conversion import (
     Conversion,
@@ -26,6 +27,7 @@ from edgevision.exporters.onnx_conversion import (
     without_default_inputs,
 )
 from edgevision.exporters.parts import Part, take_part
+from edgevision.exporters.randomness import check_repeatable
 from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
@@ -103,6 +105,7 @@ def read_origin(
     part: Part,
     arch: str | None,
     arch_options: Mapping[str, Any] | None,
+    weights: str | None,
     input_shape: tuple[int, ...] | None,
     metadata: Mapping[str, Any],
     trust_pickle: bool,
@@ -114,15 +117,19 @@ def read_origin(
         CheckpointError, ModelFileError, InputError: it cannot be read, or something it does not say was not given.
     """
     if source.suffix.lower() == ".onnx":
-        if arch is not None or part is not Part.BOTH:
-            raise InputError(f"{source.name!r} is an ONNX model already: --arch and --part are for PyTorch checkpoints")
+        if arch is not None or weights is not None or part is not Part.BOTH:
+            raise InputError(
+                f"{source.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
+            )
         return _from_onnx(source, input_shape, metadata, seed)
-    original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    original = read_checkpoint(source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle)
     original = take_part(original, part)
     network = original.network
     described, shape = describe(original.metadata, metadata, name=source.stem, input_shape=input_shape)
     # Real values, not random ones: a network may branch on them while it is traced.
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
+    notes = (*original.notes, *cast_in_float32(network, examples))
+    check_repeatable(network, examples)
     input_names = _input_names(described, len(examples))
     conversion = convert_to_onnx(
         network,
@@ -137,7 +144,7 @@ def read_origin(
     if described.restoration is not None:
         described = describe_restoration(described, network, conversion, examples)
     inputs, outputs = described.inputs, described.outputs
-    return Origin(conversion, described, shape, examples, lambda: TorchEngine(network, inputs, outputs), original.notes)
+    return Origin(conversion, described, shape, examples, lambda: TorchEngine(network, inputs, outputs), notes)
 
 
 def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> Origin:

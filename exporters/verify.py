@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from edgevision.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.describe import describe
+from edgevision.exporters.float32 import cast_in_float32
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.parts import exported_part, take_part
+from edgevision.exporters.randomness import check_repeatable
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metadata import Task
@@ -41,6 +46,7 @@ def verify(
     *,
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
+    weights: str | None = None,
     input_shape: tuple[int, ...] | None = None,
     data: str | os.PathLike[str] | None = None,
     damage: Damage | None = None,
@@ -63,7 +69,7 @@ def verify(
     path, source = Path(model), Path(checkpoint)
     metadata = require_metadata(path)
     folder = ImageFolder(data) if data is not None else None
-    original = read_checkpoint(source, arch=arch, arch_options=arch_options, trust_pickle=trust_pickle)
+    original = read_checkpoint(source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle)
     original = take_part(original, exported_part(original, metadata))
     with (
         open_engine(path, device) as engine,
@@ -74,6 +80,11 @@ def verify(
         else:
             _, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
+        first = next(batches)
+        examples = [torch.from_numpy(array[:1]) for array in first]
+        cast_in_float32(original.network, examples)
+        check_repeatable(original.network, examples)
+        batches = chain([first], batches)
         classifier = metadata.task is Task.CLASSIFY
         parity = compare_engines(reference, engine, batches, source=origin.strip(), classifier=classifier)
         quality: dict[str, Any] = {}

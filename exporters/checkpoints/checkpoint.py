@@ -10,19 +10,25 @@ from typing import Any
 from torch import nn
 
 from edgevision.errors import CheckpointError
+from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.files import FileKind, read_file
+from edgevision.exporters.checkpoints.modules import choose_module
 from edgevision.exporters.checkpoints.network import build_network
-from edgevision.exporters.checkpoints.weights import find_weights, load_weights
+from edgevision.exporters.checkpoints.shards import is_index, read_shards, shards_of
+from edgevision.exporters.checkpoints.weights import load_weights
+from edgevision.exporters.float32 import in_float32
 from edgevision.files import sha256
 from edgevision.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
 
+_PROGRAMS = (FileKind.TORCHSCRIPT, FileKind.EXPORTED_PROGRAM)
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network in evaluation mode on the CPU, and where it came from.
+    """A network of float32 in evaluation mode on the CPU, and where it came from.
 
-    ``metadata`` is ``None`` for a foreign checkpoint; ``notes`` say what was chosen or stripped while reading.
+    ``metadata`` is ``None`` for a foreign checkpoint; ``notes`` say what was chosen, stripped or cast while reading.
     """
 
     network: nn.Module
@@ -36,50 +42,72 @@ def read_checkpoint(
     *,
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
+    weights: str | None = None,
     trust_pickle: bool = False,
 ) -> Checkpoint:
     """Read the project's own checkpoints, bare or nested state dicts, ``.safetensors``, TorchScript and ``.pt2``.
 
     ``arch`` is ``package.module:callable``, called with ``arch_options``; it makes the network that bare weights lack.
-    The current folder can be imported from. ``trust_pickle`` lets the file run its code, as ``torch.load`` once did;
-    without it a TorchScript program is refused.
+    The current folder can be imported from. ``weights`` is where they lie, keys joined by dots, for a checkpoint that
+    holds several; without it averages over training are preferred. Of weights in several files ``path`` is the index.
+    ``trust_pickle`` lets the file run its code, as ``torch.load`` once did; without it programs are refused.
 
     Raises:
         CheckpointError: missing, damaged, unsafe, or not fitting the network.
-        InputError: ``arch`` cannot be imported or called.
+        InputError: ``arch`` cannot be imported or called, or there is nothing at ``weights``.
         MissingExtraError: the file needs a package that is not installed.
     """
-    content, kind = read_file(path, trust_pickle=trust_pickle)
-    digest = sha256(path)
-    if isinstance(content, nn.Module):
-        known = kind if kind in (FileKind.TORCHSCRIPT, FileKind.EXPORTED_PROGRAM) else "a pickled module"
-        return Checkpoint(_evaluated(content), digest, notes=(f"read as {known}",))
-    if isinstance(content, Mapping) and isinstance(content.get(METADATA_KEY), str) and arch is None:
-        return _own_checkpoint(path, content, digest)
-    weights, notes = find_weights(path, content)
-    if arch is None:
-        shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in list(weights.items())[:2])
-        raise CheckpointError(
-            f"{str(path)!r} holds bare weights ({len(weights)} tensors: {shapes} ...);"
-            " name the network they belong to with --arch package.module:callable"
-        )
-    network = build_network(arch, arch_options or {})
-    notes += load_weights(path, network, weights, arch)
-    return Checkpoint(_evaluated(network), digest, notes=tuple(notes))
+    if is_index(path):
+        shards = shards_of(path)
+        content: Any = read_shards(shards, lambda shard: read_file(shard, trust_pickle=trust_pickle)[0])
+        digest, kind = sha256(path, *shards), FileKind.WEIGHTS
+    else:
+        content, kind = read_file(path, trust_pickle=trust_pickle)
+        digest = sha256(path)
+    file = repr(str(path))
+    if kind in _PROGRAMS:
+        return _foreign(content, digest, [f"read as {kind}"])
+    if arch is None and isinstance(content, Mapping) and isinstance(content.get(METADATA_KEY), str):
+        return _own(content, digest, file)
+    contents = Contents.of(content)
+    if arch is not None:
+        network = build_network(arch, arch_options or {})
+        notes = load_weights(network, contents, arch=arch, file=file, wanted=weights)
+        return _foreign(network, digest, notes)
+    found = choose_module(contents, file=file, wanted=weights)
+    if found is None:
+        raise CheckpointError(_bare(contents, file))
+    network, notes = found
+    return _foreign(network, digest, notes)
 
 
-def _own_checkpoint(path: Path, content: Mapping[str, Any], digest: str) -> Checkpoint:
-    metadata = ModelMetadata.from_json(content[METADATA_KEY], repr(str(path)))
+def _foreign(network: nn.Module, digest: str, notes: list[str]) -> Checkpoint:
+    return Checkpoint(_evaluated(network), digest, notes=(*notes, *in_float32(network)))
+
+
+def _own(content: Mapping[str, Any], digest: str, file: str) -> Checkpoint:
+    metadata = ModelMetadata.from_json(content[METADATA_KEY], file)
     try:
         model, options = content["model"], json.loads(content["options"])
         network = build_model(model, **options)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{str(path)!r} carries edgevision metadata but not what builds its network: {type(error).__name__} {error}"
+            f"{file} carries edgevision metadata but not what builds its network: {type(error).__name__} {error}"
         ) from error
-    weights, _ = find_weights(path, content)
-    load_weights(path, network, weights, model)
+    load_weights(network, Contents.of(content.get("state_dict")), arch=model, file=file, wanted=None)
     return Checkpoint(_evaluated(network), digest, metadata)
+
+
+def _bare(contents: Contents, file: str) -> str:
+    """What to do with weights without a network, or that there are none."""
+    group = max(contents.groups, key=lambda group: len(group.tensors), default=None)
+    if group is None:
+        return f"{file} holds no weights where trainers put them; it holds {contents.held}"
+    shapes = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in list(group.tensors.items())[:2])
+    return (
+        f"{file} holds bare weights ({len(group.tensors)} tensors: {shapes} ...);"
+        " name the network they belong to with --arch package.module:callable"
+    )
 
 
 def _evaluated(network: nn.Module) -> nn.Module:

@@ -75,7 +75,7 @@ def test_weights_two_levels_down_are_found(tiny_networks: ModuleType, tmp_path: 
     torch.save({"model": {"state_dict": weights}, "discriminator": {}}, tmp_path / "deep.pt")
     read = read_checkpoint(tmp_path / "deep.pt", arch=ARCH)
     assert holds(read, weights)
-    assert read.notes == ("weights taken from 'model'", "weights taken from 'state_dict'")
+    assert read.notes == ("weights taken from 'model.state_dict'",)
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "net.backbone."])
