@@ -9,12 +9,14 @@
     ├── InputError                  2   something the user gave cannot be used
     │   ├── CheckpointError         2   a PyTorch checkpoint
     │   ├── ModelFileError          2   an exported model file, or the metadata inside it
+    │   ├── UnfitInputError         2   a model does not take an input of that shape (also a ValueError)
     │   ├── ImageError              2   a picture
     │   └── DatasetError            2   a data set
     ├── OutputError                 2   the place the user named cannot be written
     └── DeviceError                 3   the device is not there, or cannot run this model
         ├── UnreachableError        3   a board does not answer over SSH, which may pass
         ├── NotFiniteError          3   a model gave numbers that are none
+        ├── DeviceMemoryError       3   a device has not enough memory for one input
         └── MissingExtraError       3   an optional package is not installed (also an ImportError)
 
 A message states the rule, the value with ``!r`` and what to do next, in one or two lines. Misuse of the Python API
@@ -66,6 +68,10 @@ class ImageError(InputError):
     """A picture cannot be decoded."""
 
 
+class UnfitInputError(InputError, ValueError):
+    """A model does not take an input of that shape or type; others it may take."""
+
+
 class DatasetError(InputError):
     """A data set is missing, empty, or not laid out as expected."""
 
@@ -86,6 +92,10 @@ class UnreachableError(DeviceError):
 
 class NotFiniteError(DeviceError):
     """What a model gave is infinite or not a number, on this device at least."""
+
+
+class DeviceMemoryError(DeviceError):
+    """A device has not enough memory for one input; it may have for a smaller one."""
 
 
 class MissingExtraError(DeviceError, ImportError):

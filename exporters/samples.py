@@ -1,5 +1,6 @@
 """Inputs to compare two models on: real pictures where there are any, a documented seeded sampler where not."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,15 +14,21 @@ from edgevision.hole_kinds import HoleKind
 from edgevision.latents import draw_latents
 from edgevision.metadata import ModelMetadata, Task
 from edgevision.preprocessing import Preprocessor
+from edgevision.runtime.batch import each_done, failure_message
+from edgevision.runtime.evaluation import picture_name
 
 Batch = Sequence[NDArray[Any]]
 """One array for each input of the model, in its order, all with equally many samples."""
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 16
 
 
 def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> Iterator[Batch]:
     """``count`` pictures spread evenly over ``data``, preprocessed, float32 (n, channels, height, width).
+
+    One that cannot be read is left out, with a warning that names it.
 
     Where pictures keep their own size, their sides are cut to the multiple that the network asks for.
     """
@@ -31,12 +38,24 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
     generator = np.random.default_rng(0)
     indices = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
     step = _BATCH if metadata.image.size is not None else 1
+    used = 0
+
+    def left_out(index: int, error: Exception) -> None:
+        _log.warning("left out: %s", failure_message(picture_name(data, index), error))
+
     for start in range(0, len(indices), step):
-        pictures = np.stack([preprocess(data.image(int(index))) for index in indices[start : start + step]])
+        done = each_done(map(int, indices[start : start + step]), lambda index: preprocess(data.image(index)), left_out)
+        read = [picture for _, picture in done]
+        if not read:
+            continue
+        used += len(read)
+        pictures = np.stack(read)
         height, width = (side // multiple * multiple for side in pictures.shape[2:])
         if not height or not width:
             raise DatasetError(f"a picture of {pictures.shape[2:]} is smaller than the network's multiple {multiple}")
         yield _with_mask(pictures[:, :, :height, :width], metadata, generator)
+    if not used:
+        raise DatasetError(f"not one of the {len(indices)} pictures to compare on could be read")
 
 
 def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, seed: int) -> Iterator[Batch]:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from edgevision.errors import InputError
+from edgevision.errors import DeviceMemoryError, InputError, NotFiniteError
 
 Job = TypeVar("Job")
 Read = TypeVar("Read")
@@ -18,6 +18,32 @@ _AHEAD = 3
 """Pictures that wait decoded for the engine, and results that wait to be written."""
 
 
+ABOUT_ONE_FILE = (InputError, NotFiniteError, DeviceMemoryError, MemoryError)
+"""What may go wrong with one file and with none of the others, which are then done all the same."""
+
+
+def failure_message(name: str, error: BaseException) -> str:
+    """What to tell of one of :data:`ABOUT_ONE_FILE`, so that it says which file it is about."""
+    reason = "it takes more memory than there is" if isinstance(error, MemoryError) else str(error)
+    return reason if name in reason else f"{name}: {reason}"
+
+
+def each_done(
+    jobs: Iterable[Job], work: Callable[[Job], Result], failed: Callable[[Job, Exception], None]
+) -> Iterator[tuple[Job, Result]]:
+    """Yield each job with its result, one after the other; those about whose file something is wrong are ``failed``.
+
+    Errors that are not about one file are raised.
+    """
+    for job in jobs:
+        try:
+            result = work(job)
+        except ABOUT_ONE_FILE as error:
+            failed(job, error)
+        else:
+            yield job, result
+
+
 def overlapped(
     jobs: Iterable[Job],
     read: Callable[[Job], Read],
@@ -25,7 +51,7 @@ def overlapped(
     write: Callable[[Job, Read, Result], None],
     *,
     at_once: int = 1,
-) -> Iterator[tuple[Job, InputError | None]]:
+) -> Iterator[tuple[Job, Exception | None]]:
     """Yield each job when it is written, in order, or with what made that one file fail.
 
     Each of the three runs in threads of its own, so that what processes never waits for a file. Where pictures are
@@ -60,9 +86,10 @@ def overlapped(
             pool.shutdown(cancel_futures=True)
 
 
-def _failure(written: Future[None]) -> InputError | None:
+def _failure(written: Future[None]) -> Exception | None:
     try:
         written.result()
-    except InputError as error:
-        return error
+    except ABOUT_ONE_FILE as error:
+        # The places that it passed through hold the picture, and memory may be what is short.
+        return error.with_traceback(None)
     return None

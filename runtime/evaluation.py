@@ -1,17 +1,18 @@
 """How good a classifier is on labelled pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgevision.datasets import ImageDataset
-from edgevision.errors import DatasetError, ImageError
-from edgevision.images import ImageSource
+from edgevision.errors import DatasetError
 from edgevision.metrics import ClassScore, class_scores, confusion_matrix
 from edgevision.progress import track
 from edgevision.records import Record, record
-from edgevision.runtime.pipelines.classify import Classifier
+from edgevision.runtime.batch import ABOUT_ONE_FILE, each_done, failure_message
+from edgevision.runtime.pipelines.classify import Classification, Classifier
 
 _BATCH = 64
 
@@ -46,23 +47,40 @@ def evaluate_classifier(classifier: Classifier, data: ImageDataset, *, quiet: bo
     kept: list[NDArray[np.int64]] = []
     ranked: list[NDArray[np.int64]] = []
     failures: dict[str, str] = {}
+
+    def failed(index: int, error: Exception) -> None:
+        failures[picture_name(data, index)] = failure_message(picture_name(data, index), error)
+
     starts = range(0, len(data), _BATCH)
     for start in track(starts, len(starts), "evaluating", quiet=quiet):
-        images: list[ImageSource] = []
-        indices: list[int] = []
-        for index in range(start, min(start + _BATCH, len(data))):
-            try:
-                images.append(data.image(index))
-                indices.append(index)
-            except ImageError as error:
-                failures[_name(data, index)] = str(error)
-        scores = [answer.scores for answer in classifier(images)]
-        if scores:
-            ranked.append(np.argsort(-np.stack(scores), axis=1, kind="stable")[:, :5])
-            kept.append(np.array(indices))
+        read = list(each_done(range(start, min(start + _BATCH, len(data))), data.image, failed))
+        answers = list(_answers(classifier, read, failed))
+        if answers:
+            scores = np.stack([answer.scores for _, answer in answers])
+            ranked.append(np.argsort(-scores, axis=1, kind="stable")[:, :5])
+            kept.append(np.array([index for index, _ in answers]))
     if not ranked:
-        raise DatasetError(f"not one of the {len(data)} pictures could be read")
+        raise none_left(len(data), failures)
     return _report(expected[np.concatenate(kept)], np.concatenate(ranked), classifier.labels, failures)
+
+
+def none_left(count: int, failures: Mapping[str, str]) -> DatasetError:
+    """The error where every one of ``count`` pictures failed; the first failure stands for all."""
+    first = next(iter(failures.values()), "there are none")
+    return DatasetError(f"not one of the {count} pictures could be used: {first}")
+
+
+def _answers(
+    classifier: Classifier, read: Sequence[tuple[int, Image.Image]], failed: Callable[[int, Exception], None]
+) -> Iterator[tuple[int, Classification]]:
+    """The answers for pictures that are read, by their index; one by one where one of them spoils the batch."""
+    try:
+        answers = classifier([image for _, image in read])
+    except ABOUT_ONE_FILE:
+        singly = each_done(read, lambda one: classifier(one[1]), lambda one, error: failed(one[0], error))
+        yield from ((index, answer) for (index, _), answer in singly)
+    else:
+        yield from ((index, answer) for (index, _), answer in zip(read, answers, strict=True))
 
 
 def expected_labels(labels: tuple[str, ...], data: ImageDataset) -> NDArray[np.int64]:
@@ -106,6 +124,7 @@ def _report(
     )
 
 
-def _name(data: ImageDataset, index: int) -> str:
+def picture_name(data: ImageDataset, index: int) -> str:
+    """What a picture is called in reports; data that is not made of files has numbers only."""
     names: tuple[str, ...] = getattr(data, "names", ())
     return names[index] if names else f"picture {index}"

@@ -6,13 +6,14 @@ from dataclasses import field
 import numpy as np
 
 from edgevision.datasets import ImageFolder
-from edgevision.errors import DatasetError, ImageError
 from edgevision.images import to_array
 from edgevision.metadata import Color
 from edgevision.metrics import psnr_db, ssim
 from edgevision.preprocessing import resize
 from edgevision.progress import track
 from edgevision.records import Record, record
+from edgevision.runtime.batch import each_done, failure_message
+from edgevision.runtime.evaluation import none_left
 from edgevision.runtime.pipelines.planes import luma_of, unit
 from edgevision.runtime.pipelines.reconstruct import Reconstructor
 
@@ -50,27 +51,25 @@ def evaluate_reconstructor(
     spec = reconstruct.metadata.image
     assert spec is not None
     color = Color.GRAY if spec.color is Color.GRAY else Color.RGB
-    pictures: list[ReconstructedPicture] = []
     failures: dict[str, str] = {}
-    for index, name in track(enumerate(data.names), len(data), "evaluating", quiet=quiet):
-        try:
-            image = resize(data.image(index), spec)
-            given = to_array(image, color)
-        except ImageError as error:
-            failures[name] = str(error)
-            continue
-        restored = reconstruct(image)[0].pixels
-        good, found = unit(given), unit(restored)
-        pictures.append(
-            ReconstructedPicture(
-                name=name,
-                psnr=psnr_db(good, found),
-                ssim=ssim(luma_of(good), luma_of(found)),
-                mse=float(np.mean((good - found) ** 2)),
-            )
+
+    def compare(index: int) -> ReconstructedPicture:
+        image = resize(data.image(index), spec)
+        good, found = unit(to_array(image, color)), unit(reconstruct(image)[0].pixels)
+        return ReconstructedPicture(
+            name=data.names[index],
+            psnr=psnr_db(good, found),
+            ssim=ssim(luma_of(good), luma_of(found)),
+            mse=float(np.mean((good - found) ** 2)),
         )
+
+    def failed(index: int, error: Exception) -> None:
+        failures[data.names[index]] = failure_message(data.names[index], error)
+
+    indices = track(range(len(data)), len(data), "evaluating", quiet=quiet)
+    pictures = [picture for _, picture in each_done(indices, compare, failed)]
     if not pictures:
-        raise DatasetError(f"not one of the {len(data)} pictures could be read")
+        raise none_left(len(data), failures)
     return ReconstructionReport(
         images=len(pictures),
         psnr=float(np.mean([picture.psnr for picture in pictures])),

@@ -10,6 +10,7 @@ from edgevision.errors import ImageError
 from edgevision.images import to_array
 from edgevision.metadata import Color, ImageSpec
 from edgevision.preprocessing import sample
+from edgevision.runtime.batch import ABOUT_ONE_FILE, failure_message
 
 Pixels = NDArray[np.uint8]
 
@@ -43,8 +44,8 @@ class ReferencePictures:
         for index in map(int, self._indices):
             try:
                 found = self._read(index)
-            except ImageError as error:
-                self.failures[self._data.names[index]] = str(error)
+            except ABOUT_ONE_FILE as error:
+                self.failures[self._data.names[index]] = failure_message(self._data.names[index], error)
                 continue
             label = self._data.class_names[self._data.labels[index]] if self._data.class_names else ""
             self.labels += [label] * len(found)

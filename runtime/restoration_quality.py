@@ -11,7 +11,7 @@ from PIL import Image
 
 from edgevision.datasets import ImageFolder, is_held_out
 from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
-from edgevision.errors import DatasetError, ImageError
+from edgevision.errors import ImageError
 from edgevision.hole_filling import fill_smoothly
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Task
@@ -19,6 +19,8 @@ from edgevision.metrics import psnr_db, ssim
 from edgevision.pictures import Picture
 from edgevision.progress import track
 from edgevision.records import Record, record
+from edgevision.runtime.batch import each_done, failure_message
+from edgevision.runtime.evaluation import none_left
 from edgevision.runtime.pipelines.inpaint import Inpainter
 from edgevision.runtime.pipelines.planes import Array, luma_of, unit
 from edgevision.runtime.pipelines.restore import Restorer
@@ -77,19 +79,22 @@ def evaluate_restorer(
     compare = _COMPARISONS[restorer.metadata.task]
     pairs = list(_pairs(data, held_out=held_out, task=restorer.metadata.task))
     generator = np.random.default_rng(damage.seed)
-    scores: list[PictureQuality] = []
     failures: dict[str, str] = {}
-    for name, good, small in track(pairs, len(pairs), "evaluating", quiet=quiet):
-        try:
-            picture = Picture.read(data.image(good))
-            given = Picture.read(data.image(small)) if small is not None else None
-            figures, before = compare(restorer, picture, given, damage, generator)
-        except ImageError as error:
-            failures[name] = str(error)
-            continue
-        scores.append(PictureQuality(name=name, figures=figures, before=before))
+
+    def judge(pair: Pair) -> PictureQuality:
+        name, good, small = pair
+        picture = Picture.read(data.image(good))
+        given = Picture.read(data.image(small)) if small is not None else None
+        figures, before = compare(restorer, picture, given, damage, generator)
+        return PictureQuality(name=name, figures=figures, before=before)
+
+    def failed(pair: Pair, error: Exception) -> None:
+        failures[pair[0]] = failure_message(pair[0], error)
+
+    tracked = track(pairs, len(pairs), "evaluating", quiet=quiet)
+    scores = [score for _, score in each_done(tracked, judge, failed)]
     if not scores:
-        raise DatasetError(f"not one of the {len(pairs)} pictures could be read")
+        raise none_left(len(pairs), failures)
     return RestorationReport(
         images=len(scores),
         damage=_describe(restorer, damage, paired=pairs[0][2] is not None),
@@ -101,6 +106,9 @@ def evaluate_restorer(
 
 
 Figures = dict[str, float]
+
+Pair = tuple[str, int, int | None]
+"""Name, position of the good picture, and for ready pairs of the small one."""
 
 
 def _denoised(
@@ -200,8 +208,7 @@ def _pillow(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _pairs(data: ImageFolder, *, held_out: bool, task: Task) -> Iterator[tuple[str, int, int | None]]:
-    """Name, position of the good picture, and for ready pairs of the small one."""
+def _pairs(data: ImageFolder, *, held_out: bool, task: Task) -> Iterator[Pair]:
     stems = {str(PurePosixPath(name).with_suffix("")): index for index, name in enumerate(data.names)}
     found = [(stem, index) for stem, index in stems.items() if stem.endswith("_HR") and stem[:-3] + "_LR" in stems]
     if task is Task.UPSCALE and found:

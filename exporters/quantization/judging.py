@@ -2,23 +2,24 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import InputError, NotFiniteError
+from edgevision.errors import DatasetError
 from edgevision.exporters.samples import Batch
 from edgevision.metadata import ModelMetadata
 from edgevision.metrics import softmax, sqnr_db
 from edgevision.records import Record, record
+from edgevision.runtime.batch import each_done, failure_message
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+from edgevision.runtime.restoration_quality import Damage, RestorationReport, evaluate_restorer
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
 _BATCH = 32
@@ -86,21 +87,25 @@ class RestorationJudge:
 
     def __init__(self, reference: Engine, metadata: ModelMetadata, pictures: Any, damage: Damage) -> None:
         self._metadata, self._pictures, self._damage = metadata, pictures, damage
-        first = self._figures(reference)
-        self.metric = "psnr_y" if "psnr_y" in first else "psnr"
-        self._reference = first[self.metric]
+        first = self._report(reference)
+        self.metric = "psnr_y" if "psnr_y" in first.figures else "psnr"
+        self._reference = first.figures[self.metric]
+        self._failures = first.failures.keys()
 
     def __call__(self, engine: Engine) -> Quality:
         try:
-            figures = self._figures(engine)
-        except NotFiniteError:
+            report = self._report(engine)
+        except DatasetError:  # not one picture was restored
+            report = None
+        # A mean without those that it cannot do would make a model look better than it is.
+        if report is None or report.failures.keys() - self._failures:
             return Quality(figures={self.metric: math.nan}, loss=math.inf)
-        return Quality(figures=figures, loss=self._reference - figures[self.metric])
+        return Quality(figures=report.figures, loss=self._reference - report.figures[self.metric])
 
-    def _figures(self, engine: Engine) -> Mapping[str, float]:
+    def _report(self, engine: Engine) -> RestorationReport:
         # The pipeline is not closed: that would close the engine, which is the caller's.
         restorer = build_pipeline(engine, self._metadata)
-        return evaluate_restorer(restorer, self._pictures, self._damage, quiet=True).figures
+        return evaluate_restorer(restorer, self._pictures, self._damage, quiet=True)
 
 
 class OutputJudge:
@@ -145,18 +150,27 @@ class Pictures:
         failures: what could not be read, and why.
     """
 
-    def __init__(self, data: Any, indices: Sequence[int], side: int | None = None) -> None:
-        self._images: list[Image.Image] = []
+    def __init__(
+        self,
+        data: Any,
+        indices: Sequence[int],
+        side: int | None = None,
+        check: Callable[[Image.Image], object] = lambda image: None,
+    ) -> None:
+        """Read those of ``data``; one for which ``check`` raises is a failure too."""
         self.failures: dict[str, str] = {}
-        kept = []
-        for index in indices:
-            try:
-                image = data.image(index)
-            except InputError as error:
-                self.failures[data.names[index]] = str(error)
-                continue
-            self._images.append(image if side is None else _middle(image, side))
-            kept.append(index)
+
+        def read(index: int) -> Image.Image:
+            image: Image.Image = data.image(index)
+            check(image)
+            return image if side is None else _middle(image, side)
+
+        def failed(index: int, error: Exception) -> None:
+            self.failures[data.names[index]] = failure_message(data.names[index], error)
+
+        done = list(each_done(indices, read, failed))
+        kept = [index for index, _ in done]
+        self._images = [image for _, image in done]
         self.names = tuple(data.names[index] for index in kept)
         self.class_names = data.class_names
         self.labels = data.labels[kept]

@@ -21,6 +21,8 @@ from edgevision.exporters.quantization.judging import (
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.pictures import Picture
+from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.evaluation import expected_labels
 from edgevision.runtime.restoration_quality import Damage
@@ -138,7 +140,9 @@ def _pictures(
     scale = metadata.restoration.scale if metadata.restoration else 1
     # Ready pairs of a small and a large picture would not fit each other any more.
     side = None if not restoration or _paired(folder) or _paired(judged) else _SIDE * scale
-    ours, theirs = Pictures(folder, seen, side), Pictures(judged, held, side)
+    assert metadata.image is not None
+    check = Picture.read if restoration else Preprocessor(metadata.image)
+    ours, theirs = Pictures(folder, seen, side, check), Pictures(judged, held, side, check)
     failures = ours.failures | theirs.failures
     if not len(ours) or not len(theirs):
         where = judged if len(ours) else folder

@@ -16,12 +16,13 @@ from edgevision.commandline import (
     end_with_failures,
     print_json,
 )
-from edgevision.errors import ImageError, InputError
+from edgevision.errors import InputError
 from edgevision.metadata import Task
 from edgevision.printable import csv_row, one_line
+from edgevision.runtime.batch import each_done, failure_message
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
-from edgevision.runtime.inputs import expand_inputs
+from edgevision.runtime.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.pipelines.classify import Classification
 from edgevision.terminal import results as results_stream
@@ -58,12 +59,11 @@ def classify(
         writer = csv.writer(results_stream(), lineterminator="\n")
         if as_csv:
             writer.writerow(["input", "label", "probability"])
-        for picture in pictures:
-            try:
-                result = classifier(picture.source)
-            except ImageError as error:
-                failures.append((picture.name, str(error)))
-                continue
+
+        def failed(picture: PictureInput, error: Exception) -> None:
+            failures.append((picture.name, failure_message(picture.name, error)))
+
+        for picture, result in each_done(pictures, lambda picture: classifier(picture.source), failed):
             if as_json:
                 results.append((picture.name, result))
             elif as_csv:

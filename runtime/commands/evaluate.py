@@ -107,4 +107,4 @@ def evaluate(
     if report.failures:
         for message in report.failures.values():
             echo(f"failed: {one_line(message)}", err=True)
-        raise PartialFailureError(f"{len(report.failures)} pictures could not be read and are not counted")
+        raise PartialFailureError(f"{len(report.failures)} pictures failed and are not counted")

@@ -25,7 +25,7 @@ from edgevision.commandline import (
     print_json,
 )
 from edgevision.contact_sheet import contact_sheet
-from edgevision.errors import ImageError, InputError, OutputError
+from edgevision.errors import InputError, OutputError
 from edgevision.files import atomic_file, check_writable, translated_write_errors
 from edgevision.metadata import Task
 from edgevision.number_text import LARGEST, positive_number, shortened, whole_number
@@ -33,11 +33,12 @@ from edgevision.picture_formats import written_format
 from edgevision.pictures import Picture, encoded
 from edgevision.printable import one_line
 from edgevision.progress import track
+from edgevision.runtime.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import expand_inputs
 from edgevision.runtime.load import load
-from edgevision.runtime.outputs import make_folders, plan
+from edgevision.runtime.outputs import Job, make_folders, plan
 from edgevision.runtime.pipelines.generate import Generator, Pictures
 from edgevision.shared_options import shared_options
 
@@ -144,19 +145,19 @@ def reconstruct(
     pictures = expand_inputs(inputs)
     jobs = plan(pictures, output, ending="reconstructed", force=options.force)
     failures: list[tuple[str, str]] = []
-    written = []
     started = time.monotonic()
     with _autoencoder(Task.RECONSTRUCT, options) as restore:
         _announce(restore, options)
         make_folders(jobs)
-        for job in jobs:
-            try:
-                picture, _ = restore(job.picture.source)
-            except ImageError as error:
-                failures.append((job.picture.name, f"{job.picture.name}: {error}"))
-                continue
+
+        def reconstruct_one(job: Job) -> None:
+            picture, _ = restore(job.picture.source)
             picture.save(job.target, force=options.force)
-            written.append(job.target)
+
+        def failed(job: Job, error: Exception) -> None:
+            failures.append((job.picture.name, failure_message(job.picture.name, error)))
+
+        written = [job.target for job, _ in each_done(jobs, reconstruct_one, failed)]
         _report(restore, written, time.monotonic() - started, options)
     end_with_failures(failures, len(jobs))
 
@@ -188,8 +189,8 @@ def encode(
 def _encoded(encoder: Any, name: str, source: Any) -> Any:
     try:
         return encoder(source)
-    except ImageError as error:
-        raise ImageError(f"{name}: {error}") from error
+    except ABOUT_ONE_FILE as error:
+        raise InputError(failure_message(name, error)) from error
 
 
 def _autoencoder(task: Task, options: _Options) -> Any:

@@ -2,8 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,13 +22,13 @@ from edgevision.commandline import (
     end_with_failures,
     print_json,
 )
-from edgevision.errors import ImageError, InputError
+from edgevision.errors import InputError
 from edgevision.metadata import Task
 from edgevision.number_text import positive_number, shortened
 from edgevision.pictures import Picture
 from edgevision.printable import one_line
 from edgevision.progress import track
-from edgevision.runtime.batch import overlapped
+from edgevision.runtime.batch import failure_message, overlapped
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.inputs import PictureInput, expand_inputs
@@ -189,13 +188,11 @@ def _run(
 
         def read(job: Job) -> tuple[Job, Picture, Any]:
             picture = Picture.read(job.picture.source)
-            with _named(job):
-                return job, picture, read_holes(job.picture, picture) if read_holes else None
+            return job, picture, read_holes(job.picture, picture) if read_holes else None
 
         def process(content: tuple[Job, Picture, Any]) -> Picture:
-            job, picture, holes = content
-            with _named(job):
-                result: Picture = restore(picture) if holes is None else restore(picture, holes, opaque=from_alpha)
+            _, picture, holes = content
+            result: Picture = restore(picture) if holes is None else restore(picture, holes, opaque=from_alpha)
             return result
 
         def write(job: Job, content: tuple[Job, Picture, Any], result: Picture) -> None:
@@ -210,7 +207,7 @@ def _run(
         results = overlapped(planned, read, process, write, at_once=restore.at_once)
         for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
             if error is not None:
-                failures.append((job.picture.name, str(error)))
+                failures.append((job.picture.name, failure_message(job.picture.name, error)))
                 continue
             done.append((job.picture.name, str(job.target)))
             if not options.as_json:
@@ -228,17 +225,6 @@ def _run(
                 }
             )
     end_with_failures(failures, len(planned))
-
-
-@contextmanager
-def _named(job: Job) -> Iterator[None]:
-    """Let an error say which of many pictures it is about."""
-    try:
-        yield
-    except ImageError as error:
-        if job.picture.name in str(error):
-            raise
-        raise ImageError(f"{job.picture.name}: {error}") from error
 
 
 def parse_tile(text: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import DeviceError, ModelFileError
+from edgevision.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
 from edgevision.extras import brought_by
 from edgevision.machine import Machine
 from edgevision.metadata import ModelMetadata, Precision, TensorSpec
@@ -67,9 +67,9 @@ class OnnxRuntimeEngine(Closing):
         except Exception as error:  # each of ONNX Runtime's failures has a class of its own that shares no base
             reason = first_line(error)
             if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
-                raise ValueError(f"the model does not take this input: {reason}") from error
+                raise UnfitInputError(f"the model does not take this input: {reason}") from error
             if re.search(r"out of memory|failed to allocate memory|bad_alloc", str(error), re.IGNORECASE):
-                raise DeviceError(
+                raise DeviceMemoryError(
                     f"{self.device} has not enough memory for this input of {self._path.name!r}; a smaller --tile,"
                     f" --batch or picture takes less: {reason}"
                 ) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.errors import DeviceError, InputError, ModelFileError
+from edgevision.errors import DeviceError, InputError, ModelFileError, UnfitInputError
 from edgevision.extras import brought_by
 from edgevision.machine import Machine
 from edgevision.metadata import TensorSpec
@@ -113,7 +113,7 @@ class OpenVinoEngine(Closing):
         except RuntimeError as error:
             reason = _last_line(error)
             if "shape" in reason.lower() or "incompatible" in reason.lower():
-                raise ValueError(f"the model does not take this input: {reason}") from error
+                raise UnfitInputError(f"the model does not take this input: {reason}") from error
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
 
     def _bind(self, feeds: Mapping[str, Array]) -> None:

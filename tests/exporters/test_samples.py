@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgevision.datasets import ImageFolder
+from edgevision.errors import DatasetError
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task, TileSpec
 from edgevision.preprocessing import Preprocessor
@@ -130,3 +132,17 @@ def test_pictures_from_a_folder_have_masks_of_their_size_too(
     batches = list(picture_batches(data, metadata, 3))
     assert [(pictures.shape, masks.shape) for pictures, masks in batches] == [((1, 3, 6, 6), (1, 1, 6, 6))] * 3
     assert all(0 < masks.mean() < 1 for _, masks in batches)
+
+
+def test_a_damaged_picture_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    metadata = ModelMetadata(task=Task.CLASSIFY, name="rgb", image=ImageSpec(size=(4, 4)))
+    for name in ("a.png", "c.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    batches = [pictures for (pictures,) in picture_batches(ImageFolder(tmp_path), metadata, 10)]
+    assert [len(batch) for batch in batches] == [2]
+    assert "left out: 'b.png'" in caplog.text
+    for name in ("a.png", "c.png"):
+        (tmp_path / name).unlink()
+    with pytest.raises(DatasetError, match="not one of the 1 pictures"):
+        list(picture_batches(ImageFolder(tmp_path), metadata, 10))

@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from edgevision.errors import DiskFullError, ImageError, OutputError
-from edgevision.runtime.batch import overlapped
+from edgevision.errors import DeviceMemoryError, DiskFullError, ImageError, NotFiniteError, OutputError
+from edgevision.runtime.batch import each_done, failure_message, overlapped
 
 PATIENCE = 30  # seconds until a test that hangs fails instead
 
@@ -105,7 +105,17 @@ def test_then_one_thread_takes_a_picture_from_its_file_to_its_file():
 
 @pytest.mark.parametrize("at_once", [1, 2])
 @pytest.mark.parametrize("step", ["read", "process", "write"])
-@pytest.mark.parametrize("error", [ImageError("damaged"), OutputError("no such folder")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImageError("damaged"),
+        OutputError("no such folder"),
+        NotFiniteError("nan"),
+        DeviceMemoryError("gpu"),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_one_bad_file_is_reported_in_its_place_and_the_rest_is_done(step, error, at_once):
     written = []
     steps = {"read": lambda job: job, "process": lambda content: content, "write": lambda job, *_: written.append(job)}
@@ -160,3 +170,29 @@ def test_nothing_more_is_read_or_written_once_the_caller_stops(at_once):
     assert len(read) <= 8
     assert len(written) <= len(read)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("read_", "process_", "write_"))]
+
+
+def test_of_jobs_done_one_by_one_the_bad_ones_are_told_apart():
+    errors = {1: ImageError("damaged"), 2: MemoryError(), 4: NotFiniteError("nan")}
+    failures = []
+
+    def work(job):
+        if job in errors:
+            raise errors[job]
+        return 10 * job
+
+    assert list(each_done(range(6), work, lambda job, error: failures.append((job, error)))) == [
+        (0, 0),
+        (3, 30),
+        (5, 50),
+    ]
+    assert failures == list(errors.items())
+    errors[5] = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        list(each_done(range(6), work, lambda *_: None))
+
+
+def test_a_failure_says_which_picture_it_is_about_once():
+    assert failure_message("a.png", ImageError("'a.png' is damaged")) == "'a.png' is damaged"
+    assert failure_message("a.png", NotFiniteError("4 of 4 values")) == "a.png: 4 of 4 values"
+    assert failure_message("a.png", MemoryError()) == "a.png: it takes more memory than there is"

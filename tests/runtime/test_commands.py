@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from edgevision.cli import main
+from edgevision.runtime.pipelines.classify import Classifier
 
 COLOURS = ("red", "green", "blue")
 
@@ -70,6 +71,22 @@ def test_a_bad_file_among_good_ones_is_reported_at_the_end(edgevision, write_col
     assert len(out.splitlines()) == 6
     assert "broken.jpg" in err
     assert "1 of 7 pictures failed" in err
+
+
+def test_a_picture_that_takes_too_much_memory_does_not_end_the_others(edgevision, write_colours, pictures, monkeypatch):
+    answer = Classifier._classify
+
+    def short_of_memory(self, images):
+        if "green" in str(images[0]):
+            raise MemoryError
+        return answer(self, images)
+
+    monkeypatch.setattr(Classifier, "_classify", short_of_memory)
+    code, out, err = edgevision("run", "classify", pictures, "--model", write_colours(), "--csv", "--top", "1")
+    assert code == 1
+    assert len(out.splitlines()) == 1 + 4
+    assert err.count("green/0.png: it takes more memory than there is") == 1
+    assert "2 of 6 pictures failed" in err
 
 
 def test_a_bad_file_is_in_the_json_too(edgevision, write_colours, tmp_path):

@@ -116,3 +116,13 @@ def test_the_report_survives_json():
     report = evaluate_classifier(shade_classifier(("a", "b")), Shades(("a", "b"), [0, 1], [0, 0]), quiet=True)
     again = ClassificationReport.from_dict(report.to_dict() | {"failures": {}})
     assert again == report
+
+
+def test_a_picture_for_which_the_answer_is_not_finite_is_named_and_the_others_of_its_batch_count():
+    classifier = shade_classifier(("a", "b", "c"))
+    answer = classifier.engine.run
+    classifier.engine.run = lambda feeds: [np.where(answer(feeds)[0][:, :1] == -2, np.nan, answer(feeds)[0])]
+    report = evaluate_classifier(classifier, Shades(("a", "b"), [0, 1, 0, 1], [0, 2, 0, 1]), quiet=True)
+    assert (report.images, report.top1) == (3, 100)
+    assert list(report.failures) == ["picture1"]
+    assert "not finite" in report.failures["picture1"]

@@ -190,10 +190,21 @@ def test_a_damaged_picture_is_named_and_left_out(restorer, folder, tmp_path):
     assert list(report.failures) == ["b.png"]
     (tmp_path / "a.png").unlink()
     (tmp_path / "c.png").unlink()
-    with pytest.raises(DatasetError, match="not one of the 1 pictures could be read"):
+    with pytest.raises(DatasetError, match="not one of the 1 pictures could be used"):
         measure(restorer(Task.DENOISE, same), ImageFolder(tmp_path))
 
 
 def test_the_report_survives_json(restorer, folder):
     report = measure(restorer(Task.DENOISE, same), folder(a=gradient()))
     assert RestorationReport.from_dict(report.to_dict()) == report
+
+
+def test_a_picture_whose_restoration_is_not_finite_is_named_and_left_out(restorer, folder):
+    def spoil_black(image):
+        return image / np.float32(image.max() > 0.1)
+
+    with np.errstate(all="ignore"):
+        black = np.zeros((20, 24, 3), np.uint8)
+        report = measure(restorer(Task.DENOISE, spoil_black), folder(a=gradient(), b=black, c=gradient()), sigma=0)
+    assert [picture.name for picture in report.pictures] == ["a.png", "c.png"]
+    assert "not finite" in report.failures["b.png"]

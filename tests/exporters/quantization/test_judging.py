@@ -210,6 +210,15 @@ def test_numbers_that_are_none_are_infinitely_bad(gray: Pictures) -> None:
     assert list(quality.figures) == ["psnr"]
 
 
+def test_a_picture_that_only_the_candidate_cannot_do_is_infinitely_bad_too(gray: Pictures) -> None:
+    judge = RestorationJudge(restoring(0.41), restoration(Task.DENOISE), gray, Damage())
+    candidate = restoring(0.41)
+    answer, calls = candidate.run, iter(range(100))
+    candidate.run = lambda feeds: [array + (np.nan if next(calls) == 0 else 0) for array in answer(feeds)]  # type: ignore[method-assign]
+    assert len(gray) > 1
+    assert judge(candidate).loss == float("inf")
+
+
 def test_enlarged_pictures_are_judged_by_their_luma(gray: Pictures) -> None:
     metadata = restoration(Task.UPSCALE, Color.LUMA, scale=2)
     judge = RestorationJudge(restoring(0.41, 1, 2), metadata, gray, Damage())
