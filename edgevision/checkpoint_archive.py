@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 # PyTorch stores its members as they are; some tools pack them again, and what packs better than this is no weights.
 _PACKED_AT_MOST = 4
@@ -23,7 +24,7 @@ class CheckpointArchive:
         ValueError: it is damaged, or unpacks to far more than the file holds.
     """
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         with _damage_named():
             file_size = file.seek(0, io.SEEK_END)
             _check_index(file, file_size)
@@ -83,7 +84,7 @@ def is_archive(path: Path) -> bool:
         return file.read(4) == b"PK\x03\x04" or zipfile.is_zipfile(file)
 
 
-def _check_index(file: io.BufferedReader, file_size: int) -> None:
+def _check_index(file: BinaryIO, file_size: int) -> None:
     """APPNOTE.TXT, 4.3.14 to 4.3.16: the end of the archive says how long its index is, before it is read."""
     file.seek(max(0, file_size - _LONGEST_COMMENT - 22))
     tail = file.read()

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from edgevision.checkpoint_archive import is_archive, open_archive
 from edgevision.errors import CheckpointError
+from edgevision.exporters.checkpoints.exported_program import is_exported_program, read_exported_program
 from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
-from edgevision.exporters.checkpoints.tensors import ForbiddenGlobalError
+from edgevision.exporters.checkpoints.tensors import TrustNeededError
 from edgevision.extras import brought_by
 from edgevision.nesting import check_nesting
 
@@ -51,27 +52,20 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
             content: Any = _load_safetensors(path)
         elif trust_pickle:
             content = _load_trusted(path, kind)
-        elif kind in _PROGRAMS:
-            raise CheckpointError(f"{str(path)!r} is {kind}, {_PROGRAMS[kind]}. {_TRUST}")
+        elif kind is FileKind.TORCHSCRIPT:
+            raise TrustNeededError(f"is {kind}, a program, which can read and overwrite files of yours when it is run")
         else:
             content = _read_untrusted(path, kind)
         check_nesting(content)
-    except ForbiddenGlobalError as error:
+    except TrustNeededError as error:
         raise CheckpointError(
-            f"{str(path)!r} is no plain file of weights: loading it would run {error.name:.200}. {_TRUST}"
+            f"{str(path)!r} {error}. --trust-pickle allows that; use it only for files you made yourself"
         ) from error
     except ValueError as error:
         raise _damaged(path, error) from error
     except OSError as error:
         raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error.strerror or error}") from error
     return content, kind
-
-
-_TRUST = "--trust-pickle allows that; use it only for files you made yourself"
-_PROGRAMS = {
-    FileKind.TORCHSCRIPT: "a program, which can read and overwrite files of yours when it is run",
-    FileKind.EXPORTED_PROGRAM: "a program, which can run any code when it is loaded",
-}
 
 
 def _kind(path: Path) -> FileKind:
@@ -81,7 +75,7 @@ def _kind(path: Path) -> FileKind:
         names = archive.names
         if "constants.pkl" in names or any(name.startswith("code/") for name in names):
             return FileKind.TORCHSCRIPT
-        if "archive_format" in names or "serialized_exported_program.json" in names:
+        if is_exported_program(names):
             return FileKind.EXPORTED_PROGRAM
         if "data.pkl" in names:
             return FileKind.WEIGHTS
@@ -99,6 +93,8 @@ def _read_untrusted(path: Path, kind: FileKind) -> Any:
     if kind is FileKind.LEGACY:
         return read_legacy(path)
     with open_archive(path) as archive:
+        if kind is FileKind.EXPORTED_PROGRAM:
+            return read_exported_program(archive, path.stat().st_size)
         return read_zip(archive, path.stat().st_size)
 
 

@@ -22,16 +22,21 @@ def read_zip(archive: CheckpointArchive, file_size: int) -> Any:
     """What a checkpoint in a zip holds, tensors on the CPU.
 
     Raises:
-        ForbiddenGlobalError: it names code.
+        TrustNeededError: it names code.
         ValueError: it is damaged, or describes more than it holds.
     """
-    if "byteorder" in archive.names and archive.read("byteorder") != sys.byteorder.encode():
-        raise ValueError("its numbers have the byte order of another machine")
+    check_byte_order(archive)
     storages = _Storages(lambda key, size: _read_member(archive, f"data/{key}", size))
     pickled = archive.read("data.pkl")
     return PickleReader(
         pickled, find_global=find_global, find_persistent=storages.find, memory=memory_for(file_size)
     ).read()
+
+
+def check_byte_order(archive: CheckpointArchive) -> None:
+    """Refuse numbers that were written the other way round; without a word they are as those of this machine."""
+    if "byteorder" in archive.names and archive.read("byteorder") != sys.byteorder.encode():
+        raise ValueError("its numbers have the byte order of another machine")
 
 
 def read_legacy(path: Path) -> Any:

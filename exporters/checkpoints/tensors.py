@@ -47,12 +47,8 @@ _MOST_DIMENSIONS = 64
 _MOST_REPEATED = 1 << 20
 
 
-class ForbiddenGlobalError(ValueError):
-    """A pickle names code that weights never need; ``name`` is its full name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"loading it would run {name}")
-        self.name = name
+class TrustNeededError(ValueError):
+    """A file needs what only its maker can vouch for; the message says what, after the name of the file."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def find_global(module: str, name: str) -> Any:
     """What a name in a checkpoint's pickle stands for.
 
     Raises:
-        ForbiddenGlobalError: it is code that would have to be run.
+        TrustNeededError: it is code that would have to be run.
         ValueError: a kind of tensor that no network here takes.
     """
     if module in ("torch", "torch.cuda", "torch.storage") and (dtype := storage_type(name)) is not None:
@@ -113,7 +109,7 @@ def find_global(module: str, name: str) -> Any:
     if module == "torch" and name.startswith("Q") and name.endswith("Storage"):
         raise ValueError("it holds a quantized tensor")
     if (found := _BUILDERS.get(f"{module}.{name}")) is None:
-        raise ForbiddenGlobalError(f"{module}.{name}")
+        raise TrustNeededError(f"is no plain file of weights: loading it would run {module}.{name}"[:300])
     return found
 
 

@@ -123,9 +123,10 @@ def test_an_exported_program_needs_no_arch(tiny_networks: ModuleType, tmp_path: 
     network = tiny_networks.restorer().eval()
     image = torch.rand(1, 1, 8, 8)
     torch.export.save(torch.export.export(network, (image,)), tmp_path / "program.pt2")
-    read = read_checkpoint(tmp_path / "program.pt2", trust_pickle=True)
-    torch.testing.assert_close(read.network(image), network(image), rtol=1e-5, atol=1e-6)
-    assert read.notes == ("read as an exported program",)
+    for trusted in (False, True):
+        read = read_checkpoint(tmp_path / "program.pt2", trust_pickle=trusted)
+        torch.testing.assert_close(read.network(image), network(image), rtol=1e-5, atol=1e-6)
+        assert read.notes == ("read as an exported program",)
 
 
 def test_weights_that_were_saved_on_a_gpu_are_read_without_one(

@@ -265,7 +265,7 @@ def test_a_foreign_generator_takes_latents(tiny_networks: ModuleType, tmp_path: 
 def test_a_program_for_one_picture_becomes_a_model_for_one_picture(tiny_networks: ModuleType, tmp_path: Path) -> None:
     program = torch.export.export(tiny_networks.restorer().eval(), (torch.rand(1, 1, 8, 8),))
     torch.export.save(program, tmp_path / "net.pt2")
-    report = export(tmp_path / "net.pt2", input_shape=(1, 1, 8, 8), metadata={"task": "denoise"}, trust_pickle=True)
+    report = export(tmp_path / "net.pt2", input_shape=(1, 1, 8, 8), metadata={"task": "denoise"})
     assert report.metadata.inputs[0].shape == (1, 1, 8, 8)
     assert report.dynamic == ()
     assert report.parity.samples == 64
