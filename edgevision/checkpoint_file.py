@@ -30,6 +30,10 @@ def check(path: Path) -> None:
     raise ModelFileError(f"{str(path)!r} is a checkpoint; make a model of it first: edgevision export {path}")
 
 
+def read_signature(path: Path) -> None:
+    """None: a checkpoint has no graph."""
+
+
 def read_facts(path: Path) -> dict[str, Any]:
     """The fields of :class:`edgevision.modelfacts.ModelFacts` that a checkpoint tells without torch: its size."""
     return {"size_bytes": path.stat().st_size}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from edgevision.errors import ModelFileError
 from edgevision.printable import exact_json
@@ -256,7 +256,7 @@ class ModelMetadata(Record):
             ModelFileError: not JSON, a field of the wrong type, or a schema newer than this release knows.
         """
         try:
-            document = json.loads(text)
+            document = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_number)
         # Not only JSONDecodeError: numbers of thousands of digits and endless nesting come from strangers too.
         except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{source} holds metadata that is not JSON: {error}") from error
@@ -272,3 +272,15 @@ class ModelMetadata(Record):
             return cls.from_dict(document, "metadata")
         except (ValueError, OverflowError) as error:
             raise ModelFileError(f"{source}: {error}") from error
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in document if names.count(name) > 1)!r} is there twice")
+    return document
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")

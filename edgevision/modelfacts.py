@@ -6,13 +6,16 @@ from pathlib import Path
 
 from edgevision.files import sha256
 from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfile import ModelFormat, damage_named, model_format, read_metadata, reader
+from edgevision.modelfile import ModelFormat, damage_named, declared_metadata, find_contradiction, model_format, reader
 from edgevision.records import Record, record
 
 
 @record
 class ModelFacts(Record):
-    """What a model file holds. ``weights`` counts numbers, ``size_bytes`` includes weights kept beside the file."""
+    """What a model file holds. ``weights`` counts numbers, ``size_bytes`` includes weights kept beside the file.
+
+    ``contradiction`` says why the model cannot be used as its metadata say.
+    """
 
     format: ModelFormat
     size_bytes: int
@@ -23,12 +26,14 @@ class ModelFacts(Record):
     opsets: Mapping[str, int] = field(default_factory=dict)
     weights: int | None = None
     metadata: ModelMetadata | None = None
+    contradiction: str | None = None
 
 
 def read_facts(path: Path) -> ModelFacts:
     """All that can be read without running the model; raises as :func:`read_metadata`."""
     kind = model_format(path)
-    metadata = read_metadata(path)
+    metadata = declared_metadata(path)
+    contradiction = None if metadata is None else find_contradiction(path, metadata)
     with damage_named(path):
         facts = reader(kind).read_facts(path)
-    return ModelFacts(format=kind, sha256=sha256(path), metadata=metadata, **facts)
+    return ModelFacts(format=kind, sha256=sha256(path), metadata=metadata, contradiction=contradiction, **facts)

@@ -5,13 +5,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from edgevision.errors import ModelFileError
 from edgevision.files import sha256
-from edgevision.metadata import ModelMetadata
+from edgevision.metadata import ModelMetadata, TensorSpec
+from edgevision.metadata_check import check_graph, check_sense
 
 
 class ModelFormat(StrEnum):
@@ -32,12 +34,18 @@ _READERS = {
 }
 
 
+# A thousand classes take some 30,000.
+_LONGEST_DOCUMENT = 16_000_000
+
+
 class Reader(Protocol):
     """What each module of the table offers."""
 
     def read_document(self, path: Path) -> str | None: ...
 
     def check(self, path: Path) -> None: ...
+
+    def read_signature(self, path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]] | None: ...
 
     def read_facts(self, path: Path) -> dict[str, Any]: ...
 
@@ -64,12 +72,51 @@ def read_metadata(path: Path) -> ModelMetadata | None:
     """The metadata inside a model file or the project's own checkpoint; ``None`` where there is none.
 
     Raises:
-        ModelFileError: no such file, damaged, or metadata this release cannot read.
+        ModelFileError: no such file, damaged, metadata this release cannot read, or that contradicts itself or the
+            model's graph.
     """
+    model_format(path)
+    state = path.stat()
+    return _checked_metadata(path.absolute(), (state.st_mtime_ns, state.st_ino, state.st_size))
+
+
+# Opening a model asks several times, and looking through the graph takes milliseconds.
+@lru_cache(maxsize=8)
+def _checked_metadata(path: Path, state: tuple[int, int, int]) -> ModelMetadata | None:
+    metadata = declared_metadata(path)
+    contradiction = None if metadata is None else find_contradiction(path, metadata)
+    if contradiction is not None:
+        raise ModelFileError(f"{path.name!r} cannot be right: {contradiction}; export it again, from its checkpoint")
+    return metadata
+
+
+def declared_metadata(path: Path) -> ModelMetadata | None:
+    """As :func:`read_metadata`, of a file that may contradict itself: for showing what it says."""
     kind = model_format(path)
     with damage_named(path):
         document = reader(kind).read_document(path)
+    if document is not None and len(document) > _LONGEST_DOCUMENT:
+        raise ModelFileError(
+            f"{path.name!r} holds {len(document):,} characters of metadata; at most {_LONGEST_DOCUMENT:,} are read"
+        )
     return None if document is None else ModelMetadata.from_json(document, repr(path.name))
+
+
+def find_contradiction(path: Path, metadata: ModelMetadata) -> str | None:
+    """What in ``metadata`` cannot be, by itself or with the graph of the file at ``path``; ``None`` where all fits.
+
+    Raises:
+        ModelFileError: the file is damaged.
+    """
+    with damage_named(path):
+        signature = reader(model_format(path)).read_signature(path)
+    try:
+        check_sense(metadata)
+        if signature is not None:
+            check_graph(metadata, *signature)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def require_metadata(path: Path) -> ModelMetadata:

@@ -33,18 +33,38 @@ _DTYPES = {
 
 def read_document(path: Path) -> str | None:
     """The project's JSON document in the model's ``metadata_props``, or ``None``."""
+    documents = []
     for number, value in _model(path):
         if number == 14:
-            entry = {key: text(content) for key, content in submessage(value)}
-            if entry.get(1) == METADATA_KEY:
-                return entry.get(2, "")
-    return None
+            entry = dict(submessage(value))
+            key = entry.get(1, b"")
+            # What others keep there may be in any encoding.
+            if not isinstance(key, int) and bytes(key) == METADATA_KEY.encode():
+                documents.append(text(entry[2]) if 2 in entry else "")
+    if len(documents) > 1:
+        raise ValueError(f"it holds the metadata {METADATA_KEY!r} {len(documents)} times")
+    return documents[0] if documents else None
 
 
 def check(path: Path) -> None:
     """Raise :class:`ModelFileError` where the file is damaged or its weights are missing or outside its folder."""
+    _, outputs = read_signature(path)
+    if not outputs:
+        raise ValueError("its graph has no output")
     for name in _external_files(path):
         _external_size(path, name)
+
+
+def read_signature(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs and outputs of the graph."""
+    graph = [field for number, value in _model(path) if number == 7 for field in submessage(value)]
+    weights = {_initializer(value)[0] for number, value in graph if number == 5}
+    inputs = [_tensor(value) for number, value in graph if number == 11]
+    # Old exporters list the weights as inputs too.
+    return (
+        tuple(spec for spec in inputs if spec.name not in weights),
+        tuple(_tensor(value) for number, value in graph if number == 12),
+    )
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -41,42 +41,53 @@ def companions(path: Path) -> tuple[str, ...]:
     return (path.with_suffix(".bin").name,)
 
 
+def read_signature(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs and outputs of the graph."""
+    return _signature(_parse(path))
+
+
 def read_facts(path: Path) -> dict[str, Any]:
     """The fields of :class:`edgevision.modelfacts.ModelFacts` that an IR tells."""
     check(path)
     root = _parse(path)
-    layers = {layer.get("id"): layer for layer in root.iterfind("layers/layer")}
-    producers = {e.get("to-layer"): (e.get("from-layer"), e.get("from-port")) for e in root.iterfind("edges/edge")}
-    inputs: list[TensorSpec] = []
-    outputs: list[TensorSpec] = []
+    inputs, outputs = _signature(root)
     weights = 0
-    for identity, layer in layers.items():
-        kind = layer.get("type")
+    operators = Counter[str]()
+    for layer in root.iterfind("layers/layer"):
+        operators[layer.get("type") or ""] += 1
         data = layer.find("data")
-        if kind == "Parameter":
-            port = layer.find("output/port")
-            if port is not None:
-                inputs.append(_tensor(port, layer))
-        elif kind == "Result":
-            source, port_id = producers.get(identity, (None, None))
-            producer = layers.get(source)
-            if producer is not None:
-                ports = producer.iterfind("output/port")
-                outputs.extend(_tensor(port, producer) for port in ports if port.get("id") == port_id)
-        elif kind == "Const" and data is not None:
+        if layer.get("type") == "Const" and data is not None:
             shape = [int(n) for n in (data.get("shape") or "").split(",") if n.strip()]
             weights += math.prod(shape)
-    operators = Counter(layer.get("type") or "" for layer in layers.values())
     for kind in ("Parameter", "Result", "Const"):
         del operators[kind]
     return {
-        "inputs": tuple(inputs),
-        "outputs": tuple(outputs),
+        "inputs": inputs,
+        "outputs": outputs,
         "operators": dict(operators.most_common()),
         "opsets": {"ir": int(root.get("version") or 0)},
         "weights": weights,
         "size_bytes": path.stat().st_size + path.with_suffix(".bin").stat().st_size,
     }
+
+
+def _signature(root: ElementTree.Element) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    layers = {layer.get("id"): layer for layer in root.iterfind("layers/layer")}
+    producers = {e.get("to-layer"): (e.get("from-layer"), e.get("from-port")) for e in root.iterfind("edges/edge")}
+    inputs: list[TensorSpec] = []
+    outputs: list[TensorSpec] = []
+    for identity, layer in layers.items():
+        if layer.get("type") == "Parameter":
+            port = layer.find("output/port")
+            if port is not None:
+                inputs.append(_tensor(port, layer))
+        elif layer.get("type") == "Result":
+            source, port_id = producers.get(identity, (None, None))
+            producer = layers.get(source)
+            if producer is not None:
+                ports = producer.iterfind("output/port")
+                outputs.extend(_tensor(port, producer) for port in ports if port.get("id") == port_id)
+    return tuple(inputs), tuple(outputs)
 
 
 def _parse(path: Path) -> ElementTree.Element:

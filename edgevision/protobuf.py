@@ -37,8 +37,12 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def text(value: int | memoryview) -> str:
-    """A field's bytes as text."""
-    return bytes(_bytes(value)).decode("utf-8", "replace")
+    """A field's bytes as text, which is in UTF-8."""
+    content = bytes(_bytes(value))
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the name {content[:60]!r} is not in UTF-8") from error
 
 
 def packed(value: int | memoryview) -> list[int]:

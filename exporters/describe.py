@@ -5,6 +5,7 @@ from typing import Any
 
 from edgevision.errors import InputError
 from edgevision.metadata import Color, ModelMetadata, Task
+from edgevision.metadata_check import check_sense
 
 _TASKS_WITH_LATENT = (Task.GENERATE,)
 # What takes pictures of one size, to which they are brought.
@@ -62,6 +63,7 @@ def describe(
         document["image"] = image
     try:
         metadata = ModelMetadata.from_dict(document, "metadata")
+        check_sense(metadata)
     except ValueError as error:
         raise InputError(f"the metadata cannot be right: {error}") from error
     if metadata.restoration is not None and metadata.task not in _RESTORATION:

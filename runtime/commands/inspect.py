@@ -48,6 +48,7 @@ def _table(model: Path, facts: ModelFacts) -> str:
         *(("input", _tensor(spec)) for spec in facts.inputs),
         *(("output", _tensor(spec)) for spec in facts.outputs),
         ("operators", ", ".join(f"{count} {name}" for name, count in facts.operators.items())),
+        ("WRONG", facts.contradiction),
         *(_metadata_rows(facts.metadata) if facts.metadata else [("metadata", "none")]),
     ]
     return "\n".join(f"{name:<11} {one_line(value)}" for name, value in rows if value)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from edgevision.errors import ModelFileError
 from edgevision.machine import usable_cores
 from edgevision.metadata import ModelMetadata
 from edgevision.preprocessing import Preprocessor
@@ -62,6 +63,8 @@ class CurveBrightener(Restorer):
         gray = pixels.shape[2] == 1
         thumbnail = self._preprocess(Image.fromarray(pixels[:, :, 0] if gray else pixels))
         answer = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
+        if answer.ndim != 3 or not len(answer) or len(answer) % 3:
+            raise ModelFileError(f"{self.metadata.name!r} gives {answer.shape} for curves, not three maps each")
         curves: Array = finite(answer, self.engine)
         return curves
 

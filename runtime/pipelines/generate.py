@@ -190,6 +190,8 @@ class Generator(Closing):
 def _as_pictures(output: Any) -> Any:
     """(N, C, H, W), or flattened as dense generators are published, as (N, H, W, C)."""
     if output.ndim == 4:
+        if output.shape[1] not in (1, 3):
+            raise ModelFileError(f"pictures have 1 or 3 channels, and these are {output.shape}")
         return output.transpose(0, 2, 3, 1)
     flat = output.reshape(len(output), -1)
     for channels in (1, 3):

@@ -173,6 +173,12 @@ class Restorer(Closing):
             for i in range(0, len(tensor), size)
         ]
         output: Any = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        made = len(tensor), tensor.shape[1], *(side * self.scale for side in tensor.shape[2:])
+        if output.shape != made:
+            # Sides that a graph leaves open show only now what becomes of them.
+            raise ModelFileError(
+                f"{self.metadata.name!r} makes {output.shape} of {tensor.shape}, which by its metadata is {made}"
+            )
         if self.spec.predicts is Prediction.NOISE:
             output = tensor - output
         return finite(output, self.engine).astype(np.float32, copy=False)  # type: ignore[no-any-return]

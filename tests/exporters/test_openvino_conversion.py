@@ -21,7 +21,7 @@ from edgevision.runtime.devices import open_engine
 
 Sqnr = Callable[[object, object], float]
 
-METADATA = ModelMetadata(task=Task.CLASSIFY, name="tiny", labels=('"quoted" & <odd>', "b", "c", "dög"))
+METADATA = ModelMetadata(task=Task.OTHER, name="tiny", labels=('"quoted" & <odd>', "b", "c", "dög"))
 
 
 def test_the_model_and_its_weights_and_nothing_else_are_written(

@@ -17,7 +17,7 @@ from edgevision.modelfile import ModelFormat, check_model_file, model_format, mo
 from edgevision.protobuf import fields
 from edgevision.training.checkpoint import save_checkpoint
 
-METADATA = ModelMetadata(task=Task.CLASSIFY, name="tiny", image=ImageSpec(size=(4, 4)), labels=("á", "b"))
+METADATA = ModelMetadata(task=Task.OTHER, name="tiny", image=ImageSpec(size=(4, 4)), labels=("á", "b"))
 
 
 def tiny_onnx(metadata: ModelMetadata | None = METADATA) -> bytes:

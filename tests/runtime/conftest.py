@@ -139,11 +139,19 @@ def blur() -> Callable[[np.ndarray], np.ndarray]:
 RESTORERS = {
     Task.DENOISE: (
         [helper.make_node("Conv", ["image", "ninths"], ["restored"], group=3, pads=[1, 1, 1, 1])],
-        ModelMetadata(task=Task.DENOISE, name="blur", image=ImageSpec(), tile=TileSpec(overlap=1)),
+        ModelMetadata(
+            task=Task.DENOISE, name="blur", image=ImageSpec(), restoration=RestorationSpec(), tile=TileSpec(overlap=1)
+        ),
     ),
     Task.INPAINT: (
         [helper.make_node("Max", ["image", "mask"], ["restored"])],
-        ModelMetadata(task=Task.INPAINT, name="whitener", image=ImageSpec(), tile=TileSpec(overlap=0)),
+        ModelMetadata(
+            task=Task.INPAINT,
+            name="whitener",
+            image=ImageSpec(),
+            restoration=RestorationSpec(),
+            tile=TileSpec(overlap=0),
+        ),
     ),
     Task.UPSCALE: (
         [
