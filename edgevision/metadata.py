@@ -133,6 +133,30 @@ class LatentSpec(Record):
             raise ValueError(f"distribution must be normal or uniform, not {self.distribution!r}")
 
 
+class Activation(StrEnum):
+    """What a classifier ends in, and with that what its scores are."""
+
+    NONE = "none"
+    """Logits: their softmax are the probabilities."""
+    SOFTMAX = "softmax"
+    """Probabilities that add up to 1."""
+    SIGMOID = "sigmoid"
+    """A probability for each class by itself."""
+    LOG_SOFTMAX = "log_softmax"
+    """Logarithms of probabilities that add up to 1."""
+
+
+@record
+class ClassificationSpec(Record):
+    """What a classifier's scores are. With ``multi_label`` logits are for classes of which any number may be true.
+
+    A network of one score says whether a picture is of the second of two classes.
+    """
+
+    activation: Activation = Activation.NONE
+    multi_label: bool = False
+
+
 class Prediction(StrEnum):
     """What a restoration network's output is."""
 
@@ -235,6 +259,7 @@ class ModelMetadata(Record):
     outputs: tuple[TensorSpec, ...] = ()
     image: ImageSpec | None = None
     labels: tuple[str, ...] = ()
+    classification: ClassificationSpec | None = None
     latent: LatentSpec | None = None
     restoration: RestorationSpec | None = None
     tile: TileSpec | None = None

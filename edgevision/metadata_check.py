@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, NoReturn
 
-from edgevision.metadata import ImageSpec, ModelMetadata, Prediction, Task, TensorSpec
+from edgevision.metadata import Activation, ImageSpec, ModelMetadata, Prediction, Task, TensorSpec
 from edgevision.records import Record
 
 Specs = tuple[TensorSpec, ...]
@@ -96,8 +96,11 @@ def _check_classifier(metadata: ModelMetadata, inputs: Specs, outputs: Specs) ->
             f"its output {scores.name!r} is {scores.dtype}, and {metadata.task} needs a score for each class, as float"
         )
     classes = class_count(scores, inputs[0])
+    if classes == 1 and metadata.classification and metadata.classification.activation is Activation.SOFTMAX:
+        _refuse("classification.activation", "softmax", "of one score it is always 1")
     labels = len(metadata.labels)
-    if labels and classes is not None and labels != classes and not (classes == 1 and labels == 2):
+    # One score decides between two.
+    if labels and classes not in (None, labels) and not (classes == 1 and labels == 2):
         _refuse("labels", _few(metadata.labels), f"its graph has {classes} outputs for these {labels} labels")
 
 

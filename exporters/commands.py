@@ -23,7 +23,7 @@ from edgevision.errors import InputError
 from edgevision.extras import brought_by
 from edgevision.files import check_writable
 from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import Color, Precision, Prediction, Resample, Resize, Task
+from edgevision.metadata import Activation, Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfile import require_metadata
 from edgevision.number_text import real_number, shortened
 from edgevision.printable import one_line, shown
@@ -75,6 +75,9 @@ def export(
     name: Annotated[str | None, typer.Option(help="The model's name; by default the checkpoint's.")] = None,
     labels: Annotated[
         str | None, typer.Option(help="Class names in output order: a text file, one a line, or a,b,c.")
+    ] = None,
+    activation: Annotated[
+        Activation | None, typer.Option(help="What a classifier ends in; by default found out from its scores.")
     ] = None,
     color: Annotated[Color | None, typer.Option(help="Order of the channels.")] = None,
     value_range: Annotated[
@@ -149,6 +152,8 @@ def export(
         "resample": resample,
     }
     fields |= _given({"task": task, "name": name, "licence": licence, "labels": _labels(labels)})
+    if activation is not None and isinstance(fields.get("classification", {}), dict):
+        fields["classification"] = fields.get("classification", {}) | {"activation": activation}
     if _given(image) and isinstance(fields.get("image", {}), dict):
         fields["image"] = fields.get("image", {}) | _given(image)
     restoration = _given({"predicts": predicts, "output_range": _numbers(output_range, "--output-range")})

@@ -68,6 +68,8 @@ def describe(
         raise InputError(f"the metadata cannot be right: {error}") from error
     if metadata.restoration is not None and metadata.task not in _RESTORATION:
         raise InputError(f"--predicts, --output-range and a scale are for restoration, not for {metadata.task}")
+    if metadata.classification is not None and metadata.task is not Task.CLASSIFY:
+        raise InputError(f"--activation is for classify, not for {metadata.task}")
     if metadata.image is not None and metadata.image.color.channels != shape[0]:
         raise InputError(
             f"color {metadata.image.color} has {metadata.image.color.channels} channels, the input {shape[0]}"

@@ -14,6 +14,7 @@ from typing import Any
 
 import onnx
 
+from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder
 from edgevision.errors import InputError, ParityError
 from edgevision.exporters.denormal_weights import flush_denormal_weights
@@ -154,8 +155,8 @@ def export(
                 other = (origin.shape[0], *another_size(origin.shape[1], origin.shape[2], multiple))
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
-            classifier = described.task is Task.CLASSIFY
-            parity = compare_engines(reference, engine, batches, source=sample_source, classifier=classifier)
+            classification = classification_of(described) if described.task is Task.CLASSIFY else None
+            parity = compare_engines(reference, engine, batches, source=sample_source, classification=classification)
         facts = read_facts(file)
         report = ExportReport(
             model=target.name,

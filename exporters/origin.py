@@ -14,7 +14,8 @@ from torch import nn
 
 import edgevision
 from edgevision.errors import InputError, ModelFileError
-from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
+from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.describe import describe
 from edgevision.exporters.float32 import cast_in_float32
 from edgevision.exporters.generation import describe_generation
@@ -32,11 +33,15 @@ from edgevision.exporters.restoration import describe_restoration
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
 from edgevision.metadata import ModelMetadata, Task, TensorSpec, TileSpec
+from edgevision.metadata_check import check_graph
 from edgevision.modelfile import check_model_file, read_metadata
 from edgevision.preprocessing import scale_and_offset
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.restore import can_tile, fixed_sides
+
+# Whose scores tell what a classifier ends in.
+_SAMPLES = 16
 
 _POSITIONS = {0: "batch", 2: "height", 3: "width"}
 
@@ -116,16 +121,34 @@ def read_origin(
     Raises:
         CheckpointError, ModelFileError, InputError: it cannot be read, or something it does not say was not given.
     """
-    if source.suffix.lower() == ".onnx":
-        if arch is not None or weights is not None or part is not Part.BOTH:
-            raise InputError(
-                f"{source.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
-            )
-        return _from_onnx(source, input_shape, metadata, seed)
-    original = read_checkpoint(source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle)
-    original = take_part(original, part)
+    if source.suffix.lower() != ".onnx":
+        original = read_checkpoint(
+            source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle
+        )
+        origin = _from_checkpoint(take_part(original, part), source.stem, input_shape, metadata, seed)
+    elif arch is not None or weights is not None or part is not Part.BOTH:
+        raise InputError(
+            f"{source.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
+        )
+    else:
+        origin = _from_onnx(source, input_shape, metadata, seed)
+    described, conversion = origin.metadata, origin.conversion
+    try:
+        check_graph(described, conversion.inputs, conversion.outputs)
+    except ValueError as error:
+        raise InputError(f"the metadata do not fit the network: {error}") from error
+    if described.task is not Task.CLASSIFY:
+        return origin
+    with origin.reference() as reference:
+        samples = seeded_batches(described, origin.shape, _SAMPLES, seed)
+        return replace(origin, metadata=describe_classification(described, conversion.model, reference, samples))
+
+
+def _from_checkpoint(
+    original: Checkpoint, name: str, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int
+) -> Origin:
     network = original.network
-    described, shape = describe(original.metadata, metadata, name=source.stem, input_shape=input_shape)
+    described, shape = describe(original.metadata, metadata, name=name, input_shape=input_shape)
     # Real values, not random ones: a network may branch on them while it is traced.
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     notes = (*original.notes, *cast_in_float32(network, examples))

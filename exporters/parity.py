@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from edgevision.class_scores import class_scores
 from edgevision.errors import ParityError
 from edgevision.exporters.samples import Batch
-from edgevision.metadata import Precision
+from edgevision.metadata import ClassificationSpec, Precision
 from edgevision.records import Record, record
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
@@ -34,7 +35,7 @@ class TensorParity(Record):
 
 @record
 class ParityReport(Record):
-    """The comparison on ``samples`` inputs; ``agreement`` is the share of equal arg-max in percent (classifiers)."""
+    """The comparison on ``samples`` inputs; ``agreement`` is the share of equal answers in percent (classifiers)."""
 
     reference: str
     actual: str
@@ -100,9 +101,14 @@ class _Sums:
 
 
 def compare_engines(
-    reference: Engine, actual: Engine, batches: Iterable[Batch], *, source: str, classifier: bool
+    reference: Engine,
+    actual: Engine,
+    batches: Iterable[Batch],
+    *,
+    source: str,
+    classification: ClassificationSpec | None = None,
 ) -> ParityReport:
-    """Run both engines on every batch and compare all outputs in order.
+    """Run both engines on every batch and compare all outputs in order, of classifiers the answers as well.
 
     Raises:
         ParityError: different numbers or shapes of outputs.
@@ -118,13 +124,16 @@ def compare_engines(
             raise ParityError(f"the checkpoint's outputs are {shapes[0]}, the model's are {shapes[1]}")
         for total, r, a in zip(sums, expected, found, strict=True):
             total.add(r, a)
-        samples += len(batch[0])
-        equal += int(np.sum(expected[0].argmax(-1) == found[0].argmax(-1))) if classifier else 0
+        count = len(batch[0])
+        samples += count
+        if classification is not None:
+            answers = (class_scores(one[0], count, classification).argmax(-1) for one in (expected, found))
+            equal += int(np.sum(np.equal(*answers)))
     return ParityReport(
         reference=reference.name,
         actual=f"{actual.name} on {actual.device}",
         samples=samples,
         source=source,
         outputs=tuple(total.figures(spec.name) for total, spec in zip(sums, actual.outputs, strict=True)),
-        agreement=100 * equal / samples if classifier else None,
+        agreement=None if classification is None else 100 * equal / samples,
     )

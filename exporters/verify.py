@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.describe import describe
@@ -86,7 +87,8 @@ def verify(
         check_repeatable(original.network, examples)
         batches = chain([first], batches)
         classifier = metadata.task is Task.CLASSIFY
-        parity = compare_engines(reference, engine, batches, source=origin.strip(), classifier=classifier)
+        spec = classification_of(metadata) if classifier else None
+        parity = compare_engines(reference, engine, batches, source=origin.strip(), classification=spec)
         quality: dict[str, Any] = {}
         if folder is not None and folder.class_names and classifier:
             quality = {

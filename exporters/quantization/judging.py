@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgevision.class_scores import class_scores, probabilities
 from edgevision.errors import DatasetError
 from edgevision.exporters.samples import Batch
-from edgevision.metadata import ModelMetadata
-from edgevision.metrics import softmax, sqnr_db
+from edgevision.metadata import ClassificationSpec, ModelMetadata
+from edgevision.metrics import sqnr_db
 from edgevision.records import Record, record
 from edgevision.runtime.batch import each_done, failure_message
 from edgevision.runtime.closing import Closing
@@ -60,13 +61,20 @@ class ClassifierJudge:
     unit = "points"
     budget = 0.3
 
-    def __init__(self, reference: Engine, inputs: Batch, expected: NDArray[np.int64] | None) -> None:
+    def __init__(
+        self,
+        reference: Engine,
+        inputs: Batch,
+        expected: NDArray[np.int64] | None,
+        classification: ClassificationSpec | None = None,
+    ) -> None:
         self._inputs, self._expected = inputs, expected
-        self._reference = _outputs(reference, inputs)[0]
+        self._spec = classification or ClassificationSpec()
+        self._reference = self._scores(reference)
         self.metric = "agreement" if expected is None else "top1"
 
     def __call__(self, engine: Engine) -> Quality:
-        scores = _outputs(engine, self._inputs)[0]
+        scores = self._scores(engine)
         theirs, ours = self._reference.argmax(-1), scores.argmax(-1)
         figures = {"agreement": 100 * float(np.mean(theirs == ours)), "sqnr": sqnr_db(self._reference, scores)}
         if self._expected is not None:
@@ -74,9 +82,13 @@ class ClassifierJudge:
             loss = 100 * float(np.mean(theirs == self._expected)) - figures["top1"]
         else:
             rows = np.arange(len(ours))
-            probable = softmax(self._reference.astype(np.float32))
+            probable = probabilities(self._reference.astype(np.float32), self._spec)
             loss = 100 * float(np.mean(probable[rows, theirs] - probable[rows, ours]))
         return Quality(figures=figures, loss=loss)
+
+    def _scores(self, engine: Engine) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = class_scores(_outputs(engine, self._inputs)[0], len(self._inputs[0]), self._spec)
+        return scores
 
 
 class RestorationJudge:

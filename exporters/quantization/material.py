@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder, is_held_out
 from edgevision.errors import DatasetError, InputError
 from edgevision.exporters.quantization.judging import (
@@ -168,7 +169,7 @@ def _pictures(
     inputs = _joined(list(picture_batches(theirs, metadata, len(theirs))))
     if metadata.task is Task.CLASSIFY:
         expected = expected_labels(metadata.labels, theirs) if _knows(metadata, judged) else None
-        judge = ClassifierJudge(reference, inputs, expected)
+        judge = ClassifierJudge(reference, inputs, expected, classification_of(metadata))
     else:
         judge = OutputJudge(reference, inputs)
     return Material(batches, judge, source, tuple(notes))

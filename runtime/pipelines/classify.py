@@ -5,10 +5,11 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.class_scores import class_labels, class_scores, classification_of, probabilities
 from edgevision.errors import ModelFileError
 from edgevision.images import ImageSource
-from edgevision.metadata import ModelMetadata
-from edgevision.metrics import softmax
+from edgevision.metadata import Activation, ClassificationSpec, ModelMetadata
+from edgevision.metadata_check import class_count
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Engine
@@ -22,24 +23,26 @@ class Classification:
 
     Attributes:
         labels: the classes, in the order of ``scores``.
-        scores: the model's output, float32 (classes,): logits, or probabilities if it ends in a softmax.
+        scores: the model's output, float32 (classes,), as :func:`edgevision.class_scores.class_scores` has it: logits,
+            or what the model ends in.
     """
 
-    __slots__ = ("_probabilities", "labels", "scores")
+    __slots__ = ("_probabilities", "_spec", "labels", "scores")
 
     def __init__(
-        self, labels: tuple[str, ...], scores: NDArray[np.float32], *, are_probabilities: bool = False
+        self, labels: tuple[str, ...], scores: NDArray[np.float32], spec: ClassificationSpec | None = None
     ) -> None:
         self.labels = labels
         self.scores = scores
-        self._probabilities = scores if are_probabilities else None
+        self._spec = spec or ClassificationSpec()
+        self._probabilities: NDArray[np.float32] | None = None
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
-        """float32 (classes,), adding up to 1."""
+        """float32 (classes,), adding up to 1 unless any number of the classes may be true."""
         # Only when asked for: the softmax of a small model's answer is a twentieth of its inference.
         if self._probabilities is None:
-            self._probabilities = softmax(self.scores)
+            self._probabilities = probabilities(self.scores, self._spec)
         return self._probabilities
 
     @property
@@ -82,15 +85,17 @@ class Classifier(Closing):
         self.metadata = metadata
         self._preprocess = Preprocessor(metadata.image)
         self._input = engine.inputs[0].name
-        classes = engine.outputs[0].shape[-1]
-        if metadata.labels and isinstance(classes, int) and classes != len(metadata.labels):
-            raise ModelFileError(f"{metadata.name!r} has {classes} outputs and {len(metadata.labels)} labels")
-        self.labels = metadata.labels or _numbered(classes)
+        self._spec = classification_of(metadata)
+        try:
+            classes = class_count(engine.outputs[0], engine.inputs[0])
+        except ValueError as error:
+            raise ModelFileError(f"{metadata.name!r} is no classifier: {error}") from error
+        # Until the first answer where the graph leaves their number open.
+        self.labels = metadata.labels if classes is None else class_labels(metadata.labels, max(classes, 2))
         batch = engine.inputs[0].shape[0]
         self._fixed_batch = batch if isinstance(batch, int) else None
         # Pictures that keep their own sizes cannot be stacked.
         self._batch = self._fixed_batch or (_BATCH if metadata.image.size is not None else 1)
-        self._gives_probabilities = bool(metadata.outputs) and metadata.outputs[0].value_range == (0.0, 1.0)
 
     @overload
     def __call__(self, images: ImageSource) -> Classification: ...
@@ -115,14 +120,14 @@ class Classifier(Closing):
         if self._fixed_batch is not None:
             tensors += [tensors[-1]] * (self._fixed_batch - len(tensors))
         batch = np.stack(tensors) if len(tensors) > 1 else tensors[0][None]
-        scores: NDArray[np.float32] = finite(self.engine.run({self._input: batch})[0], self.engine)
-        probable = self._gives_probabilities
-        return [Classification(self.labels, scores[i], are_probabilities=probable) for i in range(len(images))]
+        scores = class_scores(self.engine.run({self._input: batch})[0], len(batch), self._spec)
+        # The logarithm of a probability of 0 is infinite.
+        logarithms = self._spec.activation is Activation.LOG_SOFTMAX
+        finite(np.exp(scores) if logarithms else scores, self.engine)
+        if len(self.labels) != scores.shape[1]:
+            self.labels = class_labels(self.metadata.labels, scores.shape[1])
+        return [Classification(self.labels, scores[i], self._spec) for i in range(len(images))]
 
     def close(self) -> None:
         """Free the model's memory."""
         self.engine.close()
-
-
-def _numbered(classes: int | str) -> tuple[str, ...]:
-    return tuple(f"class {index}" for index in range(classes)) if isinstance(classes, int) else ()

@@ -10,7 +10,7 @@ import pytest
 from edgevision.errors import ParityError
 from edgevision.exporters.parity import ParityReport, TensorParity, compare_engines
 from edgevision.exporters.samples import Batch
-from edgevision.metadata import Precision, TensorSpec
+from edgevision.metadata import ClassificationSpec, Precision, TensorSpec
 from edgevision.runtime.engines.engine import FakeEngine
 
 REFERENCE = np.float32([[1, 2, 3], [-4, 0, 2]])
@@ -43,7 +43,13 @@ def compare(
     batches: Sequence[Batch],
     classifier: bool = False,
 ) -> ParityReport:
-    return compare_engines(engine(*reference), engine(*actual), batches, source="a table", classifier=classifier)
+    return compare_engines(
+        engine(*reference),
+        engine(*actual),
+        batches,
+        source="a table",
+        classification=ClassificationSpec() if classifier else None,
+    )
 
 
 def test_the_figures_are_those_of_their_definitions() -> None:
@@ -138,7 +144,7 @@ def test_a_fixed_batch_is_fed_in_portions_and_the_last_one_is_filled_up() -> Non
     expected = compare([reference], [actual], rows(7), True)
     for sizes in ((1, "batch"), ("batch", 2), (2, 4), (16, 1)):
         engines = engine(reference, batch=sizes[0]), engine(actual, batch=sizes[1])
-        found = compare_engines(*engines, rows(5, 2), source="a table", classifier=True)
+        found = compare_engines(*engines, rows(5, 2), source="a table", classification=ClassificationSpec())
         assert found.samples == 7
         assert found.agreement == expected.agreement
         assert found.outputs[0].sqnr_db == pytest.approx(expected.outputs[0].sqnr_db, rel=1e-9)
@@ -158,7 +164,7 @@ def test_every_input_of_a_sample_stays_with_it(batch: int | str) -> None:
     )
     generator = np.random.default_rng(0)
     batches = [(generator.random((n, 1), np.float32), generator.random((n, 1), np.float32)) for n in (3, 1)]
-    report = compare_engines(whole, FakeEngine(specs, outputs, add), batches, source="a table", classifier=False)
+    report = compare_engines(whole, FakeEngine(specs, outputs, add), batches, source="a table")
     assert report.samples == 4
     assert report.outputs[0].sqnr_db is None
     assert report.outputs[0].max_abs_error == 0

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from edgevision.errors import CheckpointError, DeviceError, InputError, ModelFileError, ParityError
+from edgevision.errors import CheckpointError, DeviceError, ModelFileError, ParityError
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
@@ -83,14 +83,6 @@ def test_a_model_for_any_size_is_compared_in_the_size_that_is_given(tiny_network
     report.parity.check(Precision.FP32)
     assert report.parity.agreement is None
     assert verify(tmp_path / "net.onnx", source, arch=arch, samples=2).parity.samples == 2
-
-
-def test_a_model_for_any_size_that_says_nothing_of_sizes_needs_one(tiny_networks: ModuleType, tmp_path: Path) -> None:
-    source, arch = tmp_path / "net.pth", "tiny_networks:restorer"
-    torch.save(tiny_networks.restorer().state_dict(), source)
-    export(source, arch=arch, input_shape=(1, 1, 8, 8), metadata={"task": "reconstruct"})
-    with pytest.raises(InputError, match="give --input-shape"):
-        verify(tmp_path / "net.onnx", source, arch=arch)
 
 
 def test_a_model_for_any_size_is_compared_on_pictures_of_their_own(

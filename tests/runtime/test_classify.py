@@ -67,7 +67,7 @@ def test_an_empty_list_gives_an_empty_list():
 
 
 def test_top_sorts_and_stops_at_the_number_of_labels():
-    answer = Classification(("a", "b", "c"), np.array([0.2, 0.7, 0.1], np.float32), are_probabilities=True)
+    answer = Classification(("a", "b", "c"), np.array([0.2, 0.7, 0.1], np.float32))
     assert [label for label, _ in answer.top(2)] == ["b", "a"]
     assert len(answer.top(9)) == 3
 
@@ -89,7 +89,7 @@ def test_a_model_without_labels_numbers_its_classes(paint):
 
 
 def test_labels_that_do_not_fit_the_output_are_refused():
-    with pytest.raises(ModelFileError, match="3 outputs and 2 labels"):
+    with pytest.raises(ModelFileError, match="3 scores, and there are 2 labels"):
         Classifier(colour_engine("batch"), metadata(labels=("a", "b")))
 
 

@@ -1,0 +1,109 @@
+"""What a classifier's scores are, found out from its graph and from what it says of samples: the two have to agree."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import onnx
+
+from edgevision.class_scores import classification_of
+from edgevision.errors import InputError
+from edgevision.exporters.output_range import last_operator
+from edgevision.exporters.samples import Batch
+from edgevision.metadata import Activation, ClassificationSpec, ModelMetadata
+from edgevision.runtime.engines.batching import run_batched
+from edgevision.runtime.engines.engine import Engine
+
+# Half precision, and sums over a thousand classes.
+_ROUNDING = 1e-2
+
+_ENDS = {
+    "Softmax": Activation.SOFTMAX,
+    "LogSoftmax": Activation.LOG_SOFTMAX,
+    "Sigmoid": Activation.SIGMOID,
+}
+_NO_SCORES = ("ArgMax", "ArgMin", "TopK", "OneHot", "Hardmax")
+# A weighted sum is bounded by nothing: where it stays within 0..1 for some samples, that is chance.
+_LINEAR = ("Gemm", "Conv", "MatMul", "QLinearConv", "QLinearMatMul", "QGemm", "ReduceMean", "GlobalAveragePool")
+
+_REMEDY = "say it with --activation (none, softmax, sigmoid, log_softmax)"
+
+
+def describe_classification(
+    metadata: ModelMetadata, model: onnx.ModelProto, reference: Engine, batches: Iterable[Batch]
+) -> ModelMetadata:
+    """Complete ``metadata`` with what the scores of ``reference`` are, of which ``model`` is the graph.
+
+    Raises:
+        InputError: it cannot be told, what the metadata say contradicts the scores, or they are no scores.
+    """
+    outputs = [(len(batch[0]), run_batched(reference, batch)[0]) for batch in batches]
+    scores = np.concatenate([np.asarray(found, np.float64).reshape(count, -1) for count, found in outputs])
+    if metadata.classification is not None or classification_of(metadata) != ClassificationSpec():
+        spec = classification_of(metadata)
+        _check_given(spec.activation, scores)
+    else:
+        spec = ClassificationSpec(activation=_found(_ending(model), scores))
+    return metadata.updated(classification=spec)
+
+
+def _ending(model: onnx.ModelProto) -> str:
+    """The operator that makes the scores; a bias behind a weighted sum is a part of it."""
+    last = last_operator(model)
+    if last is None:
+        return ""
+    if last.op_type in ("Add", "Mul") and set(last.input) & {value.name for value in model.graph.initializer}:
+        before = {output: node for node in model.graph.node for output in node.output}
+        makers = [before[name].op_type for name in last.input if name in before]
+        return makers[0] if len(makers) == 1 and makers[0] in _LINEAR else last.op_type
+    return last.op_type
+
+
+def _found(operator: str, scores: Any) -> Activation:
+    if operator in _NO_SCORES:
+        raise InputError(
+            f"the network ends in {operator}: it gives the classes' numbers, and probabilities need the scores before"
+        )
+    if not np.isfinite(scores[~np.isneginf(scores)]).all():
+        raise InputError("the network's scores for samples are not finite, so that nothing can be told of them")
+    end, fits = _ENDS.get(operator), _fitting(scores)
+    if end is Activation.SOFTMAX and scores.shape[1] == 1:
+        raise InputError("the network ends in a softmax over one score, which is 1 for every picture")
+    if end is not None:
+        if end not in fits:
+            raise InputError(
+                f"the network ends in {operator}, but its scores for samples are not what that gives over the classes;"
+                f" {_REMEDY}"
+            )
+        return end
+    if operator in _LINEAR:
+        return Activation.NONE
+    for activation in (Activation.SOFTMAX, Activation.LOG_SOFTMAX):
+        if activation in fits and scores.shape[1] > 1:
+            return activation
+    if Activation.SIGMOID in fits:
+        raise InputError(
+            f"all of the network's scores for samples lie in 0..1 and do not add up to 1: probabilities or logits, that"
+            f" cannot be told from {operator or 'its graph'}; {_REMEDY}"
+        )
+    return Activation.NONE
+
+
+def _check_given(activation: Activation, scores: Any) -> None:
+    if activation is not Activation.NONE and activation not in _fitting(scores):
+        raise InputError(
+            f"the network's scores for samples are {scores.min():.3g} to {scores.max():.3g} and add up to"
+            f" {scores.sum(axis=1).mean():.3g}, which is no {activation}; {_REMEDY}"
+        )
+
+
+def _fitting(scores: Any) -> set[Activation]:
+    """What the scores (samples, classes) may be by their values, logits aside."""
+    fits = set()
+    if scores.min() >= -_ROUNDING and scores.max() <= 1 + _ROUNDING:
+        fits.add(Activation.SIGMOID)
+        if np.abs(scores.sum(axis=1) - 1).max() < _ROUNDING:
+            fits.add(Activation.SOFTMAX)
+    if scores.max() <= _ROUNDING and (scores.shape[1] == 1 or np.abs(np.exp(scores).sum(axis=1) - 1).max() < _ROUNDING):
+        fits.add(Activation.LOG_SOFTMAX)
+    return fits
