@@ -1,6 +1,7 @@
 """Reading pictures: every mode and orientation upright in 8 bits, every damage one error."""
 
 import io
+import logging
 import os
 import struct
 import sys
@@ -290,6 +291,33 @@ def test_more_bits_than_are_read_are_known() -> None:
     deep = decode(png(16, 4, pixel[:4], 1, b""))
     assert (deep.image.mode, len(deep.lost)) == ("LA", 1)
     assert len(decode(b"P6 1 1 65535\n" + pixel).lost) == 1
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_texts_that_unpack_to_too_much_do_not_cost_the_picture(kind: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    packed = zlib.compress(bytes(3 << 20), 9)
+    content = {b"zTXt": b"k\0\0", b"iTXt": b"XML:com.adobe.xmp\0\1\0\0\0", b"iCCP": b"k\0\0"}[kind] + packed
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    whole = encoded(Image.new("L", (4, 4), 70), "PNG")
+    image = read_image(whole[:33] + chunk + whole[33:])
+    assert np.unique(to_array(image)).tolist() == [70]
+    (remark,) = (record.getMessage() for record in caplog.records)
+    assert remark == "the picture: its texts and colour profile are damaged or too large, left out"
+
+
+def test_a_comment_without_end_is_no_header() -> None:
+    assert read_image(b"P5 # a comment\n1 # another\n1\n255\n\x07").getpixel((0, 0)) == 7
+    with pytest.raises(ImageError, match="not a picture"):
+        read_image(b"P5 #" + b"a" * 10_000 + b"\n1 1 255\n\x07")
+
+
+def test_what_pillow_logs_is_not_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # as on the command line
+    entries = [(256, 8), (257, 8), (258, 8), (259, 1), (262, 1), (273, 8), (277, 65535), (278, 8), (279, 64)]
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    with pytest.raises(ImageError, match="TIFF of a sort that is not read"):
+        read_image(b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4))
+    assert capsys.readouterr().err == ""
 
 
 def test_damaged_camera_data_do_not_cost_the_picture() -> None:
