@@ -64,6 +64,7 @@ class ImageFolder:
             DatasetError: no such file, not a zip, no pictures, or none of the splits.
         """
         self.path = Path(path)
+        self._remarked = False
         self._files: _Folder | _Zip = _open(self.path)
         names = [name for name in self._files.names() if _is_picture(name)]
         if not names:
@@ -91,9 +92,15 @@ class ImageFolder:
         """Decode one picture; :class:`ImageError` with its name where it is damaged or cannot be read."""
         name = self.names[index]
         try:
-            return read_image(self._files.read(name))
+            return read_image(self._files.read(name), remark=lambda sentence: self._remark(name, sentence))
         except ImageError as error:
             raise ImageError(f"{name!r} in {str(self.path)!r}: {error}") from error
+
+    def _remark(self, name: str, sentence: str) -> None:
+        """Warn of the first of such pictures: of thousands, read in every epoch, each would be too much."""
+        if not self._remarked:
+            self._remarked = True
+            _log.warning("%r in %r: %s; other pictures of this kind are not named", name, str(self.path), sentence)
 
     def _choose(self, wanted: Sequence[str]) -> str:
         if not self.splits:

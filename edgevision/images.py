@@ -7,6 +7,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,7 +69,13 @@ class Decoded:
     lost: tuple[str, ...] = ()
 
 
-def read_image(source: ImageSource, *, name: str = "the picture", remark: Remark = _log.warning) -> Image.Image:
+@lru_cache(maxsize=4096)
+def remark_once(sentence: str) -> None:
+    """Warn of something in a picture, but not again where it is read again, as a mask for each of many pictures."""
+    _log.warning(sentence)
+
+
+def read_image(source: ImageSource, *, name: str = "the picture", remark: Remark = remark_once) -> Image.Image:
     """Decode a picture completely and turn it upright by its EXIF orientation; of several frames it is the first.
 
     ``name`` stands for bytes in errors and in the ``remark`` that there are more frames.
@@ -82,7 +89,7 @@ def read_image(source: ImageSource, *, name: str = "the picture", remark: Remark
 
 
 def decode(
-    source: ImageSource, *, name: str = "the picture", remark: Remark = _log.warning, camera: bool = False
+    source: ImageSource, *, name: str = "the picture", remark: Remark = remark_once, camera: bool = False
 ) -> Decoded:
     """As :func:`read_image`, with what the file says beside the pixels, and the ``camera`` if that is asked for."""
     if isinstance(source, np.ndarray):

@@ -17,7 +17,7 @@ from PIL import Image
 from edgevision.camera_data import for_size
 from edgevision.errors import OutputError
 from edgevision.files import atomic_file
-from edgevision.images import ImageSource, decode, gray_16, opacity_16
+from edgevision.images import ImageSource, decode, gray_16, opacity_16, remark_once
 from edgevision.picture_formats import PNG, TIFF, WEBP, PictureFormat, written_format
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Picture:
         decoded = decode(source, name=name, camera=True)
         image, icc_profile = decoded.image, decoded.image.info.get("icc_profile")
         for lost in decoded.lost:
-            _log.warning("%s is %s", _name(source, name), lost)
+            remark_once(f"{_name(source, name)} is {lost}")
         if image.mode.startswith("I"):
             return cls(gray_16(image)[:, :, None], opacity_16(image), icc_profile, decoded.exif)
         transparent = image.has_transparency_data

@@ -317,3 +317,17 @@ class _Reds:
 
     def __call__(self, indices: list[int]) -> list[int]:
         return [self._data.image(index).getpixel((0, 0))[0] for index in indices]
+
+
+@either
+def test_the_first_picture_of_several_frames_is_named_and_no_other(
+    tmp_path: Path, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = io.BytesIO()
+    Image.new("L", (4, 4)).save(stream, "GIF", save_all=True, append_images=[Image.new("L", (4, 4), 255)])
+    data = ImageFolder(store(tmp_path / place, {"a.gif": stream.getvalue(), "b.gif": stream.getvalue()}))
+    for index in (0, 1, 0, 1):
+        data.image(index)
+    (remark,) = (record.getMessage() for record in caplog.records)
+    assert remark.startswith("'a.gif' in ")
+    assert "several frames, only the first is read" in remark
