@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,14 +20,21 @@ _ENDING = "_kernel_time"
 _BYTES = {"float": 4, "float16": 2, "bfloat16": 2, "double": 8, "int64": 8, "uint64": 8, "int32": 4, "uint32": 4}
 _BYTES |= {"int16": 2, "uint16": 2}
 
+# What is packed for its kernel in advance is no input any more, and what is blocked is padded.
+_AS_ASKED = {
+    "session.disable_prepacking": "1",
+    "optimization.disable_specified_optimizers": "NchwcTransformer",
+}
+# Channels are blocked by as many floats as a register holds, 16 at most.
+_BLOCK = 16
+
+Tensors = list[tuple[Shape, int]]
+
 
 def profile_onnx_runtime(subject: Subject) -> Profiled:
     """Run the subject's model 30 times with the profiler on."""
     events = _events(subject, _RUNS)
-    # What is packed for its kernel in advance is no input any more: its shape is known where that is left off.
-    whole = {
-        event["name"]: event["args"] for event in _events(subject, 1, "session.disable_prepacking") if _is_node(event)
-    }
+    asked = _Asked(_events(subject, 1, _AS_ASKED))
     durations: dict[str, list[float]] = defaultdict(list)
     details: dict[str, Mapping[str, Any]] = {}
     for event in filter(_is_node, events):
@@ -35,7 +42,7 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
         details[event["name"]] = event["args"]
     operators = []
     for name, args in details.items():
-        shapes = whole.get(name, args)
+        inputs, outputs = asked.shapes(name, args)
         operators.append(
             Timed(
                 name=name.removesuffix(_ENDING),
@@ -43,8 +50,8 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
                 where=args["provider"],
                 # The first of them belongs to the warm-up.
                 microseconds=float(median(durations[name][1:])),
-                inputs=_shapes(shapes["input_type_shape"]),
-                outputs=_shapes(shapes["output_type_shape"]),
+                inputs=inputs,
+                outputs=outputs,
             )
         )
     session = {event["name"]: event["dur"] / 1000 for event in events if event.get("cat") == "Session"}
@@ -52,7 +59,47 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
     return Profiled(_RUNS - 1, loaded, session.get("session_initialization"), operators)
 
 
-def _events(subject: Subject, runs: int, *switched_on: str) -> list[dict[str, Any]]:
+class _Asked:
+    """The shapes that the network asks for, from the events of a session with :data:`_AS_ASKED`.
+
+    Blocked kernels take channels in eights or sixteens and pad them, weights as well: 24 become 32 on AVX-512.
+    """
+
+    def __init__(self, events: Iterable[Mapping[str, Any]]) -> None:
+        self._known = {event["name"]: event["args"] for event in events if _is_node(event)}
+
+    def shapes(self, name: str, args: Mapping[str, Any]) -> tuple[Tensors, Tensors]:
+        """Inputs and outputs of the next operator of the real session.
+
+        A blocked convolution is called after its output, not after itself. It is the first one left, in the order in
+        which they run, whose shapes are padded to its own.
+        """
+        inputs, outputs = _tensors(args)
+        if name not in self._known:
+            kind = args["op_name"]
+            alike = (n for n, a in self._known.items() if a["op_name"] in (kind, f"Fused{kind}"))
+            name = next((n for n in alike if _is_padded(_tensors(self._known[n]), (inputs, outputs))), name)
+        found = self._known.pop(name, None)
+        if found is None:
+            return inputs, outputs
+        asked, given = _tensors(found)
+        # What is added to a blocked convolution's output by itself is as large as the output.
+        added = [given[0] if tensor == outputs[0] else tensor for tensor in inputs[len(asked) :]]
+        return [*asked, *added], given
+
+
+def _is_padded(asked: tuple[Tensors, Tensors], blocked: tuple[Tensors, Tensors]) -> bool:
+    """Whether each tensor is the blocked one's but for fewer channels, in its first two dimensions."""
+    pairs = [pair for some, others in zip(asked, blocked, strict=True) for pair in zip(some, others, strict=False)]
+    return all(
+        len(a) == len(b)
+        and a[2:] == b[2:]
+        and all(0 <= wide - narrow < _BLOCK for narrow, wide in zip(a[:2], b[:2], strict=True))
+        for (a, _), (b, _) in pairs
+    )
+
+
+def _events(subject: Subject, runs: int, entries: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     engine = subject.engine
     if not isinstance(engine, OnnxRuntimeEngine) or isinstance(engine, PluginEngine):
         raise DeviceError(
@@ -60,7 +107,7 @@ def _events(subject: Subject, runs: int, *switched_on: str) -> list[dict[str, An
             " leave --profile away for that device"
         )
     with tempfile.TemporaryDirectory() as folder:
-        session = engine.open_profiled(str(Path(folder) / "profile"), *switched_on)
+        session = engine.open_profiled(str(Path(folder) / "profile"), entries or {})
         run = denormals_as_zero(session.run)
         for _ in range(runs):
             run(None, subject.feeds)
@@ -72,5 +119,9 @@ def _is_node(event: Mapping[str, Any]) -> bool:
     return event.get("cat") == "Node" and event["name"].endswith(_ENDING)
 
 
-def _shapes(tensors: list[dict[str, list[int]]]) -> list[tuple[Shape, int]]:
-    return [(tuple(shape), _BYTES.get(kind, 1)) for tensor in tensors for kind, shape in tensor.items()]
+def _tensors(args: Mapping[str, Any]) -> tuple[Tensors, Tensors]:
+    inputs, outputs = (
+        [(tuple(shape), _BYTES.get(kind, 1)) for tensor in args[key] for kind, shape in tensor.items()]
+        for key in ("input_type_shape", "output_type_shape")
+    )
+    return inputs, outputs

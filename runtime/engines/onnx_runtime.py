@@ -82,10 +82,10 @@ class OnnxRuntimeEngine(Closing):
         self._run = _closed
         self._session = None
 
-    def open_profiled(self, prefix: str, *switched_on: str) -> Any:
-        """A session as this engine's but for the entries ``switched_on``; its profile's file name begins so."""
+    def open_profiled(self, prefix: str, entries: Mapping[str, str] | None = None) -> Any:
+        """A session as this engine's but for ``entries``; the name of its profile's file begins with ``prefix``."""
         metadata = read_metadata(self._path)
-        options = self._session_options(metadata, dict.fromkeys(switched_on, "1"))
+        options = self._session_options(metadata, entries or {})
         options.enable_profiling = True
         options.profile_file_prefix = prefix
         return self._session_of(self._path, options, **self._providers(metadata))

@@ -97,3 +97,33 @@ def test_the_product_written_by_hand_is_a_valid_model():
     onnx.checker.check_model(model, full_check=True)
     assert [node.op_type for node in model.graph.node] == ["MatMul"]
     assert onnx.numpy_helper.to_array(model.graph.initializer[0]).shape == (300, 300)
+
+
+@pytest.mark.parametrize("device", ["cpu", "openvino:cpu"])
+def test_channels_that_an_engine_pads_for_its_kernels_are_not_counted(tmp_path, device):
+    """Depthwise, pointwise, with a sum: 20 and 24 channels, of which kernels make 24 or 32."""
+    generator = np.random.default_rng(0)
+    constants = {"a": (24, 3, 3, 3), "b": (24, 1, 3, 3), "c": (20, 24, 1, 1), "d": (24, 20, 1, 1)}
+    nodes = [
+        helper.make_node("Conv", ["image", "a"], ["first"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["first"], ["bright"]),
+        helper.make_node("Conv", ["bright", "b"], ["deep"], pads=[1, 1, 1, 1], group=24),
+        helper.make_node("Conv", ["deep", "c"], ["narrow"]),
+        helper.make_node("Conv", ["narrow", "d"], ["wide"]),
+        helper.make_node("Add", ["wide", "deep"], ["sum"]),
+        helper.make_node("MaxPool", ["sum"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["pooled", "c"], ["last"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 16, 16])],
+        [helper.make_tensor_value_info("last", TensorProto.FLOAT, [1, 20, 8, 8])],
+        [onnx.numpy_helper.from_array(generator.normal(size=s).astype(np.float32), n) for n, s in constants.items()],
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    operators = edgevision.benchmark(path, device, threads=1, profile=True, **QUICK).subjects[0].operators.operators
+    work = sorted(operator.operations for operator in operators if "conv" in operator.operator.lower())
+    assert work == sorted([2 * 24 * 27 * 256, 2 * 24 * 9 * 256, *[2 * 20 * 24 * 256] * 2, 2 * 20 * 24 * 64])
+    assert max(operator.bytes for operator in operators if "Conv" in operator.operator) <= 4 * (3 * 24 * 256 + 24 * 27)
