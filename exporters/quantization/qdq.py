@@ -69,6 +69,11 @@ class Quantizer:
     storage: Mapping[str, QuantizedWeights] = field(default_factory=dict)
     wide_ranges: Mapping[str, Range] = field(default_factory=dict)
 
+    @property
+    def storable(self) -> dict[str, int]:
+        """How many numbers the weights have that can be stored, by node."""
+        return {name: weights.values.size for name, weights in self.storage.items()}
+
     def __call__(self, plan: Plan) -> onnx.ModelProto:
         """The model of ``plan``; the inputs and outputs stay float32."""
         return _Rewriting(self, plan).model()

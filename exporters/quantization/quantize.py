@@ -12,14 +12,12 @@ import numpy as np
 import onnx
 
 from edgevision.errors import InputError
-from edgevision.exporters.half import to_half
 from edgevision.exporters.quantization.equalization import equalize
 from edgevision.exporters.quantization.graph import Array, Graph
 from edgevision.exporters.quantization.judging import Judge, OutputJudge
 from edgevision.exporters.quantization.material import Material
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.observations import Observations, observe
-from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.exporters.quantization.preparation import (
     FLOAT_PASSES,
     INT8_PASSES,
@@ -30,16 +28,15 @@ from edgevision.exporters.quantization.preparation import (
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
 from edgevision.exporters.quantization.report import (
-    Form,
     NodePrecision,
     OperatorPrecision,
-    Outcome,
     QuantizationReport,
 )
 from edgevision.exporters.quantization.search import Choice, Search
-from edgevision.exporters.quantization.settings import EFFORTS, Preference, QuantizationSettings
+from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.trials import Bench, Opener, Trials
 from edgevision.exporters.quantization.units import WEIGHTED, Unit, find_units
+from edgevision.exporters.quantization.verdict import Candidates, decide
 from edgevision.exporters.quantization.weights import quantize_weights
 from edgevision.exporters.samples import Batch
 from edgevision.exporters.targets import Target, find_target, is_this_machine
@@ -58,8 +55,6 @@ _JUST_BELOW = 1 - 2**-20
 # What single units are ranked on.
 _RANKING_SAMPLES = 16
 _SHARE_OF_RANKING = 0.4
-# How much longer the deciding comparison is run where it shows nothing.
-_LONGER = 6
 
 Progress = Callable[[str], None]
 
@@ -135,23 +130,19 @@ def quantize(
         else:
             noise, choice = {}, Choice(Plan())
         say("measuring the verdict")
-        final = replace(bench, seconds=3 * effort.timing)
-        forms = _Forms(final, plain)
-        forms.add("fp32", model, plain)
-        forms.add("fastest float", fast)
-        if units:
-            forms.add("all int8", trials.model(Plan(everything)))
-            if choice.plan.wide:
-                forms.add("all 16-bit", trials.model(Plan(everything, wide=everything)))
-        half = _half(model, format)
-        if half is not None:
-            forms.add("fp16", half)
-        plan, outcome, reason = _decided(choice, forms, fast, trials, quantizer, judge, budget, settings, target)
-        chosen = trials.model(plan) if plan.computed or plan.stored else fast
-        forms.add("chosen", chosen)
+        verdict = decide(
+            Candidates(model, fast, Plan(everything), choice.plan, quantizer.storable),
+            trials,
+            bench,
+            target,
+            budget=budget,
+            seconds=3 * effort.timing,
+            prefer=settings.prefer,
+            format=format,
+        )
         report = QuantizationReport(
-            outcome=outcome,
-            verdict=reason,
+            outcome=verdict.outcome,
+            verdict=verdict.reason,
             target=target.name,
             measured=measured,
             expected_speedup=None if measured else target.speedup,
@@ -160,14 +151,14 @@ def quantize(
             budget=budget,
             source=material.source,
             ranges=method.value,
-            forms=forms.rows,
+            forms=verdict.forms,
             trials=trials.all,
-            nodes=_nodes(quantizer, plan, choice, noise, target),
-            notes=material.notes + notes,
+            nodes=_nodes(quantizer, verdict.plan, choice, noise, target),
+            notes=material.notes + notes + verdict.notes,
             threads=settings.threads,
             seconds=round(time.monotonic() - start, 1),
         )
-    return Quantized(chosen, report, _few(material.batches))
+    return Quantized(verdict.model, report, _few(material.batches))
 
 
 def _check(model: onnx.ModelProto) -> None:
@@ -312,107 +303,6 @@ def _noise(
             noise[unit.name] = 10 ** (judge(engine).loss / 10)
     usual = float(np.mean(list(noise.values()))) if noise else 1.0
     return {unit.name: noise.get(unit.name, usual) for unit in units}
-
-
-class _Forms:
-    """The rows of the verdict, each timed against the plain model by the same clock."""
-
-    def __init__(self, bench: Bench, plain: Engine) -> None:
-        self.bench, self._plain = bench, plain
-        self.rows: tuple[Form, ...] = ()
-
-    def add(self, name: str, model: onnx.ModelProto, engine: Engine | None = None) -> Form:
-        with ExitStack() as stack:
-            engine = engine or stack.enter_context(self.bench.open(model))
-            quality = self.bench.judge(engine)
-            speedup = self._timed(engine) if engine is not self._plain else None
-        row = Form(name=name, figures=quality.figures, loss=quality.loss, size_bytes=model.ByteSize(), speedup=speedup)
-        self.rows += (row,)
-        return row
-
-    def __getitem__(self, name: str) -> Form:
-        return next(row for row in self.rows if row.name == name)
-
-    def _timed(self, engine: Engine) -> Speedup | None:
-        if self.bench.baseline is None:
-            return None
-        return measure_speedup(self._plain, engine, self.bench.feeds, seconds=self.bench.seconds)
-
-
-def _decided(
-    choice: Choice,
-    forms: _Forms,
-    fast: onnx.ModelProto,
-    trials: Trials,
-    quantizer: Quantizer,
-    judge: Judge,
-    budget: float,
-    settings: QuantizationSettings,
-    target: Target,
-) -> tuple[Plan, Outcome, str]:
-    """The plan to write, with as many of the other weights stored in int8 as the budget bears, and why."""
-    plan = choice.plan
-    reason = ""
-    if plan.computed:
-        ratio = _against_float(plan, fast, trials, forms)
-        if ratio is not None:
-            interval = f"{ratio.low:.2f} to {ratio.high:.2f}"
-            reason = f"int8 is {ratio.ratio:.2f} times ({interval}) as fast as the fastest float form"
-            if ratio.low <= 1 and settings.prefer is not Preference.INT8:
-                reason = f"int8 arithmetic does not pay here: {reason}"
-                plan = Plan()
-    else:
-        reason = f"no operator can be int8 within the budget of {abs(budget):g} {judge.unit}"
-    plan = _with_stored(plan, quantizer, trials, budget)
-    if plan.computed:
-        return plan, Outcome.INT8, reason or _expectation(plan, target)
-    if plan.stored:
-        return plan, Outcome.STORED, f"{reason}; the weights are stored in int8 and computed with in float"
-    return plan, Outcome.FLOAT, f"{reason}; written is the fastest float form"
-
-
-def _against_float(plan: Plan, fast: onnx.ModelProto, trials: Trials, forms: _Forms) -> Speedup | None:
-    """How many times as fast a candidate is as the fastest float form; ``None`` where that cannot be measured."""
-    bench = forms.bench
-    if bench.baseline is None:
-        return None
-    with bench.open(fast) as before, bench.open(trials.model(plan)) as after:
-        found = measure_speedup(before, after, bench.feeds, seconds=bench.seconds)
-        if found.low <= 1 < found.ratio:
-            # Nothing shown yet, perhaps for want of rounds.
-            found = measure_speedup(before, after, bench.feeds, seconds=_LONGER * bench.seconds)
-        return found
-
-
-def _expectation(plan: Plan, target: Target) -> str:
-    if not plan.wide:
-        return f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured"
-    return (
-        f"int8 for {target.name} with activations of 16 bits in {len(plan.wide)} of {len(plan.computed)} operators,"
-        f" expected at most {target.speedup:g} times as fast, not measured"
-    )
-
-
-def _with_stored(plan: Plan, quantizer: Quantizer, trials: Trials, budget: float) -> Plan:
-    """With the largest weights among those of float operators, as many as hold the budget in int8."""
-    sizes = {name: weights.values.size for name, weights in quantizer.storage.items() if name not in plan.computed}
-    order = sorted(sizes, key=lambda name: -sizes[name])
-    while order:
-        candidate = replace(plan, stored=frozenset(order))
-        if trials.judged(candidate, f"{len(order)} stored").loss <= budget:
-            return candidate
-        order = order[: len(order) // 2]
-    return plan
-
-
-def _half(model: onnx.ModelProto, format: ModelFormat) -> onnx.ModelProto | None:
-    if format is not ModelFormat.ONNX:
-        return None
-    try:
-        return to_half(model)
-    except Exception as error:  # the converter's own, for graphs that it does not know
-        _log.debug("no fp16: %s", error)
-        return None
 
 
 def _nodes(

@@ -26,6 +26,7 @@ import edgevision.exporters.origin as origin
 import edgevision.exporters.quantization.preparation as preparation
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
+import edgevision.exporters.quantization.verdict as verdict
 import edgevision.exporters.transposed_convolutions as transposed_convolutions
 from edgevision.errors import DatasetError, InputError
 from edgevision.exporters.export import search_log
@@ -60,10 +61,11 @@ QUANTISED = {"QuantizeLinear", "DequantizeLinear"}
 
 
 class Stopwatch:
-    """Says that every model is ``ratio`` times as fast as the one it is compared with, and counts how often."""
+    """Says that all int8 is ``ratio`` times as fast as fp32, other forms as fast, and counts how often it was asked."""
 
     def __init__(self) -> None:
         self.ratio = 1.5
+        self.others: dict[str, float] = {}
         self.count = 0
         self.interrupt_at: int | None = None
 
@@ -71,8 +73,32 @@ class Stopwatch:
         self.count += 1
         if self.count == self.interrupt_at:
             raise KeyboardInterrupt
-        low, high = self.ratio - 0.1, self.ratio + 0.1
-        return Speedup(ratio=self.ratio, low=low, high=high, before_ms=1.0, after_ms=1 / self.ratio, rounds=11)
+        return self.speedup(self.ratio)
+
+    @staticmethod
+    def speedup(ratio: float, before: float = 1.0) -> Speedup:
+        return Speedup(
+            ratio=ratio, low=ratio - 0.1, high=ratio + 0.1, before_ms=before, after_ms=before / ratio, rounds=11
+        )
+
+    def turns(self, engines: Mapping[str, object], feeds: object) -> "Stopwatch.Turns":
+        ratios = {"int8": self.ratio, "all int8": self.ratio, "all 16-bit": self.ratio} | self.others
+        return self.Turns({name: 1 / ratios.get(name, 1.0) for name in engines})
+
+    class Turns:
+        """In place of what takes turns."""
+
+        def __init__(self, times: Mapping[str, float]) -> None:
+            self.times = times
+
+        def measure(self, seconds: float) -> None:
+            pass
+
+        def milliseconds(self, name: str) -> float:
+            return self.times[name]
+
+        def speedup(self, name: str, over: str) -> Speedup:
+            return Stopwatch.speedup(self.times[over] / self.times[name], self.times[over])
 
 
 @pytest.fixture(autouse=True)
@@ -82,8 +108,8 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     effort = Effort(seconds=60, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=24))
     for preset in Preset:
         monkeypatch.setitem(EFFORTS, preset, effort)
-    for module in (quantize, trials):
-        monkeypatch.setattr(module, "measure_speedup", watch)
+    monkeypatch.setattr(trials, "measure_speedup", watch)
+    monkeypatch.setattr(verdict, "Turns", watch.turns)
     for module in (preparation, transposed_convolutions):
         monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
     monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))
@@ -210,7 +236,7 @@ def test_every_form_is_judged_and_every_operator_accounted_for(small: Path, pict
     assert all(set(form.figures) == {"top1", "agreement", "sqnr"} for form in found.forms)
     fp32, *others = found.forms
     assert (fp32.loss, fp32.speedup) == (0, None)
-    assert all(form.speedup is not None and form.speedup.ratio == 1.5 for form in others)
+    assert [form.speedup and form.speedup.ratio for form in others] == pytest.approx([1, 1.5, 1, 1.5])
     precisions = {node.operator: node.precision for node in found.nodes}
     assert (precisions["Conv"], precisions["Gemm"], precisions["MaxPool"]) == ("int8", "int8", "float")
     assert all(node.name and node.why for node in found.nodes)
@@ -226,7 +252,7 @@ def test_where_int8_does_not_pay_the_weights_are_only_stored_in_it(
     stopwatch.ratio = 0.8
     found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
     assert found.outcome is Outcome.STORED
-    assert found.verdict.startswith("int8 arithmetic does not pay here: ")
+    assert found.verdict.startswith("int8 arithmetic does not pay here: int8 is slower, 0.80 times (0.70 to 0.90) ")
     assert found.verdict.endswith("; the weights are stored in int8 and computed with in float")
     assert not operators(tmp_path / "net.onnx") & QUANTISED
     assert {node.precision for node in found.nodes} == {"float", "float, weights stored in int8"}
@@ -244,7 +270,10 @@ def test_int8_that_does_not_pay_is_written_where_it_is_preferred(
     found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, prefer=Preference.INT8)
     assert found.outcome is Outcome.INT8
     # It was measured, and what was measured is said.
-    assert found.verdict == "int8 is 0.80 times (0.70 to 0.90) as fast as the fastest float form"
+    assert found.verdict == (
+        "int8 is slower, 0.80 times (0.70 to 0.90) as fast as the fastest float form; it is written because"
+        " --prefer int8 asks for it"
+    )
     assert operators(tmp_path / "net.onnx") >= QUANTISED
 
 
@@ -254,7 +283,35 @@ def test_a_difference_within_the_interval_does_not_pay(
     stopwatch.ratio = 1.05
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
     assert found.outcome is not Outcome.INT8
-    assert "1.05 times (0.95 to 1.15)" in found.verdict
+    assert "int8 is not shown to be faster, 1.05 times (0.95 to 1.15)" in found.verdict
+
+
+@pytest.mark.parametrize("prefer", Preference)
+def test_what_is_chosen_has_the_figures_of_its_own_row(
+    small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch, prefer: Preference
+) -> None:
+    # The rewritten form is slower than what was given, and so are weights that are only stored.
+    stopwatch.ratio, stopwatch.others = 0.9, {"rewritten": 0.8, "stored": 0.7}
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, prefer=prefer)
+    rows = {form.name: form for form in found.forms}
+    fastest, chosen = rows["fastest float"].speedup, rows["chosen"].speedup
+    assert fastest is not None
+    assert chosen is not None
+    assert fastest.ratio == pytest.approx(1)
+    written = {Preference.SPEED: ("float", 1), Preference.SIZE: ("stored", 0.7), Preference.INT8: ("int8", 0.9)}
+    assert (found.outcome, chosen.ratio) == (written[prefer][0], pytest.approx(written[prefer][1]))
+    assert all(form.speedup.before_ms == chosen.before_ms for form in found.forms if form.speedup is not None)
+    assert "0.90 times" in found.verdict
+    assert found.verdict.count("slower") == {"float": 2, "stored": 2, "int8": 1}[found.outcome]
+
+
+def test_half_precision_that_is_the_fastest_of_all_is_recommended(
+    small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.others = {"fp16": 3.0}
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
+    assert found.outcome is Outcome.INT8
+    assert found.notes[-1] == "fp16 is 2.00 times as fast as what is written: edgevision export --fp16"
 
 
 @pytest.mark.parametrize("prefer", Preference)
@@ -674,7 +731,7 @@ def test_the_command_as_json_is_one_document_with_the_quantisation(
     assert (quantization["outcome"], quantization["metric"], quantization["measured"]) == ("int8", "sqnr", True)
     # JSON has no infinity, which the SQNR of the float model to itself is.
     assert quantization["forms"][0]["figures"] == {"sqnr": None}
-    assert quantization["forms"][-1]["speedup"]["ratio"] == 1.5
+    assert quantization["forms"][-1]["speedup"]["ratio"] == pytest.approx(1.5)
     assert [node["operator"] for node in quantization["nodes"]] == ["Conv", "Relu", "Conv"]
     assert quantization["trials"][0]["name"] == "all int8"
 

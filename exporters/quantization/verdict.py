@@ -1,0 +1,212 @@
+"""What is written in the end, and why: all forms judged alike and timed in turns, so that the table bears it out."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import onnx
+
+from edgevision.exporters.half import to_half
+from edgevision.exporters.quantization.judging import Quality
+from edgevision.exporters.quantization.pairing import Speedup
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.report import Form, Outcome
+from edgevision.exporters.quantization.settings import Preference
+from edgevision.exporters.quantization.trials import Bench, Trials
+from edgevision.exporters.quantization.turns import Turns
+from edgevision.exporters.targets import Target
+from edgevision.modelfile import ModelFormat
+
+_log = logging.getLogger(__name__)
+
+# How much longer it is measured where the comparison that decides shows nothing.
+_LONGER = 6
+# What may be lost for a quarter of the size.
+_AS_FAST = 0.97
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The ``plan`` to write and its ``model``, why, and what stands in the table."""
+
+    plan: Plan
+    model: onnx.ModelProto
+    outcome: Outcome
+    reason: str
+    forms: tuple[Form, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may be written, and what it is compared with.
+
+    Attributes:
+        plain: the float model as it was given, and ``fast`` its rewritten form, which should be faster.
+        everything: the plan in which all units compute in int8.
+        int8: the plan that the search has chosen.
+        storable: sizes of the weights that can be stored in int8, by node.
+    """
+
+    plain: onnx.ModelProto
+    fast: onnx.ModelProto
+    everything: Plan
+    int8: Plan
+    storable: Mapping[str, int]
+
+
+def decide(
+    candidates: Candidates,
+    trials: Trials,
+    bench: Bench,
+    target: Target,
+    *,
+    budget: float,
+    seconds: float,
+    prefer: Preference,
+    format: ModelFormat,
+) -> Verdict:
+    """Measure all forms in turns, for ``seconds`` each where the target is at hand, and choose one of them."""
+    int8 = _with_stored(candidates.int8, candidates, trials, budget) if candidates.int8.computed else None
+    stored = _with_stored(Plan(), candidates, trials, budget)
+    forms = {"fp32": candidates.plain}
+    if candidates.fast is not candidates.plain:
+        forms["rewritten"] = candidates.fast
+    if candidates.everything.computed:
+        forms["all int8"] = trials.model(candidates.everything)
+        if candidates.int8.wide:
+            forms["all 16-bit"] = trials.model(replace(candidates.everything, wide=candidates.everything.computed))
+    if (half := _half(candidates.plain, format)) is not None:
+        forms["fp16"] = half
+    if int8 is not None:
+        forms["int8"] = trials.model(int8)
+    if stored.stored and (int8 is None or bench.baseline is not None):
+        forms["stored"] = trials.model(stored)
+    with _opened(forms, bench) as (qualities, turns):
+        if turns is not None:
+            turns.measure(seconds * len(forms))
+        fastest = _fastest_float(forms, turns)
+        if turns is not None and int8 is not None:
+            found = turns.speedup("int8", fastest)
+            if found.low <= 1 < found.ratio:
+                # Nothing shown yet, perhaps for want of rounds.
+                turns.measure(_LONGER * seconds * len(forms))
+                fastest = _fastest_float(forms, turns)
+
+        def against(name: str) -> Speedup | None:
+            return None if turns is None else turns.speedup(name, fastest)
+
+        chosen, outcome, reason = _chosen(forms, against, fastest, prefer)
+        if int8 is None:
+            reason = f"no operator can be int8 within the budget of {abs(budget):g} {bench.judge.unit}; {reason}"
+        elif turns is None:
+            reason = _expectation(int8, target)
+        shown = {name: name for name in forms if name not in ("rewritten", "int8", "stored")}
+        names = {"fp32": "fp32", "fastest float": fastest} | shown | {"chosen": chosen}
+        rows = tuple(
+            Form(
+                name=name,
+                figures=qualities[form].figures,
+                loss=qualities[form].loss,
+                size_bytes=forms[form].ByteSize(),
+                speedup=None if turns is None or name == "fp32" else turns.speedup(form, "fp32"),
+            )
+            for name, form in names.items()
+        )
+    plan = {"int8": int8, "stored": stored}.get(chosen) or Plan()
+    return Verdict(plan, forms[chosen], outcome, reason, rows, _notes(rows, budget))
+
+
+@contextmanager
+def _opened(forms: Mapping[str, onnx.ModelProto], bench: Bench) -> Iterator[tuple[Mapping[str, Quality], Turns | None]]:
+    with ExitStack() as stack:
+        engines = {name: stack.enter_context(bench.open(model)) for name, model in forms.items()}
+        qualities = {name: bench.judge(engine) for name, engine in engines.items()}
+        yield qualities, None if bench.baseline is None else Turns(engines, bench.feeds)
+
+
+def _fastest_float(forms: Mapping[str, onnx.ModelProto], turns: Turns | None) -> str:
+    """The faster of the plain and the rewritten model, the latter where that is not known."""
+    candidates = [name for name in ("rewritten", "fp32") if name in forms]
+    return candidates[0] if turns is None else min(candidates, key=turns.milliseconds)
+
+
+def _chosen(
+    forms: Mapping[str, onnx.ModelProto],
+    against: Callable[[str], Speedup | None],
+    fastest: str,
+    prefer: Preference,
+) -> tuple[str, Outcome, str]:
+    """The form, what it is, and the reason; ``against`` is how many times as fast as the fastest float one is."""
+    reasons = []
+    if "int8" in forms:
+        int8 = against("int8")
+        if int8 is None:
+            return "int8", Outcome.INT8, ""
+        if int8.low > 1:
+            return "int8", Outcome.INT8, f"int8 is {_times(int8)}"
+        if prefer is Preference.INT8:
+            return "int8", Outcome.INT8, f"int8 is {_times(int8)}; it is written because --prefer int8 asks for it"
+        reasons.append(f"int8 arithmetic does not pay here: int8 is {_times(int8)}")
+    if "stored" in forms:
+        stored = against("stored")
+        if stored is None or stored.high >= _AS_FAST or prefer is not Preference.SPEED:
+            slower = f", which is {_times(stored)}" if stored is not None and stored.high < 1 else ""
+            reasons.append(f"the weights are stored in int8 and computed with in float{slower}")
+            return "stored", Outcome.STORED, "; ".join(reasons)
+        reasons.append(f"with weights stored in int8 it is {_times(stored)}")
+    return fastest, Outcome.FLOAT, "; ".join([*reasons, "written is the fastest float form"])
+
+
+def _times(found: Speedup) -> str:
+    """How many times as fast as the fastest float form; what is no gain is called so."""
+    interval = f"{found.ratio:.2f} times ({found.low:.2f} to {found.high:.2f}) as fast as the fastest float form"
+    if found.low > 1:
+        return interval
+    if found.ratio < 1:
+        return f"{'slower' if found.high < 1 else 'rather slower'}, {interval}"
+    return f"not shown to be faster, {interval}"
+
+
+def _expectation(plan: Plan, target: Target) -> str:
+    if not plan.wide:
+        return f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured"
+    return (
+        f"int8 for {target.name} with activations of 16 bits in {len(plan.wide)} of {len(plan.computed)} operators,"
+        f" expected at most {target.speedup:g} times as fast, not measured"
+    )
+
+
+def _with_stored(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:
+    """With the largest weights among those of float operators, as many as hold the budget in int8."""
+    sizes = {name: size for name, size in candidates.storable.items() if name not in plan.computed}
+    order = sorted(sizes, key=lambda name: -sizes[name])
+    while order:
+        candidate = replace(plan, stored=frozenset(order))
+        if trials.judged(candidate, f"{len(order)} stored").loss <= budget:
+            return candidate
+        order = order[: len(order) // 2]
+    return plan
+
+
+def _half(model: onnx.ModelProto, format: ModelFormat) -> onnx.ModelProto | None:
+    if format is not ModelFormat.ONNX:
+        return None
+    try:
+        return to_half(model)
+    except Exception as error:  # the converter's own, for graphs that it does not know
+        _log.debug("no fp16: %s", error)
+        return None
+
+
+def _notes(rows: tuple[Form, ...], budget: float) -> tuple[str, ...]:
+    """Where half precision, which is another option, is the fastest of all."""
+    by_name = {row.name: row for row in rows}
+    half, chosen = by_name.get("fp16"), by_name["chosen"]
+    if half is None or half.speedup is None or chosen.speedup is None or not half.loss <= budget:
+        return ()
+    if half.speedup.low <= max(1.0, chosen.speedup.high):
+        return ()
+    times = half.speedup.ratio / chosen.speedup.ratio
+    return (f"fp16 is {times:.2f} times as fast as what is written: edgevision export --fp16",)
