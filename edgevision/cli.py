@@ -1,7 +1,8 @@
 """The face: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from typing import Annotated
 
@@ -93,13 +94,14 @@ def _face(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the answer is no, 2 wrong command, 3 no device or extra, 130 Ctrl-C."""
-    with guarded_streams():
-        _main(list(sys.argv[1:] if arguments is None else arguments))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    quiet = "--quiet" in words or "-q" in words
+    with guarded_streams(), _log_on_stderr(quiet=quiet, debug="--debug" in words):
+        _main(words)
 
 
 def _main(arguments: list[str]) -> None:
     debug = "--debug" in arguments
-    _log_to_stderr(quiet="--quiet" in arguments or "-q" in arguments, debug=debug)
     try:
         words = _cores_first(word for word in arguments if word != "--debug")
         try:
@@ -159,11 +161,19 @@ def _cores_first(arguments: Iterable[str]) -> list[str]:
     return [*first, *others, *words]
 
 
-def _log_to_stderr(*, quiet: bool, debug: bool) -> None:
+@contextmanager
+def _log_on_stderr(*, quiet: bool, debug: bool) -> Iterator[None]:
+    """Show what the library logs while a command runs: standard error may be another, or closed, afterwards."""
     import logging
 
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("edgevision")
+    before = logger.handlers[:], logger.level
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers[:], level = before
+        logger.setLevel(level)

@@ -1,9 +1,10 @@
 """What several test files build on: small data sets on disk, and a clean Python beside the test's own."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,17 @@ def run_python() -> Script:
         )
 
     return run
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let processes that are started be interrupted, though this one was started so that it cannot be (nohup, ``&``).
+
+    What is ignored is inherited, by whatever they start as well.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -439,6 +439,7 @@ def test_a_full_disk_is_called_so_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_control_c_ends_with_130_and_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgevision", "export", str(checkpoint), "-o", str(tmp_path / "net.onnx")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

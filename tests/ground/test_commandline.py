@@ -3,6 +3,7 @@
 import errno
 import inspect
 import json
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -461,3 +462,11 @@ def test_results_go_nowhere_where_standard_output_is_closed(capsys, monkeypatch)
         echo("a result")
         assert results() is None
     assert capsys.readouterr() == ("", "")
+
+
+def test_after_a_command_nothing_is_logged_to_its_standard_error(edgevision):
+    logger = logging.getLogger("edgevision")
+    before = logger.handlers[:], logger.level
+    code, _, _ = edgevision("devices", "--json")
+    assert code == 0
+    assert (logger.handlers, logger.level) == before

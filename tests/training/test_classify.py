@@ -154,6 +154,7 @@ def command(data: Path, folder: Path, *more: str) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_training_is_resumed_to_the_same_bits(tmp_path: Path, pictures: Path) -> None:
     epochs = 16  # enough that the signal arrives long before the end
     folder = tmp_path / "interrupted"

@@ -241,6 +241,7 @@ def test_a_killed_job_is_called_so(begun, prepared):
     assert "memory" in err
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_the_job_on_the_board_too(prepared, write_colours, eventually):
     command = [sys.executable, "-m", "edgevision", "bench", write_colours(), "--seconds", "60", "--on", prepared.name]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
