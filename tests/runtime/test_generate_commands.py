@@ -584,7 +584,7 @@ def test_a_damaged_picture_ends_an_evaluation_with_1(edgevision, model, write_ju
         assert code == 1
         assert "39 pictures" in out
         assert "ant/00.png" in err
-        assert "1 pictures could not be read" in err
+        assert "1 pictures failed and are not counted" in err
 
 
 @pytest.mark.parametrize(
