@@ -102,6 +102,6 @@ class MissingExtraError(DeviceError, ImportError):
     """An optional package is missing; the message holds the command that installs it."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"{package} is not installed and this needs it: pip install 'edgevision[{extra}]'", name=package
-        )
+        from edgevision.installation import install_command
+
+        super().__init__(f"{package} is not installed and this needs it: {install_command(extra)}", name=package)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edgevision.errors import DeviceError, MissingExtraError
+from edgevision.installation import install_command
 
 
 @contextmanager
@@ -29,5 +30,5 @@ def brought_by(extra: str) -> Iterator[None]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DeviceError(
             f"{package} is installed and cannot be imported: {reason}; if files of it are damaged, this puts it right:"
-            f" pip install 'edgevision[{extra}]' --force-reinstall"
+            f" {install_command(extra, options='--force-reinstall')}"
         ) from error

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from edgevision.errors import ModelFileError
+from edgevision.installation import upgrade_command
 from edgevision.printable import exact_json
 from edgevision.records import Record, record
 
@@ -291,7 +292,7 @@ class ModelMetadata(Record):
         if version > SCHEMA_VERSION:
             raise ModelFileError(
                 f"{source} holds metadata of schema {version}, this release reads up to {SCHEMA_VERSION}:"
-                " pip install --upgrade edgevision"
+                f" {upgrade_command()}"
             )
         try:
             return cls.from_dict(document, "metadata")

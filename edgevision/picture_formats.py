@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgevision.errors import ImageError, OutputError
 from edgevision.extras import brought_by
+from edgevision.installation import pip_command
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,6 @@ def _make_ready(kind: PictureFormat, name: str) -> None:
 
     if not features.check(feature):
         raise ImageError(
-            f"{name} is {kind.kind}, which this machine's Pillow was built without; pip install --upgrade pillow may"
-            " bring it, or convert the picture to PNG"
+            f"{name} is {kind.kind}, which this machine's Pillow was built without;"
+            f" {pip_command('install --upgrade pillow')} may bring it, or convert the picture to PNG"
         )

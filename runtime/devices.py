@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from edgevision.errors import DeviceError
+from edgevision.installation import install_command, pip_command
 from edgevision.modelfile import ModelFormat, check_model_file, read_metadata
 from edgevision.runtime.engines.engine import Engine, EngineOptions
 
@@ -31,7 +33,8 @@ class Way:
         provider: what the engine calls the device.
         precisions: those that are computed as such.
         dynamic: whether sides of a model may stay open.
-        remedy: what makes it available.
+        extra: of edgevision, with which it comes, in place of the package that it ``replaces``, if any.
+        besides: what else it takes.
     """
 
     word: str
@@ -39,12 +42,20 @@ class Way:
     provider: str
     precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
     dynamic: bool = True
-    remedy: str
+    extra: str
+    replaces: str | None = None
+    besides: str = ""
 
     @property
     def name(self) -> str:
         """The exact word, as in ``openvino:npu``."""
         return f"{self.engine.name}:{self.word}"
+
+    @property
+    def remedy(self) -> str:
+        """What makes it available."""
+        first = f"{pip_command(f'uninstall {self.replaces}')}; " if self.replaces else ""
+        return f"{first}{install_command(self.extra)}{self.besides}"
 
 
 _ENGINES = "edgevision.runtime.engines"
@@ -57,44 +68,24 @@ _ORT_OPENVINO = EngineKind(
     "ort-openvino", "onnxruntime_ep_openvino", f"{_ENGINES}.plugin_engines:OpenVinoPluginEngine", _ONNX
 )
 _FLOAT, _HALF = ("fp32", "fp16"), ("fp16", "int8")
-_CUDA = "pip uninstall onnxruntime; pip install 'edgevision[gpu]', with an NVIDIA driver"
-_TENSORRT = f"{_CUDA}; pip install tensorrt (on a Jetson it is part of JetPack)"
-_INTEL_GPU = "with an Intel GPU and its compute runtime (intel-opencl-icd)"
-_INTEL_NPU = "with an Intel Core Ultra and its driver (github.com/intel/linux-npu-driver)"
-_PLUGIN = "pip install 'edgevision[openvino-plugin]'"
+_NVIDIA = ", with an NVIDIA driver"
+_TENSORRT = f"{_NVIDIA} and TensorRT (package tensorrt; on a Jetson it is part of JetPack)"
+_INTEL_GPU = ", with an Intel GPU and its compute runtime (intel-opencl-icd)"
+_INTEL_NPU = ", with an Intel Core Ultra and its driver (github.com/intel/linux-npu-driver)"
+_GPU: dict[str, Any] = {"extra": "gpu", "replaces": "onnxruntime"}
+_NPU: dict[str, Any] = {"word": "npu", "provider": "NPU", "precisions": _HALF, "dynamic": False}
 
 WAYS: tuple[Way, ...] = (
-    Way(word="cpu", engine=_ORT, provider="CPUExecutionProvider", remedy="pip install 'edgevision[cpu]'"),
-    Way(word="cpu", engine=_OPENVINO, provider="CPU", remedy="pip install 'edgevision[openvino]'"),
-    Way(word="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, remedy=_CUDA),
-    Way(word="tensorrt", engine=_ORT, provider="TensorrtExecutionProvider", remedy=_TENSORRT),
-    Way(word="gpu", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, remedy=_CUDA),
-    Way(word="gpu", engine=_OPENVINO, provider="GPU", remedy=f"pip install 'edgevision[openvino]', {_INTEL_GPU}"),
-    Way(word="gpu", engine=_ORT_OPENVINO, provider="GPU", remedy=f"{_PLUGIN}, {_INTEL_GPU}"),
-    Way(
-        word="npu",
-        engine=_OPENVINO,
-        provider="NPU",
-        precisions=_HALF,
-        dynamic=False,
-        remedy=f"pip install 'edgevision[openvino]', {_INTEL_NPU}",
-    ),
-    Way(
-        word="npu",
-        engine=_QNN,
-        provider="NPU",
-        precisions=_HALF,
-        dynamic=False,
-        remedy="pip install 'edgevision[qnn]', on a Snapdragon",
-    ),
-    Way(
-        word="npu",
-        engine=_ORT_OPENVINO,
-        provider="NPU",
-        precisions=_HALF,
-        dynamic=False,
-        remedy=f"{_PLUGIN}, {_INTEL_NPU}",
-    ),
+    Way(word="cpu", engine=_ORT, provider="CPUExecutionProvider", extra="cpu"),
+    Way(word="cpu", engine=_OPENVINO, provider="CPU", extra="openvino"),
+    Way(word="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, besides=_NVIDIA),
+    Way(word="tensorrt", engine=_ORT, provider="TensorrtExecutionProvider", **_GPU, besides=_TENSORRT),
+    Way(word="gpu", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, besides=_NVIDIA),
+    Way(word="gpu", engine=_OPENVINO, provider="GPU", extra="openvino", besides=_INTEL_GPU),
+    Way(word="gpu", engine=_ORT_OPENVINO, provider="GPU", extra="openvino-plugin", besides=_INTEL_GPU),
+    Way(**_NPU, engine=_OPENVINO, extra="openvino", besides=_INTEL_NPU),
+    Way(**_NPU, engine=_QNN, extra="qnn", besides=", on a Snapdragon"),
+    Way(**_NPU, engine=_ORT_OPENVINO, extra="openvino-plugin", besides=_INTEL_NPU),
 )
 """In the order in which they are tried for a word."""
 

@@ -2,6 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, distributions, version
 
+from edgevision.installation import pip_command
 from edgevision.records import Record, record
 from edgevision.runtime.devices import WAYS, Way
 from edgevision.runtime.presence import absence
@@ -49,7 +50,7 @@ def conflicts() -> tuple[str, ...]:
     keep = "onnxruntime-gpu" if "onnxruntime-gpu" in runtimes else runtimes[-1]
     return (
         f"{' and '.join(runtimes)} are installed into the same folder and break each other;"
-        f" keep one: pip uninstall {' '.join(runtimes)}; pip install {keep}",
+        f" keep one: {pip_command(' '.join(('uninstall', *runtimes)))}; {pip_command(f'install {keep}')}",
     )
 
 

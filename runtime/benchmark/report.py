@@ -11,6 +11,7 @@ import numpy as np
 from edgevision.commandline import REPORT_SCHEMA_VERSION
 from edgevision.errors import InputError
 from edgevision.files import atomic_file
+from edgevision.installation import upgrade_command
 from edgevision.machine import Machine
 from edgevision.printable import exact_json
 from edgevision.records import Record, record
@@ -181,7 +182,7 @@ def parse_report(document: object, name: str) -> BenchmarkReport:
     if version > REPORT_SCHEMA_VERSION:
         raise InputError(
             f"{name!r} is a report of schema {version}, this release reads up to {REPORT_SCHEMA_VERSION}:"
-            " pip install --upgrade edgevision"
+            f" {upgrade_command()}"
         )
     try:
         report = BenchmarkReport.from_dict(document, "report")

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgevision.errors import DeviceError
 from edgevision.extras import brought_by
+from edgevision.installation import pip_command
 from edgevision.runtime.engines.onnx_runtime import first_line, import_onnx_runtime
 
 
@@ -60,7 +61,7 @@ class Plugin:
         if not hasattr(runtime, "register_execution_provider_library"):
             raise DeviceError(
                 f"ONNX Runtime {runtime.__version__} takes no plug-ins as {self.distribution};"
-                " pip install --upgrade onnxruntime"
+                f" {pip_command('install --upgrade onnxruntime')}"
             )
         try:
             with stdout_to_stderr():
@@ -68,7 +69,7 @@ class Plugin:
         except Exception as error:  # ONNX Runtime's failures share no base but Exception
             raise DeviceError(
                 f"{self.distribution} {self.version()} cannot be loaded into ONNX Runtime {runtime.__version__}:"
-                f" {first_line(error)}; pip install --force-reinstall {self.distribution}"
+                f" {first_line(error)}; {pip_command(f'install --force-reinstall {self.distribution}')}"
             ) from error
         _REGISTERED.add(self.name)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import edgevision
 from edgevision.errors import DeviceError
+from edgevision.installation import install_command
 
 _METADATA = ("METADATA", "entry_points.txt", "licenses/LICENSE")
 _WHEEL = "Wheel-Version: 1.0\nGenerator: edgevision\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -42,7 +43,7 @@ def own_wheel() -> Wheel:
     if installed is None:
         raise DeviceError(
             "a board gets the wheel of the edgevision that runs here, and this one was never installed;"
-            " pip install --editable . in the checkout"
+            f" {install_command()}"
         )
     files = _modules() | _metadata(installed)
     content = hashlib.sha256()

@@ -27,6 +27,7 @@ from edgevision.commandline import (
     print_json,
 )
 from edgevision.errors import DatasetError, DeviceError, EdgevisionError, InputError, MissingExtraError
+from edgevision.installation import install_command
 from edgevision.runtime.commands.generate import parse_seeds
 from edgevision.runtime.commands.restore import parse_memory, parse_tile
 from edgevision.terminal import results, results_apart
@@ -346,7 +347,7 @@ def test_debug_shows_where(failing, error: Exception) -> None:
 
 
 def test_a_missing_extra_says_how_to_install_it() -> None:
-    assert "pip install 'edgevision[cpu]'" in str(MissingExtraError("onnxruntime", "cpu"))
+    assert install_command("cpu") in str(MissingExtraError("onnxruntime", "cpu"))
 
 
 def test_json_output_is_one_document_with_its_version_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ def fetch(module: str, extra: str) -> None:
 
 
 def test_a_package_that_is_not_there_is_named_with_its_extra():
-    with pytest.raises(MissingExtraError, match=r"nowhere is not installed .*pip install 'edgevision\[train\]'"):
+    with pytest.raises(MissingExtraError, match=r"nowhere is not installed .*pip install .*\[train\]'"):
         fetch("nowhere", "train")
 
 
@@ -35,5 +35,5 @@ def test_a_module_of_our_own_that_is_missing_is_our_fault():
 
 
 def test_what_was_said_further_in_stays():
-    with pytest.raises(MissingExtraError, match=r"edgevision\[cpu\]"), brought_by("train"):
+    with pytest.raises(MissingExtraError, match=r"\[cpu\]'"), brought_by("train"):
         fetch("nowhere", "cpu")

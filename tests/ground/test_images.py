@@ -200,7 +200,7 @@ def test_the_content_decides_and_not_the_name(kind: str, tmp_path: Path) -> None
 
 def test_a_format_that_pillow_was_built_without_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "check", lambda feature: feature != "avif")
-    with pytest.raises(ImageError, match="is AVIF, which this machine's Pillow was built without; pip install"):
+    with pytest.raises(ImageError, match=r"is AVIF, which this machine's Pillow was built without; .*pip install"):
         read_image(b"\0\0\0\x1cftypavif" + bytes(40))
 
 
@@ -209,7 +209,7 @@ def test_a_telephones_picture_without_its_extra_says_how_to_install_it(
     brands: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(MissingExtraError, match=r"edgevision\[heif\]"):
+    with pytest.raises(MissingExtraError, match=r"\[heif\]"):
         read_image(b"\0\0\0\x20ftyp" + brands + bytes(40))
 
 

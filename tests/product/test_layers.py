@@ -1,5 +1,6 @@
 """The device side never needs the workstation's packages, and says which extra brings them where it does."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_every_verb_of_the_device_side_works_without_the_workstations_packages(s
 def test_a_missing_package_ends_with_3_and_the_command_that_brings_it(tmp_path, blocked, arguments, extra):
     done = run_without(blocked, *arguments, cwd=tmp_path)
     assert done.returncode == 3
-    assert f"pip install 'edgevision[{extra}]'" in done.stderr
+    assert re.search(rf"pip install .*\[{extra}\]'", done.stderr)
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -23,7 +23,7 @@ def plugin(monkeypatch):
 
 def test_a_plug_in_that_is_not_installed_names_its_extra():
     absent = Plugin(name="No", package="onnxruntime_no", distribution="onnxruntime-no", extra="no", maker="No")
-    with pytest.raises(MissingExtraError, match=r"pip install 'edgevision\[no\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[no\]'"):
         absent.devices("NPU")
     assert absent.version() is None
 
