@@ -1,6 +1,7 @@
 """Batches of resized pictures for training: kept decoded in memory where they fit, decoded by workers where not."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 import numpy as np
 import torch
@@ -9,11 +10,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgevision.datasets import ImageDataset
-from edgevision.errors import DatasetError, ImageError
+from edgevision.errors import DatasetError
 from edgevision.images import to_array
 from edgevision.metadata import ImageSpec
 from edgevision.preprocessing import sample
 from edgevision.progress import track
+from edgevision.training.left_out import LeftOut
 
 _CACHE_BYTES = 2 << 30
 
@@ -24,8 +26,11 @@ Batch = tuple[Tensor, Tensor]
 class TensorImages(Dataset[Batch]):
     """The chosen pictures of a data set as tensors; indexed by a list of positions it gives a :data:`Batch`.
 
+    Pictures that cannot be read are left out with a warning; where they are decoded only when they are asked for,
+    another takes the place of one.
+
     Raises:
-        DatasetError: a picture is damaged (it is named).
+        DatasetError: none can be read.
     """
 
     def __init__(self, source: ImageDataset, indices: NDArray[np.int64], spec: ImageSpec, *, quiet: bool) -> None:
@@ -33,13 +38,21 @@ class TensorImages(Dataset[Batch]):
         self._source = source
         self._indices = indices
         self._spec = spec
-        self.labels = source.labels[indices]
+        self._left_out = LeftOut()
         self.cached = len(indices) * spec.color.channels * spec.size[0] * spec.size[1] <= _CACHE_BYTES
         if self.cached:
-            shape = (len(indices), *spec.size, spec.color.channels)
-            self._pixels = np.empty(shape, np.uint8)
+            self._pixels = np.empty((len(indices), *spec.size, spec.color.channels), np.uint8)
+            readable = np.ones(len(indices), bool)
             for position in track(range(len(indices)), len(indices), "reading pictures", quiet=quiet):
-                self._pixels[position] = self._decode(position)
+                pixels = self._left_out.attempt(self._decode, position)
+                if pixels is None:
+                    readable[position] = False
+                else:
+                    self._pixels[position] = pixels
+            self._left_out.say(len(indices))
+            if not readable.all():
+                self._pixels, self._indices = self._pixels[readable], indices[readable]
+        self.labels = source.labels[self._indices]
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -48,55 +61,68 @@ class TensorImages(Dataset[Batch]):
         if self.cached:
             pixels = self._pixels[np.asarray(positions)]
         else:
-            pixels = np.stack([self._decode(position) for position in positions])
+            read = [self._left_out.next_readable(self._decode, position, len(self)) for position in positions]
+            positions = [position for position, _ in read]
+            pixels = np.stack([picture for _, picture in read])
         images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
         return images, torch.from_numpy(self.labels[np.asarray(positions)])
 
     def _decode(self, position: int) -> NDArray[np.uint8]:
-        index = int(self._indices[position])
-        try:
-            return sample(self._source.image(index), self._spec)
-        except ImageError as error:
-            raise DatasetError(f"picture {index} of the training data: {error}; remove it") from error
+        return sample(self._source.image(int(self._indices[position])), self._spec)
 
 
 class CropImages(Dataset[Batch]):
     """Squares cut at random out of pictures at their own scale, for textures: a fixed number out of each.
 
-    Crop ``i`` depends on ``seed`` and ``i`` alone. The labels are -1.
+    Crop ``i`` depends on ``seed`` and ``i`` alone. The labels are -1. Pictures that cannot be read, or are smaller than
+    a crop, are left out with a warning.
 
     Raises:
-        DatasetError: a picture is damaged, or smaller than a crop (it is named).
+        DatasetError: none is left.
     """
 
     cached = True
 
     def __init__(self, source: ImageDataset, spec: ImageSpec, *, crops: int, seed: int) -> None:
         assert spec.size is not None
+        self._source = source
+        self._spec = spec
         self._side = spec.size[0]
         self._crops = crops
         self._seed = seed
-        self.labels = np.full(crops * len(source), -1, np.int64)
-        self._pictures = []
-        for index in range(len(source)):
-            try:
-                self._pictures.append(to_array(source.image(index), spec.color))
-            except ImageError as error:
-                raise DatasetError(f"picture {index} of the training data: {error}; remove it") from error
-            height, width = self._pictures[-1].shape[:2]
-            if min(height, width) < self._side:
-                raise DatasetError(
-                    f"picture {index} of the training data is {width}x{height}, smaller than the --image-size"
-                    f" {self._side} of the crops"
-                )
+        left_out = LeftOut()
+        read = [left_out.attempt(self._decode, index) for index in range(len(source))]
+        left_out.say(len(source))
+        self._pictures = [picture for picture in read if picture is not None]
+
+    def other_crops(self, crops: int, seed: int) -> "CropImages":
+        """Others out of the same pictures."""
+        others = copy(self)
+        others._crops, others._seed = crops, seed
+        return others
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """All -1."""
+        return np.full(len(self), -1, np.int64)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return self._crops * len(self._pictures)
 
     def __getitem__(self, positions: Sequence[int]) -> Batch:
         pixels = np.stack([self._cut(int(position)) for position in positions])
         images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
-        return images, torch.from_numpy(self.labels[np.asarray(positions)])
+        return images, torch.full((len(images),), -1)
+
+    def _decode(self, index: int) -> NDArray[np.uint8]:
+        picture = to_array(self._source.image(index), self._spec.color)
+        height, width = picture.shape[:2]
+        if min(height, width) < self._side:
+            raise DatasetError(
+                f"picture {index} of the training data is {width}x{height}, smaller than the --image-size"
+                f" {self._side} of the crops"
+            )
+        return picture
 
     def _cut(self, position: int) -> NDArray[np.uint8]:
         picture = self._pictures[position // self._crops]
@@ -142,18 +168,24 @@ class EpochBatches(Sampler[list[int]]):
     def __len__(self) -> int:
         if self._batches is not None:
             return self._batches
-        share = -(-self._length // self._processes)
+        share = self._share()
         # A last batch of one would leave batch normalisation without a variance, so training drops the remainder.
         full, rest = divmod(share, self._batch_size)
         return max(1, full) if self._shuffle else full + (rest > 0)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = self._order()
-        share = -(-self._length // self._processes) if self._batches is None else self._batches * self._batch_size
-        # Wrapping around gives every process equally many, as distributed training needs.
-        mine = np.resize(order, share * self._processes)[self._rank :: self._processes]
+        share = self._share()
         for batch in range(len(self)):
-            yield mine[batch * self._batch_size : (batch + 1) * self._batch_size].tolist()
+            mine = np.arange(batch * self._batch_size, min((batch + 1) * self._batch_size, share))
+            # Wrapping around gives every process equally many, as distributed training needs.
+            yield order[(mine * self._processes + self._rank) % len(order)].tolist()
+
+    def _share(self) -> int:
+        """How many pictures of an epoch are this process's; two at least to train on."""
+        if self._batches is not None:
+            return self._batches * self._batch_size
+        return max(2 if self._shuffle else 1, -(-self._length // self._processes))
 
     def _order(self) -> NDArray[np.int64]:
         if not self._shuffle:
@@ -172,12 +204,13 @@ def loader(images: TensorImages | CropImages, batches: EpochBatches, *, workers:
 
 
 def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split positions into (kept, held out), the same ``fraction`` of every class, at least one of each."""
+    """Split positions into (kept, held out), the same ``fraction`` of every class: one at least, but not the last."""
     generator = np.random.default_rng(seed)
-    held = [
-        generator.permutation(members := np.flatnonzero(labels == label))[: max(1, round(len(members) * fraction))]
-        for label in np.unique(labels)
-    ]
+    held = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = min(max(1, round(len(members) * fraction)), len(members) - 1)
+        held.append(generator.permutation(members)[:count])
     out = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), out), out
 

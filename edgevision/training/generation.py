@@ -1,5 +1,6 @@
 """What training a GAN and a VAE have in common: pictures in, a checkpoint that carries its metadata out."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.data import CropImages, EpochBatches, TensorImages, loader
 from edgevision.training.data_source import image_spec, open_data, read_parts
-from edgevision.training.generative_module import GenerativeModule
+from edgevision.training.generative_module import GenerativeModule, Sheets
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder, is_launched_helper
 from edgevision.training.settings import GenerativeSettings
@@ -68,7 +69,7 @@ class GenerativeTraining:
         best = self.folder.kept(None if self.classifier is None else "classifier_frechet")
         module.load_state_dict(best["state_dict"])
         module.cpu().eval()
-        return {f"val_{name}": round(float(value), 4) for name, value in best["figures"].items()}
+        return {f"val_{n}": round(float(v), 4) for n, v in best["figures"].items() if math.isfinite(v)}
 
     def save(self, network: nn.Module, options: Mapping[str, Any], metadata: ModelMetadata) -> Path:
         """Write the finished checkpoint, with where it comes from; its path."""
@@ -78,13 +79,20 @@ class GenerativeTraining:
         return self.folder.result
 
     def _read(self, *, quiet: bool) -> tuple[Pictures, Pictures]:
-        if self.settings.model in TEXTURES:
-            crops = (_CROPS, self.settings.seed), (_MOST_VALIDATED // len(self.data) + 1, self.settings.seed + 1)
-            train, val = (CropImages(self.data, self.image, crops=count, seed=seed) for count, seed in crops)
-            return train, val
-        fraction = min(0.1, _MOST_VALIDATED / max(1, len(self.data)))
         seed = self.settings.seed
-        return read_parts(self.data, self.settings.data, self.image, val_fraction=fraction, seed=seed, quiet=quiet)
+        if self.settings.model in TEXTURES:
+            train = CropImages(self.data, self.image, crops=_CROPS, seed=seed)
+            return train, train.other_crops(_MOST_VALIDATED // len(self.data) + 1, seed + 1)
+        return read_parts(
+            self.data,
+            self.settings.data,
+            self.image,
+            val_fraction=min(0.1, _MOST_VALIDATED / max(1, len(self.data))),
+            seed=seed,
+            quiet=quiet,
+            # One picture has no spread to be compared with.
+            least_val=1 if self.classifier is None else 2,
+        )
 
     def _fit(self, module: GenerativeModule, train: Pictures, val: Pictures, *, quiet: bool) -> bool:
         settings = self.settings
@@ -97,6 +105,7 @@ class GenerativeTraining:
                 mode="max" if self.classifier is None else "min",
                 quiet=quiet,
             )
+            trainer.callbacks.append(Sheets())  # type: ignore[attr-defined]
             rank, processes, size = trainer.global_rank, trainer.world_size, settings.batch_size
             shuffled = EpochBatches(
                 len(train),

@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgevision.datasets import ImageFolder, is_held_out
 from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
-from edgevision.errors import DatasetError, ImageError
 from edgevision.hole_filling import fill_smoothly, halve_known
 from edgevision.hole_kinds import HoleKind
 from edgevision.images import to_array
 from edgevision.metadata import Task
 from edgevision.progress import track
+from edgevision.training.left_out import LeftOut
 from edgevision.training.settings import RestorationSettings
 
 _CACHE_BYTES = 2 << 30
@@ -35,8 +35,11 @@ be filled by the network too."""
 class Photos:
     """The pictures of several folders or zips as uint8 RGB, kept decoded as far as 2 GiB reach.
 
+    Pictures that cannot be read are left out with a warning; of those that are decoded only when they are asked for,
+    another takes the place of one.
+
     Raises:
-        DatasetError: missing, or a picture is damaged (it is named).
+        DatasetError: missing, or none can be read.
     """
 
     def __init__(self, paths: Sequence[str], *, held_out: bool, quiet: bool) -> None:
@@ -46,19 +49,27 @@ class Photos:
             for index, name in enumerate(folder.names)
             if is_held_out(name) == held_out
         ]
-        self._kept: dict[int, Pixels] = {}
-        size = 0
-        for position in track(range(len(self)), len(self), "reading photographs", quiet=quiet):
+        self._left_out = LeftOut()
+        self._kept: list[Pixels] = []
+        size, found, total = 0, [], len(self._places)
+        for position in track(range(total), total, "reading photographs", quiet=quiet):
             if size < _CACHE_BYTES:
-                self._kept[position] = self._decode(position)
-                size += self._kept[position].nbytes
+                pixels = self._left_out.attempt(self._decode, position)
+                if pixels is None:
+                    continue
+                self._kept.append(pixels)
+                size += pixels.nbytes
+            found.append(self._places[position])
+        self._left_out.say(total)
+        self._places = found
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __getitem__(self, position: int) -> Pixels:
-        kept = self._kept.get(position)
-        return self._decode(position) if kept is None else kept
+        if position < len(self._kept):
+            return self._kept[position]
+        return self._left_out.next_readable(self._decode, position, len(self))[1]
 
     @property
     def all_kept(self) -> bool:
@@ -67,10 +78,7 @@ class Photos:
 
     def _decode(self, position: int) -> Pixels:
         folder, index = self._places[position]
-        try:
-            return to_array(folder.image(index))
-        except ImageError as error:
-            raise DatasetError(f"training data: {error}; remove it") from error
+        return to_array(folder.image(index))
 
 
 class DamagedCrops(Dataset[Example]):

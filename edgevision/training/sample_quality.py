@@ -60,14 +60,16 @@ class SampleQuality:
         pictures within the samples' (Kynkäänniemi et al. 2019, k = 3). What was generated is forgotten.
         """
         real, fake = (torch.cat(features).cpu().numpy() for features in (self._real, self._fake))
-        figures = {
-            "classifier_frechet": float(self._frechet.compute()),
-            "sample_precision": 100 * share_within(fake, real),
-            "sample_recall": 100 * share_within(real, fake),
-        }
-        if self._hits:
-            figures["class_agreement"] = 100 * float(torch.cat(self._hits).float().mean())
-        self._frechet.reset()
-        self._fake.clear()
-        self._hits.clear()
-        return figures
+        try:
+            figures = {
+                "classifier_frechet": float(self._frechet.compute()),
+                "sample_precision": 100 * share_within(fake, real),
+                "sample_recall": 100 * share_within(real, fake),
+            }
+            if self._hits:
+                figures["class_agreement"] = 100 * float(torch.cat(self._hits).float().mean())
+            return figures
+        finally:
+            self._frechet.reset()
+            self._fake.clear()
+            self._hits.clear()

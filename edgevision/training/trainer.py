@@ -39,8 +39,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         path = Path(path)
         with atomic_file(path) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
-            if path == self._folder.last and path.exists():
-                path.replace(self._folder.previous)
+            if path.name == self._folder.last.name and path.exists():
+                path.replace(path.with_name(self._folder.previous.name))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         return dict(read_saved(Path(path)))

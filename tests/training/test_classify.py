@@ -280,11 +280,39 @@ def test_fp16_without_a_gpu_is_refused_before_anything_is_written(tmp_path: Path
     assert not (tmp_path / "run").exists()
 
 
-def test_a_damaged_picture_is_named(tmp_path: Path, pictures: Path) -> None:
-    broken = pictures / "dog" / "003.png"
-    broken.write_bytes(broken.read_bytes()[:60])
-    with pytest.raises(DatasetError, match=r"'dog/003\.png'"):
+def test_a_damaged_picture_is_named_and_the_others_are_learned(
+    tmp_path: Path, pictures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("dog/003.png", "dog/000.png"):
+        (pictures / path).write_bytes(b"damaged")
+    assert train_classifier(settings(pictures, epochs=1), tmp_path / "run", quiet=True) is not None
+    assert "cannot be read and are left out" in caplog.text
+    assert "'dog/003.png'" in caplog.text
+
+
+def test_a_class_of_which_nothing_can_be_read_is_refused_before_the_first_step(tmp_path: Path, pictures: Path) -> None:
+    for path in (pictures / "dog").iterdir():
+        path.write_bytes(b"damaged")
+    with pytest.raises(DatasetError, match=r"no picture of the class 'dog' that can be read|none of \d+ pictures"):
         train_classifier(settings(pictures), tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize("counts", [{"cat": 1, "dog": 2}, {"cat": 1, "dog": 5}])
+def test_a_class_with_one_picture_is_learned_and_not_validated_on(
+    tmp_path: Path, write_class_folders, counts: dict[str, int]
+) -> None:
+    root = write_class_folders(tmp_path / "data", counts)
+    assert train_classifier(settings(root, epochs=1), tmp_path / "run", quiet=True) is not None
+
+
+def test_the_other_pictures_cannot_resume_a_training(tmp_path: Path, pictures: Path) -> None:
+    chosen = settings(pictures, epochs=1, batch_size=2)
+    train_classifier(chosen, tmp_path / "run", quiet=True)
+    (tmp_path / "run" / "cnn3.pt").unlink()
+    for path in sorted((pictures / "dog").iterdir())[:4]:
+        path.unlink()
+    with pytest.raises(InputError, match="the data now give"):
+        train_classifier(chosen, tmp_path / "run", quiet=True)
 
 
 def test_an_option_the_network_does_not_have_is_refused(tmp_path: Path, pictures: Path) -> None:

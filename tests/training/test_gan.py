@@ -31,6 +31,7 @@ from edgevision.training.gan import train_gan
 from edgevision.training.gan_module import GanModule
 from edgevision.training.generation import GenerativeTraining
 from edgevision.training.run_folder import RunFolder
+from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import DiffAugment, GanLoss, GanSettings
 
 # Lightning and torch deprecate parts of each other from release to release.
@@ -271,6 +272,62 @@ def test_only_the_network_that_is_updated_changes(
 
 
 # --- what goes wrong on the way ---
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12, 70])
+@pytest.mark.parametrize("judged", [False, True])
+def test_any_number_of_pictures_is_learned_from_or_refused_before_the_first_step(
+    tmp_path: Path, write_class_folders, classifier: Path, count: int, judged: bool
+) -> None:
+    root = write_class_folders(tmp_path / "few", {"cat": count})
+    chosen = settings(root, steps=2, classifier=str(classifier) if judged else None)
+    if count < (4 if judged else 3):
+        with pytest.raises(DatasetError, match="too few to train on two and hold out"):
+            train_gan(chosen, tmp_path / "run", quiet=True)
+        return
+    train(chosen, tmp_path / "run")
+    sheet = pixels_of(tmp_path / "run" / "samples" / "0001.png")
+    assert sheet.shape == (78, 78 + 16 + 78, 3)
+    held_out = max(2 if judged else 1, round(count * 0.1))
+    # White is where there is no picture.
+    assert (tiles(sheet[:, 94:]) != 255).any(axis=(1, 2, 3)).sum() == held_out
+
+
+def test_neither_a_sheet_nor_a_figure_can_cost_the_training(
+    tmp_path: Path, pictures: Path, classifier: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: Any) -> Any:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(SampleQuality, "compute", fail)
+    monkeypatch.setattr(generative_module, "contact_sheet", fail)
+    kept = train(settings(pictures, steps=6, classifier=str(classifier)), tmp_path / "run")
+    assert caplog.text.count("there are no sheets of samples (out of luck)") == 1
+    assert caplog.text.count("there are no figures (out of luck)") == 1
+    assert [line["val_classifier_frechet"] for line in history(tmp_path / "run")] == [None] * 3
+    # Where nothing could be judged, the last weights are the best.
+    last = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["state_dict"]
+    for name, tensor in kept["state_dict"].items():
+        assert torch.equal(tensor, last[f"averaged.module.{name}"]), name
+
+
+def test_the_checkpoint_is_stored_before_the_sheet_is_drawn(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[bool] = []
+    monkeypatch.setattr(GanModule, "show", lambda module: stored.append((tmp_path / "run" / "last.ckpt").is_file()))
+    train(settings(pictures), tmp_path / "run")
+    assert stored == [True, True]
+
+
+def test_a_damaged_last_checkpoint_is_resumed_from_the_one_before(tmp_path: Path, pictures: Path) -> None:
+    chosen = settings(pictures, steps=6)
+    whole = train(chosen, tmp_path / "run")
+    (tmp_path / "run" / "dcgan.pt").unlink()
+    last = tmp_path / "run" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    assert_same_weights(train(chosen, tmp_path / "run"), whole)
+    assert [line["epoch"] for line in history(tmp_path / "run")] == [1, 2, 3, 3]
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_1(edgevision: Call, tmp_path: Path, pictures: Path) -> None:

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from edgevision.datasets import is_held_out
-from edgevision.errors import DatasetError
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import Task
 from edgevision.metrics import psnr_db
@@ -133,14 +132,20 @@ def test_16_bit_and_transparent_photographs_are_seen_as_they_are_shown(tmp_path:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_damaged_photograph_is_named(tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_photograph_is_named_and_another_seen(
+    tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     if not kept:
         monkeypatch.setattr(restoration_data, "_CACHE_BYTES", 0)
-    Image.effect_noise((40, 40), 50).save(tmp_path / "000.png")
+    for name in ("000.png", "001.png"):
+        Image.effect_noise((40, 40), 50).save(tmp_path / name)
     whole = (tmp_path / "000.png").read_bytes()
     (tmp_path / "000.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DatasetError, match=r"training data: '000\.png'.*remove it"):
-        Photos([str(tmp_path)], held_out=False, quiet=True)[0]
+    photos = Photos([str(tmp_path)], held_out=False, quiet=True)
+    assert len(photos) == (1 if kept else 2)
+    with Image.open(tmp_path / "001.png") as other:
+        np.testing.assert_array_equal(photos[0], np.asarray(other.convert("RGB")))
+    assert "'000.png'" in caplog.text
 
 
 # Python warns of forking a process that has threads; the workers here only read files.
