@@ -19,6 +19,7 @@ from edgevision.camera_data import camera_data, orientation
 from edgevision.errors import ImageError
 from edgevision.files import open_ordinary
 from edgevision.metadata import Color
+from edgevision.picture_extras import xmp_of
 from edgevision.picture_formats import PNG, TIFF, PictureFormat, format_of_content
 from edgevision.png_chunks import without_texts
 from edgevision.stored_samples import StoredSamples, stored_samples
@@ -60,12 +61,14 @@ class Decoded:
     Attributes:
         image: in one of Pillow's modes 1, L, LA, P, PA, RGB, RGBA or I;16; ``info`` has at most ``icc_profile``, which
             belongs to these colours, and ``transparency``.
-        exif: what the camera said, without what describes the samples or their orientation; ``None`` without.
+        exif, xmp: what the camera said and the owner noted, without what describes the samples or their orientation;
+            ``None`` without, or where it was not asked for.
         lost: what of the pixels was given up, as in "read with 8 bits a sample".
     """
 
     image: Image.Image
     exif: bytes | None = None
+    xmp: bytes | None = None
     lost: tuple[str, ...] = ()
 
 
@@ -203,20 +206,21 @@ def _decode(image: Image.Image, name: str, stored: StoredSamples, *, camera: boo
         raise ImageError(f"{name} is damaged or cut off: {error}") from error
     if camera and image.format != "TIFF":
         exif = camera_data(image)
+    xmp = xmp_of(image) if camera else None
     turn = _TURNS.get(orientation(image))
     upright = image if turn is None else _kept(image, image.transpose(turn))
     if upright.mode.startswith("I") or upright.mode == "F":
         samples = gray_16(upright)
         if 8 < stored.bits < 16:
             samples = (samples.astype(np.uint32) * 65535 // (2**stored.bits - 1)).astype(np.uint16)
-        return Decoded(_kept(upright, Image.fromarray(65535 - samples if stored.inverted else samples)), exif)
+        return Decoded(_kept(upright, Image.fromarray(65535 - samples if stored.inverted else samples)), exif, xmp)
     upright = _in_plain_colors(upright, stored)
     if stored.bits <= 8:
-        return Decoded(upright, exif)
+        return Decoded(upright, exif, xmp)
     lost = ["read with 8 bits a sample, only gray keeps 16"]
     if isinstance(upright.info.pop("transparency", None), tuple):
         lost.append("read as opaque, for its transparent colour has 16 bits")
-    return Decoded(upright, exif, tuple(lost))
+    return Decoded(upright, exif, xmp, tuple(lost))
 
 
 def _kept(source: Image.Image, image: Image.Image) -> Image.Image:

@@ -4,8 +4,6 @@ import contextlib
 import io
 import logging
 import os
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -14,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.camera_data import for_size
 from edgevision.errors import OutputError
 from edgevision.files import atomic_file
 from edgevision.images import ImageSource, decode, gray_16, opacity_16, remark_once
-from edgevision.picture_formats import PNG, TIFF, WEBP, PictureFormat, written_format
+from edgevision.picture_extras import fitting_extras
+from edgevision.picture_formats import PNG, TIFF, PictureFormat, written_format
 
 _log = logging.getLogger(__name__)
 
@@ -36,13 +34,15 @@ class Picture:
     Attributes:
         pixels: (H, W, 1) for gray or (H, W, 3) for RGB, uint8, or uint16 for 16-bit gray.
         alpha: opacity (H, W) of the same dtype, or ``None``.
-        icc_profile, exif: as in the file, the orientation removed; ``None`` without.
+        icc_profile: of these colours, as in the file; ``None`` without.
+        exif, xmp: the camera's data and the owner's notes, without what describes the samples; ``None`` without.
     """
 
     pixels: Samples
     alpha: Samples | None = None
     icc_profile: bytes | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
 
     @classmethod
     def read(cls, source: ImageSource, *, name: str = "the picture") -> Self:
@@ -58,7 +58,7 @@ class Picture:
         for lost in decoded.lost:
             remark_once(f"{_name(source, name)} is {lost}")
         if image.mode.startswith("I"):
-            return cls(gray_16(image)[:, :, None], opacity_16(image), icc_profile, decoded.exif)
+            return cls(gray_16(image)[:, :, None], opacity_16(image), icc_profile, decoded.exif, decoded.xmp)
         transparent = image.has_transparency_data
         gray = image.mode in ("L", "LA", "1")
         mode = ("LA" if transparent else "L") if gray else ("RGBA" if transparent else "RGB")
@@ -70,7 +70,7 @@ class Picture:
             pixels[top : top + _STRIP] = samples[:, :, : pixels.shape[2]]
             if alpha is not None:
                 alpha[top : top + _STRIP] = samples[:, :, -1]
-        return cls(pixels, alpha, icc_profile, decoded.exif)
+        return cls(pixels, alpha, icc_profile, decoded.exif, decoded.xmp)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -129,17 +129,13 @@ class Picture:
                 f" {kind.longest_side} pixels; choose another ending"
             )
         image = self._fitting(kind, name)
-        error: Exception | None = None
-        for extras, lost in self._extras(kind, image, name):
-            try:
-                data = encoded(image, kind.kind, **_options(kind, quality, plain="exif" not in extras), **extras)
-            except (OSError, ValueError, TypeError, struct.error, OverflowError) as problem:
-                error = problem
-                continue
-            if lost:
-                _log.warning("%s: %s cannot hold %s, left out", name, kind.kind, lost)
-            return data
-        raise OutputError(f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: {error}") from error
+        extras, lost = fitting_extras(kind, image, icc_profile=self.icc_profile, exif=self.exif, xmp=self.xmp)
+        if lost:
+            _log.warning("%s: %s cannot hold %s, left out", name, kind.kind, " and ".join(lost))
+        try:
+            return encoded(image, kind.kind, **_options(kind, quality, plain="exif" not in extras), **extras)
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: {error}") from error
 
     def _fitting(self, kind: PictureFormat, name: str) -> Image.Image:
         """The picture in a mode that the format has."""
@@ -156,32 +152,6 @@ class Picture:
             mode = "L" if image.mode == "LA" else "RGB"
             image = Image.alpha_composite(background, image.convert("RGBA")).convert(mode)
         return image
-
-    def _extras(self, kind: PictureFormat, image: Image.Image, name: str) -> Iterator[tuple[dict[str, Any], str]]:
-        """What to write beside the samples, from all to nothing, and what is lost each time; one of them will fit."""
-        exif = for_size(self.exif, *image.size) if self.exif is not None else None
-        profile = self.icc_profile
-        if profile is not None and not _describes(profile, gray=image.mode in ("L", "LA", "I;16") and kind is not WEBP):
-            _log.warning("%s: the colour profile is of other colours than the result, left out", name)
-            profile = None
-        beside = {key: value for key, value in (("icc_profile", profile), ("exif", exif)) if value is not None}
-        if kind.metadata:
-            yield beside, ""
-            if self.exif is not None:
-                yield (
-                    beside | {"exif": for_size(self.exif, *image.size, bulky=False)},
-                    "the maker's notes and comments among the camera data",
-                )
-                beside.pop("exif")
-                yield beside, "the camera data"
-        lost = ["the colour profile"] * (profile is not None) + ["the camera data"] * (exif is not None)
-        if lost or not kind.metadata:
-            yield {}, " and ".join(lost)
-
-
-def _describes(profile: bytes, *, gray: bool) -> bool:
-    """Whether the colours that an ICC profile is of, named in its bytes 16 to 19, are gray or RGB."""
-    return profile[16:20] == (b"GRAY" if gray else b"RGB ")
 
 
 def _marked_transparent(pixels: NDArray[Any], alpha: NDArray[Any]) -> Image.Image | None:

@@ -330,6 +330,47 @@ def test_tags_that_describe_the_samples_never_travel(tmp_path: Path, mode: str, 
         )
 
 
+XMP = (
+    b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF><rdf:Description tiff:Make='Edge' exif:PixelYDimension='6000'"
+    b' tiff:Orientation="6" exif:PixelXDimension="6000" xmp:Rating="5"><tiff:ImageWidth>6000</tiff:ImageWidth><dc:title>Cat</dc:title>'
+    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def notes_of(path: Path) -> bytes:
+    with Image.open(path) as image:
+        image.load()
+        notes = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+        return notes.encode() if isinstance(notes, str) else notes
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp"])
+def test_the_owners_notes_are_kept_but_for_what_they_say_of_the_samples(tmp_path: Path, ending: str) -> None:
+    Image.new("RGB", (6, 4)).save(tmp_path / "first.jpg", xmp=XMP, exif=camera())
+    first = Picture.read(tmp_path / "first.jpg")
+    assert first.size == (6, 4)  # which is turned, as the notes say
+    path = tmp_path / f"a{ending}"
+    first.save(path)
+    again = Picture.read(path)
+    again.save(path)
+    notes = notes_of(path)
+    assert all(kept in notes for kept in (b"tiff:Make='Edge'", b'xmp:Rating="5"', b"<dc:title>Cat</dc:title>"))
+    assert not any(word in notes for word in (b"Orientation", b"6000"))
+    with Image.open(path) as image:
+        assert image.getexif()[MAKER] == "Edge"
+
+
+def test_notes_too_long_for_the_format_are_left_out_and_the_camera_data_stay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Image.new("RGB", (6, 4)).save(tmp_path / "first.webp", xmp=XMP + b" " * 70_000, exif=camera())
+    Picture.read(tmp_path / "first.webp").save(tmp_path / "a.jpg")
+    assert notes_of(tmp_path / "a.jpg") == b""
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.getexif()[MAKER] == "Edge"
+    assert remarks(caplog.records) == ["a.jpg: JPEG cannot hold the notes (XMP), left out"]
+
+
 def test_the_size_in_the_camera_data_is_that_of_the_result() -> None:
     exif = camera()
     exif.get_ifd(EXIF_IFD).update({WIDTH: 6, HEIGHT: 4})
@@ -345,7 +386,7 @@ def test_a_profile_of_other_colours_than_the_result_is_left_out_with_a_remark(
     with Image.open(io.BytesIO(picture.encode(PNG))) as image:
         assert "icc_profile" not in image.info
     (remark,) = remarks(caplog.records)
-    assert "colour profile is of other colours" in remark
+    assert "PNG cannot hold the colour profile (of other colours), left out" in remark
 
 
 @pytest.mark.parametrize(("ending", "depth"), [(".png", np.uint16), (".tif", np.uint8), (".webp", np.uint8)])
