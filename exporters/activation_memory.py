@@ -4,7 +4,8 @@ import math
 
 import onnx
 
-from edgevision.exporters.onnx_conversion import Examples, with_fixed_sides
+from edgevision.exporters.onnx_conversion import with_fixed_sides
+from edgevision.exporters.picture_sizes import Examples
 
 
 def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:

@@ -19,7 +19,7 @@ from edgevision.datasets import ImageFolder
 from edgevision.errors import InputError, ParityError
 from edgevision.exporters.denormal_weights import flush_denormal_weights
 from edgevision.exporters.half import to_half
-from edgevision.exporters.onnx_conversion import add_metadata, another_size
+from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
@@ -149,10 +149,9 @@ def export(
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
                 batches, sample_source = [quantized.samples], f"of {quantized.report.source}"
-            elif "height" in conversion.dynamic:
+            elif conversion.sides is not None and {"height", "width"} & set(conversion.dynamic):
                 # That other sizes are accepted is a promise too.
-                multiple = described.tile.multiple if described.tile else 1
-                other = (origin.shape[0], *another_size(origin.shape[1], origin.shape[2], multiple))
+                other = (origin.shape[0], *conversion.sides.larger())
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
             classification = classification_of(described) if described.task is Task.CLASSIFY else None

@@ -4,8 +4,9 @@ import torch
 from torch import nn
 
 from edgevision.errors import InputError
-from edgevision.exporters.onnx_conversion import Conversion, Examples
+from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.output_range import clipped_range
+from edgevision.exporters.picture_sizes import Examples
 from edgevision.metadata import ModelMetadata
 
 

@@ -1,11 +1,9 @@
 """From a PyTorch network to an ONNX model: dynamic where the network allows it, free of all that is not inference."""
 
-import io
+import copy
 import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx
@@ -13,37 +11,39 @@ import onnx_ir
 import onnxscript.optimizer
 import torch
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
-from torch import Tensor, nn
-from torch.export import Dim
+from torch import nn
 
 from edgevision.errors import EdgevisionError, InputError
+from edgevision.exporters.agreement import Case, Comparison, DisagreementError
+from edgevision.exporters.picture_sizes import Examples, Sides, find_sides, repeated
+from edgevision.exporters.torch_engine import flatten_outputs
+from edgevision.exporters.torch_exporters import POSITIONS, branches, quiet_exporter, with_dynamo, with_torchscript
 from edgevision.metadata import TensorSpec
 
 _log = logging.getLogger(__name__)
-
-OPSET = 20
-
-Examples = tuple[Tensor, ...]
-"""One tensor for each input of a network, in the order of its parameters."""
-
-_POSITIONS = {"batch": 0, "height": 2, "width": 3}
 
 
 class ConversionError(EdgevisionError):
     """The network uses something that neither of PyTorch's ONNX exporters can express."""
 
 
+class FrozenBranchError(Exception):
+    """A graph goes the way of the example where its network goes another."""
+
+
 @dataclass(frozen=True)
 class Conversion:
     """The ``model``, the exporter that made it (``dynamo`` or ``torchscript``), and remarks for the user.
 
-    ``dynamic`` names the sides left open among batch, height and width.
+    ``dynamic`` names the sides left open among batch, height and width. ``sides`` are those that the network itself
+    takes, and in the multiples for which the model agrees with it; ``None`` where it takes no pictures.
     """
 
     model: onnx.ModelProto
     exporter: str
     dynamic: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    sides: Sides | None = None
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -63,15 +63,22 @@ def convert_to_onnx(
     input_names: Sequence[str],
     output_names: Sequence[str],
     multiple: int = 1,
+    keeps_size: bool = False,
+    values: Sequence[Case] = (),
 ) -> Conversion:
     """Convert ``network``, which takes tensors like ``examples`` (batch first, pictures of equal height and width).
 
-    The batch is dynamic where the network takes more than one sample, and so are height and width where it runs on
-    another size (sides being a ``multiple``). What cannot be dynamic is fixed to the example's size, with a note.
+    The batch is dynamic where the network takes more than one sample, and so are height and width where it takes other
+    sizes, in multiples of ``multiple`` or of what is found out, and the graph computes the same for them. What cannot
+    be dynamic is fixed to the example's size, with a note.
+
+    Args:
+        keeps_size: an output has to have the input's size, or the same multiple of it, for a size to count as taken.
+        values: inputs like ``examples`` of other values, for which the graph has to compute the same, too.
 
     Raises:
         InputError: the network does not run on the example.
-        ConversionError: neither exporter can convert it.
+        ConversionError: neither exporter can convert it, or it goes another way for some values.
     """
     # A batch of one would be taken for a constant of the network.
     batch = tuple(torch.cat([example, example]) if len(example) == 1 else example for example in examples)
@@ -80,38 +87,104 @@ def convert_to_onnx(
     if not several:
         run_network(network, examples)
     count = ("batch",) if several else ()
-    sides = ("height", "width") if _runs_on_another_size(network, batch if several else examples, multiple) else ()
-    choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *sides), count, sides, ()]))
-    notes: list[str] = []
-    reason: Exception | None = None
-    for exporter in (_with_dynamo, _with_torchscript):
+    sides = _sides_of(network, examples if _runs(network, examples) else batch, multiple, keeps_size)
+    free = sides.free if sides else ()
+    choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *free), count, free, ()]))
+    comparison = Comparison(lambda inputs: _arrays(network, inputs), lambda inputs: _exactly(network, inputs))
+    reasons: list[Exception] = []
+    for exporter in (with_dynamo, with_torchscript):
+        name = "dynamo" if exporter is with_dynamo else "torchscript"
         for dynamic in choices:
+            inputs = batch if "batch" in dynamic else examples
             try:
-                inputs = batch if "batch" in dynamic else examples
-                model = exporter(network, inputs, input_names, output_names, dynamic, multiple)
+                model = exporter(network, inputs, input_names, output_names, dynamic, sides.multiple if sides else 1)
                 _check_open(model, dynamic)
+                model = _simplified(model)
+                notes = _notes(name, dynamic, (*count, *free), examples, reasons)
+                found = Conversion(model, name, dynamic, notes, sides)
+                comparison.check(model, [Case(f"a batch of {len(inputs[0])}", inputs)])
             except Exception as error:  # the exporters raise dozens of internal classes
-                _log.debug("%s, dynamic %s: %s", exporter.__name__, dynamic, error)
-                reason = reason or error
+                _log.debug("%s, dynamic %s: %s", name, dynamic, error)
+                reasons.append(error)
                 continue
-            name = "dynamo" if exporter is _with_dynamo else "torchscript"
-            if name == "torchscript":
-                notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {_reason(reason)}")
-            fixed = [side for side in ("batch", *sides) if side not in dynamic]
-            if fixed:
-                notes.append(
-                    f"{' and '.join(fixed)} fixed to {tuple(examples[0].shape)}: the network cannot leave it open"
-                )
-            return Conversion(_simplified(model), name, dynamic, tuple(notes))
-    raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reason)}")
+            try:
+                return _agreeing(found, comparison, examples, values)
+            except DisagreementError as error:
+                reasons.append(error)
+            except FrozenBranchError as error:
+                raise ConversionError(f"{error}{_at(branches(network, examples))}") from error
+    raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reasons[0])}")
 
 
-def another_size(height: int, width: int, multiple: int) -> tuple[int, int]:
-    """A size that only a network for any size accepts: half as high again and twice as wide.
+def _agreeing(found: Conversion, comparison: Comparison, examples: Examples, values: Sequence[Case]) -> Conversion:
+    """``found``, its sides in the multiples for which its model computes what the network does.
 
-    A pixel or two more would tell nothing, they are lost in the rounding of pooling layers.
+    Raises:
+        FrozenBranchError: for other values it does not.
+        DisagreementError: for other sizes it does not.
     """
-    return height + multiple * -(-height // (2 * multiple)), 2 * width
+    try:
+        comparison.check(found.model, values)
+    except DisagreementError as error:
+        raise FrozenBranchError(
+            f"{error}: the network decides by the values of its input, and a graph has one way only"
+        ) from error
+    if found.sides is None or not {"height", "width"} & set(found.dynamic):
+        return found
+
+    def difference(size: tuple[int, int]) -> DisagreementError | None:
+        try:
+            comparison.check(found.model, [Case(f"{size[1]}x{size[0]} pixels", repeated(examples, *size))])
+        except DisagreementError as error:
+            return error
+        return None
+
+    differences = {size: difference(size) for size in found.sides.others()}
+    if not any(differences.values()):
+        return found
+    # A network that pads only what is no multiple has a branch for that; the runtime pads as well.
+    for coarser in found.sides.coarser():
+        explained = all(
+            (error is None) == (size[0] % coarser.multiple == size[1] % coarser.multiple == 0)
+            for size, error in differences.items()
+        )
+        if explained and not any(map(difference, coarser.others())):
+            note = f"sides in multiples of {coarser.multiple}: for others the network goes another way"
+            return replace(found, sides=coarser, notes=(*found.notes, note))
+    raise next(error for error in differences.values() if error is not None)
+
+
+def _notes(
+    exporter: str, dynamic: Sequence[str], wanted: Sequence[str], examples: Examples, reasons: Sequence[Exception]
+) -> tuple[str, ...]:
+    notes = []
+    if exporter == "torchscript":
+        notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {_reason(reasons[0])}")
+    if "batch" not in dynamic:
+        notes.append(f"batch fixed to {len(examples[0])}: the network cannot leave it open")
+    sides = [side for side in wanted if side != "batch" and side not in dynamic]
+    if sides:
+        height, width = examples[0].shape[2:]
+        notes.append(f"{' and '.join(sides)} fixed, pictures are {width}x{height}: {_reason(reasons[0])}")
+    return tuple(notes)
+
+
+def _sides_of(network: nn.Module, examples: Examples, multiple: int, keeps_size: bool) -> Sides | None:
+    """The heights and widths that the network itself, not just its graph, accepts."""
+    sizes = {tuple(example.shape[2:]) for example in examples}
+    if any(example.ndim != 4 for example in examples) or len(sizes) != 1:
+        return None
+    ((height, width),) = sizes
+    scale = flatten_outputs(run_network(network, examples))[0].shape[2] // height if keeps_size else 0
+
+    def takes(height: int, width: int) -> bool:
+        try:
+            output = flatten_outputs(run_network(network, repeated(examples, height, width)))[0]
+        except InputError:
+            return False
+        return not keeps_size or output.shape[2:] == (scale * height, scale * width)
+
+    return find_sides(takes, height, width, multiple=multiple)
 
 
 def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -132,7 +205,7 @@ def with_fixed_sides(model: onnx.ModelProto, examples: Examples) -> onnx.ModelPr
     del fixed.graph.value_info[:]
     for value in fixed.graph.output:
         value.type.tensor_type.ClearField("shape")
-    with _quiet_exporter():
+    with quiet_exporter():
         # Folding turns what computes a shape into the shape.
         folded = onnxscript.optimizer.optimize(fixed)
     return onnx.shape_inference.infer_shapes(folded, data_prop=True)
@@ -145,71 +218,21 @@ def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
     model.metadata_props.extend([*others, onnx.StringStringEntryProto(key=key, value=value)])
 
 
-def _with_dynamo(
-    network: nn.Module,
-    examples: Examples,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    dynamic: tuple[str, ...],
-    multiple: int,
-) -> onnx.ModelProto:
-    sides = {"batch": Dim("batch"), "height": Dim("height"), "width": Dim("width")}
-    if multiple > 1:
-        sides |= {name: multiple * Dim(f"{name}_by_{multiple}") for name in ("height", "width")}
-    with _quiet_exporter():
-        program = torch.onnx.export(
-            network,
-            examples,
-            input_names=list(input_names),
-            output_names=list(output_names),
-            dynamic_shapes=tuple({_POSITIONS[name]: sides[name] for name in dynamic} or None for _ in examples),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    return program.model_proto
-
-
-def _with_torchscript(
-    network: nn.Module,
-    examples: Examples,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    dynamic: tuple[str, ...],
-    multiple: int,
-) -> onnx.ModelProto:
-    axes = {input_name: {_POSITIONS[name]: name for name in dynamic} for input_name in input_names}
-    if "batch" in dynamic:
-        axes |= {name: {0: "batch"} for name in output_names}
-    stream = io.BytesIO()
-    # On failure it prints its graph, by default to standard output, which belongs to the command's result.
-    torch._C._jit_set_onnx_log_output_stream("stderr")
-    with _quiet_exporter():
-        torch.onnx.export(
-            network,
-            examples,
-            stream,  # type: ignore[arg-type]
-            input_names=list(input_names),
-            output_names=list(output_names),
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
-    return onnx.load_model_from_string(stream.getvalue())
+def _at(places: Sequence[str]) -> str:
+    return f" ({'; '.join(places[:3])})" if places else ""
 
 
 def _check_open(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
     """The exporters make a side that the network reads as a number a constant, and say nothing."""
     shapes = [_spec(value).shape for value in model.graph.input]
-    closed = [side for side in dynamic if any(isinstance(shape[_POSITIONS[side]], int) for shape in shapes)]
+    closed = [side for side in dynamic if any(isinstance(shape[POSITIONS[side]], int) for shape in shapes)]
     if closed:
         raise ConversionError(f"the network reads its {' and '.join(closed)} as a constant")
 
 
 def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
     """Constants folded, dead nodes removed, and every trace of the exporting machine gone."""
-    with _quiet_exporter():
+    with quiet_exporter():
         model = onnxscript.optimizer.optimize(model)
     # The exporter leaves source files and line numbers of the network's code in every node.
     for thing in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
@@ -241,6 +264,14 @@ def run_network(network: nn.Module, examples: Examples) -> Any:
         raise InputError(f"the network does not take an input of {shapes}: {reason:.120}") from error
 
 
+def _arrays(network: nn.Module, examples: Examples) -> list[Any]:
+    return [output.numpy() for output in flatten_outputs(run_network(network, examples))]
+
+
+def _exactly(network: nn.Module, examples: Examples) -> list[Any]:
+    return _arrays(copy.deepcopy(network).double(), tuple(example.double() for example in examples))
+
+
 def _runs(network: nn.Module, examples: Examples) -> bool:
     try:
         run_network(network, examples)
@@ -249,31 +280,9 @@ def _runs(network: nn.Module, examples: Examples) -> bool:
     return True
 
 
-def _runs_on_another_size(network: nn.Module, examples: Examples, multiple: int) -> bool:
-    """Whether the network itself, not just its graph, accepts other heights and widths."""
-    if any(example.ndim != 4 for example in examples):
-        return False
-    height, width = another_size(int(examples[0].shape[2]), int(examples[0].shape[3]), multiple)
-    return _runs(network, tuple(example.repeat(1, 1, 2, 2)[:, :, :height, :width] for example in examples))
-
-
 def _reason(error: BaseException | None) -> str:
     """The first line of what went wrong at the bottom: above it the exporters explain themselves at length."""
     while error is not None and error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{lines[0] if lines else type(error).__name__:.160}"
-
-
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """Keep torch's remarks about its own insides and about torchvision, which is not needed, from the user."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        # It prints half a graph when it gives one up.
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -14,6 +14,7 @@ from torch import nn
 
 import edgevision
 from edgevision.errors import InputError, ModelFileError
+from edgevision.exporters.agreement import Case
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.describe import describe
@@ -21,18 +22,18 @@ from edgevision.exporters.float32 import cast_in_float32
 from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.onnx_conversion import (
     Conversion,
-    Examples,
     convert_to_onnx,
     run_network,
     with_fixed_sides,
     without_default_inputs,
 )
 from edgevision.exporters.parts import Part, take_part
+from edgevision.exporters.picture_sizes import Examples
 from edgevision.exporters.randomness import check_repeatable
-from edgevision.exporters.restoration import describe_restoration
-from edgevision.exporters.samples import seeded_batches
+from edgevision.exporters.restoration import describe_restoration, tile_notes
+from edgevision.exporters.samples import extreme_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
-from edgevision.metadata import ModelMetadata, Task, TensorSpec, TileSpec
+from edgevision.metadata import ModelMetadata, Prediction, Task, TensorSpec, TileSpec
 from edgevision.metadata_check import check_graph
 from edgevision.modelfile import check_model_file, read_metadata
 from edgevision.preprocessing import scale_and_offset
@@ -160,13 +161,18 @@ def _from_checkpoint(
         input_names=input_names,
         output_names=_output_names(network, examples, described, input_names),
         multiple=described.tile.multiple if described.tile else 1,
+        keeps_size=described.restoration is not None and described.restoration.predicts is not Prediction.CURVES,
+        values=[Case(name, tuple(map(torch.from_numpy, batch))) for name, batch in extreme_batches(described, shape)],
     )
     described = _completed(described, conversion, original.sha256)
     if described.task is Task.GENERATE:
         described = describe_generation(described, network, conversion, examples)
     if described.restoration is not None:
         described = describe_restoration(described, network, conversion, examples)
+    elif described.image is not None:
+        described = described.updated(tile=_sides_only(described, conversion))
     inputs, outputs = described.inputs, described.outputs
+    notes += tile_notes(described)
     return Origin(conversion, described, shape, examples, lambda: TorchEngine(network, inputs, outputs), notes)
 
 
@@ -198,6 +204,14 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
             raise InputError(f"{source.name!r} has {len(engine.inputs)} inputs; without metadata one is understood")
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     return Origin(conversion, described, shape, examples, lambda: open_engine(source), ())
+
+
+def _sides_only(metadata: ModelMetadata, conversion: Conversion) -> TileSpec | None:
+    """What sides a network takes whose pictures are never cut; ``None`` for any, or only one."""
+    sides = conversion.sides
+    if sides is None or "height" not in conversion.dynamic or sides.multiple == sides.minimum == 1:
+        return metadata.tile
+    return (metadata.tile or TileSpec()).updated(multiple=sides.multiple, minimum=sides.minimum)
 
 
 def _check_tiles(shape: Sequence[int | str], metadata: ModelMetadata) -> None:

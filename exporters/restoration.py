@@ -1,17 +1,27 @@
 """What the metadata of a restoration model says of its network, found out from the network itself."""
 
+import logging
+
 import torch
 from torch import nn
 
 from edgevision.errors import InputError
 from edgevision.exporters.activation_memory import activation_bytes
-from edgevision.exporters.onnx_conversion import Conversion, Examples
+from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.output_range import clipped_range
+from edgevision.exporters.picture_sizes import Examples, Sides
 from edgevision.exporters.receptive_field import receptive_radius
+from edgevision.exporters.tile_stride import tile_stride
 from edgevision.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
+from edgevision.runtime.pipelines.restore import can_tile, fixed_sides
+
+_log = logging.getLogger(__name__)
 
 # Twice as far as most networks look, and still quick to differentiate.
 _SIDES = (256, 512)
+
+# What has to be left between the reach and the border.
+_MARGIN = 16
 
 
 def describe_restoration(
@@ -30,10 +40,34 @@ def describe_restoration(
     if spec.predicts is Prediction.IMAGE and outputs[0].value_range is None:
         outputs = (outputs[0].updated(value_range=clipped_range(conversion.model)), *outputs[1:])
     tile = metadata.tile or TileSpec()
-    if tile.overlap is None and "height" in conversion.dynamic:
-        tile = tile.updated(overlap=_overlap(network, examples, tile.multiple))
+    sides = conversion.sides
+    if sides is not None and sides.free:
+        tile = tile.updated(multiple=sides.multiple, minimum=max(tile.minimum, sides.minimum))
+    if sides is not None:
+        try:
+            tile = _cut_up(tile, network, examples, sides)
+        except Exception as error:  # somebody else's code, which does not take every size after all
+            _log.debug("the reach of the network: %s", error)
     tile = tile.updated(memory=activation_bytes(conversion.model, examples))
     return metadata.updated(restoration=spec, outputs=outputs, tile=tile)
+
+
+def tile_notes(metadata: ModelMetadata) -> tuple[str, ...]:
+    """What a user has to know of the sizes that a model takes."""
+    tile, spec = metadata.tile, metadata.restoration
+    if tile is None or (spec is not None and spec.predicts is Prediction.CURVES):
+        return ()
+    notes = []
+    if tile.multiple > 1 or tile.minimum > 1:
+        notes.append(f"sides have to be multiples of {tile.multiple} and at least {tile.padded(1)}")
+    if spec is not None:
+        notes[:] = [f"{note}: pictures are padded and cut back" for note in notes]
+        sides = fixed_sides(metadata.inputs[0].shape, metadata)
+        if any(sides) and not can_tile(sides, tile):
+            notes.append("it cannot be laid over a picture in tiles: one that is larger than its input is refused")
+        elif tile.overlap is None:
+            notes.append("it looks at the whole picture at once: that is not cut into tiles, whatever --memory says")
+    return tuple(notes)
 
 
 @torch.inference_mode()
@@ -61,19 +95,34 @@ def _with_scale(
         raise InputError(f"the metadata does not fit the network: {error}") from error
 
 
-def _overlap(network: nn.Module, examples: Examples, multiple: int) -> int | None:
-    """How far tiles have to reach into their neighbours, or ``None`` where a pixel reaches everywhere."""
-    for side in _SIDES:
-        padded = -(-side // multiple) * multiple
+def _cut_up(tile: TileSpec, network: nn.Module, examples: Examples, sides: Sides) -> TileSpec:
+    """With the overlap and the stride of tiles, where the picture can be cut."""
+
+    def draw(height: int, width: int) -> Examples:
         # Noise excites everything that the network can pass on.
         generator = torch.Generator().manual_seed(0)
-        inputs = [torch.rand(1, examples[0].shape[1], padded, padded, generator=generator)]
+        inputs = [torch.rand(1, examples[0].shape[1], height, width, generator=generator)]
         for example in examples[1:]:
             # Across a hole the network looks farther than anywhere else.
-            mask = torch.zeros(1, example.shape[1], padded, padded)
-            mask[..., 3 * padded // 8 : 5 * padded // 8, 3 * padded // 8 : 5 * padded // 8] = 1
+            mask = torch.zeros(1, example.shape[1], height, width)
+            mask[..., 3 * height // 8 : 5 * height // 8, 3 * width // 8 : 5 * width // 8] = 1
             inputs.append(mask)
-        radius = receptive_radius(network, tuple(inputs), limit=padded // 2 - 16, step=max(8, multiple))
+        return tuple(inputs)
+
+    step = max(8, tile.multiple)
+    if len(sides.free) < 2:
+        limit = min(sides.height, sides.width) // 2 - _MARGIN
+        if tile.overlap is None and limit >= step:
+            tile = tile.updated(
+                overlap=receptive_radius(network, draw(sides.height, sides.width), limit=limit, step=step)
+            )
+        return tile
+    if tile.overlap is not None:
+        return tile.updated(stride=tile_stride(network, draw, tile, radius=tile.overlap) or tile.stride)
+    for side in _SIDES:
+        padded = tile.padded(side)
+        radius = receptive_radius(network, draw(padded, padded), limit=padded // 2 - _MARGIN, step=step)
         if radius is not None:
-            return radius
-    return None
+            stride = tile_stride(network, draw, tile, radius=radius)
+            return tile if stride is None else tile.updated(overlap=radius, stride=stride)
+    return tile

@@ -79,6 +79,33 @@ def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, 
             yield (generator.standard_normal((size, *shape), np.float32),)
 
 
+def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator[tuple[str, Batch]]:
+    """Named pictures of ``shape`` (without the batch) unlike those of :func:`seeded_batches`, one a batch.
+
+    They are black, gray and white all over, for inpainting with nothing, half and all to be filled, and very dark and
+    very light noise. Of what is no picture there are none.
+    """
+    if metadata.image is None:
+        return
+    channels, height, width = shape
+    normalise = Preprocessor(metadata.image).normalise
+    noise = np.random.default_rng(0).integers(0, 16, (height, width, channels), dtype=np.uint8)
+    for name, pixels, filled in (
+        ("a black picture", np.zeros_like(noise), 0.0),
+        ("a white picture", np.full_like(noise, 255), 1.0),
+        ("a gray picture", np.full_like(noise, 128), 0.5),
+        ("a very dark picture", noise, 0.5),
+        ("a very light picture", 255 - noise, 0.5),
+    ):
+        pictures = normalise(pixels)[None]
+        if metadata.task is Task.INPAINT:
+            mask = np.zeros((1, 1, height, width), np.float32)
+            mask[..., : round(filled * width)] = 1
+            yield name, (pictures, mask)
+        else:
+            yield name, (pictures,)
+
+
 def _with_mask(pictures: NDArray[np.float32], metadata: ModelMetadata, generator: np.random.Generator) -> Batch:
     """For inpainting, a mask for each picture beside it."""
     if metadata.task is not Task.INPAINT:

@@ -148,8 +148,8 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
     def refuse(*args: object) -> onnx.ModelProto:
         raise RuntimeError("first line\nsecond line") from ValueError("the cause\nand its story")
 
-    monkeypatch.setattr(onnx_conversion, "_with_dynamo", refuse)
-    monkeypatch.setattr(onnx_conversion, "_with_torchscript", refuse)
+    monkeypatch.setattr(onnx_conversion, "with_dynamo", refuse)
+    monkeypatch.setattr(onnx_conversion, "with_torchscript", refuse)
     code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx", "-q")
     assert (code, output) == (1, "")
     assert errors == "error: PyTorch cannot convert this network to ONNX: the cause\n"

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import edgevision.exporters.onnx_conversion as onnx_conversion
 from edgevision.errors import InputError
+from edgevision.exporters.agreement import Case
 from edgevision.exporters.onnx_conversion import (
     Conversion,
     ConversionError,
     add_metadata,
-    another_size,
     convert_to_onnx,
 )
 from edgevision.runtime.devices import open_engine
@@ -67,7 +69,7 @@ class Eigenvalues(nn.Module):
         return torch.linalg.eigvals(images[:, 0]).real
 
 
-def convert(network: nn.Module, example: Tensor = IMAGE, **options: int) -> Conversion:
+def convert(network: nn.Module, example: Tensor = IMAGE, **options: Any) -> Conversion:
     return convert_to_onnx(network, (example,), input_names=["image"], output_names=["restored"], **options)
 
 
@@ -137,7 +139,7 @@ def test_a_batch_that_cannot_be_open_is_fixed_to_the_examples_and_the_sides_stay
     conversion = convert(Loop())
     assert conversion.dynamic == ("height", "width")
     assert conversion.inputs[0].shape == (1, 3, "height", "width")
-    assert conversion.notes == ("batch fixed to (1, 3, 8, 8): the network cannot leave it open",)
+    assert conversion.notes == ("batch fixed to 1: the network cannot leave it open",)
     images = torch.rand(1, 3, 9, 11)
     assert sqnr(Loop()(images), run(conversion.model, images)) > 100
 
@@ -146,7 +148,7 @@ def test_a_network_for_one_sample_alone_is_converted_for_one(run: Callable, sqnr
     conversion = convert(OnlyOne())
     assert conversion.dynamic == ()
     assert conversion.inputs[0].shape == (1, 3, 8, 8)
-    assert conversion.notes == ("batch fixed to (1, 3, 8, 8): the network cannot leave it open",)
+    assert conversion.notes == ("batch fixed to 1: the network cannot leave it open",)
     assert sqnr(OnlyOne()(IMAGE), run(conversion.model, IMAGE)) > 100
 
 
@@ -222,8 +224,8 @@ def test_the_exporters_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch, convol
         asked.append(("torchscript", arguments[4]))
         return convolution.model
 
-    monkeypatch.setattr(onnx_conversion, "_with_dynamo", refuse)
-    monkeypatch.setattr(onnx_conversion, "_with_torchscript", accept)
+    monkeypatch.setattr(onnx_conversion, "with_dynamo", refuse)
+    monkeypatch.setattr(onnx_conversion, "with_torchscript", accept)
     conversion = convert(convolutional())
     everything = ("batch", "height", "width")
     assert asked == [
@@ -280,11 +282,108 @@ def test_metadata_replaces_only_its_own_key() -> None:
     assert len(model.metadata_props) == 2
 
 
+# --- what is promised holds ---
+
+
+class Branching(nn.Module):
+    """Two ways through a network, and what chooses between them."""
+
+    def __init__(self, second: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.two = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 5, padding=2)
+        self.second = second
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.two(image) if self.second(image) else self.one(image)
+
+
+class Halved(nn.Module):
+    """Reads half of its height as a number."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        small = F.interpolate(image, size=(int(image.shape[2] * 0.5), int(image.shape[3] * 0.5)), mode="bilinear")
+        return F.interpolate(small, size=image.shape[2:], mode="bilinear")
+
+
+class Padding(nn.Module):
+    """Pads what is no multiple of 4, and only that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Conv2d(48, 48, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[2:]
+        if height % 4 or width % 4:
+            image = F.pad(image, (0, -width % 4, 0, -height % 4))
+        return F.pixel_shuffle(self.layer(F.pixel_unshuffle(image, 4)), 4)[..., :height, :width]
+
+
+class Spectral(nn.Module):
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(image) * 0.5, s=image.shape[2:])
+
+
+PICTURE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
 @pytest.mark.parametrize(
-    ("size", "multiple", "other"), [((8, 8), 1, (12, 16)), ((7, 5), 1, (11, 10)), ((8, 12), 4, (12, 24))]
+    "network",
+    [
+        Branching(lambda image: image.shape[2] < 20),
+        Branching(lambda image: image.shape[2] > 1000),
+        Branching(lambda image: image.shape[2] * image.shape[3] > 500_000),
+        Branching(lambda image: image.shape[2] > image.shape[3]),
+        Halved(),
+        Spectral(),
+    ],
 )
-def test_another_size_is_larger_and_keeps_the_multiple(
-    size: tuple[int, int], multiple: int, other: tuple[int, int]
-) -> None:
-    assert another_size(*size, multiple) == other
-    assert all(side % multiple == 0 for side in other)
+def test_sides_that_only_seem_free_are_fixed_which_is_said(network: nn.Module, run: Callable, sqnr: Sqnr) -> None:
+    conversion = convert(network.eval(), PICTURE, keeps_size=True)
+    assert conversion.dynamic == ("batch",)
+    assert conversion.inputs[0].shape == ("batch", 3, 32, 32)
+    (note,) = conversion.notes
+    assert note.startswith("height and width fixed, pictures are 32x32: ")
+    images = torch.rand(3, 3, 32, 32)
+    with torch.inference_mode():
+        assert sqnr(network(images), run(conversion.model, images)) > 60
+
+
+def test_a_network_that_pads_when_it_has_to_keeps_its_multiples(run: Callable, sqnr: Sqnr) -> None:
+    conversion = convert(Padding().eval(), PICTURE, keeps_size=True)
+    assert conversion.dynamic == ("batch", "height", "width")
+    assert conversion.sides is not None
+    assert (conversion.sides.multiple, conversion.sides.minimum) == (4, 4)
+    assert conversion.notes == ("sides in multiples of 4: for others the network goes another way",)
+    images = torch.rand(1, 3, 12, 40)
+    with torch.inference_mode():
+        assert sqnr(Padding()(images), run(conversion.model, images)) > 100
+
+
+def test_an_output_smaller_than_its_picture_does_not_count_as_taken() -> None:
+    network = nn.Sequential(nn.AvgPool2d(4), nn.Upsample(scale_factor=4))
+    free, kept = (convert(network, PICTURE, keeps_size=keeps_size).sides for keeps_size in (False, True))
+    assert free is not None
+    assert kept is not None
+    assert (free.multiple, free.minimum) == (1, 4)
+    assert (kept.multiple, kept.minimum) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [lambda image: image.mean() > 0.6, lambda image: float(image.std()) < 0.01, lambda image: not image.any().item()],
+)
+def test_a_branch_on_values_is_refused_by_its_line(second: Callable[[Tensor], object]) -> None:
+    values = [Case(f"a picture of {level}", (torch.full_like(PICTURE, level),)) for level in (0, 1)]
+    with pytest.raises(ConversionError, match="decides by the values of its input, and a graph has one way only") as e:
+        convert(Branching(second).eval(), PICTURE, values=values)
+    assert f"{Path(__file__).name} line " in str(e.value)
+    assert str(Path(__file__).parent) not in str(e.value)
+
+
+def test_what_only_rounding_decides_is_no_branch() -> None:
+    network = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Conv2d(3, 3, 1), nn.InstanceNorm2d(3)))).eval()
+    values = [Case(f"a picture of {level}", (torch.full_like(PICTURE, level),)) for level in (0, 0.3, 1)]
+    assert convert(network, PICTURE, values=values).exporter == "dynamo"
