@@ -7,14 +7,18 @@ import math
 import mmap
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevision.errors import ModelFileError
 from edgevision.metadata import METADATA_KEY, TensorSpec
+from edgevision.onnx_structure import Message, messages
 from edgevision.protobuf import fields, packed, submessage, text
 
 Field = tuple[int, int | memoryview]
+
+_MOST_DIMENSIONS = 64
 
 # TensorProto.DataType of onnx.proto.
 _DTYPES = {
@@ -51,8 +55,9 @@ def check(path: Path) -> None:
     _, outputs = read_signature(path)
     if not outputs:
         raise ValueError("its graph has no output")
-    for name in _external_files(path):
-        _external_size(path, name)
+    for place in _external_places(path):
+        if place.offset + place.length > _external_size(path, place.file):
+            raise ModelFileError(f"{str(path)!r} lacks some of its weights; {place.file!r} beside it is cut off")
 
 
 def read_signature(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
@@ -100,10 +105,8 @@ def companions(path: Path) -> tuple[str, ...]:
 
 
 def _model(path: Path) -> list[Field]:
-    with path.open("rb") as file:
-        # Never closed by hand: slices of it are handed out, and it goes when the last of them does.
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    found = list(fields(memoryview(mapped)))
+    _external_places(path)
+    found = list(fields(_mapped(path)))
     if 7 not in dict(found):
         raise ValueError("an ONNX model holds a graph")
     return found
@@ -132,21 +135,59 @@ def _initializer(value: int | memoryview) -> tuple[str, int]:
     for number, content in submessage(value):
         if number == 1:
             dimensions += packed(content)
+            if len(dimensions) > _MOST_DIMENSIONS:
+                raise ValueError(f"it has a tensor of more than {_MOST_DIMENSIONS} dimensions")
         elif number == 8:
             name = text(content)
     return name, math.prod(dimensions)
 
 
 def _external_files(path: Path) -> set[str]:
-    """The files that initializers of the main graph name as the place of their weights."""
-    found = set()
-    for number, value in _model(path):
-        for tensor in (v for n, v in submessage(value) if n == 5) if number == 7 else ():
-            for entry in (v for n, v in submessage(tensor) if n == 13):
-                pair = {key: text(content) for key, content in submessage(entry)}
-                if pair.get(1) == "location":
-                    found.add(pair.get(2, ""))
-    return found
+    """The files that tensors anywhere in the model name as the place of their weights."""
+    return {place.file for place in _external_places(path)}
+
+
+class _Place(NamedTuple):
+    """Where the numbers of a tensor are that lie outside of the model; ``length`` is 0 where it is left open."""
+
+    file: str
+    offset: int
+    length: int
+
+
+def _external_places(path: Path) -> tuple[_Place, ...]:
+    state = path.stat()
+    return _places(path.absolute(), (state.st_mtime_ns, state.st_ino, state.st_size))
+
+
+# Whoever looks into a model comes here first, for this also looks through all of it and bounds what it holds.
+@lru_cache(maxsize=8)
+def _places(path: Path, state: tuple[int, int, int]) -> tuple[_Place, ...]:
+    found = []
+    for kind, message in messages(_mapped(path)):
+        if kind is not Message.TENSOR:
+            continue
+        entries = dict(_entry(value) for number, value in fields(message) if number == 13)
+        if "location" in entries:
+            found.append(_Place(entries["location"], *(_count(entries.get(key, "0")) for key in ("offset", "length"))))
+    return tuple(found)
+
+
+def _mapped(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        # Never closed by hand: slices of it are handed out, and it goes when the last of them does.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _entry(value: int | memoryview) -> tuple[str, str]:
+    pair = {key: text(content) for key, content in submessage(value)}
+    return pair.get(1, ""), pair.get(2, "")
+
+
+def _count(number: str) -> int:
+    if not number.isdecimal() or len(number) > 18:
+        raise ValueError(f"its weights lie at {number!r:.30}, which is no place in a file")
+    return int(number)
 
 
 def _external_size(path: Path, name: str) -> int:

@@ -9,6 +9,10 @@ from xml.etree import ElementTree
 from edgevision.errors import ModelFileError
 from edgevision.metadata import METADATA_KEY, TensorSpec
 
+_FREE_ELEMENTS, _BYTES_AN_ELEMENT = 100_000, 12
+_MOST_DEEP = 100
+_MOST_DIMENSIONS = 64
+
 _DTYPES = {
     "f16": "float16",
     "f32": "float32",
@@ -57,8 +61,8 @@ def read_facts(path: Path) -> dict[str, Any]:
         operators[layer.get("type") or ""] += 1
         data = layer.find("data")
         if layer.get("type") == "Const" and data is not None:
-            shape = [int(n) for n in (data.get("shape") or "").split(",") if n.strip()]
-            weights += math.prod(shape)
+            sides = (data.get("shape") or "").split(",", _MOST_DIMENSIONS)
+            weights += math.prod(_side(side) for side in sides if side.strip())
     for kind in ("Parameter", "Result", "Const"):
         del operators[kind]
     return {
@@ -92,7 +96,8 @@ def _signature(root: ElementTree.Element) -> tuple[tuple[TensorSpec, ...], tuple
 
 def _parse(path: Path) -> ElementTree.Element:
     try:
-        root = ElementTree.parse(path).getroot()
+        builder = _BoundedBuilder(path.stat().st_size)
+        root = ElementTree.parse(path, ElementTree.XMLParser(target=builder)).getroot()
     except ElementTree.ParseError as error:
         raise ValueError(f"not an OpenVINO model, {error}") from error
     if root.tag != "net" or root.find("layers") is None:
@@ -100,9 +105,39 @@ def _parse(path: Path) -> ElementTree.Element:
     return root
 
 
+def _side(text: str) -> int:
+    """A side of a tensor, in at most the 64 bits that one can have."""
+    if len(text) > 20:
+        raise ValueError(f"a side of {text!r:.30}")
+    return int(text)
+
+
+class _BoundedBuilder(ElementTree.TreeBuilder):
+    """Builds no more elements than a file of ``size`` bytes can need, and no entities at all: no IR has any."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._left = _FREE_ELEMENTS + size // _BYTES_AN_ELEMENT
+        self._depth = 0
+
+    def start(self, tag: Any, attrs: Any, /) -> ElementTree.Element:
+        self._left -= 1 + len(attrs)
+        self._depth += 1
+        if self._left < 0 or self._depth > _MOST_DEEP:
+            raise ValueError("it has more elements, or deeper ones, than a model of its size can need")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ElementTree.Element:
+        self._depth -= 1
+        return super().end(tag)
+
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise ValueError("it has a document type, with which a few bytes can stand for gigabytes")
+
+
 def _tensor(port: ElementTree.Element, layer: ElementTree.Element) -> TensorSpec:
     name = (port.get("names") or layer.get("name") or "").split(",")[0]
-    sizes = [int(dimension.text or 0) for dimension in port.iterfind("dim")]
+    sizes = [_side(dimension.text or "0") for dimension in port.iterfind("dim")]
     precision = (port.get("precision") or "").lower()
     dtype = {"fp32": "float32", "fp16": "float16", "fp64": "float64"}.get(precision)
     return TensorSpec(

@@ -45,10 +45,15 @@ def text(value: int | memoryview) -> str:
         raise ValueError(f"the name {content[:60]!r} is not in UTF-8") from error
 
 
+_MOST_PACKED = 1000
+
+
 def packed(value: int | memoryview) -> list[int]:
-    """A repeated integer field, whether packed into one field or one of many."""
+    """A repeated integer field, whether packed into one field or one of many; for a few numbers, not for weights."""
     if isinstance(value, int):
         return [value]
+    if len(value) > _MOST_PACKED:
+        raise ValueError(f"a list of numbers takes {len(value)} bytes, where a few belong")
     numbers, position = [], 0
     while position < len(value):
         number, position = _varint(value, position)
