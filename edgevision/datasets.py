@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.errors import DatasetError, ImageError
-from edgevision.files import LARGEST_IN_MEMORY, read_ordinary
 from edgevision.folder_search import files_below
 from edgevision.images import read_image
+from edgevision.ordinary_files import LARGEST_IN_MEMORY, read_ordinary
 from edgevision.picture_formats import IMAGE_SUFFIXES
 
 _log = logging.getLogger(__name__)

@@ -1,21 +1,16 @@
-"""Writing files so that a crash, a full disk or Ctrl-C leaves the old file or none, and reading ordinary ones only."""
+"""Writing files so that a crash, a full disk or Ctrl-C leaves the old file or none."""
 
 import errno
 import hashlib
 import os
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from edgevision.errors import DiskFullError, OutputError
 from edgevision.temporary_folders import PREFIX, temporary_folder
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
-LARGEST_IN_MEMORY = 256 << 20
-"""Bytes of an encoded picture that does not lie in a file of its own: from a pipe, or unpacked from a zip."""
-
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a disk, a quota or a file is as full as it may be."""
 
@@ -82,25 +77,6 @@ def atomic_file(target: Path, *, force: bool = True) -> Iterator[Path]:
         yield folder / target.name
 
 
-def open_ordinary(path: Path) -> BinaryIO:
-    """Open a file to read.
-
-    Raises:
-        OSError: as ``open``, and for pipes, sockets and devices, which would be waited for or have no end.
-    """
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - it is the caller's
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is a pipe, a socket or a device and no ordinary file", str(path))
-    return file
-
-
-def read_ordinary(path: Path) -> bytes:
-    """The content of an ordinary file, and no more than its size says; raises as :func:`open_ordinary`."""
-    with open_ordinary(path) as file:
-        return file.read(os.fstat(file.fileno()).st_size)
-
-
 def sha256(*paths: Path) -> str:
     """The hash of a file's content, or of several one after the other, in hexadecimal."""
     digest = hashlib.sha256()
@@ -142,11 +118,6 @@ def _flush_to_disk(file: Path) -> None:
     # Without this a power cut after the rename can leave an empty file under the final name.
     with file.open("rb+") as stream:
         os.fsync(stream.fileno())
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    """Opening a pipe otherwise waits until somebody writes into it."""
-    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _move_where_none_is(target: Path, files: Sequence[Path]) -> None:

@@ -8,7 +8,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from edgevision.errors import InputError
+
 _log = logging.getLogger(__name__)
+
+_MOST_FOLDERS = 100_000
+"""A search of more is one of a whole system, by way of a link perhaps."""
 
 Identity = tuple[int, int]
 """Device and inode: two names of one folder have the same."""
@@ -20,9 +25,12 @@ def files_below(root: Path) -> Iterator[Path]:
     Links to folders are followed, but of several names for one real folder only one is searched: a real one before
     links. What is hidden, as temporary folders are, and what is no ordinary file (a pipe, a device) is left out; a
     folder that cannot be searched is named in a warning.
+
+    Raises:
+        InputError: there are more than 100,000 folders.
     """
-    for folder in _folders_below(root, set()):
-        yield from _files_in(folder)
+    for _, entries in _folders_below(root, set()):
+        yield from _files(entries)
 
 
 def matching_files(pattern: str) -> Iterator[Path]:
@@ -34,15 +42,15 @@ def matching_files(pattern: str) -> Iterator[Path]:
         folders = [step for folder in folders for step in _steps(folder, part, seen)]
     if last == "**":
         found: set[Identity] = set()
-        yield from (file for folder in folders for below in _folders_below(folder, found) for file in _files_in(below))
+        yield from (file for folder in folders for _, below in _folders_below(folder, found) for file in _files(below))
     else:
-        yield from (file for folder in folders for file in _files_in(folder, last) if _fits(file.name, last))
+        yield from (file for folder in folders for file in _files(_entries(folder, last)) if _fits(file.name, last))
 
 
 def _steps(folder: Path, part: str, seen: set[Identity]) -> Iterable[Path]:
     """The folders, but for those in ``seen``, that one part of a pattern leads to."""
     if part == "**":
-        return _folders_below(folder, seen)
+        return (below for below, _ in _folders_below(folder, seen))
     if not glob.has_magic(part):
         return [folder / part] if _is_new(folder / part, seen) else []
     fitting = [entry for entry in _entries(folder, part) if _is_folder(entry) and _fits(entry.name, part)]
@@ -50,21 +58,24 @@ def _steps(folder: Path, part: str, seen: set[Identity]) -> Iterable[Path]:
     return [Path(entry.path) for entry in fitting if _is_new(entry, seen)]
 
 
-def _folders_below(root: Path, seen: set[Identity]) -> Iterator[Path]:
-    """``root`` and all below it, but for those in ``seen``."""
+def _folders_below(root: Path, seen: set[Identity]) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
+    """``root`` and all below it with what lies in them, but for those in ``seen``."""
     real, linked = [root], deque[Path]()
     while real or linked:
         folder = real.pop() if real else linked.popleft()
         if not _is_new(folder, seen):
             continue
-        yield folder
-        for entry in _entries(folder):
+        if len(seen) > _MOST_FOLDERS:
+            raise InputError(f"{str(root)!r} holds more than {_MOST_FOLDERS} folders; name the one that is meant")
+        entries = _entries(folder)
+        yield folder, entries
+        for entry in entries:
             if _is_folder(entry):
                 (linked if entry.is_symlink() else real).append(Path(entry.path))
 
 
-def _files_in(folder: Path, part: str = "*") -> Iterator[Path]:
-    return (Path(entry.path) for entry in _entries(folder, part) if _is_file(entry))
+def _files(entries: Iterable[os.DirEntry[str]]) -> Iterator[Path]:
+    return (Path(entry.path) for entry in entries if _is_file(entry))
 
 
 def _entries(folder: Path, part: str = "*") -> list[os.DirEntry[str]]:

@@ -17,8 +17,8 @@ from PIL import Image
 
 from edgevision.camera_data import camera_data, orientation
 from edgevision.errors import ImageError
-from edgevision.files import open_ordinary
 from edgevision.metadata import Color
+from edgevision.ordinary_files import open_ordinary
 from edgevision.picture_extras import xmp_of
 from edgevision.picture_formats import PNG, TIFF, PictureFormat, format_of_content
 from edgevision.png_chunks import without_texts

@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 
 from edgevision.errors import InputError
+from edgevision.ordinary_files import open_ordinary
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -24,7 +25,7 @@ def read_text_file(path: Path, what: str) -> str:
         InputError: it cannot be read, is larger than 64 MB, or in no encoding that can be told for certain.
     """
     try:
-        with path.open("rb") as file:
+        with open_ordinary(path) as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from error

@@ -9,8 +9,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from edgevision.errors import InputError
-from edgevision.files import LARGEST_IN_MEMORY
 from edgevision.folder_search import files_below, matching_files
+from edgevision.ordinary_files import LARGEST_IN_MEMORY
 from edgevision.picture_formats import IMAGE_SUFFIXES
 
 

@@ -1,7 +1,5 @@
 """What a model is calibrated with, and what it is judged on: real data, and never the same."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from edgevision.exporters.quantization.judging import (
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.ordinary_files import open_ordinary
 from edgevision.pictures import Picture
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Array, Engine
@@ -30,6 +29,7 @@ from edgevision.runtime.restoration_quality import Damage
 
 # The side of what is cut from a photograph, times the scale of upscaling.
 _SIDE = 128
+_LARGEST_ARRAYS = 1 << 30
 # With fewer pictures than this to hold back, a model is judged on what it was calibrated with.
 _FEWEST = 2
 
@@ -93,11 +93,15 @@ def gather(
 
 def _arrays(path: Path, reference: Engine) -> Material:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_ordinary(path) as file, np.load(file, allow_pickle=False) as archive:
+            size = sum(entry.file_size for entry in archive.zip.infolist())
+            if size > _LARGEST_ARRAYS:
+                raise ValueError(f"it unpacks to {size >> 20} MB, and {_LARGEST_ARRAYS >> 20} MB is the most")
             arrays = {name: archive[name] for name in archive.files}
-    # BadZipFile, zlib.error and EOFError where it is cut off, TypeError where it is one array and no archive.
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"the calibration data {str(path)!r} cannot be read: {error}") from error
+    # A zip that is cut off, encrypted or lies ends in almost anything, and so does one array that is no archive.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise DatasetError(f"the calibration data {str(path)!r} cannot be read: {reason}") from error
     names = [spec.name for spec in reference.inputs]
     if sorted(arrays) != sorted(names):
         raise InputError(f"{path.name!r} must hold an array for each input ({', '.join(names)}), not {sorted(arrays)}")

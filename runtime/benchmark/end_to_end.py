@@ -10,6 +10,7 @@ import numpy as np
 
 from edgevision.errors import InputError, ModelFileError
 from edgevision.metadata import ModelMetadata, Task
+from edgevision.ordinary_files import read_ordinary
 from edgevision.records import Record, record
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
@@ -171,6 +172,6 @@ def _middle(picture: Any) -> Any:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_ordinary(path)
     except OSError as error:
         raise InputError(f"the picture {str(path)!r} cannot be read: {error.strerror}") from error

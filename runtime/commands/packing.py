@@ -65,7 +65,7 @@ class Freight:
         """
         suffix = Path(picture.name).suffix
         name = f"{folder}/{number:05d}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
-        if isinstance(picture.source, bytes) or picture.source.exists():
+        if isinstance(picture.source, bytes) or picture.source.is_file():
             self.files[name] = picture.source
         self.shown[name] = picture.name
         return name

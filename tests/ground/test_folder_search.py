@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edgevision.errors import InputError
 from edgevision.folder_search import files_below, matching_files
 
 
@@ -51,6 +52,16 @@ def test_loops_of_links_end_and_every_real_folder_is_searched_once_under_its_own
     assert found(matching_files("**/*.png")) == found(matching_files("**")) == ALL
     assert sorted(file.name for file in matching_files("**/*/**/[a-f].png")) == ["a.png", "b.png", "c.png", "f.png"]
     assert len(found(matching_files("/".join(["*"] * 30)))) <= len(ALL)
+
+
+def test_a_search_of_too_many_folders_is_an_error_that_says_the_bound(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgevision.folder_search._MOST_FOLDERS", 3)
+    with pytest.raises(InputError, match="more than 3 folders"):
+        found(files_below(Path()))
+    with pytest.raises(InputError, match="more than 3 folders"):
+        found(matching_files("**/*.png"))
 
 
 def test_what_is_no_ordinary_file_is_not_found(tree: Path) -> None:

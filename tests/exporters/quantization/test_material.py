@@ -1,5 +1,6 @@
 """What is calibrated with and what is judged on are real, readable, and never the same where that can be helped."""
 
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -520,3 +521,15 @@ def test_an_archive_that_would_run_code_or_is_not_there_is_a_data_set_error(tmp_
     for name in ("objects.npz", "none.npz"):
         with pytest.raises(DatasetError, match=f"'.*{name}' cannot be read"):
             collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), tmp_path / name)
+
+
+def test_arrays_that_would_unpack_to_more_than_a_gigabyte_or_never_come_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgevision.exporters.quantization.material._LARGEST_ARRAYS", 2 << 20)
+    np.savez_compressed(tmp_path / "bomb.npz", image=np.zeros((1, 3, 1000, 1000), np.float32))
+    with pytest.raises(DatasetError, match=r"bomb\.npz' cannot be read: it unpacks to 11 MB, and 2 MB is the most"):
+        classified(tmp_path / "bomb.npz")
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(DatasetError, match="no ordinary file"):
+        classified(tmp_path / "pipe.npz")
