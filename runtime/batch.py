@@ -1,12 +1,12 @@
 """Many pictures through one model: reading, inference and writing at the same time, a few pictures ahead at most."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from edgevision.errors import DeviceMemoryError, InputError, NotFiniteError
+from edgevision.errors import DeviceMemoryError, InputError, MissingExtraError, NotFiniteError
 
 Job = TypeVar("Job")
 Read = TypeVar("Read")
@@ -18,7 +18,7 @@ _AHEAD = 3
 """Pictures that wait decoded for the engine, and results that wait to be written."""
 
 
-ABOUT_ONE_FILE = (InputError, NotFiniteError, DeviceMemoryError, MemoryError)
+ABOUT_ONE_FILE = (InputError, NotFiniteError, DeviceMemoryError, MissingExtraError, MemoryError)
 """What may go wrong with one file and with none of the others, which are then done all the same."""
 
 
@@ -33,15 +33,19 @@ def each_done(
 ) -> Iterator[tuple[Job, Result]]:
     """Yield each job with its result, one after the other; those about whose file something is wrong are ``failed``.
 
-    Errors that are not about one file are raised.
+    Errors that are not about one file are raised, and so is that of a missing extra where all files need it.
     """
+    errors: list[Exception | None] = []
     for job in jobs:
         try:
             result = work(job)
         except ABOUT_ONE_FILE as error:
+            errors.append(error)
             failed(job, error)
         else:
+            errors.append(None)
             yield job, result
+    _raise_missing_extra(errors)
 
 
 def overlapped(
@@ -57,7 +61,8 @@ def overlapped(
     Each of the three runs in threads of its own, so that what processes never waits for a file. Where pictures are
     worth processing several ``at_once``, each of so many threads takes its own from beginning to end instead: more
     threads than cores would take Python's lock from each other. Errors that are not about one file, such as a full
-    disk, are raised; what is being written then is finished first.
+    disk, are raised, and so is that of a missing extra where all files need it; what is being written then is finished
+    first.
     """
     source = iter(jobs)
     readers, writers = ThreadPoolExecutor(_THREADS, "read"), ThreadPoolExecutor(_THREADS, "write")
@@ -72,6 +77,7 @@ def overlapped(
         processing = workers.submit(lambda: (content := reading.result(), process(content)))
         return writers.submit(lambda: write(job, *processing.result()))
 
+    errors: list[Exception | None] = []
     in_work: deque[tuple[Job, Future[None]]] = deque()
     try:
         while True:
@@ -80,7 +86,9 @@ def overlapped(
             if not in_work:
                 break
             oldest, written = in_work.popleft()
-            yield oldest, _failure(written)
+            errors.append(_failure(written))
+            yield oldest, errors[-1]
+        _raise_missing_extra(errors)
     finally:
         for pool in (readers, workers, writers):
             pool.shutdown(cancel_futures=True)
@@ -93,3 +101,9 @@ def _failure(written: Future[None]) -> Exception | None:
         # The places that it passed through hold the picture, and memory may be what is short.
         return error.with_traceback(None)
     return None
+
+
+def _raise_missing_extra(errors: Sequence[Exception | None]) -> None:
+    """A format that needs an extra is one file's misfortune among others, and the answer where it is all of them."""
+    if errors and all(isinstance(error, MissingExtraError) for error in errors):
+        raise cast(MissingExtraError, errors[0])

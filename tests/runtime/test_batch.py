@@ -2,7 +2,14 @@ import threading
 
 import pytest
 
-from edgevision.errors import DeviceMemoryError, DiskFullError, ImageError, NotFiniteError, OutputError
+from edgevision.errors import (
+    DeviceMemoryError,
+    DiskFullError,
+    ImageError,
+    MissingExtraError,
+    NotFiniteError,
+    OutputError,
+)
 from edgevision.runtime.batch import each_done, failure_message, overlapped
 
 PATIENCE = 30  # seconds until a test that hangs fails instead
@@ -196,3 +203,16 @@ def test_a_failure_says_which_picture_it_is_about_once():
     assert failure_message("a.png", ImageError("'a.png' is damaged")) == "'a.png' is damaged"
     assert failure_message("a.png", NotFiniteError("4 of 4 values")) == "a.png: 4 of 4 values"
     assert failure_message("a.png", MemoryError()) == "a.png: it takes more memory than there is"
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_missing_extra_ends_the_work_only_where_every_file_needs_it(at_once):
+    error = MissingExtraError("pillow_heif", "heif")
+    assert list(run(range(3), read=refuse(error, 1), at_once=at_once)) == [(0, None), (1, error), (2, None)]
+    failures = []
+    done = each_done(range(3), refuse(error, 1), lambda job, error: failures.append(job))
+    assert ([job for job, _ in done], failures) == ([0, 2], [1])
+    with pytest.raises(MissingExtraError):
+        list(run([7], read=refuse(error, 7), at_once=at_once))
+    with pytest.raises(MissingExtraError):
+        list(each_done([7], refuse(error, 7), lambda *_: None))
