@@ -332,8 +332,8 @@ def test_tags_that_describe_the_samples_never_travel(tmp_path: Path, mode: str, 
 
 XMP = (
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF><rdf:Description tiff:Make='Edge' exif:PixelYDimension='6000'"
-    b' tiff:Orientation="6" exif:PixelXDimension="6000" xmp:Rating="5"><tiff:ImageWidth>6000</tiff:ImageWidth><dc:title>Cat</dc:title>'
-    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+    b' tiff:Orientation="6" exif:PixelXDimension="6000" xmp:Rating="5"><tiff:ImageWidth>6000</tiff:ImageWidth>'
+    b"<dc:title>Cat</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
 )
 
 
