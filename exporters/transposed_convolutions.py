@@ -32,6 +32,8 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxscript.rewriter import RULE_NAME_TAG, RewritePass
 from onnxscript.rewriter.rules.common import fuse_batchnorm_into_conv_transpose_rule
 
+from edgevision.runtime.engines.onnx_runtime import log_severity
+
 _log = logging.getLogger(__name__)
 
 Array = NDArray[Any]
@@ -386,7 +388,7 @@ def _without_unused(model: onnx.ModelProto) -> onnx.ModelProto:
 def open_on_one_thread(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     """A session on one thread, so that its time is all this thread's."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = log_severity()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 

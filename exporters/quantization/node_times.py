@@ -13,6 +13,7 @@ import onnxruntime
 
 from edgevision.exporters.quantization.graph import Array, Graph
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit
+from edgevision.runtime.engines.onnx_runtime import log_severity
 
 _RUNS = 15
 _KERNEL = "_kernel_time"
@@ -97,7 +98,7 @@ def _events(model: onnx.ModelProto, feeds: Mapping[str, Array], threads: int | N
     """By the name of each node of the optimised graph: its microseconds and the bytes it gives."""
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = log_severity()
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         if threads is not None:

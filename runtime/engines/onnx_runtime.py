@@ -1,6 +1,7 @@
 """ONNX models in ONNX Runtime, on the providers of its own wheel."""
 
 import ctypes
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, EngineOptions
 from edgevision.runtime.engines.provider_options import CPU, CUDA, TENSORRT, provider_chain
+
+_log = logging.getLogger(__name__)
 
 _WORDS = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
 
@@ -152,7 +155,7 @@ class OnnxRuntimeEngine(Closing):
 
     def _session_options(self, metadata: ModelMetadata | None, settings: Mapping[str, str]) -> Any:
         options = self._runtime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = log_severity()
         if self._options.threads is not None:
             options.intra_op_num_threads = self._options.threads
         options.enable_cpu_mem_arena = self._options.keep_memory
@@ -250,7 +253,17 @@ def import_onnx_runtime() -> Any:
     """The ``onnxruntime`` module, of whichever wheel is installed."""
     with brought_by("cpu"):
         import onnxruntime
+    # What providers say while they are looked for belongs to no session.
+    onnxruntime.set_default_logger_severity(log_severity())
     return onnxruntime
+
+
+def log_severity() -> int:
+    """From which of its levels on ONNX Runtime writes to standard error by itself.
+
+    Its errors are raised as well, so it is silent (4) but where this package's own debugging is shown (2, warnings).
+    """
+    return 2 if _log.isEnabledFor(logging.DEBUG) else 4
 
 
 def refuse_fallback(assignment: Assignment, path: Path) -> None:

@@ -560,9 +560,9 @@ def test_passes_that_are_exact_and_no_slower_are_kept_with_a_note(speedups: list
     prepared, notes = prepare(model, [random(1, 3, 8, 8)], FLOAT_PASSES)
     assert speedups == []
     assert notes == (
-        "means over a picture as GlobalAveragePool: 1.50 times as fast",
-        "strided slices with padding as convolutions: 0.99 times as fast",
-        "PReLU as depthwise convolution and Relu: 2.00 times as fast",
+        "means over a picture as GlobalAveragePool",
+        "strided slices with padding as convolutions",
+        "PReLU as depthwise convolution and Relu",
     )
     assert set(operators(prepared)) == {"Conv", "Relu", "Add", "HardSwish", "GlobalAveragePool", "Flatten"}
     assert_same(model, prepared, random(2, 3, 8, 8))
@@ -571,7 +571,7 @@ def test_passes_that_are_exact_and_no_slower_are_kept_with_a_note(speedups: list
 def test_a_pass_that_measures_slower_is_not_kept_and_the_others_are(speedups: list[float]) -> None:
     speedups += [1.1, 0.97, 1.2]
     prepared, notes = prepare(clean(everything()), [random(1, 3, 8, 8)], FLOAT_PASSES)
-    assert [note.split(":")[0] for note in notes] == [FLOAT_PASSES[0].name, FLOAT_PASSES[2].name]
+    assert list(notes) == [FLOAT_PASSES[0].name, FLOAT_PASSES[2].name]
     assert {"Slice", "Pad"} < set(operators(prepared))
     assert not {"ReduceMean", "PRelu"} & set(operators(prepared))
 
@@ -593,7 +593,7 @@ def test_a_pass_that_is_not_exact_is_neither_kept_nor_measured(speedups: list[fl
     passes = [Pass("a thousandth off", partial(off, by=1e-3)), Pass("as good as nothing off", partial(off, by=1e-7))]
     speedups += [1.0]
     _, notes = prepare(model, [random(1, 3, 8, 8)], passes)
-    assert notes == ("as good as nothing off: 1.00 times as fast",)
+    assert notes == ("as good as nothing off",)
 
 
 def test_what_does_not_agree_on_the_examples_is_left_as_it_was(

@@ -1,3 +1,4 @@
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -331,3 +332,24 @@ def test_a_closed_engine_does_not_run(write_colours):
         pass
     with pytest.raises(Exception, match="closed"):
         engine.run({"image": np.zeros((1, 3, 8, 8), np.float32)})
+
+
+@pytest.fixture
+def failing(tmp_path):
+    """A model that loads and then does not take what it says it takes."""
+    weights = onnx.numpy_helper.from_array(np.zeros((4, 5, 3, 3), np.float32), "w")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "channels", 8, 8])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("Conv", ["x", "w"], ["y"])], "g", [x], [y], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "f.onnx")
+    return tmp_path / "f.onnx"
+
+
+@pytest.mark.parametrize(("level", "silent"), [(logging.INFO, True), (logging.DEBUG, False)])
+def test_an_engine_writes_nothing_by_itself_but_while_debugging(failing, caplog, capfd, level, silent):
+    with caplog.at_level(level, "edgevision"), open_engine(failing, threads=1) as engine:
+        with pytest.raises((DeviceError, ValueError)):
+            engine.run({"x": np.zeros((1, 3, 8, 8), np.float32)})
+        out, err = capfd.readouterr()
+    assert out == ""
+    assert (err == "") is silent

@@ -1,0 +1,77 @@
+"""What int8 gains on this kind of CPU, and what ONNX Runtime's switch against saturation costs there.
+
+    edgevision export CHECKPOINT -o float.onnx
+    edgevision export CHECKPOINT --int8 --prefer int8 --calibration DATA --preset quick --threads 1 -o int8.onnx
+    python benchmarks/cpu_kinds.py float.onnx int8.onnx --shape 1x1x180x180
+
+One thread, CPU time, all in turns: the float model, the int8 model in a plain session, in one with
+``session.x64quantprecision`` (weights of s8 become u8), and as edgevision opens it. Their outputs are compared: where
+the plain session differs from the one with the switch, this CPU saturates. Under ``qemu-x86_64 -cpu Haswell`` or
+``Westmere`` the outputs are those of such a CPU; times there mean nothing.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from edgevision.commandline import parse_shape
+from edgevision.machine import Machine
+from edgevision.metrics import sqnr_db
+from edgevision.modelfile import require_metadata
+from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
+from edgevision.runtime.benchmark.statistics import ratio_of_medians
+from edgevision.runtime.devices import open_engine
+
+Run = Callable[[], list[Any]]
+
+
+def session_run(path: Path, feeds: dict[str, Any], **entries: str) -> Run:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    for name, value in entries.items():
+        options.add_session_config_entry(f"session.{name}", value)
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, feeds)
+
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("float", type=Path)
+parser.add_argument("int8", type=Path)
+parser.add_argument("--shape", help="of the input, where the model leaves it open")
+parser.add_argument("--seconds", type=float, default=20.0)
+arguments = parser.parse_args()
+
+machine = Machine.this()
+print(f"{machine.processor}: {' '.join(machine.features)}; ONNX Runtime {onnxruntime.__version__}")
+metadata = require_metadata(arguments.int8)
+with open_engine(arguments.float, threads=1) as before, open_engine(arguments.int8, threads=1) as after:
+    shape = parse_shape(arguments.shape) if arguments.shape else None
+    feeds = random_feeds(before.inputs, metadata, input_sizes(before.inputs, metadata, batch=1, shape=shape), 0)
+    runs: dict[str, Run] = {
+        "fp32": lambda: before.run(feeds),
+        "int8, plain session": session_run(arguments.int8, feeds),
+        "int8, x64quantprecision": session_run(arguments.int8, feeds, x64quantprecision="1"),
+        f"int8 for {metadata.target}, as edgevision opens it": lambda: after.run(feeds),
+    }
+    outputs = {name: run()[0] for name, run in runs.items()}
+    times: dict[str, list[list[float]]] = {name: [] for name in runs}
+    order, end = list(runs), time.monotonic() + arguments.seconds
+    while time.monotonic() < end or len(times["fp32"]) < 11:
+        order = [*order[1:], order[0]]
+        for name in order:
+            start = time.thread_time_ns()
+            runs[name]()
+            times[name].append([(time.thread_time_ns() - start) / 1e6])
+
+print(f"{'':46}  CPU ms  times as fast as fp32  SQNR over fp32  as edgevision's")
+for name, taken in times.items():
+    ratio = ratio_of_medians(taken, times["fp32"], paired=True)
+    sqnr = sqnr_db(outputs["fp32"], outputs[name])
+    same = np.array_equal(outputs[name], list(outputs.values())[-1])
+    interval = f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+    print(f"{name:46}  {np.median(taken):6.2f}  {interval:21}  {sqnr:11.1f} dB  {'the same' if same else 'differs'}")
