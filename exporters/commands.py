@@ -42,7 +42,11 @@ WeightsOption = Annotated[
 ]
 ArchOptionsOption = Annotated[str, typer.Option("--arch-kwargs", help="Keywords for --arch, as a JSON object.")]
 TrustOption = Annotated[
-    bool, typer.Option("--trust-pickle", help="Let the checkpoint run code; only for files you made yourself.")
+    bool,
+    typer.Option(
+        "--trust-pickle",
+        help="Let the checkpoint run code, as pickled objects and TorchScript do; only for files you made.",
+    ),
 ]
 DataOption = Annotated[
     Path | None, typer.Option(help="Folder or zip of pictures to compare on, instead of the seeded sampler.")

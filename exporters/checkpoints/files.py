@@ -23,6 +23,8 @@ from edgevision.exporters.checkpoints.tensors import TrustNeededError
 from edgevision.extras import brought_by
 from edgevision.nesting import check_nesting
 
+_logger = logging.getLogger(__name__)
+
 
 class FileKind(StrEnum):
     """What a checkpoint is, by its content; the value is what it is called."""
@@ -61,7 +63,9 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
         raise CheckpointError(
             f"{str(path)!r} {error}. --trust-pickle allows that; use it only for files you made yourself"
         ) from error
-    except ValueError as error:
+    except MemoryError as error:
+        raise CheckpointError(f"{str(path)!r} takes more memory than there is here") from error
+    except (ValueError, RuntimeError) as error:  # PyTorch's own word for what cannot be is RuntimeError
         raise _damaged(path, error) from error
     except OSError as error:
         raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error.strerror or error}") from error
@@ -113,7 +117,7 @@ def _load_trusted(path: Path, kind: FileKind) -> Any:
                 f"{str(path)!r} is a pickled object whose code is missing here: {error}; put the folder of that code"
                 " on PYTHONPATH, or save its state_dict() instead"
             ) from error
-        except Exception as error:  # the file's own code, or a damaged file: RuntimeError, EOFError, KeyError ...
+        except (Exception, SystemExit) as error:  # the file's own code, or a damaged file: EOFError, KeyError ...
             raise ValueError((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
 
 
@@ -128,7 +132,10 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def quiet_torch() -> Iterator[None]:
-    """Keep PyTorch's own remarks from the user: the error that is raised in the end says what is wrong."""
+    """Keep PyTorch's own remarks from the user, except with ``--debug``: the error says what is wrong."""
+    if _logger.isEnabledFor(logging.DEBUG):
+        yield
+        return
     level = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -139,7 +146,7 @@ def quiet_torch() -> Iterator[None]:
         logging.disable(level)
 
 
-def _damaged(path: Path, error: ValueError) -> CheckpointError:
+def _damaged(path: Path, error: Exception) -> CheckpointError:
     kind = "is cut off or damaged" if is_archive(path) else "is not a PyTorch checkpoint, or is cut off"
     reason = (str(error).splitlines() or [""])[0]
     # A KeyError's only word is the byte it stumbled over.
