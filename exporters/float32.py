@@ -43,7 +43,7 @@ def cast_in_float32(network: nn.Module, examples: Sequence[Tensor]) -> list[str]
         return []
     answers = {value.dtype for value in tree_leaves(outputs) if isinstance(value, Tensor)}
     found = _names(watch.types & _SHORTER | answers)
-    if not found:
+    if not found or _is_in_float32(network):
         return []
     _compute_in_float32(network)
     return [f"the network computes in {found}: exported, and compared, in float32"]
@@ -64,6 +64,11 @@ def _compute_in_float32(network: nn.Module) -> None:
             return forward(*args, **kwargs)
 
     network.forward = run
+    run.is_in_float32 = True  # type: ignore[attr-defined]
+
+
+def _is_in_float32(network: nn.Module) -> bool:
+    return hasattr(network.forward, "is_in_float32")
 
 
 @contextmanager
@@ -85,7 +90,9 @@ class _Float32(TorchFunctionMode):
     ) -> Any:
         if func in _CASTS:
             func = Tensor.float
-        return func(*map(_cast, args), **{key: _cast(value) for key, value in (kwargs or {}).items()})
+        result = func(*map(_cast, args), **{key: _cast(value) for key, value in (kwargs or {}).items()})
+        # What was cast by the name of a type, or computed with an array of numpy's.
+        return result.float() if isinstance(result, Tensor) and result.dtype in _OTHERS else result
 
 
 class _Watch(TorchFunctionMode):

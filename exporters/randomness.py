@@ -1,4 +1,4 @@
-"""Networks that draw random numbers: a model file cannot repeat what they answer, and neither can they."""
+"""Networks that draw random numbers: no model file can repeat what they answer."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,27 +18,50 @@ _SAME = 1e-4
 
 @torch.inference_mode()
 def check_repeatable(network: nn.Module, examples: Sequence[Tensor]) -> None:
-    """Raise :class:`InputError` where two runs of ``network`` on the same ``examples`` differ, naming what draws.
+    """Raise :class:`InputError` where what ``network`` answers on ``examples`` depends on numbers that it draws.
 
-    Errors of the network are left to who needs its answers.
+    The error names what draws. Two runs differ then, or would with other numbers than those of a fixed seed. Errors of
+    the network are left to who needs its answers.
     """
     try:
         with _names_of_modules(network) as within, _Draws(within) as draws:
             first = _answers(network, examples)
-        second = _answers(network, examples)
+        same = _same(first, _answers(network, examples))
+        if same and draws.found:
+            with _OtherDraws():  # type: ignore[no-untyped-call]
+                same = _same(first, _answers(network, examples))
     except Exception:  # somebody else's code
         return
-    if len(first) != len(second) or not all(map(_same, first, second)):
-        raise InputError(not_repeatable("network", draws.found))
+    if not same:
+        found = (
+            f"draws random numbers ({', '.join(draws.found[:3])})" if draws.found else "gives another answer each time"
+        )
+        raise InputError(
+            f"the network {found}, which no model file can repeat: leave that out for inference (dropout with"
+            " training=self.training), or make the numbers a constant or an input"
+        )
 
 
-def not_repeatable(what: str, draws: Sequence[str]) -> str:
-    """The sentence that says so."""
-    found = f"draws random numbers ({', '.join(draws[:3])})" if draws else "draws random numbers, or keeps a state"
-    return (
-        f"the {what} {found}: two runs on the same input differ, so no model file can be compared with it; leave that"
-        " out in evaluation mode (dropout with training=self.training), or make the numbers a constant or an input"
-    )
+def _draws(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an operator draws random numbers; a dropout that is off does not."""
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        return False
+    schema = func._schema.arguments
+    given = {argument.name: argument.default_value for argument in schema if argument.has_default_value()}
+    given |= dict(zip((argument.name for argument in schema), args, strict=False)) | kwargs
+    share = given.get("p", given.get("dropout_p", 1))
+    return given.get("train", given.get("training", True)) is not False and share != 0
+
+
+class _OtherDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Draws every number twice, so that those of a fixed seed become others."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if _draws(func, args, kwargs or {}):
+            func(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
 
 
 class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -52,21 +75,12 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if torch.Tag.nondeterministic_seeded in func.tags and not _is_off(func, args, kwargs or {}):
+        if _draws(func, args, kwargs or {}):
             name = func.name().removeprefix("aten::").split(".")[0].strip("_")
             place = f" in {self._within[-1]!r}" if self._within and self._within[-1] else ""
             if name + place not in self.found:
                 self.found.append(name + place)
         return func(*args, **(kwargs or {}))
-
-
-def _is_off(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
-    """Whether it is a dropout that does nothing, as in evaluation mode."""
-    schema = func._schema.arguments
-    given = {argument.name: argument.default_value for argument in schema if argument.has_default_value()}
-    given |= dict(zip((argument.name for argument in schema), args, strict=False)) | kwargs
-    share = given.get("p", given.get("dropout_p", 1))
-    return given.get("train", given.get("training", True)) is False or share == 0
 
 
 @contextmanager
@@ -94,7 +108,11 @@ def _answers(network: nn.Module, examples: Sequence[Tensor]) -> list[Tensor]:
     return [value.clone() for value in tree_leaves(outputs) if isinstance(value, Tensor)]
 
 
-def _same(a: Tensor, b: Tensor) -> bool:
+def _same(first: list[Tensor], second: list[Tensor]) -> bool:
+    return len(first) == len(second) and all(map(_close, first, second))
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
     if a.shape != b.shape:
         return False
     a, b = a.double().nan_to_num(), b.double().nan_to_num()
