@@ -16,7 +16,7 @@ import onnx
 
 from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder
-from edgevision.errors import InputError, ParityError
+from edgevision.errors import DeviceError, InputError, ModelFileError, ParityError
 from edgevision.exporters.denormal_weights import flush_denormal_weights
 from edgevision.exporters.half import to_half
 from edgevision.exporters.onnx_conversion import add_metadata
@@ -144,7 +144,7 @@ def export(
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
         file = temporary / target.name
         _write(model, file, format, described)
-        with origin.reference() as reference, open_engine(file) as engine:
+        with origin.reference() as reference, _opened(file, model) as engine:
             batches, sample_source = _samples(folder, described, origin.shape, seed)
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
@@ -188,6 +188,29 @@ def export(
     if failure is not None:
         raise failure
     return report
+
+
+def _opened(file: Path, model: onnx.ModelProto) -> Engine:
+    """The engine of a model in the making, whose path is nothing to the user.
+
+    Raises:
+        InputError: it cannot run what the network uses.
+    """
+    try:
+        return open_engine(file)
+    except (DeviceError, ModelFileError) as error:
+        types = {onnx.TensorProto.BFLOAT16: "bfloat16", onnx.TensorProto.DOUBLE: "float64"}
+        found = " and ".join(name for kind, name in types.items() if kind in _types(model))
+        computed = f"; the network computes in {found}, which few engines do" if found else ""
+        reason = str(error).replace(str(file), file.name).splitlines()[0]
+        raise InputError(f"the model that the network became cannot be run: {reason}{computed}") from error
+
+
+def _types(model: onnx.ModelProto) -> set[int]:
+    """The types of constants and casts."""
+    attributes = [attribute for node in model.graph.node for attribute in node.attribute]
+    casts = {attribute.i for attribute in attributes if attribute.name == "to"}
+    return casts | {value.data_type for value in model.graph.initializer}
 
 
 def _samples(

@@ -16,9 +16,9 @@ import edgevision
 from edgevision.errors import InputError, ModelFileError
 from edgevision.exporters.agreement import Case
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
+from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.describe import describe
-from edgevision.exporters.float32 import cast_in_float32
 from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.onnx_conversion import (
     Conversion,

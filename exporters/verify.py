@@ -11,8 +11,8 @@ import torch
 from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.describe import describe
-from edgevision.exporters.float32 import cast_in_float32
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.randomness import check_repeatable

@@ -4,7 +4,7 @@ The names are those of torch/_export/serde/schema.py, which says what each of th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
 from typing import Any
 
@@ -73,6 +73,19 @@ class Graph:
         values = {item.name: value for item, value in zip(self.inputs, inputs, strict=True) if isinstance(item, Value)}
         return self.run(values)
 
+    def replace_types(self, replaced: Mapping[torch.dtype, torch.dtype]) -> None:
+        """Give every operator that is told a type the one that replaces it."""
+        for place, node in enumerate(self.nodes):
+            for argument in node.arguments:
+                if isinstance(argument, Graph):
+                    argument.replace_types(replaced)
+            types = {
+                name: replaced.get(value, value)
+                for name, value in node.keywords.items()
+                if isinstance(value, torch.dtype)
+            }
+            self.nodes[place] = replace(node, keywords=dict(node.keywords) | types)
+
     def run(self, values: dict[str, Any]) -> tuple[Any, ...]:
         """The outputs, from the values of the inputs by name."""
         for node in self.nodes:
@@ -102,6 +115,10 @@ class ExportedNetwork(nn.Module):
         self._names = {f"weight_{number}": name for number, name in enumerate(tensors)}
         for own, name in self._names.items():
             self.register_buffer(own, tensors[name])
+
+    def replace_types(self, replaced: Mapping[torch.dtype, torch.dtype]) -> None:
+        """Compute with other types where the program names one; its weights stay what they are."""
+        self._graph.replace_types(replaced)
 
     def run(self, *inputs: Tensor) -> Any:
         """The one output, or all of them as a tuple.

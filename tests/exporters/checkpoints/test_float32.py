@@ -1,13 +1,17 @@
 """Networks of other precisions become networks of float32 that compute the same."""
 
 import copy
+from collections.abc import Callable
+from pathlib import Path
 
 import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
-from edgevision.exporters.float32 import cast_in_float32, in_float32
+from edgevision.errors import CheckpointError
+from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.checkpoints.float32 import cast_in_float32, in_float32
 from edgevision.exporters.onnx_conversion import convert_to_onnx
 
 IMAGE = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -88,5 +92,50 @@ def test_half_precision_inside_a_network_of_float32_is_found_by_running_it() -> 
         assert network.layer(IMAGE).dtype is torch.bfloat16
 
 
+class Shifts(nn.Module):
+    """There and back, which in float32 loses what is small beside the number."""
+
+    def __init__(self, number: float) -> None:
+        super().__init__()
+        self.number = number
+
+    def forward(self, image: Tensor) -> Tensor:
+        return ((image.double() + self.number) - self.number).float()
+
+
+@torch.inference_mode()
+def test_float64_inside_a_network_is_kept_only_where_it_is_needed() -> None:
+    note = ["the network computes in float64: exported, and compared, in float32"]
+    assert cast_in_float32(Shifts(1.0), [IMAGE]) == note
+    precise = Shifts(1e9)
+    assert cast_in_float32(precise, [IMAGE]) == []
+    torch.testing.assert_close(precise(IMAGE), IMAGE, rtol=0, atol=1e-6)
+
+
 def test_a_network_that_does_not_run_is_left_to_who_runs_it() -> None:
     assert cast_in_float32(nn.Conv2d(1, 1, 3), [IMAGE]) == []
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("trusted", [False, True])
+def test_an_exported_program_computes_in_float32(tmp_path: Path, trusted: bool) -> None:
+    torch.manual_seed(0)
+    network = Casts(torch.bfloat16).eval()
+    torch.export.save(torch.export.export(network, (IMAGE,)), tmp_path / "program.pt2")
+    read = read_checkpoint(tmp_path / "program.pt2", trust_pickle=trusted).network
+    before, after = network(IMAGE), read(IMAGE)
+    assert after.dtype is torch.float32
+    assert 30 < sqnr(before, after) < 80  # not what bfloat16 gives
+    torch.export.export(read, (IMAGE,))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_torchscript_program_of_another_precision_is_refused(
+    trace: Callable[[nn.Module, Tensor], torch.jit.ScriptModule], dtype: torch.dtype
+) -> None:
+    program = trace(nn.Conv2d(3, 4, 3).to(dtype).eval(), IMAGE.to(dtype))
+    name = str(dtype).removeprefix("torch.")
+    for image in (IMAGE, IMAGE.to(dtype)):
+        with pytest.raises(CheckpointError, match=rf"TorchScript program is of {name}, .* after its \.float\(\)"):
+            cast_in_float32(program, [image])
+    assert cast_in_float32(trace(nn.Conv2d(3, 4, 3).eval(), IMAGE), [IMAGE]) == []

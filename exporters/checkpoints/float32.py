@@ -1,6 +1,7 @@
 """Networks of another precision, computed in float32: what edge devices compute in, and what holds every bfloat16."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,12 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.amp.autocast_mode import autocast
+from torch.fx import GraphModule
+from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-_SHORTER = frozenset({torch.float16, torch.bfloat16})
-_OTHERS = _SHORTER | {torch.float64}
+from edgevision.errors import CheckpointError
+from edgevision.exporters.checkpoints.exported_graph import ExportedNetwork
+
+_OTHERS = frozenset({torch.float16, torch.bfloat16, torch.float64})
 _CASTS = frozenset({Tensor.half, Tensor.bfloat16, Tensor.double})
+_CANNOT = (
+    "the TorchScript program is of {}, and a program cannot be changed: trace the network after its .float(), or give"
+    " its state_dict() with --arch"
+)
 
 
 def in_float32(network: nn.Module) -> list[str]:
@@ -22,7 +31,7 @@ def in_float32(network: nn.Module) -> list[str]:
     It computes in float32 also where it casts what it computes with. Complex numbers stay what they are.
     """
     found = _names(value.dtype for value in (*network.parameters(), *network.buffers()))
-    if not found:
+    if not found or isinstance(network, torch.jit.ScriptModule):
         return []
     network.float()
     _compute_in_float32(network)
@@ -31,22 +40,49 @@ def in_float32(network: nn.Module) -> list[str]:
 
 @torch.inference_mode()
 def cast_in_float32(network: nn.Module, examples: Sequence[Tensor]) -> list[str]:
-    """The same for a network of float32 that computes in half precision, or answers in another than its own.
+    """The same for a network of float32 that computes in another precision by itself; what needs float64 keeps it.
 
     What it does on ``examples`` tells; on an error nothing is done.
+
+    Raises:
+        CheckpointError: it is a TorchScript program of another precision, which cannot be changed.
     """
+    if isinstance(network, torch.jit.ScriptModule):
+        _check_program(network, examples)
+        return []
     watch = _Watch()
     try:
         with watch:
             outputs = network(*examples)
     except Exception:  # somebody else's code; who needs the outputs has the words for it
         return []
-    answers = {value.dtype for value in tree_leaves(outputs) if isinstance(value, Tensor)}
-    found = _names(watch.types & _SHORTER | answers)
-    if not found or _is_in_float32(network):
+    answers = [value for value in tree_leaves(outputs) if isinstance(value, Tensor)]
+    found = _names(watch.types | {answer.dtype for answer in answers})
+    if not found or hasattr(network.forward, "is_in_float32"):
         return []
+    forward = network.forward
     _compute_in_float32(network)
+    if found == "float64" and not all(map(_close, answers, tree_leaves(network(*examples)))):
+        network.forward = forward
+        return []
     return [f"the network computes in {found}: exported, and compared, in float32"]
+
+
+def _close(exact: Tensor, rounded: Tensor) -> bool:
+    return bool((exact - rounded).abs().max() <= 1e-3 * exact.abs().max()) if exact.numel() else True
+
+
+def _check_program(network: nn.Module, examples: Sequence[Tensor]) -> None:
+    types = {value.dtype for value in (*network.parameters(), *network.buffers())}
+    try:
+        types |= {value.dtype for value in tree_leaves(network(*examples)) if isinstance(value, Tensor)}
+    except Exception as error:  # the program's
+        if not _OTHERS & types:
+            return  # who needs the outputs has the words for it
+        raise CheckpointError(_CANNOT.format(_names(types))) from error
+    # Engines compute what a program casts to float16, and little of the others.
+    if found := _names(types - {torch.float16}):
+        raise CheckpointError(_CANNOT.format(found))
 
 
 def _names(types: Iterable[torch.dtype]) -> str:
@@ -54,8 +90,14 @@ def _names(types: Iterable[torch.dtype]) -> str:
 
 
 def _compute_in_float32(network: nn.Module) -> None:
-    if isinstance(network, torch.jit.ScriptModule):
-        return  # its program cannot be changed
+    # Their operators are called below what a mode of functions sees.
+    if isinstance(network, ExportedNetwork):
+        network.replace_types(dict.fromkeys(_OTHERS, torch.float32))
+    for module in network.modules():
+        if isinstance(module, GraphModule):
+            for node in module.graph.nodes:
+                node.args, node.kwargs = map_aggregate(node.args, _cast), map_aggregate(node.kwargs, _cast)
+            module.recompile()
     forward = network.forward
 
     @functools.wraps(forward)
@@ -63,12 +105,10 @@ def _compute_in_float32(network: nn.Module) -> None:
         with _Float32(), _without_autocast():
             return forward(*args, **kwargs)
 
-    network.forward = run
+    # Exporters bind its arguments, and a signature that the method was given has ``self`` in it.
+    run.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
     run.is_in_float32 = True  # type: ignore[attr-defined]
-
-
-def _is_in_float32(network: nn.Module) -> bool:
-    return hasattr(network.forward, "is_in_float32")
+    network.forward = run
 
 
 @contextmanager
