@@ -215,11 +215,13 @@ def _decode(image: Image.Image, name: str, stored: StoredSamples, *, camera: boo
             samples = (samples.astype(np.uint32) * 65535 // (2**stored.bits - 1)).astype(np.uint16)
         return Decoded(_kept(upright, Image.fromarray(65535 - samples if stored.inverted else samples)), exif, xmp)
     upright = _in_plain_colors(upright, stored)
-    if stored.bits <= 8:
-        return Decoded(upright, exif, xmp)
-    lost = ["read with 8 bits a sample, only gray keeps 16"]
-    if isinstance(upright.info.pop("transparency", None), tuple):
-        lost.append("read as opaque, for its transparent colour has 16 bits")
+    lost = []
+    if image.mode in ("CMYK", "LAB"):
+        lost.append(f"read as RGB instead of {image.mode}")
+    if stored.bits > 8:
+        lost.append("read with 8 bits a sample, only gray keeps 16")
+        if isinstance(upright.info.pop("transparency", None), tuple):
+            lost.append("read as opaque, for its transparent colour has 16 bits")
     return Decoded(upright, exif, xmp, tuple(lost))
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.hole_filling import Array, double, enlarged_part, halve_known
+from edgevision.hole_filling import Array, enlarged_part, halve_known
 
 # From this share of opacity on a colour stays as it is; below, the fainter it is, the more of its surroundings it gets.
 # Editors that keep colours multiplied by alpha have left little of it there, and nobody sees a difference.
 _FAINT = 1 / 16
 
 # Rows that are worked on at a time, so that a large picture is never held in float32.
-_STRIP = 256
+_STRIP = 64
 
 
 def continue_colours(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
@@ -28,38 +28,48 @@ def continue_colours(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     Returns:
         The same shape and dtype; ``pixels`` itself where all is seen or nothing is.
     """
-    faint = np.iinfo(alpha.dtype).max * _FAINT
-    if alpha.min() >= faint or not alpha.any():
+    if not alpha.any() or alpha.min() >= np.iinfo(alpha.dtype).max * _FAINT:
         return pixels
-    coarse = _continued(*_halved(pixels, alpha))
     result = pixels.copy()
-    height, width = alpha.shape
-    for top in range(0, height, _STRIP):
-        rows = slice(top, min(top + _STRIP, height))
-        if alpha[rows].min() >= faint:
-            continue
-        own = np.minimum(alpha[rows, :, None] / np.float32(faint), np.float32(1))
-        around = enlarged_part(coarse, rows, slice(0, width))
-        around += own * (pixels[rows] - around)
-        result[rows] = np.where(own < 1, np.rint(around).astype(pixels.dtype), pixels[rows])
+    _continue(result, alpha, _FAINT)
     return result
 
 
-def _halved(pixels: NDArray[Any], alpha: NDArray[Any]) -> tuple[Array, Array]:
-    """Half the sides of the picture, its colours weighted by their opacity, and of the opacity."""
+def _continue(pixels: NDArray[Any], opacity: NDArray[Any], plain: float) -> None:
+    """Continue the colours in place; those of at least the opacity ``plain``, of 1, stay."""
+    height, width = opacity.shape[:2]
+    if (height, width) == (1, 1):
+        return
+    coarse, known = _halved(pixels, opacity)
+    if known.min() < 1:
+        _continue(coarse, known, 1)
+    for top in range(0, height, _STRIP):
+        rows = slice(top, min(top + _STRIP, height))
+        own = _share(opacity[rows]) / np.float32(plain)
+        if own.min() >= 1:
+            continue
+        around = enlarged_part(coarse, rows, slice(0, width))
+        around += np.minimum(own, 1) * (pixels[rows] - around)
+        if pixels.dtype != np.float32:
+            np.rint(around, out=around)
+        np.copyto(pixels[rows], around, where=own < 1, casting="unsafe")
+
+
+def _halved(pixels: NDArray[Any], opacity: NDArray[Any]) -> tuple[Array, Array]:
+    """Half the sides of the picture, its colours weighted by their opacity, and of the opacity, up to 1."""
     height, width, channels = pixels.shape
     half = np.empty(((height + 1) // 2, (width + 1) // 2, channels), np.float32)
     known = np.empty((*half.shape[:2], 1), np.float32)
     for top in range(0, height, _STRIP):
         strip, half_strip = np.s_[top : top + _STRIP], np.s_[top // 2 : (top + _STRIP) // 2]
-        opacity = alpha[strip, :, None].astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max)
-        half[half_strip], known[half_strip] = halve_known(pixels[strip].astype(np.float32), opacity)
+        half[half_strip], known[half_strip] = halve_known(pixels[strip].astype(np.float32), _share(opacity[strip]))
     return half, known
 
 
-def _continued(image: Array, known: Array) -> Array:
-    if known.min() == 1 or image.shape[:2] == (1, 1):
-        return image
-    around = double(_continued(*halve_known(image, known)), *image.shape[:2])
-    around += known * (image - around)
-    return around
+def _share(opacity: NDArray[Any]) -> Array:
+    """float32 (H, W, 1) in 0..1 of opacity (H, W) in the samples of a picture, or of what it is already."""
+    if opacity.dtype == np.float32:
+        return opacity
+    share: Array = opacity[:, :, None].astype(np.float32)
+    share /= np.float32(np.iinfo(opacity.dtype).max)
+    return share

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from edgevision.images import to_array
+from edgevision.images import gray_8, to_array
 from edgevision.pictures import Picture
 
 _GAP = 8
@@ -14,7 +14,10 @@ def side_by_side(before: Picture, after: Picture, mask: np.ndarray | None = None
     height, width = after.size
     first = before.to_pillow()
     if before.size != after.size:
-        first = first if before.alpha is not None else Image.fromarray(to_array(first))
+        if before.alpha is None:
+            first = Image.fromarray(to_array(first))
+        elif first.mode == "I;16":  # in which one value stands for transparent, and is not to be mixed with others
+            first = gray_8(first)
         first = first.resize((width, height), Image.Resampling.BICUBIC)
     panels = [to_array(first)]
     if mask is not None:

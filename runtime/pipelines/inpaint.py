@@ -8,7 +8,7 @@ from PIL import Image
 
 from edgevision.errors import ImageError, ModelFileError
 from edgevision.hole_filling import coarse_levels, enlarged_part, fill_smoothly, halve_known
-from edgevision.images import ImageSource, read_image
+from edgevision.images import ImageSource, gray_8, read_image
 from edgevision.metadata import ModelMetadata
 from edgevision.pictures import Picture
 from edgevision.runtime.engines.engine import Engine
@@ -142,10 +142,10 @@ def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
             raise ImageError(f"the mask is {source.shape} and the picture {size} (height, width)")
         return np.asarray(source, np.bool_)
     image = read_image(source)  # type: ignore[arg-type]  # what is left of the union cannot be told by its dtype
+    if image.mode.startswith("I"):
+        image = gray_8(image)
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-    if image.mode.startswith("I"):
-        image = Image.fromarray(((np.asarray(image) > 32767) * 255).astype(np.uint8))
     height, width = size
     if image.size != (width, height):
         if abs(np.log(image.width * height / (image.height * width))) > _SAME_PROPORTIONS:

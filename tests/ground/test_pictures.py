@@ -140,9 +140,11 @@ def test_a_colour_that_stands_for_transparent_becomes_alpha(mode: str) -> None:
     assert picture.alpha.tolist() == [[255, 0, 255]]
 
 
-def test_cmyk_becomes_rgb_and_loses_the_profile_of_its_inks(profile: bytes) -> None:
+def test_cmyk_becomes_rgb_and_loses_the_profile_of_its_inks(profile: bytes, caplog: pytest.LogCaptureFixture) -> None:
     image = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
-    picture = Picture.read(encoded(image, "JPEG", quality=95, icc_profile=profile))
+    caplog.clear()
+    picture = Picture.read(encoded(image, "JPEG", quality=95, icc_profile=profile), name="inks")
+    assert [record.getMessage() for record in caplog.records] == ["inks is read as RGB instead of CMYK"]
     assert picture.icc_profile is None
     assert np.abs(picture.pixels.astype(int) - (0, 255, 255)).max() <= 3
 

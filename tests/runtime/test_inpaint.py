@@ -152,6 +152,13 @@ def test_what_is_transparent_in_a_mask_is_not_filled():
     np.testing.assert_array_equal(read_mask(mask, (20, 30)), np.arange(20)[:, None].repeat(30, axis=1) >= 10)
 
 
+def test_of_a_mask_of_16_bits_too_what_is_transparent_is_not_filled(tmp_path):
+    samples = np.full((6, 8), 65535, np.uint16)
+    samples[2:4] = 60000
+    Image.fromarray(samples).save(tmp_path / "mask.png", transparency=65535)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png", (6, 8)), samples == 60000)
+
+
 def test_the_middle_gray_is_the_border():
     np.testing.assert_array_equal(read_mask(np.array([[127, 128]], np.uint8), (1, 2)), [[False, True]])
 

@@ -70,3 +70,11 @@ def test_what_is_transparent_is_shown_on_white():
         left, _ = panels(side_by_side(Picture(noise(10, 12), alpha), Picture(noise(*size))), 2)
         np.testing.assert_array_equal(left[: size[0] // 2 - 3], 255)
         assert left[size[0] // 2 + 3 :].mean() < 200
+
+
+def test_a_smaller_gray_of_16_bits_is_laid_on_white_where_it_is_transparent():
+    pixels, alpha = np.full((5, 6, 1), 90 * 257, np.uint16), np.full((5, 6), 65535, np.uint16)
+    alpha[:, :3] = 0
+    left, _ = panels(side_by_side(Picture(pixels, alpha), Picture(noise(10, 12))), 2)
+    np.testing.assert_array_equal(left[:, [0, 11]], np.array([[255, 90]] * 10)[:, :, None].repeat(3, 2))
+    assert left.min() == 90
