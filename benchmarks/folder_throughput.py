@@ -43,7 +43,7 @@ def main() -> None:
                 restore(Picture.read(job)).save(out / f"{job.stem}{arguments.ending}")
 
         def ours() -> None:
-            def write(job: Path, _: Picture, result: Picture) -> None:
+            def write(job: Path, result: Picture) -> None:
                 result.save(out / f"{job.stem}{arguments.ending}")
 
             for _, error in overlapped(jobs, Picture.read, restore, write, at_once=restore.at_once):

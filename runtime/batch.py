@@ -52,7 +52,7 @@ def overlapped(
     jobs: Iterable[Job],
     read: Callable[[Job], Read],
     process: Callable[[Read], Result],
-    write: Callable[[Job, Read, Result], None],
+    write: Callable[[Job, Result], None],
     *,
     at_once: int = 1,
 ) -> Iterator[tuple[Job, Exception | None]]:
@@ -62,20 +62,19 @@ def overlapped(
     worth processing several ``at_once``, each of so many threads takes its own from beginning to end instead: more
     threads than cores would take Python's lock from each other. Errors that are not about one file, such as a full
     disk, are raised, and so is that of a missing extra where all files need it; what is being written then is finished
-    first.
+    first. What was read is let go before the result is written: both may be large.
     """
     source = iter(jobs)
     readers, writers = ThreadPoolExecutor(_THREADS, "read"), ThreadPoolExecutor(_THREADS, "write")
     workers = ThreadPoolExecutor(at_once, "process")
 
     def whole(job: Job) -> None:
-        content = read(job)
-        write(job, content, process(content))
+        write(job, process(read(job)))
 
     def in_stages(job: Job) -> Future[None]:
         reading = readers.submit(read, job)
-        processing = workers.submit(lambda: (content := reading.result(), process(content)))
-        return writers.submit(lambda: write(job, *processing.result()))
+        processing = workers.submit(lambda: process(reading.result()))
+        return writers.submit(lambda: write(job, processing.result()))
 
     errors: list[Exception | None] = []
     in_work: deque[tuple[Job, Future[None]]] = deque()

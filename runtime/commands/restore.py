@@ -50,7 +50,9 @@ OutputOption = Annotated[
 TileOption = Annotated[
     str, typer.Option(help="Side of the tiles of large pictures: auto (to fit --memory), pixels, or off.")
 ]
-MemoryOption = Annotated[str, typer.Option(help="What the network may take for one tile, as 512MB or 1GB.")]
+MemoryOption = Annotated[
+    str, typer.Option(help="What the tiles in work may take, beside the picture, as 512MB or 1GB.")
+]
 QualityOption = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.")]
 CompareOption = Annotated[
     Path | None, typer.Option(help="Also write before (mask) and after side by side; a folder for several.")
@@ -190,16 +192,17 @@ def _run(
             picture = Picture.read(job.picture.source)
             return job, picture, read_holes(job.picture, picture) if read_holes else None
 
-        def process(content: tuple[Job, Picture, Any]) -> Picture:
-            _, picture, holes = content
+        def process(content: tuple[Job, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
+            job, picture, holes = content
             result: Picture = restore(picture) if holes is None else restore(picture, holes, opaque=from_alpha)
-            return result
+            return result, *((picture, holes) if job.compare is not None else (None, None))
 
-        def write(job: Job, content: tuple[Job, Picture, Any], result: Picture) -> None:
+        def write(job: Job, content: tuple[Picture, Picture | None, Any]) -> None:
+            result, before, holes = content
             if options.resume and job.target.exists():
                 return  # another process that resumes the same work was faster
-            if job.compare is not None:
-                side_by_side(content[1], result, content[2]).save(job.compare, force=options.force or options.resume)
+            if job.compare is not None and before is not None:
+                side_by_side(before, result, holes).save(job.compare, force=options.force or options.resume)
             result.save(job.target, quality=options.quality, force=options.force)
 
         if not options.quiet and not options.as_json:

@@ -22,10 +22,13 @@ from edgevision.transparency import continue_colours
 _log = logging.getLogger(__name__)
 
 DEFAULT_MEMORY = 256 << 20
-"""Bytes that the network may take for one tile where the user does not say otherwise."""
+"""Bytes that the tiles in work may take, beside the picture, where the user does not say otherwise."""
 
 # What a network takes for each pixel of its input where the model does not say: 64 channels of float32, three times.
 _BYTES_A_PIXEL = 768
+
+# A colour picture in float32.
+_BYTES_A_RESULT = 12
 
 # ONNX Runtime was seen to take 1.0 to 2.6 times what is alive at once: other buffers, copies in its own layout.
 _ENGINE_SLACK = 2.5
@@ -51,7 +54,7 @@ class Restorer(Closing):
 
         Args:
             tile: side of the tiles in pixels of the input; 0 for none, ``None`` to fit ``memory``.
-            memory: bytes that the network may take for one tile.
+            memory: bytes that the network may take for one tile, and half as much for a row of results.
 
         Raises:
             ModelFileError: the metadata does not say how a picture becomes an input.
@@ -131,12 +134,15 @@ class Restorer(Closing):
             return max(pixels // other // tiles.step * tiles.step, least)
 
         square = max(int(pixels**0.5) // tiles.step * tiles.step, least)
+        # All tiles of a row are held until it is done, in float32.
+        row = _BYTES_A_RESULT * self.scale**2 * padded[1]
+        rows = max(min(square, self._memory // (2 * row)) // tiles.step * tiles.step, least)
         # Tiles of a thin picture are as much longer as it is thinner.
-        if fixed[0] or (not fixed[1] and padded[0] <= square):
+        if fixed[0] or (not fixed[1] and padded[0] <= rows):
             return fixed[0], beside(padded[0])
         if fixed[1] or padded[1] <= square:
             return beside(padded[1]), fixed[1]
-        return square, square
+        return rows, square if rows == square else beside(rows)
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -31,12 +31,12 @@ def refuse(error, number):
 def test_every_job_is_read_processed_and_written_in_order():
     written = {}
 
-    def write(job, content, result):
-        written[job] = (content, result)
+    def write(job, result):
+        written[job] = result
 
     outcomes = list(run(range(20), lambda job: 10 * job, lambda content: content + 1, write))
     assert outcomes == [(job, None) for job in range(20)]
-    assert written == {job: (10 * job, 10 * job + 1) for job in range(20)}
+    assert written == {job: 10 * job + 1 for job in range(20)}
 
 
 def test_no_jobs_are_no_trouble():
@@ -53,7 +53,7 @@ def test_order_is_kept_when_later_pictures_are_quicker():
             second_read.set()
         return job
 
-    def write(job, content, result):
+    def write(job, result):
         if job == 0:
             assert last_written.wait(PATIENCE)
         elif job == 2:
@@ -149,7 +149,7 @@ def test_what_is_not_about_one_file_ends_the_work(step, error, at_once):
 def test_what_is_being_written_when_the_work_ends_is_finished_first():
     started, finished = threading.Event(), []
 
-    def write(job, content, result):
+    def write(job, result):
         started.set()
         finished.append(job)
 

@@ -103,18 +103,27 @@ def test_pictures_of_any_size_are_restored(picture_engine, height, width, tile):
 
 def test_tiles_are_as_large_as_the_memory_allows(identity):
     small, large = (Restorer(identity, metadata(), memory=100 * side**2) for side in (200, 400))
-    side, same = small.tile_sides(5000, 5000)
+    side, same = small.tile_sides(800, 800)
     assert side == same
     assert 50 < side <= 200
-    assert large.tile_sides(5000, 5000) == pytest.approx((2 * side, 2 * side), abs=2)
+    assert large.tile_sides(800, 800) == pytest.approx((2 * side, 2 * side), abs=2)
     assert small.tile_sides(side, side) == (None, None)
     assert small.tile_sides(side + 1, side + 1) == (side, side)
 
 
+@pytest.mark.parametrize(("width", "scale"), [(20_000, 1), (5_000, 4)])
+def test_a_row_of_tiles_fits_the_memory_too(identity, width, scale):
+    described = metadata(restoration=RestorationSpec(scale=scale), task=Task.UPSCALE if scale > 1 else Task.DENOISE)
+    rows, columns = Restorer(identity, described, memory=256 << 20).tile_sides(5000, width)
+    assert rows * width * scale**2 * 12 <= 128 << 20
+    assert rows * columns * 100 * 2.5 == pytest.approx(256 << 20, rel=0.05)
+
+
 @pytest.mark.parametrize("thickness", [1, 3, 20])
 def test_tiles_of_a_thin_picture_are_as_much_longer_as_it_is_thinner(identity, thickness):
-    restorer = Restorer(identity, metadata(), memory=100 * 200**2)
-    side = restorer.tile_sides(5000, 5000)[0]
+    described = metadata().updated(tile=TileSpec(overlap=4, memory=10_000))
+    restorer = Restorer(identity, described, memory=10_000 * 200**2)
+    side = restorer.tile_sides(800, 800)[0]
     for shape in ((thickness, 100_000), (100_000, thickness)):
         (free,) = [found for found in restorer.tile_sides(*shape) if found is not None]
         assert free * thickness == pytest.approx(side**2, rel=0.02)
