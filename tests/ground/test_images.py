@@ -111,6 +111,33 @@ def test_every_mode_becomes_8_bit_samples(mode: str, color: Color, height: int, 
     assert array.dtype == np.uint8
 
 
+def profile_of_inks(lightness: int) -> bytes:
+    """A profile (ICC.1:2001-04, lut8Type) by which all inks give the same gray, of ``lightness`` from 0 to 255."""
+    ramp = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
+    lookup = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + ramp * 4 + bytes([lightness, 128, 128]) * 16 + ramp * 3
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    text = b"text" + bytes(4) + b"none\0"
+    described = b"desc" + bytes(4) + struct.pack(">I", 5) + b"inks\0" + bytes(78)
+    start, table, body = 132 + 12 * 4, b"", b""
+    for name, content in ((b"desc", described), (b"cprt", text), (b"wtpt", white), (b"A2B0", lookup)):
+        table += name + struct.pack(">II", start + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s", start + len(body), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ", bytes(12), b"acsp"
+    )
+    header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + struct.pack(">I", 4) + table + body
+
+
+def test_cmyk_becomes_rgb_by_the_profile_of_its_inks() -> None:
+    image = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    decoded = read_image(encoded(image, "TIFF", icc_profile=profile_of_inks(128)))
+    assert np.ptp(to_array(decoded)) == 0
+    assert abs(int(to_array(decoded)[0, 0, 0]) - 119) <= 2  # half of the lightness
+    assert "icc_profile" not in decoded.info
+
+
 def test_bgr_is_rgb_backwards() -> None:
     pixels = noise(3, 4, 3)
     image = read_image(pixels)
