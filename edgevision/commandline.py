@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,9 @@ REPORT_SCHEMA_VERSION = 1
 _LAST_CORE = 8191
 """The largest number that Linux gives a core."""
 
+_MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
+"""Beyond what a machine has they only wait for each other, for minutes where there are a thousand."""
+
 _LARGEST_INPUT = 2**28
 """Values of an input, which are a gigabyte."""
 
@@ -35,7 +39,9 @@ ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
 ]
 DEVICE = typer.Option("--device", "-d", help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.")
-THREADS = typer.Option("--threads", min=1, max=1024, help="CPU threads; by default as many as there are cores.")
+THREADS = typer.Option(
+    "--threads", min=1, max=_MOST_THREADS, help="CPU threads; by default as many as there are cores."
+)
 """The options themselves, for verbs that take several of each."""
 
 DeviceOption = Annotated[str, DEVICE]

@@ -1,6 +1,7 @@
 """The one table from the words a user knows (cpu, cuda, npu) to engines and what they call their devices."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -89,6 +90,8 @@ WAYS: tuple[Way, ...] = (
 )
 """In the order in which they are tried for a word."""
 
+_NUMBER = re.compile(r"[0-9]{1,4}")
+
 _MADE_FOR = {"intel-npu": "openvino:npu", "qualcomm-htp": "qnn:npu"}
 """Targets of int8 models for which ``auto`` tries more than cuda and cpu."""
 
@@ -149,7 +152,7 @@ def find_ways(device: str) -> tuple[tuple[Way, ...], int]:
         DeviceError: there is no such device.
     """
     words, _, number = device.rpartition(":")
-    if not (words and number.isascii() and number.isdecimal()):
+    if not (words and _NUMBER.fullmatch(number)):
         words, number = device, "0"
     ways = tuple(way for way in WAYS if words in (way.word, way.name))
     if not ways:

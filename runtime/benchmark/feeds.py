@@ -1,5 +1,6 @@
 """Random inputs for a model, of the size and the range that it says it takes."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,6 +8,9 @@ import numpy as np
 from edgevision.errors import InputError
 from edgevision.metadata import ModelMetadata, TensorSpec
 from edgevision.runtime.engines.engine import Array
+
+_MOST_VALUES = 2**28
+"""Of one input, which are a gigabyte."""
 
 
 def input_sizes(
@@ -21,7 +25,7 @@ def input_sizes(
     if not inputs:
         raise InputError("the model takes no input, so there is nothing that its latency could depend on")
     if shape is None:
-        return {spec.name: _sizes(spec, metadata, batch, None) for spec in inputs}
+        return {spec.name: _bounded(spec, _sizes(spec, metadata, batch, None)) for spec in inputs}
     first, *others = inputs
     fits = len(shape) == len(first.shape) and all(
         own == size for own, size in zip(first.shape, shape, strict=True) if isinstance(own, int)
@@ -31,7 +35,7 @@ def input_sizes(
             f"the model's input {first.name!r} is {'x'.join(map(str, first.shape))}, which {'x'.join(map(str, shape))}"
             " does not fit; --shape gives another input size"
         )
-    return {first.name: shape} | {spec.name: _sizes(spec, metadata, batch, shape) for spec in others}
+    return {first.name: shape} | {spec.name: _bounded(spec, _sizes(spec, metadata, batch, shape)) for spec in others}
 
 
 def random_feeds(
@@ -60,6 +64,15 @@ def random_feeds(
             why = "does not fit into memory" if isinstance(error, MemoryError) else "cannot be made"
             raise InputError(f"an input of {size} for {spec.name!r} {why}: {error}") from error
     return feeds
+
+
+def _bounded(spec: TensorSpec, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if math.prod(sizes) > _MOST_VALUES:
+        raise InputError(
+            f"an input of {'x'.join(map(str, sizes))} for {spec.name!r} has more than {_MOST_VALUES} values; give a"
+            " smaller --batch or --shape"
+        )
+    return sizes
 
 
 def _sizes(

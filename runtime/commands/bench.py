@@ -29,7 +29,7 @@ def bench(
     device: Annotated[list[str], DEVICE] = ["cpu"],  # noqa: B006
     allow_fallback: FallbackOption = False,
     threads: Annotated[list[int] | None, THREADS] = None,
-    batch: Annotated[list[int], typer.Option("--batch", min=1, max=65536, help="Pictures an inference.")] = [1],  # noqa: B006
+    batch: Annotated[list[int], typer.Option("--batch", min=1, max=4096, help="Pictures an inference.")] = [1],  # noqa: B006
     shape: Annotated[str | None, typer.Option(help="Full input shape to load the model for, e.g. 1x3x224x224.")] = None,
     seconds: Annotated[
         float | None,

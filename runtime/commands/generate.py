@@ -81,7 +81,8 @@ def generate(
     seed: SeedOption = 0,
     label: Annotated[str | None, typer.Option("--class", help="What to draw; by default all classes in turn.")] = None,
     truncation: Annotated[
-        float | None, typer.Option(help="Draw latents beyond it again, as 0.7: fewer surprises, less variety.")
+        float | None,
+        typer.Option(min=0.01, max=100, help="Draw latents beyond it again, as 0.7: fewer surprises, less variety."),
     ] = None,
     between: Annotated[
         str | None,

@@ -131,7 +131,9 @@ def denoise(
 @shared_options(_Options)
 def upscale(
     inputs: InputsArgument,
-    scale: Annotated[int | None, typer.Option(help="2 or 4, of the models that ship; a --model has its own.")] = None,
+    scale: Annotated[
+        int | None, typer.Option(min=2, max=4, help="2 or 4, of the models that ship; a --model has its own.")
+    ] = None,
     *,
     options: _Options,
 ) -> None:

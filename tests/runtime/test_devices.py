@@ -178,3 +178,9 @@ def test_a_gpu_is_described_by_what_compiled_models_depend_on(monkeypatch):
     assert cuda_driver.describe_gpu() == "NVIDIA Orin 8.7, CUDA 12.6"
     with pytest.raises(DeviceError, match="one NVIDIA GPU"):
         cuda_driver.describe_gpu(1)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "99999", "٣", "-1"])
+def test_a_device_number_that_cannot_be_meant_is_no_device(number):
+    with pytest.raises(DeviceError, match="there is no device 'cpu:"):
+        find_ways(f"cpu:{number}")

@@ -307,7 +307,6 @@ def test_one_file_that_exists_keeps_a_folder_as_it_is(edgevision, model, tmp_pat
         (("-m", "plain", "-n", "4097"), 2, "a sheet holds at most 4096 pictures, not 4097; -o DIR/ writes each to a"),
         (("-m", "plain", "-n", "4097", "--interpolate", "0:1"), 2, "a sheet holds at most 4096 pictures"),
         (("-m", "plain", "-n", "1", "--interpolate", "0:1"), 2, "takes at least 2 pictures, not 1"),
-        (("-m", "plain", "--truncation", "0"), 2, "the truncation must be at least 0.01, not 0.0"),
         (
             ("-m", "plain", "--interpolate", "3"),
             2,

@@ -119,7 +119,6 @@ def test_a_run_that_is_in_order_is_not_refused(edgevision, write_colours, monkey
         (("--precision", "0%"), "--precision is a share"),
         (("--precision", ""), "--precision is a share"),
         (("--shape", ""), "a shape is positive numbers"),
-        (("--seed", "-1"), "seed must be at least 0"),
         (("--shape", "2x3x8x8", "--batch", 1, "--batch", 4), "leave --batch out"),
         (("--picture", "nowhere.png"), "'nowhere.png' cannot be read"),
         (("-o", "same.out", "--csv", "./same.out"), "given for two outputs"),
@@ -133,3 +132,10 @@ def test_what_makes_no_sense_is_refused_before_anything_is_measured(edgevision, 
     assert code in (2, 3)
     assert message in err
     assert out == ""
+
+
+def test_an_input_of_more_than_a_gigabyte_is_refused_with_the_bound(edgevision, write_colours, monkeypatch):
+    monkeypatch.setattr("edgevision.runtime.benchmark.feeds._MOST_VALUES", 2**16)
+    code, out, err = edgevision("bench", write_colours(), "--batch", 4096)
+    assert (code, out) == (2, "")
+    assert f"has more than {2**16} values; give a smaller --batch" in err
