@@ -1,5 +1,7 @@
 """The verb ``edgevision train``."""
 
+import os
+import signal
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -316,6 +318,9 @@ def vae(
 
 def _train(target: str, settings: TrainingSettings, what: str, options: _Options) -> None:
     """Call ``module:function``, which needs the training extra, and print the path of the checkpoint."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        # A terminal sends Ctrl-C to all, and Lightning kills the user's own process when another ends before it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     module, function = target.split(":")
     with brought_by("train"):
         train = getattr(import_module(module), function)

@@ -103,6 +103,7 @@ class GenerativeTraining:
                 epochs=settings.steps // settings.sample_every,
                 monitor="step" if self.classifier is None else "val_classifier_frechet",
                 mode="max" if self.classifier is None else "min",
+                alternating=not module.automatic_optimization,
                 quiet=quiet,
             )
             trainer.callbacks.append(Sheets())  # type: ignore[attr-defined]

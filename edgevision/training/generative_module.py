@@ -49,7 +49,8 @@ class GenerativeModule(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = AveragedModel(self.network, avg_fn=partial(_averaged, settings.ema))
+        # It has no gradients, for which other processes would be waited.
+        self.averaged = AveragedModel(self.network, avg_fn=partial(_averaged, settings.ema)).requires_grad_(False)
         self.settings = settings
         self.train_loss = WatchedMean("loss")
         self._folder = folder / "samples"

@@ -15,9 +15,10 @@ _MOST_NAMED = 3
 
 
 class LeftOut:
-    """Counts the pictures that could not be read, and remembers what was wrong with the first ones."""
+    """Remembers the pictures that could not be read, and what was wrong with the first ones."""
 
     def __init__(self) -> None:
+        self._indices: set[int] = set()
         self._errors: list[str] = []
 
     def attempt(self, read: Callable[[int], T], index: int) -> T | None:
@@ -25,7 +26,9 @@ class LeftOut:
         try:
             return read(index)
         except (ImageError, DatasetError) as error:
-            self._errors.append(str(error))
+            self._indices.add(index)
+            if len(self._errors) < _MOST_NAMED:
+                self._errors.append(str(error))
             return None
 
     def say(self, total: int) -> None:
@@ -34,17 +37,13 @@ class LeftOut:
         Raises:
             DatasetError: nothing is left.
         """
-        count = len(self._errors)
+        count = len(self._indices)
         if count and count == total:
             raise DatasetError(f"none of {total} pictures can be read, the first because {self._errors[0]}")
         if count and not is_launched_helper():
             more = f"; and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
             _log.warning(
-                "%d of %d pictures cannot be read and are left out: %s%s",
-                count,
-                total,
-                "; ".join(self._errors[:_MOST_NAMED]),
-                more,
+                "%d of %d pictures cannot be read and are left out: %s%s", count, total, "; ".join(self._errors), more
             )
 
     def next_readable(self, read: Callable[[int], T], index: int, total: int) -> tuple[int, T]:
@@ -55,9 +54,11 @@ class LeftOut:
         """
         for step in range(total):
             chosen = (index + step) % total
+            if chosen in self._indices:
+                continue
             found = self.attempt(read, chosen)
             if found is not None:
                 return chosen, found
-            if len(self._errors) <= _MOST_NAMED:
+            if len(self._indices) <= _MOST_NAMED:
                 _log.warning("%s; another picture takes its place", self._errors[-1])
-        raise DatasetError(f"no picture can be read any more, the last because {self._errors[-1]}")
+        raise DatasetError(f"no picture can be read any more, the first because {self._errors[0]}")

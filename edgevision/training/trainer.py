@@ -68,11 +68,13 @@ def build_trainer(
     monitor: str,
     mode: str = "max",
     callbacks: Sequence[Callback] = (),
+    alternating: bool = False,
     quiet: bool,
 ) -> Trainer:
     """A trainer that keeps in ``folder`` the last epoch and the one with the best ``monitor``.
 
-    ``mode`` says whether the greatest is the best (``max``) or the least (``min``).
+    ``mode`` says whether the greatest is the best (``max``) or the least (``min``). ``alternating`` is for several
+    networks that do not all learn in every step.
     """
     several = settings.devices * settings.nodes > 1
     # First the callbacks that may change the weights which the others store.
@@ -87,7 +89,8 @@ def build_trainer(
         max_epochs=epochs,
         devices=settings.devices,
         num_nodes=settings.nodes,
-        strategy="ddp" if several else "auto",
+        # Else each process would wait for gradients that another does not have either.
+        strategy=("ddp_find_unused_parameters_true" if alternating else "ddp") if several else "auto",
         precision=lightning_precision(settings.precision),
         deterministic="warn",
         use_distributed_sampler=False,
@@ -139,6 +142,8 @@ def fit(
         with translated_write_errors(folder.last):
             trainer.fit(module, train, val, ckpt_path=resume, weights_only=True)
     except SystemExit:
+        # What watches the other processes, which are ended by now, would kill this one for it.
+        getattr(trainer.strategy.launcher, "procs", []).clear()
         # Lightning turns Ctrl-C into exit(1); the command line has its own code for it.
         raise KeyboardInterrupt from None
     except DatasetError as error:

@@ -1,6 +1,9 @@
 """Training a generator against a discriminator, from settings to the checkpoint; a few steps on tiny pictures."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -318,6 +321,21 @@ def test_the_checkpoint_is_stored_before_the_sheet_is_drawn(
     monkeypatch.setattr(GanModule, "show", lambda module: stored.append((tmp_path / "run" / "last.ckpt").is_file()))
     train(settings(pictures), tmp_path / "run")
     assert stored == [True, True]
+
+
+def test_two_processes_train_one_generator(tmp_path: Path, pictures: Path) -> None:
+    words = ["--data", pictures, "-o", tmp_path / "run", "--model-options", '{"width": 8, "latent": 4}', "--quiet"]
+    words += ["--steps", 4, "--sample-every", 2, "--batch-size", 4, "--workers", 0, "--devices", 2]
+    done = subprocess.run(
+        [sys.executable, "-m", "edgevision", "train", "gan", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if "RANK" not in name},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{tmp_path / 'run' / 'dcgan.pt'}\n"
+    assert [line["epoch"] for line in history(tmp_path / "run")] == [1, 2]
 
 
 def test_a_damaged_last_checkpoint_is_resumed_from_the_one_before(tmp_path: Path, pictures: Path) -> None:
