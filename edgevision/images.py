@@ -17,10 +17,11 @@ from PIL import Image
 
 from edgevision.camera_data import camera_data, orientation
 from edgevision.errors import ImageError
+from edgevision.jpeg_scans import check_scans
 from edgevision.metadata import Color
 from edgevision.ordinary_files import open_ordinary
 from edgevision.picture_extras import xmp_of
-from edgevision.picture_formats import PNG, TIFF, PictureFormat, format_of_content
+from edgevision.picture_formats import JPEG, PNG, TIFF, PictureFormat, format_of_content
 from edgevision.png_chunks import without_texts
 from edgevision.stored_samples import StoredSamples, stored_samples
 
@@ -175,6 +176,9 @@ def _identified(kind: PictureFormat, file: BinaryIO, name: str) -> Image.Image:
     Image.open() would offer it to 43, of which that of EPS starts Ghostscript; with ``formats`` it would still import
     five that are not asked for.
     """
+    if kind is JPEG:
+        check_scans(file.read())
+        file.seek(0)
     try:
         image = Image.OPEN[kind.kind][0](file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:

@@ -332,6 +332,15 @@ def test_texts_that_unpack_to_too_much_do_not_cost_the_picture(kind: bytes, capl
     assert remark == f"{kind!r}: its texts and colour profile are damaged or too large, left out"
 
 
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    whole = encoded(Image.fromarray(noise(32, 32, 3)), "JPEG", progressive=True)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    for more, following in ((5, b""), (5, b"\xff\xda\0\2" * 500)):  # a film may be appended
+        assert read_image(whole[:-2] + last * more + whole[-2:] + following).size == (32, 32)
+    with pytest.raises(ImageError, match="more than 100 scans"):
+        read_image(whole[:-2] + last * 100 + whole[-2:])
+
+
 def test_a_comment_without_end_is_no_header() -> None:
     assert read_image(b"P5 # a comment\n1 # another\n1\n255\n\x07").getpixel((0, 0)) == 7
     with pytest.raises(ImageError, match="not a picture"):
