@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -194,13 +194,20 @@ def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
     return onnx_ir.to_proto(ir)
 
 
-def with_fixed_sides(model: onnx.ModelProto, examples: Examples) -> onnx.ModelProto:
-    """With every input's shape that of ``examples``, and what follows from it computed."""
+def with_fixed_sides(
+    model: onnx.ModelProto, examples: Examples, names: Collection[str] = tuple(POSITIONS)
+) -> onnx.ModelProto:
+    """With the shape of every input that of ``examples``, and what follows from it computed.
+
+    ``names`` restricts that to some of batch, height and width.
+    """
+    kept = {POSITIONS[name] for name in POSITIONS if name not in names}
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     for value, example in zip(fixed.graph.input, examples, strict=True):
-        for dimension, size in zip(value.type.tensor_type.shape.dim, example.shape, strict=True):
-            dimension.dim_value = size
+        for axis, size in enumerate(example.shape):
+            if axis not in kept:
+                value.type.tensor_type.shape.dim[axis].dim_value = size
     # What was inferred for open sides would stand in the way.
     del fixed.graph.value_info[:]
     for value in fixed.graph.output:

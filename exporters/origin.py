@@ -20,6 +20,7 @@ from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.describe import describe
 from edgevision.exporters.generation import describe_generation
+from edgevision.exporters.given_sides import sides_that_run
 from edgevision.exporters.onnx_conversion import (
     Conversion,
     convert_to_onnx,
@@ -77,15 +78,43 @@ class Origin:
             shape = (1, self.shape[0], tile.advised_side, tile.advised_side)
         examples = self._examples_of(shape or (1, *self.shape), seed)
         conversion = replace(self.conversion, model=with_fixed_sides(self.conversion.model, examples), dynamic=())
-        specs = zip(self.metadata.inputs, conversion.inputs, strict=True)
-        inputs = tuple(old.updated(shape=new.shape) for old, new in specs)
-        pairs = zip(self.metadata.outputs, conversion.outputs, strict=True)
-        outputs = tuple(old.updated(shape=new.shape) for old, new in pairs)
-        metadata = self.metadata.updated(inputs=inputs, outputs=outputs)
+        metadata = _with_shapes(self.metadata, conversion)
         if metadata.restoration is not None:
-            _check_tiles(inputs[0].shape, metadata)
+            _check_tiles(metadata.inputs[0].shape, metadata)
         shape = tuple(examples[0].shape[1:])
         return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
+
+    def truly_open(self) -> "Origin":
+        """With the sides fixed that the graph says are open and that are not, which is noted."""
+        metadata, said, examples = self.metadata, self.conversion.dynamic, self.examples
+        if not said or examples[0].ndim == 0:
+            return self
+        with self.reference() as engine:
+            dynamic, sides = sides_that_run(
+                engine,
+                examples,
+                said,
+                multiple=metadata.tile.multiple if metadata.tile else 1,
+                keeps_size=_keeps_size(metadata),
+            )
+        conversion = replace(self.conversion, dynamic=dynamic, sides=sides)
+        closed = [name for name in said if name not in dynamic]
+        reference = self.reference
+        if closed:
+            shape = "x".join(map(str, examples[0].shape))
+            note = f"{' and '.join(closed)} fixed, as of {shape}: the graph says it is open and takes no other"
+            model = with_fixed_sides(conversion.model, examples, closed)
+            conversion = replace(conversion, model=model, notes=(*conversion.notes, note))
+            metadata = _with_shapes(metadata, conversion)
+
+            def reference() -> Engine:
+                engine = self.reference()
+                engine.inputs = conversion.inputs
+                return engine
+
+        if metadata.restoration is None and metadata.image is not None:
+            metadata = metadata.updated(tile=_sides_only(metadata, conversion))
+        return replace(self, conversion=conversion, metadata=metadata, reference=reference)
 
     def _examples_of(self, shape: tuple[int, ...], seed: int) -> Examples:
         taken = self.metadata.inputs[0].shape
@@ -132,7 +161,7 @@ def read_origin(
             f"{source.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
         )
     else:
-        origin = _from_onnx(source, input_shape, metadata, seed)
+        origin = _from_onnx(source, input_shape, metadata, seed).truly_open()
     described, conversion = origin.metadata, origin.conversion
     try:
         check_graph(described, conversion.inputs, conversion.outputs)
@@ -161,7 +190,7 @@ def _from_checkpoint(
         input_names=input_names,
         output_names=_output_names(network, examples, described, input_names),
         multiple=described.tile.multiple if described.tile else 1,
-        keeps_size=described.restoration is not None and described.restoration.predicts is not Prediction.CURVES,
+        keeps_size=_keeps_size(described),
         values=[Case(name, tuple(map(torch.from_numpy, batch))) for name, batch in extreme_batches(described, shape)],
     )
     described = _completed(described, conversion, original.sha256)
@@ -204,6 +233,22 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
             raise InputError(f"{source.name!r} has {len(engine.inputs)} inputs; without metadata one is understood")
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     return Origin(conversion, described, shape, examples, lambda: open_engine(source), ())
+
+
+def _keeps_size(metadata: ModelMetadata) -> bool:
+    """Whether the output is a picture of the input's size, or of a multiple of it."""
+    return metadata.restoration is not None and metadata.restoration.predicts is not Prediction.CURVES
+
+
+def _with_shapes(metadata: ModelMetadata, conversion: Conversion) -> ModelMetadata:
+    """With the shapes of the converted model."""
+
+    def shaped(old: Sequence[TensorSpec], new: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+        return tuple(one.updated(shape=other.shape) for one, other in zip(old, new, strict=True))
+
+    return metadata.updated(
+        inputs=shaped(metadata.inputs, conversion.inputs), outputs=shaped(metadata.outputs, conversion.outputs)
+    )
 
 
 def _sides_only(metadata: ModelMetadata, conversion: Conversion) -> TileSpec | None:
