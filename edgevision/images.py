@@ -24,6 +24,7 @@ from edgevision.picture_extras import xmp_of
 from edgevision.picture_formats import JPEG, PNG, TIFF, PictureFormat, format_of_content
 from edgevision.png_chunks import without_texts
 from edgevision.stored_samples import StoredSamples, stored_samples
+from edgevision.tiff_strips import check_strips
 
 _log = logging.getLogger(__name__)
 # What Pillow logs of damaged files stands in our errors; without a handler Python would print it.
@@ -178,7 +179,9 @@ def _identified(kind: PictureFormat, file: BinaryIO, name: str) -> Image.Image:
     """
     if kind is JPEG:
         check_scans(file.read())
-        file.seek(0)
+    elif kind is TIFF:
+        check_strips(file)
+    file.seek(0)
     try:
         image = Image.OPEN[kind.kind][0](file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:

@@ -341,6 +341,17 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
         read_image(whole[:-2] + last * 100 + whole[-2:])
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("tag", [273, 324])
+def test_a_tiff_of_very_many_strips_is_refused_before_they_are_read(tag: int, big: bool, order: str) -> None:
+    entry = struct.pack(order + ("HHQQ" if big else "HHII"), tag, 4, 10**6, 8)
+    directory = struct.pack(order + ("Q" if big else "H"), 1) + entry + bytes(8)
+    head = struct.pack(order + ("HHHQ" if big else "HI"), *((43, 8, 0, 16) if big else (42, 8)))
+    with pytest.raises(ImageError, match="cut into 1000000 strips or tiles; at most 524288"):
+        read_image({"<": b"II", ">": b"MM"}[order] + head + directory)
+
+
 def test_a_comment_without_end_is_no_header() -> None:
     assert read_image(b"P5 # a comment\n1 # another\n1\n255\n\x07").getpixel((0, 0)) == 7
     with pytest.raises(ImageError, match="not a picture"):
