@@ -219,6 +219,9 @@ def _check_picture(image: ImageSpec, spec: TensorSpec) -> None:
         raise ValueError(f"{spec.name!r} is {spec.shape} in its graph, and pictures are (batch, channels, h, w)")
     if not _alike(spec.shape[1:2], (image.color.channels,)):
         _refuse("image.color", str(image.color), f"{spec.name!r} is {spec.shape} in its graph")
+    plain = image.value_range == (0.0, 255.0) and not image.mean and not image.std
+    if not spec.dtype.startswith("float") and not plain:
+        _refuse("image.value_range", image.value_range, f"{spec.name!r} is {spec.dtype}, which holds 0 to 255 as it is")
     if image.size is not None and not _alike(spec.shape[2:], image.size):
         _refuse("image.size", image.size, f"{spec.name!r} is {spec.shape} in its graph")
 

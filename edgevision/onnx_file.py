@@ -6,7 +6,7 @@ Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.prot
 import math
 import mmap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +76,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     """The fields of :class:`edgevision.modelfacts.ModelFacts` that an ONNX file tells."""
     opsets: dict[str, int] = {}
     graph: list[Field] = []
+    functions = []
     for number, value in _model(path):
         if number == 8:
             entry = dict(submessage(value))
@@ -84,9 +85,14 @@ def read_facts(path: Path) -> dict[str, Any]:
             opsets[name or "ai.onnx"] = version if isinstance(version, int) else 0
         elif number == 7:
             graph = list(submessage(value))
+        elif number == 25:
+            functions.append(value)
     operators: Counter[str] = Counter()
-    _count_operators(iter(graph), operators)
-    initializers = dict(_initializer(value) for number, value in graph if number == 5)
+    weights = _count_parts(graph, operators)
+    for function in functions:
+        # What it is made of is no operator of the graph.
+        weights += _count_parts(submessage(function), Counter(), node_field=7)
+    initializers = {_initializer(value)[0] for number, value in graph if number == 5}
     inputs = [_tensor(value) for number, value in graph if number == 11]
     return {
         # Old exporters list the weights as inputs too.
@@ -94,7 +100,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         "outputs": tuple(_tensor(value) for number, value in graph if number == 12),
         "operators": dict(operators.most_common()),
         "opsets": opsets,
-        "weights": sum(initializers.values()),
+        "weights": weights,
         "size_bytes": path.stat().st_size + sum(_external_size(path, name) for name in _external_files(path)),
     }
 
@@ -112,21 +118,45 @@ def _model(path: Path) -> list[Field]:
     return found
 
 
-def _count_operators(graph: Iterator[Field], operators: Counter[str]) -> None:
+def _count_parts(graph: Iterable[Field], operators: Counter[str], *, node_field: int = 1) -> int:
+    """Count the operators of a graph, and return how many numbers its weights are, with all graphs inside.
+
+    A function's nodes lie in another field than a graph's.
+    """
+    weights = 0
     for number, value in graph:
-        if number != 1:
-            continue
-        kind = domain = ""
-        for key, content in submessage(value):
-            if key == 4:
-                kind = text(content)
-            elif key == 7:
-                domain = text(content)
-            elif key == 5:
-                for attribute, graph_value in submessage(content):
-                    if attribute in (6, 11):
-                        _count_operators(submessage(graph_value), operators)
-        operators[kind if domain in ("", "ai.onnx") else f"{domain}.{kind}"] += 1
+        if number == 5 and node_field == 1:
+            weights += _initializer(value)[1]
+        elif number == node_field:
+            kind = domain = ""
+            attributes = []
+            for key, content in submessage(value):
+                if key == 4:
+                    kind = text(content)
+                elif key == 7:
+                    domain = text(content)
+                elif key == 5:
+                    attributes += list(submessage(content))
+            operators[kind if domain in ("", "ai.onnx") else f"{domain}.{kind}"] += 1
+            for key, content in attributes:
+                if key in (6, 11):
+                    weights += _count_parts(submessage(content), operators)
+                elif kind == "Constant":
+                    weights += _constant_size(key, content)
+    return weights
+
+
+def _constant_size(attribute: int, content: int | memoryview) -> int:
+    """How many numbers this field of an attribute holds, as the value of a Constant: old exporters keep weights so."""
+    if attribute == 5:
+        return _initializer(content)[1]
+    if attribute == 22:
+        return sum(_initializer(values)[1] for key, values in submessage(content) if key == 1)
+    if attribute == 7 and not isinstance(content, int):
+        return len(content) // 4
+    if attribute == 8:
+        return len(packed(content))
+    return 1 if attribute in (2, 3) else 0
 
 
 def _initializer(value: int | memoryview) -> tuple[str, int]:
@@ -222,7 +252,8 @@ def _tensor(value: int | memoryview) -> TensorSpec:
 def _dimension(value: int | memoryview) -> int | str:
     for number, content in submessage(value):
         if number == 1 and isinstance(content, int):
-            return content
+            # Some exporters write -1, which is a large number here, for a side that is open.
+            return content if content < 1 << 63 else "?"
         if number == 2:
             return text(content)
     return "?"

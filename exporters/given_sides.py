@@ -38,7 +38,10 @@ def sides_that_run(
 
     several = False
     if "batch" in dynamic:
-        outputs = run([np.concatenate([array, array]) for array in arrays])
+        # An input of a model of several may be for all samples alike.
+        open_inputs = [bool(spec.shape) and isinstance(spec.shape[0], str) for spec in engine.inputs]
+        pairs = zip(arrays, open_inputs, strict=True)
+        outputs = run([np.concatenate([array, array]) if is_open else array for array, is_open in pairs])
         several = outputs is not None and set(samples(outputs)) <= {2 * count}
     batch = ("batch",) if several else ()
     sizes = {array.shape[2:] for array in arrays}

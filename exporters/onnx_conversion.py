@@ -188,10 +188,17 @@ def _sides_of(network: nn.Module, examples: Examples, multiple: int, keeps_size:
 
 
 def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Older exporters list every constant as an input that may be given; here an input is what has to be."""
+    """Older exporters list every constant as an input that may be given; here an input is what has to be.
+
+    That is allowed since version 4 of the format, to which older models are raised.
+    """
     ir = onnx_ir.from_proto(model)
     RemoveInitializersFromInputsPass()(ir)
-    return onnx_ir.to_proto(ir)
+    modern = onnx_ir.to_proto(ir)
+    modern.ir_version = max(
+        modern.ir_version, 4, onnx.helper.find_min_ir_version_for(modern.opset_import, ignore_unknown=True)
+    )
+    return modern
 
 
 def with_fixed_sides(
@@ -255,7 +262,10 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
-    shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in tensor.shape.dim)
+    # Some exporters write -1 for a side that is open.
+    shape = tuple(
+        d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else d.dim_param or "?" for d in tensor.shape.dim
+    )
     dtype = str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     return TensorSpec(name=value.name, shape=shape, dtype=dtype)
 

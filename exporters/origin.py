@@ -7,26 +7,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from torch import nn
 
 import edgevision
-from edgevision.errors import InputError, ModelFileError
+from edgevision.errors import InputError
 from edgevision.exporters.agreement import Case
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.describe import describe
 from edgevision.exporters.generation import describe_generation
+from edgevision.exporters.given_model import GivenEngine, load_given, scores_first
 from edgevision.exporters.given_sides import sides_that_run
 from edgevision.exporters.onnx_conversion import (
     Conversion,
     convert_to_onnx,
     run_network,
     with_fixed_sides,
-    without_default_inputs,
 )
 from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.picture_sizes import Examples
@@ -35,10 +33,9 @@ from edgevision.exporters.restoration import describe_restoration, tile_notes
 from edgevision.exporters.samples import extreme_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
 from edgevision.metadata import ModelMetadata, Prediction, Task, TensorSpec, TileSpec
-from edgevision.metadata_check import check_graph
-from edgevision.modelfile import check_model_file, read_metadata
+from edgevision.metadata_check import check_graph, check_sense
+from edgevision.modelfile import read_metadata
 from edgevision.preprocessing import scale_and_offset
-from edgevision.runtime.devices import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.restore import can_tile, fixed_sides
 
@@ -206,33 +203,52 @@ def _from_checkpoint(
 
 
 def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> Origin:
-    check_model_file(source)
-    try:
-        model = onnx.load(source)
-    except (DecodeError, OSError, ValueError) as error:
-        raise ModelFileError(f"{str(source)!r} is no ONNX model: {error}") from error
-    model = without_default_inputs(model)
+    model = load_given(source)
     own = read_metadata(source)
-    conversion = Conversion(model, "given", ())
-    first = conversion.inputs[0]
-    open_sides = tuple(name for axis, name in _POSITIONS.items() if axis < len(first.shape) and _is_open(first, axis))
-    conversion = replace(conversion, dynamic=open_sides)
-    fixed = all(isinstance(side, int) for side in first.shape[1:])
-    if own is None and input_shape is None and fixed:
-        input_shape = tuple(1 if isinstance(side, str) else side for side in first.shape)
+    notes: tuple[str, ...] = ()
     given = dict(metadata) if own is not None else {"task": Task.OTHER.value} | dict(metadata)
-    described, shape = describe(own, given, name=source.stem, input_shape=input_shape)
+    if given.get("task") == Task.CLASSIFY:
+        model, notes = scores_first(model)
+    conversion = Conversion(model, "given", ())
+    first, *others = conversion.inputs
+    open_sides = tuple(name for axis, name in _POSITIONS.items() if axis < len(first.shape) and _is_open(first, axis))
+    if own is None and given["task"] == Task.OTHER and (others or not _may_be_picture(first)):
+        open_sides = open_sides[:1] if "batch" in open_sides else ()
+        described, shape = _of_tensors(source.stem, given, first, input_shape)
+    else:
+        fixed = all(isinstance(side, int) for side in first.shape[1:])
+        if own is None and input_shape is None and fixed and len(first.shape) > 1:
+            input_shape = tuple(1 if isinstance(side, str) else side for side in first.shape)
+        described, shape = describe(own, given, name=source.stem, input_shape=input_shape)
     if described.restoration is not None and own is None:
         raise InputError(
             f"{source.name!r} carries no metadata of edgevision: for {described.task} it would have to say how far its"
             " network looks and what it predicts, which only exporting its checkpoint finds out; leave out --task"
         )
     described = _completed(described, conversion, sha256(source.read_bytes()).hexdigest())
-    with open_engine(source) as engine:
-        if len(engine.inputs) > 1 and described.task is Task.OTHER:
-            raise InputError(f"{source.name!r} has {len(engine.inputs)} inputs; without metadata one is understood")
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
-    return Origin(conversion, described, shape, examples, lambda: open_engine(source), ())
+    conversion, names = replace(conversion, dynamic=open_sides), [spec.name for spec in conversion.outputs]
+    return Origin(conversion, described, shape, examples, lambda: GivenEngine(source, names), notes)
+
+
+def _may_be_picture(spec: TensorSpec) -> bool:
+    return len(spec.shape) == 4 and spec.shape[1] in (1, 3) and spec.dtype.startswith("float")
+
+
+def _of_tensors(
+    name: str, given: Mapping[str, Any], first: TensorSpec, input_shape: tuple[int, ...] | None
+) -> tuple[ModelMetadata, tuple[int, ...]]:
+    """The metadata of a model whose inputs are no pictures, and the shape of the first one without the batch."""
+    try:
+        described = ModelMetadata.from_dict({"name": name} | dict(given), "metadata")
+        check_sense(described)
+    except ValueError as error:
+        raise InputError(f"the metadata cannot be right: {error}") from error
+    shape = input_shape or first.shape
+    if len(shape) != len(first.shape) or any(isinstance(side, str) for side in shape[1:]):
+        sides = "x".join(map(str, first.shape)) or "a single number"
+        raise InputError(f"input {first.name!r} is {sides}: give --input-shape, the batch first and all sides known")
+    return described, tuple(int(side) for side in shape[1:])
 
 
 def _keeps_size(metadata: ModelMetadata) -> bool:
@@ -297,10 +313,9 @@ def _completed(metadata: ModelMetadata, conversion: Conversion, digest: str) -> 
         spec.updated(value_range=value_range) for spec, value_range in zip(conversion.outputs, ranges, strict=True)
     )
     picture, *masks = conversion.inputs
-    inputs = (
-        picture.updated(value_range=_input_range(metadata)),
-        *(mask.updated(value_range=(0.0, 1.0)) for mask in masks),
-    )
+    if metadata.task is not Task.OTHER:
+        masks = [mask.updated(value_range=(0.0, 1.0)) for mask in masks]
+    inputs = (picture.updated(value_range=_input_range(metadata)), *masks)
     names = ("torch", "onnx", "onnxscript")
     versions = {"edgevision": edgevision.__version__} | {name: version(name) for name in names}
     provenance = metadata.provenance.updated(

@@ -9,7 +9,7 @@ from edgevision.errors import ParityError
 from edgevision.exporters.samples import Batch
 from edgevision.metadata import ClassificationSpec, Precision
 from edgevision.records import Record, record
-from edgevision.runtime.engines.batching import run_batched
+from edgevision.runtime.engines.batching import run_batched, sample_count
 from edgevision.runtime.engines.engine import Array, Engine
 
 # fp32 engines reorder sums, which costs some 1e-6 of the range (above 100 dB in practice); fp16 keeps 11 bits, and
@@ -124,7 +124,7 @@ def compare_engines(
             raise ParityError(f"the checkpoint's outputs are {shapes[0]}, the model's are {shapes[1]}")
         for total, r, a in zip(sums, expected, found, strict=True):
             total.add(r, a)
-        count = len(batch[0])
+        count = sample_count(batch)
         samples += count
         if classification is not None:
             answers = (class_scores(one[0], count, classification).argmax(-1) for one in (expected, found))

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from edgevision.datasets import ImageDataset
 from edgevision.degradations import draw_holes
-from edgevision.errors import DatasetError
+from edgevision.errors import DatasetError, InputError
 from edgevision.hole_kinds import HoleKind
 from edgevision.latents import draw_latents
-from edgevision.metadata import ModelMetadata, Task
+from edgevision.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.batch import each_done, failure_message
 from edgevision.runtime.evaluation import picture_name
@@ -69,7 +69,9 @@ def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, 
     generator = np.random.default_rng(seed)
     for start in range(0, count, _BATCH):
         size = min(_BATCH, count - start)
-        if metadata.task is Task.GENERATE and metadata.latent is not None:
+        if metadata.task is Task.OTHER and metadata.image is None and metadata.inputs:
+            yield _tensors(metadata.inputs, shape, size, generator)
+        elif metadata.task is Task.GENERATE and metadata.latent is not None:
             yield _latents(metadata, shape, range(start, start + size), seed)
         elif metadata.image is not None:
             normalise = Preprocessor(metadata.image).normalise
@@ -104,6 +106,38 @@ def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator
             yield name, (pictures, mask)
         else:
             yield name, (pictures,)
+
+
+def _tensors(inputs: Sequence[TensorSpec], shape: tuple[int, ...], count: int, generator: np.random.Generator) -> Batch:
+    """Something for inputs of any rank and type, the first of ``shape``; sides of one name are of one length.
+
+    Floats are normal numbers, bytes any; of other integers nothing is known, and 0 and 1 are indices of most things.
+
+    Raises:
+        InputError: a side is open that is not the batch and that ``shape`` does not tell.
+    """
+    first = inputs[0].shape
+    known = (first[0] if isinstance(first[0], int) else count, *shape) if first else ()
+    lengths: dict[int | str, int] = {
+        side: size for side, size in zip(first, known, strict=True) if isinstance(side, str) and side != "?"
+    }
+    arrays = []
+    for index, spec in enumerate(inputs):
+        sides: list[int | str] = list(known) if index == 0 else [lengths.get(side, side) for side in spec.shape]
+        if sides and isinstance(sides[0], str):
+            sides[0] = known[0] if known else count
+        if any(isinstance(side, str) for side in sides):
+            raise InputError(
+                f"input {spec.name!r} is {spec.shape}, whose open sides are unknown; give the first input's with"
+                " --input-shape, or export the model with fixed ones"
+            )
+        size = tuple(int(side) for side in sides)
+        dtype = np.dtype(spec.dtype)
+        if dtype.kind == "f":
+            arrays.append(generator.standard_normal(size).astype(dtype))
+        else:
+            arrays.append(generator.integers(0, 256 if dtype == np.uint8 else 2, size).astype(dtype))
+    return arrays
 
 
 def _with_mask(pictures: NDArray[np.float32], metadata: ModelMetadata, generator: np.random.Generator) -> Batch:

@@ -13,7 +13,7 @@ def run_batched(engine: Engine, samples: Sequence[Array], *, most: int | None = 
     A model with a fixed batch takes them in portions of its own, the last one filled up; any other at most ``most`` at
     once, by default all.
     """
-    count = len(samples[0])
+    count = sample_count(samples)
     fixed = engine.inputs[0].shape[0] if engine.inputs[0].shape else None
     size = fixed if isinstance(fixed, int) else most or count
     names = [spec.name for spec in engine.inputs]
@@ -27,3 +27,8 @@ def run_batched(engine: Engine, samples: Sequence[Array], *, most: int | None = 
         for i in range(0, len(full[0]), size)
     ]
     return [np.concatenate(outputs)[:count] for outputs in zip(*parts, strict=True)]
+
+
+def sample_count(samples: Sequence[Array]) -> int:
+    """How many samples there are of each input; a single number is one."""
+    return len(samples[0]) if samples[0].ndim else 1

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgevision.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
 from edgevision.extras import brought_by
 from edgevision.machine import Machine
@@ -38,6 +40,10 @@ _DTYPES = {
 }
 
 
+# Types of inputs that pictures are given in other than float32.
+_CAST = ("float16", "float64", "uint8", "uint16")
+
+
 class OnnxRuntimeEngine(Closing):
     """An ``.onnx`` file in an ONNX Runtime session on one execution provider."""
 
@@ -58,6 +64,8 @@ class OnnxRuntimeEngine(Closing):
         self._session: Any = self._open(read_metadata(path))
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        # Pipelines compute in float32.
+        self._casts = {spec.name: np.dtype(spec.dtype) for spec in self.inputs if spec.dtype in _CAST}
         self.assignment = self._assigned(self._session)
         if not options.allow_fallback:
             refuse_fallback(self.assignment, path)
@@ -66,7 +74,7 @@ class OnnxRuntimeEngine(Closing):
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         try:
-            outputs: list[Array] = self._run(feeds)
+            outputs: list[Array] = self._run({**feeds, **self._cast(feeds)} if self._casts else feeds)
         except Exception as error:  # each of ONNX Runtime's failures has a class of its own that shares no base
             reason = first_line(error)
             if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
@@ -80,6 +88,18 @@ class OnnxRuntimeEngine(Closing):
         if self._trim is not None:
             self._trim(0)
         return outputs
+
+    def _cast(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """What is float32 and is to be something else: rounded, and cut to the range, for whole numbers."""
+        cast: dict[str, Array] = {}
+        for name, dtype in self._casts.items():
+            array = feeds.get(name)
+            if array is None or array.dtype != np.float32:
+                continue
+            if dtype.kind == "u":
+                array = np.clip(np.rint(array), 0, np.iinfo(dtype).max)
+            cast[name] = array.astype(dtype)
+        return cast
 
     def close(self) -> None:
         self._run = _closed

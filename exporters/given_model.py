@@ -1,0 +1,153 @@
+"""An ONNX model that somebody else made: what no engine here runs is refused, what is old follows today's rules."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import onnx
+import onnx.inliner
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import AttributeProto
+
+from edgevision.errors import InputError, ModelFileError
+from edgevision.exporters.onnx_conversion import Conversion, without_default_inputs
+from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.metadata_check import check_graph, class_count
+from edgevision.modelfile import check_model_file
+from edgevision.printable import one_line
+from edgevision.runtime.closing import Closing
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.engines.engine import Array
+
+# What ONNX Runtime's own wheels know.
+_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
+
+
+def load_given(source: Path) -> onnx.ModelProto:
+    """Read an ``.onnx`` file whose inputs and outputs are tensors of numbers, and which an engine takes.
+
+    Raises:
+        ModelFileError: it is damaged, or uses what no engine here has.
+        InputError: its inputs or outputs are something else.
+    """
+    check_model_file(source)
+    try:
+        model = onnx.load(source)
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelFileError(f"{str(source)!r} is no ONNX model: {error}") from error
+    strange = sorted(set(_extensions(model)))
+    if strange:
+        raise ModelFileError(
+            f"{source.name!r} has operators of extensions that no engine here has:"
+            f" {', '.join(map(one_line, strange[:8]))}; export it without them, as without the steps before and behind"
+            " the network"
+        )
+    for kind, values in (("input", model.graph.input), ("output", model.graph.output)):
+        for value in values:
+            what = _strange_type(value.type)
+            if what is not None:
+                raise InputError(
+                    f"{kind} {value.name!r} of {source.name!r} is {what}; models here take and give tensors of numbers"
+                    + ("" if kind == "input" else ": leave it out (with skl2onnx: zipmap=False)")
+                )
+    if not model.graph.node:
+        raise InputError(f"{source.name!r} computes nothing: its graph has no operators")
+    model = _with_shapes(onnx.inliner.inline_local_functions(without_default_inputs(model)))
+    conversion = Conversion(model, "given", ())
+    try:
+        check_graph(ModelMetadata(task=Task.OTHER, name=""), conversion.inputs, conversion.outputs)
+    except ValueError as error:
+        raise InputError(f"{source.name!r} cannot be used: {error}") from error
+    # What an engine does not take is said in its words, before anything is asked of the user.
+    open_engine(source).close()
+    return model
+
+
+def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """With the output that holds a classifier's scores before all others, and a note where that was another."""
+    conversion = Conversion(model, "given", ())
+    picture, outputs = conversion.inputs[0], conversion.outputs
+
+    def gives_scores(spec: TensorSpec) -> bool:
+        try:
+            return spec.dtype.startswith("float") and class_count(spec, picture) is not None
+        except ValueError:
+            return False
+
+    fitting = [index for index, spec in enumerate(outputs) if gives_scores(spec)]
+    if 0 in fitting or len(fitting) != 1:
+        return model, ()
+    values = sorted(model.graph.output, key=lambda value: value.name != outputs[fitting[0]].name)
+    del model.graph.output[:]
+    model.graph.output.extend(values)
+    return model, (f"output {values[0].name!r} is put first: it holds the scores",)
+
+
+class GivenEngine(Closing):
+    """The model as it was given, with its outputs in the order of ``names``."""
+
+    def __init__(self, source: Path, names: Sequence[str]) -> None:
+        self._engine = open_engine(source)
+        self.name, self.device, self.provider = self._engine.name, self._engine.device, self._engine.provider
+        self.assignment, self.inputs = self._engine.assignment, self._engine.inputs
+        given = [spec.name for spec in self._engine.outputs]
+        self._order = [given.index(name) for name in names]
+        self.outputs = tuple(self._engine.outputs[index] for index in self._order)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """All outputs; raises as :meth:`edgevision.runtime.engines.engine.Engine.run`."""
+        outputs = self._engine.run(feeds)
+        return [outputs[index] for index in self._order]
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With the shapes of outputs that say nothing of theirs, as far as they follow from the inputs'."""
+    if all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
+        return model
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model)
+    except onnx.shape_inference.InferenceError:
+        return model
+    for value, known in zip(model.graph.output, inferred.graph.output, strict=True):
+        value.CopyFrom(known)
+    return model
+
+
+def _strange_type(kind: onnx.TypeProto) -> str | None:
+    """What a value is that is no tensor of numbers."""
+    word = kind.WhichOneof("value")
+    if word != "tensor_type":
+        return {"sequence_type": "a sequence", "map_type": "a map", "optional_type": "optional"}.get(
+            word or "", "of an unknown type"
+        )
+    element = kind.tensor_type.elem_type
+    if element == onnx.TensorProto.STRING:
+        return "text"
+    numbers = str(onnx.helper.tensor_dtype_to_np_dtype(element)) if element in _numpy_types() else ""
+    return None if numbers else f"of type {element}"
+
+
+def _numpy_types() -> set[int]:
+    proto = onnx.TensorProto
+    whole = (proto.UINT8, proto.INT8, proto.UINT16, proto.INT16, proto.UINT32, proto.INT32, proto.UINT64, proto.INT64)
+    return {proto.FLOAT, proto.FLOAT16, proto.DOUBLE, proto.BOOL, *whole}
+
+
+def _extensions(model: onnx.ModelProto) -> Iterator[str]:
+    """The operators of domains that engines do not have, and that are no functions of the model's own."""
+    own = {(function.domain, function.name) for function in model.functions}
+    for nodes in (model.graph.node, *(function.node for function in model.functions)):
+        for node in _all_nodes(nodes):
+            if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
+                yield f"{node.domain}.{node.op_type}"
+
+
+def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            graphs = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
+            for graph in graphs:
+                yield from _all_nodes(graph.node)

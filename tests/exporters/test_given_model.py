@@ -1,0 +1,196 @@
+"""Somebody else's ONNX models: of any age, type and rank they are exported, or refused in a sentence that names why."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgevision.errors import InputError, ModelFileError
+from edgevision.exporters.export import export
+from edgevision.modelfacts import read_facts
+from edgevision.runtime.devices import open_engine
+from edgevision.runtime.load import load
+
+FLOAT, HALF, DOUBLE, BYTE, INT = (
+    TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.UINT8, TensorProto.INT64
+)  # fmt: skip
+
+
+def weights(name, *shape, dtype=np.float32):
+    values = np.random.default_rng(0).standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    return numpy_helper.from_array(values.astype(dtype), name)
+
+
+def value(name, kind, *shape):
+    return helper.make_tensor_value_info(name, kind, list(shape))
+
+
+def node(kind, inputs, outputs=("y",), **attributes):
+    return helper.make_node(kind, list(inputs), list(outputs), **attributes)
+
+
+def model(nodes, inputs, outputs, initializers=(), *, opset=17, ir=8, domains=(), functions=()):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+    opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=ir, functions=list(functions))
+
+
+def pointwise(kind, *shape):
+    return model([node("Relu", ["x"])], [value("x", kind, *shape)], [value("y", kind, *shape)])
+
+
+CONV = node("Conv", ["x", "w"])
+OLD = model(
+    [CONV], [value("x", FLOAT, 1, 3, 8, 8), value("w", FLOAT, 8, 3, 3, 3)], [value("y", FLOAT, 1, 8, 6, 6)],
+    [weights("w", 8, 3, 3, 3)], opset=8, ir=3,
+)  # fmt: skip
+FUNCTION = helper.make_function("my.own", "F", ["a"], ["b"], [node("Relu", "a", "b")], [helper.make_opsetid("", 17)])
+TAKEN = {
+    "of version 3 with weights among its inputs": OLD,
+    "of half precision": model(
+        [CONV], [value("x", HALF, "n", 3, 8, 8)], [value("y", HALF, "n", 8, 6, 6)],
+        [weights("w", 8, 3, 3, 3, dtype=np.float16)],
+    ),
+    "of double precision": model(
+        [node("MatMul", ["x", "w"])], [value("x", DOUBLE, "n", 5)], [value("y", DOUBLE, "n", 2)],
+        [weights("w", 5, 2, dtype=np.float64)],
+    ),
+    "of a list": pointwise(FLOAT, 7),
+    "of a list of any length": pointwise(FLOAT, "k"),
+    "of a number": pointwise(FLOAT),
+    "of volumes": pointwise(FLOAT, "n", 3, 2, 4, 4),
+    "of open sides written as -1": pointwise(FLOAT, -1, 3, 8, 8),
+    "of indices": model(
+        [node("Gather", ["e", "i"])], [value("i", INT, "n", 5)], [value("y", FLOAT, "n", 5, 3)], [weights("e", 2, 3)]
+    ),
+    "of bytes with the channels last": model(
+        [node("Cast", ["x"], to=1)], [value("x", BYTE, 1, 8, 8, 3)], [value("y", FLOAT, 1, 8, 8, 3)]
+    ),
+    "of two inputs of two ranks": model(
+        [node("Mul", ["a", "b"])], [value("a", FLOAT, "n", 4), value("b", FLOAT)], [value("y", FLOAT, "n", 4)]
+    ),
+    "with a function": model(
+        [node("F", ["x"], domain="my.own")], [value("x", FLOAT, "n", 3, 8, 8)], [value("y", FLOAT, "n", 3, 8, 8)],
+        domains=["my.own"], functions=[FUNCTION],
+    ),
+    "without its output's shape": model(
+        [node("Relu", ["x"])], [value("x", FLOAT, "n", 3)], [helper.make_tensor_value_info("y", FLOAT, None)]
+    ),
+    "with odd names": model(
+        [node("Relu", ["a b/é:0\n"], ["ÿ\x1b;"], name="\x1b]0;t\x07")],
+        [value("a b/é:0\n", FLOAT, "n", 3, 8, 8)], [value("ÿ\x1b;", FLOAT, "n", 3, 8, 8)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("given", TAKEN.values(), ids=TAKEN)
+def test_it_becomes_a_valid_model_that_runs(given, precision, tmp_path):
+    onnx.save(given, tmp_path / "given.onnx")
+    report = export(tmp_path / "given.onnx", tmp_path / "o.onnx", precision=precision)
+    assert report.verdict == "good"
+    onnx.checker.check_model(tmp_path / "o.onnx")
+    with open_engine(tmp_path / "o.onnx") as engine:
+        assert [spec.name for spec in engine.inputs] == [i.name for i in given.graph.input if i.name != "w"]
+
+
+def test_the_newest_and_the_oldest_operators_are_taken(tmp_path):
+    for opset, ir in ((7, 3), (24, 11)):
+        given = onnx.ModelProto()
+        given.CopyFrom(OLD)
+        given.opset_import[0].version, given.ir_version = opset, ir
+        onnx.save(given, tmp_path / "given.onnx")
+        export(tmp_path / "given.onnx", tmp_path / "o.onnx", force=True)
+        onnx.checker.check_model(tmp_path / "o.onnx")
+
+
+def typed(kind, nodes, domain=""):
+    graph = helper.make_graph(nodes, "g", [value("x", FLOAT, 1, 3)], [helper.make_value_info("o", kind)])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+TENSOR = helper.make_tensor_type_proto(FLOAT, [1, 3])
+MAP = helper.make_map_type_proto(INT, helper.make_tensor_type_proto(FLOAT, []))
+REFUSED = [
+    (
+        model(
+            [node("Decode", ["x"], domain="com.example")], [value("x", BYTE, "n")], [value("y", FLOAT, "n")],
+            domains=["com.example"],
+        ),
+        "operators of extensions that no engine here has: com.example.Decode",
+    ),
+    (typed(helper.make_sequence_type_proto(TENSOR), [node("SequenceConstruct", "x", "o")]), "'o' .* is a sequence"),
+    (typed(helper.make_optional_type_proto(TENSOR), [node("Optional", "x", "o")]), "'o' .* is optional"),
+    (
+        typed(
+            helper.make_sequence_type_proto(MAP),
+            [node("ZipMap", "x", "o", domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2])],
+        ),
+        "a sequence; .*zipmap=False",
+    ),
+    (pointwise(TensorProto.STRING, 1), "'x' .* is text"),
+    (model([], [value("x", FLOAT, 1)], [value("x", FLOAT, 1)]), "no operators"),
+    (model([node("Constant", [], value=weights("c", 3))], [], [value("y", FLOAT, 3)]), "no inputs"),
+    (pointwise(FLOAT, 0, 3), "no side may be 0"),
+    (pointwise(FLOAT, "n", "n"), "'x' is nxn: give --input-shape"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "message"), REFUSED)
+def test_what_cannot_be_taken_is_named(given, message, tmp_path):
+    onnx.save(given, tmp_path / "given.onnx")
+    with pytest.raises((InputError, ModelFileError), match=message) as caught:
+        export(tmp_path / "given.onnx", tmp_path / "o.onnx")
+    assert not (tmp_path / "o.onnx").exists()
+    assert "--input-shape" not in str(caught.value) or "nxn" in str(caught.value)
+
+
+def test_a_classifier_of_half_precision_and_of_bytes_takes_pictures(tmp_path):
+    nodes = [
+        node("Cast", ["x"], ["f"], to=FLOAT),
+        node("GlobalAveragePool", ["f"], ["p"]),
+        node("Flatten", ["p"], ["y"]),
+    ]
+    for kind, ends in ((HALF, [0, 1]), (BYTE, [0, 255])):
+        onnx.save(model(nodes, [value("x", kind, "n", 3, 8, 8)], [value("y", FLOAT, "n", 3)]), tmp_path / "given.onnx")
+        metadata = {"task": "classify", "image": {"value_range": ends}, "labels": ["r", "g", "b"]}
+        export(tmp_path / "given.onnx", tmp_path / "o.onnx", metadata=metadata, force=True)
+        with load(tmp_path / "o.onnx") as classify:
+            answer = classify(np.full((8, 8, 3), (0, 200, 0), np.uint8))
+        assert answer.label == "g"
+        assert answer.scores[1] == pytest.approx(200 / 255 * ends[1], rel=1e-3)
+
+
+def test_scores_are_found_beside_the_classes_numbers(tmp_path):
+    nodes = [
+        node("GlobalAveragePool", ["x"], ["p"]),
+        node("Flatten", ["p"], ["s"]),
+        node("ArgMax", ["s"], ["n"], axis=1),
+    ]
+    outputs = [value("n", INT, "b", 1), value("s", FLOAT, "b", 3)]
+    onnx.save(model(nodes, [value("x", FLOAT, "b", 3, 8, 8)], outputs), tmp_path / "given.onnx")
+    report = export(tmp_path / "given.onnx", tmp_path / "o.onnx", metadata={"task": "classify"})
+    assert report.metadata.outputs[0].name == "s"
+    assert any("'s' is put first" in note for note in report.notes)
+
+
+def test_weights_are_counted_wherever_they_are(tmp_path):
+    inner = [node("Constant", [], ["k"], value_floats=[1.0, 2.0, 3.0]), node("Add", ["a", "k"], ["b"])]
+    function = helper.make_function("my.own", "F", ["a"], ["b"], inner, [helper.make_opsetid("", 17)])
+    branch = helper.make_graph([node("Add", ["z", "v"], ["o"])], "b", [], [value("o", FLOAT, 3)], [weights("v", 3)])
+    nodes = [
+        node("Constant", [], ["w"], value=weights("c", 3, 3)),
+        node("Constant", [], ["i"], value_ints=[1, 1]),
+        node("Constant", [], ["one"], value_float=1.0),
+        node("F", ["x"], ["f"], domain="my.own"),
+        node("MatMul", ["f", "w"], ["z"]),
+        node("If", ["c"], ["y"], then_branch=branch, else_branch=branch),
+    ]
+    inputs = [value("x", FLOAT, 3), value("c", TensorProto.BOOL)]
+    onnx.save(
+        model(nodes, inputs, [value("y", FLOAT, 3)], domains=["my.own"], functions=[function]), tmp_path / "m.onnx"
+    )
+    facts = read_facts(tmp_path / "m.onnx")
+    assert facts.weights == 3 + 9 + 2 + 1 + 2 * 3
+    assert facts.operators["my.own.F"] == 1
