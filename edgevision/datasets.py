@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from edgevision.picture_formats import IMAGE_SUFFIXES
 _log = logging.getLogger(__name__)
 
 _AT_A_TIME = 4096
+_ENCRYPTED = 1
 
 _SPLITS = {
     "train": "train",
@@ -134,10 +135,11 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._archive: zipfile.ZipFile | None = None
+        self._entries: dict[str, zipfile.ZipInfo] = {}
         self._process = 0
 
     def names(self) -> list[str]:
-        names = [entry.filename for entry in self._open().infolist() if not entry.is_dir()]
+        names = [_slashed(entry.filename) for entry in self._open().infolist() if not entry.is_dir()]
         outside = [name for name in names if _leads_outside(name)]
         if outside:
             _log.warning(
@@ -146,11 +148,15 @@ class _Zip:
                 len(outside),
                 outside[0],
             )
-        return [name for name in names if name not in set(outside)]
+        return [name for name in names if not _leads_outside(name)]
 
     def read(self, name: str) -> bytes:
         archive = self._open()
-        entry = archive.getinfo(name)
+        entry = self._entries.get(name)
+        if entry is None:
+            raise ImageError("it is there no longer")
+        if entry.flag_bits & _ENCRYPTED:
+            raise ImageError("it is encrypted; unpack the zip and give the folder")
         if entry.file_size > LARGEST_IN_MEMORY:
             raise ImageError(
                 f"it would unpack to {entry.file_size >> 20} MB, and a picture in a zip may have"
@@ -174,10 +180,11 @@ class _Zip:
                     f"{str(self._path)!r} is neither a folder nor an intact zip: {str(error) or type(error).__name__}"
                 ) from error
             self._process = os.getpid()
+            self._entries = {_slashed(entry.filename): entry for entry in self._archive.infolist()}
         return self._archive
 
     def __getstate__(self) -> dict[str, object]:
-        return {"_path": self._path, "_archive": None, "_process": 0}
+        return {"_path": self._path, "_archive": None, "_entries": {}, "_process": 0}
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -198,9 +205,15 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return content
 
 
+def _slashed(name: str) -> str:
+    """Some packers of Windows write its own separators."""
+    return name.replace("\\", "/")
+
+
 def _leads_outside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix.lower() in IMAGE_SUFFIXES and (path.is_absolute() or ".." in path.parts)
+    # As Windows reads it, which knows the roots of other systems too.
+    path = PureWindowsPath(name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and (path.root != "" or ".." in path.parts)
 
 
 def _open(path: Path) -> _Folder | _Zip:

@@ -232,7 +232,7 @@ def test_a_member_is_not_unpacked_beyond_what_a_picture_may_have_nor_beyond_what
     assert peak < 80_000_000
 
 
-@pytest.mark.parametrize("name", ["/abs/cat/a.png", "../cat/a.png", "cat/../../a.png"])
+@pytest.mark.parametrize("name", ["/abs/cat/a.png", "../cat/a.png", "cat/../../a.png", "C:/a.png"])
 def test_a_path_that_leads_outside_a_zip_is_left_out_and_named(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -256,6 +256,12 @@ def test_a_directory_of_a_zip_that_lies_is_a_sentence(tmp_path: Path, place: int
 
 def test_a_folder_in_a_zip_that_is_called_like_a_picture_is_none(tmp_path: Path) -> None:
     assert ImageFolder(packed(tmp_path / "data.zip", zipfile.ZIP_STORED, "cat/a.png/", b"")).names == ("cat/good.png",)
+
+
+def test_a_zip_with_the_separators_of_windows_has_folders_too(tmp_path: Path) -> None:
+    data = ImageFolder(store(tmp_path / "data.zip", {name.replace("/", "\\"): file for name, file in CLASSES.items()}))
+    assert data.class_names == ("cat", "dog")
+    assert pickle.loads(pickle.dumps(data)).image(2).getpixel((0, 0)) == (3, 0, 0)
 
 
 def test_a_picture_that_went_away_is_that_pictures_error(tmp_path: Path) -> None:
