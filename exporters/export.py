@@ -17,6 +17,7 @@ import onnx
 from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder
 from edgevision.errors import DeviceError, InputError, ModelFileError, ParityError
+from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.denormal_weights import flush_denormal_weights
 from edgevision.exporters.half import to_half
 from edgevision.exporters.onnx_conversion import add_metadata
@@ -235,7 +236,7 @@ def search_log(output: Path) -> Path:
 
 def _default_output(source: Path, format: ModelFormat, precision: Precision) -> Path:
     """Beside the checkpoint; an ONNX model is not written over itself."""
-    output = source.with_suffix(_SUFFIX[format])
+    output = source.with_name(stem(source) + _SUFFIX[format])
     return output if output != source else source.with_name(f"{source.stem}-{precision}{source.suffix}")
 
 

@@ -15,6 +15,7 @@ from edgevision.errors import InputError
 from edgevision.exporters.agreement import Case
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
+from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.describe import describe
 from edgevision.exporters.generation import describe_generation
@@ -28,7 +29,7 @@ from edgevision.exporters.onnx_conversion import (
 )
 from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.picture_sizes import Examples
-from edgevision.exporters.randomness import check_repeatable
+from edgevision.exporters.randomness import check_model_repeatable, check_repeatable
 from edgevision.exporters.restoration import describe_restoration, tile_notes
 from edgevision.exporters.samples import extreme_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
@@ -152,7 +153,7 @@ def read_origin(
         original = read_checkpoint(
             source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle
         )
-        origin = _from_checkpoint(take_part(original, part), source.stem, input_shape, metadata, seed)
+        origin = _from_checkpoint(take_part(original, part), stem(source), input_shape, metadata, seed)
     elif arch is not None or weights is not None or part is not Part.BOTH:
         raise InputError(
             f"{source.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
@@ -228,6 +229,8 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
     described = _completed(described, conversion, sha256(source.read_bytes()).hexdigest())
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     conversion, names = replace(conversion, dynamic=open_sides), [spec.name for spec in conversion.outputs]
+    with GivenEngine(source, names) as engine:
+        check_model_repeatable(model, engine, examples)
     return Origin(conversion, described, shape, examples, lambda: GivenEngine(source, names), notes)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -11,9 +12,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgevision.errors import InputError
+from edgevision.runtime.engines.batching import run_batched
+from edgevision.runtime.engines.engine import Engine
 
 # The share of the largest answer by which two runs may differ: sums of several threads come in any order.
 _SAME = 1e-4
+
+_DRAWING = {
+    "Bernoulli",
+    "Dropout",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+}
 
 
 @torch.inference_mode()
@@ -40,6 +53,19 @@ def check_repeatable(network: nn.Module, examples: Sequence[Tensor]) -> None:
             f"the network {found}, which no model file can repeat: leave that out for inference (dropout with"
             " training=self.training), or make the numbers a constant or an input"
         )
+
+
+def check_model_repeatable(model: onnx.ModelProto, engine: Engine, examples: Sequence[Tensor]) -> None:
+    """The same for an ONNX model that ``engine`` runs."""
+    draws = sorted({node.op_type for node in model.graph.node} & _DRAWING)
+    if draws:
+        batch = [example.numpy() for example in examples]
+        first, second = ([torch.from_numpy(output) for output in run_batched(engine, batch)] for _ in range(2))
+        if not _same(first, second):
+            raise InputError(
+                f"the model draws random numbers ({', '.join(draws)}), so that nothing can be compared with it; leave"
+                " that out for inference, or make the numbers a constant or an input"
+            )
 
 
 def _draws(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from edgevision.errors import CheckpointError
+from edgevision.errors import CheckpointError, InputError
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.files import FileKind, read_file
 from edgevision.exporters.checkpoints.float32 import in_float32
@@ -66,6 +66,8 @@ def read_checkpoint(
         digest = sha256(path)
     file = repr(str(path))
     if kind in _PROGRAMS:
+        if weights is not None:
+            raise InputError(f"{file} is {kind}, which holds one network: --weights {weights} means nothing for it")
         return _foreign(content, digest, [f"read as {kind}"])
     if arch is None and isinstance(content, Mapping) and isinstance(content.get(METADATA_KEY), str):
         return _own(content, digest, file)

@@ -122,12 +122,13 @@ def _notes(contents: Contents, weights: WeightSet, last: WeightSet | None, other
         notes.append(
             f"they are averages over training, taken rather than the last weights at {last.path or 'the top'!r}"
         )
-    own, known = set(weights.places.values()), {place for found in others for place in found.places.values()}
+    own = set(weights.places.values())
+    known = own.union(*(found.places.values() for found in others))
     beside = [
         place
         for group in contents.groups
         if own & {place for _, place in group.paths()}
         for name, place in group.paths()
-        if place not in own | known and place.rpartition(".")[2] not in COUNTERS
+        if place not in known and place.rpartition(".")[2] not in COUNTERS
     ]
     return (*notes, *left_out(beside))

@@ -64,7 +64,7 @@ class Contents:
             seen.add(id(value))
             if isinstance(value, nn.Module):
                 modules[path] = value
-                value = value.state_dict()
+                value = _state(value)
             group = _group(path, value)
             if group.tensors:
                 groups.append(group)
@@ -119,6 +119,13 @@ def join(path: str, name: str) -> str:
 def below(path: str, outer: str) -> bool:
     """Whether ``path`` is ``outer`` or lies in it."""
     return not outer or path == outer or path.startswith(f"{outer}.")
+
+
+def _state(module: nn.Module) -> Mapping[str, Any]:
+    try:
+        return module.state_dict()
+    except Exception:  # somebody else's code, pickled long ago
+        return {}
 
 
 def _group(path: str, value: Any) -> TensorGroup:

@@ -47,7 +47,7 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
         MissingExtraError: the file needs a package that is not installed.
     """
     if not path.is_file():
-        raise CheckpointError(f"the checkpoint {str(path)!r} {'is a folder' if path.is_dir() else 'does not exist'}")
+        raise CheckpointError(f"the checkpoint {str(path)!r} {_absent(path)}")
     try:
         kind = _kind(path)
         if kind is FileKind.SAFETENSORS:
@@ -70,6 +70,13 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
     except OSError as error:
         raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error.strerror or error}") from error
     return content, kind
+
+
+def _absent(path: Path) -> str:
+    if not path.is_dir():
+        return "does not exist"
+    found = sorted(file.name for file in path.glob("*.index.json"))
+    return f"is a folder; give the file in it, {found[0]!r}" if found else "is a folder"
 
 
 def _kind(path: Path) -> FileKind:

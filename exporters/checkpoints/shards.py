@@ -18,6 +18,11 @@ def is_index(path: Path) -> bool:
     return path.name.lower().endswith(_SUFFIX)
 
 
+def stem(path: Path) -> str:
+    """The name of a checkpoint without what it ends in: of ``model.safetensors.index.json`` that is ``model``."""
+    return Path(path.name[: -len(_SUFFIX)]).stem if is_index(path) else path.stem
+
+
 def shards_of(index: Path) -> dict[Path, list[str]]:
     """The files that ``index`` names, and of which weights each.
 

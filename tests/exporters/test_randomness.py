@@ -1,15 +1,18 @@
 """A network that draws random numbers is told so, by the name of what draws."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgevision.errors import InputError
-from edgevision.exporters.randomness import check_repeatable
+from edgevision.exporters.randomness import check_model_repeatable, check_repeatable
+from edgevision.runtime.devices import open_engine
 
 IMAGE = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -82,3 +85,26 @@ def test_an_input_that_is_written_to_is_not_taken_for_chance() -> None:
 def test_a_network_that_does_not_run_is_left_to_who_runs_it() -> None:
     check_repeatable(nn.Conv2d(1, 1, 3), [IMAGE])
     check_repeatable(nn.Conv2d(3, 1, 3), [IMAGE])  # and no hook is left behind
+
+
+def model_of(*nodes: onnx.NodeProto) -> onnx.ModelProto:
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 8]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph(nodes, "g", values[:1], values[1:])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("operator", ["RandomNormalLike", "RandomUniformLike", "Bernoulli"])
+def test_a_model_that_draws_is_told_so(tmp_path: Path, operator: str) -> None:
+    draw = onnx.helper.make_node(operator, ["x"], ["n"])
+    model = model_of(draw, onnx.helper.make_node("Add", ["x", "n"], ["y"]))
+    onnx.save(model, tmp_path / "m.onnx")
+    with open_engine(tmp_path / "m.onnx") as engine, pytest.raises(InputError, match=rf"random numbers \({operator}\)"):
+        check_model_repeatable(model, engine, [torch.full((1, 8), 0.5)])
+
+
+def test_a_model_that_draws_and_does_not_use_it_is_not(tmp_path: Path) -> None:
+    draw = onnx.helper.make_node("RandomNormalLike", ["x"], ["n"])
+    model = model_of(draw, onnx.helper.make_node("Relu", ["x"], ["y"]))
+    onnx.save(model, tmp_path / "m.onnx")
+    with open_engine(tmp_path / "m.onnx") as engine:
+        check_model_repeatable(model, engine, [torch.full((1, 8), 0.5)])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from edgevision.errors import CheckpointError
 from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.checkpoints.shards import stem
 
 ARCH = "tiny_networks:restorer"
 
@@ -90,3 +91,22 @@ def test_a_damaged_index_is_refused(tiny_networks: ModuleType, tmp_path: Path, d
 def test_a_missing_index_is_a_missing_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be read: No such file"):
         read_checkpoint(tmp_path / "model.safetensors.index.json", arch=ARCH)
+
+
+def test_a_folder_with_an_index_says_which_file_to_give(tmp_path: Path, tiny_networks: ModuleType) -> None:
+    write(tmp_path, tiny_networks.restorer().state_dict(), ".bin")
+    with pytest.raises(CheckpointError, match=r"is a folder; give the file in it, 'model\.bin\.index\.json'"):
+        read_checkpoint(tmp_path, arch=ARCH)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("model.safetensors.index.json", "model"),
+        ("net.bin.INDEX.json", "net"),
+        ("a.b.pt", "a.b"),
+        ("net.pth.tar", "net.pth"),
+    ],
+)
+def test_models_are_named_after_checkpoints_without_what_these_end_in(file: str, name: str) -> None:
+    assert stem(Path("x") / file) == name
