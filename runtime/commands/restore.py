@@ -22,7 +22,7 @@ from edgevision.commandline import (
     end_with_failures,
     print_json,
 )
-from edgevision.errors import InputError
+from edgevision.errors import InputError, OutputError
 from edgevision.metadata import Task
 from edgevision.number_text import positive_number, shortened
 from edgevision.pictures import Picture
@@ -201,11 +201,14 @@ def _run(
 
         def write(job: Job, content: tuple[Picture, Picture | None, Any]) -> None:
             result, before, holes = content
-            if options.resume and job.target.exists():
-                return  # another process that resumes the same work was faster
             if job.compare is not None and before is not None:
                 side_by_side(before, result, holes).save(job.compare, force=options.force or options.resume)
-            result.save(job.target, quality=options.quality, force=options.force)
+            try:
+                result.save(job.target, quality=options.quality, force=options.force)
+            except OutputError:
+                # Another process that resumes the same work may have been faster.
+                if not (options.resume and job.target.exists()):
+                    raise
 
         if not options.quiet and not options.as_json:
             echo(headline(restore.metadata.name, restore.engine), err=True)
