@@ -1,6 +1,6 @@
 """What a stranger's containers hold in each other: bounded, so that whoever walks through them comes to an end."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 # A checkpoint nests some five containers; walking without a bound of its own stays inside Python's recursion limit.
@@ -23,9 +23,11 @@ def check_nesting(content: Any) -> None:
         identity = id(container)
         if is_done:
             on_the_way.remove(identity)
-            inner = [walked[id(part)] for part in _parts(container)]
-            depth = 1 + max((depth for depth, _ in inner), default=0)
-            items = 1 + len(container) + sum(items for _, items in inner)
+            depth, items = 1, 1 + len(container)
+            for part in _values(container):
+                if _is_container(part):
+                    part_depth, part_items = walked[id(part)]
+                    depth, items = max(depth, 1 + part_depth), items + part_items
             if depth > _DEEPEST:
                 raise ValueError(f"it nests more than {_DEEPEST} containers in each other")
             if items > _MOST_ITEMS:
@@ -36,13 +38,13 @@ def check_nesting(content: Any) -> None:
         elif identity not in walked:
             on_the_way.add(identity)
             steps.append((container, True))
-            steps.extend((part, False) for part in _parts(container))
+            # Each once, however often it is held.
+            different = {id(part): part for part in _values(container) if _is_container(part)}
+            steps.extend((part, False) for part in different.values())
 
 
-def _parts(container: Collection[Any]) -> list[Collection[Any]]:
-    """The containers in a container."""
-    values = dict.values(container) if isinstance(container, dict) else container
-    return [value for value in values if _is_container(value)]
+def _values(container: Collection[Any]) -> Iterable[Any]:
+    return dict.values(container) if isinstance(container, dict) else container
 
 
 def _is_container(value: Any) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -109,7 +110,9 @@ def find_global(module: str, name: str) -> Any:
     if module == "torch" and name.startswith("Q") and name.endswith("Storage"):
         raise ValueError("it holds a quantized tensor")
     if (found := _BUILDERS.get(f"{module}.{name}")) is None:
-        raise TrustNeededError(f"is no plain file of weights: loading it would run {module}.{name}"[:300])
+        full = f"{module}.{name}"
+        shown = full if full.isprintable() else ascii(full)
+        raise TrustNeededError(f"is no plain file of weights: loading it would run {shown:.200}")
     return found
 
 
@@ -186,6 +189,20 @@ def _complex(real: Any = 0.0, imaginary: Any = 0.0) -> complex:
     return complex(float(real), float(imaginary))
 
 
+def _numpy_type(name: Any, *flags: Any) -> np.dtype[Any]:
+    kinds = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
+    if not isinstance(name, str) or name not in kinds:
+        raise ValueError("it holds a number of NumPy's of a kind that is none of Python's")
+    return np.dtype(name)
+
+
+def _numpy_number(kind: Any, data: Any = b"") -> Any:
+    """What trainers note beside the weights, the best accuracy, say."""
+    if not isinstance(kind, np.dtype) or not isinstance(data, bytes) or len(data) != kind.itemsize:
+        raise ValueError("it holds a number of NumPy's without its bytes")
+    return np.frombuffer(data, kind)[0].item()
+
+
 def _name_only(*arguments: Any) -> Any:
     raise ValueError("it makes a tensor out of nothing")
 
@@ -210,6 +227,9 @@ _BUILDERS: dict[str, Builder] = {
             "builtins.bytearray": lambda *given: b"" if not given else _bytes(*given),
             "builtins.set": _set,
             "builtins.complex": _complex,
+            "numpy.dtype": _numpy_type,
+            "numpy.core.multiarray.scalar": _numpy_number,
+            "numpy._core.multiarray.scalar": _numpy_number,
         }
     ).items()
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -320,6 +321,12 @@ def test_tensors_of_all_kinds_come_out_as_they_went_in(tmp_path: Path, as_zip: b
     assert all(torch.equal(found[name], tensor) for name, tensor in content.items())
     assert all(found[name].dtype == tensor.dtype for name, tensor in content.items())
     assert found["view"].untyped_storage().data_ptr() == found["tied"].untyped_storage().data_ptr()
+
+
+def test_numbers_of_numpy_beside_the_weights_are_numbers(tmp_path: Path) -> None:
+    noted = {"best": np.float64(0.25), "epoch": np.int64(-7), "half": np.float16(1.5), "done": np.bool_(True)}
+    torch.save(noted, tmp_path / "noted.pt")
+    assert read_file(tmp_path / "noted.pt")[0] == {"best": 0.25, "epoch": -7, "half": 1.5, "done": True}
 
 
 def test_the_versions_of_layers_are_kept(tiny_networks: ModuleType, tmp_path: Path) -> None:
