@@ -17,7 +17,7 @@ _TURN_NS = 2_000_000
 
 
 class Turns:
-    """Each of ``engines`` runs in every round, beginning with another one each time.
+    """Each of ``engines`` runs in every round, in an order drawn anew: none always follows the same one.
 
     A round in which the machine was slow is set right by the geometric mean of what all took in it. So a model has one
     time, and how many times as fast it is as another is the quotient of their times, whichever two are asked about.
@@ -27,6 +27,7 @@ class Turns:
         self._engines, self._feeds = dict(engines), feeds
         self._names = list(engines)
         self._rounds: list[list[float]] = []
+        self._order = np.random.default_rng(0)
         self._runs = {}
         for name, engine in self._engines.items():
             engine.run(feeds)
@@ -38,8 +39,7 @@ class Turns:
         count = len(self._names)
         while len(self._rounds) < _FEWEST_ROUNDS or (len(self._rounds) < _MOST_ROUNDS and time.monotonic() < end):
             took = [0.0] * count
-            for turn in range(count):
-                place = (len(self._rounds) + turn) % count
+            for place in self._order.permutation(count):
                 name = self._names[place]
                 took[place] = _timed(self._engines[name], self._feeds, self._runs[name])
             self._rounds.append(took)

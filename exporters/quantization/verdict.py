@@ -79,7 +79,10 @@ def decide(
             forms["all 16-bit"] = trials.model(replace(candidates.everything, wide=candidates.everything.computed))
     if (half := _half(candidates.plain, format)) is not None:
         forms["fp16"] = half
-    if int8 is not None:
+    if int8 == candidates.everything:
+        # One model loaded twice would have two times.
+        forms["int8"] = forms.pop("all int8")
+    elif int8 is not None:
         forms["int8"] = trials.model(int8)
     if stored.stored and (int8 is None or bench.baseline is not None):
         forms["stored"] = trials.model(stored)
@@ -102,8 +105,9 @@ def decide(
             reason = f"no operator can be int8 within the budget of {abs(budget):g} {bench.judge.unit}; {reason}"
         elif turns is None:
             reason = _expectation(int8, target)
+        whole = {"all int8": "int8"} if int8 == candidates.everything else {}
         shown = {name: name for name in forms if name not in ("rewritten", "int8", "stored")}
-        names = {"fp32": "fp32", "fastest float": fastest} | shown | {"chosen": chosen}
+        names = {"fp32": "fp32", "fastest float": fastest} | whole | shown | {"chosen": chosen}
         rows = tuple(
             Form(
                 name=name,

@@ -82,7 +82,7 @@ class Stopwatch:
         )
 
     def turns(self, engines: Mapping[str, object], feeds: object) -> "Stopwatch.Turns":
-        ratios = {"int8": self.ratio, "all int8": self.ratio, "all 16-bit": self.ratio} | self.others
+        ratios = dict.fromkeys(("int8", "all int8", "all 16-bit"), self.ratio) | self.others
         return self.Turns({name: 1 / ratios.get(name, 1.0) for name in engines})
 
     class Turns:
