@@ -2,11 +2,12 @@
 
     edgevision export CHECKPOINT -o float.onnx
     edgevision export CHECKPOINT --int8 --prefer int8 --calibration DATA --preset quick --threads 1 -o int8.onnx
-    python benchmarks/cpu_kinds.py float.onnx int8.onnx --shape 1x1x180x180
+    python benchmarks/cpu_kinds.py float.onnx int8.onnx --shape 1x1x180x180     # or float.xml int8.xml, in OpenVINO
 
-One thread, CPU time, all in turns: the float model, the int8 model in a plain session, in one with
-``session.x64quantprecision`` (weights of s8 become u8), and as edgevision opens it. Their outputs are compared: where
-the plain session differs from the one with the switch, this CPU saturates. Under ``qemu-x86_64 -cpu Haswell`` or
+One thread, CPU time, all in turns, on random input: the float model, the int8 model as the library opens it by itself,
+with its switch against saturation (ONNX Runtime's ``session.x64quantprecision`` makes u8 weights of s8, OpenVINO's
+``LP_TRANSFORMS_MODE`` computes in float), and as edgevision opens it. Their outputs are compared: where those without
+and with the switch differ, this CPU saturates. Under ``qemu-x86_64 -cpu Haswell`` or
 ``Westmere`` the outputs are those of such a CPU; times there mean nothing.
 """
 
@@ -26,6 +27,7 @@ from edgevision.modelfile import require_metadata
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.statistics import ratio_of_medians
 from edgevision.runtime.devices import open_engine
+from edgevision.runtime.engines.openvino_engine import openvino_core
 
 Run = Callable[[], list[Any]]
 
@@ -39,6 +41,13 @@ def session_run(path: Path, feeds: dict[str, Any], **entries: str) -> Run:
     return lambda: session.run(None, feeds)
 
 
+def request_run(path: Path, feeds: dict[str, Any], **properties: str) -> Run:
+    fixed = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    core = openvino_core()
+    request = core.compile_model(core.read_model(path), "CPU", fixed | properties).create_infer_request()
+    return lambda: list(request.infer(feeds).values())
+
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("float", type=Path)
 parser.add_argument("int8", type=Path)
@@ -47,17 +56,20 @@ parser.add_argument("--seconds", type=float, default=20.0)
 arguments = parser.parse_args()
 
 machine = Machine.this()
-print(f"{machine.processor}: {' '.join(machine.features)}; ONNX Runtime {onnxruntime.__version__}")
+print(f"{machine.processor}: {' '.join(machine.features)}")
+openvino = arguments.int8.suffix == ".xml"
+plain, switch = (request_run, {"LP_TRANSFORMS_MODE": "NO"}) if openvino else (session_run, {"x64quantprecision": "1"})
 metadata = require_metadata(arguments.int8)
 with open_engine(arguments.float, threads=1) as before, open_engine(arguments.int8, threads=1) as after:
     shape = parse_shape(arguments.shape) if arguments.shape else None
     feeds = random_feeds(before.inputs, metadata, input_sizes(before.inputs, metadata, batch=1, shape=shape), 0)
     runs: dict[str, Run] = {
         "fp32": lambda: before.run(feeds),
-        "int8, plain session": session_run(arguments.int8, feeds),
-        "int8, x64quantprecision": session_run(arguments.int8, feeds, x64quantprecision="1"),
+        "int8, plain": plain(arguments.int8, feeds),
+        f"int8, {next(iter(switch))}": plain(arguments.int8, feeds, **switch),
         f"int8 for {metadata.target}, as edgevision opens it": lambda: after.run(feeds),
     }
+    print(before.name)
     outputs = {name: run()[0] for name, run in runs.items()}
     times: dict[str, list[list[float]]] = {name: [] for name in runs}
     order, end = list(runs), time.monotonic() + arguments.seconds

@@ -7,6 +7,7 @@ elsewhere it is left to the libraries.
 """
 
 import ctypes
+import os
 import platform
 from collections.abc import Callable
 from functools import cache, wraps
@@ -50,9 +51,11 @@ def denormals_as_zero(function: Callable[_Given, _Result]) -> Callable[_Given, _
 @cache
 def _library() -> Any:
     """glibc's mathematics where it is known how they lay out what is set, else ``None``."""
-    if platform.machine() != "x86_64" or ctypes.sizeof(ctypes.c_void_p) != 8 or platform.libc_ver()[0] != "glibc":
+    if platform.machine() != "x86_64" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return None
     try:
+        if not (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc"):
+            return None
         return ctypes.PyDLL("libm.so.6")  # to let other threads run would take longer than the call
-    except OSError:
+    except (AttributeError, ValueError, OSError):  # another system or library
         return None
