@@ -10,10 +10,10 @@ from edgevision.metadata_check import check_sense
 _TASKS_WITH_LATENT = (Task.GENERATE,)
 # What takes pictures of one size, to which they are brought.
 _FIXED = (Task.CLASSIFY, Task.OTHER)
-_RESTORATION = (Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN)
+RESTORATION_TASKS = (Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN)
 
 # Side of the samples for a network that takes pictures of any size, rounded up to its multiple.
-_SIDE = 96
+SAMPLE_SIDE = 96
 
 # And of a latent map, of which every place becomes many pixels.
 _MAP_SIDE = 4
@@ -56,7 +56,7 @@ def describe(
             raise InputError(f"the metadata cannot be right: image must be an object, not {document['image']!r}")
         image = dict(document.get("image", {}))
         image.setdefault("color", Color.GRAY.value if shape[0] == 1 else Color.RGB.value)
-        if document["task"] in _RESTORATION:
+        if document["task"] in RESTORATION_TASKS:
             document.setdefault("restoration", {})
         if document["task"] in _FIXED and (input_shape or "size" not in image):
             image["size"] = list(shape[1:])
@@ -66,7 +66,7 @@ def describe(
         check_sense(metadata)
     except ValueError as error:
         raise InputError(f"the metadata cannot be right: {error}") from error
-    if metadata.restoration is not None and metadata.task not in _RESTORATION:
+    if metadata.restoration is not None and metadata.task not in RESTORATION_TASKS:
         raise InputError(f"--predicts, --output-range and a scale are for restoration, not for {metadata.task}")
     if metadata.classification is not None and metadata.task is not Task.CLASSIFY:
         raise InputError(f"--activation is for classify, not for {metadata.task}")
@@ -89,7 +89,7 @@ def _own_shape(own: ModelMetadata | None) -> tuple[int, ...] | None:
         return (own.image.color.channels, *own.image.size)
     if own.image is not None and own.restoration is not None:
         multiple = own.tile.multiple if own.tile else 1
-        side = -(-_SIDE // multiple) * multiple
+        side = -(-SAMPLE_SIDE // multiple) * multiple
         return (own.image.color.channels, side, side)
     return None
 

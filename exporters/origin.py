@@ -17,7 +17,8 @@ from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.classification import describe_classification
-from edgevision.exporters.describe import describe
+from edgevision.exporters.describe import RESTORATION_TASKS, SAMPLE_SIDE, describe
+from edgevision.exporters.engine_network import EngineNetwork
 from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.given_model import GivenEngine, load_given, scores_first
 from edgevision.exporters.given_sides import sides_that_run
@@ -28,7 +29,7 @@ from edgevision.exporters.onnx_conversion import (
     with_fixed_sides,
 )
 from edgevision.exporters.parts import Part, take_part
-from edgevision.exporters.picture_sizes import Examples
+from edgevision.exporters.picture_sizes import Examples, Sides
 from edgevision.exporters.randomness import check_model_repeatable, check_repeatable
 from edgevision.exporters.restoration import describe_restoration, tile_notes
 from edgevision.exporters.samples import extreme_batches, seeded_batches
@@ -160,6 +161,8 @@ def read_origin(
         )
     else:
         origin = _from_onnx(source, input_shape, metadata, seed).truly_open()
+        if read_metadata(source) is None:
+            origin = _described_by_running(origin)
     described, conversion = origin.metadata, origin.conversion
     try:
         check_graph(described, conversion.inputs, conversion.outputs)
@@ -217,21 +220,50 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
         open_sides = open_sides[:1] if "batch" in open_sides else ()
         described, shape = _of_tensors(source.stem, given, first, input_shape)
     else:
-        fixed = all(isinstance(side, int) for side in first.shape[1:])
-        if own is None and input_shape is None and fixed and len(first.shape) > 1:
-            input_shape = tuple(1 if isinstance(side, str) else side for side in first.shape)
+        if own is None and input_shape is None:
+            input_shape = _own_size(first, restores=given["task"] in RESTORATION_TASKS)
         described, shape = describe(own, given, name=source.stem, input_shape=input_shape)
-    if described.restoration is not None and own is None:
-        raise InputError(
-            f"{source.name!r} carries no metadata of edgevision: for {described.task} it would have to say how far its"
-            " network looks and what it predicts, which only exporting its checkpoint finds out; leave out --task"
-        )
     described = _completed(described, conversion, sha256(source.read_bytes()).hexdigest())
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
+    if len(examples) != len(conversion.inputs):
+        given_names = ", ".join(repr(spec.name) for spec in conversion.inputs)
+        raise InputError(
+            f"{source.name!r} has {len(conversion.inputs)} inputs ({given_names}), and {described.task} needs"
+            f" {len(examples)}"
+        )
     conversion, names = replace(conversion, dynamic=open_sides), [spec.name for spec in conversion.outputs]
     with GivenEngine(source, names) as engine:
         check_model_repeatable(model, engine, examples)
     return Origin(conversion, described, shape, examples, lambda: GivenEngine(source, names), notes)
+
+
+def _described_by_running(origin: Origin) -> Origin:
+    """With what is found out of the model by running it, as of a checkpoint's network."""
+    described, conversion, examples = origin.metadata, origin.conversion, origin.examples
+    if described.task is not Task.GENERATE and described.restoration is None:
+        return origin
+    if conversion.sides is None and all(example.ndim == 4 for example in examples):
+        height, width = examples[0].shape[2:]
+        conversion = replace(conversion, sides=Sides(height, width))
+    with origin.reference() as engine:
+        network = EngineNetwork(engine, described)
+        if described.task is Task.GENERATE:
+            described = describe_generation(described, network, conversion, examples)
+        else:
+            described = describe_restoration(described, network, conversion, examples)
+    notes = origin.notes + tile_notes(described)
+    return replace(origin, metadata=described, conversion=conversion, notes=notes)
+
+
+def _own_size(first: TensorSpec, *, restores: bool) -> tuple[int, ...] | None:
+    """The shape of a sample as far as the graph tells it; restorers take pictures of any size where it does not."""
+    sides = [
+        SAMPLE_SIDE if isinstance(side, str) and restores and axis > 1 else side
+        for axis, side in enumerate(first.shape)
+    ]
+    if len(sides) < 2 or any(isinstance(side, str) for side in sides[1:]):
+        return None
+    return tuple(1 if isinstance(side, str) else side for side in sides)
 
 
 def _may_be_picture(spec: TensorSpec) -> bool:
