@@ -38,6 +38,10 @@ class CheckpointArchive:
             raise ValueError("its members lie over each other")
         if unpacked > _PACKED_AT_MOST * file_size + _ALLOWANCE:
             raise ValueError(f"it unpacks to {unpacked} bytes, too much for a file of {file_size}")
+        # torch.serialization.set_crc32_options(False) leaves the checksums out.
+        if not any(member.CRC for member in members):
+            for member in members:
+                del member.CRC
         first = members[0].filename.partition("/")[0] + "/" if members else ""
         folder = first if all(member.filename.startswith(first) for member in members) else ""
         self._members = {member.filename.removeprefix(folder): member for member in members}

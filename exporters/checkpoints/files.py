@@ -74,7 +74,7 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
 
 def _absent(path: Path) -> str:
     if not path.is_dir():
-        return "does not exist"
+        return "is no ordinary file" if path.exists() else "does not exist"
     found = sorted(file.name for file in path.glob("*.index.json"))
     return f"is a folder; give the file in it, {found[0]!r}" if found else "is a folder"
 

@@ -323,6 +323,21 @@ def test_tensors_of_all_kinds_come_out_as_they_went_in(tmp_path: Path, as_zip: b
     assert found["view"].untyped_storage().data_ptr() == found["tied"].untyped_storage().data_ptr()
 
 
+def test_a_checkpoint_without_checksums_is_read_and_with_a_wrong_one_refused(tmp_path: Path) -> None:
+    weights = {"weight": torch.rand(5, 3)}
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(weights, tmp_path / "without.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read_file(tmp_path / "without.pt")[0]["weight"], weights["weight"])
+    torch.save(weights, tmp_path / "wrong.pt")
+    data = (tmp_path / "wrong.pt").read_bytes()
+    (tmp_path / "wrong.pt").write_bytes(data.replace(weights["weight"].numpy().tobytes(), bytes(60)))
+    with pytest.raises(CheckpointError, match="Bad CRC-32"):
+        read_file(tmp_path / "wrong.pt")
+
+
 def test_numbers_of_numpy_beside_the_weights_are_numbers(tmp_path: Path) -> None:
     noted = {"best": np.float64(0.25), "epoch": np.int64(-7), "half": np.float16(1.5), "done": np.bool_(True)}
     torch.save(noted, tmp_path / "noted.pt")
@@ -366,6 +381,8 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "none.pt")
     with pytest.raises(CheckpointError, match="is a folder"):
         read_checkpoint(tmp_path)
+    with pytest.raises(CheckpointError, match="is no ordinary file"):
+        read_checkpoint(Path(os.devnull))
 
 
 @pytest.mark.parametrize("name", ["a.pt", "a.pth", "a.ckpt", "a.pt2", "a.safetensors"])
