@@ -69,8 +69,9 @@ def build_model(name: str, **options: Any) -> nn.Module:
             raise InputError(f"the model {name} has no option {option!r}; it has {', '.join(known)}")
     try:
         return MODELS[name](**options)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the model {name} cannot be built: {error}") from error
+    except Exception as error:  # a size that is none, or too large, ends in almost anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"the model {name} cannot be built: {reason:.200}") from error
 
 
 def model_options(name: str) -> tuple[str, ...]:

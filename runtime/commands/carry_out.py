@@ -67,9 +67,11 @@ def run_freight(
     needs = Needs(own_wheel(), freight.formats, devices, boards.wheelhouse)
     job = Job((*boards.options, *words.split(), *command_words(parameters, freight.values)), freight.files, FOLDERS)
 
+    force = bool(freight.values.get("force") or freight.values.get("resume"))
+
     def work(board: Board) -> JobResult:
         board.translate = freight.in_users_names
-        return run_job(board, job, needs, bring=freight.bring, checks=freight.checks)
+        return run_job(board, job, needs, bring=freight.bring, checks=freight.checks, force=force)
 
     return on_each(boards.hosts, work)
 

@@ -37,9 +37,9 @@ _LONGEST_PAUSE_S = 30.0
 # A call that was answered for so long was a good one: the next trouble is a new one with a patience of its own.
 _STEADY_S = 10.0
 # A board that lets us in and does not answer is asked once more, and not for as long as one that restarts.
-_LONGEST_UNANSWERED_S = 45.0
+_LONGEST_UNANSWERED_S = 30.0
 _CHUNK = 1 << 20
-_LARGEST_TEXT = 64 << 20
+_LARGEST_TEXT = 16 << 20
 _LARGEST_FILE = 1 << 30
 _LONGEST_LINE = 500
 _MOST_LINES = 5000
@@ -147,7 +147,9 @@ class Board:
             raise self._explained(state["failed"])
         if state.get("state") == "ended" and isinstance(state.get("code"), int):
             return int(state["code"])
-        raise self._ended(str(state.get("state")))
+        if state.get("state") not in tuple(_ENDS):
+            raise not_understood(state)
+        raise self._ended(state["state"])
 
     def read_output(self, identity: str) -> str:
         """What edgevision printed there, as it came: not yet safe to show.
@@ -166,11 +168,13 @@ class Board:
         self._persist(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
         return b"".join(pieces).decode(errors="replace")
 
-    def bring(self, identity: str, files: Mapping[str, Path], checks: Mapping[str, Check]) -> Brought:
+    def bring(
+        self, identity: str, files: Mapping[str, Path], checks: Mapping[str, Check], *, force: bool = True
+    ) -> Brought:
         """Write the job's files, by their names there, to the paths given here.
 
         Each is whole and passed its check, which raises :class:`ImageError`, or it is not written at all. Names and
-        paths are the host's own: the board chooses neither.
+        paths are the host's own: the board chooses neither. Without ``force`` it is an error where one exists by now.
         """
         written: set[str] = set()
         refused: dict[str, str] = {}
@@ -184,7 +188,7 @@ class Board:
                 with translated_write_errors(files[name]):
                     files[name].parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    with atomic_file(files[name]) as temporary:
+                    with atomic_file(files[name], force=force) as temporary:
                         with temporary.open("wb") as file:
                             for piece in stream.pieces(size):
                                 file.write(piece)
@@ -251,7 +255,8 @@ class Board:
         answer = self._call("missing", environment=environment.key, files=list(contents))
         if not isinstance(answer.get("files"), list):
             raise not_understood(answer)
-        lacking = {digest: content for digest, content in contents.items() if digest in answer["files"]}
+        named = {digest for digest in answer["files"] if isinstance(digest, str)}
+        lacking = {digest: content for digest, content in contents.items() if digest in named}
         return answer.get("prepared") is True, lacking
 
     def _payload(self, contents: Sequence[Content], total: int) -> Iterator[bytes]:
@@ -309,7 +314,7 @@ class Board:
         return answer or {}
 
     def _ended(self, state: str) -> EdgevisionError:
-        return EdgevisionError(f"{self.word!r} {_ENDS.get(state, _ENDS['killed'])}")
+        return EdgevisionError(f"{self.word!r} {_ENDS[state]}")
 
     def _explained(self, report: Mapping[str, Any]) -> DeviceError:
         if self._facts is None:

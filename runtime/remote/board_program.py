@@ -31,7 +31,7 @@ _OLD_JOB, _OLD_FILE = 7, 30
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_END = 5.0
-_SECONDS_FOR_CUDA = 30.0
+_SECONDS_FOR_CUDA = 20.0
 # What pip says of every wheel that it finds in a folder.
 _NOT_TELLING = ("Processing ", "Looking in ")
 

@@ -3,6 +3,9 @@
 from edgevision.errors import DeviceError
 from edgevision.records import Record, record
 
+# Of a name of a host; the others are shorter.
+_LONGEST = 255
+
 
 @record
 class BoardFacts(Record):
@@ -17,6 +20,11 @@ class BoardFacts(Record):
     free_bytes: int
     has_venv: bool
     has_cuda: bool
+
+    def __post_init__(self) -> None:
+        for text in (self.system, self.version, self.architecture, self.name):
+            if len(text) > _LONGEST:
+                raise ValueError(f"a fact of {len(text)} characters")
 
     def check(self, host: str) -> None:
         """Raise :class:`DeviceError` where no environment can be prepared."""

@@ -8,18 +8,18 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
-SILENCE_S = 25.0
+SILENCE_S = 20.0
 """Without a whole message or a piece of a file for so long, a board is given up; it gives a sign of life every 5 s."""
 
 # How long each operation may take without headway, signs of life or not; what a job takes is the user's business.
 _LONGEST_S: Mapping[str, float] = {
-    "facts": 45.0,
-    "missing": 45.0,
+    "facts": 30.0,
+    "missing": 30.0,
     "store": 300.0,
     "start": 120.0,
     "follow": math.inf,
-    "fetch": 45.0,
-    "stop": 45.0,
+    "fetch": 30.0,
+    "stop": 30.0,
     "clear": 120.0,
 }
 _LONGEST_NAP_S = 1.0

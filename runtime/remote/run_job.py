@@ -75,8 +75,11 @@ def run_job(
     *,
     bring: Mapping[str, Path],
     checks: Mapping[str, Check],
+    force: bool = True,
 ) -> JobResult:
     """Run the job, write the files to ``bring`` by their names in the job's folder if they pass, and clean up there.
+
+    Without ``force`` nothing is overwritten that came to be meanwhile.
 
     Raises:
         DeviceError: the board cannot be reached, prepared or kept; where it was lost for good, the job goes on.
@@ -95,7 +98,7 @@ def run_job(
                 board.clear(identity)
             raise
         output = board.read_output(identity)
-        brought = board.bring(identity, bring, checks)
+        brought = board.bring(identity, bring, checks, force=force)
     except Interrupted:
         board.abandon(identity)
         raise

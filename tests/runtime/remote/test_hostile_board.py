@@ -143,13 +143,15 @@ def test_a_file_that_is_not_there_is_not_written(hostile, tmp_path):
     assert not (tmp_path / "mine.png").exists()
 
 
-@pytest.mark.parametrize("facts", [{}, [], None, FACTS | {"bits": "many"}, 5])
+@pytest.mark.parametrize("facts", [{}, [], None, FACTS | {"bits": "many"}, FACTS | {"name": "b" * 9999}, 5])
 def test_facts_that_are_none_are_refused(hostile, facts):
     with pytest.raises(DeviceError):
         hostile(b"", facts)
 
 
-@pytest.mark.parametrize("state", [{}, {"state": 5}, {"state": "ended"}, {"state": "ended", "code": "0"}, 7, [1]])
+@pytest.mark.parametrize(
+    "state", [{}, {"state": 5}, {"state": [1]}, {"state": "ended"}, {"state": "ended", "code": "0"}, 7, [1]]
+)
 def test_an_end_that_is_none_is_an_error(hostile, state):
     with pytest.raises(EdgevisionError):
         hostile(lines({"done": state})).follow("job")
