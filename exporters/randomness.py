@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgevision.errors import InputError
+from edgevision.exporters.checkpoints.files import quiet_torch
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
 
@@ -37,7 +38,7 @@ def check_repeatable(network: nn.Module, examples: Sequence[Tensor]) -> None:
     the network are left to who needs its answers.
     """
     try:
-        with _names_of_modules(network) as within, _Draws(within) as draws:
+        with quiet_torch(), _names_of_modules(network) as within, _Draws(within) as draws:
             first = _answers(network, examples)
         same = _same(first, _answers(network, examples))
         if same and draws.found:

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from edgevision.errors import CheckpointError
 from edgevision.exporters.checkpoints.exported_graph import ExportedNetwork
+from edgevision.exporters.checkpoints.files import quiet_torch
 
 _OTHERS = frozenset({torch.float16, torch.bfloat16, torch.float64})
 _CASTS = frozenset({Tensor.half, Tensor.bfloat16, Tensor.double})
@@ -45,18 +46,24 @@ def cast_in_float32(network: nn.Module, examples: Sequence[Tensor]) -> list[str]
     What it does on ``examples`` tells; on an error nothing is done.
 
     Raises:
-        CheckpointError: it is a TorchScript program of another precision, which cannot be changed.
+        CheckpointError: it answers in complex numbers, or is a TorchScript program of another precision, which cannot
+            be changed.
     """
     if isinstance(network, torch.jit.ScriptModule):
         _check_program(network, examples)
         return []
     watch = _Watch()
     try:
-        with watch:
+        with quiet_torch(), watch:
             outputs = network(*examples)
     except Exception:  # somebody else's code; who needs the outputs has the words for it
         return []
     answers = [value for value in tree_leaves(outputs) if isinstance(value, Tensor)]
+    if any(answer.is_complex() for answer in answers):
+        raise CheckpointError(
+            "the network answers in complex numbers, which no model file holds: let it give their parts, as"
+            " torch.view_as_real() does"
+        )
     found = _names(watch.types | {answer.dtype for answer in answers})
     if not found or hasattr(network.forward, "is_in_float32"):
         return []

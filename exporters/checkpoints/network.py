@@ -1,6 +1,8 @@
 """The network that ``--arch package.module:callable`` names."""
 
+import logging
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -11,8 +13,18 @@ from torch import nn
 from edgevision.errors import InputError
 from edgevision.exporters.checkpoints.folder_modules import current_folder_searched, lies_in_current_folder
 
+_log = logging.getLogger(__name__)
+
 
 def build_network(arch: str, options: Mapping[str, Any]) -> nn.Module:
+    # What its author has to say is shown, what PyTorch finds old-fashioned in it is not.
+    with warnings.catch_warnings():
+        if not _log.isEnabledFor(logging.DEBUG):
+            warnings.filterwarnings("ignore", module=r"torch(\.|$)")
+        return _built(arch, options)
+
+
+def _built(arch: str, options: Mapping[str, Any]) -> nn.Module:
     build = _import_callable(arch)
     try:
         network = build(**options)

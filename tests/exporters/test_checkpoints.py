@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from edgevision.errors import CheckpointError, InputError, ModelFileError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.files import read_file
+from edgevision.exporters.checkpoints.network import build_network
 from edgevision.metadata import ModelMetadata
 
 Trace = Callable[[nn.Module, Tensor], torch.jit.ScriptModule]
@@ -567,6 +568,18 @@ def test_a_script_that_ends_the_program_is_an_error(folder: Path) -> None:
     torch.save(nn.Linear(2, 1).state_dict(), "line.pt")
     with pytest.raises(InputError, match="cannot be imported: SystemExit: usage"):
         read_checkpoint(Path("line.pt"), arch="script_of_this_folder:net")
+
+
+def test_a_network_is_built_without_pytorchs_remarks_and_with_its_authors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import warnings\nfrom torch import nn\n\ndef net():\n    warnings.warn('mind the gap')\n"
+    code += "    return nn.utils.weight_norm(nn.Linear(2, 1))\n"
+    (tmp_path / "network_of_long_ago.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="mind the gap") as said:
+        build_network("network_of_long_ago:net", {})
+    assert len(said) == 1  # weight_norm is deprecated
 
 
 # --- published ones ---

@@ -112,6 +112,15 @@ def test_float64_inside_a_network_is_kept_only_where_it_is_needed() -> None:
     torch.testing.assert_close(precise(IMAGE), IMAGE, rtol=0, atol=1e-6)
 
 
+def test_complex_answers_are_refused() -> None:
+    class Turns(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return image * 1j
+
+    with pytest.raises(CheckpointError, match="answers in complex numbers"):
+        cast_in_float32(Turns(), [IMAGE])
+
+
 def test_a_network_that_does_not_run_is_left_to_who_runs_it() -> None:
     assert cast_in_float32(nn.Conv2d(1, 1, 3), [IMAGE]) == []
 
