@@ -102,12 +102,12 @@ def test_the_help_imports_nothing_heavy():
 def test_classifying_imports_neither_pydantic_nor_rich():
     program = (
         "import sys; from edgevision.cli import main\n"
-        f"try: main(['run', 'classify', {PICTURE!r}])\nfinally: print(sorted(sys.modules))"
+        f"try: main(['run', 'classify', {PICTURE!r}])\nfinally: print(sorted(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "'onnxruntime'" in done.stdout
+    assert "'onnxruntime'" in done.stderr
     for name in ("pydantic", "rich", "zipfile", "xml", "openvino"):
-        assert f"'{name}'" not in done.stdout
+        assert f"'{name}'" not in done.stderr
 
 
 def test_the_import_contracts_are_kept():
@@ -119,9 +119,10 @@ def test_the_import_contracts_are_kept():
 def test_measuring_imports_neither_pydantic_nor_what_only_its_options_need(shipped):
     arguments = ["bench", shipped, "--seconds", "0.01", "--warmup", "0", "--threads", "1"]
     program = (
-        f"import sys; from edgevision.cli import main\ntry: main({arguments!r})\nfinally: print(sorted(sys.modules))"
+        f"import sys; from edgevision.cli import main\ntry: main({arguments!r})\n"
+        "finally: print(sorted(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "'onnxruntime'" in done.stdout
+    assert "'onnxruntime'" in done.stderr
     for name in ("pydantic", "rich", "openvino", "PIL", "edgevision.html_page", "edgevision.runtime.pipelines"):
-        assert f"'{name}'" not in done.stdout
+        assert f"'{name}'" not in done.stderr
