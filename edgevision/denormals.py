@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +82,8 @@ def _weights(path: Path) -> Iterator[_Weights]:
 
 
 def _openvino_weights(path: Path) -> Iterator[_Weights]:
+    from xml.etree import ElementTree
+
     content = _mapped(path.with_suffix(".bin"))
     for data in ElementTree.parse(path).getroot().iterfind("layers/layer/data"):
         kind = _OPENVINO.get(data.get("element_type", ""))

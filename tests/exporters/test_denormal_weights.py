@@ -94,7 +94,7 @@ def test_weights_that_matter_all_the_same_are_kept_and_that_is_said() -> None:
     given = model(nodes, {"w": np.full(4, 1e-39, np.float32), "k": np.full(4, 1e38, np.float32)})
     found, (note,) = flush_denormal_weights(given, [X])
     assert found is given
-    assert "kept, because without them the outputs differ" in note
+    assert "kept, because without them the outputs are not the same" in note
 
 
 class Dying(nn.Module):
