@@ -1,5 +1,6 @@
 """Training a classifier: settings in, a checkpoint that carries its metadata out."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder, is_launched_helper
 from edgevision.training.settings import ClassifierSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
+
+_log = logging.getLogger(__name__)
 
 
 def train_classifier(
@@ -140,14 +143,18 @@ def _network_options(settings: ClassifierSettings, data: ImageDataset, image: Im
 
 @torch.inference_mode()
 def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSpec) -> dict[str, float]:
-    """Top-1 and macro F1 in percent on the ``test`` part, or nothing where there is none."""
+    """Top-1 and macro F1 in percent on the ``test`` part, or nothing where there is none that can be read."""
     try:
         data = open_data(settings.data, "test")
     except DatasetError:
         return {}
     if getattr(data, "split", "") != "test" or not data.class_names:
         return {}
-    images = TensorImages(data, np.arange(len(data)), image, quiet=True)
+    try:
+        images = TensorImages(data, np.arange(len(data)), image, quiet=True)
+    except DatasetError as error:
+        _log.warning("there are no figures of the test part: %s", error)
+        return {}
     module.eval()
     # Not torchmetrics: it would wait for the other processes, which have ended.
     predicted = [

@@ -290,6 +290,15 @@ def test_a_damaged_picture_is_named_and_the_others_are_learned(
     assert "'dog/003.png'" in caplog.text
 
 
+def test_a_test_part_that_cannot_be_read_costs_its_figures_alone(tmp_path: Path, write_class_folders) -> None:
+    root = write_class_folders(tmp_path / "data", {"train/cat": 8, "train/dog": 8, "test/cat": 2, "test/dog": 2})
+    for path in (root / "test").rglob("*.png"):
+        path.write_bytes(b"damaged")
+    result = train_classifier(settings(root, epochs=1), tmp_path / "run", quiet=True)
+    assert result is not None
+    assert "top1" not in ModelMetadata.from_json(load(result)["edgevision"]).quality
+
+
 def test_a_class_of_which_nothing_can_be_read_is_refused_before_the_first_step(tmp_path: Path, pictures: Path) -> None:
     for path in (pictures / "dog").iterdir():
         path.write_bytes(b"damaged")
