@@ -58,10 +58,12 @@ def tile_notes(metadata: ModelMetadata) -> tuple[str, ...]:
     if tile is None or (spec is not None and spec.predicts is Prediction.CURVES):
         return ()
     notes = []
-    if tile.multiple > 1 or tile.minimum > 1:
-        notes.append(f"sides have to be multiples of {tile.multiple} and at least {tile.padded(1)}")
+    rules = [f"multiples of {tile.multiple}"] if tile.multiple > 1 else []
+    rules += [f"at least {tile.padded(1)}"] if tile.padded(1) > tile.multiple else []
+    if rules:
+        padded = ": pictures are padded and cut back" if spec is not None else ""
+        notes.append(f"sides have to be {' and '.join(rules)}{padded}")
     if spec is not None:
-        notes[:] = [f"{note}: pictures are padded and cut back" for note in notes]
         sides = fixed_sides(metadata.inputs[0].shape, metadata)
         if any(sides) and not can_tile(sides, tile):
             notes.append("it cannot be laid over a picture in tiles: one that is larger than its input is refused")
