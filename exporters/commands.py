@@ -261,6 +261,8 @@ def verify(
     else:
         report = shown(report)
         echo(f"{report.model} against {report.checkpoint}")
+        for note in report.notes:
+            echo(f"note: {note}")
         echo(_parity_table(report.parity))
         for who, accuracy in (("checkpoint", report.checkpoint_accuracy), ("model", report.model_accuracy)):
             if accuracy is not None:

@@ -30,7 +30,10 @@ from edgevision.runtime.restoration_quality import Damage, RestorationReport, ev
 
 @record
 class VerificationReport(Record):
-    """The parity, and with pictures the quality of the checkpoint and of the model on all of them."""
+    """The parity, and with pictures the quality of the checkpoint and of the model on all of them.
+
+    ``notes`` say which weights of the checkpoint were taken.
+    """
 
     model: str
     checkpoint: str
@@ -39,6 +42,7 @@ class VerificationReport(Record):
     model_accuracy: ClassificationReport | None = None
     checkpoint_quality: RestorationReport | None = None
     model_quality: RestorationReport | None = None
+    notes: tuple[str, ...] = ()
 
 
 def verify(
@@ -83,7 +87,7 @@ def verify(
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         first = next(batches)
         examples = [torch.from_numpy(array[:1]) for array in first]
-        cast_in_float32(original.network, examples)
+        notes = (*original.notes, *cast_in_float32(original.network, examples))
         check_repeatable(original.network, examples)
         batches = chain([first], batches)
         classifier = metadata.task is Task.CLASSIFY
@@ -99,4 +103,4 @@ def verify(
             both = build_pipeline(reference, metadata), build_pipeline(engine, metadata)
             reports = [evaluate_restorer(one, folder, damage or Damage(), quiet=quiet) for one in both]
             quality = dict(zip(("checkpoint_quality", "model_quality"), reports, strict=True))
-    return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, **quality)
+    return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, notes=notes, **quality)

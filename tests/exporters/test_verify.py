@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from torch import nn
 
 from edgevision.errors import CheckpointError, DeviceError, ModelFileError, ParityError
 from edgevision.exporters.export import export
@@ -36,6 +37,17 @@ def test_a_model_and_its_checkpoint_agree(exported: Export, checkpoint: Path, mo
 def test_the_exports_own_comparison_is_repeated(exported: Export, checkpoint: Path) -> None:
     path, report = exported("onnx", "fp32")
     assert verify(path, checkpoint, samples=64).parity.outputs == report.parity.outputs
+
+
+def test_which_weights_were_taken_is_said(exported: Export, classifier: nn.Module, tmp_path: Path) -> None:
+    last = {name: torch.zeros_like(value) for name, value in classifier.state_dict().items()}
+    torch.save({"model": last, "ema": {"module": classifier.state_dict()}}, tmp_path / "run.pt")
+    options = {"num_classes": 4, "image_size": 8}
+    report = verify(
+        exported("onnx", "fp32")[0], tmp_path / "run.pt", arch="edgevision.models:cnn3", arch_options=options, samples=8
+    )
+    assert report.notes[0] == "weights taken from 'ema.module'"
+    report.parity.check(Precision.FP32)
 
 
 def test_labelled_pictures_give_the_accuracy_of_both(
