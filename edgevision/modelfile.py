@@ -136,6 +136,10 @@ def check_model_file(path: Path) -> ModelFormat:
         ModelFileError: missing, cut off, not a model, weights missing or outside the model's folder.
     """
     kind = model_format(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ModelFileError(f"{str(path)!r} is no name in UTF-8, as engines want it: rename the file") from error
     with damage_named(path):
         reader(kind).check(path)
     return kind

@@ -70,10 +70,9 @@ def describe(
         raise InputError(f"--predicts, --output-range and a scale are for restoration, not for {metadata.task}")
     if metadata.classification is not None and metadata.task is not Task.CLASSIFY:
         raise InputError(f"--activation is for classify, not for {metadata.task}")
-    if metadata.image is not None and metadata.image.color.channels != shape[0]:
-        raise InputError(
-            f"color {metadata.image.color} has {metadata.image.color.channels} channels, the input {shape[0]}"
-        )
+    taken = None if metadata.task in _TASKS_WITH_LATENT else metadata.image
+    if taken is not None and taken.color.channels != shape[0]:
+        raise InputError(f"color {taken.color} has {taken.color.channels} channels, the input {shape[0]}")
     return metadata, shape
 
 

@@ -4,10 +4,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
+from edgevision.datasets import ImageFolder
 from edgevision.errors import InputError
 from edgevision.exporters.export import export
 from edgevision.metadata import Activation, ClassificationSpec
+from edgevision.runtime.evaluation import evaluate_classifier
 from edgevision.runtime.load import load
 
 CLASSES = 4
@@ -133,3 +136,16 @@ def test_the_user_knows_better_unless_the_scores_show_otherwise(exported):
     with classify:
         assert classify(np.full((16, 16, 3), 200, np.uint8)).probabilities.sum() != pytest.approx(1)
     assert spec.multi_label
+
+
+def test_a_classifier_of_one_score_is_evaluated_on_two_classes(exported, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    _, classify = exported(network(node("Identity"), classes=1), labels=["cat", "dog"])
+    random = np.random.default_rng(0)
+    with classify:
+        for index in range(6):
+            picture = random.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / "data" / classify(picture).label / f"{index}.png")
+        report = evaluate_classifier(classify, ImageFolder(tmp_path / "data"), quiet=True)
+    assert (report.images, report.top1) == (6, 100)

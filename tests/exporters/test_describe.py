@@ -70,6 +70,11 @@ def test_a_generator_may_say_how_its_latent_is_drawn() -> None:
     assert metadata.latent == LatentSpec(size=64, distribution="uniform")
 
 
+def test_a_generators_colours_are_those_of_its_pictures() -> None:
+    metadata, _ = foreign({"task": "generate", "image": {"color": "rgb"}}, (1, 64))
+    assert metadata.image == ImageSpec()
+
+
 @pytest.mark.parametrize(
     ("given", "shape", "words"),
     [

@@ -191,6 +191,12 @@ def test_names_that_are_no_utf_8_and_a_graph_without_outputs_are_refused(tmp_pat
         check_model_file(path)
 
 
+def test_a_files_name_that_is_no_utf_8_is_refused_before_an_engine_stumbles_over_it(tmp_path):
+    path = model_with(tmp_path, [GOOD]).rename(tmp_path / "m\udcff.onnx")
+    with pytest.raises(ModelFileError, match="rename the file"):
+        check_model_file(path)
+
+
 def test_what_cannot_be_right_is_still_shown_with_the_reason(tmp_path):
     path = model_with(tmp_path, [GOOD.replace('"other"', '"classify"')])
     with pytest.raises(ModelFileError, match=r"'m\.onnx' cannot be right: metadata\.image is missing"):
