@@ -20,11 +20,8 @@ _ENDING = "_kernel_time"
 _BYTES = {"float": 4, "float16": 2, "bfloat16": 2, "double": 8, "int64": 8, "uint64": 8, "int32": 4, "uint32": 4}
 _BYTES |= {"int16": 2, "uint16": 2}
 
-# What is packed for its kernel in advance is no input any more, and what is blocked is padded.
-_AS_ASKED = {
-    "session.disable_prepacking": "1",
-    "optimization.disable_specified_optimizers": "NchwcTransformer",
-}
+_UNPACKED = {"session.disable_prepacking": "1"}
+_UNBLOCKED = {"optimization.disable_specified_optimizers": "NchwcTransformer"}
 # Channels are blocked by as many floats as a register holds, 16 at most.
 _BLOCK = 16
 
@@ -34,7 +31,9 @@ Tensors = list[tuple[Shape, int]]
 def profile_onnx_runtime(subject: Subject) -> Profiled:
     """Run the subject's model 30 times with the profiler on."""
     events = _events(subject, _RUNS)
-    asked = _Asked(_events(subject, 1, _AS_ASKED))
+    # What is packed for its kernel in advance is no input any more: its shape is known where that is left off.
+    whole = {event["name"]: event["args"] for event in _events(subject, 1, _UNPACKED) if _is_node(event)}
+    asked = _Asked(_events(subject, 1, _UNPACKED | _UNBLOCKED))
     durations: dict[str, list[float]] = defaultdict(list)
     details: dict[str, Mapping[str, Any]] = {}
     for event in filter(_is_node, events):
@@ -42,7 +41,7 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
         details[event["name"]] = event["args"]
     operators = []
     for name, args in details.items():
-        inputs, outputs = asked.shapes(name, args)
+        inputs, outputs = asked.shapes(name, whole.get(name, args))
         operators.append(
             Timed(
                 name=name.removesuffix(_ENDING),
@@ -60,7 +59,7 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
 
 
 class _Asked:
-    """The shapes that the network asks for, from the events of a session with :data:`_AS_ASKED`.
+    """The shapes that the network asks for, from the events of a session with :data:`_UNBLOCKED`.
 
     Blocked kernels take channels in eights or sixteens and pad them, weights as well: 24 become 32 on AVX-512.
     """
@@ -75,10 +74,13 @@ class _Asked:
         which they run, whose shapes are padded to its own.
         """
         inputs, outputs = _tensors(args)
-        if name not in self._known:
-            kind = args["op_name"]
-            alike = (n for n, a in self._known.items() if a["op_name"] in (kind, f"Fused{kind}"))
-            name = next((n for n in alike if _is_padded(_tensors(self._known[n]), (inputs, outputs))), name)
+        if name.endswith(f"_nchwc{_ENDING}"):
+            kinds = (args["op_name"], f"Fused{args['op_name']}")
+            alike = (other for other, known in self._known.items() if known["op_name"] in kinds)
+        else:
+            alike = (other for other in (name,) if other in self._known)
+        # Names made up on the way may be another's in a session that was optimised otherwise.
+        name = next((n for n in alike if _is_padded(_tensors(self._known[n]), (inputs, outputs))), "")
         found = self._known.pop(name, None)
         if found is None:
             return inputs, outputs

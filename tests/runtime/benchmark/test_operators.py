@@ -127,3 +127,33 @@ def test_channels_that_an_engine_pads_for_its_kernels_are_not_counted(tmp_path, 
     work = sorted(operator.operations for operator in operators if "conv" in operator.operator.lower())
     assert work == sorted([2 * 24 * 27 * 256, 2 * 24 * 9 * 256, *[2 * 20 * 24 * 256] * 2, 2 * 20 * 24 * 64])
     assert max(operator.bytes for operator in operators if "Conv" in operator.operator) <= 4 * (3 * 24 * 256 + 24 * 27)
+
+
+def test_the_weights_of_int8_convolutions_count_beside_blocked_ones(tmp_path):
+    """Engines name what they add by numbers, which are others where it is optimised otherwise."""
+    generator, make = np.random.default_rng(0), helper.make_node
+    constants = {
+        "f": generator.normal(size=(16, 3, 3, 3)).astype(np.float32),
+        "w": generator.integers(-64, 64, (24, 16, 3, 3)).astype(np.int8),
+        "one": np.float32(0.1),
+        "zero": np.uint8(0),
+        "wzero": np.int8(0),
+    }
+    nodes = [make("Conv", ["image", "f"], ["c"], pads=[1, 1, 1, 1]), make("Relu", ["c"], ["r"])]
+    nodes += [
+        make("QuantizeLinear", ["r", "one", "zero"], ["q"]),
+        make("DequantizeLinear", ["q", "one", "zero"], ["d"]),
+    ]
+    nodes += [make("DequantizeLinear", ["w", "one", "wzero"], ["v"]), make("Conv", ["d", "v"], ["e"], pads=[1] * 4)]
+    nodes += [
+        make("QuantizeLinear", ["e", "one", "zero"], ["s"]),
+        make("DequantizeLinear", ["s", "one", "zero"], ["y"]),
+    ]
+    specs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, c, 16, 16]) for n, c in (("image", 3), ("y", 24))]
+    tensors = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "net", specs[:1], specs[1:], tensors)
+    path = tmp_path / "net.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    operators = edgevision.benchmark(path, threads=1, profile=True, **QUICK).subjects[0].operators.operators
+    work = {operator.operations for operator in operators if "Conv" in operator.operator}
+    assert work == {2 * 16 * 27 * 256, 2 * 24 * 16 * 9 * 256}
