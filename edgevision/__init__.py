@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # In a checkout two sub-packages stand beside this folder. They are found there, with or without the links in here that
 # are for editors and type checkers, and a traceback names the files that git knows.
+if __name__ != "edgevision":  # the checkout holds this folder too
+    raise ImportError(f"this package is edgevision, not {__name__}")
 _checkout = Path(__file__).parent.parent
 if (_checkout / "pyproject.toml").is_file():
     __path__ = [str(_checkout), *__path__]

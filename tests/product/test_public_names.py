@@ -5,15 +5,24 @@ import pytest
 
 import edgevision
 
+# A checkout is on the package's path, so that there the package is found in itself.
+ITSELF = "edgevision.edgevision"
+
 
 def modules():
-    return [module.name for module in pkgutil.walk_packages(edgevision.__path__, "edgevision.")]
+    found = [module.name for module in pkgutil.walk_packages(edgevision.__path__, "edgevision.")]
+    return [name for name in found if name != ITSELF and not name.endswith("__main__")]
 
 
 def test_the_public_names_are_those_of_all():
     assert set(edgevision.__all__) == {"__version__", "benchmark", "export", "load"}
     for name in edgevision.__all__:
         assert getattr(edgevision, name) is not None
+
+
+def test_the_package_is_not_found_in_itself():
+    with pytest.raises(ImportError):
+        importlib.import_module(ITSELF)
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -26,7 +35,7 @@ def test_every_public_function_is_documented_with_its_errors():
         assert "Raises:" in getattr(edgevision, name).__doc__
 
 
-@pytest.mark.parametrize("name", [name for name in modules() if not name.endswith("__main__")])
+@pytest.mark.parametrize("name", modules())
 def test_every_module_says_what_it_is_for(name):
     assert importlib.import_module(name).__doc__
 
