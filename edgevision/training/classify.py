@@ -63,9 +63,8 @@ def train_classifier(
     module = ClassifierModule(network, settings, image, train.labels, len(data.class_names))
     if not _fit(module, settings, folder, train, val, quiet=quiet):
         return None
-    best = folder.kept("f1")
-    module.load_state_dict(best["state_dict"])
-    quality = {"val_top1": best["figures"]["accuracy"], "val_f1": best["figures"]["f1"]}
+    figures = folder.take_best(module, "f1")
+    quality = {"val_top1": figures["accuracy"], "val_f1": figures["f1"]}
     quality |= _test(module.cpu(), settings, image)
     metadata = _metadata(settings, image, data.class_names, quality, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, module.network, metadata, model=settings.model, options=options)

@@ -66,10 +66,9 @@ class GenerativeTraining:
             self.folder.prepare(self.settings.to_dict(), force=force)
         if not self._fit(module, *self._read(quiet=quiet), quiet=quiet):
             return None
-        best = self.folder.kept(None if self.classifier is None else "classifier_frechet")
-        module.load_state_dict(best["state_dict"])
+        figures = self.folder.take_best(module, None if self.classifier is None else "classifier_frechet")
         module.cpu().eval()
-        return {f"val_{n}": round(float(v), 4) for n, v in best["figures"].items() if math.isfinite(v)}
+        return {f"val_{n}": round(float(v), 4) for n, v in figures.items() if math.isfinite(v)}
 
     def save(self, network: nn.Module, options: Mapping[str, Any], metadata: ModelMetadata) -> Path:
         """Write the finished checkpoint, with where it comes from; its path."""

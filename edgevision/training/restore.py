@@ -83,10 +83,9 @@ def train_restorer(
         )
     if not first:
         return None
-    best = folder.kept("psnr")
-    module.load_state_dict(best["state_dict"])
+    figures = folder.take_best(module, "psnr")
     network = module.cpu().network.eval()
-    metadata = _metadata(settings, network, best["figures"], folder.seconds_trained() / 3600)
+    metadata = _metadata(settings, network, figures, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
     return folder.result
 

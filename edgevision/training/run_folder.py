@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from edgevision.errors import CheckpointError, InputError, OutputError
 from edgevision.files import atomic_file, translated_write_errors
 from edgevision.text_file import read_text_file
@@ -90,27 +92,31 @@ class RunFolder:
             raise CheckpointError(f"{damaged[0]}; --force starts over, -o trains elsewhere")
         return None
 
-    def kept(self, judged_by: str | None) -> dict[str, Any]:
-        """The content of the best checkpoint, or of the last where the best is lost or was not judged.
+    def take_best(self, module: nn.Module, judged_by: str | None) -> dict[str, float]:
+        """Give ``module`` the best weights, or the last ones where the best are lost or were not judged; their figures.
 
-        ``judged_by`` is the figure by which it is the best; without one the last is.
+        ``judged_by`` is the figure by which they are the best; without one the last are.
 
         Raises:
-            CheckpointError: neither can be read.
+            CheckpointError: neither can be used.
         """
         reasons = []
         for path in (self.best, self.last, self.previous):
             try:
                 content = read_saved(path)
-                figures = content["figures"]
+                figures = dict(content["figures"])
                 if path == self.best and judged_by is not None and not math.isfinite(figures[judged_by]):
                     raise ValueError(f"its {judged_by} is {figures[judged_by]}")
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                reasons.append(f"{str(path)!r} cannot be used: {error}")
+                module.load_state_dict(content["state_dict"])
+            # RuntimeError: they are of another network.
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+                reasons.append(
+                    f"{str(path)!r} cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]:.200}"
+                )
                 continue
             if reasons:
                 _log.warning("%s; the weights of %s are kept instead", reasons[0], path.name)
-            return dict(content)
+            return figures
         raise CheckpointError(f"{reasons[0]}; --force trains again")
 
     def record(self, epoch: Mapping[str, float | int | None]) -> None:

@@ -188,16 +188,20 @@ def test_a_file_that_is_no_checkpoint_of_a_training_is_refused(
     assert not Path("ran").exists()
 
 
-@pytest.mark.parametrize("damage", ["none", "lost", "damaged", "not judged"])
+@pytest.mark.parametrize("damage", ["none", "lost", "damaged", "not judged", "of another network"])
 def test_the_last_weights_stand_in_for_the_best(folder: RunFolder, damage: str) -> None:
     folder.prepare(SETTINGS, force=False)
-    save(folder.last, epoch=9)
-    save(folder.best, epoch=5, figures={"f1": math.nan if damage == "not judged" else 1.0})
+    save(folder.last, state_dict={"weight": torch.full((1, 1), 9.0)})
+    name = "other" if damage == "of another network" else "weight"
+    figures = {"f1": math.nan if damage == "not judged" else 1.0}
+    save(folder.best, state_dict={name: torch.full((1, 1), 5.0)}, figures=figures)
     if damage == "lost":
         folder.best.unlink()
     if damage == "damaged":
         folder.best.write_bytes(b"PK")
-    assert folder.kept("f1")["epoch"] == (5 if damage == "none" else 9)
+    module = torch.nn.Linear(1, 1, bias=False)
+    assert folder.take_best(module, "f1") == {"f1": 1.0}
+    assert module.weight.item() == (5 if damage == "none" else 9)
 
 
 @pytest.mark.parametrize(
