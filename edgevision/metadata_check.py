@@ -37,7 +37,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
 def check_sense(metadata: ModelMetadata) -> None:
     """Raise :class:`ValueError` where a value is out of all bounds; it names the field, the value and the rule."""
     for field, value in _numbers(metadata, ""):
-        if not math.isfinite(value) or abs(value) > _LARGEST_NUMBER:
+        if not abs(value) <= _LARGEST_NUMBER:  # nor is what is no number; integers may be too large for a float
             _refuse(field, value, f"a number has to be finite, and at most {_LARGEST_NUMBER:g} in size")
         low, high = _BOUNDS.get(field, (-math.inf, math.inf))
         if not low <= value <= high:

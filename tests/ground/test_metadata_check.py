@@ -129,6 +129,7 @@ def test_what_contradicts_the_graph_is_refused_by_its_field(task, document, inpu
     [
         ({"tile": {"memory": -1}}, "tile.memory"),
         ({"tile": {"multiple": 10**6}}, "tile.multiple"),
+        ({"tile": {"memory": 10**400}}, "tile.memory"),
         ({"tile": {"overlap": 10**9}}, "tile.overlap"),
         ({"image": {"mean": [1e300, 0, 0]}}, r"image.mean\[0\]"),
         ({"image": {"std": [1e-300, 1, 1]}}, "image.std"),
