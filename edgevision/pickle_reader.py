@@ -17,6 +17,8 @@ from edgevision.nesting import check_nesting
 # A tensor takes some 30 instructions and, with what it is made from, 3,000 bytes.
 _BYTES_AN_INSTRUCTION = 48
 _LONGEST_NAME = 1000
+# In bytes: the states of random generators take 17 and more, and text that Python still makes of a number 1,700.
+_LONGEST_NUMBER = 1024
 
 # What CPython takes for one object and its place in a container.
 _BYTES_OF_AN_OBJECT = 64
@@ -24,6 +26,7 @@ _BYTES_OF_AN_ITEM = 8
 _BYTES_OF_A_PAIR = 100
 _BYTES_OF_A_TENSOR = 400
 _LONGEST_KEY = 8
+_LONGEST_KEY_NUMBER = 64
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,9 @@ class PickleReader:
 
     def _integer(self, layout: str) -> None:
         length = self._number(layout)
-        if not 0 <= length <= 16:
+        if not 0 <= length <= _LONGEST_NUMBER:
             raise ValueError(f"its pickle holds a number of {length} bytes")
-        self._push(int.from_bytes(self._take(length), "little", signed=True))
+        self._push(int.from_bytes(self._take(length), "little", signed=True), length)
 
     def _tuple(self, items: list[Any]) -> None:
         self._push(tuple(items), _BYTES_OF_AN_ITEM * len(items))
@@ -222,18 +225,17 @@ class PickleReader:
 
 
 def _is_key(value: Any) -> bool:
-    """Whether it may be a key; of :data:`INERT` it says no, and :class:`ValueError` is raised for the rest.
+    """Whether it may be a key; items of others, which are no weights, are left out.
 
     Tuples that hold each other would be hashed without end, and long numbers can be chosen to have the same hash.
     """
-    if value is INERT:
-        return False
     parts = value if isinstance(value, tuple) and len(value) <= _LONGEST_KEY else (value,)
-    if not all(part is None or isinstance(part, str | bytes | int | float) for part in parts):
-        raise ValueError(f"its pickle has a key that is a {type(value).__name__}")
-    if any(isinstance(part, int) and part.bit_length() > 64 for part in parts):
-        raise ValueError("its pickle has a number of more than 64 bits for a key")
-    return True
+    return all(
+        part is None
+        or isinstance(part, str | bytes | float)
+        or (isinstance(part, int) and part.bit_length() <= _LONGEST_KEY_NUMBER)
+        for part in parts
+    )
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:

@@ -19,7 +19,7 @@ from edgevision.checkpoint_archive import is_archive, open_archive
 from edgevision.errors import CheckpointError
 from edgevision.exporters.checkpoints.exported_program import is_exported_program, read_exported_program
 from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
-from edgevision.exporters.checkpoints.tensors import TrustNeededError
+from edgevision.exporters.checkpoints.tensors import TrustNeededError, UnsupportedTensorError
 from edgevision.extras import brought_by
 from edgevision.nesting import check_nesting
 
@@ -62,6 +62,10 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
     except TrustNeededError as error:
         raise CheckpointError(
             f"{str(path)!r} {error}. --trust-pickle allows that; use it only for files you made yourself"
+        ) from error
+    except UnsupportedTensorError as error:
+        raise CheckpointError(
+            f"{str(path)!r} holds {error}, which cannot be exported; save an ordinary tensor in its place"
         ) from error
     except MemoryError as error:
         raise CheckpointError(f"{str(path)!r} takes more memory than there is here") from error

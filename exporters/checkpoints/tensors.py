@@ -52,6 +52,10 @@ class TrustNeededError(ValueError):
     """A file needs what only its maker can vouch for; the message says what, after the name of the file."""
 
 
+class UnsupportedTensorError(ValueError):
+    """A sound file holds a kind of tensor that is not read here; the message is the kind."""
+
+
 @dataclass(frozen=True)
 class Storage:
     """The numbers that tensors are views of: a flat uint8 tensor, and what its bytes are."""
@@ -99,16 +103,16 @@ def find_global(module: str, name: str) -> Any:
 
     Raises:
         TrustNeededError: it is code that would have to be run.
-        ValueError: a kind of tensor that no network here takes.
+        UnsupportedTensorError: a kind of tensor that no network here takes.
     """
     if module in ("torch", "torch.cuda", "torch.storage") and (dtype := storage_type(name)) is not None:
         return StorageClass(dtype)
     if module == "torch" and name in _DTYPES:
         return _DTYPES[name]
     if module == "torch._utils" and name in _UNREADABLE:
-        raise ValueError(f"it holds {_UNREADABLE[name]}")
+        raise UnsupportedTensorError(_UNREADABLE[name])
     if module == "torch" and name.startswith("Q") and name.endswith("Storage"):
-        raise ValueError("it holds a quantized tensor")
+        raise UnsupportedTensorError("a quantized tensor")
     if (found := _BUILDERS.get(f"{module}.{name}")) is None:
         full = f"{module}.{name}"
         shown = full if full.isprintable() else ascii(full)
@@ -145,7 +149,7 @@ def _parameter(data: Any, *rest: Any) -> Tensor:
 def _of_type(build: Any, kind: Any, arguments: Any, *state: Any) -> Tensor:
     """A tensor with attributes of its own, which inference does not read."""
     if not isinstance(build, Builder) or build.build not in (_tensor, _parameter) or not isinstance(arguments, tuple):
-        raise ValueError("it holds a tensor of a class of its own")
+        raise UnsupportedTensorError("a tensor of a class of its own")
     tensor: Tensor = build.build(*arguments)
     return tensor
 
@@ -174,6 +178,8 @@ def _device(kind: Any = "cpu", index: Any = None) -> str:
 
 
 def _bytes(text: Any = "", encoding: Any = "latin1") -> bytes:
+    if isinstance(text, bytes):
+        return text
     if not isinstance(text, str):
         raise ValueError(f"it holds bytes that are a {type(text).__name__}")
     return text.encode("latin1")
@@ -223,8 +229,9 @@ _BUILDERS: dict[str, Builder] = {
             "torch.nn.parameter.Parameter": _name_only,
             "torch.Size": _size,
             "torch.device": _device,
+            "torch.serialization._get_layout": lambda name: name,
             "_codecs.encode": _bytes,
-            "builtins.bytearray": lambda *given: b"" if not given else _bytes(*given),
+            "builtins.bytearray": _bytes,
             "builtins.set": _set,
             "builtins.complex": _complex,
             "numpy.dtype": _numpy_type,
