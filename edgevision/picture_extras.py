@@ -33,22 +33,23 @@ def xmp_of(image: Image.Image) -> bytes | None:
 
 def fitting_extras(
     kind: PictureFormat,
-    image: Image.Image,
+    mode: str,
+    size: tuple[int, int],
     *,
     icc_profile: bytes | None,
     exif: bytes | None,
     xmp: bytes | None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """The arguments with which Pillow writes them into a file of ``image``, and the names of what does not fit."""
+    """The arguments with which Pillow writes them into a file, and the names of what does not fit."""
     lost: list[str] = []
-    gray = image.mode in ("L", "LA", "I;16") and kind is not WEBP
+    gray = mode in ("L", "LA", "I;16") and kind is not WEBP
     # Bytes 16 to 19 of a profile name the colours that it is of.
     if icc_profile is not None and icc_profile[16:20] != (b"GRAY" if gray else b"RGB "):
         lost.append("the colour profile (of other colours)")
         icc_profile = None
-    small = Image.new(image.mode, (1, 1))
+    small = Image.new(mode, (1, 1))
     found: dict[str, Any] = {}
-    for named in (_profiles(icc_profile), _camera(exif, image.size), _notes(kind, xmp)):
+    for named in (_profiles(icc_profile), _camera(exif, size), _notes(kind, xmp)):
         for name, arguments in named:
             if kind.metadata and _can_be_written(small, kind, found | arguments):
                 found |= arguments

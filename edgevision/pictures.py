@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,15 +17,21 @@ from edgevision.errors import OutputError
 from edgevision.files import atomic_file
 from edgevision.images import ImageSource, decode, gray_16, opacity_16, remark_once
 from edgevision.picture_extras import fitting_extras
-from edgevision.picture_formats import PNG, TIFF, PictureFormat, written_format
+from edgevision.picture_formats import JPEG, PNG, TIFF, PictureFormat, written_format
+from edgevision.strip_encoding import JPEG_ROWS, Strip, jpeg_parts, png_parts
 
 _log = logging.getLogger(__name__)
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-# Rows that Pillow hands out at a time; it would copy all of a picture twice.
+# Rows that are converted at a time; Pillow would copy all of a picture twice.
 _STRIP = 256
+
+# What Pillow gets of a larger picture at a time to encode, where the format allows that.
+_PIXELS_AT_ONCE = 1 << 22
+
+_BYTES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,42 +123,68 @@ class Picture:
             DiskFullError: no space left; an earlier file is untouched.
         """
         target = Path(path)
-        data = self.encode(written_format(target), quality=quality, name=target.name)
-        with atomic_file(target, force=force) as temporary:
-            temporary.write_bytes(data)
+        parts = self._parts(written_format(target), quality=quality, name=target.name)
+        first = next(parts)  # what cannot be held is told before there is anything on the disk
+        with atomic_file(target, force=force) as temporary, temporary.open("wb") as file:
+            file.write(first)
+            file.writelines(parts)
 
     def encode(self, kind: PictureFormat, *, quality: int = 95, name: str = "the picture") -> bytes:
         """The file's bytes in the format ``kind``; remarks and errors call it ``name``."""
+        return b"".join(self._parts(kind, quality=quality, name=name))
+
+    def _parts(self, kind: PictureFormat, *, quality: int, name: str) -> Iterator[bytes]:
         height, width = self.size
         if max(height, width) > kind.longest_side:
             raise OutputError(
                 f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: its sides may have"
                 f" {kind.longest_side} pixels; choose another ending"
             )
-        image = self._fitting(kind, name)
-        extras, lost = fitting_extras(kind, image, icc_profile=self.icc_profile, exif=self.exif, xmp=self.xmp)
+        strip = self._strips(kind, name)
+        mode = strip(0, 1).mode
+        extras, lost = fitting_extras(
+            kind, mode, (width, height), icc_profile=self.icc_profile, exif=self.exif, xmp=self.xmp
+        )
         if lost:
             _log.warning("%s: %s cannot hold %s, left out", name, kind.kind, " and ".join(lost))
+        options = _options(kind, quality, plain="exif" not in extras) | extras
+        rows = max(_PIXELS_AT_ONCE // width // JPEG_ROWS, 1) * JPEG_ROWS
+
+        def encode(image: Image.Image, **options: Any) -> bytes:
+            return b"".join(_encoded_parts(image, kind.kind, **options))
+
         try:
-            return encoded(image, kind.kind, **_options(kind, quality, plain="exif" not in extras), **extras)
+            if height <= rows or kind not in (PNG, JPEG):
+                yield from _encoded_parts(strip(0, height), kind.kind, **options)
+            elif kind is PNG:
+                yield from png_parts(height, rows, strip, encode, level=options.pop("compress_level"), **options)
+            else:
+                yield from jpeg_parts(height, rows, strip, encode, **options)
         except (OSError, ValueError) as error:
             raise OutputError(f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: {error}") from error
 
-    def _fitting(self, kind: PictureFormat, name: str) -> Image.Image:
-        """The picture in a mode that the format has."""
-        image = self.to_pillow()
-        if self.pixels.dtype == np.uint16 and not (
-            image.mode == "I;16" and kind.deep and (kind is PNG or self.alpha is None)
-        ):
+    def _strips(self, kind: PictureFormat, name: str) -> Strip:
+        """The picture's rows in a mode that the format has."""
+        if self.pixels.dtype == np.uint16:
+            image = self.to_pillow()
+            if image.mode == "I;16" and kind.deep and (kind is PNG or self.alpha is None):
+                return lambda top, bottom: image.crop((0, top, image.width, bottom))
             why = "Pillow writes no such transparency with 16 bits" if kind.deep else f"{kind.kind} has no 16 bits"
             _log.warning("%s: %s, written with 8", name, why)
-            image = self._in_8_bits().to_pillow()
-        if image.mode in ("LA", "RGBA") and not kind.alpha:
-            _log.warning("%s: %s has no transparency, laid on white", name, kind.kind)
-            background = Image.new("RGBA", image.size, "white")
-            mode = "L" if image.mode == "LA" else "RGB"
-            image = Image.alpha_composite(background, image.convert("RGBA")).convert(mode)
-        return image
+            return self._in_8_bits()._strips(kind, name)
+        if self.alpha is None or kind.alpha:
+            return lambda top, bottom: self._rows(top, bottom).to_pillow()
+        _log.warning("%s: %s has no transparency, laid on white", name, kind.kind)
+        return lambda top, bottom: _on_white(self._rows(top, bottom).to_pillow())
+
+    def _rows(self, top: int, bottom: int) -> Self:
+        return self.with_pixels(self.pixels[top:bottom], None if self.alpha is None else self.alpha[top:bottom])
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Of mode LA or RGBA in L or RGB."""
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert("L" if image.mode == "LA" else "RGB")
 
 
 def _marked_transparent(pixels: NDArray[Any], alpha: NDArray[Any]) -> Image.Image | None:
@@ -184,17 +217,22 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     Raises:
         OSError, ValueError: the format cannot hold the picture.
     """
+    return b"".join(_encoded_parts(image, kind, **options))
+
+
+def _encoded_parts(image: Image.Image, kind: str, **options: Any) -> Iterator[bytes]:
     # Pillow's encoders hold Python's lock unless they write to a file of the system's. Nothing tells when such a file
     # took less than they gave it, which only a limit on the size of files can cause for one in memory.
     if hasattr(os, "memfd_create") and not _file_size_is_limited():
         with contextlib.suppress(OSError), os.fdopen(os.memfd_create("picture"), "w+b") as file:
             image.save(file, kind, **options)
             file.seek(0)
-            return file.read()
+            yield from iter(lambda: file.read(_BYTES_AT_ONCE), b"")
+            return
     # What is wrong with the picture comes up again.
     stream = io.BytesIO()
     image.save(stream, kind, **options)
-    return stream.getvalue()
+    yield stream.getvalue()
 
 
 def _file_size_is_limited() -> bool:
@@ -204,7 +242,11 @@ def _file_size_is_limited() -> bool:
 
 
 def _in_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    return (samples / np.float32(257)).round().astype(np.uint8)
+    result = np.empty(samples.shape, np.uint8)
+    for top in range(0, len(samples), _STRIP):
+        strip = np.s_[top : top + _STRIP]
+        result[strip] = (samples[strip] / np.float32(257)).round()
+    return result
 
 
 def _name(source: ImageSource, name: str) -> str:
