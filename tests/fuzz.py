@@ -27,7 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 10.0
-"""What one input may take."""
+"""Of CPU time that one input may take: beside other work the clock tells little."""
+HANGING = 60.0
+"""Seconds by the clock after which a command that computes nothing is taken for one that waits without end."""
 MEGABYTES = 1024
 """What one input may make a command take."""
 
@@ -154,7 +156,7 @@ class Worker:
 
     def give(self, case: str) -> None:
         """Start on a case."""
-        self.case, self._since = case, time.monotonic()
+        self.case, self._since, self._spent = case, time.monotonic(), self._cpu_seconds()
         os.write(self._to_child, f"{case}\n".encode())
 
     @property
@@ -163,8 +165,11 @@ class Worker:
         return self._from_child
 
     @property
-    def overdue(self) -> bool:
-        return self.case is not None and time.monotonic() - self._since > SECONDS
+    def overdue(self) -> str | None:
+        """Why its case has to be ended, if it has."""
+        if self._cpu_seconds() - self._spent > SECONDS:
+            return f"takes more than {SECONDS:.0f} s of CPU time"
+        return f"hangs for {HANGING:.0f} s" if time.monotonic() - self._since > HANGING else None
 
     def take(self) -> list[Finding]:
         """What it found, once :attr:`answers` can be read."""
@@ -189,6 +194,11 @@ class Worker:
     def stop(self) -> None:
         os.kill(self._child, signal.SIGKILL)
         os.waitpid(self._child, 0)
+
+    def _cpu_seconds(self) -> float:
+        """Of the child and of its threads, by proc(5)."""
+        fields = Path(f"/proc/{self._child}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _start(self) -> None:
         child_reads, self._to_child = os.pipe()
@@ -234,8 +244,8 @@ def fuzz(cases: Iterator[str], *, workers: int = 2) -> Iterator[tuple[str, list[
                     case = str(worker.case)
                     if worker.answers in ready:
                         findings = worker.take()
-                    elif worker.overdue:
-                        findings = worker.replace(f"takes more than {SECONDS:.0f} s")
+                    elif why := worker.overdue:
+                        findings = worker.replace(why)
                     else:
                         continue
                     if (following := next(cases, None)) is not None:
