@@ -11,8 +11,7 @@ import typer.main
 
 from edgevision import __version__
 from edgevision.commandline import LazyGroup, Verb, VerbGroup, echo, end_interrupted
-from edgevision.errors import DiskFullError, EdgevisionError, InputError
-from edgevision.files import DISK_FULL
+from edgevision.errors import DISK_FULL, DiskFullError, EdgevisionError, InputError
 from edgevision.terminal import guarded_streams
 
 VERBS: Mapping[str, Verb | VerbGroup] = {

@@ -23,6 +23,11 @@ A message states the rule, the value with ``!r`` and what to do next, in one or 
 raises the builtin ``TypeError`` and ``ValueError`` instead.
 """
 
+import errno
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a quota or a file is as full as it may be."""
+
 
 class EdgevisionError(Exception):
     """Base of the tree; ``str(error)`` is what the command line prints."""

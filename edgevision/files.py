@@ -7,12 +7,10 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgevision.errors import DiskFullError, OutputError
+from edgevision.errors import DISK_FULL, DiskFullError, OutputError
 from edgevision.temporary_folders import PREFIX, temporary_folder
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where a disk, a quota or a file is as full as it may be."""
 
 
 def check_writable(path: Path, *, force: bool = False) -> None:

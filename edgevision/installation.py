@@ -1,7 +1,6 @@
 """Commands that install something, as they work here: from where this edgevision came, into the Python that runs it."""
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from shutil import which
@@ -9,28 +8,34 @@ from shutil import which
 
 def install_command(*extras: str, options: str = "") -> str:
     """The command that installs this edgevision with ``extras``: of the clone, folder or file it came from, if any."""
+    from shlex import quote
+
     wanted = f"[{','.join(extras)}]" if extras else ""
     clone = _clone()
     if clone is not None:
-        source = f"--editable {shlex.quote(f'{_from_here(clone)}{wanted}')}"
+        source = f"--editable {quote(f'{_from_here(clone)}{wanted}')}"
     else:
         place = _place_installed_from()
-        source = shlex.quote(f"{place}{wanted}" if isinstance(place, Path) else f"edgevision{wanted}{place}")
+        source = quote(f"{place}{wanted}" if isinstance(place, Path) else f"edgevision{wanted}{place}")
     return pip_command(f"install {options} {source}" if options else f"install {source}")
 
 
 def upgrade_command() -> str:
     """The command that brings the newest edgevision."""
+    from shlex import quote
+
     clone = _clone()
-    return f"git -C {shlex.quote(str(_from_here(clone)))} pull" if clone else install_command(options="--upgrade")
+    return f"git -C {quote(str(_from_here(clone)))} pull" if clone else install_command(options="--upgrade")
 
 
 def pip_command(words: str) -> str:
     """``pip`` with ``words``, by way of this Python where another one's would answer to that name."""
+    from shlex import quote
+
     found = which("pip")
     # Not resolved: the Python of an environment is a link to that of the system.
     ours = found is not None and Path(found).parent == Path(sys.executable).parent
-    return f"pip {words}" if ours else f"{shlex.quote(sys.executable or 'python')} -m pip {words}"
+    return f"pip {words}" if ours else f"{quote(sys.executable or 'python')} -m pip {words}"
 
 
 def _clone() -> Path | None:

@@ -9,11 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from edgevision.records import Record
+if TYPE_CHECKING:
+    from edgevision.records import Record
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound="Record")
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -71,6 +72,9 @@ def _shown(character: str) -> str:
 
 
 def _changed(value: Any, change: Any) -> Any:
+    # Here because every start of the program guards its streams, and few of them show a record.
+    from edgevision.records import Record
+
     if isinstance(value, str):
         return value if isinstance(value, Enum) else change(value)
     if isinstance(value, Record):

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
-from edgevision.errors import DiskFullError, EdgevisionError, OutputError
-from edgevision.files import DISK_FULL
+from edgevision.errors import DISK_FULL, DiskFullError, EdgevisionError, OutputError
 from edgevision.printable import printable
 
 _PLAIN = str.maketrans({"█": "#", "▁": "_", "▂": "_", "▃": ".", "▄": "-", "▅": "=", "▆": "*", "▇": "%", "…": "...",

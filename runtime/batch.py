@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from edgevision.errors import DeviceMemoryError, InputError, MissingExtraError, NotFiniteError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Job = TypeVar("Job")
 Read = TypeVar("Read")
@@ -64,6 +66,8 @@ def overlapped(
     disk, are raised, and so is that of a missing extra where all files need it; what is being written then is finished
     first. What was read is let go before the result is written: both may be large.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     source = iter(jobs)
     readers, writers = ThreadPoolExecutor(_THREADS, "read"), ThreadPoolExecutor(_THREADS, "write")
     workers = ThreadPoolExecutor(at_once, "process")
@@ -71,7 +75,7 @@ def overlapped(
     def whole(job: Job) -> None:
         write(job, process(read(job)))
 
-    def in_stages(job: Job) -> Future[None]:
+    def in_stages(job: Job) -> "Future[None]":
         reading = readers.submit(read, job)
         processing = workers.submit(lambda: process(reading.result()))
         return writers.submit(lambda: write(job, processing.result()))
@@ -93,7 +97,7 @@ def overlapped(
             pool.shutdown(cancel_futures=True)
 
 
-def _failure(written: Future[None]) -> Exception | None:
+def _failure(written: "Future[None]") -> Exception | None:
     try:
         written.result()
     except ABOUT_ONE_FILE as error:
