@@ -16,7 +16,11 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """
     position, end = 0, len(message)
     while position < end:
-        key, position = _varint(message, position)
+        # Most keys and lengths are of one byte, and a model has ten thousands of them.
+        if (key := message[position]) < 0x80:
+            position += 1
+        else:
+            key, position = _varint(message, position)
         number, kind = key >> 3, key & 7
         if number == 0:
             raise ValueError("field number 0 does not exist")
@@ -25,7 +29,10 @@ def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             yield number, value
             continue
         if kind == _LENGTH:
-            length, position = _varint(message, position)
+            if position < end and (length := message[position]) < 0x80:
+                position += 1
+            else:
+                length, position = _varint(message, position)
         elif kind in (_FIXED32, _FIXED64):
             length = 4 if kind == _FIXED32 else 8
         else:
