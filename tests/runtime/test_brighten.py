@@ -4,6 +4,7 @@ from PIL import Image
 
 from edgevision.metadata import ImageSpec, ModelMetadata, Prediction, Resize, RestorationSpec, Task
 from edgevision.pictures import Picture
+from edgevision.runtime.pipelines import brighten
 from edgevision.runtime.pipelines.brighten import CurveBrightener
 from edgevision.runtime.pipelines.planes import unit
 
@@ -75,6 +76,21 @@ def test_strips_give_what_curves_stretched_over_the_whole_picture_give(brightene
         whole += step * whole * (1 - whole)
     np.testing.assert_allclose(np.concatenate([rows for _, rows in strips]), whole, atol=1e-4)
     assert np.abs(whole - unit(pixels)).max() > 0.01
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 900), (5, 300), (90, 70)])
+def test_however_wide_the_picture_is_little_of_the_curves_is_stretched_at_once(brightener, monkeypatch, height, width):
+    pixels, curves = noise(height, width), np.random.default_rng(3).uniform(-1, 1, (24, 12, 12))
+    whole = np.concatenate([rows for _, rows in brightener(curves).restore(pixels)])
+    sizes = []
+    stretched = brighten._stretched
+    monkeypatch.setattr(brighten, "_MAP_PIXELS", 200)
+    monkeypatch.setattr(
+        brighten, "_stretched", lambda *arguments: sizes.append((plane := stretched(*arguments)).size) or plane
+    )
+    parts = np.concatenate([rows for _, rows in brightener(curves).restore(pixels)])
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+    assert max(sizes[1:]) <= 200  # the first is what share each row of the curves has
 
 
 def test_the_curves_lie_where_the_network_saw_them(brightener):
