@@ -18,6 +18,7 @@ from edgevision.files import atomic_file
 from edgevision.images import ImageSource, decode, gray_16, opacity_16, remark_once
 from edgevision.picture_extras import fitting_extras
 from edgevision.picture_formats import JPEG, PNG, TIFF, PictureFormat, written_format
+from edgevision.row_strips import row_strips
 from edgevision.strip_encoding import JPEG_ROWS, Strip, jpeg_parts, png_parts
 
 _log = logging.getLogger(__name__)
@@ -25,11 +26,8 @@ _log = logging.getLogger(__name__)
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-# Rows that are converted at a time; Pillow would copy all of a picture twice.
-_STRIP = 256
-
 # What Pillow gets of a larger picture at a time to encode, where the format allows that.
-_PIXELS_AT_ONCE = 1 << 22
+_PIXELS_AT_ONCE = 1 << 20
 
 _BYTES_AT_ONCE = 1 << 20
 
@@ -71,12 +69,13 @@ class Picture:
         mode = ("LA" if transparent else "L") if gray else ("RGBA" if transparent else "RGB")
         pixels = np.empty((image.height, image.width, 1 if gray else 3), np.uint8)
         alpha = np.empty(pixels.shape[:2], np.uint8) if transparent else None
-        for top in range(0, image.height, _STRIP):
-            strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+        # Pillow would copy all of a picture twice.
+        for rows in row_strips(image.height, image.width):
+            strip = image.crop((0, rows.start, image.width, rows.stop))
             samples = np.asarray(strip.convert(mode)).reshape(strip.height, strip.width, -1)
-            pixels[top : top + _STRIP] = samples[:, :, : pixels.shape[2]]
+            pixels[rows] = samples[:, :, : pixels.shape[2]]
             if alpha is not None:
-                alpha[top : top + _STRIP] = samples[:, :, -1]
+                alpha[rows] = samples[:, :, -1]
         return cls(pixels, alpha, icc_profile, decoded.exif, decoded.xmp)
 
     @property
@@ -243,9 +242,8 @@ def _file_size_is_limited() -> bool:
 
 def _in_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     result = np.empty(samples.shape, np.uint8)
-    for top in range(0, len(samples), _STRIP):
-        strip = np.s_[top : top + _STRIP]
-        result[strip] = (samples[strip] / np.float32(257)).round()
+    for rows in row_strips(*samples.shape[:2]):
+        result[rows] = (samples[rows] / np.float32(257)).round()
     return result
 
 

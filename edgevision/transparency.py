@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.hole_filling import Array, enlarged_part, halve_known
+from edgevision.row_strips import row_strips
 
 # From this share of opacity on a colour stays as it is; below, the fainter it is, the more of its surroundings it gets.
 # Editors that keep colours multiplied by alpha have left little of it there, and nobody sees a difference.
 _FAINT = 1 / 16
-
-# Rows that are worked on at a time, so that a large picture is never held in float32.
-_STRIP = 64
 
 
 def continue_colours(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
@@ -43,8 +41,7 @@ def _continue(pixels: NDArray[Any], opacity: NDArray[Any], plain: float) -> None
     coarse, known = _halved(pixels, opacity)
     if known.min() < 1:
         _continue(coarse, known, 1)
-    for top in range(0, height, _STRIP):
-        rows = slice(top, min(top + _STRIP, height))
+    for rows in row_strips(height, width):
         own = _share(opacity[rows]) / np.float32(plain)
         if own.min() >= 1:
             continue
@@ -60,8 +57,8 @@ def _halved(pixels: NDArray[Any], opacity: NDArray[Any]) -> tuple[Array, Array]:
     height, width, channels = pixels.shape
     half = np.empty(((height + 1) // 2, (width + 1) // 2, channels), np.float32)
     known = np.empty((*half.shape[:2], 1), np.float32)
-    for top in range(0, height, _STRIP):
-        strip, half_strip = np.s_[top : top + _STRIP], np.s_[top // 2 : (top + _STRIP) // 2]
+    for strip in row_strips(height, width):
+        half_strip = slice(strip.start // 2, (strip.stop + 1) // 2)
         half[half_strip], known[half_strip] = halve_known(pixels[strip].astype(np.float32), _share(opacity[strip]))
     return half, known
 

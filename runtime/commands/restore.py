@@ -196,7 +196,8 @@ def _run(
 
         def process(content: tuple[Job, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
             job, picture, holes = content
-            result: Picture = restore(picture) if holes is None else restore(picture, holes, opaque=from_alpha)
+            how = {"in_place": job.compare is None} | ({} if holes is None else {"mask": holes, "opaque": from_alpha})
+            result: Picture = restore(picture, **how)
             return result, *((picture, holes) if job.compare is not None else (None, None))
 
         def write(job: Job, content: tuple[Picture, Picture | None, Any]) -> None:

@@ -45,7 +45,8 @@ class CurveBrightener(Restorer):
         # What share each row of the maps has in each row of the picture.
         down = _stretched(np.eye(count, dtype=np.float32), height, count)
         rows = max(1, _PIXELS // width)
-        held, maps = (0, 0, 0), np.empty(0, np.float32)  # from which to which row, and from which column, maps are
+        held = 0, 0, 0  # from which to which row, and from which column, the maps are
+        maps: Array = np.empty(0, np.float32)
         for top in range(0, height, rows):
             shares = down[top : top + rows]
             used = np.flatnonzero(shares.any(axis=0))

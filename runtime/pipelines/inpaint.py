@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.errors import ImageError, ModelFileError
-from edgevision.hole_filling import coarse_levels, enlarged_part, fill_smoothly, halve_known
+from edgevision.hole_filling import coarse_levels, enlarged_part, halve_known
 from edgevision.images import ImageSource, gray_8, read_image
 from edgevision.metadata import ModelMetadata
 from edgevision.pictures import Picture
+from edgevision.row_strips import row_strips
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.pipelines.planes import Array, Samples, unit
 from edgevision.runtime.pipelines.restore import DEFAULT_MEMORY, Restorer, to_samples
@@ -21,9 +22,6 @@ Mask = NDArray[np.bool_]
 
 # Proportions that differ by more are another picture's, not another size's.
 _SAME_PROPORTIONS = 0.05
-
-# Rows of a level that are halved at a time, so that a large picture is never held in float32.
-_STRIP = 256
 
 
 class Inpainter(Restorer):
@@ -48,6 +46,7 @@ class Inpainter(Restorer):
         *,
         invert: bool = False,
         opaque: bool = False,
+        in_place: bool = False,
     ) -> Picture:
         """Fill the holes of one picture.
 
@@ -56,12 +55,13 @@ class Inpainter(Restorer):
                 transparent is filled and becomes opaque.
             invert: fill what is black instead.
             opaque: make what is filled opaque, under any mask.
+            in_place: as in :meth:`Restorer.__call__`.
 
         Raises:
             ImageError: the picture or the mask cannot be decoded, they do not belong together, or all is to be filled.
             DeviceError: the device failed.
         """
-        picture = source if isinstance(source, Picture) else Picture.read(source)
+        picture, in_place = (source, in_place) if isinstance(source, Picture) else (Picture.read(source), True)
         holes = mask_from_alpha(picture) if mask is None else read_mask(mask, picture.size)
         if invert:
             holes = ~holes
@@ -73,12 +73,13 @@ class Inpainter(Restorer):
                 " --invert-mask fills what is black"
             )
         pixels, alpha = picture.pixels, picture.alpha
-        if alpha is None:
-            return picture.with_pixels(self.fill(pixels, holes), None)
-        seen = continue_colours(pixels, np.where(holes, alpha.dtype.type(0), alpha))
-        filled = self.fill(seen, holes)
+        seen = pixels if alpha is None else continue_colours(pixels, np.where(holes, alpha.dtype.type(0), alpha))
+        filled = pixels.copy() if seen is pixels and not in_place else seen
+        self._fill(filled, holes, coarse_levels(~holes[:, :, None]))
         if seen is not pixels:
             np.copyto(filled, pixels, where=~holes[:, :, None])
+        if alpha is None:
+            return picture.with_pixels(filled, None)
         if opaque or mask is None:
             alpha = np.where(holes, alpha.dtype.type(picture.maximum), alpha)
         return picture.with_pixels(filled, alpha)
@@ -98,7 +99,7 @@ class Inpainter(Restorer):
         if levels:
             self._fill(coarse, coarse_holes, levels - 1)
         else:
-            coarse = fill_smoothly(coarse, (~coarse_holes[:, :, None]).astype(np.float32))
+            _fill_smoothly(coarse, coarse_holes)
         for top, rows in self._levels_rows(samples, holes, coarse):
             part = np.s_[top : top + len(rows)]
             made = rows[holes[part]]
@@ -142,10 +143,6 @@ def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
             raise ImageError(f"the mask is {source.shape} and the picture {size} (height, width)")
         return np.asarray(source, np.bool_)
     image = read_image(source)  # type: ignore[arg-type]  # what is left of the union cannot be told by its dtype
-    if image.mode.startswith("I"):
-        image = gray_8(image)
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
     height, width = size
     if image.size != (width, height):
         if abs(np.log(image.width * height / (image.height * width))) > _SAME_PROPORTIONS:
@@ -154,6 +151,17 @@ def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
                 " match, so they do not belong together; crop or scale one of them"
             )
         image = image.resize((width, height), Image.Resampling.NEAREST)
+    mask = np.empty(size, np.bool_)
+    for rows in row_strips(height, width):
+        mask[rows] = _light(image.crop((0, rows.start, width, rows.stop)))
+    return mask
+
+
+def _light(image: Image.Image) -> Mask:
+    if image.mode.startswith("I"):
+        image = gray_8(image)
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
     return np.asarray(image.convert("L")) > 127
 
 
@@ -169,8 +177,23 @@ def _halved(samples: Samples, holes: Mask) -> tuple[Array, Mask]:
     height, width, channels = samples.shape
     half = np.empty(((height + 1) // 2, (width + 1) // 2, channels), np.float32)
     half_holes = np.empty(half.shape[:2], np.bool_)
-    for top in range(0, height, _STRIP):
-        strip, half_strip = np.s_[top : top + _STRIP], np.s_[top // 2 : (top + _STRIP) // 2]
+    for strip in row_strips(height, width):
+        half_strip = slice(strip.start // 2, (strip.stop + 1) // 2)
         half[half_strip], known = halve_known(unit(samples[strip]), (~holes[strip, :, None]).astype(np.float32))
         half_holes[half_strip] = known[:, :, 0] == 0
     return half, half_holes
+
+
+def _fill_smoothly(samples: Array, holes: Mask) -> None:
+    """Exactly as :func:`edgevision.hole_filling.fill_smoothly`, but in place, in strips."""
+    height, width = holes.shape
+    if not holes.any():
+        return
+    if (height, width) == (1, 1):
+        samples[...] = 0.5
+        return
+    coarse, coarse_holes = _halved(samples, holes)
+    _fill_smoothly(coarse, coarse_holes)
+    for rows in row_strips(height, width):
+        if holes[rows].any():
+            np.copyto(samples[rows], enlarged_part(coarse, rows, slice(0, width)), where=holes[rows, :, None])

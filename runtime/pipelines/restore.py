@@ -80,19 +80,21 @@ class Restorer(Closing):
         if tile and not all(self._fixed):
             self._check_tile(tile)
 
-    def __call__(self, source: ImageSource | Picture) -> Picture:
+    def __call__(self, source: ImageSource | Picture, *, in_place: bool = False) -> Picture:
         """Restore one picture; depth, alpha, colour profile and camera data are kept.
 
-        What is transparent gets the colours around it, of which its own would otherwise spoil the edge.
+        What is transparent gets the colours around it, of which its own would otherwise spoil the edge. With
+        ``in_place`` the result may take the place of the samples in a ``source`` that nobody needs any more.
 
         Raises:
             ImageError: the picture cannot be decoded.
             DeviceError: the device failed.
         """
-        picture = source if isinstance(source, Picture) else Picture.read(source)
+        picture, in_place = (source, in_place) if isinstance(source, Picture) else (Picture.read(source), True)
         height, width = picture.size
         shape = (height * self.scale, width * self.scale, picture.pixels.shape[2])
-        restored = np.empty(shape, picture.pixels.dtype)
+        # No tile reads a row that is finished.
+        restored = picture.pixels if in_place and self.scale == 1 else np.empty(shape, picture.pixels.dtype)
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
         for top, rows in self.restore(seen):
             to_samples(rows, restored[top : top + len(rows)])
@@ -203,10 +205,8 @@ class Restorer(Closing):
             )
         least = max(2 * (tiles.overlap + tiles.step), tiles.minimum)
         if tile % tiles.multiple or tile < least:
-            raise InputError(
-                f"--tile must be a multiple of {tiles.multiple} and at least {least} for {self.metadata.name!r}, not"
-                f" {tile}"
-            )
+            multiple = f"a multiple of {tiles.multiple} and " if tiles.multiple > 1 else ""
+            raise InputError(f"--tile must be {multiple}at least {least} for {self.metadata.name!r}, not {tile}")
 
 
 def to_samples(rows: Array, target: NDArray[Any]) -> None:
