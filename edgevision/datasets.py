@@ -211,9 +211,10 @@ def _slashed(name: str) -> str:
 
 
 def _leads_outside(name: str) -> bool:
-    # As Windows reads it, which knows the roots of other systems too.
-    path = PureWindowsPath(name)
-    return path.suffix.lower() in IMAGE_SUFFIXES and (path.root != "" or ".." in path.parts)
+    # A root as any system reads it: what Windows takes for the name of a server has none of its own there.
+    rooted = name.startswith("/") or PureWindowsPath(name).root != ""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and (rooted or ".." in path.parts)
 
 
 def _open(path: Path) -> _Folder | _Zip:

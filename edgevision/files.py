@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edgevision.errors import DISK_FULL, DiskFullError, OutputError
+from edgevision.ordinary_files import real_path
 from edgevision.temporary_folders import PREFIX, temporary_folder
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
@@ -38,7 +39,7 @@ def check_all_writable(paths: Sequence[Path], *, force: bool = False) -> None:
     """As :func:`check_writable` for the outputs of one call; :class:`OutputError` too where two are the same file."""
     for number, path in enumerate(paths):
         check_writable(path, force=force)
-        if any(path.resolve() == other.resolve() for other in paths[:number]):
+        if any(real_path(path) == real_path(other) for other in paths[:number]):
             raise OutputError(f"{str(path)!r} is given for two outputs; each needs a name of its own")
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from edgevision.errors import ModelFileError
 from edgevision.metadata import METADATA_KEY, TensorSpec
 from edgevision.onnx_structure import Message, messages
+from edgevision.ordinary_files import real_path
 from edgevision.protobuf import fields, packed, submessage, text
 
 Field = tuple[int, int | memoryview]
@@ -222,8 +223,8 @@ def _count(number: str) -> int:
 
 def _external_size(path: Path, name: str) -> int:
     """The size in bytes of a file of weights beside the model."""
-    folder = path.parent.resolve()
-    file = (folder / name).resolve()
+    folder = real_path(path.parent)
+    file = real_path(folder / name)
     if not file.is_relative_to(folder):
         raise ModelFileError(f"{str(path)!r} wants weights from {name!r}; they must lie in the model's own folder")
     if not file.is_file():

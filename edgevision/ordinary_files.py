@@ -1,4 +1,4 @@
-"""Reading files that a user names: ordinary ones, which neither wait for somebody to write nor go on for ever."""
+"""Files that a user names: ordinary ones, which neither wait for somebody to write nor go on for ever, and links."""
 
 import errno
 import os
@@ -27,6 +27,12 @@ def read_ordinary(path: Path) -> bytes:
     """The content of an ordinary file, and no more than its size says; raises as :func:`open_ordinary`."""
     with open_ordinary(path) as file:
         return file.read(os.fstat(file.fileno()).st_size)
+
+
+def real_path(path: Path) -> Path:
+    """The file or folder itself, whatever links lead to it; a link that leads to itself stands for itself."""
+    # Path.resolve() raises RuntimeError for such a link, before Python 3.13.
+    return Path(os.path.realpath(path))
 
 
 def _open_at_once(name: str, flags: int) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgevision.errors import InputError, OutputError
 from edgevision.files import check_writable, translated_write_errors
+from edgevision.ordinary_files import real_path
 from edgevision.picture_formats import IMAGE_SUFFIXES, written_format
 from edgevision.runtime.inputs import PictureInput
 
@@ -77,14 +78,14 @@ def make_folders(jobs: Sequence[Job]) -> None:
 
 def _check(jobs: Sequence[Job], protected: Iterable[Path], *, force: bool) -> None:
     seen: dict[Path, str] = {}
-    inputs = {path.resolve() for path in protected} | {
-        job.picture.source.resolve() for job in jobs if isinstance(job.picture.source, Path)
+    inputs = {real_path(path) for path in protected} | {
+        real_path(job.picture.source) for job in jobs if isinstance(job.picture.source, Path)
     }
     for job in jobs:
         for target in (job.target, job.compare):
             if target is None:
                 continue
-            if target.resolve() in inputs:
+            if real_path(target) in inputs:
                 raise OutputError(f"{str(target)!r} is an input, which is never overwritten; choose another -o")
             if target in seen:
                 raise OutputError(f"{seen[target]!r} and {job.picture.name!r} would both be written to {str(target)!r}")
@@ -117,5 +118,5 @@ def _is_earlier_result(picture: PictureInput, place: Path | None) -> bool:
     """Whether a picture was found only because the results' folder lies in the one that was searched."""
     if place is None or not picture.found or not isinstance(picture.source, Path):
         return False
-    root = picture.source.parents[len(picture.relative.parts) - 1].resolve()
-    return place.resolve() != root and picture.source.resolve().is_relative_to(place.resolve())
+    root = real_path(picture.source.parents[len(picture.relative.parts) - 1])
+    return real_path(place) != root and real_path(picture.source).is_relative_to(real_path(place))

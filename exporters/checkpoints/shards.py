@@ -6,6 +6,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from edgevision.errors import CheckpointError
+from edgevision.ordinary_files import real_path
 
 _SUFFIX = ".index.json"
 
@@ -83,5 +84,5 @@ def _is_beside(shard: Path, index: Path) -> bool:
     if name is None or name.anchor or ".." in name.parts:
         return False
     # In the cache of Hugging Face's hub both index and shards are links into one folder.
-    folders = index.parent.resolve(), index.resolve().parent
-    return any(shard.resolve().is_relative_to(folder) for folder in folders)
+    folders = real_path(index.parent), real_path(index).parent
+    return any(real_path(shard).is_relative_to(folder) for folder in folders)

@@ -20,7 +20,7 @@ from edgevision.exporters.quantization.judging import (
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.hole_kinds import HoleKind
 from edgevision.metadata import ModelMetadata, Task, TensorSpec
-from edgevision.ordinary_files import open_ordinary
+from edgevision.ordinary_files import open_ordinary, real_path
 from edgevision.pictures import Picture
 from edgevision.preprocessing import Preprocessor
 from edgevision.runtime.engines.engine import Array, Engine
@@ -193,7 +193,7 @@ def _divided(
     calibration: Path, data: Path | None, amount: Amount, *, restoration: bool
 ) -> tuple[ImageFolder, list[int], ImageFolder, list[int]]:
     """Which pictures to calibrate with and which to judge on."""
-    if data is not None and data.resolve() == calibration.resolve():
+    if data is not None and real_path(data) == real_path(calibration):
         # Given twice they are divided all the same.
         data = None
     folder = ImageFolder(calibration, ("train", "val", "test") if _has_splits(calibration) else ())

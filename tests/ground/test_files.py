@@ -238,6 +238,17 @@ def test_two_outputs_are_two_files(tmp_path: Path) -> None:
         check_all_writable([tmp_path / "a", tmp_path / "b", tmp_path / ".." / tmp_path.name / "a"])
 
 
+def test_a_link_to_itself_exists_and_is_replaced_with_force(tmp_path: Path) -> None:
+    link = tmp_path / "loop.png"
+    link.symlink_to(link)
+    with pytest.raises(OutputError, match="exists already"):
+        check_all_writable([tmp_path / "other.png", link])
+    check_all_writable([tmp_path / "other.png", link], force=True)
+    with atomic_file(link) as temporary:
+        temporary.write_bytes(b"new")
+    assert link.read_bytes() == b"new"
+
+
 def test_a_file_is_no_output_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="does not exist"):
