@@ -92,6 +92,10 @@ class Picture:
         """Other pixels, the rest kept."""
         return replace(self, pixels=pixels, alpha=alpha)
 
+    def rows(self, top: int, bottom: int) -> Self:
+        """A view of the rows from ``top`` up to ``bottom``."""
+        return self.with_pixels(self.pixels[top:bottom], None if self.alpha is None else self.alpha[top:bottom])
+
     def to_pillow(self) -> Image.Image:
         """The picture for Pillow, in mode L, LA, RGB, RGBA or I;16.
 
@@ -172,12 +176,9 @@ class Picture:
             _log.warning("%s: %s, written with 8", name, why)
             return self._in_8_bits()._strips(kind, name)
         if self.alpha is None or kind.alpha:
-            return lambda top, bottom: self._rows(top, bottom).to_pillow()
+            return lambda top, bottom: self.rows(top, bottom).to_pillow()
         _log.warning("%s: %s has no transparency, laid on white", name, kind.kind)
-        return lambda top, bottom: _on_white(self._rows(top, bottom).to_pillow())
-
-    def _rows(self, top: int, bottom: int) -> Self:
-        return self.with_pixels(self.pixels[top:bottom], None if self.alpha is None else self.alpha[top:bottom])
+        return lambda top, bottom: _on_white(self.rows(top, bottom).to_pillow())
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.metadata import TileSpec
+from edgevision.row_strips import row_strips
 
 Array = NDArray[np.float32]
 
@@ -98,11 +99,15 @@ def blend(
             if tile is None:
                 continue
             left = column.start * scale
-            weighted = tile[: len(band), : width - left]
-            if len(rows) > 1 or len(columns) > 1:
-                weighted = weighted * np.repeat(row.weights, scale)[: len(band), None, None]
-                weighted *= np.repeat(column.weights, scale)[: width - left, None]
-            band[:, left : left + tile.shape[1]] += weighted
+            tile = tile[: len(band), : width - left]
+            down = np.repeat(row.weights, scale)[: len(band), None, None]
+            across = np.repeat(column.weights, scale)[: width - left, None]
+            for strip in row_strips(*tile.shape[:2]):
+                weighted = tile[strip]
+                if len(rows) > 1 or len(columns) > 1:
+                    weighted = weighted * down[strip]
+                    weighted *= across
+                band[strip, left : left + tile.shape[1]] += weighted
         done = rows[number + 1].start * scale - top if number + 1 < len(rows) else len(band)
         yield top, band[:done]
         # A view would keep this band while the next one is made.

@@ -5,6 +5,7 @@ from PIL import Image
 
 from edgevision.images import gray_8, to_array
 from edgevision.pictures import Picture
+from edgevision.row_strips import row_strips
 
 _GAP = 8
 
@@ -12,20 +13,29 @@ _GAP = 8
 def side_by_side(before: Picture, after: Picture, mask: np.ndarray | None = None) -> Picture:
     """uint8 RGB on white, from left to right; a smaller ``before`` is enlarged as a viewer would show it."""
     height, width = after.size
-    first = before.to_pillow()
-    if before.size != after.size:
-        if before.alpha is None:
-            first = Image.fromarray(to_array(first))
-        elif first.mode == "I;16":  # in which one value stands for transparent, and is not to be mixed with others
-            first = gray_8(first)
-        first = first.resize((width, height), Image.Resampling.BICUBIC)
-    panels = [to_array(first)]
-    if mask is not None:
-        panels.append(np.repeat(mask[:, :, None].astype(np.uint8) * 255, 3, axis=2))
-    panels.append(to_array(after.to_pillow()))
-    gap = np.full((height, _GAP, 3), 255, np.uint8)
-    parts = [part for panel in panels for part in (panel, gap)][:-1]
-    return Picture(np.concatenate(parts, axis=1))
+    enlarged = None if before.size == after.size else _enlarged(before, height, width)
+    sheet = np.full((*side_by_side_size(after.size, masked=mask is not None), 3), 255, np.uint8)
+    for rows in row_strips(height, width):
+        if enlarged is None:
+            first = before.rows(rows.start, rows.stop).to_pillow()
+        else:
+            first = enlarged.crop((0, rows.start, width, rows.stop))
+        panels = [to_array(first), to_array(after.rows(rows.start, rows.stop).to_pillow())]
+        if mask is not None:
+            panels.insert(1, mask[rows, :, None].astype(np.uint8) * 255)
+        for number, panel in enumerate(panels):
+            left = number * (width + _GAP)
+            sheet[rows, left : left + width] = panel
+    return Picture(sheet)
+
+
+def _enlarged(picture: Picture, height: int, width: int) -> Image.Image:
+    image = picture.to_pillow()
+    if picture.alpha is None:
+        image = Image.fromarray(to_array(image))
+    elif image.mode == "I;16":  # in which one value stands for transparent, and is not to be mixed with others
+        image = gray_8(image)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def side_by_side_size(size: tuple[int, int], *, masked: bool) -> tuple[int, int]:

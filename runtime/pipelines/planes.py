@@ -8,6 +8,7 @@ from PIL import Image
 
 from edgevision.metadata import Color, ImageSpec
 from edgevision.preprocessing import scale_and_offset
+from edgevision.row_strips import row_strips
 
 Array = NDArray[np.float32]
 Samples = NDArray[Any]
@@ -51,7 +52,8 @@ class Planes:
 
     def from_tensor(self, tensor: Array) -> Array:
         """float32 (H, W, C) in 0..1 in the network's own colours."""
-        restored = tensor * self._back + self._shift
+        restored: Array = (tensor * self._back).astype(np.float32, copy=False)
+        restored += self._shift
         planes: Array = restored[:, 0] if len(restored) == 3 else restored[0]
         return planes.transpose(1, 2, 0)
 
@@ -62,8 +64,11 @@ class Planes:
             restored = restored[:, :, ::-1]
         elif self._color is Color.LUMA and not gray:
             height, width = restored.shape[:2]
-            chroma = [_enlarged(plane, height, width) for plane in _ycbcr(samples)[:, :, 1:].transpose(2, 0, 1)]
-            restored = _rgb(np.dstack([restored, *chroma]))
+            luma, restored = restored, np.empty((height, width, 3), np.float32)
+            restored[:, :, :1] = luma
+            for number, plane in enumerate(_ycbcr(samples).transpose(2, 0, 1)[1:], 1):
+                restored[:, :, number] = _enlarged(plane, height, width)
+            restored = _rgb(restored)
         elif self._color is Color.YCBCR:
             restored = restored[:, :, :1] if gray else _rgb(restored)
         if gray and restored.shape[2] == 3:
@@ -117,9 +122,12 @@ def _ycbcr(samples: Samples) -> Array:
 
 
 def _rgb(ycbcr: Array) -> Array:
-    centred = ycbcr - np.array([0, 0.5, 0.5], np.float32)
-    rgb: Array = centred @ _TO_RGB.T
-    return rgb
+    """Of ``ycbcr`` (H, W, 3), which is used up: it may be a tile that was enlarged, of which copies cost."""
+    for rows in row_strips(*ycbcr.shape[:2]):
+        centred = ycbcr[rows]
+        centred[:, :, 1:] -= np.float32(0.5)
+        ycbcr[rows] = centred @ _TO_RGB.T
+    return ycbcr
 
 
 def _enlarged(plane: Array, height: int, width: int) -> Array:

@@ -98,6 +98,7 @@ class Restorer(Closing):
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
         for top, rows in self.restore(seen):
             to_samples(rows, restored[top : top + len(rows)])
+            del rows  # or two bands would be held while the next is computed
         return picture.with_pixels(restored, self._enlarged(picture.alpha))
 
     def restore(self, samples: Samples, *, network_colors: bool = False) -> Iterator[tuple[int, Array]]:
