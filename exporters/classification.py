@@ -43,23 +43,29 @@ def describe_classification(
         spec = classification_of(metadata)
         _check_given(spec.activation, scores)
     else:
-        spec = ClassificationSpec(activation=_found(_ending(model), scores))
+        spec = ClassificationSpec(activation=_found(*_ending(model), scores))
     return metadata.updated(classification=spec)
 
 
-def _ending(model: onnx.ModelProto) -> str:
-    """The operator that makes the scores; a bias behind a weighted sum is a part of it."""
+def _ending(model: onnx.ModelProto) -> tuple[str, str]:
+    """The operator that makes the scores and, where it only scales or shifts by a constant, the one before it.
+
+    A bias behind a weighted sum is a part of that.
+    """
     last = last_operator(model)
     if last is None:
-        return ""
-    if last.op_type in ("Add", "Mul") and set(last.input) & {value.name for value in model.graph.initializer}:
+        return "", ""
+    constants = {value.name for value in model.graph.initializer}
+    constants |= {output for node in model.graph.node if node.op_type == "Constant" for output in node.output}
+    if last.op_type in ("Add", "Mul", "Div") and set(last.input) & constants:
         before = {output: node for node in model.graph.node for output in node.output}
-        makers = [before[name].op_type for name in last.input if name in before]
-        return makers[0] if len(makers) == 1 and makers[0] in _LINEAR else last.op_type
-    return last.op_type
+        makers = [before[name].op_type for name in last.input if name in before and name not in constants]
+        if len(makers) == 1:
+            return (makers[0], "") if makers[0] in _LINEAR else (last.op_type, makers[0])
+    return last.op_type, ""
 
 
-def _found(operator: str, scores: Any) -> Activation:
+def _found(operator: str, scaled: str, scores: Any) -> Activation:
     if operator in _NO_SCORES:
         raise InputError(
             f"the network ends in {operator}: it gives the classes' numbers, and probabilities need the scores before"
@@ -85,6 +91,11 @@ def _found(operator: str, scores: Any) -> Activation:
         raise InputError(
             f"all of the network's scores for samples lie in 0..1 and do not add up to 1: probabilities or logits, that"
             f" cannot be told from {operator or 'its graph'}; {_REMEDY}"
+        )
+    if scaled in _ENDS:
+        raise InputError(
+            f"behind its {scaled} the network has {operator}, which makes {scores.min():.3g} to {scores.max():.3g} of"
+            f" the probabilities: these are no logits either; export it without that step, or {_REMEDY}"
         )
     return Activation.NONE
 

@@ -219,7 +219,7 @@ def export(
 
 def verify(
     model: Annotated[Path, typer.Argument(help="Model file (.onnx or .xml) made by edgevision.")],
-    against: Annotated[Path, typer.Option("--against", help="The checkpoint it was made from.")],
+    against: Annotated[Path, typer.Option("--against", help="The checkpoint or ONNX model it was made from.")],
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",
     weights: WeightsOption = None,
@@ -236,7 +236,7 @@ def verify(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Check that a model computes what a checkpoint does; with --data, compare their accuracy or quality too."""
+    """Check that a model computes what its origin does; with --data, compare their accuracy or quality too."""
     with brought_by("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.commands.quality_tables import restoration_table

@@ -87,7 +87,8 @@ def convert_to_onnx(
     if not several:
         run_network(network, examples)
     count = ("batch",) if several else ()
-    sides = _sides_of(network, examples if _runs(network, examples) else batch, multiple, keeps_size)
+    alone = examples if _runs(network, examples) else batch
+    sides = _sides_of(network, alone, multiple, keeps_size)
     free = sides.free if sides else ()
     choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *free), count, free, ()]))
     comparison = Comparison(lambda inputs: _arrays(network, inputs), lambda inputs: _exactly(network, inputs))
@@ -102,7 +103,9 @@ def convert_to_onnx(
                 model = _simplified(model)
                 notes = _notes(name, dynamic, (*count, *free), examples, reasons)
                 found = Conversion(model, name, dynamic, notes, sides)
-                comparison.check(model, [Case(f"a batch of {len(inputs[0])}", inputs)])
+                # A network that decides by the batch goes another way for one picture.
+                batches = {len(tensors[0]): tensors for tensors in (inputs, alone if "batch" in dynamic else inputs)}
+                comparison.check(model, [Case(f"a batch of {size}", tensors) for size, tensors in batches.items()])
             except Exception as error:  # the exporters raise dozens of internal classes
                 _log.debug("%s, dynamic %s: %s", name, dynamic, error)
                 reasons.append(error)

@@ -1,4 +1,4 @@
-"""Whether a model file still computes what a checkpoint does, and is as accurate."""
+"""Whether a model file still computes what a checkpoint or an ONNX model does, and is as accurate."""
 
 import os
 from collections.abc import Mapping
@@ -10,15 +10,18 @@ import torch
 
 from edgevision.class_scores import classification_of
 from edgevision.datasets import ImageFolder
+from edgevision.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.checkpoints.checkpoint import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.describe import describe
+from edgevision.exporters.given_model import GivenEngine, load_given
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.randomness import check_repeatable
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
-from edgevision.metadata import Task
+from edgevision.metadata import ModelMetadata, Task
 from edgevision.modelfile import require_metadata
 from edgevision.records import Record, record
 from edgevision.runtime.devices import open_engine
@@ -61,7 +64,7 @@ def verify(
     seed: int = 0,
     quiet: bool = False,
 ) -> VerificationReport:
-    """Run the model and the network of ``checkpoint`` on the same inputs.
+    """Run the model and the network of ``checkpoint``, or the ONNX model that it is, on the same inputs.
 
     With ``data`` these are ``samples`` of its pictures, and both are evaluated on all of them: a classifier if it knows
     their classes, a restoration network on what ``damage`` makes of them. Without, they are drawn by the exporter's
@@ -74,12 +77,19 @@ def verify(
     path, source = Path(model), Path(checkpoint)
     metadata = require_metadata(path)
     folder = ImageFolder(data) if data is not None else None
-    original = read_checkpoint(source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle)
-    original = take_part(original, exported_part(original, metadata))
-    with (
-        open_engine(path, device) as engine,
-        TorchEngine(original.network, metadata.inputs, metadata.outputs) as reference,
-    ):
+    original: Checkpoint | None = None
+    opened: TorchEngine | GivenEngine
+    if source.suffix.lower() != ".onnx":
+        original = read_checkpoint(
+            source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle
+        )
+        original = take_part(original, exported_part(original, metadata))
+        opened = TorchEngine(original.network, metadata.inputs, metadata.outputs)
+    elif arch is not None or weights is not None:
+        raise InputError(f"{source.name!r} is an ONNX model: --arch and --weights are for PyTorch checkpoints")
+    else:
+        opened = _given(source, metadata)
+    with open_engine(path, device) as engine, opened as reference:
         if folder is not None and metadata.image is not None:
             batches, origin = picture_batches(folder, metadata, samples), f"{folder.path.name} {folder.split}"
         else:
@@ -87,8 +97,10 @@ def verify(
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         first = next(batches)
         examples = [torch.from_numpy(array[:1]) for array in first]
-        notes = (*original.notes, *cast_in_float32(original.network, examples))
-        check_repeatable(original.network, examples)
+        notes: tuple[str, ...] = ()
+        if original is not None:
+            notes = (*original.notes, *cast_in_float32(original.network, examples))
+            check_repeatable(original.network, examples)
         batches = chain([first], batches)
         classifier = metadata.task is Task.CLASSIFY
         spec = classification_of(metadata) if classifier else None
@@ -104,3 +116,16 @@ def verify(
             reports = [evaluate_restorer(one, folder, damage or Damage(), quiet=quiet) for one in both]
             quality = dict(zip(("checkpoint_quality", "model_quality"), reports, strict=True))
     return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, notes=notes, **quality)
+
+
+def _given(source: Path, metadata: ModelMetadata) -> GivenEngine:
+    """An ONNX model that has to have the inputs and outputs that ``metadata`` names."""
+    given = load_given(source)
+    for kind, values, specs in (
+        ("input", given.graph.input, metadata.inputs),
+        ("output", given.graph.output, metadata.outputs),
+    ):
+        missing = [spec.name for spec in specs if spec.name not in {value.name for value in values}]
+        if missing:
+            raise InputError(f"{metadata.name!r} was not made from {source.name!r}, which has no {kind} {missing[0]!r}")
+    return GivenEngine(source, [spec.name for spec in metadata.outputs])

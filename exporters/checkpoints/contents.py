@@ -54,7 +54,7 @@ class Contents:
     def of(cls, content: Any) -> "Contents":
         """Look through ``content``; what holds itself or is held twice is looked through once."""
         groups, modules = [], {}
-        held = ", ".join(map(repr, content)) if isinstance(content, Mapping) else type(content).__name__
+        held = ", ".join(map(repr, content)) or "nothing" if isinstance(content, Mapping) else type(content).__name__
         waiting: deque[tuple[str, Any, int]] = deque([("", content, 0)])
         seen = set()
         while waiting:

@@ -115,6 +115,7 @@ def test_one_score_is_told_as_two_classes_and_never_always_sure(exported, ending
         (network(node("ArgMax", axis=1, keepdims=0), dtype=TensorProto.INT64, shape=["n"]), "'y' is int64"),
         (network(node("ArgMax", axis=1, output="a"), node("Cast", "a", to=1), shape=["n", 1]), "ends in ArgMax"),
         (network(node("Softmax", axis=0)), "not what that gives over the classes"),
+        (network(node("Softmax", output="s"), node("Mul", "s", "two")), "behind its Softmax .* without that step"),
         (network(node("Sigmoid", output="s"), node("Div", "s", "two")), "cannot be told from Div; .*--activation"),
         (network(node("Sigmoid", output="s"), node("Div", "s", "two"), classes=1), "--activation"),
     ],

@@ -45,6 +45,13 @@ class OnlyOne(nn.Module):
         return images.view(1, 3, 8, 8) * 2
 
 
+class ByBatch(nn.Module):
+    """Computes something else for one picture than for several."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images * 2 if images.shape[0] > 1 else images * 3
+
+
 class Branch(nn.Module):
     """Branches on its input, which only tracing swallows."""
 
@@ -150,6 +157,13 @@ def test_a_network_for_one_sample_alone_is_converted_for_one(run: Callable, sqnr
     assert conversion.inputs[0].shape == (1, 3, 8, 8)
     assert conversion.notes == ("batch fixed to 1: the network cannot leave it open",)
     assert sqnr(OnlyOne()(IMAGE), run(conversion.model, IMAGE)) > 100
+
+
+def test_a_branch_on_the_batch_is_fixed_to_the_examples(run: Callable, sqnr: Sqnr) -> None:
+    found = convert_to_onnx(ByBatch(), (IMAGE,), input_names=["image"], output_names=["out"])
+    assert found.dynamic == ("height", "width")
+    assert any("batch fixed to 1" in note for note in found.notes)
+    assert sqnr(3 * IMAGE, run(found.model, IMAGE)) > 100
 
 
 def test_a_program_exported_for_one_sample_is_converted_for_one(run: Callable, sqnr: Sqnr) -> None:

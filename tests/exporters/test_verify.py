@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.errors import CheckpointError, DeviceError, ModelFileError, ParityError
+from edgevision.errors import CheckpointError, DeviceError, InputError, ModelFileError, ParityError
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
@@ -125,3 +125,21 @@ def test_what_cannot_be_used_is_named(
     (tmp_path / "plain.onnx").write_bytes(classifier_conversion.model.SerializeToString())
     with pytest.raises(ModelFileError, match="carries no edgevision metadata"):
         verify(tmp_path / "plain.onnx", checkpoint)
+
+
+def test_a_model_is_held_against_the_onnx_model_it_was_made_from(
+    exported: Export, tiny_networks: ModuleType, tmp_path: Path
+) -> None:
+    given = exported("onnx", "fp32")[0]
+    export(given, tmp_path / "out.onnx")
+    report = verify(tmp_path / "out.onnx", given, samples=4)
+    report.parity.check(Precision.FP32)
+    assert (report.model, report.checkpoint) == ("out.onnx", given.name)
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "net.pth")
+    export(tmp_path / "net.pth", arch="tiny_networks:restorer", input_shape=(1, 1, 8, 8), metadata={"task": "denoise"})
+    with pytest.raises(
+        InputError, match=r"'net' was not made from 'onnx-fp32.onnx', which has no output 'restored_image'"
+    ):
+        verify(tmp_path / "net.onnx", given, samples=4)
+    with pytest.raises(InputError, match="--arch and --weights are for PyTorch checkpoints"):
+        verify(tmp_path / "out.onnx", given, arch="a:b")
