@@ -27,7 +27,7 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 # What Pillow gets of a larger picture at a time to encode, where the format allows that.
-_PIXELS_AT_ONCE = 1 << 20
+_PIXELS_AT_ONCE = 1 << 19
 
 _BYTES_AT_ONCE = 1 << 20
 
@@ -151,7 +151,8 @@ class Picture:
         if lost:
             _log.warning("%s: %s cannot hold %s, left out", name, kind.kind, " and ".join(lost))
         options = _options(kind, quality, plain="exif" not in extras) | extras
-        rows = max(_PIXELS_AT_ONCE // width // JPEG_ROWS, 1) * JPEG_ROWS
+        least = JPEG_ROWS if kind is JPEG else 1
+        rows = max(_PIXELS_AT_ONCE // width // least, 1) * least
 
         def encode(image: Image.Image, **options: Any) -> bytes:
             return b"".join(_encoded_parts(image, kind.kind, **options))
