@@ -21,6 +21,8 @@ from edgevision.runtime.engines.engine import Array
 # What ONNX Runtime's own wheels know.
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
 
+_FEW_COMPUTE_IN = {onnx.TensorProto.BFLOAT16: "bfloat16", onnx.TensorProto.DOUBLE: "float64"}
+
 
 def load_given(source: Path) -> onnx.ModelProto:
     """Read an ``.onnx`` file whose inputs and outputs are tensors of numbers, and which an engine takes.
@@ -58,7 +60,14 @@ def load_given(source: Path) -> onnx.ModelProto:
     except ValueError as error:
         raise InputError(f"{source.name!r} cannot be used: {error}") from error
     # What an engine does not take is said in its words, before anything is asked of the user.
-    open_engine(source).close()
+    try:
+        open_engine(source).close()
+    except ModelFileError as error:
+        types = {value.data_type for value in model.graph.initializer}
+        found = [name for kind, name in _FEW_COMPUTE_IN.items() if kind in types]
+        if not found:
+            raise
+        raise ModelFileError(f"{error}; its weights are {' and '.join(found)}: make it again in float32") from error
     return model
 
 

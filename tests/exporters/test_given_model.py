@@ -146,6 +146,13 @@ def test_what_cannot_be_taken_is_named(given, message, tmp_path):
     assert "--input-shape" not in str(caught.value) or "nxn" in str(caught.value)
 
 
+def test_a_convolution_in_float64_is_refused_by_that_name(tmp_path):
+    inputs, outputs = [value("x", DOUBLE, 1, 3, 8, 8)], [value("y", DOUBLE, 1, 8, 6, 6)]
+    onnx.save(model([CONV], inputs, outputs, [weights("w", 8, 3, 3, 3, dtype=np.float64)]), tmp_path / "wide.onnx")
+    with pytest.raises(ModelFileError, match="its weights are float64: make it again in float32"):
+        export(tmp_path / "wide.onnx", tmp_path / "o.onnx", metadata={"task": "other"})
+
+
 def test_a_classifier_of_half_precision_and_of_bytes_takes_pictures(tmp_path):
     nodes = [
         node("Cast", ["x"], ["f"], to=FLOAT),
