@@ -4,13 +4,14 @@
 the log are safe too; an encoding that lacks a character gets an escape, or plain letters for what this program draws.
 """
 
+import codecs
 import errno
 import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 from edgevision.errors import DISK_FULL, DiskFullError, EdgevisionError, OutputError
 from edgevision.printable import printable
@@ -23,8 +24,8 @@ _PLAIN = str.maketrans({"█": "#", "▁": "_", "▂": "_", "▃": ".", "▄": "
 class GuardedStream:
     """A text stream that passes on what is printable, in the characters that its encoding has.
 
-    It has no ``buffer``: what went there would not be seen. Where it cannot be written any more, that is an error,
-    but for standard error, which then is lost: there is no other place to say so.
+    What goes to its ``buffer``, as networks with a wrapper of their own write, takes the same way. Where it cannot be
+    written any more, that is an error, but for standard error, which then is lost: there is no other place to say so.
     """
 
     def __init__(self, stream: TextIO, *, is_error: bool = False) -> None:
@@ -72,10 +73,37 @@ class GuardedStream:
             self._failure = OutputError(f"standard output cannot be written: {error.strerror}; send it elsewhere")
         raise self._failure from error
 
+    @property
+    def buffer(self) -> BinaryIO:
+        """A binary stream whose text comes here; who closes it closes nothing else."""
+        return cast(BinaryIO, _Bytes(self))
+
+    def detach(self) -> BinaryIO:
+        """As ``buffer``; this stream can still be written."""
+        return self.buffer
+
     def __getattr__(self, name: str) -> Any:
-        if name == "buffer":
-            raise AttributeError("a guarded stream takes text only")
         return getattr(self._stream, name)
+
+
+class _Bytes(io.BufferedIOBase):
+    """What is written as bytes, in UTF-8, goes to a stream as text."""
+
+    def __init__(self, stream: GuardedStream) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        content = bytes(data)
+        self._stream.write(self._decoder.decode(content))
+        return len(content)
+
+    def flush(self) -> None:
+        if not self.closed:
+            self._stream.flush()
 
 
 @contextmanager

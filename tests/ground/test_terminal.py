@@ -91,8 +91,19 @@ def test_the_guard_goes_when_the_program_ends(streams):
         assert sys.stdout is not before
         with guarded_streams(), drawing_streams():
             assert sys.stdout is before or sys.stdout._stream is before
-        assert not hasattr(sys.stdout, "buffer")
     assert sys.stdout is before
+
+
+@pytest.mark.parametrize("taken", ["buffer", "detach"])
+def test_a_wrapper_of_somebodys_own_writes_through_the_guard_and_may_be_closed(streams, taken):
+    written = streams("utf-8")
+    with guarded_streams():
+        binary = sys.stdout.buffer if taken == "buffer" else sys.stdout.detach()
+        with io.TextIOWrapper(binary, encoding="utf-8") as own:
+            own.write("\x1b[31mfünf\n")
+        sys.stdout.write("still there\n")
+        sys.stdout.flush()
+    assert written()[0].splitlines() == ["\\x1b[31mfünf".encode(), b"still there"]
 
 
 @pytest.mark.parametrize("full", [False, True])
