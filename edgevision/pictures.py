@@ -178,7 +178,8 @@ class Picture:
             return self._in_8_bits()._strips(kind, name)
         if self.alpha is None or kind.alpha:
             return lambda top, bottom: self.rows(top, bottom).to_pillow()
-        _log.warning("%s: %s has no transparency, laid on white", name, kind.kind)
+        if self.alpha.min() < self.maximum:  # that of a screenshot is opaque
+            _log.warning("%s: %s has no transparency, laid on white", name, kind.kind)
         return lambda top, bottom: _on_white(self.rows(top, bottom).to_pillow())
 
 

@@ -213,6 +213,11 @@ def test_16_bits_become_8_with_a_remark(tmp_path: Path, ending: str, caplog: pyt
     assert psnr_db(ramp / 65535, again.pixels[:, :, 0] / 255) > 40
 
 
+def test_of_an_opaque_alpha_nothing_is_lost_and_nothing_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Picture.read(encoded(Image.new("RGBA", (16, 16), (40, 40, 40, 255)))).save(tmp_path / "a.jpg")
+    assert not remarks(caplog.records)
+
+
 @pytest.mark.parametrize("ending", [".jpg", ".bmp"])
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 def test_transparency_is_laid_on_white_with_a_remark(
