@@ -1,6 +1,7 @@
 """OpenVINO IR from an ONNX model."""
 
 import errno
+import logging
 import os
 from pathlib import Path
 
@@ -24,12 +25,15 @@ def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, 
     # A model of the same name may stand beside it.
     source = path.with_name(f".{path.stem}.source.onnx")
     source.write_bytes(content := model.SerializeToString())
+    # Converting sets the level of everybody's log, that of whoever calls this included.
+    level = logging.root.level
     try:
         converted = openvino.convert_model(source)
     except Exception as error:  # the frontends raise classes of their own
         reason = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise InputError(f"OpenVINO cannot convert this model: {reason[-1] if reason else error}") from error
     finally:
+        logging.root.setLevel(level)
         source.unlink()
     converted.set_rt_info(metadata.to_json(), [METADATA_KEY])
     try:

@@ -194,6 +194,7 @@ def _from_checkpoint(
         keeps_size=_keeps_size(described),
         values=[Case(name, tuple(map(torch.from_numpy, batch))) for name, batch in extreme_batches(described, shape)],
     )
+    known = described.tile
     described = _completed(described, conversion, original.sha256)
     if described.task is Task.GENERATE:
         described = describe_generation(described, network, conversion, examples)
@@ -202,7 +203,7 @@ def _from_checkpoint(
     elif described.image is not None:
         described = described.updated(tile=_sides_only(described, conversion))
     inputs, outputs = described.inputs, described.outputs
-    notes += tile_notes(described)
+    notes += tile_notes(described, known)
     return Origin(conversion, described, shape, examples, lambda: TorchEngine(network, inputs, outputs), notes)
 
 
@@ -251,7 +252,7 @@ def _described_by_running(origin: Origin) -> Origin:
             described = describe_generation(described, network, conversion, examples)
         else:
             described = describe_restoration(described, network, conversion, examples)
-    notes = origin.notes + tile_notes(described)
+    notes = origin.notes + tile_notes(described, origin.metadata.tile)
     return replace(origin, metadata=described, conversion=conversion, notes=notes)
 
 

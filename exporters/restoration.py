@@ -52,15 +52,15 @@ def describe_restoration(
     return metadata.updated(restoration=spec, outputs=outputs, tile=tile)
 
 
-def tile_notes(metadata: ModelMetadata) -> tuple[str, ...]:
-    """What a user has to know of the sizes that a model takes."""
+def tile_notes(metadata: ModelMetadata, known: TileSpec | None) -> tuple[str, ...]:
+    """What a user has to know of the sizes that a model takes, beyond what is ``known`` of them from its metadata."""
     tile, spec = metadata.tile, metadata.restoration
     if tile is None or (spec is not None and spec.predicts is Prediction.CURVES):
         return ()
     notes = []
     rules = [f"multiples of {tile.multiple}"] if tile.multiple > 1 else []
     rules += [f"at least {tile.padded(1)}"] if tile.padded(1) > tile.multiple else []
-    if rules:
+    if rules and (known is None or (known.multiple, known.padded(1)) != (tile.multiple, tile.padded(1))):
         padded = ": pictures are padded and cut back" if spec is not None else ""
         notes.append(f"sides have to be {' and '.join(rules)}{padded}")
     if spec is not None:

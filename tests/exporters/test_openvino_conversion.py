@@ -1,6 +1,7 @@
 """ONNX models become OpenVINO IR; what OpenVINO cannot convert or write is an error of the right kind."""
 
 import copy
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,12 @@ def test_the_onnx_model_is_not_changed(classifier_conversion: Conversion, tmp_pa
     model = copy.deepcopy(classifier_conversion.model)
     write_openvino(model, tmp_path / "tiny.xml", METADATA, half=True)
     assert model == classifier_conversion.model
+
+
+def test_the_log_of_others_is_left_as_it_is(classifier_conversion: Conversion, tmp_path: Path) -> None:
+    before = logging.root.level
+    write_openvino(classifier_conversion.model, tmp_path / "tiny.xml", METADATA, half=False)
+    assert logging.root.level == before
 
 
 def test_an_operator_openvino_does_not_know_is_named(tmp_path: Path) -> None:
