@@ -51,6 +51,13 @@ def load_given(source: Path) -> onnx.ModelProto:
                     f"{kind} {value.name!r} of {source.name!r} is {what}; models here take and give tensors of numbers"
                     + ("" if kind == "input" else ": leave it out (with skl2onnx: zipmap=False)")
                 )
+    undeclared = {_domain(node.domain) for node in _all_nodes(model.graph.node)}
+    undeclared -= {_domain(entry.domain) for entry in (*model.opset_import, *model.functions)}
+    if undeclared:
+        raise ModelFileError(
+            f"{source.name!r} is no valid ONNX model: it does not say in which version (opset_import) it uses the"
+            f" operators of {', '.join(map(one_line, sorted(undeclared)))}"
+        )
     if not model.graph.node:
         raise InputError(f"{source.name!r} computes nothing: its graph has no operators")
     model = _with_shapes(onnx.inliner.inline_local_functions(without_default_inputs(model)))
@@ -115,10 +122,7 @@ def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """With the shapes of outputs that say nothing of theirs, as far as they follow from the inputs'."""
     if all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
         return model
-    try:
-        inferred = onnx.shape_inference.infer_shapes(model)
-    except onnx.shape_inference.InferenceError:
-        return model
+    inferred = onnx.shape_inference.infer_shapes(model)
     for value, known in zip(model.graph.output, inferred.graph.output, strict=True):
         value.CopyFrom(known)
     return model
@@ -151,6 +155,11 @@ def _extensions(model: onnx.ModelProto) -> Iterator[str]:
         for node in _all_nodes(nodes):
             if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
                 yield f"{node.domain}.{node.op_type}"
+
+
+def _domain(name: str) -> str:
+    """The name of a domain: that of ONNX's own operators may be left empty."""
+    return name or "ai.onnx"
 
 
 def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:

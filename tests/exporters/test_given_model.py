@@ -104,6 +104,13 @@ def test_the_newest_and_the_oldest_operators_are_taken(tmp_path):
         onnx.checker.check_model(tmp_path / "o.onnx")
 
 
+def without_opsets():
+    given = onnx.ModelProto()
+    given.CopyFrom(OLD)
+    given.ClearField("opset_import")
+    return given
+
+
 def typed(kind, nodes, domain=""):
     graph = helper.make_graph(nodes, "g", [value("x", FLOAT, 1, 3)], [helper.make_value_info("o", kind)])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
@@ -131,6 +138,7 @@ REFUSED = [
     ),
     (pointwise(TensorProto.STRING, 1), "'x' .* is text"),
     (model([], [value("x", FLOAT, 1)], [value("x", FLOAT, 1)]), "no operators"),
+    (without_opsets(), r"in which version \(opset_import\) it uses the operators of ai.onnx"),
     (model([node("Constant", [], value=weights("c", 3))], [], [value("y", FLOAT, 3)]), "no inputs"),
     (pointwise(FLOAT, 0, 3), "no side may be 0"),
     (pointwise(FLOAT, "n", "n"), "'x' is nxn: give --input-shape"),
