@@ -139,7 +139,8 @@ class _Zip:
         self._process = 0
 
     def names(self) -> list[str]:
-        names = [_slashed(entry.filename) for entry in self._open().infolist() if not entry.is_dir()]
+        # Not ZipInfo.is_dir(), which fails where there is no name.
+        names = [_slashed(entry.filename) for entry in self._open().infolist() if entry.filename[-1:] not in ("", "/")]
         outside = [name for name in names if _leads_outside(name)]
         if outside:
             _log.warning(

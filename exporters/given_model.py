@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 import onnx.inliner
+import onnx_ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto
 
@@ -60,7 +61,12 @@ def load_given(source: Path) -> onnx.ModelProto:
         )
     if not model.graph.node:
         raise InputError(f"{source.name!r} computes nothing: its graph has no operators")
-    model = _with_shapes(onnx.inliner.inline_local_functions(without_default_inputs(model)))
+    try:
+        model = _with_shapes(onnx.inliner.inline_local_functions(without_default_inputs(model)))
+    # What stands in the graph may contradict itself in as many ways as there are operators.
+    except (onnx_ir.serde.SerdeError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+        reason = (str(_first_cause(error)).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(f"{source.name!r} is no valid ONNX model: {reason:.200}") from error
     conversion = Conversion(model, "given", ())
     try:
         check_graph(ModelMetadata(task=Task.OTHER, name=""), conversion.inputs, conversion.outputs)
@@ -76,6 +82,12 @@ def load_given(source: Path) -> onnx.ModelProto:
             raise
         raise ModelFileError(f"{error}; its weights are {' and '.join(found)}: make it again in float32") from error
     return model
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:

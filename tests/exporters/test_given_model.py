@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgevision.errors import InputError, ModelFileError
 from edgevision.exporters.export import export
+from edgevision.exporters.given_model import load_given
 from edgevision.modelfacts import read_facts
 from edgevision.runtime.devices import open_engine
 from edgevision.runtime.load import load
@@ -92,6 +93,16 @@ def test_it_becomes_a_valid_model_that_runs(given, precision, tmp_path):
     onnx.checker.check_model(tmp_path / "o.onnx")
     with open_engine(tmp_path / "o.onnx") as engine:
         assert [spec.name for spec in engine.inputs] == [i.name for i in given.graph.input if i.name != "w"]
+
+
+@pytest.mark.parametrize("place", ["name", "op_type", "doc_string"])
+def test_text_in_no_encoding_makes_a_model_invalid(tmp_path, place):
+    given = onnx.ModelProto()
+    given.CopyFrom(OLD)
+    setattr(given.graph.node[0], place, "QQQQ")
+    (tmp_path / "given.onnx").write_bytes(given.SerializeToString().replace(b"QQQQ", b"\xff\xfe\xff\xfe"))
+    with pytest.raises(ModelFileError):
+        load_given(tmp_path / "given.onnx")
 
 
 def test_the_newest_and_the_oldest_operators_are_taken(tmp_path):

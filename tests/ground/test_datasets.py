@@ -195,6 +195,11 @@ def packed(path: Path, kind: int, name: str = "cat/a.png", content: bytes | None
     return path
 
 
+def test_a_member_of_a_zip_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    data = packed(tmp_path / "data.zip", zipfile.ZIP_STORED, name="")
+    assert ImageFolder(data).names == ("cat/good.png",)
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_of_compression_is_read_and_its_damage_is_that_pictures(tmp_path: Path, kind: int) -> None:
     path = packed(tmp_path / "data.zip", kind)
