@@ -290,7 +290,10 @@ def _labels(text: str | None) -> list[str] | None:
         return None
     if _is_file(text):
         lines = read_text_file(Path(text), "the labels").split("\n")
-        return [line.strip() for line in lines if line.strip()]
+        labels = [line.strip() for line in lines if line.strip()]
+        if not labels:
+            raise InputError(f"the labels {text!r} are empty; write one a line")
+        return labels
     if "," not in text:
         raise InputError(f"--labels must be a file or names joined by commas; there is no file {text!r}")
     return [label.strip() for label in text.split(",")]

@@ -155,6 +155,14 @@ def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
     assert errors == "error: PyTorch cannot convert this network to ONNX: the cause\n"
 
 
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n \n"])
+def test_labels_without_a_label_are_refused(edgevision: Call, checkpoint: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "labels.txt").write_bytes(content)
+    code, _, errors = edgevision("export", checkpoint, "--labels", tmp_path / "labels.txt", "-o", tmp_path / "n.onnx")
+    assert code == 2
+    assert "are empty; write one a line" in errors
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
