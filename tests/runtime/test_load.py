@@ -87,7 +87,7 @@ def test_the_metadata_choose_the_pipeline(picture_engine, task, predicts, pipeli
 def test_options_reach_the_pipeline(write_restorer):
     with load(write_restorer("denoise"), tile=64) as denoise:
         assert denoise.tile_sides(1000, 1000) == (64, 64)
-    with pytest.raises(InputError, match="multiple of 1 and at least 4 for 'blur', not 3"):
+    with pytest.raises(InputError, match="--tile must be at least 4 for 'blur', not 3"):
         load(write_restorer("denoise"), tile=3)
 
 
