@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto
 
 from edgevision.errors import InputError, ModelFileError
-from edgevision.exporters.onnx_conversion import Conversion, without_default_inputs
+from edgevision.exporters.onnx_conversion import Conversion, first_cause, without_default_inputs
 from edgevision.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.metadata_check import check_graph, class_count
 from edgevision.modelfile import check_model_file
@@ -65,8 +65,7 @@ def load_given(source: Path) -> onnx.ModelProto:
         model = _with_shapes(onnx.inliner.inline_local_functions(without_default_inputs(model)))
     # What stands in the graph may contradict itself in as many ways as there are operators.
     except (onnx_ir.serde.SerdeError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
-        reason = (str(_first_cause(error)).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelFileError(f"{source.name!r} is no valid ONNX model: {reason:.200}") from error
+        raise ModelFileError(f"{source.name!r} is no valid ONNX model: {first_cause(error)}") from error
     conversion = Conversion(model, "given", ())
     try:
         check_graph(ModelMetadata(task=Task.OTHER, name=""), conversion.inputs, conversion.outputs)
@@ -82,12 +81,6 @@ def load_given(source: Path) -> onnx.ModelProto:
             raise
         raise ModelFileError(f"{error}; its weights are {' and '.join(found)}: make it again in float32") from error
     return model
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:

@@ -116,7 +116,7 @@ def convert_to_onnx(
                 reasons.append(error)
             except FrozenBranchError as error:
                 raise ConversionError(f"{error}{_at(branches(network, examples))}") from error
-    raise ConversionError(f"PyTorch cannot convert this network to ONNX: {_reason(reasons[0])}")
+    raise ConversionError(f"PyTorch cannot convert this network to ONNX: {first_cause(reasons[0])}")
 
 
 def _agreeing(found: Conversion, comparison: Comparison, examples: Examples, values: Sequence[Case]) -> Conversion:
@@ -162,13 +162,13 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if exporter == "torchscript":
-        notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {_reason(reasons[0])}")
+        notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {first_cause(reasons[0])}")
     if "batch" not in dynamic:
         notes.append(f"batch fixed to {len(examples[0])}: the network cannot leave it open")
     sides = [side for side in wanted if side != "batch" and side not in dynamic]
     if sides:
         height, width = examples[0].shape[2:]
-        notes.append(f"{' and '.join(sides)} fixed, pictures are {width}x{height}: {_reason(reasons[0])}")
+        notes.append(f"{' and '.join(sides)} fixed, pictures are {width}x{height}: {first_cause(reasons[0])}")
     return tuple(notes)
 
 
@@ -300,7 +300,7 @@ def _runs(network: nn.Module, examples: Examples) -> bool:
     return True
 
 
-def _reason(error: BaseException | None) -> str:
+def first_cause(error: BaseException | None) -> str:
     """The first line of what went wrong at the bottom: above it the exporters explain themselves at length."""
     while error is not None and error.__cause__ is not None:
         error = error.__cause__
