@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 
 import edgevision
-from edgevision.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.torch_engine import TorchEngine
-from edgevision.metadata import Precision
-from edgevision.modelfile import ModelFormat
-from edgevision.runtime.evaluation import evaluate_classifier
-from edgevision.runtime.pipelines.classify import Classifier
+from edgevision.modelfiles.metadata import Precision
+from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
 
 ARCH = "edgevision.models:resnet20"
 METADATA = {

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.datasets import ImageFolder, is_held_out
-from edgevision.metadata import Task
-from edgevision.modelfile import require_metadata
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.modelfiles.metadata import Task
+from edgevision.modelfiles.model_file import require_metadata
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests/device"))

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from edgevision.commandline import parse_shape
-from edgevision.machine import Machine
-from edgevision.metrics import sqnr_db
-from edgevision.modelfile import require_metadata
+from edgevision.cli.commandline import parse_shape
+from edgevision.core.machine import Machine
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.statistics import ratio_of_medians
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.openvino_engine import openvino_core
 
 Run = Callable[[], list[Any]]

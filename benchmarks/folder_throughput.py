@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import edgevision
-from edgevision.pictures import Picture
-from edgevision.runtime.batch import overlapped
+from edgevision.imaging.pictures import Picture
+from edgevision.runtime.files.batch import overlapped
 
 
 def main() -> None:

@@ -16,15 +16,15 @@ import numpy as np
 import torch
 
 import edgevision
-from edgevision.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
-from edgevision.metadata import ImageSpec, ModelMetadata, Task
-from edgevision.metrics import sqnr_db
-from edgevision.modelfile import require_metadata
-from edgevision.runtime.devices import open_engine
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.sample_quality import SampleQuality
 

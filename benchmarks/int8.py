@@ -19,7 +19,8 @@ import numpy as np
 import onnx
 
 import edgevision
-from edgevision.datasets import ImageFolder
+from edgevision.core.machine import Machine
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.origin import read_origin
 from edgevision.exporters.parts import Part
@@ -28,15 +29,14 @@ from edgevision.exporters.quantization.material import gather
 from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.exporters.quantization.settings import EFFORTS, Preset, QuantizationSettings
 from edgevision.exporters.samples import seeded_batches
-from edgevision.machine import Machine
-from edgevision.metadata import METADATA_KEY, Task
-from edgevision.modelfile import require_metadata
-from edgevision.runtime.devices import open_engine
+from edgevision.modelfiles.metadata import METADATA_KEY, Task
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.evaluation import evaluate_classifier
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.pipelines.classify import Classifier
-from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
+from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
 
 CIFAR = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 

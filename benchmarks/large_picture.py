@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgevision.degradations import draw_holes
-from edgevision.hole_kinds import HoleKind
+from edgevision.data.degradations import draw_holes
+from edgevision.data.hole_kinds import HoleKind
 
 ROOT = Path(__file__).parent.parent
 

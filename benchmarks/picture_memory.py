@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgevision.runtime.commands.restore import parse_memory
+from edgevision.runtime.tasks.restoration.command import parse_memory
 
 # The peak of a process that measures itself: that of a child is at least what its parent had when it began.
 MEASURED = """

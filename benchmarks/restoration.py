@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import edgevision
-from edgevision.datasets import ImageFolder, is_held_out
-from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
-from edgevision.hole_kinds import HoleKind
-from edgevision.images import to_array
-from edgevision.metadata import Task
-from edgevision.metrics import psnr_db, ssim
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.imaging.images import to_array
+from edgevision.metrics.figures import psnr_db, ssim
+from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.load import shipped_model
-from edgevision.runtime.pipelines.planes import luma_of, unit
-from edgevision.runtime.pipelines.restore import Restorer
-from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
+from edgevision.runtime.tasks.restoration.planes import luma_of, unit
+from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 Pixels = NDArray[np.uint8]
 Method = Callable[..., np.ndarray]

@@ -6,8 +6,8 @@ import sys
 
 
 def main() -> None:
-    """Start the command line of :mod:`edgevision.cli`."""
-    from edgevision.interruption import end_as_interrupted, exit_code
+    """Start the command line of :mod:`edgevision.cli.app`."""
+    from edgevision.core.interruption import end_as_interrupted, exit_code
 
     _fill_closed_descriptors()
     end_as_interrupted()
@@ -15,7 +15,7 @@ def main() -> None:
     # the interpreter's last look at all of it, on the way out, a tenth of a short command.
     gc.set_threshold(100_000)
     try:
-        from edgevision.cli import main as run
+        from edgevision.cli.app import main as run
 
         run()
     except KeyboardInterrupt as interrupt:  # before the command line was there to say so

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 import edgevision
-from edgevision.contact_sheet import contact_sheet
+from edgevision.imaging.contact_sheet import contact_sheet
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())

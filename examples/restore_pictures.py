@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import edgevision
-from edgevision.degradations import add_noise, draw_holes, underexpose
-from edgevision.hole_kinds import HoleKind
-from edgevision.metrics import psnr_db
-from edgevision.pictures import Picture
+from edgevision.data.degradations import add_noise, draw_holes, underexpose
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.imaging.pictures import Picture
+from edgevision.metrics.figures import psnr_db
 
 folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
 good = Picture.read(Path(__file__).parent / "pictures" / "cat.jpg")

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import onnx
 
-from edgevision.class_scores import classification_of
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.output_range import last_operator
 from edgevision.exporters.samples import Batch
-from edgevision.metadata import Activation, ClassificationSpec, ModelMetadata
+from edgevision.metrics.class_scores import classification_of
+from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from edgevision.commandline import (
+from edgevision.cli.commandline import (
     DeviceOption,
     ForceOption,
     HolesOption,
@@ -19,15 +19,15 @@ from edgevision.commandline import (
     parse_shape,
     print_json,
 )
-from edgevision.errors import InputError
-from edgevision.extras import brought_by
-from edgevision.files import check_writable
-from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import Activation, Color, Precision, Prediction, Resample, Resize, Task
-from edgevision.modelfile import require_metadata
-from edgevision.number_text import real_number, shortened
-from edgevision.printable import one_line, shown
-from edgevision.text_file import read_text_file
+from edgevision.core.errors import InputError
+from edgevision.core.extras import brought_by
+from edgevision.core.files import check_writable
+from edgevision.core.number_text import real_number, shortened
+from edgevision.core.printable import one_line, shown
+from edgevision.core.text_file import read_text_file
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.modelfiles.metadata import Activation, Color, Precision, Prediction, Resample, Resize, Task
+from edgevision.modelfiles.model_file import require_metadata
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -169,7 +169,7 @@ def export(
         from edgevision.exporters.quantization.settings import Preference, Preset, QuantizationSettings
         from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
-        from edgevision.runtime.restoration_quality import Damage
+        from edgevision.runtime.tasks.restoration.evaluation import Damage
 
     def say(what: str) -> None:
         if not quiet and not as_json:
@@ -240,7 +240,7 @@ def verify(
     with brought_by("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.commands.quality_tables import restoration_table
-        from edgevision.runtime.restoration_quality import Damage
+        from edgevision.runtime.tasks.restoration.evaluation import Damage
     report = run_verify(
         model,
         against,

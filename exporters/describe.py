@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edgevision.errors import InputError
-from edgevision.metadata import Color, ModelMetadata, Task
-from edgevision.metadata_check import check_sense
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import Color, ModelMetadata, Task
+from edgevision.modelfiles.metadata_check import check_sense
 
 _TASKS_WITH_LATENT = (Task.GENERATE,)
 # What takes pictures of one size, to which they are brought.

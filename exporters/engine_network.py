@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgevision.errors import InputError
-from edgevision.metadata import ModelMetadata, Prediction
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import ModelMetadata, Prediction
 from edgevision.runtime.engines.engine import Engine
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import onnx
 
-from edgevision.class_scores import classification_of
-from edgevision.datasets import ImageFolder
-from edgevision.errors import DeviceError, InputError, ModelFileError, ParityError
+from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
+from edgevision.core.files import atomic_folder, check_writable, translated_write_errors
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.denormal_weights import flush_denormal_weights
 from edgevision.exporters.half import to_half
@@ -33,11 +33,11 @@ from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
 from edgevision.exporters.targets import find_target
 from edgevision.exporters.transposed_convolutions import rewrite_transposed_convolutions
-from edgevision.files import atomic_folder, check_writable, translated_write_errors
-from edgevision.metadata import METADATA_KEY, ModelMetadata, Precision, Task
-from edgevision.modelfacts import read_facts
-from edgevision.modelfile import ModelFormat
-from edgevision.runtime.devices import open_engine
+from edgevision.metrics.class_scores import classification_of
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision, Task
+from edgevision.modelfiles.model_facts import read_facts
+from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 
 _log = logging.getLogger(__name__)

@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.output_range import clipped_range
 from edgevision.exporters.picture_sizes import Examples
-from edgevision.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata
 
 
 @torch.inference_mode()

@@ -9,14 +9,14 @@ import onnx_ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto
 
-from edgevision.errors import InputError, ModelFileError
+from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.printable import one_line
 from edgevision.exporters.onnx_conversion import Conversion, first_cause, without_default_inputs
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
-from edgevision.metadata_check import check_graph, class_count
-from edgevision.modelfile import check_model_file
-from edgevision.printable import one_line
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata_check import check_graph, class_count
+from edgevision.modelfiles.model_file import check_model_file
 from edgevision.runtime.closing import Closing
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array
 
 # What ONNX Runtime's own wheels know.

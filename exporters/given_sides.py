@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgevision.errors import DeviceError
+from edgevision.core.errors import DeviceError
 from edgevision.exporters.picture_sizes import Examples, Sides, find_sides, repeated
 from edgevision.runtime.engines.engine import Array, Engine
 

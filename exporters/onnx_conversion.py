@@ -13,12 +13,12 @@ import torch
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 from torch import nn
 
-from edgevision.errors import EdgevisionError, InputError
+from edgevision.core.errors import EdgevisionError, InputError
 from edgevision.exporters.agreement import Case, Comparison, DisagreementError
 from edgevision.exporters.picture_sizes import Examples, Sides, find_sides, repeated
 from edgevision.exporters.torch_engine import flatten_outputs
 from edgevision.exporters.torch_exporters import POSITIONS, branches, quiet_exporter, with_dynamo, with_torchscript
-from edgevision.metadata import TensorSpec
+from edgevision.modelfiles.metadata import TensorSpec
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import onnx
 
-from edgevision.errors import InputError
-from edgevision.metadata import METADATA_KEY, ModelMetadata
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.runtime.engines.openvino_engine import import_openvino
 
 _XML_BYTES = 1 << 20

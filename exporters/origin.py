@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import edgevision
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.agreement import Case
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
@@ -34,12 +34,12 @@ from edgevision.exporters.randomness import check_model_repeatable, check_repeat
 from edgevision.exporters.restoration import describe_restoration, tile_notes
 from edgevision.exporters.samples import extreme_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
-from edgevision.metadata import ModelMetadata, Prediction, Task, TensorSpec, TileSpec
-from edgevision.metadata_check import check_graph, check_sense
-from edgevision.modelfile import read_metadata
-from edgevision.preprocessing import scale_and_offset
+from edgevision.imaging.preprocessing import scale_and_offset
+from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task, TensorSpec, TileSpec
+from edgevision.modelfiles.metadata_check import check_graph, check_sense
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.pipelines.restore import can_tile, fixed_sides
+from edgevision.runtime.tasks.restoration.restorer import can_tile, fixed_sides
 
 # Whose scores tell what a classifier ends in.
 _SAMPLES = 16

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from edgevision.class_scores import class_scores
-from edgevision.errors import ParityError
+from edgevision.core.errors import ParityError
+from edgevision.core.records import Record, record
 from edgevision.exporters.samples import Batch
-from edgevision.metadata import ClassificationSpec, Precision
-from edgevision.records import Record, record
+from edgevision.metrics.class_scores import class_scores
+from edgevision.modelfiles.metadata import ClassificationSpec, Precision
 from edgevision.runtime.engines.batching import run_batched, sample_count
 from edgevision.runtime.engines.engine import Array, Engine
 

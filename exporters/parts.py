@@ -3,9 +3,9 @@
 from dataclasses import replace
 from enum import StrEnum
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints import Checkpoint
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.models import CifarResNet, CifarResNetFeatures, ConvVae
 
 

@@ -11,7 +11,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints.files import quiet_torch
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
-from edgevision.commandline import REPORT_SCHEMA_VERSION
+from edgevision.cli.commandline import REPORT_SCHEMA_VERSION
+from edgevision.core.files import atomic_file
+from edgevision.core.printable import exact_json
+from edgevision.core.records import Record, record
 from edgevision.exporters.parity import ParityReport
 from edgevision.exporters.quantization.report import QuantizationReport
-from edgevision.files import atomic_file
-from edgevision.metadata import ModelMetadata, Precision
-from edgevision.modelfile import ModelFormat
-from edgevision.printable import exact_json
-from edgevision.records import Record, record
+from edgevision.modelfiles.metadata import ModelMetadata, Precision
+from edgevision.modelfiles.model_file import ModelFormat
 
 
 @record

@@ -5,15 +5,15 @@ import logging
 import torch
 from torch import nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.activation_memory import activation_bytes
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.output_range import clipped_range
 from edgevision.exporters.picture_sizes import Examples, Sides
 from edgevision.exporters.receptive_field import receptive_radius
 from edgevision.exporters.tile_stride import tile_stride
-from edgevision.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
-from edgevision.runtime.pipelines.restore import can_tile, fixed_sides
+from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
+from edgevision.runtime.tasks.restoration.restorer import can_tile, fixed_sides
 
 _log = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.datasets import ImageDataset
-from edgevision.degradations import draw_holes
-from edgevision.errors import DatasetError, InputError
-from edgevision.hole_kinds import HoleKind
-from edgevision.latents import draw_latents
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
-from edgevision.preprocessing import Preprocessor
-from edgevision.runtime.batch import each_done, failure_message
-from edgevision.runtime.evaluation import picture_name
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.data.datasets import ImageDataset
+from edgevision.data.degradations import draw_holes
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.latents import draw_latents
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.tasks.classification.evaluation import picture_name
 
 Batch = Sequence[NDArray[Any]]
 """One array for each input of the model, in its order, all with equally many samples."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
+from edgevision.core.machine import INT8_ON_X86, Machine
 from edgevision.exporters.quantization.graph import Array
-from edgevision.machine import INT8_ON_X86, Machine
 
 _CPU_OPERATORS = frozenset(
     {"Add", "AveragePool", "Concat", "Conv", "Gemm", "GlobalAveragePool", "LeakyRelu", "MatMul", "Mul", "Sigmoid"}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from edgevision.metadata import TileSpec
+from edgevision.modelfiles.metadata import TileSpec
 
 # In steps of the network's multiple: strides are mostly powers of two, windows and cells also 3, 5 and 7 of them.
 _STRIDES = (1, 2, 4, 8, 16, 32, 3, 6, 12, 24, 48, 5, 10, 20, 40, 7, 14, 28, 56)

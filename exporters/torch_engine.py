@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from edgevision.errors import CheckpointError
-from edgevision.metadata import TensorSpec
+from edgevision.core.errors import CheckpointError
+from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.engine import Array

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from edgevision.class_scores import classification_of
-from edgevision.datasets import ImageFolder
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
+from edgevision.core.records import Record, record
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.checkpoint import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
@@ -21,14 +21,14 @@ from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.randomness import check_repeatable
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
-from edgevision.metadata import ModelMetadata, Task
-from edgevision.modelfile import require_metadata
-from edgevision.records import Record, record
-from edgevision.runtime.devices import open_engine
-from edgevision.runtime.evaluation import ClassificationReport, evaluate_classifier
+from edgevision.metrics.class_scores import classification_of
+from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.pipelines.classify import Classifier
-from edgevision.runtime.restoration_quality import Damage, RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.evaluation import ClassificationReport, evaluate_classifier
+from edgevision.runtime.tasks.restoration.evaluation import Damage, RestorationReport, evaluate_restorer
 
 
 @record

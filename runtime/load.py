@@ -6,25 +6,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edgevision.errors import InputError, ModelFileError
-from edgevision.metadata import ModelMetadata, Prediction, Task
-from edgevision.modelfile import require_metadata
-from edgevision.runtime.devices import open_engine
+from edgevision.core.errors import InputError, ModelFileError
+from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 
 PIPELINES: Mapping[Task, str] = {
-    Task.CLASSIFY: "edgevision.runtime.pipelines.classify:Classifier",
-    Task.GENERATE: "edgevision.runtime.pipelines.generate:Generator",
-    Task.RECONSTRUCT: "edgevision.runtime.pipelines.reconstruct:Reconstructor",
-    Task.ENCODE: "edgevision.runtime.pipelines.reconstruct:Encoder",
-    Task.INPAINT: "edgevision.runtime.pipelines.inpaint:Inpainter",
-    Task.DENOISE: "edgevision.runtime.pipelines.restore:Restorer",
-    Task.UPSCALE: "edgevision.runtime.pipelines.restore:Restorer",
-    Task.BRIGHTEN: "edgevision.runtime.pipelines.restore:Restorer",
+    Task.CLASSIFY: "edgevision.runtime.tasks.classification.classifier:Classifier",
+    Task.GENERATE: "edgevision.runtime.tasks.generation.generator:Generator",
+    Task.RECONSTRUCT: "edgevision.runtime.tasks.autoencoding.autoencoder:Reconstructor",
+    Task.ENCODE: "edgevision.runtime.tasks.autoencoding.autoencoder:Encoder",
+    Task.INPAINT: "edgevision.runtime.tasks.restoration.inpainter:Inpainter",
+    Task.DENOISE: "edgevision.runtime.tasks.restoration.restorer:Restorer",
+    Task.UPSCALE: "edgevision.runtime.tasks.restoration.restorer:Restorer",
+    Task.BRIGHTEN: "edgevision.runtime.tasks.restoration.restorer:Restorer",
 }
 """The one table from a task to its pipeline, which is imported when it is needed."""
 
-_CURVES = "edgevision.runtime.pipelines.brighten:CurveBrightener"
+_CURVES = "edgevision.runtime.tasks.restoration.curves:CurveBrightener"
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -54,8 +54,9 @@ def load(
 
     A picture is a path, encoded bytes, a Pillow image, or a uint8 array (H, W, 3) in RGB, (H, W, 4) or (H, W).
     The pipeline is a context manager; leaving it frees the model. It is a
-    :class:`~edgevision.runtime.pipelines.classify.Classifier`, or for restoration a
-    :class:`~edgevision.runtime.pipelines.restore.Restorer`, which takes ``tile`` and ``memory`` as ``options``.
+    :class:`~edgevision.runtime.tasks.classification.classifier.Classifier`, or for restoration a
+    :class:`~edgevision.runtime.tasks.restoration.restorer.Restorer`, which takes ``tile`` and ``memory`` as
+    ``options``.
 
     Raises:
         ModelFileError: missing, damaged, without metadata, or newer than this release.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from edgevision.cli import main
+from edgevision.cli.app import main
 
 # How long an example takes says something of the machine's load, not of the code.
 settings.register_profile("shared-machine", deadline=None)

@@ -97,7 +97,7 @@ def run_case(case: str, seeds: Path, folder: Path) -> list[Finding]:
 
 def _call(words: list[str], folder: Path) -> tuple[object, bytes, bytes]:
     """How the command line ends, and what it printed through whatever layer."""
-    from edgevision.cli import main
+    from edgevision.cli.app import main
 
     ending: object = 0
     printed = [folder.parent / name for name in ("stdout", "stderr")]
@@ -265,12 +265,12 @@ def _import_everything() -> None:
 
     import edgevision.exporters.commands
     import edgevision.runtime.commands.bench
-    import edgevision.runtime.commands.classify
     import edgevision.runtime.commands.compare
     import edgevision.runtime.commands.evaluate
-    import edgevision.runtime.commands.generate
     import edgevision.runtime.commands.inspect
-    import edgevision.runtime.commands.restore
+    import edgevision.runtime.tasks.classification.command
+    import edgevision.runtime.tasks.generation.command
+    import edgevision.runtime.tasks.restoration.command
     import edgevision.training.commands  # noqa: F401
 
     onnxruntime.set_default_logger_severity(3)

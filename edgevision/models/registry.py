@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56
 from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgevision.checkpoint_archive import open_archive
-from edgevision.errors import CheckpointError
-from edgevision.files import atomic_file
-from edgevision.metadata import METADATA_KEY, ModelMetadata
+from edgevision.core.errors import CheckpointError
+from edgevision.core.files import atomic_file
+from edgevision.modelfiles.checkpoint_archive import open_archive
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
 
 

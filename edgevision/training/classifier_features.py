@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from edgevision.errors import InputError
-from edgevision.metadata import ModelMetadata
+from edgevision.core.errors import InputError
+from edgevision.imaging.preprocessing import scale_and_offset
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models.cifar_resnet import CifarResNet
-from edgevision.preprocessing import scale_and_offset
 from edgevision.training.checkpoint import load_trained
 
 

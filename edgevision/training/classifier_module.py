@@ -10,8 +10,8 @@ from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgevision.metadata import ImageSpec
-from edgevision.preprocessing import scale_and_offset
+from edgevision.imaging.preprocessing import scale_and_offset
+from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.augmentation import build_augmentation
 from edgevision.training.data import Batch
 from edgevision.training.optimizers import build_optimizer

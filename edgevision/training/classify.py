@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
-from edgevision.datasets import ImageDataset
-from edgevision.errors import DatasetError
-from edgevision.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
-from edgevision.metrics import class_scores, confusion_matrix
+from edgevision.core.errors import DatasetError
+from edgevision.data.datasets import ImageDataset
+from edgevision.metrics.figures import class_scores, confusion_matrix
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
 from edgevision.models import build_model, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_module import ClassifierModule
@@ -38,7 +38,7 @@ def train_classifier(
     end, for the figures in the metadata.
 
     Raises:
-        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.errors`.
+        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.core.errors`.
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.commandline import ForceOption, QuietOption, SeedOption, echo, json_object
-from edgevision.errors import InputError
-from edgevision.extras import brought_by
-from edgevision.metadata import Color, Task
-from edgevision.shared_options import shared_options
+from edgevision.cli.commandline import ForceOption, QuietOption, SeedOption, echo, json_object
+from edgevision.cli.shared_options import shared_options
+from edgevision.core.errors import InputError
+from edgevision.core.extras import brought_by
+from edgevision.modelfiles.metadata import Color, Task
 from edgevision.training.settings import (
     RESTORATION_DEFAULTS,
     Augmentation,

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from edgevision.datasets import ImageDataset
-from edgevision.errors import DatasetError
-from edgevision.images import to_array
-from edgevision.metadata import ImageSpec
-from edgevision.preprocessing import sample
-from edgevision.progress import track
+from edgevision.core.errors import DatasetError
+from edgevision.core.progress import track
+from edgevision.data.datasets import ImageDataset
+from edgevision.imaging.images import to_array
+from edgevision.imaging.preprocessing import sample
+from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.left_out import LeftOut
 
 _CACHE_BYTES = 2 << 30

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.datasets import ImageDataset, ImageFolder
-from edgevision.errors import DatasetError
-from edgevision.metadata import Color, ImageSpec, Resize
+from edgevision.core.errors import DatasetError
+from edgevision.data.datasets import ImageDataset, ImageFolder
+from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.training.data import TensorImages, hold_out
 from edgevision.training.digits import Digits
 from edgevision.training.left_out import LeftOut

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.errors import DatasetError
-from edgevision.extras import brought_by
+from edgevision.core.errors import DatasetError
+from edgevision.core.extras import brought_by
 
 # Every fifth digit of each class is kept for the test, as fixed as a split on disk.
 _TEST_EVERY = 5
 
 
 class Digits:
-    """One part of the digits, ``train`` (four fifths) or ``test``; an :class:`edgevision.datasets.ImageDataset`."""
+    """One part of the digits, ``train`` (four fifths) or ``test``; an :class:`.datasets.ImageDataset`."""
 
     class_names: tuple[str, ...] = tuple("0123456789")
     splits: ClassVar[tuple[str, ...]] = ("test", "train")

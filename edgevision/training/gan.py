@@ -3,8 +3,8 @@
 import inspect
 from pathlib import Path
 
-from edgevision.errors import DatasetError, InputError
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.models import DISCRIMINATORS, GENERATORS, build_model
 from edgevision.training.gan_module import GanModule
 from edgevision.training.generation import GenerativeTraining, latent_spec
@@ -20,7 +20,7 @@ def train_gan(settings: GanSettings, output: Path, *, force: bool = False, quiet
 
     Raises:
         CollapseError: the loss is not finite any more, or all samples look alike.
-        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.errors`.
+        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.core.errors`.
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     if settings.model not in GENERATORS:

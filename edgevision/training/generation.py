@@ -8,8 +8,8 @@ from typing import Any
 import lightning
 from torch import nn
 
-from edgevision.datasets import ImageDataset
-from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata
+from edgevision.data.datasets import ImageDataset
+from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata
 from edgevision.models import TEXTURES, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from edgevision.contact_sheet import contact_sheet
-from edgevision.errors import CollapseError
-from edgevision.pictures import Picture
+from edgevision.core.errors import CollapseError
+from edgevision.imaging.contact_sheet import contact_sheet
+from edgevision.imaging.pictures import Picture
 from edgevision.training.data import Batch
 from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import GenerativeSettings

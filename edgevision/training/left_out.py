@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from edgevision.errors import DatasetError, ImageError
+from edgevision.core.errors import DatasetError, ImageError
 from edgevision.training.run_folder import is_launched_helper
 
 T = TypeVar("T")

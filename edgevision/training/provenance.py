@@ -8,8 +8,8 @@ import lightning
 import torch
 
 import edgevision
-from edgevision.machine import Machine
-from edgevision.metadata import Provenance
+from edgevision.core.machine import Machine
+from edgevision.modelfiles.metadata import Provenance
 
 
 def training_provenance(data: str, hours: float) -> Provenance:

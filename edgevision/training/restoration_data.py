@@ -10,13 +10,13 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from edgevision.datasets import ImageFolder, is_held_out
-from edgevision.degradations import add_noise, draw_holes, shrink, underexpose
-from edgevision.hole_filling import fill_smoothly, halve_known
-from edgevision.hole_kinds import HoleKind
-from edgevision.images import to_array
-from edgevision.metadata import Task
-from edgevision.progress import track
+from edgevision.core.progress import track
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.imaging.hole_filling import fill_smoothly, halve_known
+from edgevision.imaging.images import to_array
+from edgevision.modelfiles.metadata import Task
 from edgevision.training.left_out import LeftOut
 from edgevision.training.settings import RestorationSettings
 

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from edgevision.metadata import Task
+from edgevision.modelfiles.metadata import Task
 from edgevision.models import apply_curves
 from edgevision.training.optimizers import build_optimizer
 from edgevision.training.restoration_data import Example

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 
-from edgevision.datasets import ImageFolder
-from edgevision.errors import DatasetError, InputError
-from edgevision.metadata import (
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.data.datasets import ImageFolder
+from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
     ModelMetadata,
@@ -44,7 +44,7 @@ def train_restorer(
     of the photographs are kept.
 
     Raises:
-        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.errors`.
+        DatasetError, InputError, OutputError, DiskFullError: see :mod:`edgevision.core.errors`.
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)

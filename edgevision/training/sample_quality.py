@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from edgevision.feature_distances import share_within
+from edgevision.metrics.feature_distances import share_within
 from edgevision.training.classifier_features import ClassifierFeatures
 
 

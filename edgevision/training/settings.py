@@ -6,9 +6,9 @@ from dataclasses import field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from edgevision.errors import InputError
-from edgevision.metadata import Color, Task
-from edgevision.records import Record, record
+from edgevision.core.errors import InputError
+from edgevision.core.records import Record, record
+from edgevision.modelfiles.metadata import Color, Task
 
 DIGITS = "digits"
 """The value of ``data`` that stands for the built-in digits."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from edgevision.errors import InputError
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.models import AUTOENCODERS, build_model
 from edgevision.training.generation import GenerativeTraining, latent_spec
 from edgevision.training.sample_quality import SampleQuality

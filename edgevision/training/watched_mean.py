@@ -4,7 +4,7 @@ import torch
 import torchmetrics
 from torch import Tensor
 
-from edgevision.errors import CollapseError
+from edgevision.core.errors import CollapseError
 
 
 class WatchedMean(torchmetrics.MeanMetric):

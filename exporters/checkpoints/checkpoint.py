@@ -9,7 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from edgevision.errors import CheckpointError, InputError
+from edgevision.core.errors import CheckpointError, InputError
+from edgevision.core.files import sha256
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.files import FileKind, read_file
 from edgevision.exporters.checkpoints.float32 import in_float32
@@ -17,8 +18,7 @@ from edgevision.exporters.checkpoints.modules import choose_module
 from edgevision.exporters.checkpoints.network import build_network
 from edgevision.exporters.checkpoints.shards import is_index, read_shards, shards_of
 from edgevision.exporters.checkpoints.weights import load_weights
-from edgevision.files import sha256
-from edgevision.metadata import METADATA_KEY, ModelMetadata
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
 
 _PROGRAMS = (FileKind.TORCHSCRIPT, FileKind.EXPORTED_PROGRAM)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgevision.errors import CheckpointError, InputError
+from edgevision.core.errors import CheckpointError, InputError
 from edgevision.exporters.checkpoints.contents import Contents, TensorGroup
 from edgevision.exporters.checkpoints.names import COUNTERS, canonical, left_out
 from edgevision.exporters.checkpoints.weight_sets import (

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgevision.checkpoint_archive import CheckpointArchive
 from edgevision.exporters.checkpoints.exported_graph import (
     DTYPES,
     STRIDED,
@@ -26,7 +25,8 @@ from edgevision.exporters.checkpoints.exported_graph import (
 from edgevision.exporters.checkpoints.exported_sizes import Side, parse_expression, read_ranges, read_side
 from edgevision.exporters.checkpoints.pickled import check_byte_order, read_zip
 from edgevision.exporters.checkpoints.tensors import Storage, TrustNeededError
-from edgevision.pickle_reader import memory_for
+from edgevision.modelfiles.checkpoint_archive import CheckpointArchive
+from edgevision.modelfiles.pickle_reader import memory_for
 
 _OLD_DOCUMENT = "serialized_exported_program.json"
 # Each [ { and , becomes an object of Python.

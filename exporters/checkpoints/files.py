@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgevision.checkpoint_archive import is_archive, open_archive
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
+from edgevision.core.extras import brought_by
+from edgevision.core.nesting import check_nesting
 from edgevision.exporters.checkpoints.exported_program import is_exported_program, read_exported_program
 from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
 from edgevision.exporters.checkpoints.tensors import TrustNeededError, UnsupportedTensorError
-from edgevision.extras import brought_by
-from edgevision.nesting import check_nesting
+from edgevision.modelfiles.checkpoint_archive import is_archive, open_archive
 
 _logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints.exported_graph import ExportedNetwork
 from edgevision.exporters.checkpoints.files import quiet_torch
 

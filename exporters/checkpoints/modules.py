@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from edgevision.errors import CheckpointError, InputError
+from edgevision.core.errors import CheckpointError, InputError
 from edgevision.exporters.checkpoints.contents import Contents, below
 from edgevision.exporters.checkpoints.names import is_of_training
 

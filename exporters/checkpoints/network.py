@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints.folder_modules import current_folder_searched, lies_in_current_folder
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from edgevision.checkpoint_archive import CheckpointArchive
 from edgevision.exporters.checkpoints.tensors import Storage, StorageClass, find_global
-from edgevision.pickle_reader import PickleReader, memory_for
+from edgevision.modelfiles.checkpoint_archive import CheckpointArchive
+from edgevision.modelfiles.pickle_reader import PickleReader, memory_for
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from edgevision.errors import CheckpointError
-from edgevision.ordinary_files import real_path
+from edgevision.core.errors import CheckpointError
+from edgevision.core.ordinary_files import real_path
 
 _SUFFIX = ".index.json"
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgevision.pickle_reader import Builder
+from edgevision.modelfiles.pickle_reader import Builder
 
 _DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 # The names of storages, as torch.FloatStorage; UntypedStorage counts in bytes.

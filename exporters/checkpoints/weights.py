@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints.choice import choose_weights
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.names import is_of_training, left_out, listed

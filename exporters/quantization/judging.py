@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.class_scores import class_scores, probabilities
-from edgevision.errors import DatasetError
+from edgevision.core.errors import DatasetError
+from edgevision.core.records import Record, record
 from edgevision.exporters.samples import Batch
-from edgevision.metadata import ClassificationSpec, ModelMetadata
-from edgevision.metrics import sqnr_db
-from edgevision.records import Record, record
-from edgevision.runtime.batch import each_done, failure_message
+from edgevision.metrics.class_scores import class_scores, probabilities
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import ClassificationSpec, ModelMetadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.restoration_quality import Damage, RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.restoration.evaluation import Damage, RestorationReport, evaluate_restorer
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
 _BATCH = 32

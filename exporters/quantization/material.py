@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.class_scores import classification_of
-from edgevision.datasets import ImageFolder, is_held_out
-from edgevision.errors import DatasetError, InputError
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.core.ordinary_files import open_ordinary, real_path
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.hole_kinds import HoleKind
 from edgevision.exporters.quantization.judging import (
     ClassifierJudge,
     Judge,
@@ -18,14 +19,13 @@ from edgevision.exporters.quantization.judging import (
     RestorationJudge,
 )
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
-from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
-from edgevision.ordinary_files import open_ordinary, real_path
-from edgevision.pictures import Picture
-from edgevision.preprocessing import Preprocessor
+from edgevision.imaging.pictures import Picture
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.metrics.class_scores import classification_of
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.evaluation import expected_labels
-from edgevision.runtime.restoration_quality import Damage
+from edgevision.runtime.tasks.classification.evaluation import expected_labels
+from edgevision.runtime.tasks.restoration.evaluation import Damage
 
 # The side of what is cut from a photograph, times the scale of upscaling.
 _SIDE = 128

@@ -4,10 +4,10 @@ from html import escape
 from math import isfinite
 from pathlib import Path
 
+from edgevision.core.html_page import html_table, write_html
+from edgevision.core.printable import one_line, shown
 from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
-from edgevision.html_page import html_table, write_html
-from edgevision.printable import one_line, shown
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
 

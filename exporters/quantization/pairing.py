@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.engines.engine import Array, Engine
 

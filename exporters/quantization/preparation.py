@@ -16,7 +16,7 @@ from onnxscript.rewriter import RULE_NAME_TAG, RewritePass
 from onnxscript.rewriter.pattern import RewriteRule
 from onnxscript.rewriter.rules import common as rules
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.onnx_conversion import without_default_inputs
 from edgevision.exporters.quantization.graph import Array, Graph, attributes, initializer
 from edgevision.exporters.transposed_convolutions import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.quantization.equalization import equalize
 from edgevision.exporters.quantization.graph import Array, Graph
 from edgevision.exporters.quantization.judging import Judge, OutputJudge
@@ -40,7 +40,7 @@ from edgevision.exporters.quantization.verdict import Candidates, decide
 from edgevision.exporters.quantization.weights import quantize_weights
 from edgevision.exporters.samples import Batch
 from edgevision.exporters.targets import Target, find_target, is_this_machine
-from edgevision.modelfile import ModelFormat
+from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 
 _log = logging.getLogger(__name__)

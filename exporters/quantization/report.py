@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from edgevision.core.records import Record, record
 from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.trials import Trial
-from edgevision.records import Record, record
 
 
 class Outcome(StrEnum):

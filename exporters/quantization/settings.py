@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgevision.exporters.quantization.material import Amount
-from edgevision.runtime.restoration_quality import Damage
+from edgevision.runtime.tasks.restoration.evaluation import Damage
 
 
 class Preset(StrEnum):

@@ -2,8 +2,8 @@
 
 import math
 
+from edgevision.core.printable import shown
 from edgevision.exporters.quantization.report import Form, OperatorPrecision, QuantizationReport
-from edgevision.printable import shown
 
 
 def verdict_table(report: QuantizationReport) -> str:

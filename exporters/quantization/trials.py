@@ -9,10 +9,10 @@ from typing import Any
 
 import onnx
 
+from edgevision.core.records import Record, record
 from edgevision.exporters.quantization.judging import Judge, Quality
 from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.records import Record, record
 from edgevision.runtime.engines.engine import Array, Engine
 
 Opener = Callable[[onnx.ModelProto], Engine]

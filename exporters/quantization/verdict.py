@@ -16,7 +16,7 @@ from edgevision.exporters.quantization.settings import Preference
 from edgevision.exporters.quantization.trials import Bench, Trials
 from edgevision.exporters.quantization.turns import Turns
 from edgevision.exporters.targets import Target
-from edgevision.modelfile import ModelFormat
+from edgevision.modelfiles.model_file import ModelFormat
 
 _log = logging.getLogger(__name__)
 

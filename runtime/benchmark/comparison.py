@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from edgevision.errors import InputError
-from edgevision.records import Record, record
+from edgevision.core.errors import InputError
+from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio, ratio_of_medians
 

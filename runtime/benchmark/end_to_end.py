@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.errors import InputError, ModelFileError
-from edgevision.metadata import ModelMetadata, Task
-from edgevision.ordinary_files import read_ordinary
-from edgevision.records import Record, record
+from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.ordinary_files import read_ordinary
+from edgevision.core.records import Record, record
+from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.engine import Array, Engine
@@ -65,7 +65,7 @@ def read_pictures(pictures: Sequence[Path | bytes]) -> list[bytes]:
         InputError: a file cannot be read.
         ImageError: a picture cannot be decoded.
     """
-    from edgevision.pictures import Picture
+    from edgevision.imaging.pictures import Picture
 
     encoded = [p if isinstance(p, bytes) else _read(p) for p in pictures]
     for picture in encoded:
@@ -148,8 +148,8 @@ def synthetic_picture(height: int, width: int) -> bytes:
 
 def _stages(task: Task, pipeline: Any) -> tuple[Callable[[bytes], Any], Callable[[Any], object]]:
     """How a picture is decoded for the task, and what makes the answer of it."""
-    from edgevision.images import read_image
-    from edgevision.pictures import Picture
+    from edgevision.imaging.images import read_image
+    from edgevision.imaging.pictures import Picture
 
     if task is Task.CLASSIFY:
         return read_image, lambda image: pipeline(image).top()

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgevision.errors import InputError
-from edgevision.metadata import ModelMetadata, TensorSpec
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.runtime.engines.engine import Array
 
 _MOST_VALUES = 2**28

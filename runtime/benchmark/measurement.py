@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 import edgevision
-from edgevision.denormals import denormal_share
-from edgevision.errors import InputError
-from edgevision.machine import Machine, peak_memory_mb
-from edgevision.modelfile import read_metadata
+from edgevision.core.errors import InputError
+from edgevision.core.machine import Machine, peak_memory_mb
+from edgevision.modelfiles.denormals import denormal_share
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_end, read_pictures
 from edgevision.runtime.benchmark.interleaving import measure_in_turns
 from edgevision.runtime.benchmark.names import told_apart

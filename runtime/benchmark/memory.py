@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 
 _SELF = Path("/proc/self")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from edgevision.errors import DeviceError
+from edgevision.core.errors import DeviceError
 from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.denormals import denormals_as_zero

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.roofline import Peak, is_openvino, measure_peak
 from edgevision.runtime.benchmark.subject import Subject
 

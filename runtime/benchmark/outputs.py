@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgevision.errors import MeasurementError
+from edgevision.core.errors import MeasurementError
 from edgevision.runtime.benchmark.report import BenchmarkReport
 
 

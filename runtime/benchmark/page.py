@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.html_page import html_table, write_html
-from edgevision.printable import shown
+from edgevision.core.html_page import html_table, write_html
+from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.charts import Course, courses, histogram, share_bar, side_by_side
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport

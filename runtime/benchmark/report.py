@@ -8,13 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from edgevision.commandline import REPORT_SCHEMA_VERSION
-from edgevision.errors import InputError
-from edgevision.files import atomic_file
-from edgevision.installation import upgrade_command
-from edgevision.machine import Machine
-from edgevision.printable import exact_json
-from edgevision.records import Record, record
+from edgevision.cli.commandline import REPORT_SCHEMA_VERSION
+from edgevision.core.errors import InputError
+from edgevision.core.files import atomic_file
+from edgevision.core.installation import upgrade_command
+from edgevision.core.machine import Machine
+from edgevision.core.printable import exact_json
+from edgevision.core.records import Record, record
+from edgevision.core.text_file import read_text_file
 from edgevision.runtime.benchmark.end_to_end import EndToEnd
 from edgevision.runtime.benchmark.memory import MemoryUse
 from edgevision.runtime.benchmark.operators import OperatorProfile
@@ -24,7 +25,6 @@ from edgevision.runtime.benchmark.steady import WarmUp
 from edgevision.runtime.benchmark.streams import Streams
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
-from edgevision.text_file import read_text_file
 
 
 @record

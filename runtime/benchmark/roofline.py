@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.machine import usable_cores
-from edgevision.records import Record, record
+from edgevision.core.machine import usable_cores
+from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.subject import Subject
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 
 # On a CPU small enough to be repeated until nothing comes between, elsewhere large enough to fill the device.
 _SIDE, _SIDE_ELSEWHERE = 512, 4096

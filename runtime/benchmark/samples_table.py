@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.files import atomic_file
-from edgevision.printable import csv_row
+from edgevision.core.files import atomic_file
+from edgevision.core.printable import csv_row
 from edgevision.runtime.benchmark.report import BenchmarkReport
 
 

@@ -2,8 +2,8 @@
 
 import math
 
-from edgevision.errors import InputError
-from edgevision.records import Record, record
+from edgevision.core.errors import InputError
+from edgevision.core.records import Record, record
 
 
 @record

@@ -18,7 +18,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.dependence import effective_share
 
 Floats = NDArray[np.float64]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 
 _WINDOW_NS = 30_000_000
 _ALIKE_WINDOWS = 3

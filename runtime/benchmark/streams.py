@@ -11,8 +11,8 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from edgevision.machine import usable_cores
-from edgevision.records import Record, record
+from edgevision.core.machine import usable_cores
+from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.engine import Engine

@@ -5,15 +5,15 @@ from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgevision.errors import InputError
-from edgevision.metadata import ModelMetadata
-from edgevision.modelfacts import read_facts
-from edgevision.modelfile import model_hash, read_metadata
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.model_facts import read_facts
+from edgevision.modelfiles.model_file import model_hash, read_metadata
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.memory import MemoryUse, MemoryWatch
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.steady import WarmUp, warm_up
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
 
 

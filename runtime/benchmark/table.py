@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from edgevision.printable import shown
+from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgevision.commandline import (
+from edgevision.cli.commandline import (
     DEVICE,
     THREADS,
     FallbackOption,
@@ -18,7 +18,7 @@ from edgevision.commandline import (
     parse_share,
     print_json,
 )
-from edgevision.files import check_all_writable
+from edgevision.core.files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.commands.on_boards import on_boards
 

@@ -6,11 +6,11 @@ from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-from edgevision.commandline import echo, print_json
-from edgevision.errors import DeviceError, EdgevisionError, InputError
-from edgevision.files import check_all_writable
-from edgevision.modelfile import model_hash
-from edgevision.printable import one_line, shown
+from edgevision.cli.commandline import echo, print_json
+from edgevision.core.errors import DeviceError, EdgevisionError, InputError
+from edgevision.core.files import check_all_writable
+from edgevision.core.printable import one_line, shown
+from edgevision.modelfiles.model_file import model_hash
 from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report

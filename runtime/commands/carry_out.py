@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
-from edgevision.commandline import echo, print_json
-from edgevision.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
-from edgevision.printable import csv_row, printable
+from edgevision.cli.commandline import echo, print_json
+from edgevision.core.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
+from edgevision.core.printable import csv_row, printable
 from edgevision.runtime.commands.command_words import command_words
 from edgevision.runtime.commands.documents import check_document, parse_document
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import FOLDERS, Freight, pack
-from edgevision.runtime.devices import find_ways
+from edgevision.runtime.devices.opening import find_ways
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.job import Job
 from edgevision.runtime.remote.run_job import JobResult, Needs, on_each, run_job

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgevision.commandline import JsonOption, echo, parse_share, print_json
-from edgevision.errors import InputError, MeasurementError
-from edgevision.printable import shown
+from edgevision.cli.commandline import JsonOption, echo, parse_share, print_json
+from edgevision.core.errors import InputError, MeasurementError
+from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.comparison import Comparison, slower_than
 from edgevision.runtime.benchmark.comparison import compare as compare_reports
 from edgevision.runtime.benchmark.report import read_report

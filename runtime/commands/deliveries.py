@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from edgevision.camera_data import orientation
-from edgevision.errors import EdgevisionError, ImageError
-from edgevision.metadata import ModelMetadata, Task
-from edgevision.modelfile import read_metadata
-from edgevision.picture_formats import GIF, format_of_content, written_format
-from edgevision.runtime.inputs import PictureInput
+from edgevision.core.errors import EdgevisionError, ImageError
+from edgevision.imaging.camera_data import orientation
+from edgevision.imaging.picture_formats import GIF, format_of_content, written_format
+from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.load import shipped_model
 
 _BEGINNING = 4096

@@ -1,9 +1,9 @@
 """The verb ``edgevision devices``."""
 
-from edgevision.commandline import JsonOption, echo, print_json
-from edgevision.machine import Machine
+from edgevision.cli.commandline import JsonOption, echo, print_json
+from edgevision.core.machine import Machine
 from edgevision.runtime.commands.on_boards import on_boards
-from edgevision.runtime.survey import conflicts, survey
+from edgevision.runtime.devices.listing import conflicts, survey
 
 
 @on_boards("devices")

@@ -8,13 +8,13 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgevision.errors import DeviceError
-from edgevision.machine import Machine
-from edgevision.printable import printable, printable_values
-from edgevision.records import Record, record
+from edgevision.core.errors import DeviceError
+from edgevision.core.machine import Machine
+from edgevision.core.printable import printable, printable_values
+from edgevision.core.records import Record, record
 from edgevision.runtime.commands.packing import Freight
+from edgevision.runtime.devices.listing import DeviceReport
 from edgevision.runtime.remote.run_job import JobResult
-from edgevision.runtime.survey import DeviceReport
 
 _DEEPEST = 32
 _LARGEST_INTEGER = 2**63

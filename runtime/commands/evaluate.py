@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.commandline import (
+from edgevision.cli.commandline import (
     DeviceOption,
     FallbackOption,
     HolesOption,
@@ -17,12 +17,12 @@ from edgevision.commandline import (
     echo,
     print_json,
 )
-from edgevision.datasets import ImageFolder
-from edgevision.errors import InputError, PartialFailureError
-from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import Task
-from edgevision.modelfile import require_metadata
-from edgevision.printable import one_line, shown
+from edgevision.core.errors import InputError, PartialFailureError
+from edgevision.core.printable import one_line, shown
+from edgevision.data.datasets import ImageFolder
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.modelfiles.metadata import Task
+from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.commands.quality_tables import (
     classification_table,
     generation_table,
@@ -74,25 +74,25 @@ def evaluate(
         task = pipeline.metadata.task
         # A model's kind of report is imported when it is made.
         if task is Task.CLASSIFY:
-            from edgevision.runtime.evaluation import evaluate_classifier
+            from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
 
             report = evaluate_classifier(pipeline, folder, quiet=silent)
             table = classification_table(shown(report))
         elif task is Task.GENERATE:
-            from edgevision.runtime.feature_judge import FeatureJudge
-            from edgevision.runtime.generation_quality import evaluate_generator
+            from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
+            from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 
             # On the CPU, so that samples of every device are measured alike.
             with FeatureJudge.open(judge or shipped_judge(), threads=threads) as opened:
                 report = evaluate_generator(pipeline, folder, opened, samples=samples, seed=seed, quiet=silent)
             table = generation_table(shown(report))
         elif task is Task.RECONSTRUCT:
-            from edgevision.runtime.reconstruction_quality import evaluate_reconstructor
+            from edgevision.runtime.tasks.autoencoding.evaluation import evaluate_reconstructor
 
             report = evaluate_reconstructor(pipeline, folder, quiet=silent)
             table = reconstruction_table(report)
         else:
-            from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+            from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
 
             damage = Damage(sigma=sigma, holes=holes, seed=seed)
             report = evaluate_restorer(pipeline, folder, damage, held_out=held_out, quiet=silent)

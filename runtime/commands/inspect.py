@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.commandline import JsonOption, echo, print_json
-from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfacts import ModelFacts, read_facts
-from edgevision.printable import one_line
+from edgevision.cli.commandline import JsonOption, echo, print_json
+from edgevision.core.printable import one_line
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 
 
 def inspect(
@@ -29,7 +29,7 @@ def inspect(
     line = ""
     if device is not None:
         from edgevision.runtime.commands.ran_on import engine_facts, headline
-        from edgevision.runtime.devices import open_engine
+        from edgevision.runtime.devices.opening import open_engine
 
         with open_engine(model, device, allow_fallback=True) as engine:
             placed, line = engine_facts(engine), headline("runs", engine)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 
 _On = Annotated[
     list[str] | None,

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgevision.contact_sheet import sheet_size
-from edgevision.errors import ImageError
-from edgevision.metadata import Task
-from edgevision.modelfile import ModelFormat, companions, model_format
+from edgevision.core.errors import ImageError
+from edgevision.imaging.contact_sheet import sheet_size
+from edgevision.modelfiles.metadata import Task
+from edgevision.modelfiles.model_file import ModelFormat, companions, model_format
 from edgevision.runtime.commands.deliveries import (
     Check,
     Size,
@@ -24,12 +24,19 @@ from edgevision.runtime.commands.deliveries import (
     size_of_drawing,
     size_of_result,
 )
-from edgevision.runtime.commands.generate import ANIMATIONS, check_codes, check_sheet, each_path, is_folder, parse_seeds
-from edgevision.runtime.inputs import PictureInput, expand_inputs
-from edgevision.runtime.masks import match_masks, split_words
-from edgevision.runtime.outputs import plan
+from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.files.outputs import plan
 from edgevision.runtime.remote.job import Content
-from edgevision.runtime.side_by_side import side_by_side_size
+from edgevision.runtime.tasks.generation.command import (
+    ANIMATIONS,
+    check_codes,
+    check_sheet,
+    each_path,
+    is_folder,
+    parse_seeds,
+)
+from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
+from edgevision.runtime.tasks.restoration.side_by_side import side_by_side_size
 
 FOLDERS = ("in", "mask", "model", "out", "compare")
 

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgevision.runtime.evaluation import ClassificationReport
-    from edgevision.runtime.generation_quality import GenerationReport
-    from edgevision.runtime.reconstruction_quality import ReconstructionReport
-    from edgevision.runtime.restoration_quality import RestorationReport
+    from edgevision.runtime.tasks.autoencoding.evaluation import ReconstructionReport
+    from edgevision.runtime.tasks.classification.evaluation import ClassificationReport
+    from edgevision.runtime.tasks.generation.evaluation import GenerationReport
+    from edgevision.runtime.tasks.restoration.evaluation import RestorationReport
 
 # A wider matrix does not fit a terminal; --json has it.
 _WIDEST_MATRIX = 16

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edgevision.printable import one_line
+from edgevision.core.printable import one_line
 from edgevision.runtime.engines.engine import Engine
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 
 SHAPE_OPERATORS = frozenset(
     {"Cast", "Concat", "Constant", "ConstantOfShape", "Gather", "Range", "Shape", "Size", "Slice", "Squeeze"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.metadata import TensorSpec
+from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.engines.engine import Array
 
 

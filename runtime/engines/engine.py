@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.metadata import TensorSpec
+from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
-from edgevision.extras import brought_by
-from edgevision.machine import Machine
-from edgevision.metadata import ModelMetadata, Precision, TensorSpec
-from edgevision.modelfile import model_hash, read_metadata
+from edgevision.core.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
+from edgevision.core.extras import brought_by
+from edgevision.core.machine import Machine
+from edgevision.modelfiles.metadata import ModelMetadata, Precision, TensorSpec
+from edgevision.modelfiles.model_file import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.denormals import denormals_as_zero
@@ -125,7 +125,7 @@ class OnnxRuntimeEngine(Closing):
             return self._start(self._path, metadata, **self._providers(metadata, cache))
 
         if self.provider == TENSORRT and self._options.cache:
-            from edgevision.runtime.cuda_driver import describe_gpu
+            from edgevision.runtime.devices.cuda_driver import describe_gpu
             from edgevision.runtime.engines.compiled_cache import compiled
 
             facts = self._cache_facts() | {
@@ -210,7 +210,7 @@ class OnnxRuntimeEngine(Closing):
         """The sizes asked for, by the names that the file gives its open dimensions."""
         if not self._options.shapes:
             return {}
-        from edgevision.modelfacts import read_facts
+        from edgevision.modelfiles.model_facts import read_facts
 
         return {
             side: size

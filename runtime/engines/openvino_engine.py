@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.errors import DeviceError, InputError, ModelFileError, UnfitInputError
-from edgevision.extras import brought_by
-from edgevision.machine import Machine
-from edgevision.metadata import TensorSpec
-from edgevision.modelfile import model_hash, read_metadata
+from edgevision.core.errors import DeviceError, InputError, ModelFileError, UnfitInputError
+from edgevision.core.extras import brought_by
+from edgevision.core.machine import Machine
+from edgevision.modelfiles.metadata import TensorSpec
+from edgevision.modelfiles.model_file import model_hash, read_metadata
 from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from edgevision.errors import DeviceError
-from edgevision.metadata import ModelMetadata
+from edgevision.core.errors import DeviceError
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
 from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from edgevision.errors import DeviceError
-from edgevision.extras import brought_by
-from edgevision.installation import pip_command
+from edgevision.core.errors import DeviceError
+from edgevision.core.extras import brought_by
+from edgevision.core.installation import pip_command
 from edgevision.runtime.engines.onnx_runtime import first_line, import_onnx_runtime
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgevision.metadata import Precision
+from edgevision.modelfiles.metadata import Precision
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

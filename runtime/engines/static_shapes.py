@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from edgevision.errors import DeviceError
-from edgevision.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfacts import read_facts
+from edgevision.core.errors import DeviceError
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.model_facts import read_facts
 
 
 def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[str, tuple[int, ...]]:

@@ -4,8 +4,8 @@ import errno
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgevision.errors import DeviceError
-from edgevision.printable import printable
+from edgevision.core.errors import DeviceError
+from edgevision.core.printable import printable
 from edgevision.runtime.remote.facts import BoardFacts
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

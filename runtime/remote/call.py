@@ -16,8 +16,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from edgevision.errors import DeviceError, UnreachableError
-from edgevision.printable import printable
+from edgevision.core.errors import DeviceError, UnreachableError
+from edgevision.core.printable import printable
 from edgevision.runtime.remote.patience import Patience
 from edgevision.runtime.remote.ssh import Connection, end_group
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from edgevision.modelfile import ModelFormat
-from edgevision.runtime.devices import Way, find_ways
+from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.devices.opening import Way, find_ways
 
 _OF_ENGINE = {"openvino": "openvino", "qnn": "qnn", "ort-openvino": "openvino-plugin"}
 # Snapdragons are ARM, Intel's GPUs and NPUs are not; a word such as npu means the one that can be there.

@@ -1,7 +1,7 @@
 """What a board is, as its own Python tells."""
 
-from edgevision.errors import DeviceError
-from edgevision.records import Record, record
+from edgevision.core.errors import DeviceError
+from edgevision.core.records import Record, record
 
 # Of a name of a host; the others are shorter.
 _LONGEST = 255

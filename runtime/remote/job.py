@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from edgevision.errors import InputError
-from edgevision.files import sha256
+from edgevision.core.errors import InputError
+from edgevision.core.files import sha256
 from edgevision.runtime.remote.wheel import Wheel
 
 # PyPA's wheel names hold nothing else, and on the board this becomes a file name.

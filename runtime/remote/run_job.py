@@ -9,8 +9,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from edgevision.errors import DeviceError, EdgevisionError, InputError, UnreachableError
-from edgevision.modelfile import ModelFormat
+from edgevision.core.errors import DeviceError, EdgevisionError, InputError, UnreachableError
+from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.remote.board import Board, Brought, Check, Interrupted
 from edgevision.runtime.remote.extras import wanted_extras
 from edgevision.runtime.remote.facts import BoardFacts

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from edgevision.errors import DeviceError, InputError
+from edgevision.core.errors import DeviceError, InputError
 from edgevision.runtime.remote.ssh_failures import explain
 
 # The user's configuration decides about keys, agents, jump hosts, ports and host keys. A dead link is to be noticed

@@ -6,8 +6,8 @@ The texts are those of OpenSSH 7.6 to 10; they are not translated.
 import shlex
 from typing import NamedTuple
 
-from edgevision.errors import DeviceError, UnreachableError
-from edgevision.printable import printable
+from edgevision.core.errors import DeviceError, UnreachableError
+from edgevision.core.printable import printable
 
 _LONGEST = 300
 

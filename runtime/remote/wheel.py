@@ -15,8 +15,8 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import edgevision
-from edgevision.errors import DeviceError
-from edgevision.installation import install_command
+from edgevision.core.errors import DeviceError
+from edgevision.core.installation import install_command
 
 _METADATA = ("METADATA", "entry_points.txt", "licenses/LICENSE")
 _WHEEL = "Wheel-Version: 1.0\nGenerator: edgevision\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

@@ -1,6 +1,6 @@
 """What a board did during a run, and whether the run can be trusted."""
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 from edgevision.runtime.telemetry.board_state import BoardState
 from edgevision.runtime.telemetry.findings import Finding
 from edgevision.runtime.telemetry.reading import Reading

@@ -1,6 +1,6 @@
 """What is asked of a board only before and after a run."""
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 
 
 @record

@@ -23,7 +23,7 @@ from enum import StrEnum
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 from edgevision.runtime.telemetry.board_state import BoardState
 from edgevision.runtime.telemetry.reading import Reading
 from edgevision.runtime.telemetry.throttling import Throttling

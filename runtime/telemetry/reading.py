@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import field, fields
 
-from edgevision.records import Record, record
+from edgevision.core.records import Record, record
 from edgevision.runtime.telemetry.power import total_power
 
 

@@ -23,7 +23,7 @@ FEATURES = {"pi4": ["asimd"], "pi5": ["asimd", "asimdhp", "asimddp"]}
 # Several command lines in one process: under emulation the imports take longer than the work.
 PROGRAM = """
 import contextlib, io, json, sys
-from edgevision.cli import main
+from edgevision.cli.app import main
 
 said = []
 for arguments in json.loads(sys.argv[1]):

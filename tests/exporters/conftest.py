@@ -17,7 +17,7 @@ import edgevision.exporters.origin as origin
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.report import ExportReport
-from edgevision.metadata import ImageSpec, ModelMetadata, Provenance, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Provenance, TensorSpec
 from edgevision.models import build_model
 from edgevision.training.checkpoint import save_checkpoint
 

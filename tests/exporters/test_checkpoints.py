@@ -19,11 +19,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from edgevision.errors import CheckpointError, InputError, ModelFileError
+from edgevision.core.errors import CheckpointError, InputError, ModelFileError
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.files import read_file
 from edgevision.exporters.checkpoints.network import build_network
-from edgevision.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata
 
 Trace = Callable[[nn.Module, Tensor], torch.jit.ScriptModule]
 

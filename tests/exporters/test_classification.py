@@ -6,12 +6,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edgevision.datasets import ImageFolder
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.export import export
-from edgevision.metadata import Activation, ClassificationSpec
-from edgevision.runtime.evaluation import evaluate_classifier
+from edgevision.modelfiles.metadata import Activation, ClassificationSpec
 from edgevision.runtime.load import load
+from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
 
 CLASSES = 4
 

@@ -15,8 +15,8 @@ from onnx import numpy_helper
 
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
-from edgevision.metadata import Color, ImageSpec, Prediction, Resize, RestorationSpec, Task
-from edgevision.modelfile import read_metadata
+from edgevision.modelfiles.metadata import Color, ImageSpec, Prediction, Resize, RestorationSpec, Task
+from edgevision.modelfiles.model_file import read_metadata
 
 Export = Callable[[str, str], tuple[Path, ExportReport]]
 Call = Callable[..., tuple[int, str, str]]

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import edgevision
-from edgevision.denormals import denormal_share
 from edgevision.exporters.denormal_weights import flush_denormal_weights
 from edgevision.exporters.quantization.graph import Array
+from edgevision.modelfiles.denormals import denormal_share
 
 TINY = np.finfo(np.float32).tiny
 X = np.linspace(-1, 1, 4, dtype=np.float32)[None]

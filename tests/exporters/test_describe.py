@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.describe import describe
-from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Resize, Task, TensorSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Resize, Task, TensorSpec
 
 OWN = ModelMetadata(
     task=Task.CLASSIFY,

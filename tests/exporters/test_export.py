@@ -22,13 +22,13 @@ from torch import Tensor, nn
 import edgevision
 import edgevision.exporters.export as exporting
 import edgevision.exporters.origin as origin
-from edgevision.errors import DiskFullError, EdgevisionError, InputError, OutputError, ParityError
+from edgevision.core.errors import DiskFullError, EdgevisionError, InputError, OutputError, ParityError
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
-from edgevision.metadata import ImageSpec, LatentSpec, Precision
-from edgevision.modelfile import ModelFormat, read_metadata
-from edgevision.runtime.devices import open_engine
+from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, Precision
+from edgevision.modelfiles.model_file import ModelFormat, read_metadata
+from edgevision.runtime.devices.opening import open_engine
 
 Sqnr = Callable[[object, object], float]
 Export = Callable[[str, str], tuple[Path, ExportReport]]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._export.serde.serialize import serialize
 from torch.export import Dim
 
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.exported_sizes import Side, read_side
 

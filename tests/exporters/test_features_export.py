@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.export import export
 from edgevision.exporters.verify import verify
-from edgevision.metadata import ImageSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, Task, TensorSpec
 from edgevision.models import CifarResNet, build_model
-from edgevision.runtime.feature_judge import FeatureJudge
 from edgevision.runtime.load import load
+from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
 

@@ -17,8 +17,9 @@ from torch import nn
 
 import edgevision
 import edgevision.exporters.origin as origin
-from edgevision.cli import main
-from edgevision.errors import InputError
+from edgevision.cli.app import main
+from edgevision.core.errors import InputError
+from edgevision.data.latents import draw_latents
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.export import export
 from edgevision.exporters.generation import describe_generation
@@ -28,12 +29,11 @@ from edgevision.exporters.parts import Part
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.verify import verify
-from edgevision.latents import draw_latents
-from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
-from edgevision.modelfile import read_metadata
+from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.models import ConvVae, TextureGenerator, build_model
-from edgevision.runtime.devices import open_engine
-from edgevision.runtime.pipelines.generate import Generator
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.training.checkpoint import save_checkpoint
 
 Sqnr = Callable[[object, object], float]

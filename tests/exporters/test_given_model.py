@@ -5,11 +5,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgevision.errors import InputError, ModelFileError
+from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.export import export
 from edgevision.exporters.given_model import load_given
-from edgevision.modelfacts import read_facts
-from edgevision.runtime.devices import open_engine
+from edgevision.modelfiles.model_facts import read_facts
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import load
 
 FLOAT, HALF, DOUBLE, BYTE, INT = (

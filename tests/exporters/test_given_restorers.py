@@ -9,12 +9,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from edgevision.errors import ImageError, InputError
+from edgevision.core.errors import ImageError, InputError
 from edgevision.exporters.engine_network import EngineNetwork
 from edgevision.exporters.export import export
 from edgevision.exporters.receptive_field import receptive_radius
-from edgevision.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
-from edgevision.pictures import Picture
+from edgevision.imaging.pictures import Picture
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
 from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.load import load
 

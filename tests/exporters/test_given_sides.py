@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgevision.exporters.export import export
-from edgevision.modelfile import read_metadata
+from edgevision.modelfiles.model_file import read_metadata
 
 
 def write(path: Path, nodes: list[onnx.NodeProto], **constants: list[int]) -> Path:

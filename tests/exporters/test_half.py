@@ -13,7 +13,7 @@ from torch import nn
 
 from edgevision.exporters.half import to_half
 from edgevision.exporters.onnx_conversion import Conversion
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.quantization.verdict as verdict
 import edgevision.exporters.transposed_convolutions as transposed_convolutions
-from edgevision.errors import DatasetError, InputError
+from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.export import search_log
 from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.quantization.graph import Graph
@@ -39,8 +39,8 @@ from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
 from edgevision.exporters.quantization.units import find_units
-from edgevision.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
-from edgevision.modelfile import ModelFormat, read_metadata
+from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfiles.model_file import ModelFormat, read_metadata
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.training.checkpoint import save_checkpoint
 

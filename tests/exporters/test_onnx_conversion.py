@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import edgevision.exporters.onnx_conversion as onnx_conversion
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.agreement import Case
 from edgevision.exporters.onnx_conversion import (
     Conversion,
@@ -19,7 +19,7 @@ from edgevision.exporters.onnx_conversion import (
     add_metadata,
     convert_to_onnx,
 )
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 
 Sqnr = Callable[[object, object], float]
 

@@ -11,14 +11,14 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from edgevision.errors import DiskFullError, InputError
+from edgevision.core.errors import DiskFullError, InputError
+from edgevision.core.files import atomic_folder
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.report import ExportReport
-from edgevision.files import atomic_folder
-from edgevision.metadata import ModelMetadata, Task
-from edgevision.modelfile import read_metadata
-from edgevision.runtime.devices import open_engine
+from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.devices.opening import open_engine
 
 Sqnr = Callable[[object, object], float]
 
@@ -82,10 +82,10 @@ def test_a_disk_that_fills_up_while_openvino_writes_is_called_full(
 import resource, sys
 from pathlib import Path
 import onnx, openvino
-from edgevision.errors import DiskFullError
+from edgevision.core.errors import DiskFullError
 from edgevision.exporters.openvino_conversion import write_openvino
-from edgevision.files import atomic_folder
-from edgevision.metadata import ModelMetadata, Task
+from edgevision.core.files import atomic_folder
+from edgevision.modelfiles.metadata import ModelMetadata, Task
 
 save = openvino.save_model
 def limited(*args, **kwargs):

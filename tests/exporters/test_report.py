@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.errors import OutputError
+from edgevision.core.errors import OutputError
 from edgevision.exporters.report import ExportReport, report_path
 
 Export = Callable[[str, str], tuple[Path, ExportReport]]

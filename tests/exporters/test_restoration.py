@@ -7,10 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.onnx_conversion import convert_to_onnx
 from edgevision.exporters.restoration import describe_restoration
-from edgevision.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TensorSpec, TileSpec
+from edgevision.modelfiles.metadata import (
+    ImageSpec,
+    ModelMetadata,
+    Prediction,
+    RestorationSpec,
+    Task,
+    TensorSpec,
+    TileSpec,
+)
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 MASK = torch.zeros(1, 1, 16, 16)

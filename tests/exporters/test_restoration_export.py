@@ -12,13 +12,14 @@ from PIL import Image
 from torch import nn
 
 import edgevision
+from edgevision.data.hole_kinds import HoleKind
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.export import export
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.exporters.verify import VerificationReport, verify
-from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import (
+from edgevision.metrics.figures import psnr_db
+from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
     ModelMetadata,
@@ -30,10 +31,9 @@ from edgevision.metadata import (
     TensorSpec,
     TileSpec,
 )
-from edgevision.metrics import psnr_db
 from edgevision.models import MODELS, RestorationUNet, build_model
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.restoration_quality import Damage
+from edgevision.runtime.tasks.restoration.evaluation import Damage
 from edgevision.training.checkpoint import save_checkpoint
 
 Exported = Callable[[Task, str], tuple[Path, ExportReport]]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.datasets import ImageFolder
-from edgevision.errors import DatasetError
+from edgevision.core.errors import DatasetError
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.samples import picture_batches, seeded_batches
-from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task, TileSpec
-from edgevision.preprocessing import Preprocessor
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task, TileSpec
 
 RGB = ModelMetadata(task=Task.DENOISE, name="rgb", image=ImageSpec())
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
+from edgevision.core.machine import Machine
 from edgevision.exporters.quantization.units import WEIGHTED
 from edgevision.exporters.targets import BOARDS, TARGETS, Target, find_target, is_this_machine
-from edgevision.machine import Machine
 
 ends = st.floats(-1e4, 1e4, width=32)
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgevision.exporters.tile_stride import tile_stride
-from edgevision.metadata import TileSpec
+from edgevision.modelfiles.metadata import TileSpec
 
 
 class SelfPadding(nn.Module):

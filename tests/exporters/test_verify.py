@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.errors import CheckpointError, DeviceError, InputError, ModelFileError, ParityError
+from edgevision.core.errors import CheckpointError, DeviceError, InputError, ModelFileError, ParityError
 from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.verify import VerificationReport, verify
-from edgevision.metadata import Precision
+from edgevision.modelfiles.metadata import Precision
 from edgevision.models import build_model
 from edgevision.training.checkpoint import save_checkpoint
 

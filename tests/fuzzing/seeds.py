@@ -18,7 +18,7 @@ from torch import nn
 
 from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.openvino_conversion import write_openvino
-from edgevision.metadata import METADATA_KEY, ModelMetadata
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import DnCnn, build_model
 from edgevision.training.checkpoint import save_checkpoint
 

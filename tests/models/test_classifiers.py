@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.models import CLASSIFIERS, build_model, model_options
 from edgevision.models.cifar_resnet import _PaddedSubsample
 

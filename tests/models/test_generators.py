@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.models import (
     AUTOENCODERS,
     DISCRIMINATORS,

@@ -7,9 +7,9 @@ import pytest
 
 import edgevision.runtime.assets
 from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
-from edgevision.metadata import Task
-from edgevision.metrics import sqnr_db
-from edgevision.runtime.devices import open_engine
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import shipped_model
 
 ASSETS = sorted(Path(edgevision.runtime.assets.__file__).parent.glob("*.onnx"))

@@ -11,9 +11,9 @@ from fuzzing.seeds import tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgevision.cli import main
+from edgevision.cli.app import main
 from edgevision.exporters.onnx_conversion import add_metadata
-from edgevision.metadata import METADATA_KEY
+from edgevision.modelfiles.metadata import METADATA_KEY
 
 FUZZ = Path(__file__).parents[1] / "fuzz.py"
 

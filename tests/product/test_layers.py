@@ -19,7 +19,7 @@ class Blocked:
             raise ModuleNotFoundError(f"{{name}} is blocked", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from edgevision.cli import main
+from edgevision.cli.app import main
 main(sys.argv[1:])
 """
 
@@ -46,7 +46,7 @@ def run_without(names, *arguments, cwd=None):
 
 @pytest.fixture(scope="module")
 def shipped():
-    from edgevision.metadata import Task
+    from edgevision.modelfiles.metadata import Task
     from edgevision.runtime.load import shipped_model
 
     return str(shipped_model(Task.CLASSIFY))
@@ -93,7 +93,9 @@ def test_a_missing_package_ends_with_3_and_the_command_that_brings_it(tmp_path, 
 
 
 def test_the_help_imports_nothing_heavy():
-    program = "import sys; from edgevision.cli import main\ntry: main(['--help'])\nfinally: print(sorted(sys.modules))"
+    program = (
+        "import sys; from edgevision.cli.app import main\ntry: main(['--help'])\nfinally: print(sorted(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     for name in ("numpy", "PIL", "onnxruntime", "torch", "pydantic", "rich"):
         assert f"'{name}'" not in done.stdout
@@ -101,7 +103,7 @@ def test_the_help_imports_nothing_heavy():
 
 def test_classifying_imports_neither_pydantic_nor_rich():
     program = (
-        "import sys; from edgevision.cli import main\n"
+        "import sys; from edgevision.cli.app import main\n"
         f"try: main(['run', 'classify', {PICTURE!r}])\nfinally: print(sorted(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -119,10 +121,10 @@ def test_the_import_contracts_are_kept():
 def test_measuring_imports_neither_pydantic_nor_what_only_its_options_need(shipped):
     arguments = ["bench", shipped, "--seconds", "0.01", "--warmup", "0", "--threads", "1"]
     program = (
-        f"import sys; from edgevision.cli import main\ntry: main({arguments!r})\n"
+        f"import sys; from edgevision.cli.app import main\ntry: main({arguments!r})\n"
         "finally: print(sorted(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "'onnxruntime'" in done.stderr
-    for name in ("pydantic", "rich", "openvino", "PIL", "edgevision.html_page", "edgevision.runtime.pipelines"):
+    for name in ("pydantic", "rich", "openvino", "PIL", "edgevision.core.html_page", "edgevision.runtime.tasks"):
         assert f"'{name}'" not in done.stderr

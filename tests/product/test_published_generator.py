@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import edgevision
-from edgevision.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
-from edgevision.metadata import LatentSpec, Precision
-from edgevision.modelfile import read_metadata
-from edgevision.runtime.feature_judge import FeatureJudge
-from edgevision.runtime.generation_quality import evaluate_generator
+from edgevision.modelfiles.metadata import LatentSpec, Precision
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.load import shipped_judge
+from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
+from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 
 ARCH = {
     "arch": "edgevision.models:MlpGenerator",

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import edgevision
-from edgevision.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
-from edgevision.metadata import Prediction
-from edgevision.modelfile import read_metadata
-from edgevision.pictures import Picture
-from edgevision.runtime.pipelines.planes import luma_of, unit
-from edgevision.runtime.restoration_quality import Damage, evaluate_restorer
+from edgevision.imaging.pictures import Picture
+from edgevision.modelfiles.metadata import Prediction
+from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
+from edgevision.runtime.tasks.restoration.planes import luma_of, unit
 
 DNCNN = {
     "arch": "edgevision.models:DnCnn",

@@ -13,13 +13,13 @@ from onnx.numpy_helper import from_array
 from PIL import Image
 
 import edgevision
-from edgevision.datasets import ImageFolder
-from edgevision.errors import DeviceError
+from edgevision.core.errors import DeviceError
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.quantization.report import OperatorPrecision
 from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
-from edgevision.metadata import Task
-from edgevision.metrics import psnr_db, sqnr_db
-from edgevision.runtime.devices import open_engine
+from edgevision.metrics.figures import psnr_db, sqnr_db
+from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import shipped_model
 
 CHECKPOINTS = Path(__file__).parents[2] / "examples" / "checkpoints"

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.openvino_conversion import write_openvino
-from edgevision.metadata import (
+from edgevision.modelfiles.metadata import (
     METADATA_KEY,
     ImageSpec,
     ModelMetadata,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.cli import main
-from edgevision.runtime.pipelines.classify import Classifier
+from edgevision.cli.app import main
+from edgevision.runtime.tasks.classification.classifier import Classifier
 
 COLOURS = ("red", "green", "blue")
 
@@ -164,7 +164,7 @@ def test_devices_tells_the_truth_in_both_forms(edgevision):
 
 
 def test_debug_shows_the_traceback():
-    from edgevision.errors import ModelFileError
+    from edgevision.core.errors import ModelFileError
 
     with pytest.raises(ModelFileError):
         main(["inspect", "missing.onnx", "--debug"])

@@ -5,11 +5,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from edgevision import row_strips
-from edgevision.metadata import ImageSpec, ModelMetadata, Task, TileSpec
-from edgevision.pictures import Picture
-from edgevision.runtime.pipelines.inpaint import Inpainter
-from edgevision.runtime.pipelines.restore import Restorer
+from edgevision.imaging import row_strips
+from edgevision.imaging.pictures import Picture
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TileSpec
+from edgevision.runtime.tasks.restoration.inpainter import Inpainter
+from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 HEIGHT, WIDTH = 768, 512
 SAMPLES = HEIGHT * WIDTH * 3

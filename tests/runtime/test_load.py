@@ -1,13 +1,13 @@
 import pytest
 
 import edgevision
-from edgevision.errors import DeviceError, InputError, ModelFileError
-from edgevision.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
+from edgevision.core.errors import DeviceError, InputError, ModelFileError
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
 from edgevision.runtime import load as loading
 from edgevision.runtime.load import PIPELINES, build_pipeline, load, shipped_model
-from edgevision.runtime.pipelines.brighten import CurveBrightener
-from edgevision.runtime.pipelines.inpaint import Inpainter
-from edgevision.runtime.pipelines.restore import Restorer
+from edgevision.runtime.tasks.restoration.curves import CurveBrightener
+from edgevision.runtime.tasks.restoration.inpainter import Inpainter
+from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 
 def test_every_task_has_a_pipeline_and_all_but_those_of_autoencoders_ship_a_model():
@@ -32,7 +32,7 @@ def test_a_model_without_metadata_is_refused(write_colours):
 
 
 def test_metadata_of_a_newer_schema_is_refused(write_colours, monkeypatch):
-    monkeypatch.setattr("edgevision.metadata.SCHEMA_VERSION", 99)
+    monkeypatch.setattr("edgevision.modelfiles.metadata.SCHEMA_VERSION", 99)
     path = write_colours()
     monkeypatch.undo()
     with pytest.raises(ModelFileError, match="schema 99"):

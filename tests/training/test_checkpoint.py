@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgevision.errors import CheckpointError, OutputError
-from edgevision.metadata import ImageSpec, ModelMetadata, Task
+from edgevision.core.errors import CheckpointError, OutputError
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task
 from edgevision.models import build_model
 from edgevision.training.checkpoint import load_trained, save_checkpoint
 
@@ -47,8 +47,8 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path, run_python) -
     script = """
 import resource, sys
 from pathlib import Path
-from edgevision.errors import DiskFullError
-from edgevision.metadata import ModelMetadata, Task
+from edgevision.core.errors import DiskFullError
+from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.models import build_model
 from edgevision.training.checkpoint import load_trained, save_checkpoint
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))

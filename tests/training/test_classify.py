@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from edgevision.errors import CollapseError, DatasetError, DeviceError, InputError, OutputError
-from edgevision.metadata import Color, ModelMetadata, Task
-from edgevision.metrics import class_scores, confusion_matrix
+from edgevision.core.errors import CollapseError, DatasetError, DeviceError, InputError, OutputError
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.metrics.figures import class_scores, confusion_matrix
+from edgevision.modelfiles.metadata import Color, ModelMetadata, Task
 from edgevision.models import build_model
-from edgevision.preprocessing import Preprocessor
 from edgevision.training.classifier_module import ClassifierModule, class_weights
 from edgevision.training.classify import train_classifier
 from edgevision.training.data import EpochBatches
@@ -340,7 +340,7 @@ def test_class_weights_are_inverse_frequencies_and_1_on_average() -> None:
 def test_weights_enter_the_loss_and_nothing_else_does(tmp_path: Path) -> None:
     labels = np.repeat([0, 1], [30, 10])
     logits, wanted = torch.randn(6, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 1, 0, 1, 0])
-    from edgevision.metadata import ImageSpec
+    from edgevision.modelfiles.metadata import ImageSpec
 
     losses = {}
     for balance in Balance:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edgevision.datasets import ImageFolder
-from edgevision.errors import DatasetError
-from edgevision.metadata import Color, ImageSpec, Resize
-from edgevision.metrics import sqnr_db
-from edgevision.preprocessing import Preprocessor, sample
+from edgevision.core.errors import DatasetError
+from edgevision.data.datasets import ImageFolder
+from edgevision.imaging.preprocessing import Preprocessor, sample
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.training import data as data_module
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, hold_out, loader
 from edgevision.training.digits import Digits

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from edgevision.errors import CollapseError, DatasetError, InputError, OutputError
+from edgevision.core.errors import CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task
 from edgevision.models import (
     CifarResNet,
     DcganDiscriminator,
@@ -517,7 +517,7 @@ def test_size_and_colour_come_from_the_data(tmp_path: Path, pictures: Path, phot
 
 
 def test_crops_are_taken_anywhere_at_the_pictures_own_scale(photographs: Path) -> None:
-    from edgevision.datasets import ImageFolder
+    from edgevision.data.datasets import ImageFolder
 
     source, spec = ImageFolder(photographs), ImageSpec(size=(16, 16))
     crops = CropImages(source, spec, crops=5, seed=3)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from edgevision.datasets import is_held_out
-from edgevision.hole_kinds import HoleKind
-from edgevision.metadata import Task
-from edgevision.metrics import psnr_db
+from edgevision.data.datasets import is_held_out
+from edgevision.data.hole_kinds import HoleKind
+from edgevision.metrics.figures import psnr_db
+from edgevision.modelfiles.metadata import Task
 from edgevision.training import restoration_data
 from edgevision.training.restoration_data import DamagedCrops, Example, Photos, SeededBatches, crop_loader
 from edgevision.training.settings import RestorationSettings

@@ -8,9 +8,9 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from edgevision.errors import CheckpointError, InputError
-from edgevision.metadata import Color, ImageSpec, ModelMetadata, Task
-from edgevision.metrics import psnr_db
+from edgevision.core.errors import CheckpointError, InputError
+from edgevision.metrics.figures import psnr_db
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task
 from edgevision.models import build_model
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.restoration_loss import RestorationLoss

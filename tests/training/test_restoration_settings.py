@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from edgevision.errors import InputError
-from edgevision.metadata import Task
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import Task
 from edgevision.models import RESTORERS
 from edgevision.training.settings import (
     RESTORATION_DEFAULTS,

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
+from edgevision.core.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.metadata import Color, ModelMetadata, Prediction, Resize, RestorationSpec, Task, TileSpec
+from edgevision.modelfiles.metadata import Color, ModelMetadata, Prediction, Resize, RestorationSpec, Task, TileSpec
 from edgevision.models import RestorationUNet, build_model
 from edgevision.training import restore as restore_module
 from edgevision.training.checkpoint import save_checkpoint
@@ -214,7 +214,7 @@ def test_weights_that_do_not_fit_are_refused_and_leave_no_folder_behind(
 def test_the_perceptual_loss_trains_and_leaves_its_classifier_out_of_the_file(
     tmp_path: Path, photographs: Path
 ) -> None:
-    from edgevision.metadata import ImageSpec
+    from edgevision.modelfiles.metadata import ImageSpec
 
     metadata = ModelMetadata(task=Task.CLASSIFY, name="resnet20", image=ImageSpec(size=(32, 32)))
     save_checkpoint(tmp_path / "a.pt", build_model("resnet20"), metadata, model="resnet20", options={})

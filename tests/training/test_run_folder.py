@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from edgevision.errors import CheckpointError, InputError, OutputError
+from edgevision.core.errors import CheckpointError, InputError, OutputError
 from edgevision.training.run_folder import RunFolder, is_launched_helper
 from edgevision.training.settings import Augmentation, ClassifierSettings
 

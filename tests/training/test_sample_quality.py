@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgevision.errors import CheckpointError, InputError
-from edgevision.metadata import Color, ImageSpec, ModelMetadata, Task
+from edgevision.core.errors import CheckpointError, InputError
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task
 from edgevision.models import CifarResNet, build_model
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures, Features

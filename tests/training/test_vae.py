@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.metadata import Color, ImageSpec, LatentSpec, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, Task
 from edgevision.models import ConvVae
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import VaeSettings

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgevision.errors import CheckpointError, InputError
+from edgevision.core.errors import CheckpointError, InputError
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.weights import load_weights
 

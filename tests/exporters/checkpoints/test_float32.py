@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32, in_float32
 from edgevision.exporters.onnx_conversion import convert_to_onnx

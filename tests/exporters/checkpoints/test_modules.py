@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgevision.errors import CheckpointError, InputError
+from edgevision.core.errors import CheckpointError, InputError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.modules import choose_module

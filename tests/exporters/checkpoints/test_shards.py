@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.shards import stem
 

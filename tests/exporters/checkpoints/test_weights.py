@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 
-from edgevision.errors import CheckpointError
+from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.weights import load_weights
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.quantization.judging import (
     ClassifierJudge,
     Judge,
@@ -17,9 +17,9 @@ from edgevision.exporters.quantization.judging import (
     Recorder,
     RestorationJudge,
 )
-from edgevision.metadata import Color, ImageSpec, ModelMetadata, RestorationSpec, Task, TensorSpec, TileSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, RestorationSpec, Task, TensorSpec, TileSpec
 from edgevision.runtime.engines.engine import Array, FakeEngine
-from edgevision.runtime.restoration_quality import Damage
+from edgevision.runtime.tasks.restoration.evaluation import Damage
 
 SCORES = TensorSpec(name="logits", shape=("batch", 3))
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.datasets import is_held_out
-from edgevision.errors import DatasetError, InputError
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.data.datasets import is_held_out
 from edgevision.exporters.quantization.judging import ClassifierJudge, OutputJudge, RestorationJudge
 from edgevision.exporters.quantization.material import Amount, Material, gather
-from edgevision.metadata import (
+from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
     LatentSpec,
@@ -26,7 +26,7 @@ from edgevision.metadata import (
     TileSpec,
 )
 from edgevision.runtime.engines.engine import Array, FakeEngine
-from edgevision.runtime.restoration_quality import Damage
+from edgevision.runtime.tasks.restoration.evaluation import Damage
 
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]
 

@@ -15,7 +15,7 @@ import edgevision.exporters.quantization.observations as observations
 from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.observations import BINS, LayerInputs, Observations, channel_peaks, observe
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
-from edgevision.metrics import sqnr_db
+from edgevision.metrics.figures import sqnr_db
 
 Array = np.ndarray[Any, Any]
 Build = Callable[..., onnx.ModelProto]

@@ -15,7 +15,7 @@ from onnx.numpy_helper import from_array
 
 import edgevision.exporters.quantization.preparation as preparation
 import edgevision.exporters.transposed_convolutions as transposed_convolutions
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.preparation import (
     FLOAT_PASSES,

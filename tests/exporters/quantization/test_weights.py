@@ -16,7 +16,7 @@ from edgevision.exporters.quantization.observations import LayerInputs
 from edgevision.exporters.quantization.qdq import QuantizedWeights
 from edgevision.exporters.quantization.units import channel_axis
 from edgevision.exporters.quantization.weights import quantize_weights
-from edgevision.metrics import sqnr_db
+from edgevision.metrics.figures import sqnr_db
 
 Array = np.ndarray[Any, Any]
 Build = Callable[..., onnx.ModelProto]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgevision.machine import Machine
+from edgevision.core.machine import Machine
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.steady import WarmUp

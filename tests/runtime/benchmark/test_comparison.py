@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.errors import InputError
+from edgevision.core.errors import InputError
 from edgevision.runtime.benchmark.comparison import compare, slower_than
 from edgevision.runtime.benchmark.report import Samples, parse_report, read_report
 from edgevision.runtime.benchmark.table import ratio_words

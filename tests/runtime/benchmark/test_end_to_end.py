@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import edgevision
-from edgevision.errors import ImageError, InputError, ModelFileError
-from edgevision.metadata import Task
+from edgevision.core.errors import ImageError, InputError, ModelFileError
+from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.end_to_end import synthetic_picture
 from edgevision.runtime.load import shipped_model
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edgevision.errors import InputError
-from edgevision.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 
 

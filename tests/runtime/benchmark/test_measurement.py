@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper
 
 import edgevision
-from edgevision.errors import DeviceError, InputError
-from edgevision.machine import Machine
-from edgevision.metadata import Task
+from edgevision.core.errors import DeviceError, InputError
+from edgevision.core.machine import Machine
+from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.report import BenchmarkReport, Samples, parse_report
 from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.benchmark.table import report_text

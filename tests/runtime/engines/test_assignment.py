@@ -1,6 +1,6 @@
 import pytest
 
-from edgevision.errors import DeviceError
+from edgevision.core.errors import DeviceError
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.onnx_runtime import refuse_fallback
 

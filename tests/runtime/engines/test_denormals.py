@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines import denormals
 
 SHAPE = (1, 8, 16, 16)
@@ -68,7 +68,7 @@ def test_where_the_mode_cannot_be_set_the_session_alone_decides(tiny, monkeypatc
     code = f"""
 import numpy as np
 from pathlib import Path
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines import denormals
 denormals._library = lambda: None
 with open_engine(Path({str(tiny)!r}), threads=1) as engine:

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from edgevision.runtime.devices import open_engine
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.device_binding import DeviceBinding
 
 

@@ -6,13 +6,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgevision.errors import DeviceError, InputError, ModelFileError
-from edgevision.machine import Machine
-from edgevision.metadata import TensorSpec
-from edgevision.metrics import sqnr_db
-from edgevision.modelfile import read_metadata
-from edgevision.runtime import presence
-from edgevision.runtime.devices import open_engine
+from edgevision.core.errors import DeviceError, InputError, ModelFileError
+from edgevision.core.machine import Machine
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import TensorSpec
+from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.devices import availability as presence
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.engines.openvino_engine import openvino_core
 

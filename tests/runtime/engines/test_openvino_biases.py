@@ -3,8 +3,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgevision.metrics import sqnr_db
-from edgevision.runtime.devices import open_engine
+from edgevision.metrics.figures import sqnr_db
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines import openvino_engine
 
 CHANNELS = 16

@@ -3,7 +3,7 @@ from types import ModuleType
 
 import pytest
 
-from edgevision.errors import DeviceError, MissingExtraError
+from edgevision.core.errors import DeviceError, MissingExtraError
 from edgevision.runtime.engines.plugins import Plugin, stdout_to_stderr
 
 

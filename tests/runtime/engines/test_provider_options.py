@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.metadata import Precision
+from edgevision.modelfiles.metadata import Precision
 from edgevision.runtime.engines.provider_options import CPU, CUDA, TENSORRT, provider_chain
 
 

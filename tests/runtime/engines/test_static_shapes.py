@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edgevision.errors import DeviceError
-from edgevision.metadata import TensorSpec, TileSpec
+from edgevision.core.errors import DeviceError
+from edgevision.modelfiles.metadata import TensorSpec, TileSpec
 from edgevision.runtime.engines.engine import EngineOptions
 from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine
 from edgevision.runtime.engines.openvino_engine import OpenVinoEngine

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.errors import DeviceError
+from edgevision.core.errors import DeviceError
 from edgevision.runtime.remote import board_program
 from edgevision.runtime.remote.call import BOOT, BoardFailureError, board_source, call
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.errors import DeviceError, ImageError
-from edgevision.machine import Machine
-from edgevision.metadata import Task
+from edgevision.core.errors import DeviceError, ImageError
+from edgevision.core.machine import Machine
+from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.commands import carry_out
 from edgevision.runtime.commands.deliveries import codes_check, picture_check, size_of_result
 from edgevision.runtime.commands.documents import check_document, parse_document
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import Freight
-from edgevision.runtime.inputs import PictureInput
+from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.board import Brought
 from edgevision.runtime.remote.run_job import JobResult
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgevision.errors import DeviceError
-from edgevision.modelfile import ModelFormat
+from edgevision.core.errors import DeviceError
+from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.remote.extras import wanted_extras
 from edgevision.runtime.remote.facts import BoardFacts
 from edgevision.runtime.remote.run_job import Needs

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.errors import DeviceError, EdgevisionError, ImageError, PartialFailureError, UnreachableError
-from edgevision.machine import Machine
-from edgevision.printable import printable, printable_values
+from edgevision.core.errors import DeviceError, EdgevisionError, ImageError, PartialFailureError, UnreachableError
+from edgevision.core.machine import Machine
+from edgevision.core.printable import printable, printable_values
 from edgevision.runtime.commands import carry_out
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.remote import patience

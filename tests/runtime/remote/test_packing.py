@@ -11,10 +11,10 @@ from onnx import numpy_helper
 from onnx.external_data_helper import convert_model_to_external_data
 from PIL import Image
 
-from edgevision.cli import VERBS
-from edgevision.commandline import JsonOption, VerbGroup
-from edgevision.errors import InputError, OutputError
-from edgevision.modelfile import ModelFormat
+from edgevision.cli.app import VERBS
+from edgevision.cli.commandline import JsonOption, VerbGroup
+from edgevision.core.errors import InputError, OutputError
+from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.commands.command_words import command_words
 from edgevision.runtime.commands.packing import PACKERS, pack
 from edgevision.runtime.remote.board import Board

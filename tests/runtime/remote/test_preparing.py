@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from edgevision.errors import DeviceError
+from edgevision.core.errors import DeviceError
 from edgevision.runtime.remote.board_failures import explain_failure
 from edgevision.runtime.remote.facts import BoardFacts
 

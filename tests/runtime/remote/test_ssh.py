@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgevision.errors import DeviceError, InputError, UnreachableError
+from edgevision.core.errors import DeviceError, InputError, UnreachableError
 from edgevision.runtime.remote.ssh import Connection, check_host
 from edgevision.runtime.remote.ssh_failures import explain
 

@@ -1,0 +1,180 @@
+"""The face: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import Annotated
+
+import typer
+import typer.main
+
+from edgevision import __version__
+from edgevision.cli.commandline import LazyGroup, Verb, VerbGroup, echo, end_interrupted
+from edgevision.core.errors import DISK_FULL, DiskFullError, EdgevisionError, InputError
+from edgevision.core.terminal import guarded_streams
+
+VERBS: Mapping[str, Verb | VerbGroup] = {
+    "devices": Verb(
+        "edgevision.runtime.commands.devices:devices", "What this machine can run on, and why not on the rest."
+    ),
+    "train": VerbGroup(
+        {
+            "classify": Verb("edgevision.training.commands:classify", "Train a classifier on class folders."),
+            "gan": Verb("edgevision.training.commands:gan", "Train a generator of pictures against a discriminator."),
+            "vae": Verb("edgevision.training.commands:vae", "Train a variational autoencoder."),
+            "restore": Verb(
+                "edgevision.training.commands:restore", "Train inpainting, denoising, upscaling or brightening."
+            ),
+        },
+        "Train a network in PyTorch.",
+    ),
+    "export": Verb(
+        "edgevision.exporters.commands:export", "Turn a PyTorch checkpoint into one self-describing model file."
+    ),
+    "verify": Verb("edgevision.exporters.commands:verify", "Check a model against the checkpoint it was made from."),
+    "inspect": Verb(
+        "edgevision.runtime.commands.inspect:inspect", "Metadata, inputs, operators, size and hash of a model file."
+    ),
+    "evaluate": Verb(
+        "edgevision.runtime.commands.evaluate:evaluate",
+        "How good a model is on pictures: accuracy, PSNR, Fréchet distance ...",
+    ),
+    "run": VerbGroup(
+        {
+            "classify": Verb("edgevision.runtime.tasks.classification.command:classify", "Say what is in a picture."),
+            "generate": Verb("edgevision.runtime.tasks.generation.command:generate", "Draw pictures from seeds."),
+            "reconstruct": Verb(
+                "edgevision.runtime.tasks.generation.command:reconstruct", "Pass pictures through a code."
+            ),
+            "encode": Verb("edgevision.runtime.tasks.generation.command:encode", "Write the codes of pictures."),
+            "inpaint": Verb("edgevision.runtime.tasks.restoration.command:inpaint", "Fill what a mask marks."),
+            "denoise": Verb("edgevision.runtime.tasks.restoration.command:denoise", "Remove noise."),
+            "upscale": Verb("edgevision.runtime.tasks.restoration.command:upscale", "Enlarge two or four times."),
+            "brighten": Verb("edgevision.runtime.tasks.restoration.command:brighten", "Light up dark pictures."),
+        },
+        "Run a model on files, folders, globs or standard input.",
+    ),
+    "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
+    "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
+}
+
+
+class _Face(LazyGroup):
+    verbs = VERBS
+
+
+app = typer.Typer(
+    cls=_Face, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        echo(f"edgevision {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _face(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    cores: Annotated[
+        str | None,
+        typer.Option(
+            "--cores", help="CPU cores to keep to, as 0-3 or 4,6: the fast ones of a board, say; anywhere on the line."
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
+    ] = False,
+) -> None:
+    """Export, run and benchmark vision models on edge devices."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the answer is no, 2 wrong command, 3 no device or extra, 130 Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    quiet = "--quiet" in words or "-q" in words
+    with guarded_streams(), _log_on_stderr(quiet=quiet, debug="--debug" in words):
+        _main(words)
+
+
+def _main(arguments: list[str]) -> None:
+    debug = "--debug" in arguments
+    try:
+        words = _cores_first(word for word in arguments if word != "--debug")
+        try:
+            typer.main.get_command(app).main(words, prog_name="edgevision")
+        finally:
+            sys.stdout.flush()  # what cannot be written is an error, which nobody would see later
+    except EdgevisionError as error:
+        if debug:
+            raise
+        echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.exit(1)
+    except KeyboardInterrupt as interrupt:
+        end_interrupted(interrupt)
+    except Exception as error:
+        if debug:
+            raise
+        ours = _of_the_system(error)
+        if ours is not None:
+            echo(f"error: {ours}", err=True)
+            sys.exit(ours.exit_code)
+        echo(f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True)
+        sys.exit(1)
+
+
+def _of_the_system(error: Exception) -> EdgevisionError | None:
+    """The error in our words where the machine or the input is to blame, wherever it came up; ``None`` otherwise."""
+    if isinstance(error, MemoryError):
+        return EdgevisionError("this takes more memory than there is; give less at once, or smaller pictures")
+    if isinstance(error, RecursionError):
+        return InputError("something in the input is nested too deeply to be read")
+    if isinstance(error, UnicodeError):
+        return InputError(f"a text or a file name is not in the encoding that it should be in: {error}")
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error) or type(error).__name__
+        if error.errno in DISK_FULL:
+            return DiskFullError(f"no space left: {reason}; free some and run again")
+        return InputError(
+            f"{str(error.filename)!r} cannot be used: {reason}" if error.filename else f"failed: {reason}"
+        )
+    return None
+
+
+def _cores_first(arguments: Iterable[str]) -> list[str]:
+    """Typer takes an option of the program before the verb only."""
+    first: list[str] = []
+    others: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            others.append(word)
+            break
+        (first if word.split("=")[0] == "--cores" else others).append(word)
+        if word == "--cores":
+            first += islice(words, 1)
+    return [*first, *others, *words]
+
+
+@contextmanager
+def _log_on_stderr(*, quiet: bool, debug: bool) -> Iterator[None]:
+    """Show what the library logs while a command runs: standard error may be another, or closed, afterwards."""
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("edgevision")
+    before = logger.handlers[:], logger.level
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers[:], level = before
+        logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""The ground below everything: errors, records, files, text, the terminal and the machine."""

@@ -1,0 +1,112 @@
+"""Every error edgevision raises on purpose, and the exit code each one ends a command with.
+
+    EdgevisionError                 1   the answer is no
+    ├── ParityError                 1   the exported model does not compute what the checkpoint computes
+    ├── PartialFailureError         1   some inputs failed, the others were done
+    ├── MeasurementError            1   a measurement is not to be trusted, or shows what it must not
+    ├── DiskFullError               1   the result could not be stored
+    ├── CollapseError               1   a training went wrong in a way that more steps would not mend
+    ├── InputError                  2   something the user gave cannot be used
+    │   ├── CheckpointError         2   a PyTorch checkpoint
+    │   ├── ModelFileError          2   an exported model file, or the metadata inside it
+    │   ├── UnfitInputError         2   a model does not take an input of that shape (also a ValueError)
+    │   ├── ImageError              2   a picture
+    │   └── DatasetError            2   a data set
+    ├── OutputError                 2   the place the user named cannot be written
+    └── DeviceError                 3   the device is not there, or cannot run this model
+        ├── UnreachableError        3   a board does not answer over SSH, which may pass
+        ├── NotFiniteError          3   a model gave numbers that are none
+        ├── DeviceMemoryError       3   a device has not enough memory for one input
+        └── MissingExtraError       3   an optional package is not installed (also an ImportError)
+
+A message states the rule, the value with ``!r`` and what to do next, in one or two lines. Misuse of the Python API
+raises the builtin ``TypeError`` and ``ValueError`` instead.
+"""
+
+import errno
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where a disk, a quota or a file is as full as it may be."""
+
+
+class EdgevisionError(Exception):
+    """Base of the tree; ``str(error)`` is what the command line prints."""
+
+    exit_code = 1
+
+
+class ParityError(EdgevisionError):
+    """An exported model's outputs differ from the checkpoint's by more than the precision allows."""
+
+
+class PartialFailureError(EdgevisionError):
+    """Some inputs of a batch failed; the results of the others were delivered."""
+
+
+class MeasurementError(EdgevisionError):
+    """A benchmark's board was not in order, or a comparison shows what the user said it must not."""
+
+
+class DiskFullError(EdgevisionError):
+    """The disk or the quota is full; nothing was left behind at the target path."""
+
+
+class CollapseError(EdgevisionError):
+    """A training's loss is not finite, or its samples have become all alike; what was good before is on disk."""
+
+
+class InputError(EdgevisionError):
+    """A path, an option or a file the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class CheckpointError(InputError):
+    """A checkpoint is missing, damaged, unsafe to load, or does not fit the network."""
+
+
+class ModelFileError(InputError):
+    """A model file is missing, damaged, too new, or carries no usable metadata."""
+
+
+class ImageError(InputError):
+    """A picture cannot be decoded."""
+
+
+class UnfitInputError(InputError, ValueError):
+    """A model does not take an input of that shape or type; others it may take."""
+
+
+class DatasetError(InputError):
+    """A data set is missing, empty, or not laid out as expected."""
+
+
+class OutputError(InputError):
+    """An output path cannot be written: no such folder, no permission, or it exists already."""
+
+
+class DeviceError(EdgevisionError):
+    """The asked device or engine is not available; nothing was run anywhere else instead."""
+
+    exit_code = 3
+
+
+class UnreachableError(DeviceError):
+    """A board does not answer over SSH, or no longer; it may do so again later."""
+
+
+class NotFiniteError(DeviceError):
+    """What a model gave is infinite or not a number, on this device at least."""
+
+
+class DeviceMemoryError(DeviceError):
+    """A device has not enough memory for one input; it may have for a smaller one."""
+
+
+class MissingExtraError(DeviceError, ImportError):
+    """An optional package is missing; the message holds the command that installs it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        from edgevision.core.installation import install_command
+
+        super().__init__(f"{package} is not installed and this needs it: {install_command(extra)}", name=package)

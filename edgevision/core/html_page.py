@@ -1,0 +1,46 @@
+"""A self-contained page: one file that asks nothing of the network and follows the reader's light or dark mode."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from edgevision.core.files import atomic_file
+from edgevision.core.printable import one_line, printable
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2330; --soft: #667085; --line: #d0d5dd; --page: #ffffff;
+  --quiet: #98a2b3; --first: #1f6feb; --second: #d1550b; --mark: #fdecea; --warn: #b42318; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #9aa4b5; --line: #3a4353; --page: #12161d;
+  --quiet: #5d6878; --first: #6ea8fe; --second: #ff9b5c; --mark: #3b1d1d; --warn: #ff8f84; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; } .soft { color: var(--soft); }
+svg { width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
+.scroll { overflow-x: auto; }
+"""
+
+
+def write_html(path: Path, title: str, body: Iterable[str], style: str = "", *, force: bool = True) -> None:
+    """Write the page of those parts, which are HTML already; ``style`` is added to what all pages have in common.
+
+    Without ``force`` an :class:`OutputError` where the file exists.
+    """
+    head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(one_line(title))}</title>"
+    head += "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    head += f"<meta name=viewport content='width=device-width'><style>{_STYLE}{style}</style></head>"
+    with atomic_file(path, force=force) as temporary:
+        temporary.write_text(f"{head}<body>{printable(''.join(body))}</body></html>\n", encoding="utf-8")
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:
+    """A table of cells that are HTML already; the columns ``numbers`` are aligned to the right."""
+    right = set(numbers)
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return "".join(f"<{tag}{' class=n' * (i in right)}>{cell}</{tag}>" for i, cell in enumerate(cells))
+
+    lines = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f"<div class=scroll><table><tr>{line('th', head)}</tr>{lines}</table></div>"

@@ -1,0 +1,1 @@
+"""What models are measured on: datasets, and seeded damage and latents."""

@@ -1,0 +1,243 @@
+"""Pictures in class folders, in a folder or a zip: ``[split/]class/picture.jpg`` (the ImageFolder layout)."""
+
+import copy
+import logging
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevision.core.errors import DatasetError, ImageError
+from edgevision.core.folder_search import files_below
+from edgevision.core.ordinary_files import LARGEST_IN_MEMORY, read_ordinary
+from edgevision.imaging.images import read_image
+from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
+
+_log = logging.getLogger(__name__)
+
+_AT_A_TIME = 4096
+_ENCRYPTED = 1
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class ImageDataset(Protocol):
+    """Pictures by index. ``labels`` is int64 (len,), an index into ``class_names``, or -1 without classes."""
+
+    class_names: tuple[str, ...]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> Image.Image:
+        """Decode one picture; :class:`ImageError` where it is damaged."""
+        ...
+
+
+class ImageFolder:
+    """The pictures of one split of a folder or zip, sorted by name.
+
+    Attributes:
+        split: "train", "val", "test", or "" where the data is not divided.
+        splits: all that the data holds.
+        names: the path of each picture inside the data.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
+        """Open the first of ``splits`` that exists; without any, all of an undivided data set.
+
+        Raises:
+            DatasetError: no such file, not a zip, no pictures, or none of the splits.
+        """
+        self.path = Path(path)
+        self._remarked = False
+        self._files: _Folder | _Zip = _open(self.path)
+        names = [name for name in self._files.names() if _is_picture(name)]
+        if not names:
+            raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        self._root = _wrapping_folder(names)
+        parts = {name: PurePosixPath(name).relative_to(self._root).parts for name in names}
+        tops = {part[0] for part in parts.values()}
+        divided = all(top.lower() in _SPLITS for top in tops) and all(len(part) > 1 for part in parts.values())
+        self.splits = tuple(sorted({_SPLITS[top.lower()] for top in tops})) if divided else ()
+        self.split = self._choose(splits)
+        if divided:
+            parts = {n: part[1:] for n, part in parts.items() if _SPLITS[part[0].lower()] == self.split}
+        self.names = tuple(sorted(parts))
+        classes = {name: part[0] if len(part) > 1 else "" for name, part in parts.items()}
+        found = sorted(set(classes.values()))
+        # Pictures beside class folders would be a class without a name: then nothing is taken for a class.
+        self.class_names: tuple[str, ...] = () if "" in found else tuple(found)
+        index = {name: i for i, name in enumerate(self.class_names)}
+        self.labels = np.array([index.get(classes[name], -1) for name in self.names], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, index: int) -> Image.Image:
+        """Decode one picture; :class:`ImageError` with its name where it is damaged or cannot be read."""
+        name = self.names[index]
+        try:
+            return read_image(self._files.read(name), remark=lambda sentence: self._remark(name, sentence))
+        except ImageError as error:
+            raise ImageError(f"{name!r} in {str(self.path)!r}: {error}") from error
+
+    def _remark(self, name: str, sentence: str) -> None:
+        """Warn of the first of such pictures: of thousands, read in every epoch, each would be too much."""
+        if not self._remarked:
+            self._remarked = True
+            _log.warning("%r in %r: %s; other pictures of this kind are not named", name, str(self.path), sentence)
+
+    def _choose(self, wanted: Sequence[str]) -> str:
+        if not self.splits:
+            return ""
+        for split in wanted or ("test", "val", "train"):
+            if split in self.splits:
+                return split
+        raise DatasetError(f"{str(self.path)!r} has no part {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a picture of that file name belongs to the tenth that restoration networks are never trained on."""
+    return zlib.crc32(name.rpartition("/")[2].encode()) % 10 == 0
+
+
+class _Folder:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> list[str]:
+        return [file.relative_to(self._root).as_posix() for file in files_below(self._root)]
+
+    def read(self, name: str) -> bytes:
+        try:
+            return read_ordinary(self._root / name)
+        except OSError as error:
+            raise ImageError(f"it cannot be read: {error.strerror}") from error
+
+
+class _Zip:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._archive: zipfile.ZipFile | None = None
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        self._process = 0
+
+    def names(self) -> list[str]:
+        # Not ZipInfo.is_dir(), which fails where there is no name.
+        names = [_slashed(entry.filename) for entry in self._open().infolist() if entry.filename[-1:] not in ("", "/")]
+        outside = [name for name in names if _leads_outside(name)]
+        if outside:
+            _log.warning(
+                "%r: %d pictures are left out, as their paths lead outside the zip: %r",
+                str(self._path),
+                len(outside),
+                outside[0],
+            )
+        return [name for name in names if not _leads_outside(name)]
+
+    def read(self, name: str) -> bytes:
+        archive = self._open()
+        entry = self._entries.get(name)
+        if entry is None:
+            raise ImageError("it is there no longer")
+        if entry.flag_bits & _ENCRYPTED:
+            raise ImageError("it is encrypted; unpack the zip and give the folder")
+        if entry.file_size > LARGEST_IN_MEMORY:
+            raise ImageError(
+                f"it would unpack to {entry.file_size >> 20} MB, and a picture in a zip may have"
+                f" {LARGEST_IN_MEMORY >> 20} MB; unpack the zip and give the folder"
+            )
+        try:
+            return _unpacked(archive, entry)
+        # It may be cut off, encrypted, or compressed in a way this Python does not know; each decompressor has errors
+        # of its own, and lies about places and sizes end in others again.
+        except Exception as error:
+            raise ImageError(f"it cannot be unpacked: {str(error) or type(error).__name__}") from error
+
+    def _open(self) -> zipfile.ZipFile:
+        # One archive a process: a data loader's forked workers would share, and fight over, one file position.
+        if self._archive is None or self._process != os.getpid():
+            try:
+                self._archive = zipfile.ZipFile(self._path)
+            # A damaged directory ends in almost anything: struct.error, NotImplementedError, OverflowError ...
+            except Exception as error:
+                raise DatasetError(
+                    f"{str(self._path)!r} is neither a folder nor an intact zip: {str(error) or type(error).__name__}"
+                ) from error
+            self._process = os.getpid()
+            self._entries = {_slashed(entry.filename): entry for entry in self._archive.infolist()}
+        return self._archive
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_path": self._path, "_archive": None, "_entries": {}, "_process": 0}
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The content of one member, of which hardly more is unpacked than ``file_size`` says, true or not."""
+    if entry.compress_type != zipfile.ZIP_BZIP2:
+        # What little is read at a time becomes a thousand times as much at most; a whole read would unpack it all.
+        with archive.open(entry) as file:
+            return b"".join(iter(partial(file.read, _AT_A_TIME), b""))
+    # Of this kind 4 kB can become 4 GB, and zipfile would unpack as much as it has read.
+    from bz2 import BZ2Decompressor
+
+    packed = copy.copy(entry)
+    packed.compress_type, packed.file_size = zipfile.ZIP_STORED, entry.compress_size
+    del packed.CRC  # nobody knows that of what is packed
+    content = BZ2Decompressor().decompress(archive.read(packed), entry.file_size)
+    if zlib.crc32(content) != entry.CRC:
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {entry.filename!r}")
+    return content
+
+
+def _slashed(name: str) -> str:
+    """Some packers of Windows write its own separators."""
+    return name.replace("\\", "/")
+
+
+def _leads_outside(name: str) -> bool:
+    # A root as any system reads it: what Windows takes for the name of a server has none of its own there.
+    rooted = name.startswith("/") or PureWindowsPath(name).root != ""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and (rooted or ".." in path.parts)
+
+
+def _open(path: Path) -> _Folder | _Zip:
+    if path.is_dir():
+        return _Folder(path)
+    if path.is_file():
+        return _Zip(path)
+    problem = "is neither a folder nor a file" if path.exists() else "does not exist"
+    raise DatasetError(f"the data {str(path)!r} {problem}; give a folder or a zip of pictures in class folders")
+
+
+def _is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _wrapping_folder(names: Sequence[str]) -> PurePosixPath:
+    """The folder that archives are often wrapped in: above class folders, the only entry of its level."""
+    root = PurePosixPath()
+    parts = [PurePosixPath(name).parts for name in names]
+    while len({part[0] for part in parts}) == 1 and min(map(len, parts)) > 2 and parts[0][0].lower() not in _SPLITS:
+        root /= parts[0][0]
+        parts = [part[1:] for part in parts]
+    return root

@@ -1,0 +1,1 @@
+"""Pictures: reading and writing files faithfully, preprocessing, tiles."""

@@ -1,0 +1,1 @@
+"""Devices by the names users know, and the engines that run on them."""

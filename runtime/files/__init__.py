@@ -1,0 +1,1 @@
+"""Pictures in and results out, for verbs that take many."""

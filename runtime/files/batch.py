@@ -1,0 +1,112 @@
+"""Many pictures through one model: reading, inference and writing at the same time, a few pictures ahead at most."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from edgevision.core.errors import DeviceMemoryError, InputError, MissingExtraError, NotFiniteError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Job = TypeVar("Job")
+Read = TypeVar("Read")
+Result = TypeVar("Result")
+
+_THREADS = 2
+"""Each for reading and for writing: decoders and encoders release Python's lock."""
+_AHEAD = 3
+"""Pictures that wait decoded for the engine, and results that wait to be written."""
+
+
+ABOUT_ONE_FILE = (InputError, NotFiniteError, DeviceMemoryError, MissingExtraError, MemoryError)
+"""What may go wrong with one file and with none of the others, which are then done all the same."""
+
+
+def failure_message(name: str, error: BaseException) -> str:
+    """What to tell of one of :data:`ABOUT_ONE_FILE`, so that it says which file it is about."""
+    reason = "it takes more memory than there is" if isinstance(error, MemoryError) else str(error)
+    return reason if name in reason else f"{name}: {reason}"
+
+
+def each_done(
+    jobs: Iterable[Job], work: Callable[[Job], Result], failed: Callable[[Job, Exception], None]
+) -> Iterator[tuple[Job, Result]]:
+    """Yield each job with its result, one after the other; those about whose file something is wrong are ``failed``.
+
+    Errors that are not about one file are raised, and so is that of a missing extra where all files need it.
+    """
+    errors: list[Exception | None] = []
+    for job in jobs:
+        try:
+            result = work(job)
+        except ABOUT_ONE_FILE as error:
+            errors.append(error)
+            failed(job, error)
+        else:
+            errors.append(None)
+            yield job, result
+    _raise_missing_extra(errors)
+
+
+def overlapped(
+    jobs: Iterable[Job],
+    read: Callable[[Job], Read],
+    process: Callable[[Read], Result],
+    write: Callable[[Job, Result], None],
+    *,
+    at_once: int = 1,
+) -> Iterator[tuple[Job, Exception | None]]:
+    """Yield each job when it is written, in order, or with what made that one file fail.
+
+    Each of the three runs in threads of its own, so that what processes never waits for a file. Where pictures are
+    worth processing several ``at_once``, each of so many threads takes its own from beginning to end instead: more
+    threads than cores would take Python's lock from each other. Errors that are not about one file, such as a full
+    disk, are raised, and so is that of a missing extra where all files need it; what is being written then is finished
+    first. What was read is let go before the result is written: both may be large.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    source = iter(jobs)
+    readers, writers = ThreadPoolExecutor(_THREADS, "read"), ThreadPoolExecutor(_THREADS, "write")
+    workers = ThreadPoolExecutor(at_once, "process")
+
+    def whole(job: Job) -> None:
+        write(job, process(read(job)))
+
+    def in_stages(job: Job) -> "Future[None]":
+        reading = readers.submit(read, job)
+        processing = workers.submit(lambda: process(reading.result()))
+        return writers.submit(lambda: write(job, processing.result()))
+
+    errors: list[Exception | None] = []
+    in_work: deque[tuple[Job, Future[None]]] = deque()
+    try:
+        while True:
+            for job in islice(source, at_once + 2 * _AHEAD - len(in_work)):
+                in_work.append((job, workers.submit(whole, job) if at_once > 1 else in_stages(job)))
+            if not in_work:
+                break
+            oldest, written = in_work.popleft()
+            errors.append(_failure(written))
+            yield oldest, errors[-1]
+        _raise_missing_extra(errors)
+    finally:
+        for pool in (readers, workers, writers):
+            pool.shutdown(cancel_futures=True)
+
+
+def _failure(written: "Future[None]") -> Exception | None:
+    try:
+        written.result()
+    except ABOUT_ONE_FILE as error:
+        # The places that it passed through hold the picture, and memory may be what is short.
+        return error.with_traceback(None)
+    return None
+
+
+def _raise_missing_extra(errors: Sequence[Exception | None]) -> None:
+    """A format that needs an extra is one file's misfortune among others, and the answer where it is all of them."""
+    if errors and all(isinstance(error, MissingExtraError) for error in errors):
+        raise cast(MissingExtraError, errors[0])

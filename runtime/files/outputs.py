@@ -1,0 +1,122 @@
+"""Where restored pictures go: one file, or a folder that mirrors the tree of the inputs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.core.errors import InputError, OutputError
+from edgevision.core.files import check_writable, translated_write_errors
+from edgevision.core.ordinary_files import real_path
+from edgevision.imaging.picture_formats import IMAGE_SUFFIXES, written_format
+from edgevision.runtime.files.inputs import PictureInput
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture, where its result goes, and where the comparison of both goes, if there is to be one."""
+
+    picture: PictureInput
+    target: Path
+    compare: Path | None = None
+
+
+def plan(
+    pictures: Sequence[PictureInput],
+    output: str | Path | None,
+    *,
+    ending: str,
+    compare: Path | None = None,
+    protected: Iterable[Path] = (),
+    force: bool = False,
+    resume: bool = False,
+) -> list[Job]:
+    """Decide every output before the work starts.
+
+    Without ``output`` the result of a picture that the user named lies beside it as ``NAME-ending.png``. For several,
+    for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
+    which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
+    result exists are left out.
+
+    Raises:
+        OutputError: a result would overwrite an input, one of ``protected``, another result, or without ``force``
+            anything else.
+        InputError: several pictures or standard input without ``output``.
+    """
+    folder = Path(output) if output is not None else None
+    with translated_write_errors(folder or Path()):
+        asked_for_folder = folder is not None and (folder.is_dir() or str(output).endswith("/"))
+    single = len(pictures) == 1 and not pictures[0].found and not asked_for_folder
+    if folder is None and (not single or isinstance(pictures[0].source, bytes)):
+        raise InputError("name the folder for the results with -o (and a file for standard input)")
+    if single and folder is not None and not folder.suffix:
+        raise OutputError(f"{str(output)!r} is no picture's name; end it in .png for a file, or in / for a folder")
+    if not single and not asked_for_folder and folder is not None and folder.suffix.lower() in IMAGE_SUFFIXES:
+        raise OutputError(f"{str(output)!r} is one picture's name, and the results want a folder; end it in /")
+    jobs = []
+    for picture in pictures:
+        if not single and any(_is_earlier_result(picture, place) for place in (folder, compare)):
+            continue
+        if single:
+            target = folder or _beside(picture, ending)
+        else:
+            assert folder is not None
+            target = folder / _writable_name(picture.relative)
+        written_format(target)
+        jobs.append(Job(picture, target, _compare_target(compare, picture, single=single)))
+    _check(jobs, protected, force=force or resume)
+    return [job for job in jobs if not (resume and job.target.exists())]
+
+
+def make_folders(jobs: Sequence[Job]) -> None:
+    """The folders that the targets are to lie in."""
+    for job in jobs:
+        for target in (job.target, job.compare):
+            if target is not None and not target.parent.exists():
+                with translated_write_errors(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _check(jobs: Sequence[Job], protected: Iterable[Path], *, force: bool) -> None:
+    seen: dict[Path, str] = {}
+    inputs = {real_path(path) for path in protected} | {
+        real_path(job.picture.source) for job in jobs if isinstance(job.picture.source, Path)
+    }
+    for job in jobs:
+        for target in (job.target, job.compare):
+            if target is None:
+                continue
+            if real_path(target) in inputs:
+                raise OutputError(f"{str(target)!r} is an input, which is never overwritten; choose another -o")
+            if target in seen:
+                raise OutputError(f"{seen[target]!r} and {job.picture.name!r} would both be written to {str(target)!r}")
+            seen[target] = job.picture.name
+            if target.parent.exists():
+                check_writable(target, force=force)
+
+
+def _beside(picture: PictureInput, ending: str) -> Path:
+    assert isinstance(picture.source, Path)
+    return picture.source.with_name(f"{picture.source.stem}-{ending}.png")
+
+
+def _writable_name(relative: Path) -> Path:
+    """The picture's own name, or one in PNG where its format can only be read."""
+    try:
+        written_format(relative)
+    except OutputError:
+        return relative.with_suffix(".png")
+    return relative
+
+
+def _compare_target(compare: Path | None, picture: PictureInput, *, single: bool) -> Path | None:
+    if compare is None or single:
+        return compare
+    return compare / picture.relative.with_suffix(".png")
+
+
+def _is_earlier_result(picture: PictureInput, place: Path | None) -> bool:
+    """Whether a picture was found only because the results' folder lies in the one that was searched."""
+    if place is None or not picture.found or not isinstance(picture.source, Path):
+        return False
+    root = real_path(picture.source.parents[len(picture.relative.parts) - 1])
+    return real_path(place) != root and real_path(picture.source).is_relative_to(real_path(place))

@@ -1,1 +1,0 @@
-"""One pipeline a task: picture in, answer out."""

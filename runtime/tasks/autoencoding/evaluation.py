@@ -1,0 +1,80 @@
+"""How much of a picture an autoencoder's code keeps: reconstructions beside what the network was given."""
+
+from collections.abc import Mapping
+from dataclasses import field
+
+import numpy as np
+
+from edgevision.core.progress import track
+from edgevision.core.records import Record, record
+from edgevision.data.datasets import ImageFolder
+from edgevision.imaging.images import to_array
+from edgevision.imaging.preprocessing import resize
+from edgevision.metrics.figures import psnr_db, ssim
+from edgevision.modelfiles.metadata import Color
+from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
+from edgevision.runtime.tasks.classification.evaluation import none_left
+from edgevision.runtime.tasks.restoration.planes import luma_of, unit
+
+
+@record
+class ReconstructedPicture(Record):
+    """One picture at the network's size; ``psnr`` in dB, ``ssim`` of the luma, ``mse`` of samples in 0..1."""
+
+    name: str
+    psnr: float
+    ssim: float
+    mse: float
+
+
+@record
+class ReconstructionReport(Record):
+    """Means over all pictures of the figures of :class:`ReconstructedPicture`."""
+
+    images: int
+    psnr: float
+    ssim: float
+    mse: float
+    pictures: tuple[ReconstructedPicture, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def evaluate_reconstructor(
+    reconstruct: Reconstructor, data: ImageFolder, *, quiet: bool = False
+) -> ReconstructionReport:
+    """Reconstruct every picture of ``data`` and compare it with itself, brought to the network's size and colours.
+
+    Raises:
+        DatasetError: not one readable picture.
+    """
+    spec = reconstruct.metadata.image
+    assert spec is not None
+    color = Color.GRAY if spec.color is Color.GRAY else Color.RGB
+    failures: dict[str, str] = {}
+
+    def compare(index: int) -> ReconstructedPicture:
+        image = resize(data.image(index), spec)
+        good, found = unit(to_array(image, color)), unit(reconstruct(image)[0].pixels)
+        return ReconstructedPicture(
+            name=data.names[index],
+            psnr=psnr_db(good, found),
+            ssim=ssim(luma_of(good), luma_of(found)),
+            mse=float(np.mean((good - found) ** 2)),
+        )
+
+    def failed(index: int, error: Exception) -> None:
+        failures[data.names[index]] = failure_message(data.names[index], error)
+
+    indices = track(range(len(data)), len(data), "evaluating", quiet=quiet)
+    pictures = [picture for _, picture in each_done(indices, compare, failed)]
+    if not pictures:
+        raise none_left(len(data), failures)
+    return ReconstructionReport(
+        images=len(pictures),
+        psnr=float(np.mean([picture.psnr for picture in pictures])),
+        ssim=float(np.mean([picture.ssim for picture in pictures])),
+        mse=float(np.mean([picture.mse for picture in pictures])),
+        pictures=tuple(pictures),
+        failures=failures,
+    )

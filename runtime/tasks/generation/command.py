@@ -1,0 +1,314 @@
+"""The verbs ``edgevision run generate``, ``reconstruct`` and ``encode``."""
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+
+from edgevision.cli.commandline import (
+    DeviceOption,
+    FallbackOption,
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    SeedOption,
+    ThreadsOption,
+    echo,
+    end_with_failures,
+    print_json,
+)
+from edgevision.cli.shared_options import shared_options
+from edgevision.core.errors import InputError, OutputError
+from edgevision.core.files import atomic_file, check_writable, translated_write_errors
+from edgevision.core.number_text import LARGEST, positive_number, shortened, whole_number
+from edgevision.core.printable import one_line
+from edgevision.core.progress import track
+from edgevision.imaging.contact_sheet import contact_sheet
+from edgevision.imaging.picture_formats import written_format
+from edgevision.imaging.pictures import Picture, encoded
+from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.commands.on_boards import on_boards
+from edgevision.runtime.commands.ran_on import engine_facts, headline
+from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
+from edgevision.runtime.files.inputs import expand_inputs
+from edgevision.runtime.files.outputs import Job, make_folders, plan
+from edgevision.runtime.load import load
+from edgevision.runtime.tasks.generation.generator import Generator, Pictures
+
+LARGEST_SHEET = 4096
+"""Pictures on one sheet: beyond that nobody sees anything, and a folder holds any number."""
+
+ANIMATIONS = (".gif", ".webp")
+"""The formats that ``--interpolate`` makes a film in."""
+
+MOST_PICTURES = 1_000_000
+"""Of one call: their names alone take a tenth of a gigabyte."""
+
+LARGEST_PICTURE = 2**26
+"""Pixels of a texture, whose samples are most of a gigabyte."""
+
+_FRAME_MS = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What the three verbs share."""
+
+    model: ModelOption = None
+    device: DeviceOption = "cpu"
+    allow_fallback: FallbackOption = False
+    threads: ThreadsOption = None
+    force: ForceOption = False
+    as_json: JsonOption = False
+    quiet: QuietOption = False
+
+
+@on_boards("run generate")
+@shared_options(_Options)
+def generate(
+    output: Annotated[
+        str,
+        typer.Option("--output", "-o", help="Sheet of all pictures (.png ...), or folder with a file for each."),
+    ] = "generated.png",
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_PICTURES, help="How many pictures.")] = 16,
+    seed: SeedOption = 0,
+    label: Annotated[str | None, typer.Option("--class", help="What to draw; by default all classes in turn.")] = None,
+    truncation: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=100, help="Draw latents beyond it again, as 0.7: fewer surprises, less variety."),
+    ] = None,
+    between: Annotated[
+        str | None,
+        typer.Option("--interpolate", metavar="A:B", help="From one seed to another: a strip, or a .gif or .webp."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of a texture; by default 256x256.")] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Draw pictures from a generator. The same seed gives the same pictures on every device.
+
+    Without --model the generator that ships is used; it draws the ten classes of CIFAR-10.
+    """
+    seeds = parse_seeds(between)
+    folder = is_folder(output)
+    target = Path(output)
+    if not folder:
+        check_sheet(target, count, animated=seeds is not None, force=options.force)
+    settings = {"label": label, "truncation": truncation, "size": _size(size)}
+    started = time.monotonic()
+    with load(
+        options.model or Task.GENERATE,
+        options.device,
+        threads=options.threads,
+        allow_fallback=options.allow_fallback,
+        task=Task.GENERATE,
+    ) as generator:
+        _announce(generator, options)
+        batches = (
+            iter([generator.between(seeds, count, **settings)])
+            if seeds is not None
+            else generator.batches(count, seed=seed, **settings)
+        )
+        first = next(batches)  # what is wrong with the options shows before anything is written
+        every = _chained(first, batches)
+        if folder:
+            written = each_path(target, count, seeds, seed, force=options.force)
+            with translated_write_errors(target):
+                target.mkdir(parents=True, exist_ok=True)
+            silent = options.quiet or options.as_json
+            for path, pixels in zip(written, track(every, count, "generate", quiet=silent), strict=True):
+                Picture(pixels).save(path, force=options.force)
+        else:
+            pictures = np.stack(list(every))
+            _write_sheet(target, pictures, animated=seeds is not None, force=options.force)
+            written = [target]
+        _report(generator, written, time.monotonic() - started, options, count=count)
+
+
+@on_boards("run reconstruct")
+@shared_options(_Options)
+def reconstruct(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="File, or folder that mirrors the inputs.")
+    ] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Squeeze pictures through the code of an autoencoder, at the size that it was trained for."""
+    pictures = expand_inputs(inputs)
+    jobs = plan(pictures, output, ending="reconstructed", force=options.force)
+    failures: list[tuple[str, str]] = []
+    started = time.monotonic()
+    with _autoencoder(Task.RECONSTRUCT, options) as restore:
+        _announce(restore, options)
+        make_folders(jobs)
+
+        def reconstruct_one(job: Job) -> None:
+            picture, _ = restore(job.picture.source)
+            picture.save(job.target, force=options.force)
+
+        def failed(job: Job, error: Exception) -> None:
+            failures.append((job.picture.name, failure_message(job.picture.name, error)))
+
+        written = [job.target for job, _ in each_done(jobs, reconstruct_one, failed)]
+        _report(restore, written, time.monotonic() - started, options)
+    end_with_failures(failures, len(jobs))
+
+
+@on_boards("run encode")
+@shared_options(_Options)
+def encode(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],
+    *,
+    options: _Options,
+) -> None:
+    """Write the codes that an autoencoder's encoder gives for pictures, in their order."""
+    pictures = expand_inputs(inputs)
+    check_codes(output, force=options.force)
+    started = time.monotonic()
+    with _autoencoder(Task.ENCODE, options) as encoder:
+        _announce(encoder, options)
+        # All or none: a row that is missing would shift the others.
+        codes = [_encoded(encoder, picture.name, picture.source) for picture in pictures]
+        # Into memory first: numpy writes to files in a way that does not say why it failed.
+        array_file = io.BytesIO()
+        np.save(array_file, np.stack(codes))
+        with atomic_file(output, force=options.force) as temporary:
+            temporary.write_bytes(array_file.getvalue())
+        _report(encoder, [output], time.monotonic() - started, options, count=len(codes))
+
+
+def _encoded(encoder: Any, name: str, source: Any) -> Any:
+    try:
+        return encoder(source)
+    except ABOUT_ONE_FILE as error:
+        raise InputError(failure_message(name, error)) from error
+
+
+def _autoencoder(task: Task, options: _Options) -> Any:
+    if options.model is None:
+        raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
+    return load(
+        options.model, options.device, threads=options.threads, allow_fallback=options.allow_fallback, task=task
+    )
+
+
+def is_folder(output: str) -> bool:
+    """Whether ``--output`` asks for a file for each picture instead of a sheet; :class:`OutputError` for neither."""
+    if output in ("", "-"):
+        raise OutputError(f"pictures go into files: end -o in .png, or in / for a folder, not {output!r}")
+    with translated_write_errors(Path(output)):
+        return Path(output).is_dir() or output.endswith("/") or not Path(output).suffix
+
+
+def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> None:
+    """Refuse a sheet that could not be written, before anything is drawn."""
+    if count > LARGEST_SHEET:
+        raise InputError(
+            f"a sheet holds at most {LARGEST_SHEET} pictures, not {count}; -o DIR/ writes each to a file of its own"
+        )
+    if not animated and target.suffix.lower() == ".gif":
+        raise OutputError(f"{target.name!r} would be an animation, which --interpolate makes; end it in .png")
+    if target.suffix.lower() != ".gif":
+        written_format(target)
+    check_writable(target, force=force)
+
+
+def _write_sheet(target: Path, pictures: Pictures, *, animated: bool, force: bool) -> None:
+    if animated and target.suffix.lower() in ANIMATIONS:
+        frames = [Image.fromarray(p[:, :, 0] if p.shape[2] == 1 else p) for p in pictures]
+        data = encoded(
+            frames[0],
+            target.suffix[1:].upper(),
+            save_all=True,
+            # There and back, so that it can run for ever without a jump.
+            append_images=frames[1:] + frames[-2:0:-1],
+            duration=_FRAME_MS,
+            loop=0,
+        )
+        with atomic_file(target, force=force) as temporary:
+            temporary.write_bytes(data)
+        return
+    Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, force=force)
+
+
+def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:
+    """A file for each picture in the folder ``target``; without ``force`` :class:`OutputError` where one exists."""
+    name = f"{seeds[0]}-{seeds[1]}" if seeds is not None else f"{seed}"
+    digits = max(4, len(str(count - 1)))
+    paths = [target / f"{name}-{number:0{digits}d}.png" for number in range(count)]
+    for path in paths if target.is_dir() else ():
+        check_writable(path, force=force)
+    return paths
+
+
+def check_codes(target: Path, *, force: bool) -> None:
+    """Refuse a file of codes that could not be written, before anything is encoded."""
+    if target.suffix != ".npy":
+        raise OutputError(f"codes are written as .npy, not {target.name!r}")
+    check_writable(target, force=force)
+
+
+def _chained(first: Pictures, batches: Iterator[Pictures]) -> Iterator[Any]:
+    yield from first
+    for batch in batches:
+        yield from batch
+
+
+def _announce(pipeline: Generator | Any, options: _Options) -> None:
+    if not options.quiet and not options.as_json:
+        echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
+
+
+def _report(pipeline: Any, written: list[Path], seconds: float, options: _Options, **more: Any) -> None:
+    if not options.as_json:
+        for path in written:
+            echo(one_line(path))
+        return
+    print_json(
+        {
+            "model": str(options.model or f"{pipeline.metadata.task} (shipped)"),
+            "name": pipeline.metadata.name,
+            **engine_facts(pipeline.engine),
+            "seconds": round(seconds, 3),
+            **more,
+            "outputs": [str(path) for path in written],
+        }
+    )
+
+
+def parse_seeds(text: str | None) -> tuple[int, int] | None:
+    """The two seeds of ``--interpolate A:B``; ``None`` without it, :class:`InputError` where they are none."""
+    if text is None:
+        return None
+    try:
+        start, end = map(whole_number, text.split(":"))
+    except ValueError:
+        start = end = -1
+    if min(start, end) < 0:
+        raise InputError(f"--interpolate is two seeds from 0 to {LARGEST}, as 3:7, not {shortened(text)}")
+    return start, end
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """(height, width) of ``WIDTHxHEIGHT``."""
+    if text is None:
+        return None
+    try:
+        width, height = (positive_number(side, LARGEST_PICTURE) for side in text.split("x"))
+    except ValueError:
+        width = height = LARGEST_PICTURE
+    if width * height > LARGEST_PICTURE:
+        raise InputError(
+            f"--size is WIDTHxHEIGHT, as 640x480, {LARGEST_PICTURE} pixels in all at most, not {shortened(text)}"
+        )
+    return height, width

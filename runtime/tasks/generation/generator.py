@@ -1,0 +1,201 @@
+"""Generation: seeds in, pictures out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.core.errors import InputError, ModelFileError
+from edgevision.data.latents import LEAST_TRUNCATION, Latents, draw_latents, interpolate
+from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata
+from edgevision.runtime.closing import Closing
+from edgevision.runtime.engines.batching import run_batched
+from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.tasks.finite import finite
+
+Pictures = NDArray[np.uint8]
+"""uint8 (N, H, W, 1) in gray or (N, H, W, 3) in RGB."""
+
+_BATCH = 32
+_TEXTURE_SIDE = 256
+
+
+class Generator(Closing):
+    """A generator on an engine; call it for a number of pictures.
+
+    Attributes:
+        engine: what runs the model.
+        metadata: what the model file says about itself.
+        labels: the classes that can be asked for; empty for an unconditional generator.
+    """
+
+    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
+        """Use ``engine``, which the generator closes in turn.
+
+        Raises:
+            ModelFileError: the metadata does not say what the latent is, or does not fit the model.
+        """
+        if metadata.latent is None:
+            raise ModelFileError(f"the metadata of {metadata.name!r} does not say what its latent is drawn from")
+        self.engine = engine
+        self.metadata = metadata
+        self.latent: LatentSpec = metadata.latent
+        size = engine.inputs[0].shape[1]
+        if isinstance(size, int) and size != self.latent.size:
+            raise ModelFileError(f"{metadata.name!r} takes a latent of {size}, its metadata say {self.latent.size}")
+        classes = engine.inputs[1].shape[1] if len(engine.inputs) > 1 else 0
+        self.labels = metadata.labels or tuple(f"class {index}" for index in range(int(classes)))
+        if len(self.labels) != classes and classes:
+            raise ModelFileError(f"{metadata.name!r} takes {classes} classes and has {len(self.labels)} labels")
+        if not classes:
+            self.labels = ()
+        output = metadata.outputs[0] if metadata.outputs else None
+        self._range = (output.value_range if output else None) or (-1.0, 1.0)
+
+    def __call__(
+        self,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        label: str | None = None,
+        truncation: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Pictures:
+        """Draw ``count`` pictures; the same seed gives the same ones, whatever the engine and the count.
+
+        Args:
+            label: the class to draw; without it a conditional generator takes its classes in turn.
+            truncation: see :func:`draw_latents`.
+            size: (height, width) of a texture, 256x256 without it.
+
+        Raises:
+            InputError: an unknown label, a count below one, or an option that the model does not have.
+            DeviceError: the device failed.
+        """
+        return np.concatenate(list(self.batches(count, seed=seed, label=label, truncation=truncation, size=size)))
+
+    def batches(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        label: str | None = None,
+        truncation: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Iterator[Pictures]:
+        """What :meth:`__call__` gives, a batch at a time, so that any number fits into memory; raises as it does."""
+        if count < 1:
+            raise InputError(f"the count must be at least 1, not {count}")
+        self._check(seed, truncation)
+        sides, crop = self._sides(size)
+        chosen = None if label is None else self.index(label)
+        portion = 1 if sides is not None else _BATCH
+        for first in range(0, count, portion):
+            number = min(portion, count - first)
+            latents = draw_latents(self.latent, number, seed=seed, first=first, sides=sides, truncation=truncation)
+            indices = [first + i if chosen is None else chosen for i in range(number)]
+            yield self.decode(latents, self._one_hot(indices))[:, : crop[0], : crop[1]]
+
+    def between(
+        self,
+        seeds: tuple[int, int],
+        count: int,
+        *,
+        label: str | None = None,
+        truncation: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Pictures:
+        """``count`` pictures on the way from the first one of a seed to that of another; raises as :meth:`__call__`.
+
+        Without ``label`` a conditional generator stays with its first class.
+        """
+        if count < 2:
+            raise InputError(f"from one seed to another takes at least 2 pictures, not {count}")
+        for seed in seeds:
+            self._check(seed, truncation)
+        sides, crop = self._sides(size)
+        start, end = (draw_latents(self.latent, 1, seed=s, sides=sides, truncation=truncation)[0] for s in seeds)
+        chosen = self.index(label) if label is not None else 0
+        pictures = self.decode(interpolate(start, end, count), self._one_hot([chosen] * count))
+        return pictures[:, : crop[0], : crop[1]]
+
+    def decode(self, latents: Latents, classes: Array | None = None) -> Pictures:
+        """The pictures of ``latents`` and, for a conditional generator, ``classes`` float32 (N, classes).
+
+        Raises:
+            InputError: latents or classes of the wrong size or number, or none, or numbers that are not finite.
+        """
+        latents = np.asarray(latents, np.float32)
+        if self.latent.pixels is None and latents.ndim == 4 and latents.shape[2:] == (1, 1):
+            latents = latents[:, :, 0, 0]
+        if latents.ndim != (2 if self.latent.pixels is None else 4) or latents.shape[1] != self.latent.size:
+            raise InputError(
+                f"{self.metadata.name!r} takes latents of {self.latent.size} numbers, not of {latents.shape[1:]}"
+            )
+        if not len(latents) or not np.isfinite(latents).all():
+            raise InputError("at least one latent is needed, and all of its numbers must be finite")
+        given = None if classes is None else np.asarray(classes, np.float32)
+        shape = None if given is None else given.shape
+        wanted = (len(latents), len(self.labels)) if self.labels else None
+        if shape != wanted:
+            raise InputError(f"for these latents {self.metadata.name!r} takes classes of shape {wanted}, not {shape}")
+        if len(self.engine.inputs[0].shape) == 4 and latents.ndim == 2:
+            # A vector as the first transposed convolution of a DCGAN takes it.
+            latents = latents[:, :, None, None]
+        inputs: list[Any] = [latents] if given is None else [latents, given]
+        output = finite(run_batched(self.engine, inputs, most=_BATCH)[0], self.engine)
+        low, high = self._range
+        scaled = (_as_pictures(output) - low) * (255 / (high - low))
+        pictures: Pictures = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        return pictures
+
+    def index(self, label: str) -> int:
+        """The place of a class; :class:`InputError` where there is none of that name."""
+        if not self.labels:
+            raise InputError(f"{self.metadata.name!r} knows no classes, so none can be asked for; leave --class away")
+        if label not in self.labels:
+            raise InputError(f"{self.metadata.name!r} knows no class {label!r}; it knows {', '.join(self.labels)}")
+        return self.labels.index(label)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self.engine.close()
+
+    def _one_hot(self, indices: list[int]) -> Array | None:
+        if not self.labels:
+            return None
+        chosen: Array = np.eye(len(self.labels), dtype=np.float32)[np.array(indices) % len(self.labels)]
+        return chosen
+
+    def _sides(self, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, tuple[int | None, int | None]]:
+        """The sides of the latent map, and what of the picture is wanted."""
+        pixels = self.latent.pixels
+        if pixels is None:
+            if size is not None:
+                raise InputError(f"{self.metadata.name!r} draws pictures of one size; --size is for textures")
+            return None, (None, None)
+        height, width = size or (_TEXTURE_SIDE, _TEXTURE_SIDE)
+        if min(height, width) < 1:
+            raise InputError(f"a texture's sides must be at least 1, not {width}x{height}")
+        return (-(-height // pixels), -(-width // pixels)), (height, width)
+
+    def _check(self, seed: int, truncation: float | None) -> None:
+        if seed < 0:
+            raise InputError(f"the seed must not be negative, {seed} is")
+        if truncation is not None and not truncation >= LEAST_TRUNCATION:
+            raise InputError(f"the truncation must be at least {LEAST_TRUNCATION}, not {truncation}")
+
+
+def _as_pictures(output: Any) -> Any:
+    """(N, C, H, W), or flattened as dense generators are published, as (N, H, W, C)."""
+    if output.ndim == 4:
+        if output.shape[1] not in (1, 3):
+            raise ModelFileError(f"pictures have 1 or 3 channels, and these are {output.shape}")
+        return output.transpose(0, 2, 3, 1)
+    flat = output.reshape(len(output), -1)
+    for channels in (1, 3):
+        side = round((flat.shape[1] / channels) ** 0.5)
+        if channels * side**2 == flat.shape[1]:
+            return flat.reshape(-1, channels, side, side).transpose(0, 2, 3, 1)
+    raise ModelFileError(f"{flat.shape[1]} numbers are no square picture in gray or colour")

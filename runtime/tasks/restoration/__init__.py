@@ -1,0 +1,1 @@
+"""Pictures into better pictures: inpainting, denoising, upscaling, brightening."""

@@ -1,0 +1,257 @@
+"""The verbs ``edgevision run inpaint``, ``denoise``, ``upscale`` and ``brighten``."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from edgevision.cli.commandline import (
+    DeviceOption,
+    FallbackOption,
+    ForceOption,
+    JsonOption,
+    ModelOption,
+    QuietOption,
+    ThreadsOption,
+    echo,
+    end_with_failures,
+    print_json,
+)
+from edgevision.cli.shared_options import shared_options
+from edgevision.core.errors import InputError, OutputError
+from edgevision.core.number_text import positive_number, shortened
+from edgevision.core.printable import one_line
+from edgevision.core.progress import track
+from edgevision.imaging.pictures import Picture
+from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.commands.on_boards import on_boards
+from edgevision.runtime.commands.ran_on import engine_facts, headline
+from edgevision.runtime.files.batch import failure_message, overlapped
+from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.files.outputs import Job, make_folders, plan
+from edgevision.runtime.load import load, shipped_model
+from edgevision.runtime.tasks.restoration.inpainter import mask_from_alpha, read_mask
+from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
+from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
+
+_LARGEST_TILE = 2**16
+_LARGEST_MEMORY = 2**40
+
+InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", help="File whose ending sets the format, or folder that mirrors the inputs."),
+]
+TileOption = Annotated[
+    str, typer.Option(help="Side of the tiles of large pictures: auto (to fit --memory), pixels, or off.")
+]
+MemoryOption = Annotated[
+    str, typer.Option(help="What the tiles in work may take, beside the picture, as 512MB or 1GB.")
+]
+QualityOption = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.")]
+CompareOption = Annotated[
+    Path | None, typer.Option(help="Also write before (mask) and after side by side; a folder for several.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Skip pictures whose result exists.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """What all four verbs take, beside their own."""
+
+    output: OutputOption = None
+    model: ModelOption = None
+    device: DeviceOption = "cpu"
+    allow_fallback: FallbackOption = False
+    threads: ThreadsOption = None
+    tile: TileOption = "auto"
+    memory: MemoryOption = "256MB"
+    quality: QualityOption = 95
+    compare: CompareOption = None
+    resume: ResumeOption = False
+    force: ForceOption = False
+    as_json: JsonOption = False
+    quiet: QuietOption = False
+
+
+@on_boards("run inpaint")
+@shared_options(_Options)
+def inpaint(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT... MASK", help="Pictures, and last the mask (white is filled) or a folder of masks."
+        ),
+    ],
+    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Fill what is black in the mask.")] = False,
+    from_alpha: Annotated[
+        bool, typer.Option("--mask-from-alpha", help="Fill what is transparent; no MASK is given then.")
+    ] = False,
+    *,
+    options: _Options,
+) -> None:
+    """Fill what a mask marks from its surroundings; every other pixel stays as it is."""
+    words, mask_word = split_words(inputs, from_alpha=from_alpha)
+    find = match_masks(mask_word) if mask_word is not None else None
+
+    masks = [] if mask_word in (None, "-") else [mask.source for mask in expand_inputs([str(mask_word)])]
+
+    def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
+        mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.size)
+        return ~mask if invert_mask else mask
+
+    _run(
+        Task.INPAINT,
+        words,
+        options,
+        ending="inpainted",
+        read_holes=read_holes,
+        from_alpha=from_alpha,
+        protected=[path for path in masks if isinstance(path, Path)],
+    )
+
+
+@on_boards("run denoise")
+@shared_options(_Options)
+def denoise(
+    inputs: InputsArgument,
+    *,
+    options: _Options,
+) -> None:
+    """Remove noise of any strength from gray and colour pictures."""
+    _run(Task.DENOISE, inputs, options, ending="denoised")
+
+
+@on_boards("run upscale")
+@shared_options(_Options)
+def upscale(
+    inputs: InputsArgument,
+    scale: Annotated[
+        int | None, typer.Option(min=2, max=4, help="2 or 4, of the models that ship; a --model has its own.")
+    ] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Enlarge pictures two or four times, with finer detail than interpolation gives."""
+    if options.model is not None and scale is not None:
+        raise InputError("--scale chooses among the models that ship; a --model has its own scale")
+    shipped = options.model is None
+    options = replace(options, model=options.model or shipped_model(Task.UPSCALE, scale))
+    _run(Task.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
+
+
+@on_boards("run brighten")
+@shared_options(_Options)
+def brighten(
+    inputs: InputsArgument,
+    *,
+    options: _Options,
+) -> None:
+    """Light up dark pictures."""
+    _run(Task.BRIGHTEN, inputs, options, ending="brightened")
+
+
+def _run(
+    task: Task,
+    words: list[str],
+    options: _Options,
+    *,
+    ending: str,
+    read_holes: Callable[[PictureInput, Picture], np.ndarray] | None = None,
+    from_alpha: bool = False,
+    protected: Sequence[Path] = (),
+) -> None:
+    pictures = expand_inputs(words)
+    planned = plan(
+        pictures,
+        options.output,
+        ending=ending,
+        compare=options.compare,
+        protected=protected,
+        force=options.force,
+        resume=options.resume,
+    )
+    limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
+    failures: list[tuple[str, str]] = []
+    done: list[tuple[str, str]] = []
+    started = time.monotonic()
+    with load(
+        options.model or task,
+        options.device,
+        threads=options.threads,
+        allow_fallback=options.allow_fallback,
+        task=task,
+        **limits,
+    ) as restore:
+        make_folders(planned)
+
+        def read(job: Job) -> tuple[Job, Picture, Any]:
+            picture = Picture.read(job.picture.source)
+            return job, picture, read_holes(job.picture, picture) if read_holes else None
+
+        def process(content: tuple[Job, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
+            job, picture, holes = content
+            how = {"in_place": job.compare is None} | ({} if holes is None else {"mask": holes, "opaque": from_alpha})
+            result: Picture = restore(picture, **how)
+            return result, *((picture, holes) if job.compare is not None else (None, None))
+
+        def write(job: Job, content: tuple[Picture, Picture | None, Any]) -> None:
+            result, before, holes = content
+            if job.compare is not None and before is not None:
+                side_by_side(before, result, holes).save(job.compare, force=options.force or options.resume)
+            try:
+                result.save(job.target, quality=options.quality, force=options.force)
+            except OutputError:
+                # Another process that resumes the same work may have been faster.
+                if not (options.resume and job.target.exists()):
+                    raise
+
+        if not options.quiet and not options.as_json:
+            echo(headline(restore.metadata.name, restore.engine), err=True)
+        results = overlapped(planned, read, process, write, at_once=restore.at_once)
+        for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
+            if error is not None:
+                failures.append((job.picture.name, failure_message(job.picture.name, error)))
+                continue
+            done.append((job.picture.name, str(job.target)))
+            if not options.as_json:
+                echo(one_line(job.target))
+        if options.as_json:
+            print_json(
+                {
+                    "model": str(options.model or f"{task} (shipped)"),
+                    "name": restore.metadata.name,
+                    **engine_facts(restore.engine),
+                    "seconds": round(time.monotonic() - started, 3),
+                    "results": [{"input": name, "output": target} for name, target in done],
+                    "skipped": len(pictures) - len(planned),
+                    "failures": [{"input": name, "error": message} for name, message in failures],
+                }
+            )
+    end_with_failures(failures, len(planned))
+
+
+def parse_tile(text: str) -> int | None:
+    """``auto`` as ``None``, ``off`` as 0, or the number; :class:`InputError` otherwise."""
+    if text in ("auto", "off"):
+        return None if text == "auto" else 0
+    try:
+        return positive_number(text, _LARGEST_TILE)
+    except ValueError:
+        raise InputError(
+            f"--tile is auto, off or a number of pixels up to {_LARGEST_TILE}, not {shortened(text)}"
+        ) from None
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of ``512MB``, ``1GB`` or ``4000000``, units of 1024; :class:`InputError` otherwise."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE | re.ASCII)
+    size = float(found[1]) * 1024 ** ("KMG".index(found[2].upper()) + 1 if found[2] else 0) if found else 0
+    if not 1 <= size <= _LARGEST_MEMORY:
+        raise InputError(f"--memory is a size as 512MB or 1GB, up to {_LARGEST_MEMORY >> 30}GB, not {shortened(text)}")
+    return int(size)

@@ -1,0 +1,100 @@
+"""Brightening by curves that a network estimates from a thumbnail: the same cost for pictures of any size."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from edgevision.core.errors import ModelFileError
+from edgevision.core.machine import usable_cores
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.restoration.planes import Array, Samples, unit
+from edgevision.runtime.tasks.restoration.restorer import DEFAULT_MEMORY, Restorer
+
+# Of a picture at once: few enough for the caches, and for OpenBLAS not to share a product of them among threads, where
+# pictures would wait for each other; enough for threads not to wait for each other's Python.
+_PIXELS = 80_000
+
+# Of the maps that are stretched to the width of the picture at once: those near its rows, or of a low one their parts.
+_MAP_PIXELS = 1 << 18
+
+
+class CurveBrightener(Restorer):
+    """A network that predicts curves, on an engine; call it on a picture."""
+
+    # The network sees a thumbnail; what takes time is done by numpy on one core.
+    at_once = usable_cores()
+
+    def __init__(
+        self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
+    ) -> None:
+        """As :class:`Restorer`; the picture is never cut for the network, so ``tile`` and ``memory`` have no effect."""
+        super().__init__(engine, metadata.updated(tile=None), memory=memory)
+        assert metadata.image is not None
+        self._preprocess = Preprocessor(metadata.image)
+
+    def restore(self, samples: Samples, *, network_colors: bool = False) -> Iterator[tuple[int, Array]]:
+        height, width, channels = samples.shape
+        curves = self._curves(samples)
+        if channels == 1:
+            curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
+        count = curves.shape[1]
+        # What share each row of the maps has in each row of the picture.
+        down = _stretched(np.eye(count, dtype=np.float32), height, count)
+        rows = max(1, _PIXELS // width)
+        held = 0, 0, 0  # from which to which row, and from which column, the maps are
+        maps: Array = np.empty(0, np.float32)
+        for top in range(0, height, rows):
+            shares = down[top : top + rows]
+            used = np.flatnonzero(shares.any(axis=0))
+            first, last = int(used[0]), int(used[-1]) + 1
+            values = unit(samples[top : top + rows]).transpose(2, 0, 1).copy()
+            columns = min(max(1, _MAP_PIXELS // (last - first)), width)
+            for left in range(0, width, columns):
+                right = min(left + columns, width)
+                if not held[0] <= first < last <= held[1] or held[2] != left:
+                    held = first, max(last, min(first + _MAP_PIXELS // columns, count)), left
+                    part = [_stretched(plane[first : held[1]], held[1] - first, width, left, right) for plane in curves]
+                    maps = np.stack(part).reshape(-1, channels, held[1] - first, right - left)
+                near = slice(first - held[0], last - held[0])
+                _bend(values[:, :, left:right], shares[:, first:last], maps[:, :, near])
+            yield top, values.transpose(1, 2, 0)
+
+    def _curves(self, samples: Samples) -> Array:
+        """float32 (3 * iterations, h, w) in -1..1."""
+        if samples.dtype == np.uint8:
+            pixels = samples
+        else:
+            pixels = np.empty(samples.shape, np.uint8)
+            rows = max(1, _PIXELS // samples.shape[1])
+            for top in range(0, len(samples), rows):
+                strip = np.s_[top : top + rows]
+                pixels[strip] = (unit(samples[strip]) * 255 + 0.5).clip(0, 255)
+        gray = pixels.shape[2] == 1
+        thumbnail = self._preprocess(Image.fromarray(pixels[:, :, 0] if gray else pixels))
+        answer = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
+        if answer.ndim != 3 or not len(answer) or len(answer) % 3:
+            raise ModelFileError(f"{self.metadata.name!r} gives {answer.shape} for curves, not three maps each")
+        curves: Array = finite(answer, self.engine)
+        return curves
+
+
+def _bend(values: Array, shares: Array, maps: Array) -> None:
+    """Apply the curves to ``values`` (C, h, w) in place: iteration by iteration, of ``maps`` (n, C, count, w)."""
+    step, strength = np.empty_like(values), np.empty_like(values)
+    for curve in maps:
+        np.matmul(shares, curve, out=strength)
+        np.subtract(1, values, out=step)
+        step *= values
+        step *= strength
+        values += step
+
+
+def _stretched(plane: Array, height: int, width: int, left: int = 0, right: int | None = None) -> Array:
+    """A float32 plane, bilinearly; of the result the columns from ``left`` up to ``right``."""
+    right = width if right is None else right
+    box = left * plane.shape[1] / width, 0, right * plane.shape[1] / width, plane.shape[0]
+    return np.asarray(Image.fromarray(plane).resize((right - left, height), Image.Resampling.BILINEAR, box=box))

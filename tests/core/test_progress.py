@@ -1,0 +1,64 @@
+"""Progress: every item passes through, and standard output stays clean."""
+
+import io
+import sys
+
+import pytest
+
+from edgevision.core import progress
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock of the test's own: what the list holds is the time."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_line_now_and_then_says_how_long_it_will_take(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in progress.track(range(10), 10, "reading"):
+        clock[0] += 4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "reading: 3 of 10, 0.25 a second, about 28 s left",
+        "reading: 6 of 10, 0.25 a second, about 16 s left",
+        "reading: 9 of 10, 0.25 a second, about 4 s left",
+    ]
+
+
+def test_short_work_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(progress.track("abc", 3, "reading")) == ["a", "b", "c"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_quiet_says_nothing_however_long_it_takes(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in progress.track(range(5), 5, "reading", quiet=True):
+        clock[0] += 100
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_a_bar_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert list(progress.track(range(3), 3, "reading")) == [0, 1, 2]
+    assert "reading" in terminal.getvalue()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_items_are_asked_for_one_at_a_time(quiet: bool) -> None:
+    asked: list[int] = []
+    items = (asked.append(i) or i for i in range(5))
+    tracked = progress.track(items, 5, "reading", quiet=quiet)
+    assert next(tracked) == 0
+    assert asked == [0]

@@ -1,0 +1,65 @@
+import re
+
+import pytest
+
+from edgevision.runtime.devices import listing as surveying
+from edgevision.runtime.devices.opening import WAYS
+
+
+def test_the_survey_names_every_way_of_the_table_once():
+    reports = surveying.survey()
+    assert [report.exact for report in reports] == [way.name for way in WAYS]
+
+
+def test_what_is_installed_here_is_available_with_its_version():
+    import onnxruntime
+
+    cpu = next(report for report in surveying.survey() if report.exact == "ort:cpu")
+    assert cpu.available
+    assert cpu.version == onnxruntime.__version__
+    assert cpu.reason is None
+    assert cpu.remedy is None
+    assert not cpu.simulated
+    assert cpu.models == (".onnx",)
+
+
+def test_what_is_missing_has_a_reason_and_a_remedy():
+    for report in surveying.survey():
+        if not report.available:
+            assert report.reason
+            assert "pip" in (report.remedy or "")
+
+
+def test_a_broken_engine_is_reported_and_does_not_end_the_survey(monkeypatch):
+    from edgevision.runtime.engines import onnx_runtime
+
+    def broken() -> None:
+        raise ImportError("libfoo.so: cannot open shared object file")
+
+    monkeypatch.setattr(onnx_runtime, "import_onnx_runtime", broken)
+    reports = {report.exact: report for report in surveying.survey()}
+    assert "libfoo" in (reports["ort:cpu"].reason or "")
+    assert reports["openvino:cpu"].available
+
+
+def test_a_simulator_is_available_and_called_one(monkeypatch):
+    monkeypatch.setattr(surveying, "absence", lambda way, index=0, *, exact=False: None if exact else "no chip")
+    assert all(report.available and report.simulated for report in surveying.survey())
+
+
+class Installed:
+    def __init__(self, name: str) -> None:
+        self.metadata = {"Name": name}
+
+
+@pytest.mark.parametrize("names", [["onnxruntime"], ["onnxruntime-gpu", "numpy"], []])
+def test_one_onnx_runtime_is_no_conflict(monkeypatch, names):
+    monkeypatch.setattr(surveying, "distributions", lambda: map(Installed, names))
+    assert surveying.conflicts() == ()
+
+
+def test_two_onnx_runtimes_are_a_conflict_with_the_way_to_mend_it(monkeypatch):
+    monkeypatch.setattr(surveying, "distributions", lambda: map(Installed, ["numpy", "onnxruntime", "onnxruntime_gpu"]))
+    (problem,) = surveying.conflicts()
+    assert "break each other" in problem
+    assert re.search(r"pip uninstall onnxruntime onnxruntime-gpu; .*pip install onnxruntime-gpu", problem)
