@@ -10,14 +10,14 @@ from edgevision.imaging.images import ImageSource, read_image, to_array
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor, resize
 from edgevision.modelfiles.metadata import Color, ModelMetadata
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.pipeline import Pipeline
 from edgevision.runtime.tasks.restoration.planes import Planes
 
 
-class Encoder(Closing):
+class Encoder(Pipeline):
     """The encoder of an autoencoder on an engine; call it on a picture for its code.
 
     Attributes:
@@ -37,10 +37,6 @@ class Encoder(Closing):
         """The code, float32 (size,); :class:`ImageError` where the picture cannot be decoded."""
         code: NDArray[np.float32] = self._run(source)[-1][0]
         return code
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.engine.close()
 
     def _run(self, source: ImageSource) -> list[Any]:
         outputs = run_batched(self.engine, [self._preprocess(source)[None]])

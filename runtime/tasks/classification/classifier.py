@@ -11,9 +11,9 @@ from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.metrics.class_scores import class_labels, class_scores, classification_of, probabilities
 from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata
 from edgevision.modelfiles.metadata_check import class_count
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.pipeline import Pipeline
 
 _BATCH = 32
 
@@ -64,7 +64,7 @@ class Classification:
         return f"Classification({self.label!r}, {self.probability:.3f})"
 
 
-class Classifier(Closing):
+class Classifier(Pipeline):
     """A classifier on an engine; call it on a picture or on a list of them.
 
     Attributes:
@@ -127,7 +127,3 @@ class Classifier(Closing):
         if len(self.labels) != scores.shape[1]:
             self.labels = class_labels(self.metadata.labels, scores.shape[1])
         return [Classification(self.labels, scores[i], self._spec) for i in range(len(images))]
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.engine.close()

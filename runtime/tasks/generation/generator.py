@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.data.latents import LEAST_TRUNCATION, Latents, draw_latents, interpolate
 from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.pipeline import Pipeline
 
 Pictures = NDArray[np.uint8]
 """uint8 (N, H, W, 1) in gray or (N, H, W, 3) in RGB."""
@@ -21,7 +21,7 @@ _BATCH = 32
 _TEXTURE_SIDE = 256
 
 
-class Generator(Closing):
+class Generator(Pipeline):
     """A generator on an engine; call it for a number of pictures.
 
     Attributes:
@@ -157,10 +157,6 @@ class Generator(Closing):
         if label not in self.labels:
             raise InputError(f"{self.metadata.name!r} knows no class {label!r}; it knows {', '.join(self.labels)}")
         return self.labels.index(label)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.engine.close()
 
     def _one_hot(self, indices: list[int]) -> Array | None:
         if not self.labels:

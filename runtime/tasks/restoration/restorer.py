@@ -14,9 +14,9 @@ from edgevision.imaging.pictures import Picture
 from edgevision.imaging.tiling import Span, blend, cut, take
 from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec, TileSpec
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.pipeline import Pipeline
 from edgevision.runtime.tasks.restoration.planes import Array, Planes, Samples
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _BYTES_A_RESULT = 12
 _ENGINE_SLACK = 2.5
 
 
-class Restorer(Closing):
+class Restorer(Pipeline):
     """A restoration network on an engine; call it on a picture.
 
     Attributes:
@@ -146,10 +146,6 @@ class Restorer(Closing):
         if fixed[1] or padded[1] <= square:
             return beside(padded[1]), fixed[1]
         return rows, square if rows == square else beside(rows)
-
-    def close(self) -> None:
-        """Free the model's memory."""
-        self.engine.close()
 
     def _spans(self, height: int, width: int) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
         """The rows and the columns of the tiles of a picture of that size.

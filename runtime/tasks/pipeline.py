@@ -1,0 +1,104 @@
+"""What every task gives its user: a pipeline, which is a model to call, and the results that it answers with."""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.engines.engine import Engine
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@runtime_checkable
+class Result(Protocol):
+    """The answer for one input: what a task says of a picture, or the picture that it made.
+
+    It is written as JSON (:meth:`to_dict`), as lines of a table (:meth:`to_rows`) or as a file (:meth:`save`), and
+    compared with another answer for the same input. Where it is made of numbers, ``numpy.asarray`` gives them.
+    """
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a JSON document can hold of it: text, numbers, lists and dictionaries, all of them finite."""
+        ...
+
+    def to_rows(self) -> list[dict[str, str | int | float]]:
+        """The lines of a table, as for CSV: none where there is nothing to say, the same columns in each."""
+        ...
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = True) -> None:
+        """Write it as a file whose ending sets the format.
+
+        Raises:
+            OutputError: the ending is none that it can be written as, or the folder cannot be, or without ``force`` the
+                file exists.
+            DiskFullError: no space left; an earlier file is untouched.
+        """
+        ...
+
+    def compare(self, reference: Self) -> Mapping[str, float]:
+        """How near this comes to the ``reference`` for the same input, by the task's own figures: ``psnr`` in dB, ...
+
+        Raises:
+            ValueError: they are of different sizes, or of different classes.
+        """
+        ...
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """A result that is a picture, or several: shown by a notebook, and handed to Pillow."""
+
+    def to_pillow(self) -> "Image.Image":
+        """The picture in one of Pillow's modes; of several it is a sheet of all."""
+        ...
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        ...
+
+
+class Pipeline(Protocol):
+    """A model on an engine, made from that and from what the model file says about itself; call it on inputs.
+
+    A class of a task derives from this and is made as ``(engine, metadata, **options)``. Called on one input it gives
+    one :class:`Result`; on a list of them, or an array of them, a list in the same order. It is a context manager, and
+    leaving it frees the model.
+
+    Attributes:
+        engine: what runs the model; it may be replaced by another for the same model, as one that watches.
+        metadata: what the model file says about itself.
+        at_once: how many inputs are worth being processed at the same time, each in a thread of its own: 1 where the
+            engine itself uses all cores.
+    """
+
+    engine: Engine
+    metadata: ModelMetadata
+    at_once: int = 1
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """The result for one input, or a list of those for several; a task's own signature says what it takes.
+
+        Raises:
+            ImageError: an input cannot be read.
+            NotFiniteError: the model's answer is infinite or not a number.
+            DeviceError: the device failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory; the pipeline cannot be used any more."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.metadata.name!r}, on {self.engine.name}, {self.engine.device})"
