@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
-from edgevision.core.files import sha256
 from edgevision.core.records import Record, record
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import (
@@ -13,13 +12,17 @@ from edgevision.modelfiles.model_file import (
     declared_metadata,
     find_contradiction,
     model_format,
+    model_hash,
     reader,
 )
 
 
 @record
 class ModelFacts(Record):
-    """What a model file holds. ``weights`` counts numbers, ``size_bytes`` includes weights kept beside the file.
+    """What a model file holds. ``weights`` counts numbers.
+
+    ``size_bytes`` includes weights kept beside the file, and so does ``sha256``, which is
+    :func:`~edgevision.modelfiles.model_file.model_hash`.
 
     ``contradiction`` says why the model cannot be used as its metadata say.
     """
@@ -43,4 +46,4 @@ def read_facts(path: Path) -> ModelFacts:
     contradiction = None if metadata is None else find_contradiction(path, metadata)
     with damage_named(path):
         facts = reader(kind).read_facts(path)
-    return ModelFacts(format=kind, sha256=sha256(path), metadata=metadata, contradiction=contradiction, **facts)
+    return ModelFacts(format=kind, sha256=model_hash(path), metadata=metadata, contradiction=contradiction, **facts)

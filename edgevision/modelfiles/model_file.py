@@ -159,11 +159,14 @@ def companions(path: Path) -> tuple[str, ...]:
 def model_hash(path: Path) -> str:
     """The sha256 of a model, in hexadecimal: of the file, and with it of those that it needs beside it and that exist.
 
+    Of a model in one file it is what ``sha256sum`` says.
+
     Raises:
-        ModelFileError: as :func:`check_model_file`.
+        ModelFileError: as :func:`model_format`; damaged, or with weights outside its folder.
     """
+    with damage_named(path):
+        beside = [path.parent / name for name in reader(model_format(path)).companions(path)]
     own = sha256(path)
-    beside = [path.parent / name for name in companions(path)]
     parts = [own, *(sha256(file) for file in beside if file.is_file())]
     return own if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 

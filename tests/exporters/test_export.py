@@ -27,7 +27,7 @@ from edgevision.exporters.export import export
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, Precision
-from edgevision.modelfiles.model_file import ModelFormat, read_metadata
+from edgevision.modelfiles.model_file import ModelFormat, model_hash, read_metadata
 from edgevision.runtime.devices.opening import open_engine
 
 Sqnr = Callable[[object, object], float]
@@ -93,7 +93,7 @@ def test_the_report_beside_it_says_what_was_made_and_measured(
     assert (report.model, report.checkpoint) == (path.name, checkpoint.name)
     assert (report.format, report.precision) == (ModelFormat(model_format), Precision(precision))
     assert (report.exporter, report.dynamic, report.notes) == ("dynamo", ("batch",), ())
-    assert report.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert report.sha256 == model_hash(path)
     weights = path.with_suffix(".bin").stat().st_size if model_format == "openvino" else 0
     assert report.size_bytes == path.stat().st_size + weights
     assert report.operators["Conv" if model_format == "onnx" else "Convolution"] == 3
