@@ -1,6 +1,6 @@
-"""What every inference engine offers, and the fake that stands in for one in tests."""
+"""What every inference engine offers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.modelfiles.metadata import TensorSpec
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 
 Array = NDArray[np.generic]
@@ -72,31 +71,3 @@ class Engine(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-class FakeEngine(Closing):
-    """An engine made of a function from feeds to outputs, for tests of everything around an engine."""
-
-    name = "fake"
-    device = "cpu"
-    provider = "FakeProvider"
-    assignment = Assignment(nodes={"cpu": {"Fake": 1}})
-
-    def __init__(
-        self,
-        inputs: tuple[TensorSpec, ...],
-        outputs: tuple[TensorSpec, ...],
-        function: Callable[[Mapping[str, Array]], list[Array]],
-    ) -> None:
-        self.inputs = inputs
-        self.outputs = outputs
-        self.calls = 0
-        self.closed = False
-        self._function = function
-
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        self.calls += 1
-        return self._function(feeds)
-
-    def close(self) -> None:
-        self.closed = True

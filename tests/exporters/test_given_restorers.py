@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from fake_engine import FakeEngine
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -15,7 +16,6 @@ from edgevision.exporters.export import export
 from edgevision.exporters.receptive_field import receptive_radius
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
-from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.load import load
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 from edgevision.core.errors import ParityError
 from edgevision.exporters.parity import ParityReport, TensorParity, compare_engines
 from edgevision.exporters.samples import Batch
 from edgevision.modelfiles.metadata import ClassificationSpec, Precision, TensorSpec
-from edgevision.runtime.engines.engine import FakeEngine
 
 REFERENCE = np.float32([[1, 2, 3], [-4, 0, 2]])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from fake_engine import FakeEngine
 from onnx import TensorProto, helper
 
 from edgevision.exporters.onnx_conversion import add_metadata
@@ -24,7 +25,6 @@ from edgevision.modelfiles.metadata import (
     TensorSpec,
     TileSpec,
 )
-from edgevision.runtime.engines.engine import FakeEngine
 
 COLOURS = ("red", "green", "blue")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 from PIL import Image
 
 from edgevision.data.datasets import ImageFolder
@@ -18,7 +19,7 @@ from edgevision.exporters.quantization.judging import (
     RestorationJudge,
 )
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, RestorationSpec, Task, TensorSpec, TileSpec
-from edgevision.runtime.engines.engine import Array, FakeEngine
+from edgevision.runtime.engines.engine import Array
 from edgevision.runtime.tasks.restoration.evaluation import Damage
 
 SCORES = TensorSpec(name="logits", shape=("batch", 3))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 from PIL import Image
 
 from edgevision.core.errors import DatasetError, InputError
@@ -25,7 +26,7 @@ from edgevision.modelfiles.metadata import (
     TensorSpec,
     TileSpec,
 )
-from edgevision.runtime.engines.engine import Array, FakeEngine
+from edgevision.runtime.engines.engine import Array
 from edgevision.runtime.tasks.restoration.evaluation import Damage
 
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]

@@ -5,10 +5,11 @@ from itertools import chain, cycle
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 import edgevision.exporters.quantization.pairing as pairing
 from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
-from edgevision.runtime.engines.engine import Array, FakeEngine
+from edgevision.runtime.engines.engine import Array
 
 FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
 Timed = Callable[..., FakeEngine]

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from fake_engine import FakeEngine
 
 import edgevision.exporters.quantization.trials as trials_module
 from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.trials import Bench, Trial, Trials
-from edgevision.runtime.engines.engine import Array, Engine, FakeEngine
+from edgevision.runtime.engines.engine import Array, Engine
 
 FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
 ONE, TWO = Plan(frozenset(["a"])), Plan(frozenset(["a", "b"]), frozenset(["c"]))

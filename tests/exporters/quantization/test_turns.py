@@ -5,10 +5,11 @@ from itertools import cycle
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 import edgevision.exporters.quantization.turns as turns
 from edgevision.exporters.quantization.turns import Turns
-from edgevision.runtime.engines.engine import Array, FakeEngine
+from edgevision.runtime.engines.engine import Array
 
 FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import onnx
 import pytest
+from fake_engine import FakeEngine
 from onnx import TensorProto, helper
 
 from edgevision.core.errors import DeviceError, InputError, ModelFileError
@@ -13,7 +14,6 @@ from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.devices import availability as presence
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.engines.openvino_engine import openvino_core
 
 FORMATS = ["colours.onnx", "colours.xml"]

@@ -2,13 +2,13 @@ import io
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 from PIL import Image
 
 import edgevision
 from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.metrics.figures import softmax
 from edgevision.modelfiles.metadata import ImageSpec, TensorSpec
-from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.tasks.classification.classifier import Classification, Classifier
 
 COLOURS = ("red", "green", "blue")

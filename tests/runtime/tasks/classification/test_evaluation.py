@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 from PIL import Image
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from edgevision.core.errors import DatasetError, ImageError
 from edgevision.data.datasets import ImageFolder
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task, TensorSpec
-from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.evaluation import ClassificationReport, evaluate_classifier
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 from PIL import Image
 
 from edgevision.core.errors import DatasetError, InputError, ModelFileError
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.feature_distances import frechet_distance, share_within, spread
 from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec
-from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.load import load, shipped_judge
 from edgevision.runtime.tasks.generation.evaluation import GenerationReport, evaluate_generator
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge

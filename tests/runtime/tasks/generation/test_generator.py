@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.data.latents import draw_latents, interpolate
 from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata, Task, TensorSpec
 from edgevision.runtime.engines.batching import run_batched
-from edgevision.runtime.engines.engine import FakeEngine
 from edgevision.runtime.tasks.generation.generator import Generator
 
 SIZE = 6
