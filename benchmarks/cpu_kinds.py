@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from edgevision.cli.commandline import parse_shape
+from edgevision.cli.values import parse_shape
 from edgevision.core.machine import Machine
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.model_file import require_metadata

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from edgevision.cli.commandline import (
+from edgevision.cli.options import (
     DeviceOption,
     ForceOption,
     HolesOption,
@@ -14,11 +14,9 @@ from edgevision.cli.commandline import (
     SeedOption,
     SigmaOption,
     ThreadsOption,
-    echo,
-    json_object,
-    parse_shape,
-    print_json,
 )
+from edgevision.cli.output import echo, print_json
+from edgevision.cli.values import json_object, parse_shape
 from edgevision.core.errors import InputError
 from edgevision.core.extras import brought_by
 from edgevision.core.files import check_writable

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
-from edgevision.cli.commandline import REPORT_SCHEMA_VERSION
+from edgevision.cli.output import REPORT_SCHEMA_VERSION
 from edgevision.core.files import atomic_file
 from edgevision.core.printable import exact_json
 from edgevision.core.records import Record, record

@@ -1,5 +1,6 @@
 """The face: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ import typer
 import typer.main
 
 from edgevision import __version__
-from edgevision.cli.commandline import LazyGroup, Verb, VerbGroup, echo, end_interrupted
+from edgevision.cli.groups import LazyGroup, Verb, VerbGroup
+from edgevision.cli.output import echo, end_interrupted
+from edgevision.cli.quick_start import plain_completion
 from edgevision.core.errors import DISK_FULL, DiskFullError, EdgevisionError, InputError
 from edgevision.core.terminal import guarded_streams
 
@@ -65,7 +68,12 @@ class _Face(LazyGroup):
 
 
 app = typer.Typer(
-    cls=_Face, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+    cls=_Face,
+    # As wide as the terminal, which the groups and verbs inherit.
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": sys.maxsize},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
 )
 
 
@@ -103,6 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _main(arguments: list[str]) -> None:
     debug = "--debug" in arguments
+    if "_EDGEVISION_COMPLETE" in os.environ:  # a shell asks, by the script of --show-completion
+        plain_completion()
     try:
         words = _cores_first(word for word in arguments if word != "--debug")
         try:

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.cli.commandline import ForceOption, QuietOption, SeedOption, echo, json_object
-from edgevision.cli.shared_options import shared_options
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import ForceOption, QuietOption, SeedOption
+from edgevision.cli.output import echo
+from edgevision.cli.values import json_object
 from edgevision.core.errors import InputError
 from edgevision.core.extras import brought_by
 from edgevision.modelfiles.metadata import Color, Task
@@ -67,7 +69,7 @@ class _Options:
         }
 
 
-@shared_options(_Options)
+@option_groups
 def classify(
     data: Annotated[
         str,
@@ -125,7 +127,7 @@ def classify(
     _train("edgevision.training.classify:train_classifier", settings, Path(data).stem, options)
 
 
-@shared_options(_Options)
+@option_groups
 def restore(
     kind: Annotated[Task, typer.Option(help="inpaint, denoise, upscale or brighten.")],
     data: Annotated[list[str], typer.Option(help="Folder or zip of good photographs; give it once for each.")],
@@ -216,7 +218,7 @@ ClassifierOption = Annotated[
 ]
 
 
-@shared_options(_Options)
+@option_groups
 def gan(
     data: DataOption = "digits",
     model: Annotated[str, typer.Option("--model", "-m", help="mlp_gan, dcgan or texture.")] = "dcgan",
@@ -276,7 +278,7 @@ def gan(
     _train("edgevision.training.gan:train_gan", settings, Path(data).stem, options)
 
 
-@shared_options(_Options)
+@option_groups
 def vae(
     data: DataOption = "digits",
     model: Annotated[str, typer.Option("--model", "-m", help="conv_vae.")] = "conv_vae",

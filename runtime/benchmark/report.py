@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from edgevision.cli.commandline import REPORT_SCHEMA_VERSION
+from edgevision.cli.output import REPORT_SCHEMA_VERSION
 from edgevision.core.errors import InputError
 from edgevision.core.files import atomic_file
 from edgevision.core.installation import upgrade_command

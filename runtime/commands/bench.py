@@ -5,19 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.commandline import (
-    DEVICE,
-    THREADS,
-    FallbackOption,
-    ForceOption,
-    JsonOption,
-    QuietOption,
-    SeedOption,
-    echo,
-    parse_shape,
-    parse_share,
-    print_json,
-)
+from edgevision.cli.options import DEVICE, THREADS, FallbackOption, ForceOption, JsonOption, QuietOption, SeedOption
+from edgevision.cli.output import echo, print_json
+from edgevision.cli.values import parse_shape, parse_share
 from edgevision.core.files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.commands.on_boards import on_boards

@@ -6,7 +6,7 @@ from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
-from edgevision.cli.commandline import echo, print_json
+from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.core.files import check_all_writable
 from edgevision.core.printable import one_line, shown

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
-from edgevision.cli.commandline import echo, print_json
+from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
 from edgevision.core.printable import csv_row, printable
 from edgevision.runtime.commands.command_words import command_words

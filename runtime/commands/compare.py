@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.commandline import JsonOption, echo, parse_share, print_json
+from edgevision.cli.options import JsonOption
+from edgevision.cli.output import echo, print_json
+from edgevision.cli.values import parse_share
 from edgevision.core.errors import InputError, MeasurementError
 from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.comparison import Comparison, slower_than

@@ -1,6 +1,7 @@
 """The verb ``edgevision devices``."""
 
-from edgevision.cli.commandline import JsonOption, echo, print_json
+from edgevision.cli.options import JsonOption
+from edgevision.cli.output import echo, print_json
 from edgevision.core.machine import Machine
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.devices.listing import conflicts, survey

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.cli.commandline import (
+from edgevision.cli.options import (
     DeviceOption,
     FallbackOption,
     HolesOption,
@@ -14,9 +14,8 @@ from edgevision.cli.commandline import (
     SeedOption,
     SigmaOption,
     ThreadsOption,
-    echo,
-    print_json,
 )
+from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import InputError, PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.cli.commandline import JsonOption, echo, print_json
+from edgevision.cli.options import JsonOption
+from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts

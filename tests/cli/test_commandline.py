@@ -16,16 +16,9 @@ import typer
 import typer.main
 
 from edgevision.cli import app as cli
-from edgevision.cli.commandline import (
-    Verb,
-    VerbGroup,
-    echo,
-    json_object,
-    parse_cores,
-    parse_shape,
-    parse_share,
-    print_json,
-)
+from edgevision.cli.groups import Verb, VerbGroup
+from edgevision.cli.output import echo, print_json
+from edgevision.cli.values import json_object, parse_cores, parse_shape, parse_share
 from edgevision.core.errors import DatasetError, DeviceError, EdgevisionError, InputError, MissingExtraError
 from edgevision.core.installation import install_command
 from edgevision.core.terminal import results, results_apart
@@ -40,7 +33,8 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.commandline import QuickCommand, echo
+from edgevision.cli.groups import VerbCommand
+from edgevision.cli.output import echo
 
 
 class Colour(StrEnum):
@@ -67,7 +61,7 @@ def paint(
 
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-app.command(cls=QuickCommand)(paint)
+app.command(cls=VerbCommand)(paint)
 """
 
 
@@ -244,7 +238,15 @@ def test_help_lists_every_verb_with_its_help(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize(
     ("arguments", "suggestion"),
-    [(["trian"], "Did you mean 'train'?"), (["train", "clasify"], "Did you mean 'classify'?"), (["bnech"], "'bench'")],
+    [
+        (["trian"], "Did you mean 'edgevision train'?"),
+        (["train", "clasify"], "Did you mean 'edgevision train classify'?"),
+        (["bnech"], "'edgevision bench'"),
+        (["upscale"], "Did you mean 'edgevision run upscale'?"),
+        (["inpant", "a.png", "mask.png"], "Did you mean 'edgevision run inpaint'"),
+        (["clasify"], "'edgevision train classify', 'edgevision run classify'?"),
+        (["run", "evaluate"], "Did you mean 'edgevision evaluate'?"),
+    ],
 )
 def test_a_mistyped_verb_gets_a_suggestion(
     arguments: list[str], suggestion: str, capsys: pytest.CaptureFixture[str]
@@ -432,7 +434,7 @@ def test_a_module_of_the_current_folder_stands_in_for_no_installed_one(run_pytho
 
 LOUD = """
 import atexit, ctypes, os, subprocess, sys, threading
-from edgevision.cli.commandline import echo, print_json
+from edgevision.cli.output import echo, print_json
 from edgevision.core.terminal import guarded_streams, results_apart
 
 def speak():

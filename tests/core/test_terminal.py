@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from edgevision.cli import app as cli
-from edgevision.cli.commandline import Verb, echo, print_json
+from edgevision.cli.groups import Verb
+from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DiskFullError, OutputError
 from edgevision.core.progress import track
 from edgevision.core.terminal import drawing_streams, encodable, guarded_streams

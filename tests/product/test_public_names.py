@@ -51,7 +51,7 @@ def test_what_a_package_re_exports_is_in_its_all():
 
 def test_every_verb_of_the_table_leads_to_a_function():
     from edgevision.cli.app import VERBS
-    from edgevision.cli.commandline import VerbGroup
+    from edgevision.cli.groups import VerbGroup
 
     for verb in VERBS.values():
         for leaf in verb.verbs.values() if isinstance(verb, VerbGroup) else (verb,):

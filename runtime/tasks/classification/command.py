@@ -5,17 +5,8 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.commandline import (
-    DeviceOption,
-    FallbackOption,
-    JsonOption,
-    ModelOption,
-    QuietOption,
-    ThreadsOption,
-    echo,
-    end_with_failures,
-    print_json,
-)
+from edgevision.cli.options import DeviceOption, FallbackOption, JsonOption, ModelOption, QuietOption, ThreadsOption
+from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import csv_row, one_line
 from edgevision.core.terminal import results as results_stream

@@ -11,7 +11,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from edgevision.cli.commandline import (
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import (
     DeviceOption,
     FallbackOption,
     ForceOption,
@@ -20,11 +21,8 @@ from edgevision.cli.commandline import (
     QuietOption,
     SeedOption,
     ThreadsOption,
-    echo,
-    end_with_failures,
-    print_json,
 )
-from edgevision.cli.shared_options import shared_options
+from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.files import atomic_file, check_writable, translated_write_errors
 from edgevision.core.number_text import LARGEST, positive_number, shortened, whole_number
@@ -71,7 +69,7 @@ class _Options:
 
 
 @on_boards("run generate")
-@shared_options(_Options)
+@option_groups
 def generate(
     output: Annotated[
         str,
@@ -133,7 +131,7 @@ def generate(
 
 
 @on_boards("run reconstruct")
-@shared_options(_Options)
+@option_groups
 def reconstruct(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     output: Annotated[
@@ -164,7 +162,7 @@ def reconstruct(
 
 
 @on_boards("run encode")
-@shared_options(_Options)
+@option_groups
 def encode(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from edgevision.cli.commandline import (
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import (
     DeviceOption,
     FallbackOption,
     ForceOption,
@@ -18,11 +19,8 @@ from edgevision.cli.commandline import (
     ModelOption,
     QuietOption,
     ThreadsOption,
-    echo,
-    end_with_failures,
-    print_json,
 )
-from edgevision.cli.shared_options import shared_options
+from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.number_text import positive_number, shortened
 from edgevision.core.printable import one_line
@@ -80,7 +78,7 @@ class _Options:
 
 
 @on_boards("run inpaint")
-@shared_options(_Options)
+@option_groups
 def inpaint(
     inputs: Annotated[
         list[str],
@@ -117,7 +115,7 @@ def inpaint(
 
 
 @on_boards("run denoise")
-@shared_options(_Options)
+@option_groups
 def denoise(
     inputs: InputsArgument,
     *,
@@ -128,7 +126,7 @@ def denoise(
 
 
 @on_boards("run upscale")
-@shared_options(_Options)
+@option_groups
 def upscale(
     inputs: InputsArgument,
     scale: Annotated[
@@ -146,7 +144,7 @@ def upscale(
 
 
 @on_boards("run brighten")
-@shared_options(_Options)
+@option_groups
 def brighten(
     inputs: InputsArgument,
     *,

@@ -12,7 +12,8 @@ from onnx.external_data_helper import convert_model_to_external_data
 from PIL import Image
 
 from edgevision.cli.app import VERBS
-from edgevision.cli.commandline import JsonOption, VerbGroup
+from edgevision.cli.groups import VerbGroup
+from edgevision.cli.options import JsonOption
 from edgevision.core.errors import InputError, OutputError
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.commands.command_words import command_words

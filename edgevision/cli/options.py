@@ -1,0 +1,61 @@
+"""Options that mean the same in every verb, each declared once, and the panels of ``--help`` that they stand in."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.core.number_text import LARGEST
+from edgevision.data.hole_kinds import HoleKind
+
+DEVICE_PANEL = "Device"
+OUTPUT_PANEL = "Output"
+DAMAGE_PANEL = "Damage of the pictures"
+
+_MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
+"""Beyond what a machine has they only wait for each other, for minutes where there are a thousand."""
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
+]
+DEVICE = typer.Option(
+    "--device",
+    "-d",
+    help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.",
+    rich_help_panel=DEVICE_PANEL,
+)
+THREADS = typer.Option(
+    "--threads",
+    min=1,
+    max=_MOST_THREADS,
+    help="CPU threads; by default as many as there are cores.",
+    rich_help_panel=DEVICE_PANEL,
+)
+"""The options themselves, for verbs that take several of each."""
+
+DeviceOption = Annotated[str, DEVICE]
+FallbackOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-fallback",
+        help="Let the CPU do what the device cannot; without it that is an error.",
+        rich_help_panel=DEVICE_PANEL,
+    ),
+]
+ThreadsOption = Annotated[int | None, THREADS]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document and nothing else.", rich_help_panel=OUTPUT_PANEL)
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what exists.", rich_help_panel=OUTPUT_PANEL)]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no remarks.", rich_help_panel=OUTPUT_PANEL)
+]
+SigmaOption = Annotated[
+    float,
+    typer.Option(min=0, max=255, help="Noise added to pictures to denoise, of 255.", rich_help_panel=DAMAGE_PANEL),
+]
+HolesOption = Annotated[
+    HoleKind, typer.Option(help="What the holes to inpaint look like.", rich_help_panel=DAMAGE_PANEL)
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=LARGEST, help="Makes random choices repeatable.")]
