@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Start the command line of :mod:`edgevision.cli.app`."""
-    from edgevision.core.interruption import end_as_interrupted, exit_code
+    from edgevision.cli.interruption import end_as_interrupted, exit_code
 
     _fill_closed_descriptors()
     end_as_interrupted()

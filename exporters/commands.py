@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from edgevision.cli.numbers import real_number, shortened
 from edgevision.cli.options import (
     DeviceOption,
     ForceOption,
@@ -17,12 +18,11 @@ from edgevision.cli.options import (
 )
 from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import json_object, parse_shape
+from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError
 from edgevision.core.extras import brought_by
-from edgevision.core.files import check_writable
-from edgevision.core.number_text import real_number, shortened
 from edgevision.core.printable import one_line, shown
-from edgevision.core.text_file import read_text_file
+from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.modelfiles.metadata import Activation, Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfiles.model_file import require_metadata

@@ -14,8 +14,8 @@ from typing import Any
 
 import onnx
 
+from edgevision.core.atomic_files import atomic_folder, check_writable, translated_write_errors
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
-from edgevision.core.files import atomic_folder, check_writable, translated_write_errors
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.denormal_weights import flush_denormal_weights

@@ -5,7 +5,7 @@ from dataclasses import field
 from pathlib import Path
 
 from edgevision.cli.output import REPORT_SCHEMA_VERSION
-from edgevision.core.files import atomic_file
+from edgevision.core.atomic_files import atomic_file
 from edgevision.core.printable import exact_json
 from edgevision.core.records import Record, record
 from edgevision.exporters.parity import ParityReport

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edgevision.core.number_text import LARGEST
+from edgevision.cli.numbers import LARGEST
 from edgevision.data.hole_kinds import HoleKind
 
 DEVICE_PANEL = "Device"

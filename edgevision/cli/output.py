@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from edgevision.cli.interruption import Terminated, exit_code
 from edgevision.core.errors import PartialFailureError
-from edgevision.core.interruption import Terminated, exit_code
 from edgevision.core.printable import exact_json, one_line, printable
 from edgevision.core.terminal import encodable, results
 

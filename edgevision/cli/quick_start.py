@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import typer
 
-from edgevision.core.number_text import LARGEST, real_number, shortened, whole_number
+from edgevision.cli.numbers import LARGEST, real_number, shortened, whole_number
 
 
 class QuickStart:

@@ -1,1 +1,1 @@
-"""The ground below everything: errors, records, files, text, the terminal and the machine."""
+"""What everything is built on: errors, records, files, text, the terminal and the machine."""

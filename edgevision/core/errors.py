@@ -15,7 +15,7 @@
     ├── OutputError                 2   the place the user named cannot be written
     └── DeviceError                 3   the device is not there, or cannot run this model
         ├── UnreachableError        3   a board does not answer over SSH, which may pass
-        ├── NotFiniteError          3   a model gave numbers that are none
+        ├── NotFiniteError          3   a model gave NaN or Inf
         ├── DeviceMemoryError       3   a device has not enough memory for one input
         └── MissingExtraError       3   an optional package is not installed (also an ImportError)
 
@@ -96,7 +96,7 @@ class UnreachableError(DeviceError):
 
 
 class NotFiniteError(DeviceError):
-    """What a model gave is infinite or not a number, on this device at least."""
+    """A model gave NaN or Inf, on this device at least."""
 
 
 class DeviceMemoryError(DeviceError):

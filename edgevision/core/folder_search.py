@@ -20,10 +20,10 @@ Identity = tuple[int, int]
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """The ordinary files in ``root`` and all folders below it.
+    """The regular files in ``root`` and all folders below it.
 
     Links to folders are followed, but of several names for one real folder only one is searched: a real one before
-    links. What is hidden, as temporary folders are, and what is no ordinary file (a pipe, a device) is left out; a
+    links. What is hidden, as temporary folders are, and what is not a regular file (a pipe, a device) is left out; a
     folder that cannot be searched is named in a warning.
 
     Raises:
@@ -34,7 +34,7 @@ def files_below(root: Path) -> Iterator[Path]:
 
 
 def matching_files(pattern: str) -> Iterator[Path]:
-    """The ordinary files that a pattern of the shell matches; ``**`` is any number of folders, searched as above."""
+    """The regular files that a pattern of the shell matches; ``**`` is any number of folders, searched as above."""
     *parts, last = Path(pattern).parts
     folders = [Path()]
     for part in parts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from edgevision.core.files import atomic_file
+from edgevision.core.atomic_files import atomic_file
 from edgevision.core.printable import one_line, printable
 
 _STYLE = """

@@ -16,7 +16,7 @@ from PIL import Image
 
 from edgevision.core.errors import DatasetError, ImageError
 from edgevision.core.folder_search import files_below
-from edgevision.core.ordinary_files import LARGEST_IN_MEMORY, read_ordinary
+from edgevision.core.regular_files import LARGEST_IN_MEMORY, read_regular
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
 
@@ -126,7 +126,7 @@ class _Folder:
 
     def read(self, name: str) -> bytes:
         try:
-            return read_ordinary(self._root / name)
+            return read_regular(self._root / name)
         except OSError as error:
             raise ImageError(f"it cannot be read: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""Reading pictures from strangers, the one door: of every format, mode and orientation, upright samples come out."""
+"""Reading pictures from strangers: of every format, mode and orientation, upright samples come out."""
 
 import io
 import logging
@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import ImageError
-from edgevision.core.ordinary_files import open_ordinary
-from edgevision.imaging.camera_data import camera_data, orientation
-from edgevision.imaging.jpeg_scans import check_scans
-from edgevision.imaging.picture_extras import xmp_of
+from edgevision.core.regular_files import open_regular
+from edgevision.imaging.embedded_metadata import xmp_of
+from edgevision.imaging.exif import orientation, read_exif
+from edgevision.imaging.file_structure import check_scans, check_strips, without_texts
 from edgevision.imaging.picture_formats import JPEG, PNG, TIFF, PictureFormat, format_of_content
-from edgevision.imaging.png_chunks import without_texts
 from edgevision.imaging.stored_samples import StoredSamples, stored_samples
-from edgevision.imaging.tiff_strips import check_strips
 from edgevision.modelfiles.metadata import Color
 
 _log = logging.getLogger(__name__)
@@ -106,7 +104,7 @@ def decode(
     if isinstance(source, str | os.PathLike):
         name = repr(os.fspath(source))
         try:
-            with open_ordinary(Path(source)) as file:
+            with open_regular(Path(source)) as file:
                 return _open(file, name, remark, camera=camera)
         except FileNotFoundError as error:
             raise ImageError(f"{name} does not exist") from error
@@ -203,7 +201,7 @@ def _has_more_frames(image: Image.Image) -> bool:
 
 def _decode(image: Image.Image, name: str, stored: StoredSamples, *, camera: bool) -> Decoded:
     # The tags of a TIFF are read from its file, which is let go with the samples; those of a PNG may stand at its end.
-    exif = camera_data(image) if camera and image.format == "TIFF" else None
+    exif = read_exif(image) if camera and image.format == "TIFF" else None
     try:
         image.load()
     except MemoryError:
@@ -212,7 +210,7 @@ def _decode(image: Image.Image, name: str, stored: StoredSamples, *, camera: boo
     except Exception as error:
         raise ImageError(f"{name} is damaged or cut off: {error}") from error
     if camera and image.format != "TIFF":
-        exif = camera_data(image)
+        exif = read_exif(image)
     xmp = xmp_of(image) if camera else None
     turn = _TURNS.get(orientation(image))
     upright = image if turn is None else _kept(image, image.transpose(turn))

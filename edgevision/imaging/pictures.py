@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import OutputError
-from edgevision.core.files import atomic_file
+from edgevision.imaging.embedded_metadata import fitting_extras
 from edgevision.imaging.images import ImageSource, decode, gray_16, opacity_16, remark_once
-from edgevision.imaging.picture_extras import fitting_extras
 from edgevision.imaging.picture_formats import JPEG, PNG, TIFF, PictureFormat, written_format
-from edgevision.imaging.row_strips import row_strips
 from edgevision.imaging.strip_encoding import JPEG_ROWS, Strip, jpeg_parts, png_parts
+from edgevision.imaging.tiling import row_strips
 
 _log = logging.getLogger(__name__)
 

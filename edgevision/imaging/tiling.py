@@ -1,4 +1,8 @@
-"""Cutting a picture into overlapping tiles and putting the results together without a seam."""
+"""Cutting a picture into overlapping tiles, whose results come together without a seam, and into strips of rows.
+
+A large picture is handled a few rows at a time where a copy of all, or all its samples in float32, would take much
+memory.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -8,13 +12,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.imaging.row_strips import row_strips
 from edgevision.modelfiles.metadata import TileSpec
 
 Array = NDArray[np.float32]
 
 # A wider transition hides no more, and costs accuracy where it nears the tiles' edges.
 _WIDEST_RAMP = 32
+
+# Pixels of a strip: few beside any picture that is large, and enough for numpy.
+_STRIP = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +127,13 @@ def take(pixels: NDArray[np.generic], row: Span, column: Span) -> NDArray[np.gen
     if inside.shape[:2] == (row.length, column.length):
         return inside
     return pixels[_mirrored(row, pixels.shape[0])][:, _mirrored(column, pixels.shape[1])]
+
+
+def row_strips(height: int, width: int) -> Iterator[slice]:
+    """The rows of a picture of that size from top to bottom, in slices that start at even rows."""
+    rows = 2 * max(_STRIP // (2 * width), 1)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
 
 
 def _mirrored(span: Span, length: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.imaging.hole_filling import Array, enlarged_part, halve_known
-from edgevision.imaging.row_strips import row_strips
+from edgevision.imaging.tiling import row_strips
 
 # From this share of opacity on a colour stays as it is; below, the fainter it is, the more of its surroundings it gets.
 # Editors that keep colours multiplied by alpha have left little of it there, and nobody sees a difference.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from edgevision.core.errors import ModelFileError
-from edgevision.core.files import sha256
+from edgevision.core.regular_files import sha256
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph, check_sense
 

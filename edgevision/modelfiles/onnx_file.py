@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgevision.core.errors import ModelFileError
-from edgevision.core.ordinary_files import real_path
+from edgevision.core.regular_files import real_path
 from edgevision.modelfiles.metadata import METADATA_KEY, TensorSpec
 from edgevision.modelfiles.onnx_structure import Message, messages
 from edgevision.modelfiles.protobuf import fields, packed, submessage, text

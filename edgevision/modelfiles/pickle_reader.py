@@ -12,7 +12,7 @@ from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision.core.nesting import check_nesting
+from edgevision.modelfiles.nesting import check_nesting
 
 # A tensor takes some 30 instructions and, with what it is made from, 3,000 bytes.
 _BYTES_AN_INSTRUCTION = 48

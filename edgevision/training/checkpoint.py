@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import CheckpointError
-from edgevision.core.files import atomic_file
 from edgevision.modelfiles.checkpoint_archive import open_archive
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import nn
 
+from edgevision.core.atomic_files import atomic_file, translated_write_errors
 from edgevision.core.errors import CheckpointError, InputError, OutputError
-from edgevision.core.files import atomic_file, translated_write_errors
-from edgevision.core.text_file import read_text_file
+from edgevision.core.regular_files import read_text_file
 from edgevision.training.checkpoint import read_saved
 
 _log = logging.getLogger(__name__)

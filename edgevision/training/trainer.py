@@ -17,8 +17,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.utils.data import DataLoader
 
+from edgevision.core.atomic_files import atomic_file, translated_write_errors
 from edgevision.core.errors import CheckpointError, DatasetError, DeviceError, EdgevisionError, InputError
-from edgevision.core.files import atomic_file, translated_write_errors
 from edgevision.training.checkpoint import read_saved
 from edgevision.training.history import History
 from edgevision.training.run_folder import RunFolder

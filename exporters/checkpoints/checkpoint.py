@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from edgevision.core.errors import CheckpointError, InputError
-from edgevision.core.files import sha256
+from edgevision.core.regular_files import sha256
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.files import FileKind, read_file
 from edgevision.exporters.checkpoints.float32 import in_float32

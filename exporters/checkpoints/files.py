@@ -17,11 +17,11 @@ from torch import Tensor
 
 from edgevision.core.errors import CheckpointError
 from edgevision.core.extras import brought_by
-from edgevision.core.nesting import check_nesting
 from edgevision.exporters.checkpoints.exported_program import is_exported_program, read_exported_program
 from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
 from edgevision.exporters.checkpoints.tensors import TrustNeededError, UnsupportedTensorError
 from edgevision.modelfiles.checkpoint_archive import is_archive, open_archive
+from edgevision.modelfiles.nesting import check_nesting
 
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def read_file(path: Path, *, trust_pickle: bool = False) -> tuple[Any, FileKind]
 
 def _absent(path: Path) -> str:
     if not path.is_dir():
-        return "is no ordinary file" if path.exists() else "does not exist"
+        return "is not a regular file" if path.exists() else "does not exist"
     found = sorted(file.name for file in path.glob("*.index.json"))
     return f"is a folder; give the file in it, {found[0]!r}" if found else "is a folder"
 

@@ -6,7 +6,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from edgevision.core.errors import CheckpointError
-from edgevision.core.ordinary_files import real_path
+from edgevision.core.regular_files import real_path
 
 _SUFFIX = ".index.json"
 

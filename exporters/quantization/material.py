@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgevision.core.errors import DatasetError, InputError
-from edgevision.core.ordinary_files import open_ordinary, real_path
+from edgevision.core.regular_files import open_regular, real_path
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.exporters.quantization.judging import (
@@ -93,7 +93,7 @@ def gather(
 
 def _arrays(path: Path, reference: Engine) -> Material:
     try:
-        with open_ordinary(path) as file, np.load(file, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
             size = sum(entry.file_size for entry in archive.zip.infolist())
             if size > _LARGEST_ARRAYS:
                 raise ValueError(f"it unpacks to {size >> 20} MB, and {_LARGEST_ARRAYS >> 20} MB is the most")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgevision.core.errors import InputError, ModelFileError
-from edgevision.core.ordinary_files import read_ordinary
 from edgevision.core.records import Record, record
+from edgevision.core.regular_files import read_regular
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
@@ -172,6 +172,6 @@ def _middle(picture: Any) -> Any:
 
 def _read(path: Path) -> bytes:
     try:
-        return read_ordinary(path)
+        return read_regular(path)
     except OSError as error:
         raise InputError(f"the picture {str(path)!r} cannot be read: {error.strerror}") from error

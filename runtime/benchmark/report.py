@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from edgevision.cli.output import REPORT_SCHEMA_VERSION
+from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError
-from edgevision.core.files import atomic_file
 from edgevision.core.installation import upgrade_command
 from edgevision.core.machine import Machine
 from edgevision.core.printable import exact_json
 from edgevision.core.records import Record, record
-from edgevision.core.text_file import read_text_file
+from edgevision.core.regular_files import read_text_file
 from edgevision.runtime.benchmark.end_to_end import EndToEnd
 from edgevision.runtime.benchmark.memory import MemoryUse
 from edgevision.runtime.benchmark.operators import OperatorProfile

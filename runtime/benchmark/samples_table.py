@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.core.files import atomic_file
+from edgevision.core.atomic_files import atomic_file
 from edgevision.core.printable import csv_row
 from edgevision.runtime.benchmark.report import BenchmarkReport
 

@@ -8,7 +8,7 @@ import typer
 from edgevision.cli.options import DEVICE, THREADS, FallbackOption, ForceOption, JsonOption, QuietOption, SeedOption
 from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_shape, parse_share
-from edgevision.core.files import check_all_writable
+from edgevision.core.atomic_files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.commands.on_boards import on_boards
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.cli.output import echo, print_json
+from edgevision.core.atomic_files import check_all_writable
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError
-from edgevision.core.files import check_all_writable
 from edgevision.core.printable import one_line, shown
 from edgevision.modelfiles.model_file import model_hash
 from edgevision.runtime.benchmark.names import told_apart

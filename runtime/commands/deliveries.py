@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.core.errors import EdgevisionError, ImageError
-from edgevision.imaging.camera_data import orientation
+from edgevision.imaging.exif import orientation
 from edgevision.imaging.picture_formats import GIF, format_of_content, written_format
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.modelfiles.model_file import read_metadata

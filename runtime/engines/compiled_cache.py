@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from edgevision.core.files import sha256
+from edgevision.core.regular_files import sha256
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgevision.core.errors import InputError
 from edgevision.core.folder_search import files_below, matching_files
-from edgevision.core.ordinary_files import LARGEST_IN_MEMORY
+from edgevision.core.regular_files import LARGEST_IN_MEMORY
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
 
 

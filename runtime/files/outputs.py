@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevision.core.atomic_files import check_writable, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
-from edgevision.core.files import check_writable, translated_write_errors
-from edgevision.core.ordinary_files import real_path
+from edgevision.core.regular_files import real_path
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES, written_format
 from edgevision.runtime.files.inputs import PictureInput
 

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from edgevision.core.atomic_files import atomic_file, translated_write_errors
 from edgevision.core.errors import DeviceError, EdgevisionError, ImageError, UnreachableError
-from edgevision.core.files import atomic_file, translated_write_errors
 from edgevision.core.printable import printable, printable_values
 from edgevision.runtime.remote.board_failures import explain_failure
 from edgevision.runtime.remote.call import (

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edgevision.core.errors import InputError
-from edgevision.core.files import sha256
+from edgevision.core.regular_files import sha256
 from edgevision.runtime.remote.wheel import Wheel
 
 # PyPA's wheel names hold nothing else, and on the board this becomes a file name.

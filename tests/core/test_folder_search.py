@@ -64,7 +64,7 @@ def test_a_search_of_too_many_folders_is_an_error_that_says_the_bound(
         found(matching_files("**/*.png"))
 
 
-def test_what_is_no_ordinary_file_is_not_found(tree: Path) -> None:
+def test_what_is_not_a_regular_file_is_not_found(tree: Path) -> None:
     os.mkfifo("pipe.png")
     (tree / "zero.png").symlink_to("/dev/zero")
     (tree / "gone.png").symlink_to("nowhere")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.core import temporary_folders
-from edgevision.core.temporary_folders import PREFIX, temporary_folder
+from edgevision.core import atomic_files
+from edgevision.core.atomic_files import PREFIX, temporary_folder
 
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from edgevision.core.temporary_folders import temporary_folder
+from edgevision.core.atomic_files import temporary_folder
 with temporary_folder(Path(sys.argv[1])) as folder:
     (folder / "half.png").write_bytes(b"ha")
     print(folder, flush=True)
@@ -27,7 +27,7 @@ with temporary_folder(Path(sys.argv[1])) as folder:
 @pytest.fixture(autouse=True)
 def new_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process looks for what others left once in each place."""
-    monkeypatch.setattr(temporary_folders, "_tidied", set())
+    monkeypatch.setattr(atomic_files, "_tidied", set())
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def test_what_this_process_writes_itself_is_not_taken_for_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with temporary_folder(tmp_path) as first:
-        monkeypatch.setattr(temporary_folders, "_tidied", set())
+        monkeypatch.setattr(atomic_files, "_tidied", set())
         with temporary_folder(tmp_path) as second:
             assert first.is_dir()
             assert second.is_dir()
@@ -76,7 +76,7 @@ def test_only_folders_of_that_name_are_ever_removed(tmp_path: Path) -> None:
 def test_a_folder_that_was_taken_for_left_behind_before_it_was_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    locked = temporary_folders._locked
+    locked = atomic_files._locked
     taken: list[Path] = []
 
     @contextmanager
@@ -87,7 +87,7 @@ def test_a_folder_that_was_taken_for_left_behind_before_it_was_locked_is_made_an
                 folder.rmdir()
             yield is_locked
 
-    monkeypatch.setattr(temporary_folders, "_locked", too_late)
+    monkeypatch.setattr(atomic_files, "_locked", too_late)
     with temporary_folder(tmp_path) as folder:
         assert folder.is_dir()
         assert folder not in taken

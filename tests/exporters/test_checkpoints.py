@@ -397,7 +397,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "none.pt")
     with pytest.raises(CheckpointError, match="is a folder"):
         read_checkpoint(tmp_path)
-    with pytest.raises(CheckpointError, match="is no ordinary file"):
+    with pytest.raises(CheckpointError, match="is not a regular file"):
         read_checkpoint(Path(os.devnull))
 
 

@@ -11,8 +11,8 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
+from edgevision.core.atomic_files import atomic_folder
 from edgevision.core.errors import DiskFullError, InputError
-from edgevision.core.files import atomic_folder
 from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.exporters.report import ExportReport
@@ -84,7 +84,7 @@ from pathlib import Path
 import onnx, openvino
 from edgevision.core.errors import DiskFullError
 from edgevision.exporters.openvino_conversion import write_openvino
-from edgevision.core.files import atomic_folder
+from edgevision.core.atomic_files import atomic_folder
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 
 save = openvino.save_model

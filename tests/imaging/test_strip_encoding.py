@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from edgevision.imaging import pictures
-from edgevision.imaging.camera_data import camera_data
+from edgevision.imaging.exif import read_exif
 from edgevision.imaging.picture_formats import JPEG, PNG
 from edgevision.imaging.pictures import Picture
 
@@ -50,7 +50,7 @@ def test_a_file_of_strips_holds_what_a_file_written_at_once_does(monkeypatch, pi
     assert strips.mode == whole.mode
     assert np.array_equal(np.asarray(strips), np.asarray(whole))
     assert strips.info.get("transparency") == whole.info.get("transparency")
-    assert camera_data(strips) == camera_data(whole) is not None
+    assert read_exif(strips) == read_exif(whole) is not None
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from edgevision.core.errors import ModelFileError
-from edgevision.core.files import sha256
+from edgevision.core.regular_files import sha256
 from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, ModelMetadata, Task
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat, check_model_file, model_format, model_hash, read_metadata

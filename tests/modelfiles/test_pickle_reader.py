@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edgevision.core.errors import ModelFileError
-from edgevision.core.nesting import check_nesting
 from edgevision.modelfiles.checkpoint_file import read_document
+from edgevision.modelfiles.nesting import check_nesting
 from edgevision.modelfiles.pickle_reader import INERT, Builder, PickleReader
 
 

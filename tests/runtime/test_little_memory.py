@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from edgevision.imaging import row_strips
+from edgevision.imaging import tiling
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TileSpec
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
@@ -43,7 +43,7 @@ def test_restoring_takes_a_row_of_tiles_and_the_result(picture_engine, in_place,
 
 
 def test_inpainting_takes_the_coarser_copies_and_little_more(picture_engine, monkeypatch):
-    monkeypatch.setattr(row_strips, "_PIXELS", 1 << 13)
+    monkeypatch.setattr(tiling, "_STRIP", 1 << 13)
     engine = picture_engine(lambda image, mask: image, mask=True)
     inpainter = Inpainter(engine, metadata(Task.INPAINT), memory=MEMORY)
     content, holes = picture(), np.zeros((HEIGHT, WIDTH), bool)

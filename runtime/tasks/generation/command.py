@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from PIL import Image
 
+from edgevision.cli.numbers import LARGEST, positive_number, shortened, whole_number
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
     DeviceOption,
@@ -23,9 +24,8 @@ from edgevision.cli.options import (
     ThreadsOption,
 )
 from edgevision.cli.output import echo, end_with_failures, print_json
+from edgevision.core.atomic_files import atomic_file, check_writable, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
-from edgevision.core.files import atomic_file, check_writable, translated_write_errors
-from edgevision.core.number_text import LARGEST, positive_number, shortened, whole_number
 from edgevision.core.printable import one_line
 from edgevision.core.progress import track
 from edgevision.imaging.contact_sheet import contact_sheet

@@ -10,8 +10,7 @@ from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.hole_filling import coarse_levels, enlarged_part, halve_known
 from edgevision.imaging.images import ImageSource, gray_8, read_image
 from edgevision.imaging.pictures import Picture
-from edgevision.imaging.row_strips import row_strips
-from edgevision.imaging.tiling import Span, blend, take
+from edgevision.imaging.tiling import Span, blend, row_strips, take
 from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.imaging.preprocessing import scale_and_offset
-from edgevision.imaging.row_strips import row_strips
+from edgevision.imaging.tiling import row_strips
 from edgevision.modelfiles.metadata import Color, ImageSpec
 
 Array = NDArray[np.float32]

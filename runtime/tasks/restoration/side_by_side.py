@@ -5,7 +5,7 @@ from PIL import Image
 
 from edgevision.imaging.images import gray_8, to_array
 from edgevision.imaging.pictures import Picture
-from edgevision.imaging.row_strips import row_strips
+from edgevision.imaging.tiling import row_strips
 
 _GAP = 8
 

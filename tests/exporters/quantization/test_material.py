@@ -532,5 +532,5 @@ def test_arrays_that_would_unpack_to_more_than_a_gigabyte_or_never_come_are_refu
     with pytest.raises(DatasetError, match=r"bomb\.npz' cannot be read: it unpacks to 11 MB, and 2 MB is the most"):
         classified(tmp_path / "bomb.npz")
     os.mkfifo(tmp_path / "pipe.npz")
-    with pytest.raises(DatasetError, match="no ordinary file"):
+    with pytest.raises(DatasetError, match="not a regular file"):
         classified(tmp_path / "pipe.npz")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgevision.cli import app as cli
-from edgevision.core.files import atomic_file
-from edgevision.core.interruption import Terminated, end_as_interrupted, exit_code
+from edgevision.cli.interruption import Terminated, end_as_interrupted, exit_code
+from edgevision.core.atomic_files import atomic_file
 
 NUMBERS = (signal.SIGTERM, signal.SIGHUP)
 

@@ -1,4 +1,4 @@
-"""What the camera and its owner said of a picture (EXIF), apart from what describes how the samples are stored."""
+"""EXIF: what the camera and its owner said of a picture, apart from what describes how the samples are stored."""
 
 import warnings
 from typing import Any
@@ -30,11 +30,11 @@ _BULKY_TAGS = frozenset({_MAKER_NOTE, 37510})
 
 def orientation(image: Image.Image) -> int:
     """How the camera was held, 1 to 8 as in EXIF; 1, upright, where nothing intelligible says otherwise."""
-    value = _read(image).get(_ORIENTATION, 1)
+    value = _all(image).get(_ORIENTATION, 1)
     return value if isinstance(value, int) else 1
 
 
-def camera_data(image: Image.Image) -> bytes | None:
+def read_exif(image: Image.Image) -> bytes | None:
     """The EXIF block of a picture whose file is still open, without thumbnail, orientation and all about the samples.
 
     ``None`` where there is none, or a damaged one, which is not worth losing the picture for.
@@ -42,7 +42,7 @@ def camera_data(image: Image.Image) -> bytes | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            source = _read(image)
+            source = _all(image)
             exif = Image.Exif()
             exif.endian = source.endian
             exif.update(_chosen(source, _MAIN_TAGS))
@@ -59,7 +59,7 @@ def camera_data(image: Image.Image) -> bytes | None:
 
 
 def for_size(block: bytes, width: int, height: int, *, bulky: bool = True) -> bytes:
-    """The block of :func:`camera_data` for a picture of that size; without ``bulky`` data of any length."""
+    """The block of :func:`read_exif` for a picture of that size; without ``bulky`` data of any length."""
     exif = Image.Exif()
     exif.load(block)
     if _EXIF in exif:
@@ -70,7 +70,7 @@ def for_size(block: bytes, width: int, height: int, *, bulky: bool = True) -> by
     return exif.tobytes()
 
 
-def _read(image: Image.Image) -> Image.Exif:
+def _all(image: Image.Image) -> Image.Exif:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

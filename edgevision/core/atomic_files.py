@@ -1,17 +1,24 @@
 """Writing files so that a crash, a full disk or Ctrl-C leaves the old file or none."""
 
 import errno
-import hashlib
 import os
+import shutil
+import tempfile
+import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgevision.core.errors import DISK_FULL, DiskFullError, OutputError
-from edgevision.core.ordinary_files import real_path
-from edgevision.core.temporary_folders import PREFIX, temporary_folder
+from edgevision.core.regular_files import real_path
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
+
+PREFIX = ".edgevision-writing-"
+"""How their names begin. What is hidden is never searched for pictures."""
+
+_tidied: set[Path] = set()
+_tidying = threading.Lock()
 
 
 def check_writable(path: Path, *, force: bool = False) -> None:
@@ -28,7 +35,7 @@ def check_writable(path: Path, *, force: bool = False) -> None:
         if path.is_dir():
             raise OutputError(f"the output {str(path)!r} is a folder; give a file name")
         if path.exists() and not path.is_file():
-            raise OutputError(f"the output {str(path)!r} is no ordinary file; give the name of one")
+            raise OutputError(f"the output {str(path)!r} is not a regular file; give the name of one")
         if not force and os.path.lexists(path):
             raise OutputError(f"{str(path)!r} exists already; --force overwrites it")
     if not os.access(folder, os.W_OK):
@@ -76,13 +83,22 @@ def atomic_file(target: Path, *, force: bool = True) -> Iterator[Path]:
         yield folder / target.name
 
 
-def sha256(*paths: Path) -> str:
-    """The hash of a file's content, or of several one after the other, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            hashlib.file_digest(file, lambda: digest)
-    return digest.hexdigest()
+@contextmanager
+def temporary_folder(place: Path) -> Iterator[Path]:
+    """A new folder in ``place`` for files that are to be moved to it; removed at the end of the block, however it ends.
+
+    It is locked as long as this process lives, so that others can tell whether it was left behind: the first use of a
+    ``place`` removes those that were. Files made in it get the permissions that they would get in ``place``.
+    """
+    _remove_left_behind(place)
+    while True:
+        # In the moment before it is locked another process may take it for one left behind.
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with _locked(folder) as is_locked:
+                if is_locked is not False and folder.exists():
+                    yield folder
+                    return
 
 
 @contextmanager
@@ -154,3 +170,44 @@ def _rename_to_new(file: Path, path: Path) -> None:
             raise
     else:
         file.unlink()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool | None]:
+    """Lock a folder during the block: whether it is, or ``None`` where there are no such locks.
+
+    The kernel takes the lock away when the process ends, in whatever way.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield None
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_locked: bool | None = True
+    except BlockingIOError:
+        is_locked = False
+    except OSError:  # the file system has none, as that of a network
+        is_locked = None
+    try:
+        yield is_locked
+    finally:
+        os.close(descriptor)
+
+
+def _remove_left_behind(place: Path) -> None:
+    with _tidying:
+        if place in _tidied:
+            return
+        _tidied.add(place)
+    with suppress(OSError):  # what cannot be listed or removed is no reason not to write
+        for folder in place.glob(f"{PREFIX}*"):
+            with _locked(folder) as is_locked:
+                if is_locked and folder.stat().st_uid == os.geteuid():
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edgevision.core.atomic_files import atomic_file, atomic_folder, check_all_writable, check_writable
 from edgevision.core.errors import DiskFullError, OutputError
-from edgevision.core.files import atomic_file, atomic_folder, check_all_writable, check_writable
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path: Path, run_python
 import resource, sys
 from pathlib import Path
 from edgevision.core.errors import DiskFullError
-from edgevision.core.files import atomic_file
+from edgevision.core.atomic_files import atomic_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     with atomic_file(Path(sys.argv[1])) as temporary:
@@ -226,9 +226,9 @@ def test_a_folder_is_refused_as_a_file_even_with_force(tmp_path: Path) -> None:
         check_writable(tmp_path, force=True)
 
 
-def test_what_is_no_ordinary_file_is_not_replaced(tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="no ordinary file"):
+    with pytest.raises(OutputError, match="not a regular file"):
         check_writable(tmp_path / "pipe", force=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from edgevision.imaging.camera_data import for_size
+from edgevision.imaging.exif import for_size
 from edgevision.imaging.picture_formats import PNG, TIFF, WEBP, PictureFormat
 
 _XMP_OF_PNG = "XML:com.adobe.xmp"
