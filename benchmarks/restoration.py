@@ -26,11 +26,11 @@ from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.images import to_array
+from edgevision.imaging.samples import as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.load import shipped_model
 from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
-from edgevision.runtime.tasks.restoration.planes import luma_of, unit
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 Pixels = NDArray[np.uint8]
@@ -91,7 +91,7 @@ def compare_inpainting(shipped: Shipped, photos: list[Pixels], table: Table) -> 
                 torn = np.where(mask[:, :, None], np.uint8(0), photo)
                 results = {name: method(torn, mask) for name, method in methods.items()}
                 for name, result in results.items():
-                    inside = psnr_db(unit(photo)[mask], unit(result)[mask])
+                    inside = psnr_db(as_float(photo)[mask], as_float(result)[mask])
                     scores[name].append((inside, ssim(luma_of(photo), luma_of(result))))
                 if number < ON_A_SHEET // 2:
                     white = np.where(mask[:, :, None], np.uint8(255), photo)
@@ -115,8 +115,8 @@ def compare_denoising(
         def apply(noisy: np.ndarray) -> np.ndarray:
             pixels = to_8_bit(noisy)
             if pixels.shape[2] == 1:
-                return unit(cv2.fastNlMeansDenoising(pixels, None, strength)[:, :, None])
-            return unit(cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength))
+                return as_float(cv2.fastNlMeansDenoising(pixels, None, strength)[:, :, None])
+            return as_float(cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength))
 
         return apply
 
@@ -137,7 +137,7 @@ def compare_denoising(
         generator = np.random.default_rng(0)
         scores: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
         for number, picture in enumerate(pictures):
-            good = unit(picture)
+            good = as_float(picture)
             noisy = add_noise(good, sigma, generator)
             results = {name: method(noisy) for name, method in methods.items()}
             for name, result in results.items():
@@ -196,15 +196,15 @@ def compare_brightening(shipped: Shipped, photos: list[Pixels], table: Table) ->
 
     def gamma(dark: Pixels) -> Pixels:
         """The gamma that brings the mean to middle gray, which is more than a fixed one can."""
-        mean = float(np.clip(unit(dark).mean(), 0.01, 0.99))
-        return to_8_bit(unit(dark) ** np.float32(np.log(0.45) / np.log(mean)))
+        mean = float(np.clip(as_float(dark).mean(), 0.01, 0.99))
+        return to_8_bit(as_float(dark) ** np.float32(np.log(0.45) / np.log(mean)))
 
     with shipped.open(Task.BRIGHTEN) as models:
         methods: dict[str, Method] = {
             "as it is": lambda dark: dark,
             "OpenCV CLAHE on L, clip 4, 8x8": clahe,
             "gamma to a mean of 0.45": gamma,
-            "gamma 2.2": lambda dark: to_8_bit(unit(dark) ** np.float32(1 / 2.2)),
+            "gamma 2.2": lambda dark: to_8_bit(as_float(dark) ** np.float32(1 / 2.2)),
         }
         methods |= {name: partial(_brightened, model) for name, model in models.items()}
         generator = np.random.default_rng(0)
@@ -213,7 +213,7 @@ def compare_brightening(shipped: Shipped, photos: list[Pixels], table: Table) ->
             dark = underexpose(photo, generator)
             results = {name: method(dark) for name, method in methods.items()}
             for name, result in results.items():
-                scores[name].append((psnr_db(unit(photo), unit(result)), ssim(luma_of(photo), luma_of(result))))
+                scores[name].append((psnr_db(as_float(photo), as_float(result)), ssim(luma_of(photo), luma_of(result))))
             if number < ON_A_SHEET:
                 names = ("as it is", "OpenCV CLAHE on L, clip 4, 8x8", "gamma to a mean of 0.45", "edgevision fp32")
                 yield [*(results[name] for name in names), photo]

@@ -39,7 +39,7 @@ from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task, Tens
 from edgevision.modelfiles.metadata_check import check_graph, check_sense
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.restoration.restorer import can_tile, fixed_sides
+from edgevision.runtime.tasks.restoration.tile_sizes import can_tile, fixed_sides
 
 # Whose scores tell what a classifier ends in.
 _SAMPLES = 16

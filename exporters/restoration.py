@@ -13,7 +13,7 @@ from edgevision.exporters.picture_sizes import Examples, Sides
 from edgevision.exporters.receptive_field import receptive_radius
 from edgevision.exporters.tile_stride import tile_stride
 from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
-from edgevision.runtime.tasks.restoration.restorer import can_tile, fixed_sides
+from edgevision.runtime.tasks.restoration.tile_sizes import can_tile, fixed_sides
 
 _log = logging.getLogger(__name__)
 

@@ -24,8 +24,6 @@ PIPELINES: Mapping[Task, str] = {
 }
 """The one table from a task to its pipeline, which is imported when it is needed."""
 
-_CURVES = "edgevision.runtime.tasks.restoration.curves:CurveBrightener"
-
 _ASSETS = Path(__file__).parent / "assets"
 
 
@@ -90,8 +88,7 @@ def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> A
     """The pipeline that ``metadata`` asks for on ``engine``, which it closes in turn."""
     if metadata.task not in PIPELINES:
         raise ModelFileError(f"{metadata.name!r} is for {metadata.task}, for which there is no pipeline to run it in")
-    target = _CURVES if _draws_curves(metadata) else PIPELINES[metadata.task]
-    module, name = target.split(":")
+    module, name = PIPELINES[metadata.task].split(":")
     return getattr(import_module(module), name)(engine, metadata, **options)
 
 

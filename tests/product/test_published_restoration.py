@@ -9,10 +9,10 @@ import edgevision
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
 from edgevision.imaging.pictures import Picture
+from edgevision.imaging.samples import as_float, luma_of
 from edgevision.modelfiles.metadata import Prediction
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
-from edgevision.runtime.tasks.restoration.planes import luma_of, unit
 
 DNCNN = {
     "arch": "edgevision.models:DnCnn",
@@ -118,7 +118,7 @@ def test_the_brightener_brightens_a_dark_photo_without_a_cast(iat, shared, kind)
         bright = brighten(photo)
     assert bright.size == photo.size
     assert luma_of(bright.pixels).mean() > 2 * luma_of(photo.pixels).mean()
-    rises = (unit(bright.pixels) - unit(photo.pixels)).mean(axis=(0, 1))
+    rises = (as_float(bright.pixels) - as_float(photo.pixels)).mean(axis=(0, 1))
     # No channel rises by more than half again as much as the one that rises least.
     assert rises.min() > 0
     assert rises.max() < 1.5 * rises.min()

@@ -5,7 +5,6 @@ from edgevision.core.errors import DeviceError, InputError, ModelFileError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
 from edgevision.runtime import load as loading
 from edgevision.runtime.load import PIPELINES, build_pipeline, load, shipped_model
-from edgevision.runtime.tasks.restoration.curves import CurveBrightener
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
@@ -66,7 +65,7 @@ def test_an_absent_device_is_an_error_and_not_a_silent_cpu(write_colours):
         (Task.DENOISE, Prediction.NOISE, Restorer),
         (Task.UPSCALE, Prediction.IMAGE, Restorer),
         (Task.BRIGHTEN, Prediction.IMAGE, Restorer),
-        (Task.BRIGHTEN, Prediction.CURVES, CurveBrightener),
+        (Task.BRIGHTEN, Prediction.CURVES, Restorer),
         (Task.INPAINT, Prediction.IMAGE, Inpainter),
     ],
 )
@@ -86,7 +85,7 @@ def test_the_metadata_choose_the_pipeline(picture_engine, task, predicts, pipeli
 
 def test_options_reach_the_pipeline(write_restorer):
     with load(write_restorer("denoise"), tile=64) as denoise:
-        assert denoise.tile_sides(1000, 1000) == (64, 64)
+        assert denoise.network.tiles.sides(1000, 1000) == (64, 64)
     with pytest.raises(InputError, match="--tile must be at least 4 for 'blur', not 3"):
         load(write_restorer("denoise"), tile=3)
 

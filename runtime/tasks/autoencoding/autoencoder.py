@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from edgevision.core.errors import ModelFileError
 from edgevision.imaging.images import ImageSource, read_image, to_array
+from edgevision.imaging.network_tensors import NetworkTensors
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor, resize
 from edgevision.modelfiles.metadata import Color, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.pipeline import Pipeline
-from edgevision.runtime.tasks.restoration.planes import Planes
 
 
 class Encoder(Pipeline):
@@ -40,7 +40,7 @@ class Encoder(Pipeline):
 
     def _run(self, source: ImageSource) -> list[Any]:
         outputs = run_batched(self.engine, [self._preprocess(source)[None]])
-        return [finite(output, self.engine) for output in outputs]
+        return [require_finite(output, self.engine) for output in outputs]
 
 
 class Reconstructor(Encoder):
@@ -51,7 +51,7 @@ class Reconstructor(Encoder):
         super().__init__(engine, metadata)
         assert metadata.image is not None
         self._image = metadata.image
-        self._planes = Planes(metadata.image)
+        self._tensors = NetworkTensors(metadata.image)
 
     def __call__(self, source: ImageSource) -> tuple[Picture, NDArray[np.float32]]:  # type: ignore[override]
         """The picture at the network's size, and the code, float32 (size,)."""
@@ -59,5 +59,5 @@ class Reconstructor(Encoder):
         image, code = self._run(picture)[:2]
         # Colours that the network does not have are the picture's own.
         own = to_array(picture, Color.GRAY if self._image.color is Color.GRAY else Color.RGB)
-        rows = self._planes.assemble(self._planes.from_tensor(image), own)
+        rows = self._tensors.in_picture_colors(self._tensors.from_tensor(image), own)
         return Picture(np.clip(np.rint(rows * 255), 0, 255).astype(np.uint8)), code[0]

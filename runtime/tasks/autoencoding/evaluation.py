@@ -10,12 +10,12 @@ from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.imaging.images import to_array
 from edgevision.imaging.preprocessing import resize
+from edgevision.imaging.samples import as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Color
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
 from edgevision.runtime.tasks.classification.evaluation import none_left
-from edgevision.runtime.tasks.restoration.planes import luma_of, unit
 
 
 @record
@@ -55,7 +55,7 @@ def evaluate_reconstructor(
 
     def compare(index: int) -> ReconstructedPicture:
         image = resize(data.image(index), spec)
-        good, found = unit(to_array(image, color)), unit(reconstruct(image)[0].pixels)
+        good, found = as_float(to_array(image, color)), as_float(reconstruct(image)[0].pixels)
         return ReconstructedPicture(
             name=data.names[index],
             psnr=psnr_db(good, found),

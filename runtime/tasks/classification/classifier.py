@@ -12,7 +12,7 @@ from edgevision.metrics.class_scores import class_labels, class_scores, classifi
 from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata
 from edgevision.modelfiles.metadata_check import class_count
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.pipeline import Pipeline
 
 _BATCH = 32
@@ -123,7 +123,7 @@ class Classifier(Pipeline):
         scores = class_scores(self.engine.run({self._input: batch})[0], len(batch), self._spec)
         # The logarithm of a probability of 0 is infinite.
         logarithms = self._spec.activation is Activation.LOG_SOFTMAX
-        finite(np.exp(scores) if logarithms else scores, self.engine)
+        require_finite(np.exp(scores) if logarithms else scores, self.engine)
         if len(self.labels) != scores.shape[1]:
             self.labels = class_labels(self.metadata.labels, scores.shape[1])
         return [Classification(self.labels, scores[i], self._spec) for i in range(len(images))]

@@ -11,7 +11,7 @@ from edgevision.data.latents import LEAST_TRUNCATION, Latents, draw_latents, int
 from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.tasks.finite import finite
+from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.pipeline import Pipeline
 
 Pictures = NDArray[np.uint8]
@@ -144,7 +144,7 @@ class Generator(Pipeline):
             # A vector as the first transposed convolution of a DCGAN takes it.
             latents = latents[:, :, None, None]
         inputs: list[Any] = [latents] if given is None else [latents, given]
-        output = finite(run_batched(self.engine, inputs, most=_BATCH)[0], self.engine)
+        output = require_finite(run_batched(self.engine, inputs, most=_BATCH)[0], self.engine)
         low, high = self._range
         scaled = (_as_pictures(output) - low) * (255 / (high - low))
         pictures: Pictures = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

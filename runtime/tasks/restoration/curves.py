@@ -8,11 +8,10 @@ from PIL import Image
 from edgevision.core.errors import ModelFileError
 from edgevision.core.machine import usable_cores
 from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.imaging.samples import Array, Samples, as_float
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.finite import finite
-from edgevision.runtime.tasks.restoration.planes import Array, Samples, unit
-from edgevision.runtime.tasks.restoration.restorer import DEFAULT_MEMORY, Restorer
+from edgevision.runtime.tasks.finite_outputs import require_finite
 
 # Of a picture at once: few enough for the caches, and for OpenBLAS not to share a product of them among threads, where
 # pictures would wait for each other; enough for threads not to wait for each other's Python.
@@ -22,21 +21,29 @@ _PIXELS = 80_000
 _MAP_PIXELS = 1 << 18
 
 
-class CurveBrightener(Restorer):
-    """A network that predicts curves, on an engine; call it on a picture."""
+class CurveNetwork:
+    """A network that predicts curves, on an engine.
 
+    Attributes:
+        engine: what runs the model.
+        scale: 1, for curves change no size.
+        at_once: how many pictures are worth restoring at the same time.
+    """
+
+    scale = 1
     # The network sees a thumbnail; what takes time is done by numpy on one core.
     at_once = usable_cores()
 
-    def __init__(
-        self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
-    ) -> None:
-        """As :class:`Restorer`; the picture is never cut for the network, so ``tile`` and ``memory`` have no effect."""
-        super().__init__(engine, metadata.updated(tile=None), memory=memory)
-        assert metadata.image is not None
+    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
+        """Use ``engine``; :class:`ModelFileError` where the metadata does not describe the thumbnail."""
+        if metadata.image is None:
+            raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
+        self.engine = engine
+        self._name = metadata.name
         self._preprocess = Preprocessor(metadata.image)
 
-    def restore(self, samples: Samples, *, network_colors: bool = False) -> Iterator[tuple[int, Array]]:
+    def restore(self, samples: Samples) -> Iterator[tuple[int, Array]]:
+        """The rows of the picture (H, W, 1 or 3) bent by the curves, top to bottom, float32 (n, W, 1 or 3)."""
         height, width, channels = samples.shape
         curves = self._curves(samples)
         if channels == 1:
@@ -51,7 +58,7 @@ class CurveBrightener(Restorer):
             shares = down[top : top + rows]
             used = np.flatnonzero(shares.any(axis=0))
             first, last = int(used[0]), int(used[-1]) + 1
-            values = unit(samples[top : top + rows]).transpose(2, 0, 1).copy()
+            values = as_float(samples[top : top + rows]).transpose(2, 0, 1).copy()
             columns = min(max(1, _MAP_PIXELS // (last - first)), width)
             for left in range(0, width, columns):
                 right = min(left + columns, width)
@@ -72,13 +79,13 @@ class CurveBrightener(Restorer):
             rows = max(1, _PIXELS // samples.shape[1])
             for top in range(0, len(samples), rows):
                 strip = np.s_[top : top + rows]
-                pixels[strip] = (unit(samples[strip]) * 255 + 0.5).clip(0, 255)
+                pixels[strip] = (as_float(samples[strip]) * 255 + 0.5).clip(0, 255)
         gray = pixels.shape[2] == 1
         thumbnail = self._preprocess(Image.fromarray(pixels[:, :, 0] if gray else pixels))
         answer = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
         if answer.ndim != 3 or not len(answer) or len(answer) % 3:
-            raise ModelFileError(f"{self.metadata.name!r} gives {answer.shape} for curves, not three maps each")
-        curves: Array = finite(answer, self.engine)
+            raise ModelFileError(f"{self._name!r} gives {answer.shape} for curves, not three maps each")
+        curves: Array = require_finite(answer, self.engine)
         return curves
 
 

@@ -17,13 +17,14 @@ from edgevision.data.degradations import add_noise, draw_holes, shrink, underexp
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.hole_filling import fill_smoothly
 from edgevision.imaging.pictures import Picture
+from edgevision.imaging.samples import Array, as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.classification.evaluation import none_left
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
-from edgevision.runtime.tasks.restoration.planes import Array, luma_of, unit
 from edgevision.runtime.tasks.restoration.restorer import Restorer
+from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
 
 # The luma of BT.601 reaches from 16 to 235 in the super-resolution literature.
 _STUDIO_RANGE = 219 / 255
@@ -69,7 +70,7 @@ class RestorationReport(Record):
 
 
 def evaluate_restorer(
-    restorer: Restorer, data: ImageFolder, damage: Damage, *, held_out: bool = False, quiet: bool = False
+    restorer: Restorer | Inpainter, data: ImageFolder, damage: Damage, *, held_out: bool = False, quiet: bool = False
 ) -> RestorationReport:
     """Damage, restore and compare every picture of ``data``, or with ``held_out`` the tenth that training leaves out.
 
@@ -114,7 +115,7 @@ Pair = tuple[str, int, int | None]
 def _denoised(
     restorer: Restorer, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
-    good = unit(picture.pixels)
+    good = as_float(picture.pixels)
     noisy = add_noise(good, damage.sigma, generator)
     return _figures(good, _restored(restorer, noisy)), _figures(good, noisy.clip(0, 1))
 
@@ -123,14 +124,16 @@ def _brightened(
     restorer: Restorer, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
     dark = underexpose(_8_bit(picture), generator)
-    good = unit(_8_bit(picture))
-    return _figures(good, _restored(restorer, dark)), _figures(good, unit(dark))
+    good = as_float(_8_bit(picture))
+    return _figures(good, _restored(restorer, dark)), _figures(good, as_float(dark))
 
 
 def _upscaled(
     restorer: Restorer, picture: Picture, given: Picture | None, damage: Damage, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
-    scale = restorer.scale
+    network = restorer.network
+    assert isinstance(network, TiledNetwork)
+    scale = network.scale
     large = _8_bit(picture)
     if given is None:
         if min(picture.size) < scale:
@@ -145,13 +148,13 @@ def _upscaled(
             raise ImageError(
                 f"the pair is {low.shape} and {large.shape} (height, width, channels), which is not {scale} times"
             )
-    colors = np.concatenate([rows for _, rows in restorer.restore(low, network_colors=True)])
+    colors = np.concatenate([rows for _, rows in network.restore(low, network_colors=True)])
     interpolated = np.asarray(_pillow(low).resize(large.shape[1::-1], Image.Resampling.BICUBIC))
-    before = _figures(unit(large), unit(interpolated.reshape(large.shape)))
-    figures = _figures(unit(large), _restored(restorer, low))
+    before = _figures(as_float(large), as_float(interpolated.reshape(large.shape)))
+    figures = _figures(as_float(large), _restored(restorer, low))
     target = luma_of(large)
     for result, luma in (
-        (figures, restorer.planes.luma(colors).clip(0, 1)),
+        (figures, network.tensors.luma(colors).clip(0, 1)),
         (before, luma_of(interpolated.reshape(large.shape))),
     ):
         result["psnr_y"] = psnr_db(target, luma)
@@ -161,18 +164,17 @@ def _upscaled(
 
 
 def _inpainted(
-    restorer: Restorer, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
+    inpainter: Inpainter, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
-    assert isinstance(restorer, Inpainter)
     holes = draw_holes(damage.holes, *picture.size, generator)
     if not holes.any():
         raise ImageError("a single pixel has nothing to be filled from")
-    good = unit(picture.pixels)
+    good = as_float(picture.pixels)
     # What lies under the mask is not there to be used.
     torn = np.where(holes[:, :, None], np.float32(0), good).astype(np.float32)
     smooth = fill_smoothly(torn, (~holes[:, :, None]).astype(np.float32))
     results: list[Figures] = []
-    filled: Array = restorer.fill(torn, holes)
+    filled: Array = inpainter.fill(torn, holes)
     for restored in (filled, smooth):
         similarity = ssim(luma_of(good), luma_of(restored))
         results.append({"psnr": psnr_db(good[holes], restored[holes]), "ssim": similarity})
@@ -201,7 +203,7 @@ def _mean(figures: list[Mapping[str, float]]) -> Figures:
 
 def _8_bit(picture: Picture) -> NDArray[np.uint8]:
     pixels: NDArray[Any] = picture.pixels
-    return pixels if pixels.dtype == np.uint8 else (unit(pixels) * 255 + 0.5).astype(np.uint8)
+    return pixels if pixels.dtype == np.uint8 else (as_float(pixels) * 255 + 0.5).astype(np.uint8)
 
 
 def _pillow(pixels: NDArray[np.uint8]) -> Image.Image:
@@ -219,7 +221,7 @@ def _pairs(data: ImageFolder, *, held_out: bool, task: Task) -> Iterator[Pair]:
             yield name, index, None
 
 
-def _describe(restorer: Restorer, damage: Damage, *, paired: bool) -> str:
+def _describe(restorer: Restorer | Inpainter, damage: Damage, *, paired: bool) -> str:
     task = restorer.metadata.task
     if task is Task.DENOISE:
         return f"Gaussian noise, sigma {damage.sigma:g}, seed {damage.seed}, not clipped"
@@ -227,4 +229,4 @@ def _describe(restorer: Restorer, damage: Damage, *, paired: bool) -> str:
         return f"{damage.holes}, seed {damage.seed}"
     if task is Task.BRIGHTEN:
         return f"1.5 to 4.5 stops less light, seed {damage.seed}"
-    return "pairs of the data" if paired else f"shrunk {restorer.scale} times, Pillow bicubic"
+    return "pairs of the data" if paired else f"shrunk {restorer.network.scale} times, Pillow bicubic"

@@ -1,5 +1,6 @@
 """Inpainting: what lies under the mask is made up from its surroundings, every other pixel stays as it is."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.hole_filling import coarse_levels, enlarged_part, halve_known
 from edgevision.imaging.images import ImageSource, gray_8, read_image
 from edgevision.imaging.pictures import Picture
-from edgevision.imaging.tiling import Span, blend, row_strips, take
+from edgevision.imaging.samples import Array, Samples, as_float, store
+from edgevision.imaging.tiling import Span, row_strips, take
 from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.restoration.planes import Array, Samples, unit
-from edgevision.runtime.tasks.restoration.restorer import DEFAULT_MEMORY, Restorer, to_samples
+from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
+from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork, TileInputs
 
 Mask = NDArray[np.bool_]
 
@@ -23,20 +26,36 @@ Mask = NDArray[np.bool_]
 _SAME_PROPORTIONS = 0.05
 
 
-class Inpainter(Restorer):
-    """An inpainting network on an engine; call it on a picture and a mask."""
+class Inpainter(Pipeline):
+    """An inpainting network on an engine; call it on a picture and a mask.
+
+    Attributes:
+        metadata: what the model file says about itself.
+        network: what computes the rows of the result.
+    """
 
     def __init__(
         self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
     ) -> None:
-        """As :class:`Restorer`.
+        """Use ``engine``, which the inpainter closes in turn; ``tile`` and ``memory`` as for :class:`Restorer`.
 
         Raises:
-            ModelFileError: the model does not take an image and a mask.
+            ModelFileError: the model does not take an image and a mask, or its metadata does not describe the image.
+            InputError: the tile does not fit the network.
         """
         if len(engine.inputs) != 2:
             raise ModelFileError(f"{metadata.name!r} has {len(engine.inputs)} inputs; inpainting needs image and mask")
-        super().__init__(engine, metadata, tile=tile, memory=memory)
+        self.metadata = metadata
+        self.network = TiledNetwork(engine, metadata, tile=tile, memory=memory)
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the model."""
+        return self.network.engine
+
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        self.network.engine = engine
 
     def __call__(
         self,
@@ -54,7 +73,7 @@ class Inpainter(Restorer):
                 transparent is filled and becomes opaque.
             invert: fill what is black instead.
             opaque: make what is filled opaque, under any mask.
-            in_place: as in :meth:`Restorer.__call__`.
+            in_place: the result may take the place of the samples in a ``source`` that nobody needs any more.
 
         Raises:
             ImageError: the picture or the mask cannot be decoded, they do not belong together, or all is to be filled.
@@ -99,34 +118,28 @@ class Inpainter(Restorer):
             self._fill(coarse, coarse_holes, levels - 1)
         else:
             _fill_smoothly(coarse, coarse_holes)
-        for top, rows in self._levels_rows(samples, holes, coarse):
+        for top, rows in self._restored(samples, holes, coarse):
             part = np.s_[top : top + len(rows)]
             made = rows[holes[part]]
             del rows  # or two bands would be held while the next is computed
-            if samples.dtype == np.float32:
-                samples[part][holes[part]] = np.clip(made, 0, 1)
-            else:
-                rounded = np.empty(made.shape, samples.dtype)
-                to_samples(made, rounded)
-                samples[part][holes[part]] = rounded
+            rounded = np.empty(made.shape, samples.dtype)
+            store(made, rounded)
+            samples[part][holes[part]] = rounded
 
-    def _levels_rows(self, samples: Samples, holes: Mask, coarse: Array) -> Any:
-        height, width, channels = samples.shape
-        rows, columns = self._spans(height, width)
+    def _restored(self, samples: Samples, holes: Mask, coarse: Array) -> Iterator[tuple[int, Array]]:
+        height, width = holes.shape
 
-        def process(row: Span, column: Span) -> Array | None:
+        def inputs(row: Span, column: Span) -> TileInputs | None:
             mask: Any = take(holes, row, column)
             if not mask.any():
                 return None
             # The coarse level is interpolated where the tile lies in the picture, then mirrored with it.
             place = np.s_[row.start : min(row.stop, height), column.start : min(column.stop, width)]
-            guess = np.where(holes[place][:, :, None], enlarged_part(coarse, *place), unit(samples[place]))
+            guess = np.where(holes[place][:, :, None], enlarged_part(coarse, *place), as_float(samples[place]))
             start: Any = take(guess, Span(0, row.length, row.weights), Span(0, column.length, column.weights))
-            tensor = self.planes.to_tensor(start)
-            restored = self._infer(tensor, mask[None, None].astype(np.float32))
-            return self.planes.assemble(self.planes.from_tensor(restored), start)
+            return start, mask[None, None].astype(np.float32)
 
-        return blend(rows, columns, (height, width, channels), 1, process)
+        return self.network.restore_tiles(samples.shape, inputs)
 
 
 def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
@@ -178,7 +191,7 @@ def _halved(samples: Samples, holes: Mask) -> tuple[Array, Mask]:
     half_holes = np.empty(half.shape[:2], np.bool_)
     for strip in row_strips(height, width):
         half_strip = slice(strip.start // 2, (strip.stop + 1) // 2)
-        half[half_strip], known = halve_known(unit(samples[strip]), (~holes[strip, :, None]).astype(np.float32))
+        half[half_strip], known = halve_known(as_float(samples[strip]), (~holes[strip, :, None]).astype(np.float32))
         half_holes[half_strip] = known[:, :, 0] == 0
     return half, half_holes
 

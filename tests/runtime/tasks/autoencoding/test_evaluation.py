@@ -6,11 +6,11 @@ from PIL import Image
 
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder
+from edgevision.imaging.samples import luma_of
 from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task
 from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
 from edgevision.runtime.tasks.autoencoding.evaluation import ReconstructionReport, evaluate_reconstructor
-from edgevision.runtime.tasks.restoration.planes import luma_of
 
 
 @pytest.fixture

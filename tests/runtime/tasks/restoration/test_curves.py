@@ -3,10 +3,10 @@ import pytest
 from PIL import Image
 
 from edgevision.imaging.pictures import Picture
+from edgevision.imaging.samples import as_float
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Prediction, Resize, RestorationSpec, Task
-from edgevision.runtime.tasks.restoration import curves as brighten
-from edgevision.runtime.tasks.restoration.curves import CurveBrightener
-from edgevision.runtime.tasks.restoration.planes import unit
+from edgevision.runtime.tasks.restoration import curves as curve_network
+from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 
 def metadata(**changes):
@@ -30,7 +30,7 @@ def brightener(picture_engine):
 
     def build(curves):
         answer = np.asarray(curves, np.float32)[None]
-        return CurveBrightener(picture_engine(lambda image: answer), metadata())
+        return Restorer(picture_engine(lambda image: answer), metadata())
 
     return build
 
@@ -45,7 +45,7 @@ def test_curves_of_zero_leave_the_picture_as_it_is(brightener, dtype, channels):
 
 
 def test_every_iteration_bends_what_the_last_one_gave(brightener):
-    x = unit(noise(20, 30)).astype(np.float64)
+    x = as_float(noise(20, 30)).astype(np.float64)
     curves = np.array([0.5, -0.2, 1.0, 0.3, 0.1, -0.4]).reshape(6, 1, 1)
     for step in (curves[:3, 0, 0], curves[3:, 0, 0]):
         x = x + step * x * (1 - x)
@@ -55,7 +55,7 @@ def test_every_iteration_bends_what_the_last_one_gave(brightener):
 
 def test_a_gray_picture_gets_the_mean_of_the_three_curves(brightener):
     pixels = noise(20, 30, 1)
-    x = unit(pixels)
+    x = as_float(pixels)
     curves = np.broadcast_to(np.array([0.0, 0.3, 0.6]).reshape(3, 1, 1), (3, 2, 2))
     restored = brightener(curves)(Picture(pixels))
     assert restored.pixels.shape == pixels.shape
@@ -69,13 +69,13 @@ def test_strips_give_what_curves_stretched_over_the_whole_picture_give(brightene
     pixels = noise(height, width)
     strips = list(brightener(curves).restore(pixels))
     assert [top for top, _ in strips] == [0, *np.cumsum([len(rows) for _, rows in strips])[:-1]]
-    whole = unit(pixels).copy()
+    whole = as_float(pixels).copy()
     stretched = [Image.fromarray(c).resize((width, height), Image.Resampling.BILINEAR) for c in curves]
     for first in range(0, 24, 3):
         step = np.stack([np.asarray(plane) for plane in stretched[first : first + 3]], axis=2)
         whole += step * whole * (1 - whole)
     np.testing.assert_allclose(np.concatenate([rows for _, rows in strips]), whole, atol=1e-4)
-    assert np.abs(whole - unit(pixels)).max() > 0.01
+    assert np.abs(whole - as_float(pixels)).max() > 0.01
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 900), (5, 300), (90, 70)])
@@ -83,10 +83,10 @@ def test_however_wide_the_picture_is_little_of_the_curves_is_stretched_at_once(b
     pixels, curves = noise(height, width), np.random.default_rng(3).uniform(-1, 1, (24, 12, 12))
     whole = np.concatenate([rows for _, rows in brightener(curves).restore(pixels)])
     sizes = []
-    stretched = brighten._stretched
-    monkeypatch.setattr(brighten, "_MAP_PIXELS", 200)
+    stretched = curve_network._stretched
+    monkeypatch.setattr(curve_network, "_MAP_PIXELS", 200)
     monkeypatch.setattr(
-        brighten, "_stretched", lambda *arguments: sizes.append((plane := stretched(*arguments)).size) or plane
+        curve_network, "_stretched", lambda *arguments: sizes.append((plane := stretched(*arguments)).size) or plane
     )
     parts = np.concatenate([rows for _, rows in brightener(curves).restore(pixels)])
     np.testing.assert_allclose(parts, whole, atol=1e-5)
@@ -106,7 +106,7 @@ def test_the_network_sees_a_thumbnail_however_large_the_picture_is(picture_engin
     shapes = []
     engine = picture_engine(lambda image: shapes.append(image.shape) or np.zeros((1, 3, 2, 2), np.float32))
     for pixels in (noise(500, 400), noise(3, 5), noise(40, 40, 1), noise(40, 40, 1, np.uint16)):
-        CurveBrightener(engine, metadata(), tile=64, memory=1)(Picture(pixels))
+        Restorer(engine, metadata(), tile=64, memory=1)(Picture(pixels))
     assert shapes == [(1, 3, 16, 16)] * 4
 
 
@@ -114,15 +114,15 @@ def test_a_16_bit_picture_looks_to_the_network_like_one_of_8_bits(picture_engine
     seen = []
     engine = picture_engine(lambda image: seen.append(image) or np.zeros((1, 3, 2, 2), np.float32))
     pixels = noise(40, 40, 1)
-    CurveBrightener(engine, metadata())(Picture(pixels))
-    CurveBrightener(engine, metadata())(Picture(pixels.astype(np.uint16) * 257))
+    Restorer(engine, metadata())(Picture(pixels))
+    Restorer(engine, metadata())(Picture(pixels.astype(np.uint16) * 257))
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-6)
 
 
 def test_a_model_for_thumbnails_of_one_size_only_is_taken(picture_engine):
     engine = picture_engine(lambda image: np.zeros((1, 3, 2, 2), np.float32), shape=(1, 3, 16, 16))
     pixels = noise(50, 60)
-    np.testing.assert_array_equal(CurveBrightener(engine, metadata())(pixels).pixels, pixels)
+    np.testing.assert_array_equal(Restorer(engine, metadata())(pixels).pixels, pixels)
 
 
 def test_transparency_is_kept(brightener):

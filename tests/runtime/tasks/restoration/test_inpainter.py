@@ -6,10 +6,10 @@ from PIL import Image
 
 from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.pictures import Picture
+from edgevision.imaging.samples import as_float
 from edgevision.metrics.figures import psnr_db
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task, TileSpec
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter, mask_from_alpha, read_mask
-from edgevision.runtime.tasks.restoration.planes import unit
 
 
 def metadata(color=Color.RGB, **tiles):
@@ -86,7 +86,7 @@ def test_the_network_sees_a_guess_and_nothing_of_what_lies_under_the_mask(pictur
     (first, holes), (second, _) = seen
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(holes[0, 0], mask)
-    assert psnr_db(unit(gradient(30, 40)), first[0].transpose(1, 2, 0)) > 40
+    assert psnr_db(as_float(gradient(30, 40)), first[0].transpose(1, 2, 0)) > 40
 
 
 def test_an_empty_mask_gives_the_picture_back(white):
@@ -214,7 +214,7 @@ def test_a_large_hole_continues_what_surrounds_it(guess, left):
     torn = np.where(mask[:, :, None], 0, pixels).astype(np.uint8)
     filled = Inpainter(guess, metadata())(torn, mask).pixels
     # Gray would reach 14 dB; the mean of the surroundings knows no direction.
-    assert psnr_db(unit(pixels)[mask], unit(filled)[mask]) > 24
+    assert psnr_db(as_float(pixels)[mask], as_float(filled)[mask]) > 24
     np.testing.assert_array_equal(filled[~mask], pixels[~mask])
 
 
@@ -239,7 +239,7 @@ def test_tiles_leave_no_seam(smooth, tile, channels):
     mask = hole(90, 110, 8, 9, 70, 80) | (np.random.default_rng(1).random((90, 110)) < 0.1)
     tiled, untiled = (Inpainter(smooth, metadata(), tile=side)(Picture(pixels), mask).pixels for side in (tile, 0))
     np.testing.assert_allclose(tiled.astype(int), untiled, atol=1)
-    assert psnr_db(unit(pixels)[mask], unit(untiled)[mask]) < 30  # and the network did run
+    assert psnr_db(as_float(pixels)[mask], as_float(untiled)[mask]) < 30  # and the network did run
 
 
 def test_tiles_without_holes_are_not_computed(smooth):
@@ -275,7 +275,7 @@ def test_a_gray_network_fills_a_colour_picture(picture_engine, batch):
 def test_colours_are_filled_in_any_colour_space(picture_engine, color):
     engine = picture_engine(lambda image, mask: image, mask=True)
     filled = Inpainter(engine, metadata(color))(gradient(60, 60), hole(60, 60)).pixels
-    assert psnr_db(unit(gradient(60, 60)), unit(filled)) > 40
+    assert psnr_db(as_float(gradient(60, 60)), as_float(filled)) > 40
 
 
 def test_samples_of_float_are_filled_and_clipped(picture_engine):

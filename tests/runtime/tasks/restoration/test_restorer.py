@@ -4,9 +4,9 @@ from PIL import Image
 
 from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.imaging.pictures import Picture
+from edgevision.imaging.samples import as_float
 from edgevision.metrics.figures import psnr_db
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
-from edgevision.runtime.tasks.restoration.planes import unit
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 STEP = 1 / 255
@@ -103,18 +103,18 @@ def test_pictures_of_any_size_are_restored(picture_engine, height, width, tile):
 
 def test_tiles_are_as_large_as_the_memory_allows(identity):
     small, large = (Restorer(identity, metadata(), memory=100 * side**2) for side in (200, 400))
-    side, same = small.tile_sides(800, 800)
+    side, same = small.network.tiles.sides(800, 800)
     assert side == same
     assert 50 < side <= 200
-    assert large.tile_sides(800, 800) == pytest.approx((2 * side, 2 * side), abs=2)
-    assert small.tile_sides(side, side) == (None, None)
-    assert small.tile_sides(side + 1, side + 1) == (side, side)
+    assert large.network.tiles.sides(800, 800) == pytest.approx((2 * side, 2 * side), abs=2)
+    assert small.network.tiles.sides(side, side) == (None, None)
+    assert small.network.tiles.sides(side + 1, side + 1) == (side, side)
 
 
 @pytest.mark.parametrize(("width", "scale"), [(20_000, 1), (5_000, 4)])
 def test_a_row_of_tiles_fits_the_memory_too(identity, width, scale):
     described = metadata(restoration=RestorationSpec(scale=scale), task=Task.UPSCALE if scale > 1 else Task.DENOISE)
-    rows, columns = Restorer(identity, described, memory=256 << 20).tile_sides(5000, width)
+    rows, columns = Restorer(identity, described, memory=256 << 20).network.tiles.sides(5000, width)
     assert rows * width * scale**2 * 12 <= 128 << 20
     assert rows * columns * 100 * 2.5 == pytest.approx(256 << 20, rel=0.05)
 
@@ -123,9 +123,9 @@ def test_a_row_of_tiles_fits_the_memory_too(identity, width, scale):
 def test_tiles_of_a_thin_picture_are_as_much_longer_as_it_is_thinner(identity, thickness):
     described = metadata().updated(tile=TileSpec(overlap=4, memory=10_000))
     restorer = Restorer(identity, described, memory=10_000 * 200**2)
-    side = restorer.tile_sides(800, 800)[0]
+    side = restorer.network.tiles.sides(800, 800)[0]
     for shape in ((thickness, 100_000), (100_000, thickness)):
-        (free,) = [found for found in restorer.tile_sides(*shape) if found is not None]
+        (free,) = [found for found in restorer.network.tiles.sides(*shape) if found is not None]
         assert free * thickness == pytest.approx(side**2, rel=0.02)
         before = restorer.engine.calls
         assert restorer(noise(*shape)).size == shape
@@ -135,14 +135,14 @@ def test_tiles_of_a_thin_picture_are_as_much_longer_as_it_is_thinner(identity, t
 def test_a_model_that_does_not_say_what_it_takes_is_taken_to_be_large(identity):
     unknown = Restorer(identity, metadata().updated(tile=TileSpec(overlap=4)), memory=768 * 200**2)
     known = Restorer(identity, metadata().updated(tile=TileSpec(overlap=4, memory=768)), memory=768 * 200**2)
-    assert unknown.tile_sides(5000, 5000) == known.tile_sides(5000, 5000)
+    assert unknown.network.tiles.sides(5000, 5000) == known.network.tiles.sides(5000, 5000)
 
 
 @pytest.mark.parametrize(("overlap", "multiple"), [(4, 1), (8, 8), (3, 4), (5, 8), (20, 16)])
 def test_tiles_fit_the_network_however_little_memory_there_is(identity, overlap, multiple):
     described = metadata().updated(tile=TileSpec(overlap=overlap, multiple=multiple, memory=100))
     restorer = Restorer(identity, described, memory=1)
-    assert all(side % multiple == 0 for side in restorer.tile_sides(300, 200))
+    assert all(side % multiple == 0 for side in restorer.network.tiles.sides(300, 200))
     np.testing.assert_array_equal(restorer(noise(300, 200)).pixels, noise(300, 200))
 
 
@@ -351,7 +351,7 @@ def test_a_seam_shows_in_no_colour_space(picture_engine, smooth, color):
         whole(Restorer(picture_engine(smooth, color.channels), metadata(color), tile=tile), pixels) for tile in (16, 0)
     ]
     assert psnr_db(results[0], results[1]) > 50
-    assert psnr_db(unit(pixels), results[0]) < 30  # and the network did run
+    assert psnr_db(as_float(pixels), results[0]) < 30  # and the network did run
 
 
 @pytest.mark.parametrize("color", [Color.LUMA, Color.GRAY, Color.BGR])
@@ -360,9 +360,9 @@ def test_the_answer_is_to_be_had_in_the_networks_own_colours(identity, picture_e
     engine = picture_engine(lambda image: image, color.channels)
     restorer = Restorer(engine, metadata(color), tile=tile)
     pixels = noise(30, 40)
-    rows = np.concatenate([rows for _, rows in restorer.restore(pixels, network_colors=True)])
-    expected = {Color.LUMA: unit(pixels) @ np.array([[0.299], [0.587], [0.114]]), Color.GRAY: unit(pixels)}
-    np.testing.assert_allclose(rows, expected.get(color, unit(pixels)[:, :, ::-1]), atol=STEP)
+    rows = np.concatenate([rows for _, rows in restorer.network.restore(pixels, network_colors=True)])
+    expected = {Color.LUMA: as_float(pixels) @ np.array([[0.299], [0.587], [0.114]]), Color.GRAY: as_float(pixels)}
+    np.testing.assert_allclose(rows, expected.get(color, as_float(pixels)[:, :, ::-1]), atol=STEP)
 
 
 def test_metadata_without_a_picture_is_refused(identity):

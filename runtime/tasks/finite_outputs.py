@@ -1,4 +1,4 @@
-"""Numbers that are none: a picture of them would be black, and a label any."""
+"""NaN and Inf among a model's outputs: a picture of them would be black, and a label any."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from edgevision.core.errors import NotFiniteError
 from edgevision.runtime.engines.engine import Array, Engine
 
 
-def finite(output: Array, engine: Engine) -> Any:
-    """What ``engine`` gave; :class:`NotFiniteError` where a value is infinite or none (16-bit floats end at 65504)."""
+def require_finite(output: Array, engine: Engine) -> Any:
+    """What ``engine`` gave; :class:`NotFiniteError` where it has NaN or Inf (16-bit floats end at 65504)."""
     if np.isfinite(output).all():
         return output
     raise NotFiniteError(
