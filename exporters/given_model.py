@@ -15,9 +15,8 @@ from edgevision.exporters.onnx_conversion import Conversion, first_cause, withou
 from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph, class_count
 from edgevision.modelfiles.model_file import check_model_file
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.engines.engine import Array, Closeable
 
 # What ONNX Runtime's own wheels know.
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
@@ -103,7 +102,7 @@ def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ..
     return model, (f"output {values[0].name!r} is put first: it holds the scores",)
 
 
-class GivenEngine(Closing):
+class GivenEngine(Closeable):
     """The model as it was given, with its outputs in the order of ``names``."""
 
     def __init__(self, source: Path, names: Sequence[str]) -> None:

@@ -7,12 +7,11 @@ from torch import nn
 
 from edgevision.core.errors import CheckpointError
 from edgevision.modelfiles.metadata import TensorSpec
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.engines.engine import Array, Closeable
 
 
-class TorchEngine(Closing):
+class TorchEngine(Closeable):
     """``network`` on the CPU in fp32; its inputs and outputs are named as in the exported model."""
 
     device = "cpu"

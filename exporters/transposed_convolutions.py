@@ -32,7 +32,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxscript.rewriter import RULE_NAME_TAG, RewritePass
 from onnxscript.rewriter.rules.common import fuse_batchnorm_into_conv_transpose_rule
 
-from edgevision.runtime.engines.onnx_runtime import log_severity
+from edgevision.runtime.engines.onnx_runtime_library import log_severity
 
 _log = logging.getLogger(__name__)
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from edgevision.modelfiles.metadata import TensorSpec
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.engines.engine import Array, Closeable
 
 
-class FakeEngine(Closing):
+class FakeEngine(Closeable):
     """Its outputs are ``function`` of its feeds; it counts its ``calls`` and knows whether it was ``closed``."""
 
     name = "fake"

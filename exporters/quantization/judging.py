@@ -15,9 +15,8 @@ from edgevision.exporters.samples import Batch
 from edgevision.metrics.class_scores import class_scores, probabilities
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.metadata import ClassificationSpec, ModelMetadata
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.batching import run_batched
-from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.engines.engine import Array, Closeable, Engine
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.tasks.restoration.evaluation import Damage, RestorationReport, evaluate_restorer
@@ -137,7 +136,7 @@ class OutputJudge:
         return Quality(figures={"sqnr": worst}, loss=-worst)
 
 
-class Recorder(Closing):
+class Recorder(Closeable):
     """An engine that keeps what it is given: what a pipeline makes of pictures is what a network is calibrated on."""
 
     def __init__(self, engine: Engine) -> None:

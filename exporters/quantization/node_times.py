@@ -13,7 +13,7 @@ import onnxruntime
 
 from edgevision.exporters.quantization.graph import Array, Graph
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit
-from edgevision.runtime.engines.onnx_runtime import log_severity
+from edgevision.runtime.engines.onnx_runtime_library import log_severity
 
 _RUNS = 15
 _KERNEL = "_kernel_time"

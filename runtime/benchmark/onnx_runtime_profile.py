@@ -13,7 +13,7 @@ from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine
-from edgevision.runtime.engines.plugin_engines import PluginEngine
+from edgevision.runtime.engines.onnx_runtime_plugins import PluginEngine
 
 _RUNS = 30
 _ENDING = "_kernel_time"

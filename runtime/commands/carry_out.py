@@ -13,7 +13,7 @@ from edgevision.runtime.commands.command_words import command_words
 from edgevision.runtime.commands.documents import check_document, parse_document
 from edgevision.runtime.commands.on_boards import Boards
 from edgevision.runtime.commands.packing import FOLDERS, Freight, pack
-from edgevision.runtime.devices.opening import find_ways
+from edgevision.runtime.devices.backends import find_backends
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.job import Job
 from edgevision.runtime.remote.run_job import JobResult, Needs, on_each, run_job
@@ -63,7 +63,7 @@ def run_freight(
     devices = [device] if isinstance(device, str) else list(device)
     for name in devices:
         if name != "auto":
-            find_ways(name)  # a name that is none is said before anything is copied
+            find_backends(name)  # a name that is none is said before anything is copied
     needs = Needs(own_wheel(), freight.formats, devices, boards.wheelhouse)
     job = Job((*boards.options, *words.split(), *command_words(parameters, freight.values)), freight.files, FOLDERS)
 

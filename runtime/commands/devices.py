@@ -4,14 +4,14 @@ from edgevision.cli.options import JsonOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.machine import Machine
 from edgevision.runtime.commands.on_boards import on_boards
-from edgevision.runtime.devices.listing import conflicts, survey
+from edgevision.runtime.devices.listing import conflicts, list_devices
 
 
 @on_boards("devices")
 def devices(as_json: JsonOption = False) -> None:
     """What this machine can run models on, and for the rest the reason and what would bring it."""
     machine = Machine.this()
-    reports, problems = survey(), conflicts()
+    reports, problems = list_devices(), conflicts()
     if as_json:
         print_json(
             {

@@ -3,59 +3,59 @@
 from importlib.util import find_spec
 
 from edgevision.core.errors import EdgevisionError
-from edgevision.runtime.devices.opening import Way
+from edgevision.runtime.devices.backends import DeviceBackend
 
 
-def absence(way: Way, index: int = 0, *, exact: bool = False) -> str | None:
+def unavailable_reason(backend: DeviceBackend, index: int = 0, *, simulators: bool = False) -> str | None:
     """Why the device of that ``index`` cannot be used, or ``None`` where it can.
 
-    A simulator of a device counts only where the user was ``exact``, as it is slow and for tests.
+    A simulator of a device counts only with ``simulators``, where the user named it exactly: it is slow and for tests.
     """
     try:
-        if find_spec(way.engine.package) is None:
-            return f"{way.engine.package} is not installed"
-        return _ASKED[way.engine.name](way, index, exact)
+        if find_spec(backend.engine.package) is None:
+            return f"{backend.engine.package} is not installed"
+        return _REASONS[backend.engine.name](backend, index, simulators)
     except (ImportError, EdgevisionError) as error:
-        return f"{way.engine.package} is broken: {error}"
+        return f"{backend.engine.package} is broken: {error}"
 
 
-def _of_onnx_runtime(way: Way, index: int, exact: bool) -> str | None:
-    from edgevision.runtime.engines.onnx_runtime import import_onnx_runtime
+def _of_onnx_runtime(backend: DeviceBackend, index: int, simulators: bool) -> str | None:
+    from edgevision.runtime.engines.onnx_runtime_library import import_onnx_runtime
 
-    if way.word != "cpu":
-        from edgevision.runtime.devices import cuda_driver
+    if backend.device != "cpu":
+        from edgevision.runtime.engines import cuda_driver
 
-        without = cuda_driver.absence(index)
-        if without is not None:
-            return without
+        reason = cuda_driver.unavailable_reason(index)
+        if reason is not None:
+            return reason
     runtime = import_onnx_runtime()
     # Azure's provider calls a web service; it is no device of this machine.
     present = [name for name in runtime.get_available_providers() if name != "AzureExecutionProvider"]
-    if way.provider not in present:
+    if backend.provider not in present:
         return f"onnxruntime {runtime.__version__} offers only {', '.join(present)}"
-    return None if way.word != "cpu" or index == 0 else "there is one CPU, number 0"
+    return None if backend.device != "cpu" or index == 0 else "there is one CPU, number 0"
 
 
-def _of_openvino(way: Way, index: int, exact: bool) -> str | None:
+def _of_openvino(backend: DeviceBackend, index: int, simulators: bool) -> str | None:
     from edgevision.runtime.engines.openvino_engine import device_name, openvino_core
 
     core = openvino_core()
-    if device_name(core, way.provider, index) is not None:
+    if device_name(core, backend.provider, index) is not None:
         return None
     return f"OpenVINO sees only {', '.join(core.available_devices) or 'no device'}"
 
 
-def _of_plugin(way: Way, index: int, exact: bool) -> str | None:
-    from edgevision.runtime.engines.plugins import OPENVINO, QNN
+def _of_plugin(backend: DeviceBackend, index: int, simulators: bool) -> str | None:
+    from edgevision.runtime.engines.onnx_runtime_plugins import OPENVINO, QNN
 
-    plugin = next(plugin for plugin in (QNN, OPENVINO) if plugin.package == way.engine.package)
-    if len(plugin.devices(way.provider)) > index:
+    plugin = next(plugin for plugin in (QNN, OPENVINO) if plugin.package == backend.engine.package)
+    if len(plugin.devices(backend.provider)) > index:
         return None
-    simulators = len(plugin.simulators())
-    if exact and simulators > index:
+    simulated = len(plugin.simulators())
+    if simulators and simulated > index:
         return None
-    hint = f"; its simulator, for tests, is --device {way.name}" if simulators else ""
-    return f"{plugin.distribution} finds no {plugin.maker} {way.provider}{hint}"
+    hint = f"; its simulator, for tests, is --device {backend.name}" if simulated else ""
+    return f"{plugin.distribution} finds no {plugin.maker} {backend.provider}{hint}"
 
 
-_ASKED = {"ort": _of_onnx_runtime, "openvino": _of_openvino, "qnn": _of_plugin, "ort-openvino": _of_plugin}
+_REASONS = {"ort": _of_onnx_runtime, "openvino": _of_openvino, "qnn": _of_plugin, "ort-openvino": _of_plugin}

@@ -4,8 +4,8 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 
 from edgevision.core.installation import pip_command
 from edgevision.core.records import Record, record
-from edgevision.runtime.devices.availability import absence
-from edgevision.runtime.devices.opening import WAYS, Way
+from edgevision.runtime.devices.availability import unavailable_reason
+from edgevision.runtime.devices.backends import BACKENDS, DeviceBackend
 
 _DISTRIBUTIONS = {
     "openvino": "openvino",
@@ -19,7 +19,7 @@ _ONNX_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onn
 class DeviceReport(Record):
     """Whether one device can be used, for which model files, and if not, why and what brings it.
 
-    ``exact`` is the word for this engine alone, and the only one for a device that is ``simulated``; ``dynamic`` says
+    ``exact`` is its name on this engine alone, and the only one for a device that is ``simulated``; ``dynamic`` says
     whether sides of a model may stay open.
     """
 
@@ -36,9 +36,9 @@ class DeviceReport(Record):
     remedy: str | None = None
 
 
-def survey() -> tuple[DeviceReport, ...]:
-    """Every device of the table, in its order, with the truth about it."""
-    return tuple(_report(way) for way in WAYS)
+def list_devices() -> tuple[DeviceReport, ...]:
+    """Every device of the table, in its order, and whether it can be used."""
+    return tuple(_report(backend) for backend in BACKENDS)
 
 
 def conflicts() -> tuple[str, ...]:
@@ -54,22 +54,22 @@ def conflicts() -> tuple[str, ...]:
     )
 
 
-def _report(way: Way) -> DeviceReport:
-    reason, simulated = absence(way), False
-    if reason is not None and absence(way, exact=True) is None:
+def _report(backend: DeviceBackend) -> DeviceReport:
+    reason, simulated = unavailable_reason(backend), False
+    if reason is not None and unavailable_reason(backend, simulators=True) is None:
         reason, simulated = None, True
     return DeviceReport(
-        device=way.word,
-        exact=way.name,
-        engine=way.engine.package,
-        version=_version(way.engine.package),
-        models=tuple(f".{'xml' if kind == 'openvino' else kind}" for kind in way.engine.formats),
-        precisions=way.precisions,
-        dynamic=way.dynamic,
+        device=backend.device,
+        exact=backend.name,
+        engine=backend.engine.package,
+        version=_version(backend.engine.package),
+        models=tuple(f".{'xml' if kind == 'openvino' else kind}" for kind in backend.engine.formats),
+        precisions=backend.precisions,
+        dynamic=backend.dynamic,
         available=reason is None,
         simulated=simulated,
         reason=reason,
-        remedy=None if reason is None else way.remedy,
+        remedy=None if reason is None else backend.remedy,
     )
 
 

@@ -1,96 +1,20 @@
-"""The one table from the words a user knows (cpu, cuda, npu) to engines and what they call their devices."""
+"""Opening a model on a device, or failing: nothing is run elsewhere in silence."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from edgevision.core.errors import DeviceError
-from edgevision.core.installation import install_command, pip_command
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat, check_model_file, read_metadata
+from edgevision.runtime.devices import availability
+from edgevision.runtime.devices.backends import BACKENDS, DeviceBackend, find_backends
 from edgevision.runtime.engines.engine import Engine, EngineOptions
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class EngineKind:
-    """What runs models: the user's ``name`` for it, its ``package``, its class as ``module:class``, its files."""
-
-    name: str
-    package: str
-    loader: str
-    formats: tuple[ModelFormat, ...]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Way:
-    """One way from a ``word`` to a device.
-
-    Attributes:
-        provider: what the engine calls the device.
-        precisions: those that are computed as such.
-        dynamic: whether sides of a model may stay open.
-        extra: of edgevision, with which it comes, in place of the package that it ``replaces``, if any.
-        besides: what else it takes.
-    """
-
-    word: str
-    engine: EngineKind
-    provider: str
-    precisions: tuple[str, ...] = ("fp32", "fp16", "int8")
-    dynamic: bool = True
-    extra: str
-    replaces: str | None = None
-    besides: str = ""
-
-    @property
-    def name(self) -> str:
-        """The exact word, as in ``openvino:npu``."""
-        return f"{self.engine.name}:{self.word}"
-
-    @property
-    def remedy(self) -> str:
-        """What makes it available."""
-        first = f"{pip_command(f'uninstall {self.replaces}')}; " if self.replaces else ""
-        return f"{first}{install_command(self.extra)}{self.besides}"
-
-
-_ENGINES = "edgevision.runtime.engines"
-_ONNX = (ModelFormat.ONNX,)
-_BOTH = (ModelFormat.OPENVINO, ModelFormat.ONNX)
-_ORT = EngineKind("ort", "onnxruntime", f"{_ENGINES}.onnx_runtime:OnnxRuntimeEngine", _ONNX)
-_OPENVINO = EngineKind("openvino", "openvino", f"{_ENGINES}.openvino_engine:OpenVinoEngine", _BOTH)
-_QNN = EngineKind("qnn", "onnxruntime_qnn", f"{_ENGINES}.plugin_engines:QnnEngine", _ONNX)
-_ORT_OPENVINO = EngineKind(
-    "ort-openvino", "onnxruntime_ep_openvino", f"{_ENGINES}.plugin_engines:OpenVinoPluginEngine", _ONNX
-)
-_FLOAT, _HALF = ("fp32", "fp16"), ("fp16", "int8")
-_NVIDIA = ", with an NVIDIA driver"
-_TENSORRT = f"{_NVIDIA} and TensorRT (package tensorrt; on a Jetson it is part of JetPack)"
-_INTEL_GPU = ", with an Intel GPU and its compute runtime (intel-opencl-icd)"
-_INTEL_NPU = ", with an Intel Core Ultra and its driver (github.com/intel/linux-npu-driver)"
-_GPU: dict[str, Any] = {"extra": "gpu", "replaces": "onnxruntime"}
-_NPU: dict[str, Any] = {"word": "npu", "provider": "NPU", "precisions": _HALF, "dynamic": False}
-
-WAYS: tuple[Way, ...] = (
-    Way(word="cpu", engine=_ORT, provider="CPUExecutionProvider", extra="cpu"),
-    Way(word="cpu", engine=_OPENVINO, provider="CPU", extra="openvino"),
-    Way(word="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, besides=_NVIDIA),
-    Way(word="tensorrt", engine=_ORT, provider="TensorrtExecutionProvider", **_GPU, besides=_TENSORRT),
-    Way(word="gpu", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, besides=_NVIDIA),
-    Way(word="gpu", engine=_OPENVINO, provider="GPU", extra="openvino", besides=_INTEL_GPU),
-    Way(word="gpu", engine=_ORT_OPENVINO, provider="GPU", extra="openvino-plugin", besides=_INTEL_GPU),
-    Way(**_NPU, engine=_OPENVINO, extra="openvino", besides=_INTEL_NPU),
-    Way(**_NPU, engine=_QNN, extra="qnn", besides=", on a Snapdragon"),
-    Way(**_NPU, engine=_ORT_OPENVINO, extra="openvino-plugin", besides=_INTEL_NPU),
-)
-"""In the order in which they are tried for a word."""
-
-_NUMBER = re.compile(r"[0-9]{1,4}")
 
 _MADE_FOR = {"intel-npu": "openvino:npu", "qualcomm-htp": "qnn:npu"}
 """Targets of int8 models for which ``auto`` tries more than cuda and cpu."""
@@ -107,7 +31,7 @@ def open_engine(
     tile: int | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Engine:
-    """Load a model file on the device of that name, or fail: nothing is run elsewhere in silence.
+    """Load a model file on the device of that name.
 
     Args:
         device: ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``; with ``:N`` the one of that number; exact as in
@@ -124,13 +48,11 @@ def open_engine(
     """
     kind = check_model_file(path)
     if device == "auto":
-        way, index = _chosen_for(path, kind), 0
+        backend, index = _automatic(path, kind), 0
     else:
-        ways, index = find_ways(device)
-        way = _present(ways, index, kind, path, device)
-    if shapes is None and not way.dynamic:
-        from edgevision.runtime.engines.static_shapes import static_shapes
-
+        backends, index = find_backends(device)
+        backend = _available(backends, index, kind, path, device)
+    if shapes is None and not backend.dynamic:
         shapes = static_shapes(path, device, tile=tile)
     options = EngineOptions(
         index=index,
@@ -140,68 +62,83 @@ def open_engine(
         cache=cache,
         shapes=shapes or {},
     )
-    module, name = way.engine.loader.split(":")
+    module, name = backend.engine.loader.split(":")
     load: Callable[[Path, str, str, EngineOptions], Engine] = getattr(import_module(module), name)
-    return load(path, way.provider, f"{way.word}:{index}" if index else way.word, options)
+    return load(path, backend.provider, f"{backend.device}:{index}" if index else backend.device, options)
 
 
-def find_ways(device: str) -> tuple[tuple[Way, ...], int]:
-    """The ways that ``device`` allows, in order, and which of several devices is meant.
+def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[str, tuple[int, ...]]:
+    """One shape for every input with open dimensions: single samples, of the size that the metadata advises.
+
+    That is the picture's size of a model that has one, otherwise a square tile of ``tile`` pixels or of the advised
+    side. Empty where the file leaves nothing open.
 
     Raises:
-        DeviceError: there is no such device.
+        DeviceError: a side is open for which nothing is advised.
     """
-    words, _, number = device.rpartition(":")
-    if not (words and _NUMBER.fullmatch(number)):
-        words, number = device, "0"
-    ways = tuple(way for way in WAYS if words in (way.word, way.name))
-    if not ways:
-        known = dict.fromkeys(way.word for way in WAYS)
-        exact = dict.fromkeys(way.engine.name for way in WAYS)
-        raise DeviceError(
-            f"there is no device {device!r}; known: auto, {', '.join(known)}, with :N for one of several, and exactly"
-            f" as in openvino:npu with one of {', '.join(exact)}"
-        )
-    return ways, int(number)
+    facts = read_facts(path)
+    if all(isinstance(side, int) for spec in facts.inputs for side in spec.shape):
+        return {}
+    return {spec.name: _fixed(spec, facts.metadata, path, device, tile) for spec in facts.inputs}
 
 
-def _present(ways: Sequence[Way], index: int, kind: ModelFormat, path: Path, device: str) -> Way:
-    """The first of ``ways`` that reads the file and is there."""
-    fitting = [way for way in ways if kind in way.engine.formats]
+def _available(
+    backends: Sequence[DeviceBackend], index: int, kind: ModelFormat, path: Path, device: str
+) -> DeviceBackend:
+    """The first of ``backends`` that reads the file and whose device is there."""
+    fitting = [backend for backend in backends if kind in backend.engine.formats]
     if not fitting:
-        others = ", ".join(way.name for way in WAYS if kind in way.engine.formats)
+        others = ", ".join(backend.name for backend in BACKENDS if kind in backend.engine.formats)
         raise DeviceError(f"{path.suffix} models run on {others}, not on {device!r}; export the other format")
-    way, reasons = _first_there(fitting, index, exact=len(ways) == 1)
-    if way is not None:
-        return way
+    backend, reasons = _first_available(fitting, index, simulators=len(backends) == 1)
+    if backend is not None:
+        return backend
     remedy = f"to have it: {fitting[0].remedy}"
     if len(fitting) > 1:
-        remedy += "; `edgevision devices` names the other ways"
+        remedy += "; `edgevision devices` names the other engines"
     raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons.values())}\n{remedy}")
 
 
-def _chosen_for(path: Path, kind: ModelFormat) -> Way:
+def _automatic(path: Path, kind: ModelFormat) -> DeviceBackend:
     """What ``auto`` takes: the NPU that the model was made for, else an NVIDIA GPU, else the CPU."""
     metadata = read_metadata(path)
     made_for = _MADE_FOR.get(metadata.target or "") if metadata else None
-    words = filter(None, (made_for, "cuda", "cpu"))
-    ways = [way for word in words for way in find_ways(word)[0] if kind in way.engine.formats]
-    way, reasons = _first_there(ways, 0, exact=False)
+    devices = filter(None, (made_for, "cuda", "cpu"))
+    backends = [backend for device in devices for backend in find_backends(device)[0] if kind in backend.engine.formats]
+    backend, reasons = _first_available(backends, 0, simulators=False)
     missing = [f"{name}: {reason}" for name, reason in reasons.items()]
-    if way is None:
+    if backend is None:
         raise DeviceError(f"nothing here runs {path.name!r}: {'; '.join(missing)}")
-    _log.info("auto takes %s for %s%s", way.name, path.name, "".join(f"; no {text}" for text in missing))
-    return way
+    _log.info("auto takes %s for %s%s", backend.name, path.name, "".join(f"; no {text}" for text in missing))
+    return backend
 
 
-def _first_there(ways: Iterable[Way], index: int, *, exact: bool) -> tuple[Way | None, dict[str, str]]:
-    """The first way whose device is there, and why those before it are not, by name."""
-    from edgevision.runtime.devices.availability import absence
-
+def _first_available(
+    backends: Iterable[DeviceBackend], index: int, *, simulators: bool
+) -> tuple[DeviceBackend | None, dict[str, str]]:
+    """The first backend whose device is there, and why those before it are not, by name."""
     reasons: dict[str, str] = {}
-    for way in ways:
-        reason = absence(way, index, exact=exact)
+    for backend in backends:
+        reason = availability.unavailable_reason(backend, index, simulators=simulators)
         if reason is None:
-            return way, reasons
-        reasons[way.name] = reason
+            return backend, reasons
+        reasons[backend.name] = reason
     return None, reasons
+
+
+def _fixed(
+    spec: TensorSpec, metadata: ModelMetadata | None, path: Path, device: str, tile: int | None
+) -> tuple[int, ...]:
+    advised: dict[int, int] = {0: 1}
+    if metadata is not None and metadata.image is not None and metadata.image.size is not None:
+        advised |= dict(zip((2, 3), metadata.image.size, strict=True))
+    elif metadata is not None and metadata.tile is not None and metadata.tile.overlap is not None:
+        side = tile or metadata.tile.advised_side
+        advised |= {2: side, 3: side}
+    sides = [side if isinstance(side, int) else advised.get(axis) for axis, side in enumerate(spec.shape)]
+    if None in sides:
+        raise DeviceError(
+            f"{device} needs every side of a model to be fixed, and {path.name!r} leaves {spec.name!r} open as"
+            f" {'x'.join(map(str, spec.shape))}; export it with --static, e.g. 1x3x224x224"
+        )
+    return tuple(side for side in sides if side is not None)

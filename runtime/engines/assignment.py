@@ -1,7 +1,9 @@
 """Which device runs which nodes of a loaded model, and which of them may be left to the CPU."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from edgevision.core.errors import DeviceError
 from edgevision.core.records import Record, record
 
 SHAPE_OPERATORS = frozenset(
@@ -45,6 +47,21 @@ class Assignment(Record):
         parts = [f"{first} {_count(self.nodes[first])}"]
         parts += [f"{device} {_count(self.nodes[device])} ({', '.join(self.nodes[device])})" for device in others]
         return " · ".join(parts)
+
+
+def refuse_fallback(assignment: Assignment, path: Path) -> None:
+    """Raise a :class:`DeviceError` that names what would not run on the device that was asked for."""
+    strays = assignment.elsewhere()
+    if not strays:
+        return
+    device = next(iter(assignment.nodes))
+    named = "; ".join(
+        f"{', '.join(f'{count} {operator}' for operator, count in operators.items())} would run on {where}"
+        for where, operators in strays.items()
+    )
+    raise DeviceError(
+        f"{device} cannot run all of {path.name!r}: {named}; --allow-fallback lets them, or choose a --device that can"
+    )
 
 
 def _count(operators: Mapping[str, int]) -> str:

@@ -41,7 +41,7 @@ class Engine(Protocol):
     Attributes:
         name: the engine and its version, as in ``ONNX Runtime 1.31.1``.
         device: where it runs, as in ``cpu`` or ``cuda:0``.
-        provider: the engine's own word for what runs the graph, as in ``CPUExecutionProvider``.
+        provider: the engine's own name of what runs the graph, as in ``CPUExecutionProvider``.
         assignment: where each node runs.
         inputs, outputs: what :meth:`run` takes and returns, in the model's order.
     """
@@ -71,3 +71,19 @@ class Engine(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class Closeable:
+    """Base of what holds a model: a context manager that ends with :meth:`close`."""
+
+    def close(self) -> None:
+        """Free what is held."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,7 +1,6 @@
 """ONNX models in ONNX Runtime, on the providers of its own wheel."""
 
 import ctypes
-import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,19 +9,16 @@ from typing import Any
 import numpy as np
 
 from edgevision.core.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
-from edgevision.core.extras import brought_by
 from edgevision.core.machine import Machine
 from edgevision.modelfiles.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import model_hash, read_metadata
-from edgevision.runtime.closing import Closing
-from edgevision.runtime.engines.assignment import Assignment
+from edgevision.runtime.engines.assignment import Assignment, refuse_fallback
 from edgevision.runtime.engines.denormals import denormals_as_zero
-from edgevision.runtime.engines.engine import Array, EngineOptions
-from edgevision.runtime.engines.provider_options import CPU, CUDA, TENSORRT, provider_chain
+from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
+from edgevision.runtime.engines.onnx_runtime_gpu import CPU, CUDA, TENSORRT, IoBinding, provider_chain
+from edgevision.runtime.engines.onnx_runtime_library import first_line, import_onnx_runtime, log_severity
 
-_log = logging.getLogger(__name__)
-
-_WORDS = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
+_DEVICES = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -44,7 +40,7 @@ _DTYPES = {
 _CAST = ("float16", "float64", "uint8", "uint16")
 
 
-class OnnxRuntimeEngine(Closing):
+class OnnxRuntimeEngine(Closeable):
     """An ``.onnx`` file in an ONNX Runtime session on one execution provider."""
 
     def __init__(self, path: Path, provider: str, device: str, options: EngineOptions) -> None:
@@ -125,8 +121,8 @@ class OnnxRuntimeEngine(Closing):
             return self._start(self._path, metadata, **self._providers(metadata, cache))
 
         if self.provider == TENSORRT and self._options.cache:
-            from edgevision.runtime.devices.cuda_driver import describe_gpu
             from edgevision.runtime.engines.compiled_cache import compiled
+            from edgevision.runtime.engines.cuda_driver import describe_gpu
 
             facts = self._cache_facts() | {
                 "gpu": describe_gpu(self._options.index),
@@ -224,14 +220,14 @@ class OnnxRuntimeEngine(Closing):
         return hasattr(self._runtime.InferenceSession, "get_provider_graph_assignment_info")
 
     def _assigned(self, session: Any) -> Assignment:
-        word = self.device.split(":")[0]
+        device = self.device.split(":")[0]
         if not self._tells_assignment():
-            return Assignment.of(word, ())
-        words = _WORDS | {self.provider: word}
+            return Assignment.of(device, ())
+        devices = _DEVICES | {self.provider: device}
         return Assignment.of(
-            word,
+            device,
             (
-                (words.get(part.ep_name, part.ep_name), node.op_type)
+                (devices.get(part.ep_name, part.ep_name), node.op_type)
                 for part in session.get_provider_graph_assignment_info()
                 for node in part.get_nodes()
             ),
@@ -242,9 +238,7 @@ class OnnxRuntimeEngine(Closing):
         specs = (*self.inputs, *self.outputs)
         if self.provider not in (CUDA, TENSORRT) or any(isinstance(side, str) for spec in specs for side in spec.shape):
             return None
-        from edgevision.runtime.engines.device_binding import DeviceBinding
-
-        return DeviceBinding(self._runtime, self._session, "cuda", self._options.index, self.inputs, self.outputs).run
+        return IoBinding(self._runtime, self._session, "cuda", self._options.index, self.inputs, self.outputs).run
 
     def _cache_facts(self) -> dict[str, str]:
         """What a compiled model depends on, but for the driver and the device."""
@@ -267,45 +261,6 @@ def _is_exact_in_int8(metadata: ModelMetadata | None) -> bool:
 def _is_static(metadata: ModelMetadata | None) -> bool:
     # Without metadata nothing is known to be fixed.
     return metadata is not None and all(isinstance(side, int) for spec in metadata.inputs for side in spec.shape)
-
-
-def import_onnx_runtime() -> Any:
-    """The ``onnxruntime`` module, of whichever wheel is installed."""
-    with brought_by("cpu"):
-        import onnxruntime
-    # What providers say while they are looked for belongs to no session.
-    onnxruntime.set_default_logger_severity(log_severity())
-    return onnxruntime
-
-
-def log_severity() -> int:
-    """From which of its levels on ONNX Runtime writes to standard error by itself.
-
-    Its errors are raised as well, so it is silent (4) but where this package's own debugging is shown (2, warnings).
-    """
-    return 2 if _log.isEnabledFor(logging.DEBUG) else 4
-
-
-def refuse_fallback(assignment: Assignment, path: Path) -> None:
-    """Raise a :class:`DeviceError` that names what would not run on the device that was asked for."""
-    strays = assignment.elsewhere()
-    if not strays:
-        return
-    device = next(iter(assignment.nodes))
-    named = "; ".join(
-        f"{', '.join(f'{count} {operator}' for operator, count in operators.items())} would run on {where}"
-        for where, operators in strays.items()
-    )
-    raise DeviceError(
-        f"{device} cannot run all of {path.name!r}: {named}; --allow-fallback lets them, or choose a --device that can"
-    )
-
-
-def first_line(error: Exception) -> str:
-    """ONNX Runtime's message without its error code and its source locations."""
-    line = str(error).strip().splitlines()[0]
-    line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", line)
-    return re.sub(r"(/\S+\.(cc|h):\d+ .*?\) ?)", "", line)
 
 
 def _closed(feeds: Mapping[str, Array]) -> list[Array]:

@@ -14,11 +14,10 @@ from edgevision.core.extras import brought_by
 from edgevision.core.machine import Machine
 from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.modelfiles.model_file import model_hash, read_metadata
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
 from edgevision.runtime.engines.denormals import denormals_as_zero
-from edgevision.runtime.engines.engine import Array, EngineOptions
+from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
 from edgevision.runtime.engines.openvino_biases import is_kept, keep_lost_biases
 
 _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "u8": "uint8", "i8": "int8"}
@@ -27,7 +26,7 @@ _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "
 _NO_NODES = {"Const", "Input", "Output", "Constant", "Parameter", "Result"}
 
 
-class OpenVinoEngine(Closing):
+class OpenVinoEngine(Closeable):
     """A model compiled by OpenVINO for one of its devices (CPU, GPU, NPU)."""
 
     def __init__(self, path: Path, provider: str, device: str, options: EngineOptions) -> None:
@@ -192,13 +191,13 @@ def device_name(core: Any, provider: str, index: int) -> str | None:
     return own[index] if index < len(own) else None
 
 
-def _nodes(program: Any, word: str) -> list[tuple[str, str]]:
+def _nodes(program: Any, device: str) -> list[tuple[str, str]]:
     """(device, operation) of the nodes of a compiled model that compute."""
     nodes = []
     for operation in program.get_runtime_model().get_ordered_ops():
         facts = operation.get_rt_info()
         kind = facts["layerType"].astype(str) if "layerType" in facts else operation.get_type_name()
-        where = facts["execDevice"].astype(str).split(".")[0].lower() if "execDevice" in facts else word
+        where = facts["execDevice"].astype(str).split(".")[0].lower() if "execDevice" in facts else device
         if kind not in _NO_NODES:
             nodes.append((where, kind))
     return nodes

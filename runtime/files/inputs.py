@@ -28,22 +28,22 @@ class PictureInput:
     found: bool = False
 
 
-def expand_inputs(words: Sequence[str]) -> list[PictureInput]:
-    """Every picture the words stand for, folders recursively, in order and sorted within a folder or glob.
+def expand_inputs(arguments: Sequence[str]) -> list[PictureInput]:
+    """Every picture the arguments stand for, folders recursively, in order and sorted within a folder or glob.
 
     Raises:
         InputError: a folder or glob holds no pictures, or standard input is empty or without end.
     """
     pictures: list[PictureInput] = []
-    for word in words:
-        if word == "-":
+    for argument in arguments:
+        if argument == "-":
             pictures.append(PictureInput("-", _standard_input()))
             continue
-        found = _files(word)
+        found = _files(argument)
         if not found:
-            raise InputError(f"{word!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        root = _root(word)
-        named = found == [Path(word)]
+            raise InputError(f"{argument!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        root = _root(argument)
+        named = found == [Path(argument)]
         pictures += [PictureInput(str(path), path, path.relative_to(root), not named) for path in found]
     return pictures
 
@@ -62,31 +62,31 @@ def _standard_input() -> bytes:
     return data
 
 
-def _files(word: str) -> list[Path]:
-    if _is_folder(word):
-        return _pictures(files_below(Path(word)))
-    if _is_pattern(word):
-        return _pictures(matching_files(word))
-    return [Path(word)]
+def _files(argument: str) -> list[Path]:
+    if _is_folder(argument):
+        return _pictures(files_below(Path(argument)))
+    if _is_pattern(argument):
+        return _pictures(matching_files(argument))
+    return [Path(argument)]
 
 
-def _root(word: str) -> Path:
-    """The folder that a tree of results is to mirror: the word itself, or what comes before a glob's first magic."""
-    path = Path(word)
-    if _is_folder(word):
+def _root(argument: str) -> Path:
+    """The folder that a tree of results mirrors: the argument itself, or what comes before a glob's first magic."""
+    path = Path(argument)
+    if _is_folder(argument):
         return path
-    if not _is_pattern(word):
+    if not _is_pattern(argument):
         return path.parent
     return Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
 
 
-def _is_folder(word: str) -> bool:
+def _is_folder(argument: str) -> bool:
     # Unlike the method of a path, it says no for names that no file can have and for what may not be looked at.
-    return os.path.isdir(word)  # noqa: PTH112
+    return os.path.isdir(argument)  # noqa: PTH112
 
 
-def _is_pattern(word: str) -> bool:
-    return glob.has_magic(word) and not os.path.exists(word)  # noqa: PTH110
+def _is_pattern(argument: str) -> bool:
+    return glob.has_magic(argument) and not os.path.exists(argument)  # noqa: PTH110
 
 
 def _pictures(paths: Iterable[Path]) -> list[Path]:

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.devices.opening import Way, find_ways
+from edgevision.runtime.devices.backends import DeviceBackend, find_backends
 
 _OF_ENGINE = {"openvino": "openvino", "qnn": "qnn", "ort-openvino": "openvino-plugin"}
-# Snapdragons are ARM, Intel's GPUs and NPUs are not; a word such as npu means the one that can be there.
+# Snapdragons are ARM, Intel's GPUs and NPUs are not; a name such as npu means the one that can be there.
 _ELSEWHERE = {
     "x86_64": ("qnn:npu",),
     "aarch64": ("openvino:gpu", "openvino:npu", "ort-openvino:gpu", "ort-openvino:npu"),
@@ -21,18 +21,20 @@ def wanted_extras(formats: Collection[ModelFormat], devices: Collection[str], ar
     Raises:
         DeviceError: there is no device of such a name.
     """
-    extras = {_extra(way) for kind in formats for device in devices for way in _first(device, kind, architecture)}
+    extras = {
+        _extra(backend) for kind in formats for device in devices for backend in _first(device, kind, architecture)
+    }
     # onnxruntime-gpu holds the CPU provider too, and the two overwrite each other.
     extras -= {"cpu"} if "gpu" in extras else set()
     return tuple(sorted(extras)) or ("cpu",)
 
 
-def _first(device: str, kind: ModelFormat, architecture: str) -> list[Way]:
-    ways = find_ways("cpu" if device == "auto" else device)[0]
-    fitting = [way for way in ways if kind in way.engine.formats]
-    here = [way for way in fitting if way.name not in _ELSEWHERE.get(architecture, ())]
+def _first(device: str, kind: ModelFormat, architecture: str) -> list[DeviceBackend]:
+    backends = find_backends("cpu" if device == "auto" else device)[0]
+    fitting = [backend for backend in backends if kind in backend.engine.formats]
+    here = [backend for backend in fitting if backend.name not in _ELSEWHERE.get(architecture, ())]
     return (here or fitting)[:1]
 
 
-def _extra(way: Way) -> str:
-    return _OF_ENGINE.get(way.engine.name, "cpu" if way.provider == "CPUExecutionProvider" else "gpu")
+def _extra(backend: DeviceBackend) -> str:
+    return _OF_ENGINE.get(backend.engine.name, "cpu" if backend.provider == "CPUExecutionProvider" else "gpu")

@@ -12,15 +12,14 @@ from edgevision.core.errors import ModelFileError
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.modelfiles.model_file import require_metadata
-from edgevision.runtime.closing import Closing
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.batching import run_batched
-from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.engines.engine import Closeable, Engine
 
 _BATCH = 32
 
 
-class FeatureJudge(Closing):
+class FeatureJudge(Closeable):
     """A classifier with an output ``features``, (N, D), beside its logits, as ``export --part features`` makes it.
 
     Attributes:

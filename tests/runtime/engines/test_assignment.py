@@ -1,8 +1,7 @@
 import pytest
 
 from edgevision.core.errors import DeviceError
-from edgevision.runtime.engines.assignment import Assignment
-from edgevision.runtime.engines.onnx_runtime import refuse_fallback
+from edgevision.runtime.engines.assignment import Assignment, refuse_fallback
 
 MIXED = Assignment.of("npu", [("npu", "Conv")] * 3 + [("cpu", "Shape"), ("cpu", "Gather"), ("cpu", "Shape")])
 

@@ -3,10 +3,10 @@ import pytest
 
 from edgevision.core.errors import DeviceError
 from edgevision.modelfiles.metadata import TensorSpec, TileSpec
+from edgevision.runtime.devices.opening import static_shapes
 from edgevision.runtime.engines.engine import EngineOptions
 from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine
 from edgevision.runtime.engines.openvino_engine import OpenVinoEngine
-from edgevision.runtime.engines.static_shapes import static_shapes
 
 
 def test_a_fixed_model_stays_as_it_is(write_colours):

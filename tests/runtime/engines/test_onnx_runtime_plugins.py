@@ -4,7 +4,7 @@ from types import ModuleType
 import pytest
 
 from edgevision.core.errors import DeviceError, MissingExtraError
-from edgevision.runtime.engines.plugins import Plugin, stdout_to_stderr
+from edgevision.runtime.engines.onnx_runtime_plugins import Plugin, stdout_to_stderr
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_library_that_cannot_be_loaded_is_a_device_error_with_the_way_to_mend_
 
 def test_what_libraries_print_goes_to_standard_error(run_python):
     program = (
-        "import os\nfrom edgevision.runtime.engines.plugins import stdout_to_stderr\n"
+        "import os\nfrom edgevision.runtime.engines.onnx_runtime_plugins import stdout_to_stderr\n"
         "print('before')\nwith stdout_to_stderr():\n    os.write(1, b'noise\\n')\nprint('after')"
     )
     done = run_python("-c", program)

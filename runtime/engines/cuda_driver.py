@@ -8,7 +8,7 @@ from edgevision.core.errors import DeviceError
 _LIBRARY = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
 
 
-def absence(index: int = 0) -> str | None:
+def unavailable_reason(index: int = 0) -> str | None:
     """Why there is no GPU of that index, or ``None`` where there is."""
     try:
         count = _count(_driver())
@@ -23,7 +23,7 @@ def describe_gpu(index: int = 0) -> str:
     """Name, compute capability and driver, as in ``NVIDIA Orin 8.7, CUDA 12.6``; :class:`DeviceError` without one."""
     driver = _driver()
     if index >= _count(driver):
-        raise DeviceError(absence(index) or "")
+        raise DeviceError(unavailable_reason(index) or "")
     device, major, minor, version = (ctypes.c_int() for _ in range(4))
     name = ctypes.create_string_buffer(256)
     driver.cuDeviceGet(ctypes.byref(device), index)
