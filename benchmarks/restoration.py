@@ -29,7 +29,7 @@ from edgevision.imaging.images import to_array
 from edgevision.imaging.samples import as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Task
-from edgevision.runtime.load import shipped_model
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 

@@ -26,6 +26,7 @@ from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.modelfiles.metadata import Activation, Color, Precision, Prediction, Resample, Resize, Task
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.commands.model_options import ModelArgument
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -216,7 +217,7 @@ def export(
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(help="Model file (.onnx or .xml) made by edgevision.")],
+    model: ModelArgument,
     against: Annotated[Path, typer.Option("--against", help="The checkpoint or ONNX model it was made from.")],
     arch: ArchOption = None,
     arch_kwargs: ArchOptionsOption = "{}",

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.errors import ModelFileError
 from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.shipped_models import resolve_model
 
 PIPELINES: Mapping[Task, str] = {
     Task.CLASSIFY: "edgevision.runtime.tasks.classification.classifier:Classifier",
@@ -24,8 +24,6 @@ PIPELINES: Mapping[Task, str] = {
 }
 """The one table from a task to its pipeline, which is imported when it is needed."""
 
-_ASSETS = Path(__file__).parent / "assets"
-
 
 def load(
     model: str | os.PathLike[str] | Task,
@@ -38,11 +36,11 @@ def load(
 ) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
 
-    ``model`` is a path to an ``.onnx`` or ``.xml`` file, or a :class:`Task` (or its name) for the model that ships
-    with the package. ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``, ``auto``, with ``:N`` for
-    one of several, or exact as in ``openvino:npu``; ``allow_fallback`` lets the CPU do what it cannot. ``threads``
-    bounds the CPU threads; by default the engine takes all cores where that helps. With ``task`` a model for another
-    task is refused.
+    ``model`` is a path to an ``.onnx`` or ``.xml`` file, or the name of a model that ships with the package, which is
+    that of its task (and ``upscale_x4``). ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``,
+    ``auto``, with ``:N`` for one of several, or exact as in ``openvino:npu``; ``allow_fallback`` lets the CPU do what
+    it cannot. ``threads`` bounds the CPU threads; by default the engine takes all cores where that helps. With
+    ``task`` a model for another task is refused.
 
         classify = edgevision.load("classify")
         classify("photo.jpg").top(3)                    # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
@@ -57,10 +55,11 @@ def load(
     ``options``.
 
     Raises:
+        InputError: a word that is neither a file nor a model that ships.
         ModelFileError: missing, damaged, without metadata, or newer than this release.
         DeviceError: the device is not there or cannot run all of the model.
     """
-    path = shipped_model(Task(str(model))) if str(model) in list(Task) else Path(model)
+    path = resolve_model(model)
     metadata = require_metadata(path)
     if task is not None and metadata.task is not task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
@@ -94,20 +93,3 @@ def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> A
 
 def _draws_curves(metadata: ModelMetadata) -> bool:
     return metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES
-
-
-def shipped_model(task: Task, scale: int | None = None) -> Path:
-    """The model that ships with the package for ``task``; :class:`InputError` where none does.
-
-    For upscaling there is one for each ``scale``, and twice is the default.
-    """
-    path = _ASSETS / (f"{task}_x{scale}.onnx" if scale not in (None, 2) else f"{task}.onnx")
-    if not path.is_file():
-        what = task if scale is None else f"{task} by {scale}"
-        raise InputError(f"no model ships for {what}; name one with --model")
-    return path
-
-
-def shipped_judge() -> Path:
-    """The classifier in whose features generated pictures are judged, of the ten classes of CIFAR-10."""
-    return _ASSETS / "features.onnx"

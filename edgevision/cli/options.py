@@ -1,7 +1,6 @@
 """Options that mean the same in every verb, each declared once, and the panels of ``--help`` that they stand in."""
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,16 +8,13 @@ import typer
 from edgevision.cli.numbers import LARGEST
 from edgevision.data.hole_kinds import HoleKind
 
-DEVICE_PANEL = "Device"
+DEVICE_PANEL = "Model and device"
 OUTPUT_PANEL = "Output"
 DAMAGE_PANEL = "Damage of the pictures"
 
 _MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
 """Beyond what a machine has they only wait for each other, for minutes where there are a thousand."""
 
-ModelOption = Annotated[
-    Path | None, typer.Option("--model", "-m", help="Model file (.onnx or .xml); without it the one that ships.")
-]
 DEVICE = typer.Option(
     "--device",
     "-d",

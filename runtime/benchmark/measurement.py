@@ -24,6 +24,7 @@ from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import ratio_of_medians
 from edgevision.runtime.benchmark.streams import measure_streams
 from edgevision.runtime.benchmark.subject import Subject, load_subject
+from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.telemetry.sampler import Telemetry
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def benchmark(
 ) -> BenchmarkReport:
     """Measure the inference of one or several models on random inputs, and the board beside it.
 
+    A model is a file, or the name of one that ships, as for :func:`edgevision.load`.
     Where several are given, all combinations are measured in turns: see :class:`Settings` for what the arguments mean.
 
         report = edgevision.benchmark("model.onnx", threads=[1, 4], seconds=2)
@@ -76,8 +78,8 @@ def benchmark(
         profile=profile,
         seed=seed,
     )
-    models = [Path(model)] if isinstance(model, str | os.PathLike) else [Path(one) for one in model]
-    return measure(models, settings, pictures)
+    models = [model] if isinstance(model, str | os.PathLike) else model
+    return measure([resolve_model(one) for one in models], settings, pictures)
 
 
 def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path | bytes] = ()) -> BenchmarkReport:

@@ -10,12 +10,13 @@ from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_shape, parse_share
 from edgevision.core.atomic_files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
+from edgevision.runtime.commands.model_options import ModelsArgument
 from edgevision.runtime.commands.on_boards import on_boards
 
 
 @on_boards("bench", "edgevision.runtime.commands.bench_on_boards:bench_on_boards")
 def bench(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Model files (.onnx or .xml).")],
+    models: ModelsArgument,
     device: Annotated[list[str], DEVICE] = ["cpu"],  # noqa: B006
     allow_fallback: FallbackOption = False,
     threads: Annotated[list[int] | None, THREADS] = None,

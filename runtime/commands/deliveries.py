@@ -14,7 +14,7 @@ from edgevision.imaging.picture_formats import GIF, format_of_content, written_f
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.files.inputs import PictureInput
-from edgevision.runtime.load import shipped_model
+from edgevision.runtime.shipped_models import shipped_model
 
 _BEGINNING = 4096
 # The EXIF orientations in which width and height change places.

@@ -22,6 +22,7 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.modelfiles.metadata import Task
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.commands.model_options import ModelArgument
 from edgevision.runtime.commands.quality_tables import (
     classification_table,
     generation_table,
@@ -29,11 +30,12 @@ from edgevision.runtime.commands.quality_tables import (
     restoration_table,
 )
 from edgevision.runtime.commands.ran_on import engine_facts
-from edgevision.runtime.load import load, shipped_judge
+from edgevision.runtime.load import load
+from edgevision.runtime.shipped_models import shipped_judge
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Model file (.onnx or .xml).")],
+    model: ModelArgument,
     data: Annotated[Path, typer.Argument(help="Folder or zip of pictures: [test/][CLASS/]picture.")],
     split: Annotated[
         str | None, typer.Option(help="train, val or test; by default test, else val, if the data is divided.")

@@ -10,12 +10,11 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
+from edgevision.runtime.commands.model_options import ModelArgument
 
 
 def inspect(
-    model: Annotated[
-        Path, typer.Argument(help="Model file (.onnx or .xml), or a checkpoint made by edgevision train.")
-    ],
+    model: ModelArgument,
     device: Annotated[
         str | None, typer.Option("--device", "-d", help="Also load it there and say which nodes that device takes.")
     ] = None,
@@ -23,6 +22,7 @@ def inspect(
 ) -> None:
     """Metadata, inputs, outputs, operators, size and hash of a model file, read without running it.
 
+    A checkpoint made by edgevision train can be inspected, too.
     With --device the model is loaded, and what the device leaves to the CPU is named.
     """
     facts = read_facts(model)

@@ -8,16 +8,25 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from edgevision.cli.options import DEVICE_PANEL
 from edgevision.core.errors import InputError
 
 _On = Annotated[
     list[str] | None,
-    typer.Option("--on", metavar="HOST", help="Run there over SSH instead, e.g. pi@raspberrypi.local; repeatable."),
+    typer.Option(
+        "--on",
+        metavar="HOST",
+        help="Run there over SSH instead, e.g. pi@raspberrypi.local; repeatable.",
+        rich_help_panel=DEVICE_PANEL,
+    ),
 ]
 _Wheelhouse = Annotated[
     Path | None,
     typer.Option(
-        "--wheelhouse", metavar="DIR", help="Wheels for a board without internet; edgevision's is not needed."
+        "--wheelhouse",
+        metavar="DIR",
+        help="Wheels for a board without internet; edgevision's is not needed.",
+        rich_help_panel=DEVICE_PANEL,
     ),
 ]
 

@@ -10,7 +10,7 @@ from edgevision.exporters.quantization.settings import Preset, QuantizationSetti
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.load import shipped_model
+from edgevision.runtime.shipped_models import shipped_model
 
 ASSETS = sorted(Path(edgevision.runtime.assets.__file__).parent.glob("*.onnx"))
 

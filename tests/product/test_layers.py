@@ -47,7 +47,7 @@ def run_without(names, *arguments, cwd=None):
 @pytest.fixture(scope="module")
 def shipped():
     from edgevision.modelfiles.metadata import Task
-    from edgevision.runtime.load import shipped_model
+    from edgevision.runtime.shipped_models import shipped_model
 
     return str(shipped_model(Task.CLASSIFY))
 

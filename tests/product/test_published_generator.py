@@ -10,7 +10,7 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
 from edgevision.modelfiles.metadata import LatentSpec, Precision
 from edgevision.modelfiles.model_file import read_metadata
-from edgevision.runtime.load import shipped_judge
+from edgevision.runtime.shipped_models import shipped_judge
 from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 

@@ -20,7 +20,7 @@ from edgevision.exporters.quantization.settings import Preset, QuantizationSetti
 from edgevision.metrics.figures import psnr_db, sqnr_db
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.load import shipped_model
+from edgevision.runtime.shipped_models import shipped_model
 
 CHECKPOINTS = Path(__file__).parents[2] / "examples" / "checkpoints"
 PICTURES = Path(__file__).parents[2] / "examples" / "pictures"

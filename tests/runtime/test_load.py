@@ -4,7 +4,8 @@ import edgevision
 from edgevision.core.errors import DeviceError, InputError, ModelFileError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
 from edgevision.runtime import load as loading
-from edgevision.runtime.load import PIPELINES, build_pipeline, load, shipped_model
+from edgevision.runtime.load import PIPELINES, build_pipeline, load
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
@@ -13,11 +14,6 @@ def test_every_task_has_a_pipeline_and_all_but_those_of_autoencoders_ship_a_mode
     assert set(PIPELINES) == set(Task) - {Task.OTHER}
     for task in PIPELINES.keys() - {Task.RECONSTRUCT, Task.ENCODE}:
         assert shipped_model(task).is_file()
-
-
-def test_a_task_without_a_shipped_model_says_so():
-    with pytest.raises(InputError, match="no model ships for encode"):
-        shipped_model(Task.ENCODE)
 
 
 def test_a_tasks_name_loads_the_model_that_ships():
@@ -104,13 +100,3 @@ def test_a_pipeline_that_cannot_be_built_closes_its_engine(write_restorer, monke
     (engine,) = opened
     with pytest.raises(AttributeError):  # its session is gone
         engine._session.run(None, {})
-
-
-def test_a_larger_scale_has_a_model_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "_ASSETS", tmp_path)
-    for name in ("upscale.onnx", "upscale_x4.onnx"):
-        (tmp_path / name).touch()
-    assert shipped_model(Task.UPSCALE).name == shipped_model(Task.UPSCALE, 2).name == "upscale.onnx"
-    assert shipped_model(Task.UPSCALE, 4).name == "upscale_x4.onnx"
-    with pytest.raises(InputError, match="no model ships for upscale by 3; name one with --model"):
-        shipped_model(Task.UPSCALE, 3)

@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.options import DeviceOption, FallbackOption, JsonOption, ModelOption, QuietOption, ThreadsOption
+from edgevision.cli.options import DeviceOption, FallbackOption, JsonOption, QuietOption, ThreadsOption
 from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import csv_row, one_line
 from edgevision.core.terminal import results as results_stream
 from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.commands.model_options import ModelOption
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.classification.classifier import Classification
 
 _BAR = 24
@@ -43,7 +45,11 @@ def classify(
     results: list[tuple[str, Classification]] = []
     failures: list[tuple[str, str]] = []
     with load(
-        model or Task.CLASSIFY, device, threads=threads, allow_fallback=allow_fallback, task=Task.CLASSIFY
+        model or shipped_model(Task.CLASSIFY),
+        device,
+        threads=threads,
+        allow_fallback=allow_fallback,
+        task=Task.CLASSIFY,
     ) as classifier:
         if not quiet and not as_json and not as_csv:
             echo(headline(classifier.metadata.name, classifier.engine), err=True)

@@ -14,11 +14,11 @@ from PIL import Image
 from edgevision.cli.numbers import LARGEST, positive_number, shortened, whole_number
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
+    DEVICE_PANEL,
     DeviceOption,
     FallbackOption,
     ForceOption,
     JsonOption,
-    ModelOption,
     QuietOption,
     SeedOption,
     ThreadsOption,
@@ -32,12 +32,14 @@ from edgevision.imaging.contact_sheet import contact_sheet
 from edgevision.imaging.picture_formats import written_format
 from edgevision.imaging.pictures import Picture, encoded
 from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.commands.model_options import ModelOption
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.generation.generator import Generator, Pictures
 
 LARGEST_SHEET = 4096
@@ -66,6 +68,21 @@ class _Options:
     force: ForceOption = False
     as_json: JsonOption = False
     quiet: QuietOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AutoencoderOptions(_Options):
+    """The same, where no model ships."""
+
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model file (.onnx or .xml) of an autoencoder; none ships: edgevision train vae makes one to export.",
+            rich_help_panel=DEVICE_PANEL,
+        ),
+    ] = None
 
 
 @on_boards("run generate")
@@ -102,7 +119,7 @@ def generate(
     settings = {"label": label, "truncation": truncation, "size": _size(size)}
     started = time.monotonic()
     with load(
-        options.model or Task.GENERATE,
+        options.model or shipped_model(Task.GENERATE),
         options.device,
         threads=options.threads,
         allow_fallback=options.allow_fallback,
@@ -138,7 +155,7 @@ def reconstruct(
         str | None, typer.Option("--output", "-o", help="File, or folder that mirrors the inputs.")
     ] = None,
     *,
-    options: _Options,
+    options: _AutoencoderOptions,
 ) -> None:
     """Squeeze pictures through the code of an autoencoder, at the size that it was trained for."""
     pictures = expand_inputs(inputs)
@@ -167,7 +184,7 @@ def encode(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],
     *,
-    options: _Options,
+    options: _AutoencoderOptions,
 ) -> None:
     """Write the codes that an autoencoder's encoder gives for pictures, in their order."""
     pictures = expand_inputs(inputs)
@@ -192,7 +209,7 @@ def _encoded(encoder: Any, name: str, source: Any) -> Any:
         raise InputError(failure_message(name, error)) from error
 
 
-def _autoencoder(task: Task, options: _Options) -> Any:
+def _autoencoder(task: Task, options: _AutoencoderOptions) -> Any:
     if options.model is None:
         raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
     return load(

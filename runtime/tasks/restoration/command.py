@@ -17,7 +17,6 @@ from edgevision.cli.options import (
     FallbackOption,
     ForceOption,
     JsonOption,
-    ModelOption,
     QuietOption,
     ThreadsOption,
 )
@@ -27,12 +26,14 @@ from edgevision.core.printable import one_line
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.commands.model_options import ModelOption
 from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import Job, make_folders, plan
-from edgevision.runtime.load import load, shipped_model
+from edgevision.runtime.load import load
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.inpainter import mask_from_alpha, read_mask
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
@@ -179,7 +180,7 @@ def _run(
     done: list[tuple[str, str]] = []
     started = time.monotonic()
     with load(
-        options.model or task,
+        options.model or shipped_model(task),
         options.device,
         threads=options.threads,
         allow_fallback=options.allow_fallback,

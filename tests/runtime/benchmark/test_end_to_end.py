@@ -10,7 +10,7 @@ import edgevision
 from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.end_to_end import synthetic_picture
-from edgevision.runtime.load import shipped_model
+from edgevision.runtime.shipped_models import shipped_model
 
 QUICK = {"seconds": 0.01, "warmup": 0.0, "runs": 5, "end_to_end": True}
 

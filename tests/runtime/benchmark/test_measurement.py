@@ -21,7 +21,7 @@ QUICK = {"seconds": 0.02, "warmup": 0.0, "runs": 20}
 
 @pytest.fixture(scope="module")
 def report():
-    from edgevision.runtime.load import shipped_model
+    from edgevision.runtime.shipped_models import shipped_model
 
     return edgevision.benchmark(shipped_model(Task.CLASSIFY), seconds=0.05, warmup=0.1, threads=1)
 

@@ -6,7 +6,8 @@ from edgevision.core.errors import NotFiniteError
 from edgevision.modelfiles.metadata import Task
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.load import build_pipeline, shipped_model
+from edgevision.runtime.load import build_pipeline
+from edgevision.runtime.shipped_models import shipped_model
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 40, 3), dtype=np.uint8)
 ASKED = {

@@ -11,7 +11,8 @@ from edgevision.core.errors import DatasetError, InputError, ModelFileError
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.feature_distances import frechet_distance, share_within, spread
 from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec
-from edgevision.runtime.load import load, shipped_judge
+from edgevision.runtime.load import load
+from edgevision.runtime.shipped_models import shipped_judge
 from edgevision.runtime.tasks.generation.evaluation import GenerationReport, evaluate_generator
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 from edgevision.runtime.tasks.generation.generator import Generator

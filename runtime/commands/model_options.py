@@ -1,0 +1,58 @@
+"""The model that a verb is for: a file, or the name of a model that ships."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.options import DEVICE_PANEL
+from edgevision.runtime.shipped_models import resolve_model, shipped_names
+
+
+def _resolve(value: Path | None) -> Path | None:
+    return None if value is None else resolve_model(value)
+
+
+def _resolve_all(value: list[Path]) -> list[Path]:
+    return [resolve_model(path) for path in value]
+
+
+def _complete(incomplete: str) -> Iterator[str]:
+    """The names of shipped models, and what :func:`_resolve` would take from disk, for a shell."""
+    yield from shipped_names()
+    folder = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
+    for path in sorted(folder.glob("*")):
+        if path.is_dir() or path.suffix in (".onnx", ".xml"):
+            yield f"{path}/" if path.is_dir() else str(path)
+
+
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        callback=_resolve,
+        autocompletion=_complete,
+        help="Model file (.onnx or .xml), or the name of one that ships, as classify.",
+    ),
+]
+ModelsArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MODEL...",
+        callback=_resolve_all,
+        autocompletion=_complete,
+        help="Model files (.onnx or .xml), or names of those that ship, as classify.",
+    ),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        "-m",
+        callback=_resolve,
+        autocompletion=_complete,
+        help="Model file (.onnx or .xml), or the name of one that ships; by default the one for this.",
+        rich_help_panel=DEVICE_PANEL,
+    ),
+]

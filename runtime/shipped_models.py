@@ -1,0 +1,58 @@
+"""The models that ship with the package, by name."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+from edgevision.cli.numbers import shortened
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import Task
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+def resolve_model(model: str | os.PathLike[str]) -> Path:
+    """The file that a user means by ``model``: one that exists, else the shipped model of that name.
+
+    What is no bare word, as ``models/new.onnx``, is returned as it is: who opens it says what is wrong with it.
+
+    Raises:
+        InputError: a bare word that is neither; the models that ship are listed.
+    """
+    path = Path(model)
+    if path.suffix or len(path.parts) != 1 or path.is_file():
+        return path
+    names = shipped_names()
+    if path.name in names:
+        return _shipped(path.name)
+    similar = get_close_matches(path.name, names, n=1)
+    hint = f"; did you mean {similar[0]!r}?" if similar else ""
+    raise InputError(
+        f"there is no file {shortened(path.name)}, and no model of that name ships; these do: {', '.join(names)}{hint}"
+    )
+
+
+def shipped_names() -> list[str]:
+    """What may be given in place of a model file, as ``upscale_x4``."""
+    return sorted(path.stem for path in _ASSETS.glob("*.onnx"))
+
+
+def shipped_model(task: Task, scale: int | None = None) -> Path:
+    """The model that ships for ``task``; :class:`InputError` where none does.
+
+    For upscaling there is one for each ``scale``, and twice is the default.
+    """
+    path = _shipped(task if scale in (None, 2) else f"{task}_x{scale}")
+    if not path.is_file():
+        what = task if scale is None else f"{task} by {scale}"
+        raise InputError(f"no model ships for {what}; name one with --model")
+    return path
+
+
+def shipped_judge() -> Path:
+    """The classifier in whose features generated pictures are judged, of the ten classes of CIFAR-10."""
+    return _shipped("features")
+
+
+def _shipped(name: str) -> Path:
+    return _ASSETS / f"{name}.onnx"
