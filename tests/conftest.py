@@ -1,4 +1,4 @@
-"""What several test files build on: small data sets on disk, and a clean Python beside the test's own."""
+"""How the tests share the cores, and what several files build on: small data sets, a clean Python beside their own."""
 
 import os
 import signal
@@ -9,16 +9,60 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from PIL import Image
 
 from edgevision.cli.app import main
+from edgevision.core.machine import usable_cores
 
 # How long an example takes says something of the machine's load, not of the code.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 Script = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core; none beside this one where files are named, as for the few tests of a change."""
+    return 0 if all(".py" in argument for argument in config.args) else min(8, usable_cores())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """One thread for each process that is started: those of one would wait for the cores of the others."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take long come first, so that no core waits for the last of them."""
+    long = ("product", "training")
+    root = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(root).parts[0] not in long)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """A folder that the first process which asks for its name fills with ``fill(folder)``, and all of a run read."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = root / "shared" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                unfinished = folder.with_name(f"{name}.unfinished")
+                unfinished.mkdir(exist_ok=True)
+                fill(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture
