@@ -21,9 +21,9 @@ import onnx
 import edgevision
 from edgevision.core.machine import Machine
 from edgevision.data.datasets import ImageFolder
-from edgevision.exporters.onnx_conversion import add_metadata
 from edgevision.exporters.origin import read_origin
 from edgevision.exporters.parts import Part
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.judging import OutputJudge, Recorder
 from edgevision.exporters.quantization.material import gather
 from edgevision.exporters.quantization.pairing import Speedup, measure_speedup

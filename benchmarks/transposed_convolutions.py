@@ -18,7 +18,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from edgevision.exporters.transposed_convolutions import rewrite_transposed_convolutions
+from edgevision.exporters.passes.transposed_convolutions import rewrite_transposed_convolutions
 from edgevision.models import DcganGenerator
 
 LATENT, WIDTHS, CHANNELS = 100, (512, 256, 128, 64), 3

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.output_range import last_operator
+from edgevision.exporters.analysis.output_range import last_operator
 from edgevision.exporters.samples import Batch
 from edgevision.metrics.class_scores import classification_of
 from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata

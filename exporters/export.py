@@ -18,21 +18,21 @@ from edgevision.core.atomic_files import atomic_folder, check_writable, translat
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
-from edgevision.exporters.denormal_weights import flush_denormal_weights
-from edgevision.exporters.half import to_half
-from edgevision.exporters.onnx_conversion import add_metadata
-from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.parts import Part
+from edgevision.exporters.passes.cleanup import add_metadata
+from edgevision.exporters.passes.denormal_weights import flush_denormal_weights
+from edgevision.exporters.passes.half_precision import to_half
+from edgevision.exporters.passes.transposed_convolutions import rewrite_transposed_convolutions
 from edgevision.exporters.quantization.material import Material, gather
 from edgevision.exporters.quantization.quantize import Quantized, quantize
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
+from edgevision.exporters.quantization.targets import find_target
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
-from edgevision.exporters.targets import find_target
-from edgevision.exporters.transposed_convolutions import rewrite_transposed_convolutions
 from edgevision.metrics.class_scores import classification_of
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision, Task
 from edgevision.modelfiles.model_facts import read_facts

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.onnx_conversion import Conversion
-from edgevision.exporters.output_range import clipped_range
-from edgevision.exporters.picture_sizes import Examples
+from edgevision.exporters.analysis.output_range import clipped_range
+from edgevision.exporters.analysis.picture_sizes import Examples
+from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.modelfiles.metadata import ModelMetadata
 
 

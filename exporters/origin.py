@@ -12,28 +12,27 @@ from torch import nn
 
 import edgevision
 from edgevision.core.errors import InputError
-from edgevision.exporters.agreement import Case
+from edgevision.exporters.analysis.given_sides import sides_that_run
+from edgevision.exporters.analysis.picture_sizes import Examples, Sides
+from edgevision.exporters.analysis.randomness import check_model_repeatable, check_repeatable
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.classification import describe_classification
-from edgevision.exporters.describe import RESTORATION_TASKS, SAMPLE_SIDE, describe
-from edgevision.exporters.engine_network import EngineNetwork
-from edgevision.exporters.generation import describe_generation
-from edgevision.exporters.given_model import GivenEngine, load_given, scores_first
-from edgevision.exporters.given_sides import sides_that_run
-from edgevision.exporters.onnx_conversion import (
+from edgevision.exporters.conversion.agreement import Case
+from edgevision.exporters.conversion.onnx_conversion import (
     Conversion,
     convert_to_onnx,
     run_network,
-    with_fixed_sides,
 )
+from edgevision.exporters.describe import RESTORATION_TASKS, SAMPLE_SIDE, describe
+from edgevision.exporters.foreign_model import GivenEngine, load_given, scores_first
+from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.parts import Part, take_part
-from edgevision.exporters.picture_sizes import Examples, Sides
-from edgevision.exporters.randomness import check_model_repeatable, check_repeatable
+from edgevision.exporters.passes.static_shapes import with_static_shapes
 from edgevision.exporters.restoration import describe_restoration, tile_notes
 from edgevision.exporters.samples import extreme_batches, seeded_batches
-from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
+from edgevision.exporters.torch_engine import EngineNetwork, TorchEngine, flatten_outputs
 from edgevision.imaging.preprocessing import scale_and_offset
 from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task, TensorSpec, TileSpec
 from edgevision.modelfiles.metadata_check import check_graph, check_sense
@@ -76,7 +75,7 @@ class Origin:
         if shape is None and tile is not None and tile.overlap is not None and "height" in self.conversion.dynamic:
             shape = (1, self.shape[0], tile.advised_side, tile.advised_side)
         examples = self._examples_of(shape or (1, *self.shape), seed)
-        conversion = replace(self.conversion, model=with_fixed_sides(self.conversion.model, examples), dynamic=())
+        conversion = replace(self.conversion, model=with_static_shapes(self.conversion.model, examples), dynamic=())
         metadata = _with_shapes(self.metadata, conversion)
         if metadata.restoration is not None:
             _check_tiles(metadata.inputs[0].shape, metadata)
@@ -102,7 +101,7 @@ class Origin:
         if closed:
             shape = "x".join(map(str, examples[0].shape))
             note = f"{' and '.join(closed)} fixed, as of {shape}: the graph says it is open and takes no other"
-            model = with_fixed_sides(conversion.model, examples, closed)
+            model = with_static_shapes(conversion.model, examples, closed)
             conversion = replace(conversion, model=model, notes=(*conversion.notes, note))
             metadata = _with_shapes(metadata, conversion)
 

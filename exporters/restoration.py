@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.activation_memory import activation_bytes
-from edgevision.exporters.onnx_conversion import Conversion
-from edgevision.exporters.output_range import clipped_range
-from edgevision.exporters.picture_sizes import Examples, Sides
-from edgevision.exporters.receptive_field import receptive_radius
-from edgevision.exporters.tile_stride import tile_stride
+from edgevision.exporters.analysis.activation_memory import activation_bytes
+from edgevision.exporters.analysis.output_range import clipped_range
+from edgevision.exporters.analysis.picture_sizes import Examples, Sides
+from edgevision.exporters.analysis.receptive_field import receptive_radius
+from edgevision.exporters.analysis.tile_stride import tile_stride
+from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
 from edgevision.runtime.tasks.restoration.tile_sizes import can_tile, fixed_sides
 

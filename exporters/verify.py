@@ -11,14 +11,14 @@ import torch
 from edgevision.core.errors import InputError
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
+from edgevision.exporters.analysis.randomness import check_repeatable
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.checkpoint import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.describe import describe
-from edgevision.exporters.given_model import GivenEngine, load_given
+from edgevision.exporters.foreign_model import GivenEngine, load_given
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.parts import exported_part, take_part
-from edgevision.exporters.randomness import check_repeatable
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metrics.class_scores import classification_of

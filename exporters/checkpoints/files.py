@@ -4,10 +4,6 @@ What a file is, its content says: a TorchScript program that is called weights.p
 same.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,10 +16,9 @@ from edgevision.core.extras import brought_by
 from edgevision.exporters.checkpoints.exported_program import is_exported_program, read_exported_program
 from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
 from edgevision.exporters.checkpoints.tensors import TrustNeededError, UnsupportedTensorError
+from edgevision.exporters.quiet import quiet_torch
 from edgevision.modelfiles.checkpoint_archive import is_archive, open_archive
 from edgevision.modelfiles.nesting import check_nesting
-
-_logger = logging.getLogger(__name__)
 
 
 class FileKind(StrEnum):
@@ -139,22 +134,6 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except Exception as error:  # SafetensorError is not part of the package's public names
         raise ValueError(str(error)) from error
-
-
-@contextmanager
-def quiet_torch() -> Iterator[None]:
-    """Keep PyTorch's own remarks from the user, except with ``--debug``: the error says what is wrong."""
-    if _logger.isEnabledFor(logging.DEBUG):
-        yield
-        return
-    level = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints.exported_graph import ExportedNetwork
-from edgevision.exporters.checkpoints.files import quiet_torch
+from edgevision.exporters.quiet import quiet_torch
 
 _OTHERS = frozenset({torch.float16, torch.bfloat16, torch.float64})
 _CASTS = frozenset({Tensor.half, Tensor.bfloat16, Tensor.double})

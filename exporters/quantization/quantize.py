@@ -12,19 +12,19 @@ import numpy as np
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.quantization.equalization import equalize
-from edgevision.exporters.quantization.graph import Array, Graph
-from edgevision.exporters.quantization.judging import Judge, OutputJudge
-from edgevision.exporters.quantization.material import Material
-from edgevision.exporters.quantization.node_times import Profile, profile
-from edgevision.exporters.quantization.observations import Observations, observe
-from edgevision.exporters.quantization.preparation import (
+from edgevision.exporters.passes.graph import Array, Graph
+from edgevision.exporters.passes.preparation import (
     FLOAT_PASSES,
     INT8_PASSES,
     clean,
     prepare,
     transposed_by_convolution,
 )
+from edgevision.exporters.quantization.equalization import equalize
+from edgevision.exporters.quantization.judging import Judge, OutputJudge
+from edgevision.exporters.quantization.material import Material
+from edgevision.exporters.quantization.node_times import Profile, profile
+from edgevision.exporters.quantization.observations import Observations, observe
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
 from edgevision.exporters.quantization.report import (
@@ -34,12 +34,12 @@ from edgevision.exporters.quantization.report import (
 )
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
+from edgevision.exporters.quantization.targets import Target, find_target, is_this_machine
 from edgevision.exporters.quantization.trials import Bench, Opener, Trials
 from edgevision.exporters.quantization.units import WEIGHTED, Unit, find_units
 from edgevision.exporters.quantization.verdict import Candidates, decide
 from edgevision.exporters.quantization.weights import quantize_weights
 from edgevision.exporters.samples import Batch
-from edgevision.exporters.targets import Target, find_target, is_this_machine
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 

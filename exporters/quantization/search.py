@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from edgevision.exporters.quantization.minimum_cut import fastest_split
 from edgevision.exporters.quantization.node_times import Profile
-from edgevision.exporters.quantization.partition import fastest_split
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.trials import Trials
 from edgevision.exporters.quantization.units import Unit

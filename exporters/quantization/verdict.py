@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import onnx
 
-from edgevision.exporters.half import to_half
+from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.exporters.quantization.settings import Preference
+from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.trials import Bench, Trials
 from edgevision.exporters.quantization.turns import Turns
-from edgevision.exporters.targets import Target
 from edgevision.modelfiles.model_file import ModelFormat
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 import edgevision.exporters.origin as origin
+from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import export
-from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Provenance, TensorSpec
 from edgevision.models import build_model

@@ -13,7 +13,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from edgevision.exporters.onnx_conversion import Conversion
+from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import Color, ImageSpec, Prediction, Resize, RestorationSpec, Task
 from edgevision.modelfiles.model_file import read_metadata
@@ -143,7 +143,7 @@ def test_a_parity_failure_ends_with_1(
 def test_a_network_that_cannot_be_converted_ends_with_1_and_a_line(
     edgevision: Call, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import edgevision.exporters.onnx_conversion as onnx_conversion
+    import edgevision.exporters.conversion.onnx_conversion as onnx_conversion
 
     def refuse(*args: object) -> onnx.ModelProto:
         raise RuntimeError("first line\nsecond line") from ValueError("the cause\nand its story")

@@ -23,8 +23,8 @@ import edgevision
 import edgevision.exporters.export as exporting
 import edgevision.exporters.origin as origin
 from edgevision.core.errors import DiskFullError, EdgevisionError, InputError, OutputError, ParityError
+from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
-from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, Precision
 from edgevision.modelfiles.model_file import ModelFormat, model_hash, read_metadata

@@ -20,11 +20,11 @@ import edgevision.exporters.origin as origin
 from edgevision.cli.app import main
 from edgevision.core.errors import InputError
 from edgevision.data.latents import draw_latents
+from edgevision.exporters.analysis.output_range import clipped_range
 from edgevision.exporters.checkpoints import read_checkpoint
+from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import export
 from edgevision.exporters.generation import describe_generation
-from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
-from edgevision.exporters.output_range import clipped_range
 from edgevision.exporters.parts import Part
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches

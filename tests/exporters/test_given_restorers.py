@@ -11,9 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from edgevision.core.errors import ImageError, InputError
-from edgevision.exporters.engine_network import EngineNetwork
+from edgevision.exporters.analysis.receptive_field import receptive_radius
 from edgevision.exporters.export import export
-from edgevision.exporters.receptive_field import receptive_radius
+from edgevision.exporters.torch_engine import EngineNetwork
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
 from edgevision.runtime.load import load

@@ -23,15 +23,15 @@ from torch import nn
 
 import edgevision
 import edgevision.exporters.origin as origin
-import edgevision.exporters.quantization.preparation as preparation
+import edgevision.exporters.passes.preparation as preparation
+import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.quantization.verdict as verdict
-import edgevision.exporters.transposed_convolutions as transposed_convolutions
 from edgevision.core.errors import DatasetError, InputError
+from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
-from edgevision.exporters.onnx_conversion import Conversion, convert_to_onnx
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.graph import Graph
 from edgevision.exporters.quantization.material import Amount, Material
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.onnx_conversion import convert_to_onnx
+from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
 from edgevision.exporters.restoration import describe_restoration
 from edgevision.modelfiles.metadata import (
     ImageSpec,

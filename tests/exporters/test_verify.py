@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from edgevision.core.errors import CheckpointError, DeviceError, InputError, ModelFileError, ParityError
+from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
-from edgevision.exporters.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.verify import VerificationReport, verify
 from edgevision.modelfiles.metadata import Precision

@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from edgevision.exporters.onnx_conversion import add_metadata
-from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import DnCnn, build_model
 from edgevision.training.checkpoint import save_checkpoint

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgevision.cli.app import main
-from edgevision.exporters.onnx_conversion import add_metadata
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.modelfiles.metadata import METADATA_KEY
 
 FUZZ = Path(__file__).parents[1] / "fuzz.py"

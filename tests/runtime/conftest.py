@@ -13,8 +13,8 @@ import pytest
 from fake_engine import FakeEngine
 from onnx import TensorProto, helper
 
-from edgevision.exporters.onnx_conversion import add_metadata
-from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.modelfiles.metadata import (
     METADATA_KEY,
     ImageSpec,

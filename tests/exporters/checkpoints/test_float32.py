@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from edgevision.core.errors import CheckpointError
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32, in_float32
-from edgevision.exporters.onnx_conversion import convert_to_onnx
+from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
 
 IMAGE = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -9,13 +9,13 @@ import onnxruntime
 import pytest
 from onnx.helper import make_graph, make_model, make_opsetid, make_tensor_value_info
 
-from edgevision.exporters.quantization.graph import Graph, initializer
+from edgevision.exporters.passes.graph import Graph, initializer
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.qdq import Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
+from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
 from edgevision.exporters.quantization.weights import quantize_weights
-from edgevision.exporters.targets import TARGETS
 
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int | str | None]

@@ -11,12 +11,12 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 from onnx.numpy_helper import from_array
 
 import edgevision.exporters.quantization.node_times as node_times
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.graph import Graph
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
+from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.exporters.quantization.units import find_units
 from edgevision.exporters.quantization.weights import quantize_weights
-from edgevision.exporters.targets import TARGETS
 
 Array = np.ndarray[Any, Any]
 Events = Mapping[str, tuple[float, float]]

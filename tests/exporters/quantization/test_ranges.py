@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgevision.exporters.quantization.observations import BINS, Histogram
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
-from edgevision.exporters.targets import TARGETS
+from edgevision.exporters.quantization.targets import TARGETS
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from edgevision.data.latents import draw_latents, interpolate
-from edgevision.exporters.onnx_conversion import add_metadata
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.imaging.contact_sheet import contact_sheet
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec

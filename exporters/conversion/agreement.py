@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from edgevision.exporters.picture_sizes import Examples
+from edgevision.exporters.analysis.picture_sizes import Examples
 
 Answers = Sequence[NDArray[Any]]
 

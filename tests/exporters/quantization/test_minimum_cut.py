@@ -5,7 +5,7 @@ from itertools import chain, combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.exporters.quantization.partition import fastest_split
+from edgevision.exporters.quantization.minimum_cut import fastest_split
 
 NAMES = "abcdef"
 

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.checkpoints.files import quiet_torch
+from edgevision.exporters.quiet import quiet_torch
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
 

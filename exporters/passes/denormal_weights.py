@@ -9,8 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgevision.exporters.quantization.graph import Array
-from edgevision.exporters.transposed_convolutions import agree, open_on_one_thread
+from edgevision.exporters.passes.graph import Array
+from edgevision.exporters.passes.transposed_convolutions import agree, open_on_one_thread
 from edgevision.modelfiles.denormals import FLOAT_FORMATS
 
 _log = logging.getLogger(__name__)

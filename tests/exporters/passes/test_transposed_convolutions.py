@@ -16,9 +16,9 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 from onnx.numpy_helper import from_array
 from torch import nn
 
-import edgevision.exporters.transposed_convolutions as transposed_convolutions
-from edgevision.exporters.onnx_conversion import convert_to_onnx
-from edgevision.exporters.transposed_convolutions import measured_speedup, rewrite_transposed_convolutions
+import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
+from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
+from edgevision.exporters.passes.transposed_convolutions import measured_speedup, rewrite_transposed_convolutions
 
 Array = np.ndarray[Any, Any]
 

@@ -17,9 +17,9 @@ from onnxscript.rewriter.pattern import RewriteRule
 from onnxscript.rewriter.rules import common as rules
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.onnx_conversion import without_default_inputs
-from edgevision.exporters.quantization.graph import Array, Graph, attributes, initializer
-from edgevision.exporters.transposed_convolutions import (
+from edgevision.exporters.passes.cleanup import without_default_inputs
+from edgevision.exporters.passes.graph import Array, Graph, attributes, initializer
+from edgevision.exporters.passes.transposed_convolutions import (
     agree,
     measured_speedup,
     open_on_one_thread,

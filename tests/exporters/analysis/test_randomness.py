@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.randomness import check_model_repeatable, check_repeatable
+from edgevision.exporters.analysis.randomness import check_model_repeatable, check_repeatable
 from edgevision.runtime.devices.opening import open_engine
 
 IMAGE = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -4,8 +4,8 @@ import math
 
 import onnx
 
-from edgevision.exporters.onnx_conversion import with_fixed_sides
-from edgevision.exporters.picture_sizes import Examples
+from edgevision.exporters.analysis.picture_sizes import Examples
+from edgevision.exporters.passes.static_shapes import with_static_shapes
 
 
 def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
@@ -14,7 +14,7 @@ def activation_bytes(model: onnx.ModelProto, examples: Examples) -> int:
     Tensors live from the operator that makes them to the last that reads them, in the order of the graph; shapes are
     inferred for the sizes of ``examples``. Engines that reuse buffers less cleverly take more.
     """
-    graph = with_fixed_sides(model, examples).graph
+    graph = with_static_shapes(model, examples).graph
     bytes_of = {value.name: _bytes(value) for value in (*graph.input, *graph.value_info, *graph.output)}
     for weight in graph.initializer:
         bytes_of.pop(weight.name, None)

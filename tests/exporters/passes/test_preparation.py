@@ -13,11 +13,11 @@ from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
 
-import edgevision.exporters.quantization.preparation as preparation
-import edgevision.exporters.transposed_convolutions as transposed_convolutions
+import edgevision.exporters.passes.preparation as preparation
+import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 from edgevision.core.errors import InputError
-from edgevision.exporters.quantization.graph import Graph
-from edgevision.exporters.quantization.preparation import (
+from edgevision.exporters.passes.graph import Graph
+from edgevision.exporters.passes.preparation import (
     FLOAT_PASSES,
     INT8_PASSES,
     Pass,

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgevision.exporters.adaptive_pooling import ExactAdaptivePooling
-from edgevision.exporters.onnx_conversion import convert_to_onnx
+from edgevision.exporters.conversion.adaptive_pooling import ExactAdaptivePooling
+from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
 
 
 class Pools(nn.Module):

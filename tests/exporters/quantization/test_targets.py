@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edgevision.core.errors import InputError
 from edgevision.core.machine import Machine
+from edgevision.exporters.quantization.targets import BOARDS, TARGETS, Target, find_target, is_this_machine
 from edgevision.exporters.quantization.units import WEIGHTED
-from edgevision.exporters.targets import BOARDS, TARGETS, Target, find_target, is_this_machine
 
 ends = st.floats(-1e4, 1e4, width=32)
 

@@ -2,22 +2,21 @@
 
 import copy
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import onnx
-import onnx_ir
-import onnxscript.optimizer
 import torch
-from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 from torch import nn
 
 from edgevision.core.errors import EdgevisionError, InputError
-from edgevision.exporters.agreement import Case, Comparison, DisagreementError
-from edgevision.exporters.picture_sizes import Examples, Sides, find_sides, repeated
+from edgevision.exporters.analysis.picture_sizes import Examples, Sides, find_sides, repeated
+from edgevision.exporters.conversion.agreement import Case, Comparison, DisagreementError
+from edgevision.exporters.conversion.torch_exporters import ExportRequest, branches, with_dynamo, with_torchscript
+from edgevision.exporters.passes.cleanup import without_traces
+from edgevision.exporters.passes.static_shapes import AXES
 from edgevision.exporters.torch_engine import flatten_outputs
-from edgevision.exporters.torch_exporters import POSITIONS, branches, quiet_exporter, with_dynamo, with_torchscript
 from edgevision.modelfiles.metadata import TensorSpec
 
 _log = logging.getLogger(__name__)
@@ -92,15 +91,16 @@ def convert_to_onnx(
     free = sides.free if sides else ()
     choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *free), count, free, ()]))
     comparison = Comparison(lambda inputs: _arrays(network, inputs), lambda inputs: _exactly(network, inputs))
+    request = ExportRequest(network, examples, input_names, output_names, multiple=sides.multiple if sides else 1)
     reasons: list[Exception] = []
     for exporter in (with_dynamo, with_torchscript):
         name = "dynamo" if exporter is with_dynamo else "torchscript"
         for dynamic in choices:
             inputs = batch if "batch" in dynamic else examples
             try:
-                model = exporter(network, inputs, input_names, output_names, dynamic, sides.multiple if sides else 1)
-                _check_open(model, dynamic)
-                model = _simplified(model)
+                model = exporter(replace(request, examples=inputs, dynamic=dynamic))
+                _check_dynamic(model, dynamic)
+                model = without_traces(model)
                 notes = _notes(name, dynamic, (*count, *free), examples, reasons)
                 found = Conversion(model, name, dynamic, notes, sides)
                 # A network that decides by the batch goes another way for one picture.
@@ -190,77 +190,16 @@ def _sides_of(network: nn.Module, examples: Examples, multiple: int, keeps_size:
     return find_sides(takes, height, width, multiple=multiple)
 
 
-def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Older exporters list every constant as an input that may be given; here an input is what has to be.
-
-    That is allowed since version 4 of the format, to which older models are raised.
-    """
-    ir = onnx_ir.from_proto(model)
-    RemoveInitializersFromInputsPass()(ir)
-    modern = onnx_ir.to_proto(ir)
-    modern.ir_version = max(
-        modern.ir_version, 4, onnx.helper.find_min_ir_version_for(modern.opset_import, ignore_unknown=True)
-    )
-    return modern
-
-
-def with_fixed_sides(
-    model: onnx.ModelProto, examples: Examples, names: Collection[str] = tuple(POSITIONS)
-) -> onnx.ModelProto:
-    """With the shape of every input that of ``examples``, and what follows from it computed.
-
-    ``names`` restricts that to some of batch, height and width.
-    """
-    kept = {POSITIONS[name] for name in POSITIONS if name not in names}
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    for value, example in zip(fixed.graph.input, examples, strict=True):
-        for axis, size in enumerate(example.shape):
-            if axis not in kept:
-                value.type.tensor_type.shape.dim[axis].dim_value = size
-    # What was inferred for open sides would stand in the way.
-    del fixed.graph.value_info[:]
-    for value in fixed.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    with quiet_exporter():
-        # Folding turns what computes a shape into the shape.
-        folded = onnxscript.optimizer.optimize(fixed)
-    return onnx.shape_inference.infer_shapes(folded, data_prop=True)
-
-
-def add_metadata(model: onnx.ModelProto, key: str, value: str) -> None:
-    """Put ``value`` into the model's ``metadata_props`` under ``key``, replacing what was there."""
-    others = [entry for entry in model.metadata_props if entry.key != key]
-    del model.metadata_props[:]
-    model.metadata_props.extend([*others, onnx.StringStringEntryProto(key=key, value=value)])
-
-
 def _at(places: Sequence[str]) -> str:
     return f" ({'; '.join(places[:3])})" if places else ""
 
 
-def _check_open(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
+def _check_dynamic(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
     """The exporters make a side that the network reads as a number a constant, and say nothing."""
     shapes = [_spec(value).shape for value in model.graph.input]
-    closed = [side for side in dynamic if any(isinstance(shape[POSITIONS[side]], int) for shape in shapes)]
+    closed = [side for side in dynamic if any(isinstance(shape[AXES[side]], int) for shape in shapes)]
     if closed:
         raise ConversionError(f"the network reads its {' and '.join(closed)} as a constant")
-
-
-def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Constants folded, dead nodes removed, and every trace of the exporting machine gone."""
-    with quiet_exporter():
-        model = onnxscript.optimizer.optimize(model)
-    # The exporter leaves source files and line numbers of the network's code in every node.
-    for thing in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del thing.metadata_props[:]
-        thing.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-    model.producer_name = "edgevision"
-    model.producer_version = ""
-    onnx.checker.check_model(model)
-    return model
 
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgevision.exporters.tile_stride import tile_stride
+from edgevision.exporters.analysis.tile_stride import tile_stride
 from edgevision.modelfiles.metadata import TileSpec
 
 

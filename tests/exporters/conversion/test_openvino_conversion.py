@@ -13,8 +13,8 @@ from torch import nn
 
 from edgevision.core.atomic_files import atomic_folder
 from edgevision.core.errors import DiskFullError, InputError
-from edgevision.exporters.onnx_conversion import Conversion
-from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.conversion.onnx_conversion import Conversion
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 from edgevision.modelfiles.model_file import read_metadata
@@ -83,7 +83,7 @@ import resource, sys
 from pathlib import Path
 import onnx, openvino
 from edgevision.core.errors import DiskFullError
-from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.core.atomic_files import atomic_folder
 from edgevision.modelfiles.metadata import ModelMetadata, Task
 

@@ -10,15 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import edgevision.exporters.onnx_conversion as onnx_conversion
+import edgevision.exporters.conversion.onnx_conversion as onnx_conversion
 from edgevision.core.errors import InputError
-from edgevision.exporters.agreement import Case
-from edgevision.exporters.onnx_conversion import (
+from edgevision.exporters.conversion.agreement import Case
+from edgevision.exporters.conversion.onnx_conversion import (
     Conversion,
     ConversionError,
-    add_metadata,
     convert_to_onnx,
 )
+from edgevision.exporters.conversion.torch_exporters import ExportRequest
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.runtime.devices.opening import open_engine
 
 Sqnr = Callable[[object, object], float]
@@ -230,12 +231,12 @@ def test_inputs_the_network_does_not_take_are_all_named() -> None:
 def test_the_exporters_are_asked_in_turn(monkeypatch: pytest.MonkeyPatch, convolution: Conversion) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
 
-    def refuse(*arguments: object) -> onnx.ModelProto:
-        asked.append(("dynamo", arguments[4]))
+    def refuse(request: ExportRequest) -> onnx.ModelProto:
+        asked.append(("dynamo", request.dynamic))
         raise RuntimeError("not today\nand a long explanation")
 
-    def accept(*arguments: object) -> onnx.ModelProto:
-        asked.append(("torchscript", arguments[4]))
+    def accept(request: ExportRequest) -> onnx.ModelProto:
+        asked.append(("torchscript", request.dynamic))
         return convolution.model
 
     monkeypatch.setattr(onnx_conversion, "with_dynamo", refuse)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgevision.core.errors import DeviceError
-from edgevision.exporters.picture_sizes import Examples, Sides, find_sides, repeated
+from edgevision.exporters.analysis.picture_sizes import Examples, Sides, find_sides, repeated
 from edgevision.runtime.engines.engine import Array, Engine
 
 
@@ -16,7 +16,7 @@ def sides_that_run(
 
     Args:
         examples: what it takes, one tensor for each input.
-        multiple, keeps_size: as of :func:`edgevision.exporters.onnx_conversion.convert_to_onnx`.
+        multiple, keeps_size: as of :func:`edgevision.exporters.conversion.onnx_conversion.convert_to_onnx`.
     """
     names = [spec.name for spec in engine.inputs]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from edgevision.exporters.picture_sizes import Sides, find_sides, repeated
+from edgevision.exporters.analysis.picture_sizes import Sides, find_sides, repeated
 
 
 @pytest.mark.parametrize("multiple", [1, 2, 3, 8, 12, 24])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgevision.exporters.activation_memory import activation_bytes
-from edgevision.exporters.onnx_conversion import convert_to_onnx
+from edgevision.exporters.analysis.activation_memory import activation_bytes
+from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
 
 FLOAT = 4
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgevision.exporters.receptive_field import receptive_radius
+from edgevision.exporters.analysis.receptive_field import receptive_radius
 
 
 def averages(depth: int) -> nn.Module:

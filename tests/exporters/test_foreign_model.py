@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.export import export
-from edgevision.exporters.given_model import load_given
+from edgevision.exporters.foreign_model import load_given
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import load

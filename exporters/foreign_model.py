@@ -11,7 +11,8 @@ from onnx import AttributeProto
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.printable import one_line
-from edgevision.exporters.onnx_conversion import Conversion, first_cause, without_default_inputs
+from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
+from edgevision.exporters.passes.cleanup import without_default_inputs
 from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph, class_count
 from edgevision.modelfiles.model_file import check_model_file

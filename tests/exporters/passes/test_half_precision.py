@@ -11,8 +11,8 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch import nn
 
-from edgevision.exporters.half import to_half
-from edgevision.exporters.onnx_conversion import Conversion
+from edgevision.exporters.conversion.onnx_conversion import Conversion
+from edgevision.exporters.passes.half_precision import to_half
 from edgevision.runtime.devices.opening import open_engine
 
 

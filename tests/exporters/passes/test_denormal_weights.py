@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import edgevision
-from edgevision.exporters.denormal_weights import flush_denormal_weights
-from edgevision.exporters.quantization.graph import Array
+from edgevision.exporters.passes.denormal_weights import flush_denormal_weights
+from edgevision.exporters.passes.graph import Array
 from edgevision.modelfiles.denormals import denormal_share
 
 TINY = np.finfo(np.float32).tiny

@@ -1,0 +1,1 @@
+"""What is found out of a network by running it, or by reading its graph."""

@@ -1,0 +1,143 @@
+"""PyTorch's two ONNX exporters, made quiet, and what they say without saying it."""
+
+import io
+import linecache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+from torch.export import Dim, ExportedProgram
+from torch.jit import TracerWarning  # type: ignore[attr-defined]
+
+from edgevision.exporters.analysis.picture_sizes import Examples
+from edgevision.exporters.conversion.adaptive_pooling import ExactAdaptivePooling
+from edgevision.exporters.passes.static_shapes import AXES
+from edgevision.exporters.quiet import quiet_exporter
+
+OPSET = 20
+
+# Small sizes are run and compared, which would take too long for large ones: their conditions are worked out.
+_LARGE = 2048
+
+
+class BranchError(Exception):
+    """The program holds only for some of the sizes that it is said to take."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExportRequest:
+    """What either exporter is asked for.
+
+    Attributes:
+        examples: what the network takes, batch first.
+        dynamic: the axes that are to be dynamic, of batch, height and width, the last two in multiples of ``multiple``.
+    """
+
+    network: nn.Module
+    examples: Examples
+    input_names: Sequence[str]
+    output_names: Sequence[str]
+    dynamic: tuple[str, ...] = ()
+    multiple: int = 1
+
+
+def with_dynamo(request: ExportRequest) -> onnx.ModelProto:
+    """By ``torch.export``, which knows what it assumes of the dynamic axes.
+
+    Raises:
+        BranchError: the network goes another way for other sizes.
+        Exception: almost anything, where it cannot export the network.
+    """
+    sides = {"batch": Dim("batch"), "height": Dim("height"), "width": Dim("width")}
+    if request.multiple > 1:
+        sides |= {name: request.multiple * Dim(f"{name}_by_{request.multiple}") for name in ("height", "width")}
+    with quiet_exporter(), ExactAdaptivePooling():
+        program = torch.onnx.export(
+            request.network,
+            request.examples,
+            input_names=list(request.input_names),
+            output_names=list(request.output_names),
+            dynamic_shapes=tuple(
+                {AXES[name]: sides[name] for name in request.dynamic} or None for _ in request.examples
+            ),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    if program.exported_program is not None:
+        _check_assumptions(program.exported_program, {name: AXES[name] for name in request.dynamic if name != "batch"})
+    return program.model_proto
+
+
+def with_torchscript(request: ExportRequest) -> onnx.ModelProto:
+    """By tracing: every branch becomes the way of the examples, of which :func:`branches` tells."""
+    axes = {input_name: {AXES[name]: name for name in request.dynamic} for input_name in request.input_names}
+    if "batch" in request.dynamic:
+        axes |= {name: {0: "batch"} for name in request.output_names}
+    stream = io.BytesIO()
+    # On failure it prints its graph, by default to standard output, which belongs to the command's result.
+    torch._C._jit_set_onnx_log_output_stream("stderr")
+    with quiet_exporter(), ExactAdaptivePooling():
+        torch.onnx.export(
+            request.network,
+            request.examples,
+            stream,  # type: ignore[arg-type]
+            input_names=list(request.input_names),
+            output_names=list(request.output_names),
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+    return onnx.load_model_from_string(stream.getvalue())
+
+
+def branches(network: nn.Module, examples: Examples) -> tuple[str, ...]:
+    """The lines of the network's code where a value becomes a number or a decision of Python, as tracing finds them."""
+    with quiet_exporter() as caught:
+        try:
+            torch.jit.trace(network, examples, check_trace=False)  # type: ignore[no-untyped-call]
+        except Exception:  # somebody else's code
+            return ()
+    places = [(Path(w.filename), w.lineno) for w in caught if issubclass(w.category, TracerWarning)]
+    torchs = Path(torch.__file__).parent
+    return tuple(
+        f"{path.name} line {number}: {linecache.getline(str(path), number).strip()}"
+        for path, number in dict.fromkeys(places)
+        if torchs not in path.parents
+    )
+
+
+def _check_assumptions(program: ExportedProgram, axes: Mapping[str, int]) -> None:
+    """Raise :class:`BranchError` where a large, an upright or a lying picture takes another way than the example.
+
+    ``torch.export`` follows a branch on a side the way the example goes and notes the condition. The ONNX exporter
+    drops it, so that the graph would go that way for every size.
+
+    ``axes`` names the open sides of the pictures that ``program`` takes.
+    """
+    nodes = program.graph.nodes
+    pictures = [node.meta["val"] for node in nodes if node.op == "placeholder"]
+    example: dict[object, int] = {}
+    symbols: dict[str, object] = {}
+    for picture in pictures:
+        for axis, side in enumerate(getattr(picture, "shape", ())):
+            if isinstance(side, torch.SymInt):
+                (symbol,) = side.node.expr.free_symbols
+                # The side is the symbol, or a multiple of it.
+                example[symbol] = int(side.node.hint) // int(side.node.expr.subs(symbol, 1))
+                symbols |= {name: symbol for name, at in axes.items() if at == axis}
+    factor = max(2, _LARGE // min((example[symbol] for symbol in symbols.values()), default=_LARGE))
+    conditions = [node.meta["val"].node.expr for node in nodes if isinstance(node.meta.get("val"), torch.SymBool)]
+    for names in (tuple(symbols), *((name,) for name in symbols)):
+        large = example | {symbols[name]: factor * example[symbols[name]] for name in names}
+        for condition in conditions:
+            if bool(condition.subs(example)) != bool(condition.subs(large)):
+                raise BranchError(f"it goes another way where {condition} does not hold")
+        for name in names:
+            bounds = program.range_constraints.get(symbols[name])
+            if bounds is not None and bounds.upper < large[symbols[name]]:
+                raise BranchError(f"it goes another way where the {name} is more than {bounds.upper}")

@@ -1,0 +1,1 @@
+"""Graph passes: each takes a model and gives it back with whether it was changed."""

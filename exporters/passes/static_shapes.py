@@ -1,0 +1,33 @@
+"""Axes made static: with every size known, what computes shapes folds away, and NPUs take the graph."""
+
+from collections.abc import Collection
+
+import onnx
+import torch
+
+from edgevision.exporters.passes.cleanup import folded
+
+AXES = {"batch": 0, "height": 2, "width": 3}
+"""The axes of an input that may be dynamic, by name."""
+
+
+def with_static_shapes(
+    model: onnx.ModelProto, examples: tuple[torch.Tensor, ...], axes: Collection[str] = tuple(AXES)
+) -> onnx.ModelProto:
+    """With the shape of every input that of ``examples``, and what follows from it computed.
+
+    ``axes`` restricts that to some of batch, height and width.
+    """
+    kept = {AXES[name] for name in AXES if name not in axes}
+    static = onnx.ModelProto()
+    static.CopyFrom(model)
+    for value, example in zip(static.graph.input, examples, strict=True):
+        for axis, size in enumerate(example.shape):
+            if axis not in kept:
+                value.type.tensor_type.shape.dim[axis].dim_value = size
+    # What was inferred for dynamic axes would stand in the way.
+    del static.graph.value_info[:]
+    for value in static.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    # Folding turns what computes a shape into the shape.
+    return onnx.shape_inference.infer_shapes(folded(static), data_prop=True)
