@@ -8,15 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from fake_engine import FakeEngine
-from onnx import TensorProto, helper
+from onnx_writer import node, onnx_model
 
-from edgevision.exporters.conversion.openvino_conversion import write_openvino
-from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.modelfiles.metadata import (
-    METADATA_KEY,
     ImageSpec,
     ModelMetadata,
     Prediction,
@@ -39,23 +35,6 @@ METADATA = ModelMetadata(
 )
 
 
-def colour_model(batch: int | str = "batch") -> onnx.ModelProto:
-    """The graph, without metadata."""
-    ten = helper.make_tensor("ten", TensorProto.FLOAT, [1], [10.0])
-    axes = helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
-            helper.make_node("Mul", ["mean", "ten"], ["logits"]),
-        ],
-        "colours",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 3, 8, 8])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, 3])],
-        [ten, axes],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-
-
 @pytest.fixture
 def write_colours(tmp_path: Path) -> Callable[..., Path]:
     """Write the colour classifier under a name whose ending chooses the format; ``metadata=None`` leaves it out."""
@@ -63,17 +42,33 @@ def write_colours(tmp_path: Path) -> Callable[..., Path]:
     def write(
         name: str = "colours.onnx", metadata: ModelMetadata | None = METADATA, batch: int | str = "batch"
     ) -> Path:
-        path, model = tmp_path / name, colour_model(batch)
+        path = tmp_path / name
+        content = onnx_model(
+            [
+                node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
+                node("Mul", ["mean", "ten"], ["logits"]),
+            ],
+            {"image": (batch, 3, 8, 8)},
+            {"logits": (batch, 3)},
+            {"ten": np.float32([10]), "axes": np.int64([2, 3])},
+            metadata,
+        )
         if path.suffix == ".xml":
             assert metadata is not None
-            write_openvino(model, path, metadata, half=False)
+            _write_openvino(content, path, metadata)
         else:
-            if metadata is not None:
-                add_metadata(model, METADATA_KEY, metadata.to_json())
-            path.write_bytes(model.SerializeToString())
+            path.write_bytes(content)
         return path
 
     return write
+
+
+def _write_openvino(content: bytes, path: Path, metadata: ModelMetadata) -> None:
+    import onnx
+
+    from edgevision.exporters.conversion.openvino_conversion import write_openvino
+
+    write_openvino(onnx.load_from_string(content), path, metadata, half=False)
 
 
 @pytest.fixture
@@ -138,13 +133,13 @@ def blur() -> Callable[[np.ndarray], np.ndarray]:
 
 RESTORERS = {
     Task.DENOISE: (
-        [helper.make_node("Conv", ["image", "ninths"], ["restored"], group=3, pads=[1, 1, 1, 1])],
+        [node("Conv", ["image", "ninths"], ["restored"], group=3, pads=[1, 1, 1, 1])],
         ModelMetadata(
             task=Task.DENOISE, name="blur", image=ImageSpec(), restoration=RestorationSpec(), tile=TileSpec(overlap=1)
         ),
     ),
     Task.INPAINT: (
-        [helper.make_node("Max", ["image", "mask"], ["restored"])],
+        [node("Max", ["image", "mask"], ["restored"])],
         ModelMetadata(
             task=Task.INPAINT,
             name="whitener",
@@ -155,8 +150,8 @@ RESTORERS = {
     ),
     Task.UPSCALE: (
         [
-            helper.make_node("Concat", ["image"] * 4, ["copies"], axis=1),
-            helper.make_node("DepthToSpace", ["copies"], ["restored"], blocksize=2),
+            node("Concat", ["image"] * 4, ["copies"], axis=1),
+            node("DepthToSpace", ["copies"], ["restored"], blocksize=2),
         ],
         ModelMetadata(
             task=Task.UPSCALE,
@@ -168,9 +163,9 @@ RESTORERS = {
     ),
     Task.BRIGHTEN: (
         [
-            helper.make_node("AveragePool", ["image"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
-            helper.make_node("Sub", ["means", "means"], ["zeros"]),
-            helper.make_node("Add", ["zeros", "half"], ["restored"]),
+            node("AveragePool", ["image"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
+            node("Sub", ["means", "means"], ["zeros"]),
+            node("Add", ["zeros", "half"], ["restored"]),
         ],
         ModelMetadata(
             task=Task.BRIGHTEN,
@@ -181,6 +176,11 @@ RESTORERS = {
     ),
 }
 
+WEIGHTS = {
+    Task.DENOISE: {"ninths": np.full((3, 1, 3, 3), 1 / 9, np.float32)},
+    Task.BRIGHTEN: {"half": np.float32([0.5])},
+}
+
 
 @pytest.fixture
 def write_restorer(tmp_path: Path) -> Callable[..., Path]:
@@ -188,28 +188,12 @@ def write_restorer(tmp_path: Path) -> Callable[..., Path]:
 
     def write(task: str, **changes: object) -> Path:
         nodes, metadata = RESTORERS[Task(task)]
-        weights = [
-            helper.make_tensor("ninths", TensorProto.FLOAT, [3, 1, 3, 3], [1 / 9] * 27),
-            helper.make_tensor("half", TensorProto.FLOAT, [1], [0.5]),
-        ]
-        used = {name for node in nodes for name in node.input}
-        channels = {"image": 3, "mask": 1}
-        graph = helper.make_graph(
-            nodes,
-            metadata.name,
-            [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", count, "height", "width"])
-                for name, count in channels.items()
-                if name in used
-            ],
-            [helper.make_tensor_value_info("restored", TensorProto.FLOAT, ["batch", 3, "rows", "columns"])],
-            [weight for weight in weights if weight.name in used],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-        add_metadata(model, METADATA_KEY, metadata.updated(**changes).to_json())
         path = tmp_path / "models" / f"{task}.onnx"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(model.SerializeToString())
+        sides = ("batch", 3, "height", "width")
+        inputs = {"image": sides} | ({"mask": ("batch", 1, *sides[2:])} if task == Task.INPAINT else {})
+        outputs = {"restored": ("batch", 3, "rows", "columns")}
+        path.write_bytes(onnx_model(nodes, inputs, outputs, WEIGHTS.get(Task(task)), metadata.updated(**changes)))
         return path
 
     return write

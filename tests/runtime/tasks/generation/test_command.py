@@ -4,16 +4,14 @@ import io
 import json
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx_writer import node, onnx_model
 from PIL import Image
 
 from edgevision.data.latents import draw_latents, interpolate
-from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.imaging.contact_sheet import contact_sheet
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec
 
 SIZE = 6
 LABELS = ("ant", "bee", "cow")
@@ -25,50 +23,38 @@ CLASS_WEIGHT = RANDOM.standard_normal((3, 48)).astype(np.float32)
 KERNEL = RANDOM.standard_normal((SIZE, 3, 8, 8)).astype(np.float32) / 2
 
 
-def tensor(name, values):
-    return helper.make_tensor(name, TensorProto.FLOAT, values.shape, values.ravel())
-
-
 def flat_generator(conditional=False, batch="batch"):
     """Latents times a matrix, bounded; 3x4x4."""
-    nodes = [helper.make_node("MatMul", ["latent", "weight"], ["drawn"])]
-    inputs = [helper.make_tensor_value_info("latent", TensorProto.FLOAT, [batch, SIZE])]
-    weights = [tensor("weight", WEIGHT), helper.make_tensor("shape", TensorProto.INT64, [4], [-1, 3, 4, 4])]
+    nodes = [node("MatMul", ["latent", "weight"], ["drawn"])]
+    inputs = {"latent": (batch, SIZE)}
+    weights = {"weight": WEIGHT, "shape": np.int64([-1, 3, 4, 4])}
     last = "drawn"
     if conditional:
-        nodes += [
-            helper.make_node("MatMul", ["classes", "class_weight"], ["kind"]),
-            helper.make_node("Add", ["drawn", "kind"], ["both"]),
-        ]
-        inputs.append(helper.make_tensor_value_info("classes", TensorProto.FLOAT, [batch, 3]))
-        weights.append(tensor("class_weight", CLASS_WEIGHT))
+        nodes += [node("MatMul", ["classes", "class_weight"], ["kind"]), node("Add", ["drawn", "kind"], ["both"])]
+        inputs["classes"] = (batch, 3)
+        weights["class_weight"] = CLASS_WEIGHT
         last = "both"
-    nodes += [
-        helper.make_node("Tanh", [last], ["bounded"]),
-        helper.make_node("Reshape", ["bounded", "shape"], ["image"]),
-    ]
-    return nodes, inputs, [helper.make_tensor_value_info("image", TensorProto.FLOAT, [batch, 3, 4, 4])], weights
+    nodes += [node("Tanh", [last], ["bounded"]), node("Reshape", ["bounded", "shape"], ["image"])]
+    return nodes, inputs, {"image": (batch, 3, 4, 4)}, weights
 
 
 def texture_generator():
     nodes = [
-        helper.make_node("ConvTranspose", ["latent", "kernel"], ["drawn"], strides=[8, 8]),
-        helper.make_node("Tanh", ["drawn"], ["image"]),
+        node("ConvTranspose", ["latent", "kernel"], ["drawn"], strides=[8, 8]),
+        node("Tanh", ["drawn"], ["image"]),
     ]
-    inputs = [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["batch", SIZE, "height", "width"])]
-    outputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, "rows", "columns"])]
-    return nodes, inputs, outputs, [tensor("kernel", KERNEL)]
+    inputs, outputs = {"latent": ("batch", SIZE, "height", "width")}, {"image": ("batch", 3, "rows", "columns")}
+    return nodes, inputs, outputs, {"kernel": KERNEL}
 
 
 def autoencoder(whole=True):
     """The negative, and the means of the channels as the code."""
-    nodes = [helper.make_node("ReduceMean", ["image", "axes"], ["code"], keepdims=0)]
-    outputs = [helper.make_tensor_value_info("code", TensorProto.FLOAT, ["batch", 3])]
+    nodes = [node("ReduceMean", ["image", "axes"], ["code"], keepdims=0)]
+    outputs = {"code": ("batch", 3)}
     if whole:
-        nodes.insert(0, helper.make_node("Neg", ["image"], ["restored_image"]))
-        outputs.insert(0, helper.make_tensor_value_info("restored_image", TensorProto.FLOAT, ["batch", 3, 8, 8]))
-    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 8, 8])]
-    return nodes, inputs, outputs, [helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])]
+        nodes.insert(0, node("Neg", ["image"], ["restored_image"]))
+        outputs = {"restored_image": ("batch", 3, 8, 8)} | outputs
+    return nodes, {"image": ("batch", 3, 8, 8)}, outputs, {"axes": np.int64([2, 3])}
 
 
 RANGE = (TensorSpec(name="image", shape=("batch", 3, 4, 4), value_range=(-1.0, 1.0)),)
@@ -88,14 +74,10 @@ def model(tmp_path):
     """Write one of the models; its path."""
 
     def write(name="plain"):
-        (nodes, inputs, outputs, weights), metadata = MODELS[name]
-        graph = helper.make_graph(nodes, name, inputs, outputs, weights)
-        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-        onnx.checker.check_model(proto)
-        add_metadata(proto, METADATA_KEY, metadata.to_json())
+        parts, metadata = MODELS[name]
         path = tmp_path / "models" / f"{name}.onnx"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(proto.SerializeToString())
+        path.write_bytes(onnx_model(*parts, metadata))
         return path
 
     return write
@@ -502,20 +484,13 @@ def write_judge(tmp_path):
 
     def write(labels=LABELS):
         nodes = [
-            helper.make_node("ReduceMean", ["image", "axes"], ["features"], keepdims=0),
-            helper.make_node("Add", ["features", "features"], ["logits"]),
+            node("ReduceMean", ["image", "axes"], ["features"], keepdims=0),
+            node("Add", ["features", "features"], ["logits"]),
         ]
-        graph = helper.make_graph(
-            nodes,
-            "judge",
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 8, 8])],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("logits", "features")],
-            [helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])],
-        )
-        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        outputs = {"logits": ("batch", 3), "features": ("batch", 3)}
         described = ModelMetadata(task=Task.CLASSIFY, name="eye", labels=labels, image=ImageSpec(size=(8, 8)))
-        add_metadata(proto, METADATA_KEY, described.to_json())
-        (tmp_path / "judge.onnx").write_bytes(proto.SerializeToString())
+        content = onnx_model(nodes, {"image": ("batch", 3, 8, 8)}, outputs, {"axes": np.int64([2, 3])}, described)
+        (tmp_path / "judge.onnx").write_bytes(content)
         return tmp_path / "judge.onnx"
 
     return write
