@@ -1,10 +1,12 @@
 """How the tests share the cores, and what several files build on: small data sets, a clean Python beside their own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,22 @@ from edgevision.core.machine import usable_cores
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 
+_IMPORTED = re.compile(r"^(?:from|import) (edgevision\.\w+|\w+)", re.MULTILINE)
+_WORKSTATION = ("edgevision.exporters", "edgevision.training", "edgevision.models")
+
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 Script = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Without PyTorch, as on a board, what itself imports a package that is not here is left out."""
+    if find_spec("torch"):
+        return None
+    source = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    if source.suffix != ".py" or not source.is_file():
+        return None
+    names = _IMPORTED.findall(source.read_text(encoding="utf-8"))
+    return True if any(name in _WORKSTATION or not find_spec(name.split(".")[0]) for name in names) else None
 
 
 @pytest.hookimpl(optionalhook=True)
