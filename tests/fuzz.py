@@ -271,7 +271,7 @@ def _import_everything() -> None:
     import edgevision.runtime.tasks.classification.command
     import edgevision.runtime.tasks.generation.command
     import edgevision.runtime.tasks.restoration.command
-    import edgevision.training.commands  # noqa: F401
+    import edgevision.training.commands.classify  # noqa: F401
 
     onnxruntime.set_default_logger_severity(3)
 

@@ -23,11 +23,13 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     ),
     "train": VerbGroup(
         {
-            "classify": Verb("edgevision.training.commands:classify", "Train a classifier on class folders."),
-            "gan": Verb("edgevision.training.commands:gan", "Train a generator of pictures against a discriminator."),
-            "vae": Verb("edgevision.training.commands:vae", "Train a variational autoencoder."),
+            "classify": Verb("edgevision.training.commands.classify:classify", "Train a classifier on class folders."),
+            "gan": Verb(
+                "edgevision.training.commands.generate:gan", "Train a generator of pictures against a discriminator."
+            ),
+            "vae": Verb("edgevision.training.commands.generate:vae", "Train a variational autoencoder."),
             "restore": Verb(
-                "edgevision.training.commands:restore", "Train inpainting, denoising, upscaling or brightening."
+                "edgevision.training.commands.restore:restore", "Train inpainting, denoising, upscaling or brightening."
             ),
         },
         "Train a network in PyTorch.",

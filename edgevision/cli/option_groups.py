@@ -35,9 +35,12 @@ def option_groups(function: Callable[..., None]) -> Callable[..., None]:
             parameters.append(parameter.replace(annotation=hints[parameter.name]))
 
     def command(**values: Any) -> None:
-        for name, declared in groups.items():
-            values[name] = declared(**{field.name: values.pop(field.name) for field in fields(declared)})
-        function(**values)
+        # An option may be called like the group of another.
+        taken = {
+            name: declared(**{field.name: values.pop(field.name) for field in fields(declared)})
+            for name, declared in groups.items()
+        }
+        function(**values, **taken)
 
     command.__name__, command.__doc__ = function.__name__, function.__doc__
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.numbers import LARGEST
 from edgevision.data.hole_kinds import HoleKind
 
 DEVICE_PANEL = "Model and device"
@@ -54,4 +53,4 @@ SigmaOption = Annotated[
 HolesOption = Annotated[
     HoleKind, typer.Option(help="What the holes to inpaint look like.", rich_help_panel=DAMAGE_PANEL)
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=LARGEST, help="Makes random choices repeatable.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Makes random choices repeatable.")]

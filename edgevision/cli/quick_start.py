@@ -1,12 +1,12 @@
 """What is changed in Typer so that the program starts fast; nothing else of Typer is touched, and nowhere else.
 
 - Typer converts every value with pydantic, even one that was not given, and its import takes longer than a small
-  model's inference. Values of plain types are converted here; Typer still parses, and words every error but those of
-  numbers.
+  model's inference. Values of plain types are converted here, with the errors that belong to it; Typer still parses.
 - Completion renders the help of each candidate as Rich markup, which takes longer than all the rest of it and loses
   what stands in brackets, though no help here is written in markup.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -60,16 +60,20 @@ def _converter(kind: Any, parameter: Any) -> Any:
         convert = _converter(get_args(kind)[0], parameter)
         return None if convert is None else lambda values: [convert(value) for value in values]
     if get_origin(kind) is Literal:
-        return partial(_choice, get_args(kind))
+        return partial(_choice, {str(value): value for value in get_args(kind)}, parameter)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return partial(_choice, {str(member.value): member for member in kind}, parameter)
     if kind in (int, float):
         return partial(_number, kind, parameter)
-    if kind in (str, Path) or (isinstance(kind, type) and issubclass(kind, Enum)):
-        return kind
-    return None
+    return kind if kind in (str, Path) else None
 
 
-def _choice(choices: tuple[Any, ...], value: Any) -> Any:
-    return choices[choices.index(value)]
+def _choice(choices: Mapping[str, Any], parameter: Any, value: Any) -> Any:
+    if value not in choices:
+        raise typer.BadParameter(
+            f"{shortened(str(value))} is not one of {', '.join(map(repr, choices))}.", param=parameter
+        )
+    return choices[value]
 
 
 def _number(kind: type, parameter: Any, value: Any) -> float:

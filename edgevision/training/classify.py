@@ -17,9 +17,11 @@ from edgevision.models import build_model, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, loader
-from edgevision.training.data_source import image_spec, open_data, read_parts
+from edgevision.training.data_source import image_spec, open_data, open_part
+from edgevision.training.launched import is_launched_helper
+from edgevision.training.parts import read_parts
 from edgevision.training.provenance import training_provenance
-from edgevision.training.run_folder import RunFolder, is_launched_helper
+from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import ClassifierSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
@@ -42,11 +44,7 @@ def train_classifier(
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    data = open_data(settings.data, "train")
-    if len(data.class_names) < 2:
-        raise DatasetError(
-            f"{settings.data!r} has {len(data.class_names)} class folders; a classifier needs two or more"
-        )
+    data = open_data(settings)
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
     image = image_spec(data, size=settings.image_size, color=settings.color)
     options = _network_options(settings, data, image)
@@ -144,7 +142,7 @@ def _network_options(settings: ClassifierSettings, data: ImageDataset, image: Im
 def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSpec) -> dict[str, float]:
     """Top-1 and macro F1 in percent on the ``test`` part, or nothing where there is none that can be read."""
     try:
-        data = open_data(settings.data, "test")
+        data = open_part(settings.data, "test")
     except DatasetError:
         return {}
     if getattr(data, "split", "") != "test" or not data.class_names:

@@ -3,7 +3,7 @@
 import inspect
 from pathlib import Path
 
-from edgevision.core.errors import DatasetError, InputError
+from edgevision.core.errors import InputError
 from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.models import DISCRIMINATORS, GENERATORS, build_model
 from edgevision.training.gan_module import GanModule
@@ -27,8 +27,6 @@ def train_gan(settings: GanSettings, output: Path, *, force: bool = False, quiet
         raise InputError(f"a GAN's model is one of {', '.join(GENERATORS)}, not {settings.model!r}")
     training = GenerativeTraining(settings, output)
     labels = training.data.class_names if settings.conditional else ()
-    if settings.conditional and len(labels) < 2:
-        raise DatasetError(f"{settings.data!r} has no class folders, which --conditional needs")
     if settings.class_weight and training.classifier is not None and training.classifier.labels != labels:
         raise InputError("--class-weight needs a classifier of the same classes as the data")
     options = training.options(settings.model, num_classes=len(labels))

@@ -14,10 +14,12 @@ from edgevision.models import TEXTURES, model_options
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.data import CropImages, EpochBatches, TensorImages, loader
-from edgevision.training.data_source import image_spec, open_data, read_parts
+from edgevision.training.data_source import image_spec, open_data
 from edgevision.training.generative_module import GenerativeModule, Sheets
+from edgevision.training.launched import is_launched_helper
+from edgevision.training.parts import read_parts
 from edgevision.training.provenance import training_provenance
-from edgevision.training.run_folder import RunFolder, is_launched_helper
+from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import GenerativeSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
@@ -41,7 +43,7 @@ class GenerativeTraining:
     def __init__(self, settings: GenerativeSettings, output: Path) -> None:
         self.settings = settings
         self.folder = RunFolder(output, settings.model)
-        self.data: ImageDataset = open_data(settings.data, "train")
+        self.data: ImageDataset = open_data(settings)
         image = image_spec(self.data, size=settings.image_size, color=settings.color, largest=_LARGEST)
         self.image: ImageSpec = image.updated(value_range=(-1.0, 1.0))
         self.classifier = ClassifierFeatures.read(settings.classifier) if settings.classifier is not None else None

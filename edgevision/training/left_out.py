@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edgevision.core.errors import DatasetError, ImageError
-from edgevision.training.run_folder import is_launched_helper
+from edgevision.training.launched import is_launched_helper
 
 T = TypeVar("T")
 

@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgevision.core.progress import track
-from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.datasets import is_held_out
 from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.hole_filling import fill_smoothly, halve_known
 from edgevision.imaging.images import to_array
 from edgevision.modelfiles.metadata import Task
+from edgevision.training.data_source import open_photos
 from edgevision.training.left_out import LeftOut
 from edgevision.training.settings import RestorationSettings
 
@@ -45,7 +46,7 @@ class Photos:
     def __init__(self, paths: Sequence[str], *, held_out: bool, quiet: bool) -> None:
         self._places = [
             (folder, index)
-            for folder in (ImageFolder(path, ("train", "val", "test")) for path in paths)
+            for folder in map(open_photos, paths)
             for index, name in enumerate(folder.names)
             if is_held_out(name) == held_out
         ]

@@ -10,7 +10,6 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 
 from edgevision.core.errors import DatasetError, InputError
-from edgevision.data.datasets import ImageFolder
 from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
@@ -24,10 +23,12 @@ from edgevision.modelfiles.metadata import (
 )
 from edgevision.models import build_model, model_options
 from edgevision.training.checkpoint import load_trained, save_checkpoint
+from edgevision.training.data_source import open_photos
+from edgevision.training.launched import is_launched_helper
 from edgevision.training.provenance import training_provenance
 from edgevision.training.restoration_data import Photos, SeededBatches, crop_loader
 from edgevision.training.restoration_module import RestorationModule
-from edgevision.training.run_folder import RunFolder, is_launched_helper
+from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
@@ -93,7 +94,7 @@ def train_restorer(
 def _check_fit(settings: RestorationSettings, network: nn.Module) -> None:
     """Refuse data, a network or a crop that the training would only stumble over."""
     for path in settings.data:
-        ImageFolder(path, ("train", "val", "test"))
+        open_photos(path)
     suited = RESTORATION_DEFAULTS[settings.kind].model
     if settings.model != suited:
         raise InputError(f"{settings.kind} is trained with the model {suited}, not {settings.model}")

@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -188,8 +187,3 @@ class RunFolder:
                 f"{str(self.path)!r} holds an unfinished training with {key:.60} {before.get(key)!r:.200}, not"
                 f" {settings.get(key)!r:.200}; give the same options to resume it, --force to start over"
             )
-
-
-def is_launched_helper() -> bool:
-    """Whether Lightning started this process beside the user's own, to train on another device."""
-    return os.environ.get("LOCAL_RANK", "0") != "0" or os.environ.get("NODE_RANK", "0") != "0"

@@ -134,6 +134,11 @@ class ClassifierSettings(TrainingSettings):
     val_fraction: float = 0.1
     patience: int | None = None
 
+    @property
+    def classes_for(self) -> str | None:
+        """What needs class folders; ``None`` where nothing does."""
+        return "a classifier"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_positive("epochs")
@@ -262,6 +267,11 @@ class GenerativeSettings(TrainingSettings):
     ema: float = 0.999
     classifier: str | None = None
 
+    @property
+    def classes_for(self) -> str | None:
+        """What needs class folders; ``None`` where nothing does."""
+        return None
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_positive("steps", "sample_every")
@@ -298,6 +308,11 @@ class GanSettings(GenerativeSettings):
     dropout: float = 0.0
     gradient_penalty: float = 10.0
     class_weight: float = 0.0
+
+    @property
+    def classes_for(self) -> str | None:
+        """What needs class folders; ``None`` where nothing does."""
+        return "--conditional" if self.conditional else None
 
     def __post_init__(self) -> None:
         super().__post_init__()

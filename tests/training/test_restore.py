@@ -339,7 +339,7 @@ def test_inpainting_is_judged_inside_the_holes(photographs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--kind", "classify"], "--kind must be one of inpaint, denoise, upscale, brighten, not 'classify'"),
+        (["--kind", "classify"], "'--kind': 'classify' is not one of 'inpaint', 'denoise', 'upscale', 'brighten'"),
         (["--kind", "paint"], "'paint' is not one of"),
         (["--kind", "denoise", "--scale", "2"], "--scale is for upscaling; denoise keeps the size"),
         (["--kind", "denoise", "--loss", "l1"], "--loss is terms and weights, as l1=1,ssim=0.1, not 'l1'"),

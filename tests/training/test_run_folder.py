@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from edgevision.core.errors import CheckpointError, InputError, OutputError
-from edgevision.training.run_folder import RunFolder, is_launched_helper
+from edgevision.training.launched import is_launched_helper
+from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import Augmentation, ClassifierSettings
 
 SETTINGS: dict[str, Any] = ClassifierSettings(augment=(Augmentation.FLIP,), model_options={"shortcut": "B"}).to_dict()

@@ -1,0 +1,1 @@
+"""The verbs ``edgevision train``: options in, one training carried out."""

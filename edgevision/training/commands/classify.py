@@ -1,0 +1,90 @@
+"""The verb ``edgevision train classify``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import SeedOption
+from edgevision.modelfiles.metadata import Color
+from edgevision.training.commands.run_training import (
+    DATA_PANEL,
+    NETWORK_PANEL,
+    TRAINING_PANEL,
+    Hardware,
+    ModelOptionsOption,
+    Output,
+    knobs,
+    run_training,
+)
+from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    panel: ClassVar[str] = DATA_PANEL
+
+    data: Annotated[
+        str, typer.Option(help="Folder or zip of [train/]CLASS/picture, or 'digits', which is built in.")
+    ] = "digits"
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=8, max=4096, help="Side in pixels.", show_default="the data's own up to 64, else 224"),
+    ] = None
+    color: Annotated[
+        Color | None, typer.Option(help="What the network sees.", show_default="rgb; gray for the digits")
+    ] = None
+    val_fraction: Annotated[
+        float, typer.Option(help="Part of each class held out for validation if the data has no val part.")
+    ] = 0.1
+    augment: Annotated[
+        list[Augmentation] | None, typer.Option(help="Vary the pictures; give it once for each kind.")
+    ] = None
+    balance: Annotated[
+        Balance, typer.Option(help="For classes of unequal size: weigh the loss, or draw pictures evenly.")
+    ] = Balance.NONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    panel: ClassVar[str] = NETWORK_PANEL
+
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet.")
+    ] = "cnn3"
+    model_options: ModelOptionsOption = "{}"
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the dense head, against overfitting.")] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    panel: ClassVar[str] = TRAINING_PANEL
+
+    epochs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Times that every picture is seen.")] = 10
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 128
+    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.ADAMW
+    learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002
+    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005
+    label_smoothing: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Part of each label spread over all classes.")
+    ] = 0.0
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None
+
+
+@option_groups
+def classify(
+    *, data: _Data, network: _Network, training: _Training, hardware: Hardware, output: Output, seed: SeedOption = 0
+) -> None:
+    """Train a classifier on class folders.
+
+    The same command resumes an interrupted training. The folder gets NAME.pt, history.jsonl and settings.json.
+
+    Examples:
+        edgevision train classify
+        edgevision train classify --data photos.zip --model mobilenet --epochs 30 --augment flip --patience 5
+    """
+    chosen = knobs(data, network, training, hardware) | {"augment": tuple(data.augment or ())}
+    settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
+    run_training("edgevision.training.classify:train_classifier", settings, Path(data.data).stem, output)

@@ -1,0 +1,169 @@
+"""The verb ``edgevision train restore``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import SeedOption
+from edgevision.core.errors import InputError
+from edgevision.modelfiles.metadata import Task
+from edgevision.training.commands.run_training import (
+    DATA_PANEL,
+    NETWORK_PANEL,
+    TRAINING_PANEL,
+    Hardware,
+    ModelOptionsOption,
+    Output,
+    knobs,
+    run_training,
+)
+from edgevision.training.settings import RESTORATION_DEFAULTS, Optimizer, RestorationDefaults, RestorationSettings
+
+
+def _by_kind(knob: str) -> str:
+    """The default of each kind, as ``--help`` shows it."""
+    shown: dict[str, list[str]] = {}
+    for kind, defaults in RESTORATION_DEFAULTS.items():
+        value = getattr(defaults, knob)
+        text = _loss_text(value) if knob == "loss" else str(value) if isinstance(value, str) else f"{value:g}"
+        shown.setdefault(text, []).append(kind)
+    return "; ".join(f"{text} to {', '.join(kinds)}" for text, kinds in shown.items())
+
+
+def _loss_text(terms: object) -> str:
+    assert isinstance(terms, dict)
+    return ",".join(f"{name}={weight:g}" for name, weight in terms.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    panel: ClassVar[str] = "What is learnt"
+
+    kind: Annotated[
+        Literal["inpaint", "denoise", "upscale", "brighten"], typer.Option(help="What the network is to undo.")
+    ]
+    scale: Annotated[int | None, typer.Option(min=2, help="Of upscaling.", show_default="2")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    panel: ClassVar[str] = DATA_PANEL
+
+    data: Annotated[list[str], typer.Option(help="Folder or zip of good photographs; give it once for each.")]
+    crop: Annotated[
+        int | None,
+        typer.Option(min=16, max=4096, help="Side of the crops in pixels.", show_default=_by_kind("crop")),
+    ] = None
+    zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5
+    flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True
+    sigma: Annotated[str, typer.Option(help="LEAST,GREATEST noise to remove, of 255.")] = "0,50"
+    gray: Annotated[
+        float | None, typer.Option(help="Part of the crops that lose their colour.", show_default=_by_kind("gray"))
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    panel: ClassVar[str] = NETWORK_PANEL
+
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="The network; each kind has its own.", show_default=_by_kind("model")),
+    ] = None
+    model_options: ModelOptionsOption = "{}"
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    panel: ClassVar[str] = TRAINING_PANEL
+
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 10_000
+    validate_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Steps between validations, where it can resume.",
+            show_default="the most up to 500 that divide --steps",
+        ),
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, max=65536, help="Crops a step and device.", show_default=_by_kind("batch_size")),
+    ] = None
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="Terms and weights, as l1=1,ssim=0.1; also l2, psnr, edge, perceptual.", show_default=_by_kind("loss")
+        ),
+    ] = None
+    perceptual_model: Annotated[
+        Path | None, typer.Option(help="Checkpoint of a classifier made by edgevision, for the perceptual loss.")
+    ] = None
+    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.999
+    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
+    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
+    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 200
+    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0
+
+
+@option_groups
+def restore(
+    *,
+    kind: _Kind,
+    data: _Data,
+    network: _Network,
+    training: _Training,
+    hardware: Hardware,
+    output: Output,
+    seed: SeedOption = 0,
+) -> None:
+    """Train a network that inpaints, denoises, upscales or brightens, on good photographs that are damaged on purpose.
+
+    A tenth of them, chosen by file name, is held out. The same command resumes an interrupted training.
+
+    Examples:
+        edgevision train restore --kind inpaint --data photos --steps 20000
+        edgevision train restore --kind upscale --scale 4 --data photos --loss l1=1,ssim=0.1
+    """
+    task = Task(kind.kind)
+    if kind.scale and task is not Task.UPSCALE:
+        raise InputError(f"--scale is for upscaling; {task} keeps the size")
+    chosen = knobs(data, network, training, hardware)
+    steps, model, start = training.steps, training.perceptual_model, network.start_from
+    # What is not given is that of the kind.
+    defaults: RestorationDefaults = RESTORATION_DEFAULTS[task]
+    chosen |= {name: value for name, value in defaults._asdict().items() if chosen[name] is None}
+    chosen |= {
+        "kind": task,
+        "scale": kind.scale or (2 if task is Task.UPSCALE else 1),
+        "data": tuple(data.data),
+        "sigma": _range(data.sigma),
+        "validate_every": training.validate_every or max(every for every in range(1, 501) if steps % every == 0),
+        "perceptual_model": None if model is None else str(model),
+        "start_from": None if start is None else str(start),
+    }
+    if training.loss is not None:
+        chosen["loss"] = _loss(training.loss)
+    settings = RestorationSettings(**chosen, licence=output.licence, seed=seed)
+    run_training("edgevision.training.restore:train_restorer", settings, task.value, output)
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        least, greatest = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--sigma is two numbers joined by a comma, as 0,50, not {text!r}") from error
+    return least, greatest
+
+
+def _loss(text: str) -> dict[str, float]:
+    try:
+        return {name: float(weight) for name, weight in (term.split("=") for term in text.split(","))}
+    except ValueError as error:
+        raise InputError(f"--loss is terms and weights, as l1=1,ssim=0.1, not {text!r}") from error

@@ -1,0 +1,78 @@
+"""What every ``edgevision train`` takes beside its own options, and how it is carried out."""
+
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+from edgevision.cli.options import OUTPUT_PANEL, ForceOption, QuietOption
+from edgevision.cli.output import echo
+from edgevision.cli.values import json_object
+from edgevision.core.extras import brought_by
+from edgevision.training.launched import leave_interruption_to_the_first
+from edgevision.training.settings import MixedPrecision, TrainingSettings
+
+DATA_PANEL = "Data"
+NETWORK_PANEL = "Network"
+TRAINING_PANEL = "Training"
+
+ModelOptionsOption = Annotated[
+    str, typer.Option("--model-options", help="More options of the network as JSON, e.g. '{\"width\": 32}'.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What the training runs on."""
+
+    panel: ClassVar[str] = "Hardware"
+
+    precision: Annotated[
+        MixedPrecision, typer.Option(help="Number format; auto is bf16 or fp16 where a GPU has it, else fp32.")
+    ] = MixedPrecision.AUTO
+    devices: Annotated[int, typer.Option(min=1, max=1024, help="Processes on this host, one a device.")] = 1
+    nodes: Annotated[
+        int, typer.Option(min=1, max=4096, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")
+    ] = 1
+    workers: Annotated[int, typer.Option(min=0, max=256, help="Processes that decode pictures too many to keep.")] = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """Where the training goes."""
+
+    panel: ClassVar[str] = OUTPUT_PANEL
+
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder of this training.", show_default="runs/ and what is trained with which model"
+        ),
+    ] = None
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")] = None
+    force: ForceOption = False
+    quiet: QuietOption = False
+
+
+def knobs(*groups: Any) -> dict[str, Any]:
+    """The options of ``groups`` by name, as the settings of a training are called; ``model_options`` as an object."""
+    values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
+    return values | {"model_options": json_object(values["model_options"], "--model-options")}
+
+
+def run_training(target: str, settings: TrainingSettings, what: str, output: Output) -> None:
+    """Call ``module:function``, which needs the training extra, and print the path of the checkpoint."""
+    from edgevision.training.data_source import check_data
+
+    # What is wrong with the data is said at once: torch and Lightning take a minute to import on a slow machine.
+    check_data(settings)
+    leave_interruption_to_the_first()
+    module, function = target.split(":")
+    with brought_by("train"):
+        train = getattr(import_module(module), function)
+    folder = output.output or Path("runs") / f"{what}-{settings.model}"
+    result = train(settings, folder, force=output.force, quiet=output.quiet)
+    if result is not None:
+        echo(result)
