@@ -18,7 +18,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from edgevision.exporters.passes.transposed_convolutions import rewrite_transposed_convolutions
+from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 from edgevision.models import DcganGenerator
 
 LATENT, WIDTHS, CHANNELS = 100, (512, 256, 128, 64), 3
@@ -53,7 +53,8 @@ def main() -> None:
         plain = exported(network.eval())
         for batch in BATCHES:
             example = np.random.default_rng(0).standard_normal((batch, LATENT), np.float32)
-            rewritten, notes[name, batch] = rewrite_transposed_convolutions(plain, (example,))
+            faster = TransposedConvolutions((example,))(plain)
+            rewritten, notes[name, batch] = faster.model, faster.notes
             sessions = [opened(model, arguments.threads) for model in (plain, rewritten)]
             feeds = {plain.graph.input[0].name: example}
             samples = np.empty((2, arguments.rounds))

@@ -23,9 +23,9 @@ from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.parts import Part
 from edgevision.exporters.passes.cleanup import add_metadata
-from edgevision.exporters.passes.denormal_weights import flush_denormal_weights
+from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.half_precision import to_half
-from edgevision.exporters.passes.transposed_convolutions import rewrite_transposed_convolutions
+from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 from edgevision.exporters.quantization.material import Material, gather
 from edgevision.exporters.quantization.quantize import Quantized, quantize
 from edgevision.exporters.quantization.report import Outcome
@@ -125,9 +125,11 @@ def export(
     )
     if static is not None or needs_static:
         origin = origin.fixed(static, seed=seed)
-    origin, flushed = _without_denormals(origin)
+    examples = [example.numpy() for example in origin.examples]
+    flushed = DenormalWeights(examples)(origin.conversion.model)
+    origin = replace(origin, conversion=replace(origin.conversion, model=flushed.model))
     described, conversion = origin.metadata.updated(precision=precision), origin.conversion
-    model, notes = conversion.model, origin.notes + conversion.notes + flushed
+    model, notes = conversion.model, origin.notes + conversion.notes + flushed.notes
     quantized: Quantized | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
@@ -138,8 +140,8 @@ def export(
             described = described.updated(precision=Precision.FP32)
     elif format is ModelFormat.ONNX and precision is Precision.FP32:
         # OpenVINO has its own forms, and half precision was not timed.
-        model, faster = rewrite_transposed_convolutions(model, [example.numpy() for example in origin.examples])
-        notes += faster
+        faster = TransposedConvolutions(examples)(model)
+        model, notes = faster.model, notes + faster.notes
     failure: ParityError | None = None
     # A report that an export left which failed is no reason for --force.
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
@@ -221,12 +223,6 @@ def _samples(
     if folder is not None and metadata.image is not None:
         return picture_batches(folder, metadata, _SAMPLES), f"{folder.path.name} {folder.split}".strip()
     return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
-
-
-def _without_denormals(origin: Origin) -> tuple[Origin, tuple[str, ...]]:
-    """With no denormal weights, and what was done about them."""
-    model, notes = flush_denormal_weights(origin.conversion.model, [example.numpy() for example in origin.examples])
-    return replace(origin, conversion=replace(origin.conversion, model=model)), notes
 
 
 def search_log(output: Path) -> Path:

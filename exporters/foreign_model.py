@@ -1,18 +1,18 @@
 """An ONNX model that somebody else made: what no engine here runs is refused, what is old follows today's rules."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import onnx
 import onnx.inliner
 import onnx_ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import AttributeProto
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.printable import one_line
 from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
 from edgevision.exporters.passes.cleanup import without_default_inputs
+from edgevision.exporters.passes.walk import every_node, every_node_of
 from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph, class_count
 from edgevision.modelfiles.model_file import check_model_file
@@ -52,7 +52,7 @@ def load_given(source: Path) -> onnx.ModelProto:
                     f"{kind} {value.name!r} of {source.name!r} is {what}; models here take and give tensors of numbers"
                     + ("" if kind == "input" else ": leave it out (with skl2onnx: zipmap=False)")
                 )
-    undeclared = {_domain(node.domain) for node in _all_nodes(model.graph.node)}
+    undeclared = {_domain(node.domain) for node in every_node(model.graph.node)}
     undeclared -= {_domain(entry.domain) for entry in (*model.opset_import, *model.functions)}
     if undeclared:
         raise ModelFileError(
@@ -156,21 +156,11 @@ def _numpy_types() -> set[int]:
 def _extensions(model: onnx.ModelProto) -> Iterator[str]:
     """The operators of domains that engines do not have, and that are no functions of the model's own."""
     own = {(function.domain, function.name) for function in model.functions}
-    for nodes in (model.graph.node, *(function.node for function in model.functions)):
-        for node in _all_nodes(nodes):
-            if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
-                yield f"{node.domain}.{node.op_type}"
+    for node in every_node_of(model):
+        if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
+            yield f"{node.domain}.{node.op_type}"
 
 
 def _domain(name: str) -> str:
     """The name of a domain: that of ONNX's own operators may be left empty."""
     return name or "ai.onnx"
-
-
-def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    for node in nodes:
-        yield node
-        for attribute in node.attribute:
-            graphs = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
-            for graph in graphs:
-                yield from _all_nodes(graph.node)

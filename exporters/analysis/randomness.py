@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.passes.walk import every_node_of
 from edgevision.exporters.quiet import quiet_torch
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
@@ -58,7 +59,7 @@ def check_repeatable(network: nn.Module, examples: Sequence[Tensor]) -> None:
 
 def check_model_repeatable(model: onnx.ModelProto, engine: Engine, examples: Sequence[Tensor]) -> None:
     """The same for an ONNX model that ``engine`` runs."""
-    draws = sorted({node.op_type for node in model.graph.node} & _DRAWING)
+    draws = sorted({node.op_type for node in every_node_of(model)} & _DRAWING)
     if draws:
         batch = [example.numpy() for example in examples]
         first, second = ([torch.from_numpy(output) for output in run_batched(engine, batch)] for _ in range(2))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgevision.exporters.passes.graph import Array
-from edgevision.exporters.passes.transposed_convolutions import agree, open_on_one_thread
+from edgevision.exporters.passes.graph_pass import PassResult
+from edgevision.exporters.passes.side_by_side import agree, feeds_of, open_on_one_thread
+from edgevision.exporters.passes.values import Array
+from edgevision.exporters.passes.walk import every_graph_of, every_node_of
 from edgevision.modelfiles.denormals import FLOAT_FORMATS
 
 _log = logging.getLogger(__name__)
@@ -27,28 +30,42 @@ _DIVISORS = {
 }
 
 
-def flush_denormal_weights(
-    model: onnx.ModelProto, examples: Sequence[Array]
-) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """Set the denormal numbers among the float32, float64 and bfloat16 constants of ``model`` to zero.
+@dataclass(frozen=True, eq=False)
+class DenormalWeights:
+    """Sets the denormal numbers among the float32, float64 and bfloat16 constants of a model to zero.
 
     Single numbers, scales and divisors become the smallest normal number instead: they are there to keep something
     from being zero. Constants of branches and loops are weights as well.
 
-    Args:
-        model: with all its weights in it; it is not changed.
+    Attributes:
         examples: one array for each input of the model, in order, on which the outputs must stay the same.
-
-    Returns:
-        The model, and what was done for the user to read; ``model`` itself and no notes where no constant is denormal.
     """
-    if not any(form.denormals(bits).any() for _, bits, form, _ in _constants(model)):
-        return model, ()
-    flushed = onnx.ModelProto()
-    flushed.CopyFrom(model)
-    divisors = {name for graph in _graphs(flushed.graph) for name in _divisors(graph)}
+
+    examples: Sequence[Array]
+
+    def __call__(self, model: onnx.ModelProto) -> PassResult:
+        """``model`` has all its weights in it. A note says what was done, or why nothing was."""
+        if not any(form.denormals(bits).any() for _, bits, form, _ in _constants(model)):
+            return PassResult(model)
+        flushed = onnx.ModelProto()
+        flushed.CopyFrom(model)
+        total, denormal = _flush(flushed)
+        what = f"{denormal:,} of {total:,} weights ({_percent(denormal / total)}) are denormal numbers"
+        if not _is_same(model, flushed, feeds_of(model, self.examples)):
+            kept = "they are kept, because without them the outputs are not the same"
+            return PassResult(model, notes=(f"{what}, which are slow on many CPUs; {kept}",))
+        note = (
+            f"{what}, with which many CPUs compute a multiple slower: they are zero in the exported model, and its"
+            " outputs are the same to 1e-5 of their range"
+        )
+        return PassResult(flushed, modified=True, notes=(note,))
+
+
+def _flush(model: onnx.ModelProto) -> tuple[int, int]:
+    """Change ``model``; the number of its weights, and of those that were denormal."""
+    divisors = {name for node in every_node_of(model) for name in _divisors(node)}
     total = denormal = 0
-    for name, bits, form, store in _constants(flushed):
+    for name, bits, form, store in _constants(model):
         found = form.denormals(bits)
         total += found.size
         count = int(found.sum())
@@ -58,18 +75,7 @@ def flush_denormal_weights(
         sign = bits & bits.dtype.type(1 << (8 * bits.itemsize - 1))
         least = form.smallest_normal if found.size == 1 or name in divisors else 0
         store(np.where(found, sign | bits.dtype.type(least), bits).astype(bits.dtype))
-    what = f"{denormal:,} of {total:,} weights ({_percent(denormal / total)}) are denormal numbers"
-    defaults = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value.name for value in model.graph.input if value.name not in defaults]
-    feeds = dict(zip(inputs, examples, strict=True))
-    if not _is_same(model, flushed, feeds):
-        return model, (
-            f"{what}, which are slow on many CPUs; they are kept, because without them the outputs are not the same",
-        )
-    return flushed, (
-        f"{what}, with which many CPUs compute a multiple slower: they are zero in the exported model, and its outputs"
-        " are the same to 1e-5 of their range",
-    )
+    return total, denormal
 
 
 def _is_same(model: onnx.ModelProto, flushed: onnx.ModelProto, feeds: Mapping[str, Array]) -> bool:
@@ -89,18 +95,12 @@ Store = Callable[[NDArray[Any]], None]
 
 def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, NDArray[Any], Any, Store]]:
     """Name, bits and format of every float constant, and what writes other bits in their place."""
-    for graph in _graphs(model.graph):
+    for graph in every_graph_of(model):
         for tensor in graph.initializer:
             yield from _of_tensor(tensor.name, tensor)
         for sparse in graph.sparse_initializer:
             yield from _of_tensor(sparse.values.name, sparse.values)
-        yield from _of_nodes(graph.node)
-    for function in model.functions:
-        yield from _of_nodes(function.node)
-
-
-def _of_nodes(nodes: Sequence[onnx.NodeProto]) -> Iterator[tuple[str, NDArray[Any], Any, Store]]:
-    for node in nodes:
+    for node in every_node_of(model):
         if node.op_type != "Constant" or node.domain not in ("", "ai.onnx"):
             continue
         name, (value,) = node.output[0], node.attribute
@@ -139,18 +139,8 @@ def _of_numbers(name: str, value: onnx.AttributeProto) -> Iterator[tuple[str, ND
     yield name, np.array([value.f] if single else value.floats, np.float32).view(form.bits), form, store
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and those of its branches and loops."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _graphs(inner)
-
-
-def _divisors(graph: onnx.GraphProto) -> Iterator[str]:
-    for node in graph.node:
-        if node.op_type.startswith("QLinear"):
-            yield from node.input
-        elif (place := _DIVISORS.get(node.op_type, len(node.input))) < len(node.input):
-            yield node.input[place]
+def _divisors(node: onnx.NodeProto) -> Iterator[str]:
+    if node.op_type.startswith("QLinear"):
+        yield from node.input
+    elif (place := _DIVISORS.get(node.op_type, len(node.input))) < len(node.input):
+        yield node.input[place]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
-from edgevision.exporters.passes.graph import Array, Graph, attributes, initializer
+from edgevision.exporters.quantization.graph import Array, Graph, attributes, initializer
 from edgevision.exporters.quantization.observations import channel_peaks
 from edgevision.exporters.quantization.units import channel_axis
 from edgevision.exporters.samples import Batch

@@ -11,7 +11,7 @@ from statistics import median
 import onnx
 import onnxruntime
 
-from edgevision.exporters.passes.graph import Array, Graph
+from edgevision.exporters.quantization.graph import Array, Graph
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
 

@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from onnx.helper import make_tensor_value_info
 
-from edgevision.exporters.passes.graph import Array, Graph, attributes
+from edgevision.exporters.quantization.graph import Array, Graph, attributes
 from edgevision.exporters.quantization.units import Unit, channel_axis
 from edgevision.exporters.samples import Batch
 from edgevision.runtime.engines.onnx_runtime_library import log_severity

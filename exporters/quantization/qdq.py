@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx.helper import make_node, make_opsetid
 
-from edgevision.exporters.passes.graph import Array, Graph, initializer, tensors_read
+from edgevision.exporters.quantization.graph import Array, Graph, initializer, tensors_read
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
 

@@ -12,19 +12,13 @@ import numpy as np
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.passes.graph import Array, Graph
-from edgevision.exporters.passes.preparation import (
-    FLOAT_PASSES,
-    INT8_PASSES,
-    clean,
-    prepare,
-    transposed_by_convolution,
-)
 from edgevision.exporters.quantization.equalization import equalize
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.judging import Judge, OutputJudge
 from edgevision.exporters.quantization.material import Material
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.observations import Observations, observe
+from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
 from edgevision.exporters.quantization.report import (
@@ -108,14 +102,14 @@ def quantize(
         examples = list(feeds.values())
         measured = is_this_machine(target) and not target.npu
         say("preparing the graph")
-        fast, int8_ready, notes = _prepared(model, examples, target, format)
+        prepared = prepare_graphs(model, examples, target, format)
         say("calibrating")
-        quantizer, method = _calibrated(int8_ready, material.batches, target, open_model)
+        quantizer, method = _calibrated(prepared.int8_ready, material.batches, target, open_model)
         units = [unit for unit in quantizer.units.values() if _is_computable(unit, target)]
         everything = frozenset(unit.name for unit in units)
         bench = Bench(open_model, judge, plain if measured else None, feeds, effort.timing)
         key = _key(model, settings, format, material)
-        trials = Trials(lambda plan: _made(plan, quantizer, fast), bench, log, key)
+        trials = Trials(lambda plan: _made(plan, quantizer, prepared.fast), bench, log, key)
         say(f"trying {len(units)} operators in int8")
         deadline = time.monotonic() + effort.seconds
         if units:
@@ -131,7 +125,7 @@ def quantize(
             noise, choice = {}, Choice(Plan())
         say("measuring the verdict")
         verdict = decide(
-            Candidates(model, fast, Plan(everything), choice.plan, quantizer.storable),
+            Candidates(model, prepared.fast, Plan(everything), choice.plan, quantizer.storable),
             trials,
             bench,
             target,
@@ -154,7 +148,7 @@ def quantize(
             forms=verdict.forms,
             trials=trials.all,
             nodes=_nodes(quantizer, verdict.plan, choice, noise, target),
-            notes=material.notes + notes + verdict.notes,
+            notes=material.notes + prepared.notes + verdict.notes,
             threads=settings.threads,
             seconds=round(time.monotonic() - start, 1),
         )
@@ -175,21 +169,6 @@ def _budget(judge: Judge, max_drop: float | None) -> float:
         return judge.budget
     # Where the loss is a negative SQNR, what is asked is at least so much of it.
     return -abs(max_drop) if judge.budget < 0 else max_drop
-
-
-def _prepared(
-    model: onnx.ModelProto, examples: Sequence[Array], target: Target, format: ModelFormat
-) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[str, ...]]:
-    """The fastest float form, the form to quantise, and what was done."""
-    cleaned = clean(model)
-    if format is ModelFormat.OPENVINO or target.npu or "ConvTranspose" in target.operators:
-        # Those engines have their own forms, and kernels for what these passes avoid.
-        return cleaned, cleaned, ()
-    fast, notes = prepare(cleaned, examples, (*FLOAT_PASSES, transposed_by_convolution(examples, least_speedup=1.05)))
-    ready = fast
-    for one in (*INT8_PASSES, transposed_by_convolution(examples, least_speedup=0)):
-        ready = one.apply(ready) or ready
-    return fast, ready, notes
 
 
 def _calibrated(

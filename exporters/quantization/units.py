@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from edgevision.exporters.passes.graph import Graph, attributes
+from edgevision.exporters.quantization.graph import Graph, attributes
 
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose second input is a constant of weights, int8 by channel."""

@@ -8,7 +8,7 @@ import onnx
 import torch
 from torch import Tensor
 
-from edgevision.exporters.passes.graph import Array, Graph, attributes
+from edgevision.exporters.quantization.graph import Array, Graph, attributes
 from edgevision.exporters.quantization.observations import LayerInputs
 from edgevision.exporters.quantization.qdq import QuantizedWeights
 from edgevision.exporters.quantization.units import channel_axis

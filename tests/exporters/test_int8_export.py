@@ -23,7 +23,7 @@ from torch import nn
 
 import edgevision
 import edgevision.exporters.origin as origin
-import edgevision.exporters.passes.preparation as preparation
+import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
@@ -31,7 +31,7 @@ import edgevision.exporters.quantization.verdict as verdict
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
-from edgevision.exporters.passes.graph import Graph
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.material import Amount, Material
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
@@ -110,7 +110,7 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
         monkeypatch.setitem(EFFORTS, preset, effort)
     monkeypatch.setattr(trials, "measure_speedup", watch)
     monkeypatch.setattr(verdict, "Turns", watch.turns)
-    for module in (preparation, transposed_convolutions):
+    for module in (side_by_side, transposed_convolutions):
         monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
     monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))
     return watch

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import edgevision
-from edgevision.exporters.passes.denormal_weights import flush_denormal_weights
-from edgevision.exporters.passes.graph import Array
+from edgevision.exporters.passes.denormal_weights import DenormalWeights
+from edgevision.exporters.passes.values import Array
 from edgevision.modelfiles.denormals import denormal_share
 
 TINY = np.finfo(np.float32).tiny
@@ -29,6 +29,12 @@ def model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
+def flush(given: onnx.ModelProto, examples: Sequence[Array]) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    result = DenormalWeights(examples)(given)
+    assert result.modified == (result.model is not given)
+    return result.model, result.notes
+
+
 def constants(found: onnx.ModelProto) -> dict[str, Array]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in found.graph.initializer}
 
@@ -40,7 +46,7 @@ def test_denormal_weights_become_zero_with_their_sign_and_all_others_stay(dtype:
     kind = TensorProto.FLOAT if dtype is np.float32 else TensorProto.DOUBLE
     given = model([helper.make_node("Mul", ["x", "w"], ["y"])], {"w": weights}, kind)
     before = given.SerializeToString()
-    found, (note,) = flush_denormal_weights(given, [X.astype(dtype)])
+    found, (note,) = flush(given, [X.astype(dtype)])
     assert given.SerializeToString() == before
     assert constants(found)["w"].tobytes() == np.array([1.0, 0.0, -0.0, normal], dtype).tobytes()
     assert note.startswith("2 of 4 weights (50.0 %) are denormal numbers")
@@ -49,7 +55,7 @@ def test_denormal_weights_become_zero_with_their_sign_and_all_others_stay(dtype:
 
 def test_a_model_without_denormal_weights_is_itself() -> None:
     given = model([helper.make_node("Mul", ["x", "w"], ["y"])], {"w": np.array([TINY, 0, 1, -1e-30], np.float32)})
-    found, notes = flush_denormal_weights(given, [X])
+    found, notes = flush(given, [X])
     assert found is given
     assert notes == ()
 
@@ -57,7 +63,7 @@ def test_a_model_without_denormal_weights_is_itself() -> None:
 def test_half_precision_keeps_its_small_numbers() -> None:
     nodes = [helper.make_node("Cast", ["w"], ["v"], to=TensorProto.FLOAT), helper.make_node("Mul", ["x", "v"], ["y"])]
     given = model(nodes, {"w": np.array([1, 6e-8, 1e-6, 5e-5], np.float16)})
-    assert flush_denormal_weights(given, [X])[0] is given
+    assert flush(given, [X])[0] is given
 
 
 def test_weights_in_constant_nodes_and_in_branches_become_zero() -> None:
@@ -73,7 +79,7 @@ def test_weights_in_constant_nodes_and_in_branches_become_zero() -> None:
         helper.make_node("Add", ["x", "v"], ["a"]),
         helper.make_node("If", ["c"], ["y"], then_branch=branch("t"), else_branch=branch("e")),
     ]
-    found, (note,) = flush_denormal_weights(model(nodes, {"c": np.array(True)}), [X])
+    found, (note,) = flush(model(nodes, {"c": np.array(True)}), [X])
     assert note.startswith("6 of 12 weights")
     text = found.SerializeToString()
     assert np.float32(1e-40).tobytes() not in text
@@ -85,14 +91,14 @@ def test_what_keeps_a_divisor_from_being_zero_stays_above_zero(count: int) -> No
     nodes = [helper.make_node("Abs", ["x"], ["a"]), helper.make_node("Div", ["a", "e"], ["d"])]
     nodes += [helper.make_node("Clip", ["d", "", "one"], ["y"])]
     values = {"e": np.full(count, 1e-45, np.float32), "one": np.array(1, np.float32)}
-    found, _ = flush_denormal_weights(model(nodes, values), [X])
+    found, _ = flush(model(nodes, values), [X])
     np.testing.assert_array_equal(constants(found)["e"], np.full(count, TINY))
 
 
 def test_weights_that_matter_all_the_same_are_kept_and_that_is_said() -> None:
     nodes = [helper.make_node("Mul", ["x", "w"], ["s"]), helper.make_node("Mul", ["s", "k"], ["y"])]
     given = model(nodes, {"w": np.full(4, 1e-39, np.float32), "k": np.full(4, 1e38, np.float32)})
-    found, (note,) = flush_denormal_weights(given, [X])
+    found, (note,) = flush(given, [X])
     assert found is given
     assert "kept, because without them the outputs are not the same" in note
 

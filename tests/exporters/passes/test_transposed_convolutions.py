@@ -1,6 +1,5 @@
 """ConvTranspose becomes a dense layer or ordinary convolutions, exactly, and only where that is faster."""
 
-import itertools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +15,10 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 from onnx.numpy_helper import from_array
 from torch import nn
 
+import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
-from edgevision.exporters.passes.transposed_convolutions import measured_speedup, rewrite_transposed_convolutions
+from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 
 Array = np.ndarray[Any, Any]
 
@@ -72,6 +72,12 @@ def operators(model: onnx.ModelProto) -> dict[str, int]:
     return dict(Counter(node.op_type for node in model.graph.node))
 
 
+def rewrite(model: onnx.ModelProto, examples: tuple[Array, ...]) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    result = TransposedConvolutions(examples)(model)
+    assert result.modified == (result.model is not model) == bool(result.notes)
+    return result.model, result.notes
+
+
 def assert_equal(model: onnx.ModelProto, other: onnx.ModelProto, x: Array) -> None:
     expected, found = run(model, x), run(other, x)
     assert found.shape == expected.shape
@@ -104,7 +110,7 @@ def test_it_becomes_convolutions_that_give_the_same_for_any_batch_and_size(
     kernel: int, stride: int, padding: int, added: int, expected: dict[str, int]
 ) -> None:
     model = same_on_both_sides(kernel, stride, padding, added)
-    rewritten, _ = rewrite_transposed_convolutions(model, (random(1, 3, 6, 7),))
+    rewritten, _ = rewrite(model, (random(1, 3, 6, 7),))
     assert operators(rewritten) == expected
     assert rewritten.graph.input == model.graph.input
     assert rewritten.graph.output == model.graph.output
@@ -129,7 +135,7 @@ def test_whatever_its_geometry_it_gives_the_same(data: st.DataObject) -> None:
         patch.setattr(transposed_convolutions, "measured_speedup", lambda before, after, feeds: 2.0)
         # A form that were wrong would not be taken, and nothing would be tested.
         patch.setattr(transposed_convolutions, "agree", lambda before, after, feeds: True)
-        rewritten, _ = rewrite_transposed_convolutions(model, (random(1, 3, *shape),))
+        rewritten, _ = rewrite(model, (random(1, 3, *shape),))
     assert_equal(model, rewritten, random(3, 3, *(shape if shape == (1, 1) else (9, 8)), seed=2))
 
 
@@ -140,7 +146,7 @@ def test_of_one_pixel_it_becomes_a_dense_layer_for_any_batch(bias: bool, opset: 
     weights = {"w": random(8, 5, 4, 3)} | ({"b": random(5, seed=1)} if bias else {})
     node = make_node("ConvTranspose", ["x", *weights], ["y"], strides=[2, 2], pads=[1, 0, 0, 1], output_padding=[1, 0])
     model = model_of([node], weights, (1, 1), channels=8, opset=opset)
-    rewritten, notes = rewrite_transposed_convolutions(model, (random(1, 8, 1, 1),))
+    rewritten, notes = rewrite(model, (random(1, 8, 1, 1),))
     assert operators(rewritten) == {"Flatten": 1, "MatMul": 1, "Reshape": 1} | ({"Add": 1} if bias else {})
     for batch in (1, 5):
         assert_equal(model, rewritten, random(batch, 8, 1, 1, seed=2))
@@ -153,7 +159,7 @@ def test_of_one_pixel_it_becomes_a_dense_layer_for_any_batch(bias: bool, opset: 
 @pytest.mark.usefixtures("faster")
 def test_an_open_size_is_not_taken_for_one_pixel() -> None:
     model = layer(4, 4)
-    rewritten, _ = rewrite_transposed_convolutions(model, (random(1, 3, 1, 1),))
+    rewritten, _ = rewrite(model, (random(1, 3, 1, 1),))
     assert operators(rewritten) == {"Conv": 1}
     assert_equal(model, rewritten, random(2, 3, 5, 4))
 
@@ -176,7 +182,7 @@ def test_an_open_size_is_not_taken_for_one_pixel() -> None:
     ],
 )
 def test_what_it_has_no_form_for_is_left_alone(model: onnx.ModelProto) -> None:
-    rewritten, notes = rewrite_transposed_convolutions(model, (random(3, 3, 7, 7),))
+    rewritten, notes = rewrite(model, (random(3, 3, 7, 7),))
     assert rewritten is model
     assert notes == ()
 
@@ -185,13 +191,13 @@ def test_what_it_has_no_form_for_is_left_alone(model: onnx.ModelProto) -> None:
 def test_weights_that_are_an_input_with_a_default_are_left_alone() -> None:
     model = layer(3, 3)
     model.graph.input.append(make_tensor_value_info("w", onnx.TensorProto.FLOAT, (3, 5, 3, 3)))
-    assert rewrite_transposed_convolutions(model, (random(1, 3, 4, 4),)) == (model, ())
+    assert rewrite(model, (random(1, 3, 4, 4),)) == (model, ())
 
 
 def test_a_layer_that_is_not_faster_by_the_margin_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transposed_convolutions, "measured_speedup", lambda before, after, feeds: 1.04)
     model = same_on_both_sides(4, 2, 1, 0)
-    assert rewrite_transposed_convolutions(model, (random(1, 3, 4, 4),)) == (model, ())
+    assert rewrite(model, (random(1, 3, 4, 4),)) == (model, ())
 
 
 def test_a_model_that_is_slower_as_a_whole_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +205,7 @@ def test_a_model_that_is_slower_as_a_whole_is_left_alone(monkeypatch: pytest.Mon
     speedups = iter([1.5, 1.4, 0.99])
     monkeypatch.setattr(transposed_convolutions, "measured_speedup", lambda before, after, feeds: next(speedups))
     model = same_on_both_sides(4, 2, 1, 0)
-    rewritten, notes = rewrite_transposed_convolutions(model, (random(1, 3, 4, 4),))
+    rewritten, notes = rewrite(model, (random(1, 3, 4, 4),))
     assert rewritten is model
     assert notes == ()
     assert next(speedups, None) is None
@@ -208,22 +214,22 @@ def test_a_model_that_is_slower_as_a_whole_is_left_alone(monkeypatch: pytest.Mon
 def test_of_several_forms_the_fastest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     speedups = iter([1.2, 1.4, 1.3])
     monkeypatch.setattr(transposed_convolutions, "measured_speedup", lambda before, after, feeds: next(speedups))
-    rewritten, notes = rewrite_transposed_convolutions(layer(4, 4, sides=(1, 1)), (random(1, 3, 1, 1),))
+    rewritten, notes = rewrite(layer(4, 4, sides=(1, 1)), (random(1, 3, 1, 1),))
     assert operators(rewritten) == {"Conv": 1}
     assert notes[0] == "ConvTranspose of 'w' is now a convolution: 1.40 times as fast"
 
 
 @pytest.mark.usefixtures("faster")
 def test_a_form_that_is_not_exact_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transposed_convolutions, "_TOLERANCE", -1.0)
+    monkeypatch.setattr(side_by_side, "_TOLERANCE", -1.0)
     model = same_on_both_sides(4, 2, 1, 0)
-    assert rewrite_transposed_convolutions(model, (random(1, 3, 4, 4),)) == (model, ())
+    assert rewrite(model, (random(1, 3, 4, 4),)) == (model, ())
 
 
 @pytest.mark.usefixtures("faster")
 def test_an_output_that_is_not_finite_is_never_exact() -> None:
     model = same_on_both_sides(4, 2, 1, 0)
-    assert rewrite_transposed_convolutions(model, (np.full((1, 3, 4, 4), np.inf, np.float32),)) == (model, ())
+    assert rewrite(model, (np.full((1, 3, 4, 4), np.inf, np.float32),)) == (model, ())
 
 
 def normalised(group: int = 1) -> onnx.ModelProto:
@@ -242,7 +248,7 @@ def normalised(group: int = 1) -> onnx.ModelProto:
 @pytest.mark.usefixtures("faster")
 def test_batch_normalization_is_folded_before_the_rewriting() -> None:
     model = normalised()
-    rewritten, notes = rewrite_transposed_convolutions(model, (random(1, 6, 4, 4),))
+    rewritten, notes = rewrite(model, (random(1, 6, 4, 4),))
     assert operators(rewritten) == {"Conv": 4, "Concat": 1, "DepthToSpace": 1, "Relu": 1}
     assert notes[0] == "BatchNormalization is folded into ConvTranspose"
     assert len(notes) == 3
@@ -256,7 +262,7 @@ def test_batch_normalization_is_folded_even_where_no_form_is_faster(
 ) -> None:
     monkeypatch.setattr(transposed_convolutions, "measured_speedup", lambda before, after, feeds: 1.0)
     model = normalised(group)
-    rewritten, notes = rewrite_transposed_convolutions(model, (random(1, 6, 4, 4),))
+    rewritten, notes = rewrite(model, (random(1, 6, 4, 4),))
     assert operators(rewritten) == {"ConvTranspose": 1, "Relu": 1}
     assert len(rewritten.graph.initializer) == 2
     assert len(notes) == 2
@@ -275,7 +281,7 @@ def test_weights_that_nothing_uses_any_more_are_dropped_and_the_given_model_is_n
     ]
     model = model_of(nodes, weights)
     before = model.SerializeToString()
-    rewritten, _ = rewrite_transposed_convolutions(model, (random(1, 3, 4, 4),))
+    rewritten, _ = rewrite(model, (random(1, 3, 4, 4),))
     assert model.SerializeToString() == before
     names = {tensor.name for tensor in rewritten.graph.initializer}
     assert "w" in names
@@ -299,13 +305,13 @@ def test_a_layer_in_the_middle_is_judged_on_what_reaches_it(monkeypatch: pytest.
         return 2.0
 
     monkeypatch.setattr(transposed_convolutions, "measured_speedup", record)
-    rewrite_transposed_convolutions(model, (random(2, 3, 8, 6),))
+    rewrite(model, (random(2, 3, 8, 6),))
     assert seen == [(2, 3, 8, 6), (2, 6, 4, 3), (2, 3, 8, 6)]
 
 
 def test_the_number_of_examples_must_be_that_of_the_inputs() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        rewrite_transposed_convolutions(layer(3, 3), ())
+        rewrite(layer(3, 3), ())
 
 
 @pytest.mark.usefixtures("faster")
@@ -321,7 +327,7 @@ def test_a_generator_of_this_project_computes_what_it_did(sqnr: Callable[[object
     ).eval()
     latent = torch.randn(1, 6)
     model = convert_to_onnx(network, (latent,), input_names=["latent"], output_names=["image"]).model
-    rewritten, notes = rewrite_transposed_convolutions(model, (latent.numpy(),))
+    rewritten, notes = rewrite(model, (latent.numpy(),))
     assert {"MatMul", "DepthToSpace"} < operators(rewritten).keys()
     assert "ConvTranspose" not in operators(rewritten)
     assert len(notes) == 3
@@ -329,34 +335,3 @@ def test_a_generator_of_this_project_computes_what_it_did(sqnr: Callable[[object
     session = onnxruntime.InferenceSession(rewritten.SerializeToString(), providers=["CPUExecutionProvider"])
     with torch.inference_mode():
         assert sqnr(network(several), session.run(None, {"latent": several.numpy()})[0]) > 100
-
-
-def test_the_speedup_is_the_median_of_the_ratios_whichever_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = itertools.count()
-    now = [0]
-
-    class Session:
-        def __init__(self, duration: int) -> None:
-            self.duration = duration
-
-        def run(self, outputs: None, feeds: dict[str, Array]) -> None:
-            # One call in eight is disturbed.
-            now[0] += self.duration * (100 if next(calls) % 8 == 0 else 1)
-
-    monkeypatch.setattr(transposed_convolutions, "_clock", lambda: now[0])
-    assert measured_speedup(Session(30), Session(20), {}) == pytest.approx(1.5)
-
-
-def test_less_work_measures_as_faster() -> None:
-    sessions = [
-        onnxruntime.InferenceSession(
-            layer(5, 5, channels=channels).SerializeToString(), providers=["CPUExecutionProvider"]
-        )
-        for channels in (64, 2)
-    ]
-
-    class Narrow:
-        def run(self, outputs: None, feeds: dict[str, Array]) -> object:
-            return sessions[1].run(outputs, {"x": feeds["x"][:, :2]})
-
-    assert measured_speedup(sessions[0], Narrow(), {"x": random(1, 64, 24, 24)}) > 1.5

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx.helper import make_graph, make_model, make_opsetid, make_tensor_value_info
 
-from edgevision.exporters.passes.graph import Graph, initializer
+from edgevision.exporters.quantization.graph import Graph, initializer
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.qdq import Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx.helper import make_graph, make_node, make_tensor_value_info
 
-from edgevision.exporters.passes.graph import Graph
 from edgevision.exporters.quantization.equalization import equalize
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.observations import channel_peaks
 
 Array = np.ndarray[Any, Any]

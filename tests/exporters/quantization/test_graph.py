@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx.helper import make_graph, make_node, make_tensor_value_info
 
-from edgevision.exporters.passes.graph import Graph, attributes, initializer, tensors_read
+from edgevision.exporters.quantization.graph import Graph, attributes, initializer, tensors_read
 
 Build = Callable[..., onnx.ModelProto]
 

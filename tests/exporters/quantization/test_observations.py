@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx.helper import make_node
 
 import edgevision.exporters.quantization.observations as observations
-from edgevision.exporters.passes.graph import Graph
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.observations import BINS, LayerInputs, Observations, channel_peaks, observe
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
 from edgevision.metrics.figures import sqnr_db

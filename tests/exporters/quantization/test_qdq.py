@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from onnx.helper import make_graph, make_node, make_tensor_value_info
 
-from edgevision.exporters.passes.graph import Graph
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.qdq import Plan, QuantizedWeights, Quantizer
 
 Array = np.ndarray[Any, Any]

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx.helper import make_node, make_opsetid
 
-from edgevision.exporters.passes.graph import Graph
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.exporters.quantization.units import WEIGHTED, Unit, channel_axis, find_units
 

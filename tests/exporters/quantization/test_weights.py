@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx.helper import make_node
 
 import edgevision.exporters.quantization.weights as weights_module
-from edgevision.exporters.passes.graph import Graph
+from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.observations import LayerInputs
 from edgevision.exporters.quantization.qdq import QuantizedWeights
 from edgevision.exporters.quantization.units import channel_axis
