@@ -18,7 +18,7 @@ from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.classification.classifier import Classification
+from edgevision.runtime.tasks.classification.result import Classification
 
 _BAR = 24
 
