@@ -11,10 +11,14 @@ from edgevision.cli.values import parse_shape, parse_share
 from edgevision.core.atomic_files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.commands.model_options import ModelsArgument
-from edgevision.runtime.commands.on_boards import on_boards
+from edgevision.runtime.remote.on_boards import on_boards
 
 
-@on_boards("bench", "edgevision.runtime.commands.bench_on_boards:bench_on_boards")
+@on_boards(
+    "bench",
+    "edgevision.runtime.commands.bench_on_boards:bench_files",
+    dispatch="edgevision.runtime.commands.bench_on_boards:bench_on_boards",
+)
 def bench(
     models: ModelsArgument,
     device: Annotated[list[str], DEVICE] = ["cpu"],  # noqa: B006

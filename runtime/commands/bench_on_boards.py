@@ -1,10 +1,8 @@
 """``edgevision bench --on``: what boards measured, as one report, or in one table."""
 
 import re
-from collections.abc import Mapping, Sequence
-from inspect import Parameter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from edgevision.cli.output import echo, print_json
 from edgevision.core.atomic_files import check_all_writable
@@ -15,34 +13,44 @@ from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
-from edgevision.runtime.commands.carry_out import end_with_boards, run_freight
-from edgevision.runtime.commands.documents import parse_document
-from edgevision.runtime.commands.on_boards import Boards
-from edgevision.runtime.commands.packing import pack
-from edgevision.runtime.remote.run_job import JobResult
+from edgevision.runtime.files.inputs import PictureInput
+from edgevision.runtime.remote.dispatch import raise_failures, run_on_boards
+from edgevision.runtime.remote.documents import parse_document
+from edgevision.runtime.remote.jobs import JobResult
+from edgevision.runtime.remote.on_boards import Boards
+from edgevision.runtime.remote.remote_command import RemoteCommand
 
 FILES = ("output", "csv", "html")
 """The options that write a file, which is always written here."""
 
 
-def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping[str, Any], boards: Boards) -> None:
+def bench_files(command: RemoteCommand) -> None:
+    """Models and pictures to measure with; the report comes as JSON, and is judged and written here."""
+    given = command.given
+    models = enumerate(given["models"], start=1)
+    command.values["models"] = [command.send_model(path, number) for number, path in models]
+    pictures = enumerate(given["picture"] or (), start=1)
+    command.values["picture"] = [command.send_file("in", number, PictureInput(str(p), p)) for number, p in pictures]
+    command.values |= {"as_json": True, "strict": False, "force": False} | dict.fromkeys(FILES)
+
+
+def bench_on_boards(command: RemoteCommand, boards: Boards) -> None:
     """Measure on every board at once; a file is written for each, with its name where there are several.
 
     Raises:
         PartialFailureError: some boards failed, the others were reported.
         EdgevisionError: all failed, or with ``--strict`` a run is marked.
     """
-    hosts = boards.hosts
+    given, hosts = command.given, boards.hosts
     targets = {
-        host: {name: _for_board(values[name], host, alone=len(hosts) == 1) for name in FILES if values.get(name)}
+        host: {name: _for_board(given[name], host, alone=len(hosts) == 1) for name in FILES if given.get(name)}
         for host in hosts
     }
-    check_all_writable([path for files in targets.values() for path in files.values()], force=values["force"])
-    freight = pack(words, values)
-    results = run_freight(words, parameters, freight, boards)
+    check_all_writable([path for files in targets.values() for path in files.values()], force=given["force"])
+    results = run_on_boards(command, boards)
     # What models of one name are called here, by what they are called there.
-    names = dict(zip(told_apart(freight.values["models"]), told_apart(values["models"]), strict=True))
-    hashes = set(map(model_hash, values["models"]))
+    names = dict(zip(told_apart(command.values["models"]), told_apart(given["models"]), strict=True))
+    hashes = set(map(model_hash, given["models"]))
     reports: dict[str, BenchmarkReport] = {}
     failures: list[tuple[str, EdgevisionError]] = []
     for board, result in zip(hosts, results, strict=True):
@@ -52,15 +60,15 @@ def bench_on_boards(words: str, parameters: Sequence[Parameter], values: Mapping
             failures.append((board, error))
     # First, as what reads the terminal's text may have gone away.
     for board, report in reports.items():
-        write_files(report, **targets[board], force=values["force"])
-    _show(reports, failures, as_json=values["as_json"], alone=len(hosts) == 1)
+        write_files(report, **targets[board], force=given["force"])
+    _show(reports, failures, as_json=given["as_json"], alone=len(hosts) == 1)
     for board, report in reports.items():
         try:
-            if values["strict"]:
+            if given["strict"]:
                 refuse_marked(report)
         except EdgevisionError as error:
             failures.append((board, error))
-    end_with_boards(failures, len(hosts))
+    raise_failures(failures, len(hosts))
 
 
 def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
@@ -85,12 +93,12 @@ def _report(result: JobResult | EdgevisionError, names: Mapping[str, str], hashe
     result.raise_for_code()
     document = parse_document(result)
     try:
-        report = parse_report(document | {"host": result.word}, result.word)
+        report = parse_report(document | {"host": result.host}, result.host)
     except InputError as error:
         raise DeviceError(str(error)) from error
     for subject in report.subjects:
         if subject.sha256 not in hashes:
-            raise DeviceError(f"{result.word!r} measured a model that was not sent, {subject.name!r:.60}")
+            raise DeviceError(f"{result.host!r} measured a model that was not sent, {subject.name!r:.60}")
     return report.updated(subjects=tuple(s.updated(name=names.get(s.name, s.name)) for s in report.subjects))
 
 

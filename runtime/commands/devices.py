@@ -3,11 +3,11 @@
 from edgevision.cli.options import JsonOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.machine import Machine
-from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.devices.listing import conflicts, list_devices
+from edgevision.runtime.remote.on_boards import on_boards
 
 
-@on_boards("devices")
+@on_boards("devices", "edgevision.runtime.commands.devices_on_boards:devices_files")
 def devices(as_json: JsonOption = False) -> None:
     """What this machine can run models on, and for the rest the reason and what would bring it."""
     machine = Machine.this()

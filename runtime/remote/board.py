@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from edgevision.core.atomic_files import atomic_file, translated_write_errors
-from edgevision.core.errors import DeviceError, EdgevisionError, ImageError, UnreachableError
+from edgevision.core.errors import DeviceError, EdgevisionError, ImageError, OutputError, UnreachableError
 from edgevision.core.printable import printable, printable_values
-from edgevision.runtime.remote.board_failures import explain_failure
+from edgevision.runtime.remote.board_reports import BoardFacts, explain_failure
 from edgevision.runtime.remote.call import (
     BOOT,
     BoardFailureError,
@@ -25,8 +24,8 @@ from edgevision.runtime.remote.call import (
     call,
     not_understood,
 )
-from edgevision.runtime.remote.facts import BoardFacts
-from edgevision.runtime.remote.job import Content, Environment, Job, digest_of, size_of, translated_read_errors
+from edgevision.runtime.remote.environment import Environment
+from edgevision.runtime.remote.job import Content, Fetched, Job, Output, digest_of, size_of, translated_read_errors
 from edgevision.runtime.remote.ssh import Connection, end_group
 
 T = TypeVar("T")
@@ -34,8 +33,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S = 30.0
-# A call that was answered for so long was a good one: the next trouble is a new one with a patience of its own.
-_STEADY_S = 10.0
+# A call that was answered for so long was a good one: the next trouble is a new one with a deadline of its own.
+_GOOD_CALL_S = 10.0
 # A board that lets us in and does not answer is asked once more, and not for as long as one that restarts.
 _LONGEST_UNANSWERED_S = 30.0
 _CHUNK = 1 << 20
@@ -43,21 +42,11 @@ _LARGEST_TEXT = 16 << 20
 _LARGEST_FILE = 1 << 30
 _LONGEST_LINE = 500
 _MOST_LINES = 5000
-_ENDS = {
+_LOST = {
     "rebooted": "restarted in the middle, and what ran there is lost; check its power supply and run again",
     "killed": "killed what ran there, most likely for want of memory; try fewer or smaller inputs",
     "gone": "no longer holds the job's folder, which another host or hand removed; run again",
 }
-
-
-Check = Callable[[Path], None]
-
-
-class Brought(NamedTuple):
-    """The names of the files that were ``written``, and of those ``refused`` what they were instead."""
-
-    written: frozenset[str]
-    refused: Mapping[str, str]
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wants it so
@@ -65,22 +54,22 @@ class Interrupted(Exception):  # noqa: N818 - no error: the user wants it so
 
 
 class Board:
-    """One board. All but :meth:`cancel` belongs to one thread; ``word`` is what the user calls it.
+    """One board. All but :meth:`cancel` belongs to one thread; ``host`` is what the user calls it.
 
     ``translate`` puts what the board says in the user's names; ``last_error`` is the last error it said.
 
-    Every method raises :class:`UnreachableError` once the connection stayed away for ``patience_s`` seconds, other
+    Every method raises :class:`UnreachableError` once the connection stayed away for ``reconnect_for_s`` seconds, other
     :class:`DeviceError` for what the board cannot do, and :class:`Interrupted` after :meth:`cancel`.
     """
 
-    patience_s = 300.0
+    reconnect_for_s = 300.0
     """How long a lost connection is tried again: a Raspberry Pi restarts well within that."""
 
-    def __init__(self, word: str, connection: Connection | None = None) -> None:
-        self.word = word
+    def __init__(self, host: str, connection: Connection | None = None) -> None:
+        self.host = host
         self.last_error = ""
         self.translate: Callable[[str], str] = str
-        self._connection = connection or Connection(word)
+        self._connection = connection or Connection(host)
         self._cancelled = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._facts: BoardFacts | None = None
@@ -96,32 +85,35 @@ class Board:
             self._facts = BoardFacts.from_dict(document)
         except ValueError as error:
             raise not_understood(error) from error
-        self._facts.check(self.word)
+        self._facts.check(self.host)
         return self._facts
 
-    def begin(self, job: Job, environment: Environment) -> None:
+    def start(self, job: Job, environment: Environment) -> None:
         """Copy what the board lacks, and start the job, detached, or take up the same one started before.
 
-        The environment's wheels are copied only where it is not prepared yet; the job itself prepares it.
+        What the environment is made of is copied only where it is not prepared yet, and the code where the board has
+        another; the job itself prepares both.
         """
         self._offline = environment.wheelhouse is not None
-        prepared = self._persist(lambda: self._supply(job, environment))
+        prepared = self._retry(lambda: self._upload(job, environment))
+        code, requirements = environment.software.code, environment.software.requirements
         request = {
-            "job": job.identity(environment),
+            "job": job.identity(environment.identity),
             "environment": {
                 "key": environment.key,
                 "extras": environment.extras,
                 "system_site_packages": environment.system_site_packages,
-                "wheel": {"name": environment.wheel.name, "sha256": digest_of(environment.wheel.data)},
+                "requirements": {"name": requirements.name, "sha256": digest_of(requirements.data)},
                 "wheelhouse": None if not self._offline else {} if prepared else environment.digests,
             },
+            "code": {"key": code.key, "sha256": digest_of(code.archive)},
             "arguments": job.arguments,
             "files": job.digests,
             "folders": job.folders,
             "source": board_source(),
             "boot": BOOT,
         }
-        answer = self._persist(lambda: self._call("start", **request))
+        answer = self._retry(lambda: self._call("start", **request))
         if answer.get("taken_up") is True:
             state = "still runs" if answer.get("state") == "running" else "has ended"
             self._say(f"the same work was begun there before and {state}; taking it up")
@@ -142,12 +134,12 @@ class Board:
             for line in message["say"].replace("\r", "\n").splitlines():
                 self._pass_on(line)
 
-        state = self._persist(lambda: self._call("follow", job=identity, offset=offset, receive=receive))
+        state = self._retry(lambda: self._call("follow", job=identity, offset=offset, receive=receive))
         if state.get("state") == "ended" and isinstance(state.get("failed"), dict):
             raise self._explained(state["failed"])
         if state.get("state") == "ended" and isinstance(state.get("code"), int):
             return int(state["code"])
-        if state.get("state") not in tuple(_ENDS):
+        if state.get("state") not in tuple(_LOST):
             raise not_understood(state)
         raise self._ended(state["state"])
 
@@ -165,16 +157,17 @@ class Board:
                 raise self._ended("gone")
             pieces[:] = stream.pieces(size)
 
-        self._persist(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
+        self._retry(lambda: self._call("fetch", job=identity, files=["stdout"], receive=receive))
         return b"".join(pieces).decode(errors="replace")
 
-    def bring(
-        self, identity: str, files: Mapping[str, Path], checks: Mapping[str, Check], *, force: bool = True
-    ) -> Brought:
-        """Write the job's files, by their names there, to the paths given here.
+    def fetch(self, identity: str, outputs: Mapping[str, Output]) -> Fetched:
+        """Write the job's files, by their names there, to the targets given here.
 
-        Each is whole and passed its check, which raises :class:`ImageError`, or it is not written at all. Names and
-        paths are the host's own: the board chooses neither. Without ``force`` it is an error where one exists by now.
+        Each is whole and passed its check, or it is not written at all. Names and targets are the host's own: the board
+        chooses neither.
+
+        Raises:
+            OutputError: a target exists by now, and is to be left as it is.
         """
         written: set[str] = set()
         refused: dict[str, str] = {}
@@ -185,14 +178,8 @@ class Board:
                 size = self._size(message, name, _LARGEST_FILE)
                 if size is None:
                     return
-                with translated_write_errors(files[name]):
-                    files[name].parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    with atomic_file(files[name], force=force) as temporary:
-                        with temporary.open("wb") as file:
-                            for piece in stream.pieces(size):
-                                file.write(piece)
-                        checks[name](temporary)
+                    _write(outputs[name], stream.pieces(size))
                 except ImageError as error:
                     refused[name] = str(error)
                 else:
@@ -201,16 +188,16 @@ class Board:
             return receive
 
         def attempt() -> None:
-            rest = [name for name in files if name not in written | refused.keys()]
+            rest = [name for name in outputs if name not in written | refused.keys()]
             self._call("fetch", job=identity, files=[f"work/{name}" for name in rest], receive=receive_next(iter(rest)))
 
-        if files:
-            self._persist(attempt)
-        return Brought(frozenset(written), refused)
+        if outputs:
+            self._retry(attempt)
+        return Fetched(frozenset(written), refused)
 
     def clear(self, identity: str) -> None:
         """Remove the job from the board, its result included."""
-        self._persist(lambda: self._call("clear", job=identity))
+        self._retry(lambda: self._call("clear", job=identity))
 
     def abandon(self, identity: str) -> None:
         """After :meth:`cancel`: end the job and remove it, if the board can still be reached at once."""
@@ -218,7 +205,7 @@ class Board:
             self._call("stop", job=identity)
             self._call("clear", job=identity)
         except DeviceError as error:
-            log.warning("%s: what runs there could not be ended: %s", self.word, error)
+            log.warning("%s: what runs there could not be ended: %s", self.host, error)
 
     def cancel(self) -> None:
         """From any thread: let whatever goes on raise :class:`Interrupted` soon."""
@@ -235,12 +222,17 @@ class Board:
         if process is not None:
             end_group(process)
 
-    def _supply(self, job: Job, environment: Environment) -> bool:
+    def _upload(self, job: Job, environment: Environment) -> bool:
         """Copy what is lacking; whether the environment was prepared before."""
-        contents: dict[str, Content] = {job.digests[name]: content for name, content in job.files.items()}
-        prepared, lacking = self._missing(environment, contents)
+        code, requirements = environment.software.code, environment.software.requirements
+        archive = digest_of(code.archive)
+        contents: dict[str, Content] = {job.digests[name]: content for name, content in job.inputs.items()}
+        answer, lacking = self._missing(environment, contents | {archive: code.archive})
+        if answer.get("unpacked") is True:
+            lacking.pop(archive, None)
+        prepared = answer.get("prepared") is True
         if not prepared:
-            made_of: dict[str, Content] = {digest_of(environment.wheel.data): environment.wheel.data}
+            made_of: dict[str, Content] = {digest_of(requirements.data): requirements.data}
             made_of |= {digest: environment.wheels[name] for name, digest in environment.digests.items()}
             lacking |= self._missing(environment, made_of)[1]
         if lacking:
@@ -250,14 +242,14 @@ class Board:
             self._call("store", files=list(sizes.items()), payload=self._payload(list(lacking.values()), total))
         return prepared
 
-    def _missing(self, environment: Environment, contents: Mapping[str, Content]) -> tuple[bool, dict[str, Content]]:
-        """Whether the environment is prepared, and those of the contents, by sha256, that the board does not hold."""
-        answer = self._call("missing", environment=environment.key, files=list(contents))
+    def _missing(self, environment: Environment, contents: Mapping[str, Content]) -> tuple[Message, dict[str, Content]]:
+        """What the board has of the environment, and those of the contents, by sha256, that it does not hold."""
+        code = environment.software.code.key
+        answer: Message = self._call("missing", environment=environment.key, code=code, files=list(contents))
         if not isinstance(answer.get("files"), list):
             raise not_understood(answer)
         named = {digest for digest in answer["files"] if isinstance(digest, str)}
-        lacking = {digest: content for digest, content in contents.items() if digest in named}
-        return answer.get("prepared") is True, lacking
+        return answer, {digest: content for digest, content in contents.items() if digest in named}
 
     def _payload(self, contents: Sequence[Content], total: int) -> Iterator[bytes]:
         sent, said = 0, time.monotonic()
@@ -272,7 +264,7 @@ class Board:
                 for piece in pieces:
                     yield piece
                     sent += len(piece)
-                    if time.monotonic() - said > _STEADY_S:
+                    if time.monotonic() - said > _GOOD_CALL_S:
                         said = time.monotonic()
                         self._say(f"copied {sent / 1e6:.1f} of {total / 1e6:.1f} MB")
 
@@ -282,7 +274,7 @@ class Board:
         if asked != name or not (size is None or (type(size) is int and size >= 0)):
             raise not_understood(message)
         if size is not None and size > largest:
-            raise DeviceError(f"{self.word!r} wants to send {size} bytes as {name!r}, of which {largest} are taken")
+            raise DeviceError(f"{self.host!r} wants to send {size} bytes as {name!r}, of which {largest} are taken")
         return size
 
     def _call(self, operation: str, **request: Any) -> Any:
@@ -314,21 +306,21 @@ class Board:
         return answer or {}
 
     def _ended(self, state: str) -> EdgevisionError:
-        return EdgevisionError(f"{self.word!r} {_ENDS[state]}")
+        return EdgevisionError(f"{self.host!r} {_LOST[state]}")
 
     def _explained(self, report: Mapping[str, Any]) -> DeviceError:
         if self._facts is None:
-            return DeviceError(f"{self.word!r} cannot be used: {printable(str(report))[:_LONGEST_LINE]}")
-        return explain_failure(self.word, self._facts, report, offline=self._offline)
+            return DeviceError(f"{self.host!r} cannot be used: {printable(str(report))[:_LONGEST_LINE]}")
+        return explain_failure(self.host, self._facts, report, offline=self._offline)
 
-    def _persist(self, attempt: Callable[[], T]) -> T:
+    def _retry(self, attempt: Callable[[], T]) -> T:
         """The result of an attempt that is made again, over a new connection, as often as the connection breaks."""
         since: float | None = None
         while True:
             try:
                 return attempt()
             except UnreachableError as error:
-                if since is None or self._heard - self._called > _STEADY_S:
+                if since is None or self._heard - self._called > _GOOD_CALL_S:
                     since = self._heard
                 self._reconnect(error, since)
 
@@ -338,9 +330,9 @@ class Board:
         while True:
             self._raise_if_cancelled()
             unanswered = isinstance(trouble, NoAnswerError)
-            if time.monotonic() - since > min(self.patience_s, _LONGEST_UNANSWERED_S if unanswered else math.inf):
+            if time.monotonic() - since > min(self.reconnect_for_s, _LONGEST_UNANSWERED_S if unanswered else math.inf):
                 raise UnreachableError(
-                    f"{trouble}; what runs on {self.word!r} goes on, and the same command line takes it up again"
+                    f"{trouble}; what runs on {self.host!r} goes on, and the same command line takes it up again"
                 ) from trouble
             what = "no answer" if unanswered else "lost the connection"
             self._say(f"{what}, trying again in {pause:.0f} s; what runs there goes on")
@@ -371,4 +363,20 @@ class Board:
             self._say("says more than is shown here")
 
     def _say(self, text: str) -> None:
-        log.info("%s: %s", self.word, text)
+        log.info("%s: %s", self.host, text)
+
+
+def _write(output: Output, pieces: Iterator[bytes]) -> None:
+    """Put a file that comes in pieces where it belongs; :class:`ImageError` where it fails its check."""
+    target = output.target
+    with translated_write_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with atomic_file(target, force=output.existing == "replace") as temporary:
+            with temporary.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+            output.check(temporary)
+    except OutputError:
+        if not (output.existing == "keep" and target.exists()):
+            raise

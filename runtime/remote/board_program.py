@@ -5,9 +5,9 @@ standard output is whatever the login shell may have said, the request's nonce a
 lines: any number of ``{"say": ...}``, ``{"file": ...}`` with as many bytes after it as it announces, every few seconds
 ``{"alive": true}``, and one ``{"done": ...}`` or ``{"failed": ...}``.
 
-On the board everything lies below ``~/.cache/edgevision``: virtual environments by version and content, ``store`` with
-files by their sha256, and ``jobs``. A job is a folder in which a detached supervisor, this file again, prepares the
-environment, runs edgevision, and leaves how that ended.
+On the board everything lies below ``~/.cache/edgevision``: ``environments``, virtual ones by what is required, ``code``
+of edgevision by its content, ``store`` with files by their sha256, and ``jobs``. A job is a folder in which a detached
+supervisor, this file again, prepares the environment, lays the code over it, runs that, and leaves how it ended.
 """
 
 import json
@@ -23,11 +23,13 @@ from typing import Any, BinaryIO
 Request = dict[str, Any]
 
 CHUNK = 1 << 20
-# A host over the slowest link has to get one whole before it loses patience.
+# A host over the slowest link has to get one whole before it gives up.
 _LONGEST_SAY = 1 << 16
 _DAY = 24 * 3600
 # How old, in days, what nobody used is removed: jobs never collected, environments and copies.
 _OLD_JOB, _OLD_FILE = 7, 30
+# Every edit of somebody who develops is another code.
+_MOST_CODES = 8
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_END = 5.0
@@ -131,16 +133,25 @@ def has_cuda() -> bool:
 
 
 def missing(request: Request) -> dict[str, Any]:
-    """Whether the environment is prepared, and which of the named files the store does not hold."""
-    environment = cache() / request["environment"]
+    """Whether the environment is prepared and the code unpacked, and which of the files the store does not hold."""
+    environment, code = environment_folder(request["environment"]), code_folder(request["code"])
     held = {digest for digest in request["files"] if stored(digest).is_file()}
-    for path in (environment / "prepared", *map(stored, held)):
+    for path in (environment / "prepared", code, *map(stored, held)):
         if path.exists():
             os.utime(path)  # so that it is not taken for old
     return {
         "prepared": is_prepared(environment),
+        "unpacked": code.is_dir(),
         "files": [digest for digest in request["files"] if digest not in held],
     }
+
+
+def environment_folder(key: str) -> Path:
+    return cache() / "environments" / key
+
+
+def code_folder(key: str) -> Path:
+    return cache() / "code" / key
 
 
 def stored(digest: str) -> Path:
@@ -209,7 +220,7 @@ def start(request: Request) -> dict[str, Any]:
             provide(digest, work / name)
         source = request["source"].encode()
         order = {"operation": "supervise", "nonce": "", "source_bytes": len(source), "job": request["job"]}
-        order |= {key: request[key] for key in ("environment", "arguments")}
+        order |= {key: request[key] for key in ("environment", "code", "arguments")}
         (job / "order").write_bytes(json.dumps(order).encode() + b"\n" + source)
         with (job / "order").open("rb") as stdin, (job / "stderr").open("ab") as stderr:
             supervisor = subprocess.Popen(
@@ -303,10 +314,10 @@ def stop(request: Request) -> None:
     if is_alive(process):
         with suppress(OSError):  # a full disk must not keep it running
             write_whole(job / "outcome", {"failed": {"kind": "stopped"}})
-    patience = time.monotonic() + _SECONDS_TO_END
+    deadline = time.monotonic() + _SECONDS_TO_END
     try:
         os.killpg(process["pid"], signal.SIGTERM)
-        while time.monotonic() < patience and is_alive(process):
+        while time.monotonic() < deadline and is_alive(process):
             time.sleep(0.05)
         os.killpg(process["pid"], signal.SIGKILL)
     except ProcessLookupError:
@@ -332,9 +343,13 @@ def prune() -> None:
     for file in (cache() / "store").glob("*"):
         if age_in_days(file) > _OLD_FILE:
             file.unlink(missing_ok=True)
-    for marker in cache().glob("*/prepared"):
+    # Before they had a folder of their own, environments lay beside it.
+    for marker in (*cache().glob("environments/*/prepared"), *cache().glob("*/prepared")):
         if age_in_days(marker) > _OLD_FILE:
             shutil.rmtree(marker.parent, ignore_errors=True)
+    codes = sorted((cache() / "code").glob("*/"), key=age_in_days)
+    for code in codes[_MOST_CODES:]:
+        shutil.rmtree(code, ignore_errors=True)
 
 
 def age_in_days(path: Path) -> float:
@@ -353,11 +368,12 @@ def supervise(request: Request) -> None:
     job = job_folder(request)
     try:
         python = prepare(request["environment"])
+        code = unpack(request["code"])
         with (job / "stdout").open("wb") as stdout:
             done = subprocess.run(
                 [python, "-P", "-m", "edgevision", *request["arguments"]],
                 cwd=job / "work",
-                env=clean_environment() | {"PYTHONUTF8": "1"},
+                env=clean_environment() | {"PYTHONUTF8": "1", "PYTHONPATH": str(code)},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 check=False,
@@ -378,17 +394,19 @@ def prepare(wanted: Request) -> str:
     """The Python of the environment, which is made first where it is not there or was left half made."""
     import shutil
 
-    folder = cache() / wanted["key"]
+    folder = environment_folder(wanted["key"])
+    folder.parent.mkdir(exist_ok=True)
     python = str(folder / "bin/python")
-    with locked(cache() / f"{wanted['key']}.lock"):
+    with locked(folder.with_suffix(".lock")):
         if is_prepared(folder):
             return python
-        say(f"preparing {folder}, once for this version")
+        say(f"preparing {folder}, once for all versions with these requirements")
         shutil.rmtree(folder, ignore_errors=True)
         try:
             options = ["--system-site-packages"] if wanted["system_site_packages"] else []
             run_aloud("venv", [sys.executable, "-I", "-m", "venv", *options, str(folder)], folder.parent)
             install(python, folder, wanted)
+            os.sync()  # else a power cut can leave it marked and with empty files
             (folder / "prepared").write_text(sys.version)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -401,7 +419,8 @@ def install(python: str, folder: Path, wanted: Request) -> None:
 
     scratch = folder / "scratch"  # on the same disk: /tmp is often a small one in memory
     (scratch / "wheels").mkdir(parents=True)
-    provide(wanted["wheel"]["sha256"], scratch / wanted["wheel"]["name"])
+    requirements = scratch / wanted["requirements"]["name"]
+    provide(wanted["requirements"]["sha256"], requirements)
     offline = []
     if wanted["wheelhouse"] is not None:
         for name, digest in wanted["wheelhouse"].items():
@@ -410,9 +429,31 @@ def install(python: str, folder: Path, wanted: Request) -> None:
     extras = f"[{','.join(wanted['extras'])}]" if wanted["extras"] else ""
     # Nothing is compiled: neither sources, which takes hours on a board, nor bytecode that may never be needed.
     options = ["--no-input", "--no-cache-dir", "--disable-pip-version-check", "--only-binary", ":all:", "--no-compile"]
-    requirement = f"{scratch / wanted['wheel']['name']}{extras}"
-    run_aloud("pip", [python, "-P", "-m", "pip", "install", *options, *offline, requirement], scratch)
+    run_aloud("pip", [python, "-P", "-m", "pip", "install", *options, *offline, f"{requirements}{extras}"], scratch)
     shutil.rmtree(scratch)
+
+
+def unpack(wanted: Request) -> Path:
+    """The folder with the code, which is there whole or not at all."""
+    import shutil
+    import zipfile
+
+    folder, archive = code_folder(wanted["key"]), stored(wanted["sha256"])
+    folder.parent.mkdir(exist_ok=True)
+    with locked(folder.parent / "lock"):
+        if not folder.is_dir():
+            part = folder.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            try:
+                with zipfile.ZipFile(archive) as modules:
+                    modules.extractall(part)
+                os.sync()  # as for an environment
+                part.rename(folder)
+            except BaseException:
+                shutil.rmtree(part, ignore_errors=True)
+                raise
+        archive.unlink(missing_ok=True)
+    return folder
 
 
 def run_aloud(kind: str, command: list[str], scratch: Path) -> None:

@@ -18,8 +18,8 @@ from typing import IO, Any
 
 from edgevision.core.errors import DeviceError, UnreachableError
 from edgevision.core.printable import printable
-from edgevision.runtime.remote.patience import Patience
 from edgevision.runtime.remote.ssh import Connection, end_group
+from edgevision.runtime.remote.watchdog import Watchdog
 
 BOOT = (
     "import json, sys; i = sys.stdin.buffer; r = json.loads(i.readline()); n = {'__name__': 'board'};"
@@ -38,7 +38,7 @@ _FIND_PYTHON = (
 _LONGEST_LINE = 4 << 20
 _MOST_NOISE = 1 << 20
 _LONGEST_END_S = 10.0
-# So small that even the slowest link takes one well before patience ends.
+# So small that even the slowest link takes one well before the watchdog ends it.
 _PIECE = 1 << 16
 
 Message = dict[str, Any]
@@ -81,7 +81,7 @@ def call(
 
     Raises:
         UnreachableError: the connection broke, or ssh was ended.
-        NoAnswerError: the board did not answer, or not in time; see :class:`Patience`.
+        NoAnswerError: the board did not answer, or not in time; see :class:`Watchdog`.
         BoardFailureError: the operation failed there.
         DeviceError: there is no Python 3.11, or what came is no answer.
     """
@@ -101,15 +101,15 @@ def call(
             connection.sever()  # the process that all calls share holds the pipes too
 
         try:
-            with Patience(operation, give_up) as patience:
-                _send(process, [json.dumps(header).encode() + b"\n", source], payload, patience)
+            with Watchdog(operation, give_up) as watchdog:
+                _send(process, [json.dumps(header).encode() + b"\n", source], payload, watchdog)
                 assert process.stdout is not None
-                answer = _answer(process.stdout, nonce, receive, patience, heard)
+                answer = _answer(process.stdout, nonce, receive, watchdog, heard)
             if answer is None:
-                raise _silence(connection, process, said.text(), patience)
+                raise _silence(connection, process, said.text(), watchdog)
         except UnreachableError as error:
-            if patience.waited_s is not None and not isinstance(error, NoAnswerError):
-                raise _gave_up(connection, patience.waited_s) from error
+            if watchdog.waited_s is not None and not isinstance(error, NoAnswerError):
+                raise _gave_up(connection, watchdog.waited_s) from error
             raise
         finally:
             end_group(process)  # else ssh would wait for all that the login files started, such as a daemon
@@ -118,15 +118,15 @@ def call(
     return answer["done"]
 
 
-def _send(process: "subprocess.Popen[bytes]", start: list[bytes], payload: Iterable[bytes], patience: Patience) -> None:
+def _send(process: "subprocess.Popen[bytes]", start: list[bytes], payload: Iterable[bytes], watchdog: Watchdog) -> None:
     assert process.stdin is not None
     try:
         for part in chain(start, payload):
             for offset in range(0, len(part), _PIECE):
-                with patience.waiting():
+                with watchdog.waiting():
                     process.stdin.write(part[offset : offset + _PIECE])
-                patience.advanced()
-        with patience.waiting():
+                watchdog.progressed()
+        with watchdog.waiting():
             process.stdin.close()
     except BrokenPipeError:
         # What it said before it ended is about to be read.
@@ -135,46 +135,46 @@ def _send(process: "subprocess.Popen[bytes]", start: list[bytes], payload: Itera
 
 
 def _answer(
-    stream: IO[bytes], nonce: str, receive: Receive | None, patience: Patience, heard: Callable[[], None]
+    stream: IO[bytes], nonce: str, receive: Receive | None, watchdog: Watchdog, heard: Callable[[], None]
 ) -> Message | None:
     """The last message, after ``receive`` had the others; ``None`` where the stream ends before."""
-    for message in _messages(stream, nonce, patience):
-        patience.heard()
+    for message in _messages(stream, nonce, watchdog):
+        watchdog.heard()
         heard()
         if "done" in message or "failed" in message:
             return message
         if receive is not None and "alive" not in message:
-            patience.advanced()
-            receive(message, FileBytes(stream, patience))
+            watchdog.progressed()
+            receive(message, FileBytes(stream, watchdog))
     return None
 
 
 class FileBytes:
     """The bytes of a file that follow the message which announces them."""
 
-    def __init__(self, stream: IO[bytes], patience: Patience) -> None:
+    def __init__(self, stream: IO[bytes], watchdog: Watchdog) -> None:
         self._stream = stream
-        self._patience = patience
+        self._watchdog = watchdog
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """``size`` bytes in pieces; :class:`UnreachableError` where fewer come."""
         while size > 0:
-            with self._patience.waiting():
+            with self._watchdog.waiting():
                 piece = self._stream.read(min(size, _PIECE))
             if not piece:
                 raise UnreachableError("the connection broke while a file was coming")
-            self._patience.advanced()
+            self._watchdog.progressed()
             size -= len(piece)
             yield piece
 
 
-def _messages(stream: IO[bytes], nonce: str, patience: Patience) -> Iterator[Message]:
+def _messages(stream: IO[bytes], nonce: str, watchdog: Watchdog) -> Iterator[Message]:
     noise = 0
-    while (line := _line(stream, patience)) and not line.rstrip().endswith(nonce.encode()):
+    while (line := _line(stream, watchdog)) and not line.rstrip().endswith(nonce.encode()):
         noise += len(line)  # the greeting of a login shell, whose last line need not end
         if noise > _MOST_NOISE:
             raise DeviceError(f"the board's login shell says more than {_MOST_NOISE} bytes; silence its start-up files")
-    while line := _line(stream, patience):
+    while line := _line(stream, watchdog):
         if not line.endswith(b"\n"):
             if len(line) >= _LONGEST_LINE:
                 raise not_understood("a line without end")
@@ -188,8 +188,8 @@ def _messages(stream: IO[bytes], nonce: str, patience: Patience) -> Iterator[Mes
         yield message
 
 
-def _line(stream: IO[bytes], patience: Patience) -> bytes:
-    with patience.waiting():
+def _line(stream: IO[bytes], watchdog: Watchdog) -> bytes:
+    with watchdog.waiting():
         return stream.readline(_LONGEST_LINE)
 
 
@@ -216,29 +216,29 @@ class _Tail:
         return b"".join(self._last).decode(errors="replace")
 
 
-def _silence(connection: Connection, process: "subprocess.Popen[bytes]", said: str, patience: Patience) -> DeviceError:
+def _silence(connection: Connection, process: "subprocess.Popen[bytes]", said: str, watchdog: Watchdog) -> DeviceError:
     """Why nothing more came."""
-    if patience.waited_s is not None:
-        return _gave_up(connection, patience.waited_s)
+    if watchdog.waited_s is not None:
+        return _gave_up(connection, watchdog.waited_s)
     # It closed its output, which need not mean that it ends.
     try:
         code = process.wait(timeout=_LONGEST_END_S)
     except subprocess.TimeoutExpired:
         return _gave_up(connection, _LONGEST_END_S)
-    word = connection.host
+    host = connection.host
     if code == 255:
         return connection.failure(said)
     if code < 0:
-        return UnreachableError(f"the connection to {word!r} was ended here by signal {-code}")
+        return UnreachableError(f"the connection to {host!r} was ended here by signal {-code}")
     lines = printable(said).strip().splitlines()
     last = lines[-1][:200] if lines else "nothing was said"
     if code in (_NO_PYTHON, 127):
         return DeviceError(
-            f"{word!r} has no Python 3.11 or later ({last}); install it there, on Debian and Raspberry Pi OS with"
+            f"{host!r} has no Python 3.11 or later ({last}); install it there, on Debian and Raspberry Pi OS with"
             " sudo apt install python3 python3-venv (Debian 12 or later), elsewhere from python.org or conda"
         )
     return NoAnswerError(
-        f"{word!r} did not run what it was asked to, code {code} ({last}); try ssh {shlex.quote(word)} python3 by hand"
+        f"{host!r} did not run what it was asked to, code {code} ({last}); try ssh {shlex.quote(host)} python3 by hand"
     )
 
 

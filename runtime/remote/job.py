@@ -1,23 +1,62 @@
-"""What a board is to do: a command line of edgevision, the files it needs, and the environment it runs in."""
+"""A job for a board: a command line of edgevision, the files it needs, and the files it leaves."""
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from edgevision.core.errors import InputError
 from edgevision.core.regular_files import sha256
-from edgevision.runtime.remote.wheel import Wheel
-
-# PyPA's wheel names hold nothing else, and on the board this becomes a file name.
-_WHEEL_NAME = re.compile(r"[\w.+!-]+\.whl", re.ASCII)
-_CHUNK = 1 << 20
 
 Content = Path | bytes
+
+Check = Callable[[Path], None]
+"""Raises :class:`ImageError` where a file is not what was asked for."""
+
+Existing = Literal["refuse", "replace", "keep"]
+"""What becomes of a file that came to be where an output is to go."""
+
+
+class Output(NamedTuple):
+    """Where a file of the board goes, once it passed its check."""
+
+    target: Path
+    check: Check
+    existing: Existing = "refuse"
+
+
+class Fetched(NamedTuple):
+    """The names of the outputs that are at their target now, and of those ``refused`` what they were instead."""
+
+    written: frozenset[str]
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """``arguments`` of the command line, run in a folder with ``inputs``, by relative name, and empty ``folders``.
+
+    ``outputs`` are what it leaves there for this machine.
+    """
+
+    arguments: tuple[str, ...]
+    inputs: Mapping[str, Content]
+    folders: tuple[str, ...] = ()
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """The sha256 of every input, by its relative name."""
+        return {name: digest_of(content) for name, content in self.inputs.items()}
+
+    def identity(self, environment: str) -> str:
+        """A hash of all that decides the result, the environment's too: the same work is the same job, on any day."""
+        whole = [environment, self.arguments, self.digests, self.folders]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def digest_of(content: Content) -> str:
@@ -45,66 +84,3 @@ def translated_read_errors(path: Path) -> Iterator[None]:
         raise InputError(
             f"{str(path)!r} cannot be sent to the board: {error.strerror}; check it, and run again"
         ) from error
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment with ``wheel`` and its extras; ``wheelhouse`` is where all the rest comes from, if given.
-
-    With ``system_site_packages`` it sees what the board's own Python has.
-    """
-
-    wheel: Wheel
-    extras: tuple[str, ...]
-    system_site_packages: bool = False
-    wheelhouse: Path | None = None
-
-    @property
-    def key(self) -> str:
-        """Its folder's name on the board: equal for equal content."""
-        parts = [self.wheel.version, self.wheel.content_hash[:12], *self.extras]
-        return "-".join([*parts, "system"] if self.system_site_packages else parts)
-
-    @cached_property
-    def wheels(self) -> dict[str, Path]:
-        """The wheelhouse's wheels by name, without any of edgevision.
-
-        Raises:
-            InputError: the folder holds none, or one with an impossible name.
-        """
-        if self.wheelhouse is None:
-            return {}
-        found = {path.name: path for path in sorted(self.wheelhouse.glob("*.whl")) if path.is_file()}
-        for name in found:
-            if not _WHEEL_NAME.fullmatch(name):
-                raise InputError(f"--wheelhouse holds {name!r}, which is no wheel's name; remove it")
-        if not found:
-            raise InputError(
-                f"--wheelhouse {str(self.wheelhouse)!r} holds no wheels; fill it with pip download, for the board's"
-                " --platform, --python-version and --only-binary=:all:"
-            )
-        return {name: path for name, path in found.items() if not name.startswith("edgevision-")}
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """The sha256 of every wheel of the wheelhouse, by name."""
-        return {name: digest_of(path) for name, path in self.wheels.items()}
-
-
-@dataclass(frozen=True)
-class Job:
-    """``arguments`` of the command line, run in a folder with ``files``, by relative name, and empty ``folders``."""
-
-    arguments: tuple[str, ...]
-    files: Mapping[str, Content]
-    folders: tuple[str, ...] = ()
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """The sha256 of every file, by its relative name."""
-        return {name: digest_of(content) for name, content in self.files.items()}
-
-    def identity(self, environment: Environment) -> str:
-        """A hash of everything that decides the result: the same work is the same job, on whichever day."""
-        whole = [environment.key, self.arguments, self.digests, self.folders]
-        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]

@@ -43,11 +43,11 @@ _DOMAIN = re.compile(r"^[\w.-]+\\(?=[\w.-]+@)", re.ASCII)
 _one_prompt_at_a_time = threading.Lock()
 
 
-def check_host(word: str) -> None:
-    """Raise :class:`InputError` unless the word can only be a host to ssh: ``board``, ``pi@board``, ``ssh://...``."""
-    plain = _DOMAIN.sub("", word)
-    if not plain or word.startswith("-") or not plain.isprintable() or any(c in plain for c in " '\"`$\\;&|<>()!*?"):
-        raise InputError(f"--on is a host as ssh takes it, such as pi@raspberrypi.local, not {word!r}")
+def check_host(host: str) -> None:
+    """Raise :class:`InputError` unless it can only be a host to ssh: ``board``, ``pi@board``, ``ssh://...``."""
+    plain = _DOMAIN.sub("", host)
+    if not plain or host.startswith("-") or not plain.isprintable() or any(c in plain for c in " '\"`$\\;&|<>()!*?"):
+        raise InputError(f"--on is a host as ssh takes it, such as pi@raspberrypi.local, not {host!r}")
 
 
 class Connection:
@@ -122,11 +122,11 @@ class Connection:
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, bufsize=0
             )
         longest = _LONGEST_LOGIN_S if batch else _LONGEST_LOGIN_BY_HAND_S
-        patience = time.monotonic() + longest
+        deadline = time.monotonic() + longest
         while not self._socket.exists():
             if self._master.poll() is not None:
                 raise explain(self.host, self._said())
-            if time.monotonic() > patience:
+            if time.monotonic() > deadline:
                 self._close_master()
                 raise explain(self.host, f"login timed out after {longest:.0f} s")
             time.sleep(0.02)

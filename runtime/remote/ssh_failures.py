@@ -26,18 +26,18 @@ _FAILURES = (
         ("REMOTE HOST IDENTIFICATION HAS CHANGED", "Host key for"),
         DeviceError,
         "the host key of {host} is not the one known; another machine may answer for it. If the board was installed"
-        " anew, forget the old key with ssh-keygen -R, and log in once with ssh {word}",
+        " anew, forget the old key with ssh-keygen -R, and log in once with ssh {quoted}",
     ),
     _Failure(
         ("Host key verification failed", "host key is known for", "differs from the key for the IP address"),
         DeviceError,
-        "{host} is not a known host, and its key is not accepted unseen; log in once with ssh {word} and compare the"
+        "{host} is not a known host, and its key is not accepted unseen; log in once with ssh {quoted} and compare the"
         " fingerprint",
     ),
     _Failure(
         ("Permission denied", "Too many authentication failures", "No supported authentication methods"),
         DeviceError,
-        "{host} accepted none of your keys; ssh-copy-id {word} puts yours there, ssh-add unlocks one with a"
+        "{host} accepted none of your keys; ssh-copy-id {quoted} puts yours there, ssh-add unlocks one with a"
         " passphrase, and a password is asked for only on a terminal",
     ),
     _Failure(
@@ -69,12 +69,12 @@ _FAILURES = (
 )
 
 
-def explain(word: str, said: str) -> DeviceError:
-    """The error for what ssh ``said`` about the host that the user called ``word``; its last line comes with it."""
+def explain(host: str, said: str) -> DeviceError:
+    """The error for what ssh ``said`` about ``host``, as the user calls it; its last line comes with it."""
     lines = [printable(line).strip() for line in said.replace("\r", "\n").splitlines()]
     last = next((line for line in reversed(lines) if line.strip("@")), "nothing was said")[:_LONGEST]
-    quoted = shlex.quote(word)  # to be pasted into a shell
+    quoted = shlex.quote(host)  # to be pasted into a shell
     for failure in _FAILURES:
         if any(words in said for words in failure.telling):
-            return failure.error(f"{failure.message.format(host=repr(word), word=quoted)} (ssh: {last})")
-    return UnreachableError(f"ssh could not reach {word!r}; try ssh {quoted} by hand (ssh: {last})")
+            return failure.error(f"{failure.message.format(host=repr(host), quoted=quoted)} (ssh: {last})")
+    return UnreachableError(f"ssh could not reach {host!r}; try ssh {quoted} by hand (ssh: {last})")

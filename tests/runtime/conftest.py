@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 from onnx_writer import node, onnx_model
+from PIL import Image
 
+from edgevision.core.errors import ImageError
 from edgevision.modelfiles.metadata import (
     ImageSpec,
     ModelMetadata,
@@ -197,3 +199,36 @@ def write_restorer(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with pictures whose names must not become words of a command line."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("-rf.png", "b c.jpg", "d.gif"):
+        Image.new("RGB", (8, 8)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder to work in."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture
+def refusal(tmp_path: Path) -> Callable[[Callable[[Path], None], bytes], str | None]:
+    """Why a check of what a board sent refuses these bytes; ``None`` where it does not."""
+
+    def ask(check: Callable[[Path], None], content: bytes) -> str | None:
+        path = tmp_path / "sent"
+        path.write_bytes(content)
+        try:
+            check(path)
+        except ImageError as error:
+            return str(error)
+        return None
+
+    return ask

@@ -12,18 +12,18 @@ from edgevision.core.printable import csv_row, one_line
 from edgevision.core.terminal import results as results_stream
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.commands.model_options import ModelOption
-from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
+from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.classification.classifier import Classification
 
 _BAR = 24
 
 
-@on_boards("run classify")
+@on_boards("run classify", "edgevision.runtime.tasks.classification.board_files:classify_files")
 def classify(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     model: ModelOption = None,

@@ -27,14 +27,14 @@ from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.commands.model_options import ModelOption
-from edgevision.runtime.commands.on_boards import on_boards
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
+from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.restoration.holes import mask_from_alpha, read_mask
+from edgevision.runtime.tasks.restoration.inpainter import mask_from_alpha, read_mask
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 
@@ -78,7 +78,7 @@ class _Options:
     quiet: QuietOption = False
 
 
-@on_boards("run inpaint")
+@on_boards("run inpaint", "edgevision.runtime.tasks.restoration.board_files:inpaint_files")
 @option_groups
 def inpaint(
     inputs: Annotated[
@@ -101,7 +101,7 @@ def inpaint(
     masks = [] if mask_word in (None, "-") else [mask.source for mask in expand_inputs([str(mask_word)])]
 
     def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
-        mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.height, content.width)
+        mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.size)
         return ~mask if invert_mask else mask
 
     _run(
@@ -115,7 +115,7 @@ def inpaint(
     )
 
 
-@on_boards("run denoise")
+@on_boards("run denoise", "edgevision.runtime.tasks.restoration.board_files:denoise_files")
 @option_groups
 def denoise(
     inputs: InputsArgument,
@@ -126,7 +126,7 @@ def denoise(
     _run(Task.DENOISE, inputs, options, ending="denoised")
 
 
-@on_boards("run upscale")
+@on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
 @option_groups
 def upscale(
     inputs: InputsArgument,
@@ -144,7 +144,7 @@ def upscale(
     _run(Task.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
 
 
-@on_boards("run brighten")
+@on_boards("run brighten", "edgevision.runtime.tasks.restoration.board_files:brighten_files")
 @option_groups
 def brighten(
     inputs: InputsArgument,

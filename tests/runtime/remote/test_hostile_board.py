@@ -12,24 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.core.errors import DeviceError, EdgevisionError, ImageError, PartialFailureError, UnreachableError
-from edgevision.core.machine import Machine
+from edgevision.core.errors import DeviceError, EdgevisionError, ImageError, OutputError, UnreachableError
 from edgevision.core.printable import printable, printable_values
-from edgevision.runtime.commands import carry_out
-from edgevision.runtime.commands.on_boards import Boards
-from edgevision.runtime.remote import patience
-from edgevision.runtime.remote.board import Board, Brought
+from edgevision.runtime.remote import watchdog
+from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.call import NoAnswerError, _answer, call
-from edgevision.runtime.remote.patience import Patience
-from edgevision.runtime.remote.run_job import JobResult
+from edgevision.runtime.remote.job import Output
+from edgevision.runtime.remote.watchdog import Watchdog
 
 FACTS = {
     "system": "linux", "python": "python3", "version": "3.11", "architecture": "x86_64", "bits": 64, "name": "b",
     "free_bytes": 1, "has_venv": True, "has_cuda": False,
 }  # fmt: skip
 
-UNCHECKED = {"out/1.png": lambda path: None}
-NOTHING = Brought(frozenset(), {})
+
+def output(target, check=lambda path: None, existing="replace"):
+    return Output(target, check, existing)
+
 
 _LIAR = """
 import json, pathlib, sys
@@ -60,7 +59,7 @@ def hostile(local, tmp_path):
         (folder / "python3").chmod(0o755)
         local.environment["PATH"] = f"{folder}:{local.environment['PATH']}"
         board = Board("hostile", local)
-        board.patience_s = 0.0
+        board.reconnect_for_s = 0.0
         board.open()
         return board
 
@@ -114,7 +113,7 @@ def test_files_that_nobody_asked_for_are_not_written(hostile, tmp_path, answer):
     (tmp_path / "target").mkdir()
     board = hostile(answer)
     with pytest.raises(DeviceError):
-        board.bring("job", {"out/1.png": tmp_path / "target" / "mine.png"}, UNCHECKED)
+        board.fetch("job", {"out/1.png": output(tmp_path / "target" / "mine.png")})
     assert not (tmp_path / "evil").exists()
     # One whole file may have come before the lie.
     assert {path.name for path in (tmp_path / "target").iterdir()} <= {"mine.png"}
@@ -122,7 +121,7 @@ def test_files_that_nobody_asked_for_are_not_written(hostile, tmp_path, answer):
 
 def test_a_file_is_written_where_the_host_wants_it(hostile, tmp_path):
     board = hostile(lines({"file": "work/out/1.png", "size": 4}) + b"good" + lines({"done": None}))
-    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}, UNCHECKED) == ({"out/1.png"}, {})
+    assert board.fetch("job", {"out/1.png": output(tmp_path / "mine.png")}) == ({"out/1.png"}, {})
     assert (tmp_path / "mine.png").read_bytes() == b"good"
 
 
@@ -131,15 +130,27 @@ def test_a_file_that_fails_its_check_is_not_written_and_the_others_are(hostile, 
         raise ImageError(f"it is {path.read_bytes().decode()}")
 
     answer = b"".join(lines({"file": f"work/out/{n}.png", "size": 4}) + b"good" for n in (1, 2)) + lines({"done": None})
-    files = {f"out/{n}.png": tmp_path / f"{n}.png" for n in (1, 2)}
-    brought = hostile(answer).bring("job", files, UNCHECKED | {"out/2.png": check})
-    assert brought == ({"out/1.png"}, {"out/2.png": "it is good"})
+    outputs = {"out/1.png": output(tmp_path / "1.png"), "out/2.png": output(tmp_path / "2.png", check)}
+    fetched = hostile(answer).fetch("job", outputs)
+    assert fetched == ({"out/1.png"}, {"out/2.png": "it is good"})
     assert not (tmp_path / "2.png").exists()
+
+
+def test_what_came_to_be_meanwhile_is_left_or_replaced_as_the_user_said(hostile, tmp_path):
+    board = hostile(lines({"file": "work/out/1.png", "size": 4}) + b"mine" + lines({"done": None}))
+    target = tmp_path / "mine.png"
+    target.write_bytes(b"another's")
+    with pytest.raises(OutputError, match="has come to be meanwhile"):
+        board.fetch("job", {"out/1.png": output(target, existing="refuse")})
+    assert board.fetch("job", {"out/1.png": output(target, existing="keep")}) == ({"out/1.png"}, {})
+    assert target.read_bytes() == b"another's"
+    board.fetch("job", {"out/1.png": output(target, existing="replace")})
+    assert target.read_bytes() == b"mine"
 
 
 def test_a_file_that_is_not_there_is_not_written(hostile, tmp_path):
     board = hostile(lines({"file": "work/out/1.png", "size": None}, {"done": None}))
-    assert board.bring("job", {"out/1.png": tmp_path / "mine.png"}, UNCHECKED) == (set(), {})
+    assert board.fetch("job", {"out/1.png": output(tmp_path / "mine.png")}) == (set(), {})
     assert not (tmp_path / "mine.png").exists()
 
 
@@ -163,18 +174,6 @@ def test_output_that_another_host_collected_and_cleared_is_not_taken_for_empty(h
         board.read_output("job")
 
 
-def test_one_board_that_talks_nonsense_hides_no_other_and_none_takes_anothers_name(monkeypatch, capsys):
-    answer = {"host": "one", "machine": Machine.this().to_dict(), "devices": [], "problems": []}
-    outputs = {"one": "nonsense", "two": json.dumps(answer)}
-    results = [JobResult(word, 0, output, "", NOTHING) for word, output in outputs.items()]
-    monkeypatch.setattr(carry_out, "run_freight", lambda *arguments: results)
-    with pytest.raises(PartialFailureError, match="1 of 2 boards failed"):
-        carry_out.carry_out("devices", [], {"as_json": True}, Boards(list(outputs), None, ()))
-    document = json.loads(capsys.readouterr().out)
-    assert document["boards"] == [answer | {"host": "two"}]
-    assert [failure["host"] for failure in document["failures"]] == ["one"]
-
-
 def test_output_is_bounded(hostile):
     board = hostile(lines({"file": "stdout", "size": 65 << 20}))
     with pytest.raises(DeviceError, match="wants to send"):
@@ -185,7 +184,7 @@ def test_output_is_bounded(hostile):
 def test_any_bytes_are_an_answer_or_a_clean_error(noise, after_nonce):
     stream = io.BytesIO(b"greeting\nnonce\n" + noise if after_nonce else noise)
     with suppress(DeviceError):
-        answer = _answer(stream, "nonce", None, Patience("facts", lambda: None), lambda: None)
+        answer = _answer(stream, "nonce", None, Watchdog("facts", lambda: None), lambda: None)
         assert answer is None or "done" in answer or "failed" in answer
 
 
@@ -215,10 +214,10 @@ HOLDING = {
 
 @pytest.fixture
 def hurried(monkeypatch):
-    """Patience of half a second instead of half a minute."""
-    monkeypatch.setattr(patience, "SILENCE_S", 0.5)
-    monkeypatch.setattr(patience, "_LONGEST_S", dict.fromkeys(patience._LONGEST_S, 1.0))
-    monkeypatch.setattr(patience, "_LONGEST_NAP_S", 0.1)
+    """Deadlines of half a second instead of half a minute."""
+    monkeypatch.setattr(watchdog, "SILENCE_S", 0.5)
+    monkeypatch.setattr(watchdog, "_LONGEST_S", dict.fromkeys(watchdog._LONGEST_S, 1.0))
+    monkeypatch.setattr(watchdog, "_LONGEST_NAP_S", 0.1)
     monkeypatch.setattr("edgevision.runtime.remote.call._LONGEST_END_S", 0.5)
     monkeypatch.setattr("edgevision.runtime.remote.board._LONGEST_UNANSWERED_S", 0.7)
 
@@ -231,7 +230,7 @@ def stand_in(local, program):
 
 
 @pytest.mark.parametrize("program", HOLDING.values(), ids=HOLDING)
-def test_a_board_that_makes_no_headway_is_given_up_and_its_ssh_is_ended(local, hurried, program):
+def test_a_board_that_makes_no_progress_is_given_up_and_its_ssh_is_ended(local, hurried, program):
     ran = []
     stand_in(local, program)
     original = local.run
@@ -252,7 +251,7 @@ def test_a_board_that_stops_in_the_middle_of_a_file_is_given_up_and_nothing_is_w
     stand_in(local, f"{_NONCE} print({announced!r}, flush=True); print(end='1234', flush=True); time.sleep(60)")
     (tmp_path / "target").mkdir()
     with pytest.raises(UnreachableError, match="gave no answer"):
-        Board("local", local).bring("job", {"out/1.png": tmp_path / "target" / "mine.png"}, UNCHECKED)
+        Board("local", local).fetch("job", {"out/1.png": output(tmp_path / "target" / "mine.png")})
     assert list((tmp_path / "target").iterdir()) == []
 
 

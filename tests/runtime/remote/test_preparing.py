@@ -5,8 +5,7 @@ import shutil
 import pytest
 
 from edgevision.core.errors import DeviceError
-from edgevision.runtime.remote.board_failures import explain_failure
-from edgevision.runtime.remote.facts import BoardFacts
+from edgevision.runtime.remote.board_reports import BoardFacts, explain_failure
 
 FACTS = BoardFacts(
     system="linux", python="/usr/bin/python3", version="3.11.2", architecture="aarch64", bits=32, name="pi",
@@ -43,7 +42,7 @@ def test_a_newer_python_beside_an_old_one_is_found(network, edgevision, wheelhou
 
 def test_a_board_without_space_says_so_and_keeps_nothing_half(network, edgevision, wheelhouse):
     # A limit on the size of files, in blocks of 512 or 1024 bytes, is refused as a full disk is.
-    full = network.add("full", before="ulimit -f 1000;")
+    full = network.add("full", before="ulimit -f 100;")
     code, _, err = edgevision("devices", "--on", full.name, "--wheelhouse", wheelhouse)
     assert code == 3
     assert "no space left on 'full'" in err
@@ -64,7 +63,7 @@ def test_a_wheelhouse_for_another_platform_names_the_package_and_the_platform(
     assert "for which a package has no wheel" in err
     assert "onnxruntime" in err
     assert "64-bit Python 3." in err
-    assert list(other.cache.glob("*/bin")) == []
+    assert list(other.cache.glob("environments/*/bin")) == []
     assert other.jobs() == []
 
 

@@ -1,4 +1,4 @@
-"""What the program on the board could not do, in words for a user: the one table from its reports to errors."""
+"""What the program on a board reports: its facts, and what it could not do, as an error with a remedy."""
 
 import errno
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,12 @@ from typing import Any
 
 from edgevision.core.errors import DeviceError
 from edgevision.core.printable import printable
-from edgevision.runtime.remote.facts import BoardFacts
+from edgevision.core.records import Record, record
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LONGEST = 200
+# Of a host's name; the other facts are shorter.
+_LONGEST_NAME = 255
 
 _SPACE_SAID = ("No space left on device", "[Errno 28]", "[Errno 122]", "[Errno 27]", "Disk quota exceeded")
 _NETWORK_SAID = (
@@ -26,6 +28,35 @@ _NO_WHEEL_SAID = (
     "is not a supported wheel on this platform",
     "ResolutionImpossible",
 )
+
+
+@record
+class BoardFacts(Record):
+    """``python`` is a path there, ``bits`` those of its Python, ``has_cuda`` is of an onnxruntime of its own."""
+
+    system: str
+    python: str
+    version: str
+    architecture: str
+    bits: int
+    name: str
+    free_bytes: int
+    has_venv: bool
+    has_cuda: bool
+
+    def __post_init__(self) -> None:
+        for text in (self.system, self.version, self.architecture, self.name):
+            if len(text) > _LONGEST_NAME:
+                raise ValueError(f"a fact of {len(text)} characters")
+
+    def check(self, host: str) -> None:
+        """Raise :class:`DeviceError` where no environment can be prepared."""
+        if self.system != "linux":
+            raise DeviceError(f"a board runs Linux, and {host!r} is {self.system!r}; run edgevision on it itself")
+        if not self.has_venv:
+            raise DeviceError(
+                f"Python {self.version} on {host!r} lacks venv or ensurepip; sudo apt install python3-venv there"
+            )
 
 
 def explain_failure(host: str, facts: BoardFacts, report: Mapping[str, Any], *, offline: bool) -> DeviceError:

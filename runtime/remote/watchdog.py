@@ -1,4 +1,4 @@
-"""How long a board is waited for: a call that makes no headway is ended, whatever else the board says meanwhile."""
+"""How long a board is waited for: a call that makes no progress is ended, whatever else the board says meanwhile."""
 
 import math
 import threading
@@ -11,7 +11,7 @@ from typing import Self
 SILENCE_S = 20.0
 """Without a whole message or a piece of a file for so long, a board is given up; it gives a sign of life every 5 s."""
 
-# How long each operation may take without headway, signs of life or not; what a job takes is the user's business.
+# How long each operation may take without progress, signs of life or not; what a job takes is the user's business.
 _LONGEST_S: Mapping[str, float] = {
     "facts": 30.0,
     "missing": 30.0,
@@ -25,8 +25,8 @@ _LONGEST_S: Mapping[str, float] = {
 _LONGEST_NAP_S = 1.0
 
 
-class Patience:
-    """Within its block calls ``give_up``, once, from another thread, when ``operation`` makes no headway in time.
+class Watchdog:
+    """Within its block calls ``give_up``, once, from another thread, when ``operation`` makes no progress in time.
 
     Time counts only :meth:`waiting` for the board: what this machine does with what came is not the board's fault.
     """
@@ -34,7 +34,7 @@ class Patience:
     def __init__(self, operation: str, give_up: Callable[[], None]) -> None:
         self._give_up = give_up
         self._longest = _LONGEST_S[operation]
-        self._heard = self._advanced = self._paused = time.monotonic()
+        self._heard = self._progressed = self._paused = time.monotonic()
         self._waiting = False
         self._ended = threading.Event()
         self.waited_s: float | None = None
@@ -45,7 +45,7 @@ class Patience:
         """While something is read from the board, or written to it."""
         elsewhere = time.monotonic() - self._paused
         self._heard += elsewhere
-        self._advanced += elsewhere
+        self._progressed += elsewhere
         self._waiting = True
         try:
             yield
@@ -57,9 +57,9 @@ class Patience:
         """There was a sign of life."""
         self._heard = self._paused
 
-    def advanced(self) -> None:
-        """There was headway: an answer that was asked for, or a piece of a file that went through."""
-        self._heard = self._advanced = self._paused
+    def progressed(self) -> None:
+        """There was progress: an answer that was asked for, or a piece of a file that went through."""
+        self._heard = self._progressed = self._paused
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._watch, daemon=True).start()
@@ -75,11 +75,11 @@ class Patience:
             if self._waiting and self._rest() <= 0:
                 now = time.monotonic()
                 silent = now - self._heard >= SILENCE_S
-                self.waited_s = now - (self._heard if silent else self._advanced)
+                self.waited_s = now - (self._heard if silent else self._progressed)
                 with suppress(OSError):
                     self._give_up()
                 return
 
     def _rest(self) -> float:
         """Seconds until it is given up, if it is waited for all the while."""
-        return min(self._heard + SILENCE_S, self._advanced + self._longest) - time.monotonic()
+        return min(self._heard + SILENCE_S, self._progressed + self._longest) - time.monotonic()

@@ -1,4 +1,4 @@
-"""The option ``--on``, for any verb: the same command line, carried out on boards."""
+"""The option ``--on``, for any verb: the same command line, run on boards."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -32,20 +32,21 @@ _Wheelhouse = Annotated[
 
 
 class Boards(NamedTuple):
-    """Where to carry a command line out: the words for ssh, what wheels there are, what stands before the verb."""
+    """Where to run a command line: the hosts as ssh takes them, what wheels there are, what stands before the verb."""
 
     hosts: Sequence[str]
-    wheelhouse: Path | None
-    options: tuple[str, ...]
+    wheelhouse: Path | None = None
+    options: tuple[str, ...] = ()
 
 
 def on_boards(
-    words: str, carry_out: str = "edgevision.runtime.commands.carry_out:carry_out"
+    verb: str, files: str, *, dispatch: str = "edgevision.runtime.remote.dispatch:dispatch"
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate the verb that is called by ``words``, as ``run denoise``, so that it takes ``--on``.
+    """Decorate the verb that is called as ``run denoise`` so that it takes ``--on``.
 
-    What its other parameters mean for a board stands in :mod:`edgevision.runtime.commands.packing`. ``carry_out`` is
-    the ``module:function`` that does it all, imported when it is needed.
+    ``files`` is the ``module:function`` that says what the verb's values mean for a board: it gets the
+    :class:`~edgevision.runtime.remote.remote_command.RemoteCommand` with the user's values and adds what is sent and
+    what comes back. ``dispatch`` runs that on the boards and shows the results. Both are imported when needed.
     """
     added = [
         Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context),
@@ -60,10 +61,13 @@ def on_boards(
             *, context: typer.Context, on: list[str] | None = None, wheelhouse: Path | None = None, **values: Any
         ) -> None:
             if on:
-                module, name = carry_out.split(":")
+                from edgevision.runtime.remote.remote_command import RemoteCommand
+
                 cores = context.find_root().params.get("cores")
-                where = Boards(on, wheelhouse, () if cores is None else ("--cores", cores))
-                getattr(import_module(module), name)(words, own, values, where)
+                boards = Boards(on, wheelhouse, () if cores is None else ("--cores", cores))
+                remote = RemoteCommand(verb, own, values)
+                _imported(files)(remote)
+                _imported(dispatch)(remote, boards)
             elif wheelhouse is not None:
                 raise InputError("--wheelhouse is for boards; name one with --on")
             else:
@@ -75,3 +79,9 @@ def on_boards(
         return command
 
     return decorate
+
+
+def _imported(target: str) -> Callable[..., None]:
+    module, name = target.split(":")
+    function: Callable[..., None] = getattr(import_module(module), name)
+    return function

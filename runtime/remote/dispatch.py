@@ -1,0 +1,145 @@
+"""Running a verb's command line on boards, and showing what came of it as the verb itself would."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from edgevision.cli.output import echo, print_json
+from edgevision.core.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
+from edgevision.core.printable import csv_row, printable
+from edgevision.runtime.remote.board import Board
+from edgevision.runtime.remote.documents import checked, parse_document
+from edgevision.runtime.remote.environment import own_setup
+from edgevision.runtime.remote.job import Job
+from edgevision.runtime.remote.jobs import JobResult, run_job, run_on_each
+from edgevision.runtime.remote.on_boards import Boards
+from edgevision.runtime.remote.remote_command import RemoteCommand
+
+
+def dispatch(command: RemoteCommand, boards: Boards) -> None:
+    """Run the command on every board and print its report, or every board's under its name.
+
+    Raises:
+        InputError: several boards for a verb that writes files.
+        PartialFailureError: some boards failed, the others were reported.
+        EdgevisionError: all failed, or edgevision ended on a board with an error, which is then this one.
+    """
+    hosts, as_json = boards.hosts, bool(command.values.get("as_json"))
+    if command.outputs and len(hosts) > 1:
+        raise InputError(
+            f"edgevision {command.verb} writes files, so it runs on one board; --on was given {len(hosts)}"
+        )
+    if command.answer is not None:
+        if as_json:
+            print_json(command.answer)
+        return
+    documents: list[dict[str, Any]] = []
+    failures: list[tuple[str, EdgevisionError]] = []
+    for host, result in zip(hosts, run_on_boards(command, boards), strict=True):
+        try:
+            if isinstance(result, EdgevisionError):
+                raise result
+            if as_json:
+                documents.append(_document(command, result))
+            else:
+                _print_text(command, result, alone=len(hosts) == 1)
+            _raise_for_outputs(command, result)
+        except EdgevisionError as error:
+            failures.append((host, error))
+    if as_json:
+        _print_documents(documents, failures, len(hosts))
+    raise_failures(failures, len(hosts))
+
+
+def run_on_boards(command: RemoteCommand, boards: Boards) -> list[JobResult | EdgevisionError]:
+    """Run the command on every board at once; the error of each that failed in its place."""
+    device = command.values.get("device", "cpu")
+    setup = own_setup(command.model_formats, [device] if isinstance(device, str) else list(device), boards.wheelhouse)
+    job = Job((*boards.options, *command.command_line()), command.inputs, command.folders, command.outputs)
+
+    def work(board: Board) -> JobResult:
+        board.translate = command.in_user_names
+        return run_job(board, job, setup)
+
+    return run_on_each(boards.hosts, work)
+
+
+def raise_failures(failures: Sequence[tuple[str, EdgevisionError]], total: int) -> None:
+    """Raise the error of the only board, or name every board that failed and raise :class:`PartialFailureError`.
+
+    Where all failed, the first one's error decides how the command ends; without failures nothing happens.
+    """
+    if not failures:
+        return
+    if total > 1:
+        for host, error in failures:
+            echo(f"failed: {host}: {error}", err=True)
+        if len(failures) < total:
+            raise PartialFailureError(f"{len(failures)} of {total} boards failed, the others were done")
+    raise failures[0][1]
+
+
+def _document(command: RemoteCommand, result: JobResult) -> dict[str, Any]:
+    host = {"host": result.host}  # the first key, and not the board's to change
+    found = checked(parse_document(result), command.verb, result, command.read_document)
+    document: dict[str, Any] = _translated(found, command.in_user_names)
+    return host | document | host
+
+
+def _print_documents(
+    documents: Sequence[dict[str, Any]], failures: Sequence[tuple[str, EdgevisionError]], boards: int
+) -> None:
+    if boards == 1 and documents:
+        print_json(documents[0])
+    elif boards > 1:
+        print_json({"boards": documents, "failures": [{"host": h, "error": str(e)} for h, e in failures]})
+
+
+def _print_text(command: RemoteCommand, result: JobResult, *, alone: bool) -> None:
+    if not alone:
+        echo(f"{result.host}:")
+    lines = printable(result.output).splitlines()
+    if command.values.get("as_csv"):
+        lines = _safe_csv(lines)
+    for line in lines:
+        # A name alone says that it wrote what did not come.
+        if line not in command.outputs or line in result.fetched.written:
+            echo(command.in_user_names(line))
+
+
+def _safe_csv(lines: Sequence[str]) -> list[str]:
+    """Lines of CSV in which no cell is a formula."""
+    safe = io.StringIO()
+    try:
+        csv.writer(safe, lineterminator="\n").writerows(map(csv_row, csv.reader(lines)))
+    except csv.Error as error:
+        raise DeviceError(f"the board sent what is no CSV: {error}") from error
+    return safe.getvalue().splitlines()
+
+
+def _translated(value: Any, translate: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return translate(value)
+    if isinstance(value, dict):
+        return {key: _translated(item, translate) for key, item in value.items()}
+    return [_translated(item, translate) for item in value] if isinstance(value, list) else value
+
+
+def _raise_for_outputs(command: RemoteCommand, result: JobResult) -> None:
+    """Raise where outputs are not taken or did not come, or what edgevision raised there."""
+    names = command.user_names
+    refused = [
+        f"what {result.host!r} sent as {names[name]!r} is not taken: {reason}; check its disk, and run again"
+        for name, reason in result.fetched.refused.items()
+    ]
+    if len(refused) > 1:
+        for message in refused:
+            echo(f"failed: {message}", err=True)
+        raise DeviceError(f"{len(refused)} of {len(command.outputs)} files that {result.host!r} sent are not taken")
+    if refused:
+        raise DeviceError(refused[0])
+    result.raise_for_code()
+    lacking = [names[name] for name in command.outputs if name not in result.fetched.written]
+    if lacking:
+        raise EdgevisionError(f"{result.host!r} did not deliver {lacking[0]!r} and said nothing of it; run again")

@@ -1,0 +1,153 @@
+"""A verb's command line for a board: its values there, the files that are sent, and those that come back.
+
+On the board a job's folder holds what was sent in folders such as ``in``, numbered instead of named, and what comes
+back in folders such as ``out``. So no name of a user's file is a word there, and no name from there is a path here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter
+from pathlib import Path
+from typing import Any, get_args
+
+from typer.models import ArgumentInfo, OptionInfo
+
+from edgevision.core.errors import EdgevisionError
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.model_file import ModelFormat, companions, model_format, read_metadata
+from edgevision.runtime.files.inputs import PictureInput
+from edgevision.runtime.remote.job import Check, Content, Existing, Fetched, Output
+
+_SUFFIX = re.compile(r"\.\w{1,8}", re.ASCII)
+
+Document = dict[str, Any]
+
+
+class RemoteCommand:
+    """The verb called as ``run denoise``, with the values ``given`` by the user, for the verb's own function to fill.
+
+    Attributes:
+        values: as the verb gets them on the board; at first those given.
+        inputs: the files to send, by their names there.
+        outputs: the files to bring back, by their names there.
+        user_names: the user's own name for each of those names.
+        model_formats: of the models sent, which decide what engine the board needs.
+        read_document: takes the JSON document that the verb printed and what was fetched, and returns it with the names
+            there; raises ValueError unless it is one of this verb about what was sent.
+        answer: the verb's JSON document where nothing is left to do, so that no board is asked.
+    """
+
+    def __init__(self, verb: str, parameters: Sequence[Parameter], given: Mapping[str, Any]) -> None:
+        self.verb = verb
+        self.given = given
+        self.values = dict(given)
+        self.inputs: dict[str, Content] = {}
+        self.outputs: dict[str, Output] = {}
+        self.user_names: dict[str, str] = {}
+        self.model_formats: set[ModelFormat] = set()
+        self.read_document: Callable[[Document, Fetched], Document] = lambda document, fetched: document
+        self.answer: Document | None = None
+        self._parameters = parameters
+        self._folders: set[str] = set()
+        # Names that may hold anything, so that their end cannot be told from the text around them.
+        self._whole_words: list[str] = []
+
+    def send_file(self, folder: str, number: int, file: PictureInput) -> str:
+        """Add an input; its name there, which keeps the ending because that sets the format of the result.
+
+        One that does not exist is lacking there too, which is said there, for this file alone.
+        """
+        suffix = Path(file.name).suffix
+        name = f"{folder}/{number:05d}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+        if isinstance(file.source, bytes) or file.source.is_file():
+            self.inputs[name] = file.source
+        self._add_name(name, file.name)
+        return name
+
+    def send_model(self, path: Path, number: int = 1, *, called: str | None = None) -> Path:
+        """Add a model with what lies beside it; its name is kept, because reports show it.
+
+        The user knows it by its path, or as ``called``.
+
+        Raises:
+            ModelFileError: it does not exist or is no model.
+        """
+        folder = f"model/{number:05d}"
+        for name in companions(path):
+            self.inputs[f"{folder}/{name}"] = path.parent / name
+        there = f"{folder}/{path.name}"
+        self.inputs[there] = path
+        self._add_name(there, str(path) if called is None else called)
+        self._whole_words.append(there)
+        self.model_formats.add(model_format(path))
+        return Path(there)
+
+    def fetch(self, name: str, target: Path, check: Check, existing: Existing = "refuse") -> str:
+        """Add an output, to be written to ``target`` if it passes; returns ``name``, which is its name there."""
+        self.outputs[name] = Output(target, check, existing)
+        self._add_name(name, str(target))
+        return name
+
+    def name_folder(self, folder: str, own: str) -> str:
+        """The word that stands there for a folder of the user's, and here for ``own``."""
+        word = f"{folder}/."
+        self._add_name(word, own)
+        self._whole_words.append(word)
+        return word
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Those that the job needs there, even if they are empty."""
+        return tuple(sorted(self._folders))
+
+    def in_user_names(self, text: str) -> str:
+        """``text`` from the board with the user's names in the place of those there."""
+        for word in self._whole_words:
+            text = text.replace(word, self.user_names[word])
+        numbered = rf"\b(?:{'|'.join(map(re.escape, self.folders))})/[\w./-]*\w"
+        return re.sub(numbered, lambda found: self.user_names.get(found[0], found[0]), text, flags=re.ASCII)
+
+    def command_line(self) -> list[str]:
+        """The verb and its values there as the words of a command line."""
+        return [*self.verb.split(), *command_words(self._parameters, self.values)]
+
+    def _add_name(self, name: str, own: str) -> None:
+        self.user_names[name] = own
+        self._folders.add(name.partition("/")[0])
+
+
+def model_metadata(path: Path) -> ModelMetadata | None:
+    """What a model says of itself; ``None`` where nothing, or nothing that can be read, which is the board's to say."""
+    try:
+        return read_metadata(path)
+    except EdgevisionError:
+        return None
+
+
+def command_words(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> list[str]:
+    """The words that give ``parameters``, declared for Typer, their ``values``; defaults are left out."""
+    options: list[str] = []
+    arguments: list[str] = []
+    for parameter in parameters:
+        value = values[parameter.name]
+        info = next((i for i in get_args(parameter.annotation) if isinstance(i, ArgumentInfo | OptionInfo)), None)
+        if isinstance(info, ArgumentInfo):
+            arguments += [str(word) for word in (value if isinstance(value, list | tuple) else [value])]
+        elif value != parameter.default and value is not None:
+            options += _option(_option_names(parameter, info), value)
+    return [*options, "--", *arguments] if arguments else options
+
+
+def _option_names(parameter: Parameter, info: OptionInfo | None) -> tuple[str, str]:
+    """The option's long name, and the one that says no, for a flag."""
+    # Inside Annotated, Typer keeps the first name where its default would be.
+    words = [info.default, *(info.param_decls or ())] if info else []
+    declared = [word for word in words if isinstance(word, str) and word.startswith("--")]
+    yes, _, no = (declared[0] if declared else f"--{parameter.name.replace('_', '-')}").partition("/")
+    return yes, no or f"--no-{yes.removeprefix('--')}"
+
+
+def _option(names: tuple[str, str], value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [names[0] if value else names[1]]
+    return [f"{names[0]}={item}" for item in (value if isinstance(value, list | tuple) else [value])]

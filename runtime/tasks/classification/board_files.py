@@ -1,0 +1,53 @@
+"""What classification sends to a board: pictures to look at, without files as results."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from edgevision.core.records import Record, record
+from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.files.inputs import expand_inputs
+from edgevision.runtime.remote.documents import FailedInput, RunDocument, check_names
+from edgevision.runtime.remote.job import Fetched
+from edgevision.runtime.remote.remote_command import RemoteCommand
+from edgevision.runtime.shipped_models import shipped_model
+
+
+@record
+class _Prediction(Record):
+    label: str
+    probability: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"a probability lies in 0..1, not {self.probability!r}")
+
+
+@record
+class _Classified(Record):
+    input: str
+    predictions: tuple[_Prediction, ...]
+
+
+@record
+class _Document(RunDocument):
+    results: tuple[_Classified, ...]
+    failures: tuple[FailedInput, ...]
+
+
+def classify_files(command: RemoteCommand) -> None:
+    """Pictures, and the model."""
+    model = command.given["model"]
+    called = None if model else f"{Task.CLASSIFY} (shipped)"
+    command.values["model"] = command.send_model(model or shipped_model(Task.CLASSIFY), called=called)
+    pictures = enumerate(expand_inputs(command.given["inputs"]), start=1)
+    sent = [command.send_file("in", number, picture) for number, picture in pictures]
+    command.values["inputs"] = sent
+    command.read_document = partial(_read_document, sent)
+
+
+def _read_document(sent: Sequence[str], document: dict[str, Any], fetched: Fetched) -> dict[str, Any]:
+    read = _Document.from_dict(document, "document")
+    inputs = [*(item.input for item in read.results), *(item.input for item in read.failures)]
+    check_names(inputs, sent, all_of_them=True)
+    return document

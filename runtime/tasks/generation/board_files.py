@@ -1,0 +1,45 @@
+"""What generation brings back from a board: a sheet, an animation, or a file for each picture."""
+
+from functools import partial
+from pathlib import Path
+
+from edgevision.imaging.contact_sheet import sheet_size
+from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.remote.documents import read_outputs_document
+from edgevision.runtime.remote.job import Existing
+from edgevision.runtime.remote.picture_check import Size, picture_check
+from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
+from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.generation.command import ANIMATIONS, check_sheet, each_path, is_folder, parse_seeds
+
+
+def generate_files(command: RemoteCommand) -> None:
+    """The model, and what it draws."""
+    given = command.given
+    called = None if given["model"] else f"{Task.GENERATE} (shipped)"
+    model = given["model"] or shipped_model(Task.GENERATE)
+    command.values["model"] = command.send_model(model, called=called)
+    target, seeds, count, force = Path(given["output"]), parse_seeds(given["between"]), given["count"], given["force"]
+    existing: Existing = "replace" if force else "refuse"
+    if is_folder(given["output"]):
+        for path in each_path(target, count, seeds, given["seed"], force=force):
+            command.fetch(f"out/{path.name}", path, picture_check(path, partial(_drawn_size, model)), existing)
+        command.values["output"] = "out/"
+    else:
+        animated = seeds is not None and target.suffix.lower() in ANIMATIONS
+        check_sheet(target, count, animated=seeds is not None, force=force)
+
+        def find_size() -> Size | None:
+            size = _drawn_size(model)
+            return size if size is None or animated else sheet_size(count, size, count if seeds is not None else None)
+
+        check = picture_check(target, find_size, most_frames=2 * count if animated else 1)
+        command.values["output"] = command.fetch(f"out/00001{target.suffix}", target, check, existing)
+    command.read_document = partial(read_outputs_document, known=command.outputs)
+
+
+def _drawn_size(model: Path) -> Size | None:
+    """The size of what a generator draws; ``None`` where that is free."""
+    metadata = model_metadata(model)
+    sides = metadata.outputs[0].shape[2:] if metadata is not None and metadata.outputs else ()
+    return (sides[0], sides[1]) if len(sides) == 2 and all(isinstance(side, int) for side in sides) else None  # type: ignore[return-value]
