@@ -224,6 +224,11 @@ def _installed_emulator() -> Path | None:
     """The host's own qemu, if there is one that knows the CPUs."""
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
         found = shutil.which(name)
-        if found and set(CPUS) <= set(call(found, "-cpu", "help").split()):
+        # Not call(): qemu 7.2 prints the list and ends with 1.
+        if found and set(CPUS) <= set(_said_by(found, "-cpu", "help").split()):
             return Path(found)
     return None
+
+
+def _said_by(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False).stdout
