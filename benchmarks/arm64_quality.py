@@ -106,8 +106,8 @@ def choose(arguments: argparse.Namespace, folder: Path, *, classifies: bool) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
         picture = data.image(index)
         if not classifies:
-            sides = [min(side, arguments.side) for side in picture.size]
-            left, top = ((side - kept) // 2 for side, kept in zip(picture.size, sides, strict=True))
+            sides = [min(side, arguments.side) for side in (picture.height, picture.width)]
+            left, top = ((side - kept) // 2 for side, kept in zip((picture.height, picture.width), sides, strict=True))
             picture = picture.crop((left, top, left + sides[0], top + sides[1]))
         picture.save(target.with_suffix(".png"))
 

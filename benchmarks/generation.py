@@ -50,8 +50,8 @@ def main() -> None:
             edgevision.export(path, model, part=part)
             agreement = _agreement(model, quality)
             with edgevision.load(model) as generator:
-                for pixels in generator.batches(_COMPARED, seed=1):
-                    quality.add_fake(_tensor(pixels))
+                for batch in generator.batches(_COMPARED, seed=1):
+                    quality.add_fake(_tensor(batch.pixels))
             figures = quality.compute()
             shown = "" if agreement is None else f"{agreement:.1f}"
             print(
@@ -76,7 +76,7 @@ def _agreement(model: Path, quality: SampleQuality) -> float | None:
         if not generator.labels:
             return None
         # Without a class to draw, the classes come in turn.
-        pixels = _tensor(generator(_AGREEING))
+        pixels = _tensor(generator(_AGREEING).pixels)
         quality.add_fake(pixels, torch.arange(_AGREEING) % len(generator.labels))
     return quality.compute()["class_agreement"]
 

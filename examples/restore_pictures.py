@@ -27,7 +27,7 @@ pixels = good.pixels.astype(np.float32) / 255
 generator = np.random.default_rng(0)
 
 # Three pictures of one cat: torn, noisy, dark.
-holes = draw_holes(HoleKind.STROKES, *good.size, generator)
+holes = draw_holes(HoleKind.STROKES, good.height, good.width, generator)
 torn = good.with_pixels(np.where(holes[:, :, None], np.uint8(255), good.pixels), None)
 noisy = good.with_pixels((add_noise(pixels, 25, generator).clip(0, 1) * 255).round().astype(np.uint8), None)
 dark = good.with_pixels(underexpose(good.pixels, generator), None)
@@ -44,5 +44,6 @@ with edgevision.load("inpaint") as inpaint, edgevision.load("denoise") as denois
         print(f"{name}: {before:.1f} dB before, {after:.1f} dB after")
 
 with edgevision.load("upscale") as upscale:
-    print(f"enlarged: {good.size} to {upscale(good).size}")
+    large = upscale(good)
+    print(f"enlarged: {good.width}x{good.height} to {large.width}x{large.height}")
 print(f"pictures in {folder}")

@@ -6,6 +6,7 @@ Text is in UTF-8 or UTF-16, with or without a byte order mark, from any system's
 import codecs
 import errno
 import hashlib
+import mmap
 import os
 import stat
 from pathlib import Path
@@ -45,6 +46,15 @@ def read_regular(path: Path) -> bytes:
     """The content of a regular file, and no more than its size says; raises as :func:`open_regular`."""
     with open_regular(path) as file:
         return file.read(os.fstat(file.fileno()).st_size)
+
+
+def mapped(path: Path) -> memoryview:
+    """The content of a regular file, of which only what is looked at is read; raises as :func:`open_regular`."""
+    with open_regular(path) as file:
+        if not os.fstat(file.fileno()).st_size:
+            return memoryview(b"")
+        # Never closed by hand: slices of it are handed out, and it goes when the last of them does.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def read_text_file(path: Path, what: str) -> str:

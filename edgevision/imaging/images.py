@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,14 @@ from edgevision.imaging.embedded_metadata import xmp_of
 from edgevision.imaging.exif import orientation, read_exif
 from edgevision.imaging.file_structure import check_scans, check_strips, without_texts
 from edgevision.imaging.picture_formats import JPEG, PNG, TIFF, PictureFormat, format_of_content
+from edgevision.imaging.picture_sources import HasPicture, ImageSource, array_samples
+from edgevision.imaging.samples import in_8_bits
 from edgevision.imaging.stored_samples import StoredSamples, stored_samples
 from edgevision.modelfiles.metadata import Color
 
 _log = logging.getLogger(__name__)
 # What Pillow logs of damaged files stands in our errors; without a handler Python would print it.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
-"""A path, an encoded file's bytes, a Pillow picture, or uint8 RGB of shape (H, W, 3), RGBA (H, W, 4), gray (H, W)."""
 
 Remark = Callable[[str], None]
 """What is done with a sentence about a loss, which names the picture."""
@@ -112,7 +111,9 @@ def decode(
             raise ImageError(f"{name} is a folder, not a picture") from error
         except (OSError, ValueError) as error:
             raise ImageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    raise TypeError(f"an image is a path, bytes, a Pillow image or a uint8 array, not {type(source).__name__}")
+    if isinstance(source, HasPicture):
+        return Decoded(source.to_pillow())
+    raise TypeError(f"an image is a path, bytes, a Pillow image, an array or a result, not {type(source).__name__}")
 
 
 def to_array(image: Image.Image, color: Color = Color.RGB) -> NDArray[np.uint8]:
@@ -274,14 +275,15 @@ def _by_profile(image: Image.Image) -> Image.Image | None:
         return None
 
 
-def _from_array(array: NDArray[np.uint8]) -> Image.Image:
-    if array.dtype != np.uint8:
-        raise TypeError(f"an image array must be uint8 in 0..255, not {array.dtype}")
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ValueError(f"an image array must be (H, W), (H, W, 3) or (H, W, 4), not {array.shape}")
-    if 0 in array.shape:
-        raise ValueError(f"an image array must not be empty, not {array.shape}")
-    return Image.fromarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+def _from_array(array: NDArray[Any]) -> Image.Image:
+    pixels, alpha = array_samples(array)
+    if pixels.dtype == np.uint16 and pixels.shape[2] == 1 and alpha is None:
+        return Image.fromarray(pixels[:, :, 0])
+    pixels = in_8_bits(pixels)
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    if alpha is not None:
+        image.putalpha(Image.fromarray(in_8_bits(alpha)))
+    return image
 
 
 def gray_16(image: Image.Image) -> NDArray[np.uint16]:

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.imaging.images import ImageSource, read_image, to_array
+from edgevision.imaging.images import read_image, to_array
+from edgevision.imaging.picture_sources import ImageSource
 from edgevision.modelfiles.metadata import ImageSpec, Resample, Resize
 
 _FILTERS = {

@@ -46,6 +46,17 @@ def store(floats: Array, target: Samples) -> None:
     target[...] = floats
 
 
+def in_8_bits(samples: Samples) -> NDArray[np.uint8]:
+    """uint8, rounded; samples of 8 bits are handed back as they are."""
+    if samples.dtype == np.uint8:
+        return samples
+    result = np.empty(samples.shape, np.uint8)
+    factor = np.float32(255 / white(samples.dtype))
+    for rows in row_strips(*samples.shape[:2]):
+        result[rows] = (samples[rows] * factor).round()
+    return result
+
+
 def luma_of(samples: Samples) -> Array:
     """The luma (H, W) of a gray or RGB picture, float32 in 0..1."""
     return as_float(samples)[:, :, 0] if samples.shape[2] == 1 else to_ycbcr(samples)[:, :, 0]

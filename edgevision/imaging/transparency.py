@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.imaging.hole_filling import Array, enlarged_part, halve_known
+from edgevision.imaging.samples import as_float, white
 from edgevision.imaging.tiling import row_strips
 
 # From this share of opacity on a colour stays as it is; below, the fainter it is, the more of its surroundings it gets.
@@ -20,13 +21,13 @@ def continue_colours(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """``pixels`` with the colours that are seen continued smoothly under what is not, by pull and push.
 
     Args:
-        pixels: uint8 or uint16 (H, W, C).
+        pixels: uint8, uint16 or float32 in 0..1 (H, W, C).
         alpha: opacity (H, W) of the same dtype.
 
     Returns:
         The same shape and dtype; ``pixels`` itself where all is seen or nothing is.
     """
-    if not alpha.any() or alpha.min() >= np.iinfo(alpha.dtype).max * _FAINT:
+    if not alpha.any() or alpha.min() >= white(alpha.dtype) * _FAINT:
         return pixels
     result = pixels.copy()
     _continue(result, alpha, _FAINT)
@@ -65,8 +66,4 @@ def _halved(pixels: NDArray[Any], opacity: NDArray[Any]) -> tuple[Array, Array]:
 
 def _share(opacity: NDArray[Any]) -> Array:
     """float32 (H, W, 1) in 0..1 of opacity (H, W) in the samples of a picture, or of what it is already."""
-    if opacity.dtype == np.float32:
-        return opacity
-    share: Array = opacity[:, :, None].astype(np.float32)
-    share /= np.float32(np.iinfo(opacity.dtype).max)
-    return share
+    return as_float(opacity.reshape(*opacity.shape[:2], 1))

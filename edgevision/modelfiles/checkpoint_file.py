@@ -7,13 +7,14 @@ from typing import Any
 from edgevision.core.errors import ModelFileError
 from edgevision.modelfiles.checkpoint_archive import open_archive
 from edgevision.modelfiles.metadata import METADATA_KEY
+from edgevision.modelfiles.model_description import ModelDescription
 from edgevision.modelfiles.pickle_reader import INERT, Builder, PickleReader, memory_for
 
 _DICT = Builder("collections.OrderedDict", OrderedDict)
 
 
-def read_document(path: Path) -> str | None:
-    """The project's JSON document in a ``.pt``, or ``None`` where it is somebody else's."""
+def describe(path: Path) -> ModelDescription:
+    """The project's JSON document in a ``.pt``, or none where it is somebody else's; a checkpoint has no graph."""
     try:
         with open_archive(path) as archive:
             content = _read_inertly(archive.read("data.pkl"), path) if "data.pkl" in archive.names else None
@@ -22,26 +23,7 @@ def read_document(path: Path) -> str | None:
             f"{str(path)!r} is damaged, cut off or not a checkpoint of this project: {error}"
         ) from error
     found = content.get(METADATA_KEY) if isinstance(content, dict) else None
-    return found if isinstance(found, str) else None
-
-
-def check(path: Path) -> None:
-    """Raise :class:`ModelFileError`: a checkpoint is no model that an engine could load."""
-    raise ModelFileError(f"{str(path)!r} is a checkpoint; make a model of it first: edgevision export {path}")
-
-
-def read_signature(path: Path) -> None:
-    """None: a checkpoint has no graph."""
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """The fields of :class:`.model_facts.ModelFacts` that a checkpoint tells without torch: its size."""
-    return {"size_bytes": path.stat().st_size}
-
-
-def companions(path: Path) -> tuple[str, ...]:
-    """None: all of a checkpoint is in one file."""
-    return ()
+    return ModelDescription(found if isinstance(found, str) else None, graph=None)
 
 
 def _read_inertly(pickled: bytes, path: Path) -> Any:

@@ -5,7 +5,6 @@ there. Many CPUs compute with them in microcode: a layer can take 50 times as lo
 Numbers are told by their bits, because a thread that takes denormals for zero compares them so, too.
 """
 
-import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.modelfiles.protobuf import fields, packed, submessage, text
+from edgevision.core.regular_files import mapped
+from edgevision.modelfiles.onnx_file import external_data
+from edgevision.modelfiles.onnx_messages import messages
+from edgevision.modelfiles.onnx_proto import DataType, TensorProto
+from edgevision.modelfiles.protobuf import Content, Field, packed
 
 
 @dataclass(frozen=True)
@@ -37,19 +40,21 @@ class FloatFormat:
 
 # Half precision is left out: its denormals are numbers of a size that counts, and CPUs widen them to normal float32.
 FLOAT_FORMATS: Mapping[int, FloatFormat] = {
-    1: FloatFormat("<u4", 0x7F80_0000),
-    11: FloatFormat("<u8", 0x7FF0_0000_0000_0000),
-    16: FloatFormat("<u2", 0x7F80),
+    DataType.FLOAT: FloatFormat("<u4", 0x7F80_0000),
+    DataType.DOUBLE: FloatFormat("<u8", 0x7FF0_0000_0000_0000),
+    DataType.BFLOAT16: FloatFormat("<u2", 0x7F80),
 }
 """float32, float64 and bfloat16 by their number in ONNX (TensorProto.DataType)."""
 
-_OPENVINO = {"f32": 1, "f64": 11, "bf16": 16}
+_OPENVINO = {"f32": DataType.FLOAT, "f64": DataType.DOUBLE, "bf16": DataType.BFLOAT16}
+
+_CONTENTS = (TensorProto.FLOAT_DATA, TensorProto.RAW_DATA, TensorProto.DOUBLE_DATA)
 
 # So many values are looked at; of larger models every second, third and so on.
 _MOST = 1 << 24
 _PORTION = 1 << 16
 
-_Weights = tuple[int, memoryview]
+_Weights = tuple[int, Content]
 
 
 def denormal_share(path: Path) -> float:
@@ -72,7 +77,7 @@ def denormal_share(path: Path) -> float:
     return denormal / seen if seen else 0.0
 
 
-def _as_bits(form: FloatFormat, content: memoryview) -> NDArray[Any]:
+def _as_bits(form: FloatFormat, content: Content) -> NDArray[Any]:
     dtype = np.dtype(form.bits)
     return np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype)
 
@@ -84,7 +89,7 @@ def _weights(path: Path) -> Iterator[_Weights]:
 def _openvino_weights(path: Path) -> Iterator[_Weights]:
     from xml.etree import ElementTree
 
-    content = _mapped(path.with_suffix(".bin"))
+    content = mapped(path.with_suffix(".bin"))
     for data in ElementTree.parse(path).getroot().iterfind("layers/layer/data"):
         kind = _OPENVINO.get(data.get("element_type", ""))
         if kind is not None and data.get("offset") is not None:
@@ -93,62 +98,25 @@ def _openvino_weights(path: Path) -> Iterator[_Weights]:
 
 
 def _onnx_weights(path: Path) -> Iterator[_Weights]:
-    for number, value in fields(_mapped(path)):
-        if number == 7:
-            yield from _graph_weights(path, value)
-        elif number == 25:  # functions
-            for key, node in submessage(value):
-                if key == 7:
-                    yield from _node_weights(path, node)
+    """Those of all tensors, wherever in the model they are."""
+    for message in messages(mapped(path)):
+        if message.kind is TensorProto:
+            yield from _tensor_weights(path, message.fields)
 
 
-def _graph_weights(path: Path, graph: int | memoryview) -> Iterator[_Weights]:
-    for number, value in submessage(graph):
-        if number == 1:
-            yield from _node_weights(path, value)
-        elif number == 5:
-            yield from _tensor_weights(path, value)
-        elif number == 15:  # sparse initializers, whose first field are their values
-            for key, content in submessage(value):
-                if key == 1:
-                    yield from _tensor_weights(path, content)
-
-
-def _node_weights(path: Path, node: int | memoryview) -> Iterator[_Weights]:
-    """Those in its attributes, as in a Constant, and in its branches."""
-    for number, attribute in submessage(node):
-        if number != 5:
-            continue
-        for key, content in submessage(attribute):
-            if key in (5, 10):
-                yield from _tensor_weights(path, content)
-            elif key in (6, 11):
-                yield from _graph_weights(path, content)
-
-
-def _tensor_weights(path: Path, tensor: int | memoryview) -> Iterator[_Weights]:
-    kind, external, contents = 0, dict[str, str](), list[memoryview]()
-    for number, value in submessage(tensor):
-        if number == 2 and isinstance(value, int):
-            kind = value
-        elif number == 13:
-            entry = {key: text(content) for key, content in submessage(value)}
-            external[entry.get(1, "")] = entry.get(2, "")
-        elif number in (4, 9, 10) and isinstance(value, memoryview):
+def _tensor_weights(path: Path, tensor: list[Field]) -> Iterator[_Weights]:
+    dtype, contents = 0, list[Content]()
+    for number, value in tensor:
+        if number == TensorProto.DATA_TYPE and isinstance(value, int):
+            dtype = value
+        elif number in _CONTENTS and not isinstance(value, int):
             contents.append(value)
-        elif number == 5 and kind == 16:
-            contents.append(memoryview(np.array(packed(value), np.uint16).tobytes()))
-    if external.get("location"):
-        content = _mapped(path.parent / external["location"])
-        start = int(external.get("offset", 0))
-        contents = [content[start : start + int(external.get("length", len(content)))]]
-    for content in contents if len(contents) < 2 else [memoryview(b"".join(contents))]:
-        yield kind, content
-
-
-def _mapped(path: Path) -> memoryview:
-    if not path.stat().st_size:
-        return memoryview(b"")
-    with path.open("rb") as file:
-        # Closed when the last slice of it goes.
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        elif number == TensorProto.INT32_DATA and dtype == DataType.BFLOAT16:
+            halves = [number & 0xFFFF for number in packed(value, most=None)]
+            contents.append(np.array(halves, np.uint16).tobytes())
+    external = external_data(tensor)
+    if external is not None:
+        file = mapped(path.parent / external.file)
+        contents = [file[external.offset : external.offset + (external.length or len(file))]]
+    if contents:
+        yield dtype, contents[0] if len(contents) == 1 else b"".join(contents)

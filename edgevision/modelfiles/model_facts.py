@@ -8,12 +8,13 @@ from edgevision.core.records import Record, record
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import (
     ModelFormat,
-    damage_named,
     declared_metadata,
+    describe,
+    external_files,
+    external_size,
     find_contradiction,
     model_format,
     model_hash,
-    reader,
 )
 
 
@@ -41,9 +42,20 @@ class ModelFacts(Record):
 
 def read_facts(path: Path) -> ModelFacts:
     """All that can be read without running the model; raises as :func:`read_metadata`."""
-    kind = model_format(path)
-    metadata = declared_metadata(path)
-    contradiction = None if metadata is None else find_contradiction(path, metadata)
-    with damage_named(path):
-        facts = reader(kind).read_facts(path)
-    return ModelFacts(format=kind, sha256=model_hash(path), metadata=metadata, contradiction=contradiction, **facts)
+    metadata, graph = declared_metadata(path), describe(path).graph
+    facts = ModelFacts(
+        format=model_format(path),
+        size_bytes=path.stat().st_size + sum(external_size(path, data) for data in external_files(path)),
+        sha256=model_hash(path),
+        metadata=metadata,
+        contradiction=None if metadata is None else find_contradiction(metadata, graph),
+    )
+    if graph is None:
+        return facts
+    return facts.updated(
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        operators=graph.operators,
+        opsets=graph.opsets,
+        weights=graph.weights,
+    )

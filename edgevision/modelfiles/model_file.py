@@ -2,18 +2,17 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from edgevision.core.errors import ModelFileError
-from edgevision.core.regular_files import sha256
-from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.core.regular_files import real_path, sha256
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.metadata_check import check_graph, check_sense
+from edgevision.modelfiles.model_description import ExternalData, Graph, ModelDescription
 
 
 class ModelFormat(StrEnum):
@@ -41,15 +40,7 @@ _LONGEST_DOCUMENT = 16_000_000
 class Reader(Protocol):
     """What each module of the table offers."""
 
-    def read_document(self, path: Path) -> str | None: ...
-
-    def check(self, path: Path) -> None: ...
-
-    def read_signature(self, path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]] | None: ...
-
-    def read_facts(self, path: Path) -> dict[str, Any]: ...
-
-    def companions(self, path: Path) -> tuple[str, ...]: ...
+    def describe(self, path: Path) -> ModelDescription: ...
 
 
 def model_format(path: Path) -> ModelFormat:
@@ -68,6 +59,25 @@ def model_format(path: Path) -> ModelFormat:
     return known
 
 
+def describe(path: Path) -> ModelDescription:
+    """What the file holds; it is parsed once, and again only when it has changed.
+
+    Raises:
+        ModelFileError: as :func:`model_format`, or damaged.
+    """
+    model_format(path)
+    return _described(path.absolute(), _state(path))
+
+
+def read_graph(path: Path) -> Graph:
+    """The graph of a model, as :func:`describe`; :class:`ModelFileError` for a checkpoint, which has none."""
+    # Said of any checkpoint, also of one whose content cannot be read without torch.
+    graph = None if model_format(path) is ModelFormat.CHECKPOINT else describe(path).graph
+    if graph is None:
+        raise ModelFileError(f"{str(path)!r} is a checkpoint; make a model of it first: edgevision export {path}")
+    return graph
+
+
 def read_metadata(path: Path) -> ModelMetadata | None:
     """The metadata inside a model file or the project's own checkpoint; ``None`` where there is none.
 
@@ -76,25 +86,12 @@ def read_metadata(path: Path) -> ModelMetadata | None:
             model's graph.
     """
     model_format(path)
-    state = path.stat()
-    return _checked_metadata(path.absolute(), (state.st_mtime_ns, state.st_ino, state.st_size))
-
-
-# Opening a model asks several times, and looking through the graph takes milliseconds.
-@lru_cache(maxsize=8)
-def _checked_metadata(path: Path, state: tuple[int, int, int]) -> ModelMetadata | None:
-    metadata = declared_metadata(path)
-    contradiction = None if metadata is None else find_contradiction(path, metadata)
-    if contradiction is not None:
-        raise ModelFileError(f"{path.name!r} cannot be right: {contradiction}; export it again, from its checkpoint")
-    return metadata
+    return _checked_metadata(path.absolute(), _state(path))
 
 
 def declared_metadata(path: Path) -> ModelMetadata | None:
     """As :func:`read_metadata`, of a file that may contradict itself: for showing what it says."""
-    kind = model_format(path)
-    with damage_named(path):
-        document = reader(kind).read_document(path)
+    document = describe(path).document
     if document is not None and len(document) > _LONGEST_DOCUMENT:
         raise ModelFileError(
             f"{path.name!r} holds {len(document):,} characters of metadata; at most {_LONGEST_DOCUMENT:,} are read"
@@ -102,18 +99,12 @@ def declared_metadata(path: Path) -> ModelMetadata | None:
     return None if document is None else ModelMetadata.from_json(document, repr(path.name))
 
 
-def find_contradiction(path: Path, metadata: ModelMetadata) -> str | None:
-    """What in ``metadata`` cannot be, by itself or with the graph of the file at ``path``; ``None`` where all fits.
-
-    Raises:
-        ModelFileError: the file is damaged.
-    """
-    with damage_named(path):
-        signature = reader(model_format(path)).read_signature(path)
+def find_contradiction(metadata: ModelMetadata, graph: Graph | None) -> str | None:
+    """What in ``metadata`` cannot be, by itself or with the graph of its file; ``None`` where all fits."""
     try:
         check_sense(metadata)
-        if signature is not None:
-            check_graph(metadata, *signature)
+        if graph is not None:
+            check_graph(metadata, graph.inputs, graph.outputs)
     except ValueError as error:
         return str(error)
     return None
@@ -140,9 +131,25 @@ def check_model_file(path: Path) -> ModelFormat:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise ModelFileError(f"{str(path)!r} is no name in UTF-8, as engines want it: rename the file") from error
-    with damage_named(path):
-        reader(kind).check(path)
+    graph = read_graph(path)
+    if not graph.outputs:
+        raise _damaged(path, "its graph has no output")
+    for data in graph.external_data:
+        if data.offset + data.length > external_size(path, data):
+            raise ModelFileError(f"{str(path)!r} lacks some of its weights; {data.file!r} beside it is cut off")
     return kind
+
+
+def external_size(path: Path, data: ExternalData) -> int:
+    """The size in bytes of a file beside the model.
+
+    Raises:
+        ModelFileError: it is not there, or outside of the model's folder.
+    """
+    file = _external_path(path, data)
+    if not file.is_file():
+        raise ModelFileError(f"{str(path)!r} lacks its weights; {data.file!r} belongs beside it")
+    return file.stat().st_size
 
 
 def companions(path: Path) -> tuple[str, ...]:
@@ -151,9 +158,15 @@ def companions(path: Path) -> tuple[str, ...]:
     Raises:
         ModelFileError: as :func:`check_model_file`.
     """
-    kind = check_model_file(path)
-    with damage_named(path):
-        return reader(kind).companions(path)
+    check_model_file(path)
+    return tuple(data.file for data in external_files(path))
+
+
+def external_files(path: Path) -> tuple[ExternalData, ...]:
+    """What a model refers to beside it, each file once, sorted by name."""
+    graph = describe(path).graph
+    files = {data.file: data for data in graph.external_data} if graph is not None else {}
+    return tuple(files[name] for name in sorted(files))
 
 
 def model_hash(path: Path) -> str:
@@ -164,22 +177,46 @@ def model_hash(path: Path) -> str:
     Raises:
         ModelFileError: as :func:`model_format`; damaged, or with weights outside its folder.
     """
-    with damage_named(path):
-        beside = [path.parent / name for name in reader(model_format(path)).companions(path)]
+    beside = [_external_path(path, data) for data in external_files(path)]
     own = sha256(path)
     parts = [own, *(sha256(file) for file in beside if file.is_file())]
     return own if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-@contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Turn what parsing a damaged file raises into a :class:`ModelFileError` that names it."""
+State = tuple[int, int, int]
+"""Time of change, inode and size: another file, or another content, has others."""
+
+
+def _state(path: Path) -> State:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+@lru_cache(maxsize=8)
+def _described(path: Path, state: State) -> ModelDescription:
+    reader = cast(Reader, import_module(_READERS[model_format(path)]))
     try:
-        yield
+        return reader.describe(path)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{str(path)!r} is damaged, cut off or not a model: {error}") from error
+        raise _damaged(path, error) from error
 
 
-def reader(kind: ModelFormat) -> Reader:
-    """The module that reads files of this kind; what it raises on damaged ones is for :func:`damage_named`."""
-    return cast(Reader, import_module(_READERS[kind]))
+@lru_cache(maxsize=8)
+def _checked_metadata(path: Path, state: State) -> ModelMetadata | None:
+    metadata = declared_metadata(path)
+    contradiction = None if metadata is None else find_contradiction(metadata, describe(path).graph)
+    if contradiction is not None:
+        raise ModelFileError(f"{path.name!r} cannot be right: {contradiction}; export it again, from its checkpoint")
+    return metadata
+
+
+def _damaged(path: Path, reason: object) -> ModelFileError:
+    return ModelFileError(f"{str(path)!r} is damaged, cut off or not a model: {reason}")
+
+
+def _external_path(path: Path, data: ExternalData) -> Path:
+    folder = real_path(path.parent)
+    file = real_path(folder / data.file)
+    if not data.is_companion and not file.is_relative_to(folder):
+        raise ModelFileError(f"{str(path)!r} wants weights from {data.file!r}; they must lie in the model's own folder")
+    return file

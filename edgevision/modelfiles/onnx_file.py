@@ -1,260 +1,214 @@
-"""Looking into an ONNX file with nothing but the wire format: no engine, no onnx package, no copy of the weights.
-
-Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
-"""
+"""Looking into an ONNX file with nothing but the wire format: no engine, no onnx package, no copy of the weights."""
 
 import math
-import mmap
 from collections import Counter
-from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from edgevision.core.errors import ModelFileError
-from edgevision.core.regular_files import real_path
+from edgevision.core.regular_files import mapped
 from edgevision.modelfiles.metadata import METADATA_KEY, TensorSpec
-from edgevision.modelfiles.onnx_structure import Message, messages
-from edgevision.modelfiles.protobuf import fields, packed, submessage, text
-
-Field = tuple[int, int | memoryview]
+from edgevision.modelfiles.model_description import ExternalData, Graph, ModelDescription
+from edgevision.modelfiles.onnx_messages import Message, messages
+from edgevision.modelfiles.onnx_proto import (
+    NUMPY_DTYPES,
+    AttributeProto,
+    Dimension,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    SparseTensorProto,
+    StringStringEntryProto,
+    TensorProto,
+    TensorShapeProto,
+    TensorType,
+    TypeProto,
+    ValueInfoProto,
+)
+from edgevision.modelfiles.protobuf import Fields, Value, packed, submessage, text
 
 _MOST_DIMENSIONS = 64
-
-# TensorProto.DataType of onnx.proto.
-_DTYPES = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-}
+_DEPTH_IN_GRAPH = 2
 
 
-def read_document(path: Path) -> str | None:
-    """The project's JSON document in the model's ``metadata_props``, or ``None``."""
-    documents = []
-    for number, value in _model(path):
-        if number == 14:
-            entry = dict(submessage(value))
-            key = entry.get(1, b"")
-            # What others keep there may be in any encoding.
-            if not isinstance(key, int) and bytes(key) == METADATA_KEY.encode():
-                documents.append(text(entry[2]) if 2 in entry else "")
-    if len(documents) > 1:
-        raise ValueError(f"it holds the metadata {METADATA_KEY!r} {len(documents)} times")
-    return documents[0] if documents else None
+def describe(path: Path) -> ModelDescription:
+    """All that is ever asked of the file, from one walk through it.
 
-
-def check(path: Path) -> None:
-    """Raise :class:`ModelFileError` where the file is damaged or its weights are missing or outside its folder."""
-    _, outputs = read_signature(path)
-    if not outputs:
-        raise ValueError("its graph has no output")
-    for place in _external_places(path):
-        if place.offset + place.length > _external_size(path, place.file):
-            raise ModelFileError(f"{str(path)!r} lacks some of its weights; {place.file!r} beside it is cut off")
-
-
-def read_signature(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs and outputs of the graph."""
-    graph = [field for number, value in _model(path) if number == 7 for field in submessage(value)]
-    weights = {_initializer(value)[0] for number, value in graph if number == 5}
-    inputs = [_tensor(value) for number, value in graph if number == 11]
-    # Old exporters list the weights as inputs too.
-    return (
-        tuple(spec for spec in inputs if spec.name not in weights),
-        tuple(_tensor(value) for number, value in graph if number == 12),
-    )
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """The fields of :class:`edgevision.modelfiles.model_facts.ModelFacts` that an ONNX file tells."""
-    opsets: dict[str, int] = {}
-    graph: list[Field] = []
-    functions = []
-    for number, value in _model(path):
-        if number == 8:
-            entry = dict(submessage(value))
-            version = entry.get(2, 0)
-            name = text(entry[1]) if 1 in entry else ""
-            opsets[name or "ai.onnx"] = version if isinstance(version, int) else 0
-        elif number == 7:
-            graph = list(submessage(value))
-        elif number == 25:
-            functions.append(value)
-    operators: Counter[str] = Counter()
-    weights = _count_parts(graph, operators)
-    for function in functions:
-        # What it is made of is no operator of the graph.
-        weights += _count_parts(submessage(function), Counter(), node_field=7)
-    initializers = {_initializer(value)[0] for number, value in graph if number == 5}
-    inputs = [_tensor(value) for number, value in graph if number == 11]
-    return {
-        # Old exporters list the weights as inputs too.
-        "inputs": tuple(spec for spec in inputs if spec.name not in initializers),
-        "outputs": tuple(_tensor(value) for number, value in graph if number == 12),
-        "operators": dict(operators.most_common()),
-        "opsets": opsets,
-        "weights": weights,
-        "size_bytes": path.stat().st_size + sum(_external_size(path, name) for name in _external_files(path)),
-    }
-
-
-def companions(path: Path) -> tuple[str, ...]:
-    """The files of weights, relative to the model's folder."""
-    return tuple(sorted(_external_files(path)))
-
-
-def _model(path: Path) -> list[Field]:
-    _external_places(path)
-    found = list(fields(_mapped(path)))
-    if 7 not in dict(found):
-        raise ValueError("an ONNX model holds a graph")
-    return found
-
-
-def _count_parts(graph: Iterable[Field], operators: Counter[str], *, node_field: int = 1) -> int:
-    """Count the operators of a graph, and return how many numbers its weights are, with all graphs inside.
-
-    A function's nodes lie in another field than a graph's.
+    Raises:
+        ValueError: it is damaged, or holds more than a file of its size can need.
     """
-    weights = 0
-    for number, value in graph:
-        if number == 5 and node_field == 1:
-            weights += _initializer(value)[1]
-        elif number == node_field:
-            kind = domain = ""
-            attributes = []
-            for key, content in submessage(value):
-                if key == 4:
-                    kind = text(content)
-                elif key == 7:
-                    domain = text(content)
-                elif key == 5:
-                    attributes += list(submessage(content))
-            operators[kind if domain in ("", "ai.onnx") else f"{domain}.{kind}"] += 1
-            for key, content in attributes:
-                if key in (6, 11):
-                    weights += _count_parts(submessage(content), operators)
-                elif kind == "Constant":
-                    weights += _constant_size(key, content)
-    return weights
+    reading = _Reading()
+    readers = {
+        StringStringEntryProto: reading.entry,
+        OperatorSetIdProto: reading.opset,
+        GraphProto: reading.graph,
+        NodeProto: reading.node,
+        TensorProto: reading.tensor,
+        ValueInfoProto: reading.value,
+    }
+    for message in messages(mapped(path)):
+        read = readers.get(message.kind)
+        if read is not None:
+            read(message)
+    return reading.result()
 
 
-def _constant_size(attribute: int, content: int | memoryview) -> int:
-    """How many numbers this field of an attribute holds, as the value of a Constant: old exporters keep weights so."""
-    if attribute == 5:
-        return _initializer(content)[1]
-    if attribute == 22:
-        return sum(_initializer(values)[1] for key, values in submessage(content) if key == 1)
-    if attribute == 7 and not isinstance(content, int):
-        return len(content) // 4
-    if attribute == 8:
-        return len(packed(content))
-    return 1 if attribute in (2, 3) else 0
+def external_data(tensor: Fields) -> ExternalData | None:
+    """Where the numbers of a TensorProto with these fields lie; ``None`` where they lie in the model."""
+    pairs = (_entry(submessage(value)) for number, value in tensor if number == TensorProto.EXTERNAL_DATA)
+    entries = dict(pairs)
+    if "location" not in entries:
+        return None
+    return ExternalData(entries["location"], _place(entries.get("offset", "0")), _place(entries.get("length", "0")))
 
 
-def _initializer(value: int | memoryview) -> tuple[str, int]:
-    """Its name and how many numbers it holds."""
+class _Reading:
+    """What was found in the messages so far."""
+
+    def __init__(self) -> None:
+        self._documents: list[str] = []
+        self._has_graph = False
+        self._inputs: list[TensorSpec] = []
+        self._outputs: list[TensorSpec] = []
+        self._initializers: set[str] = set()
+        self._operators = Counter[str]()
+        self._opsets: dict[str, int] = {}
+        self._weights = 0
+        self._external_data: list[ExternalData] = []
+
+    def result(self) -> ModelDescription:
+        if not self._has_graph:
+            raise ValueError("an ONNX model holds a graph")
+        if len(self._documents) > 1:
+            raise ValueError(f"it holds the metadata {METADATA_KEY!r} {len(self._documents)} times")
+        graph = Graph(
+            # Old exporters list the weights as inputs too.
+            inputs=tuple(spec for spec in self._inputs if spec.name not in self._initializers),
+            outputs=tuple(self._outputs),
+            operators=dict(self._operators.most_common()),
+            opsets=self._opsets,
+            weights=self._weights,
+            external_data=tuple(self._external_data),
+        )
+        return ModelDescription(self._documents[0] if self._documents else None, graph)
+
+    def graph(self, message: Message) -> None:
+        self._has_graph |= message.holder is ModelProto
+
+    def entry(self, message: Message) -> None:
+        if message.holder is not ModelProto:
+            return
+        entry = dict(message.fields)
+        key = entry.get(StringStringEntryProto.KEY, b"")
+        # What others keep there may be in any encoding.
+        if not isinstance(key, int) and bytes(key) == METADATA_KEY.encode():
+            value = entry.get(StringStringEntryProto.VALUE)
+            self._documents.append("" if value is None else text(value))
+
+    def opset(self, message: Message) -> None:
+        if message.holder is not ModelProto:
+            return
+        entry = dict(message.fields)
+        domain, version = entry.get(OperatorSetIdProto.DOMAIN), entry.get(OperatorSetIdProto.VERSION, 0)
+        name = "" if domain is None else text(domain)
+        self._opsets[name or "ai.onnx"] = version if isinstance(version, int) else 0
+
+    def node(self, message: Message) -> None:
+        operator = domain = ""
+        for number, value in message.fields:
+            if number == NodeProto.OP_TYPE:
+                operator = text(value)
+            elif number == NodeProto.DOMAIN:
+                domain = text(value)
+        # What a function is made of is no operator of the graph.
+        if message.part == ModelProto.GRAPH:
+            self._operators[operator if domain in ("", "ai.onnx") else f"{domain}.{operator}"] += 1
+        if operator == "Constant" and message.part != ModelProto.TRAINING_INFO:
+            self._weights += _constant_size(message.fields)
+
+    def tensor(self, message: Message) -> None:
+        external = external_data(message.fields)
+        if external is not None:
+            self._external_data.append(external)
+        if message.holder is GraphProto and message.part != ModelProto.TRAINING_INFO:
+            name, size = _name_and_size(message.fields)
+            self._weights += size
+            if message.depth == _DEPTH_IN_GRAPH:
+                self._initializers.add(name)
+
+    def value(self, message: Message) -> None:
+        if message.holder is not GraphProto or message.depth != _DEPTH_IN_GRAPH:
+            return
+        if message.field == GraphProto.INPUT:
+            self._inputs.append(_spec(message.fields))
+        elif message.field == GraphProto.OUTPUT:
+            self._outputs.append(_spec(message.fields))
+
+
+def _constant_size(node: Fields) -> int:
+    """How many numbers the attributes of a Constant hold: old exporters keep weights so."""
+    attributes = (submessage(value) for number, value in node if number == NodeProto.ATTRIBUTE)
+    return sum(_attribute_size(number, value) for attribute in attributes for number, value in attribute)
+
+
+def _attribute_size(number: int, value: Value) -> int:
+    if number == AttributeProto.T:
+        return _name_and_size(submessage(value))[1]
+    if number == AttributeProto.SPARSE_TENSOR:
+        tensors = (tensor for key, tensor in submessage(value) if key == SparseTensorProto.VALUES)
+        return sum(_name_and_size(submessage(tensor))[1] for tensor in tensors)
+    if number == AttributeProto.FLOATS and not isinstance(value, int):
+        return len(value) // 4
+    if number == AttributeProto.INTS:
+        return len(packed(value))
+    return 1 if number in (AttributeProto.F, AttributeProto.I) else 0
+
+
+def _name_and_size(tensor: Fields) -> tuple[str, int]:
+    """The name of a tensor, and how many numbers it holds."""
     name, dimensions = "", list[int]()
-    for number, content in submessage(value):
-        if number == 1:
-            dimensions += packed(content)
+    for number, value in tensor:
+        if number == TensorProto.DIMS:
+            dimensions += packed(value)
             if len(dimensions) > _MOST_DIMENSIONS:
                 raise ValueError(f"it has a tensor of more than {_MOST_DIMENSIONS} dimensions")
-        elif number == 8:
-            name = text(content)
+        elif number == TensorProto.NAME:
+            name = text(value)
     return name, math.prod(dimensions)
 
 
-def _external_files(path: Path) -> set[str]:
-    """The files that tensors anywhere in the model name as the place of their weights."""
-    return {place.file for place in _external_places(path)}
+def _entry(pair: Fields) -> tuple[str, str]:
+    texts = {number: text(value) for number, value in pair}
+    return texts.get(StringStringEntryProto.KEY, ""), texts.get(StringStringEntryProto.VALUE, "")
 
 
-class _Place(NamedTuple):
-    """Where the numbers of a tensor are that lie outside of the model; ``length`` is 0 where it is left open."""
-
-    file: str
-    offset: int
-    length: int
-
-
-def _external_places(path: Path) -> tuple[_Place, ...]:
-    state = path.stat()
-    return _places(path.absolute(), (state.st_mtime_ns, state.st_ino, state.st_size))
-
-
-# Whoever looks into a model comes here first, for this also looks through all of it and bounds what it holds.
-@lru_cache(maxsize=8)
-def _places(path: Path, state: tuple[int, int, int]) -> tuple[_Place, ...]:
-    found = []
-    for kind, message in messages(_mapped(path)):
-        if kind is not Message.TENSOR:
-            continue
-        entries = dict(_entry(value) for number, value in fields(message) if number == 13)
-        if "location" in entries:
-            found.append(_Place(entries["location"], *(_count(entries.get(key, "0")) for key in ("offset", "length"))))
-    return tuple(found)
-
-
-def _mapped(path: Path) -> memoryview:
-    with path.open("rb") as file:
-        # Never closed by hand: slices of it are handed out, and it goes when the last of them does.
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def _entry(value: int | memoryview) -> tuple[str, str]:
-    pair = {key: text(content) for key, content in submessage(value)}
-    return pair.get(1, ""), pair.get(2, "")
-
-
-def _count(number: str) -> int:
+def _place(number: str) -> int:
     if not number.isdecimal() or len(number) > 18:
         raise ValueError(f"its weights lie at {number!r:.30}, which is no place in a file")
     return int(number)
 
 
-def _external_size(path: Path, name: str) -> int:
-    """The size in bytes of a file of weights beside the model."""
-    folder = real_path(path.parent)
-    file = real_path(folder / name)
-    if not file.is_relative_to(folder):
-        raise ModelFileError(f"{str(path)!r} wants weights from {name!r}; they must lie in the model's own folder")
-    if not file.is_file():
-        raise ModelFileError(f"{str(path)!r} lacks its weights; {name!r} belongs beside it")
-    return file.stat().st_size
-
-
-def _tensor(value: int | memoryview) -> TensorSpec:
-    name, dtype = "", "unknown"
-    shape: list[int | str] = []
-    for number, content in submessage(value):
-        if number == 1:
-            name = text(content)
-        elif number == 2:
-            for kind, type_value in submessage(content):
-                if kind != 1:
+def _spec(value_info: Fields) -> TensorSpec:
+    name, dtype, shape = "", "unknown", list[int | str]()
+    for number, value in value_info:
+        if number == ValueInfoProto.NAME:
+            name = text(value)
+        elif number == ValueInfoProto.TYPE:
+            for kind, tensor_type in submessage(value):
+                if kind != TypeProto.TENSOR_TYPE:
                     continue
-                for key, item in submessage(type_value):
-                    if key == 1 and isinstance(item, int):
-                        dtype = _DTYPES.get(item, f"type {item}")
-                    elif key == 2:
-                        shape = [_dimension(dimension) for k, dimension in submessage(item) if k == 1]
+                for key, content in submessage(tensor_type):
+                    if key == TensorType.ELEM_TYPE and isinstance(content, int):
+                        dtype = NUMPY_DTYPES.get(content, f"type {content}")
+                    elif key == TensorType.SHAPE:
+                        shape = [_dimension(submessage(d)) for k, d in submessage(content) if k == TensorShapeProto.DIM]
     return TensorSpec(name=name, shape=tuple(shape), dtype=dtype)
 
 
-def _dimension(value: int | memoryview) -> int | str:
-    for number, content in submessage(value):
-        if number == 1 and isinstance(content, int):
-            # Some exporters write -1, which is a large number here, for a side that is open.
-            return content if content < 1 << 63 else "?"
-        if number == 2:
-            return text(content)
+def _dimension(dimension: Fields) -> int | str:
+    for number, value in dimension:
+        if number == Dimension.DIM_VALUE and isinstance(value, int):
+            # Some exporters write -1, which is a large number here, for a dynamic axis.
+            return value if value < 1 << 63 else "?"
+        if number == Dimension.DIM_PARAM:
+            return text(value)
     return "?"

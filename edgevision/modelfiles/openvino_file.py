@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from edgevision.core.errors import ModelFileError
 from edgevision.modelfiles.metadata import METADATA_KEY, TensorSpec
+from edgevision.modelfiles.model_description import ExternalData, Graph, ModelDescription
 
 _FREE_ELEMENTS, _BYTES_AN_ELEMENT = 100_000, 12
 _MOST_DEEP = 100
@@ -26,37 +26,16 @@ _DTYPES = {
 }
 
 
-def read_document(path: Path) -> str | None:
-    """The project's JSON document in the model's ``rt_info``, or ``None``."""
-    entry = _parse(path).find(f"rt_info/{METADATA_KEY}")
-    return None if entry is None else entry.get("value")
+def describe(path: Path) -> ModelDescription:
+    """All that is ever asked of the file, from one parse.
 
-
-def check(path: Path) -> None:
-    """Raise :class:`ModelFileError` where the ``.xml`` is damaged or the ``.bin`` with the weights is missing."""
-    _parse(path)
-    weights = path.with_suffix(".bin")
-    if not weights.is_file():
-        raise ModelFileError(f"{str(path)!r} lacks its weights; {weights.name!r} belongs beside it")
-
-
-def companions(path: Path) -> tuple[str, ...]:
-    """The file of weights, relative to the model's folder."""
-    return (path.with_suffix(".bin").name,)
-
-
-def read_signature(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs and outputs of the graph."""
-    return _signature(_parse(path))
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """The fields of :class:`edgevision.modelfiles.model_facts.ModelFacts` that an IR tells."""
-    check(path)
+    Raises:
+        ValueError: it is damaged, or holds more than a file of its size can need.
+    """
     root = _parse(path)
+    entry = root.find(f"rt_info/{METADATA_KEY}")
     inputs, outputs = _signature(root)
-    weights = 0
-    operators = Counter[str]()
+    weights, operators = 0, Counter[str]()
     for layer in root.iterfind("layers/layer"):
         operators[layer.get("type") or ""] += 1
         data = layer.find("data")
@@ -65,14 +44,15 @@ def read_facts(path: Path) -> dict[str, Any]:
             weights += math.prod(_side(side) for side in sides if side.strip())
     for kind in ("Parameter", "Result", "Const"):
         del operators[kind]
-    return {
-        "inputs": inputs,
-        "outputs": outputs,
-        "operators": dict(operators.most_common()),
-        "opsets": {"ir": int(root.get("version") or 0)},
-        "weights": weights,
-        "size_bytes": path.stat().st_size + path.with_suffix(".bin").stat().st_size,
-    }
+    graph = Graph(
+        inputs=inputs,
+        outputs=outputs,
+        operators=dict(operators.most_common()),
+        opsets={"ir": int(root.get("version") or 0)},
+        weights=weights,
+        external_data=(ExternalData(path.with_suffix(".bin").name, is_companion=True),),
+    )
+    return ModelDescription(None if entry is None else entry.get("value"), graph)
 
 
 def _signature(root: ElementTree.Element) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

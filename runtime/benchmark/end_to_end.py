@@ -164,7 +164,7 @@ def _stages(task: Task, pipeline: Any) -> tuple[Callable[[bytes], Any], Callable
 
 def _middle(picture: Any) -> Any:
     """A hole over the middle ninth."""
-    height, width = picture.size
+    height, width = picture.height, picture.width
     holes = np.zeros((height, width), np.bool_)
     holes[height // 3 : height - height // 3, width // 3 : width - width // 3] = True
     return holes

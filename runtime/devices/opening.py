@@ -7,8 +7,7 @@ from pathlib import Path
 
 from edgevision.core.errors import DeviceError
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfiles.model_facts import read_facts
-from edgevision.modelfiles.model_file import ModelFormat, check_model_file, read_metadata
+from edgevision.modelfiles.model_file import ModelFormat, check_model_file, read_graph, read_metadata
 from edgevision.runtime.devices import availability
 from edgevision.runtime.devices.backends import BACKENDS, DeviceBackend, find_backends
 from edgevision.runtime.engines.engine import Engine, EngineOptions
@@ -76,10 +75,11 @@ def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[s
     Raises:
         DeviceError: a side is open for which nothing is advised.
     """
-    facts = read_facts(path)
-    if all(isinstance(side, int) for spec in facts.inputs for side in spec.shape):
+    inputs = read_graph(path).inputs
+    if all(isinstance(side, int) for spec in inputs for side in spec.shape):
         return {}
-    return {spec.name: _fixed(spec, facts.metadata, path, device, tile) for spec in facts.inputs}
+    metadata = read_metadata(path)
+    return {spec.name: _fixed(spec, metadata, path, device, tile) for spec in inputs}
 
 
 def _available(

@@ -11,7 +11,7 @@ import numpy as np
 from edgevision.core.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
 from edgevision.core.machine import Machine
 from edgevision.modelfiles.metadata import ModelMetadata, Precision, TensorSpec
-from edgevision.modelfiles.model_file import model_hash, read_metadata
+from edgevision.modelfiles.model_file import model_hash, read_graph, read_metadata
 from edgevision.runtime.engines.assignment import Assignment, refuse_fallback
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
@@ -206,11 +206,9 @@ class OnnxRuntimeEngine(Closeable):
         """The sizes asked for, by the names that the file gives its open dimensions."""
         if not self._options.shapes:
             return {}
-        from edgevision.modelfiles.model_facts import read_facts
-
         return {
             side: size
-            for spec in read_facts(self._path).inputs
+            for spec in read_graph(self._path).inputs
             for side, size in zip(spec.shape, self._options.shapes[spec.name], strict=True)
             if isinstance(side, str)
         }

@@ -184,7 +184,7 @@ def test_a_conditional_generator_draws_what_its_checkpoint_does(
     # What a pipeline makes of both is the same picture, but for rounding.
     assert report.metadata.latent is not None
     with edgevision.load(path) as generator:
-        found = generator(5, seed=3, label="bee").astype(int)
+        found = generator(5, seed=3, label="bee").pixels.astype(int)
     with torch.inference_mode():
         own = torch.from_numpy(draw_latents(report.metadata.latent, 5, seed=3))
         samples = network(own, torch.eye(3)[[1] * 5])
@@ -217,7 +217,7 @@ def test_half_precision_still_draws_the_same(checkpoints: dict[str, Path], tmp_p
     assert decibels is not None
     assert 40 < decibels < 90
     with edgevision.load(tmp_path / "half.onnx") as generator:
-        assert generator(2).shape == (2, 8, 8, 3)
+        assert generator(2).pixels.shape == (2, 8, 8, 3)
 
 
 def test_a_generator_is_verified_against_its_checkpoint(
@@ -308,13 +308,13 @@ def test_the_parts_of_an_autoencoder_make_the_whole(exported_generator: Exported
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     parts = [exported_generator("conv_vae", part=part)[0] for part in ("both", "encoder", "decoder")]
     with edgevision.load(parts[0]) as reconstruct, edgevision.load(parts[1]) as encode:
-        picture, code = reconstruct(pixels)
+        made = reconstruct(pixels)
         alone = encode(pixels)
-    np.testing.assert_allclose(alone, code, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(alone, made.code, rtol=1e-4, atol=1e-5)
     with edgevision.load(parts[2]) as decode:
-        decoded = decode.decode(code[None])[0]
-    assert np.abs(decoded.astype(int) - picture.pixels).max() <= 1
-    assert picture.pixels.std() > 5
+        decoded = decode.decode(made.code.values[None])[0].pixels
+    assert np.abs(decoded.astype(int) - made.picture.pixels).max() <= 1
+    assert made.picture.pixels.std() > 5
 
 
 def test_the_encoder_alone_says_so(exported_generator: Exported) -> None:
@@ -409,7 +409,7 @@ def test_a_texture_keeps_its_height_and_width_open(
             expected = network_of(checkpoints["texture"])(torch.from_numpy(noise))
         assert sqnr(expected, run(path, latent=noise)[0]) > 60
     with edgevision.load(path) as generator:
-        assert generator(1, size=(10, 30)).shape == (1, 10, 30, 3)
+        assert generator(1, height=10, width=30).pixels.shape == (1, 10, 30, 3)
 
 
 # --- other people's generators ---
@@ -429,7 +429,7 @@ def test_the_pixels_of_a_foreign_texture_are_found(tmp_path: Path) -> None:
     assert report.metadata.latent == LatentSpec(size=3, pixels=2)
     assert report.metadata.outputs[0].value_range == (-1, 1)
     with edgevision.load(tmp_path / "net.onnx") as generator:
-        assert generator(1, size=(9, 5)).shape == (1, 9, 5, 3)
+        assert generator(1, height=9, width=5).pixels.shape == (1, 9, 5, 3)
 
 
 def test_bare_weights_of_a_dense_generator_are_read(tmp_path: Path, sqnr: Sqnr) -> None:
@@ -506,7 +506,7 @@ def test_a_published_dcgan_takes_a_vector_as_a_map_of_one_pixel(foreign: Any, sq
     assert sqnr(expected, run(Path("dcgan.onnx"), latent=latent[:, :, None, None])[0]) > 60
     with edgevision.load("dcgan.onnx") as generator:
         assert isinstance(generator, Generator)
-        pictures = generator.decode(latent)
+        pictures = generator.decode(latent).pixels
     assert pictures.shape == (5, 8, 8, 3)
     assert np.abs(pictures.astype(int) - (255 * expected.permute(0, 2, 3, 1)).round().numpy()).max() <= 1
 
@@ -515,7 +515,7 @@ def test_flattened_pictures_are_drawn_square(foreign: Any) -> None:
     report = export_foreign(foreign.flat(), "flat", (1, 6))
     assert report.metadata.outputs[0].shape == ("batch", 64)
     with edgevision.load("flat.onnx") as generator:
-        assert generator(3).shape == (3, 8, 8, 1)
+        assert generator(3).pixels.shape == (3, 8, 8, 1)
 
 
 def test_what_the_latent_is_drawn_from_can_be_said(foreign: Any) -> None:

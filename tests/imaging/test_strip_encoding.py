@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.imaging import pictures
+from edgevision.imaging import picture_writing
 from edgevision.imaging.exif import read_exif
 from edgevision.imaging.picture_formats import JPEG, PNG
 from edgevision.imaging.pictures import Picture
@@ -43,7 +43,7 @@ def sloped(channels, dtype=np.uint8, alpha=None):
 )
 def test_a_file_of_strips_holds_what_a_file_written_at_once_does(monkeypatch, picture, kind, quality):
     whole = Image.open(io.BytesIO(picture.encode(kind, quality=quality)))
-    monkeypatch.setattr(pictures, "_PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(picture_writing, "_PIXELS_AT_ONCE", 1)
     joined = picture.encode(kind, quality=quality)
     Image.open(io.BytesIO(joined)).verify()
     strips = Image.open(io.BytesIO(joined))
@@ -57,7 +57,7 @@ def test_a_file_of_strips_holds_what_a_file_written_at_once_does(monkeypatch, pi
 def test_pillow_never_gets_all_of_a_large_picture_to_write(monkeypatch, tmp_path, ending):
     rows = []
     fromarray = Image.fromarray
-    monkeypatch.setattr(pictures, "_PIXELS_AT_ONCE", WIDTH * 128)
+    monkeypatch.setattr(picture_writing, "_PIXELS_AT_ONCE", WIDTH * 128)
     monkeypatch.setattr(Image, "fromarray", lambda array: rows.append(len(array)) or fromarray(array))
     sloped(3).save(tmp_path / f"large.{ending}")
     assert max(rows) <= 129

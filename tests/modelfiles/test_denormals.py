@@ -49,10 +49,11 @@ HALF = [1.0, 1e-39, -1e-39, 0.0]
         {"initializers": [tensor([1.0, 1e-310, -1e-320, 0.0], np.float64)]},
         {"initializers": [helper.make_tensor("w", TensorProto.FLOAT, [4], HALF)]},
         {"initializers": [helper.make_tensor("w", TensorProto.BFLOAT16, [4], HALF)]},
+        {"initializers": [helper.make_tensor("w", TensorProto.BFLOAT16, [4000], HALF * 1000)]},
         {"initializers": [tensor(HALF)], "save_as_external_data": True, "size_threshold": 0, "location": "w.bin"},
         {"nodes": [helper.make_node("Constant", [], ["c"], value=tensor(HALF))]},
     ],
-    ids=["raw", "float64", "float_data", "bfloat16", "external", "constant"],
+    ids=["raw", "float64", "float_data", "bfloat16", "many bfloat16", "external", "constant"],
 )
 def test_the_share_is_that_of_all_float_weights(tmp_path, content):
     assert denormal_share(save(tmp_path / "m.onnx", **content)) == 0.5

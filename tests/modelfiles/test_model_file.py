@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -11,9 +12,19 @@ from onnx import TensorProto, helper
 
 from edgevision.core.errors import ModelFileError
 from edgevision.core.regular_files import sha256
-from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, ModelMetadata, Task
+from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.modelfiles import onnx_file, openvino_file
+from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.model_description import ModelDescription
 from edgevision.modelfiles.model_facts import read_facts
-from edgevision.modelfiles.model_file import ModelFormat, check_model_file, model_format, model_hash, read_metadata
+from edgevision.modelfiles.model_file import (
+    ModelFormat,
+    check_model_file,
+    model_format,
+    model_hash,
+    read_graph,
+    read_metadata,
+)
 from edgevision.modelfiles.protobuf import fields
 from edgevision.training.checkpoint import save_checkpoint
 
@@ -161,3 +172,68 @@ def test_the_hash_of_a_model_holds_the_weights_that_lie_beside_it(tmp_path: Path
     weights.write_bytes(bytes(byte ^ 1 for byte in weights.read_bytes()))
     assert model_hash(apart) != before
     assert read_facts(apart).sha256 == model_hash(apart)
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
+def test_a_model_is_parsed_once_however_often_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    reader = openvino_file if name.endswith(".xml") else onnx_file
+    parsed: list[Path] = []
+    describe = reader.describe
+
+    def counted(path: Path) -> ModelDescription:
+        parsed.append(path)
+        return describe(path)
+
+    monkeypatch.setattr(reader, "describe", counted)
+    path = tmp_path / name
+    for size in (4, 5):
+        square = METADATA.updated(
+            task=Task.CLASSIFY,
+            image=ImageSpec(size=(size, size)),
+            inputs=(TensorSpec(name="x", shape=(1, 3, size, size)),),
+            outputs=(TensorSpec(name="y", shape=(1, 2)),),
+        )
+        write_model(path, square)
+        check_model_file(path)
+        assert read_metadata(path) == square
+        assert read_graph(path).inputs == square.inputs
+        assert read_facts(path).contradiction is None
+        assert model_hash(path) == read_facts(path).sha256
+    assert parsed == [path, path]
+
+
+def write_model(path: Path, metadata: ModelMetadata) -> None:
+    """The mean of each of the first two channels."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Slice", ["x", "from", "to", "axis"], ["two"]),
+            helper.make_node("ReduceMean", ["two", "axes"], ["y"], keepdims=0),
+        ],
+        "means",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, metadata.inputs[0].shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
+        [
+            helper.make_tensor(name, TensorProto.INT64, [len(values)], values)
+            for name, values in {"from": [0], "to": [2], "axis": [1], "axes": [2, 3]}.items()
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    if path.suffix == ".xml":
+        write_openvino(model, path, metadata, half=False)
+    else:
+        model.metadata_props.add(key=METADATA_KEY, value=metadata.to_json())
+        path.write_bytes(model.SerializeToString())
+
+
+def test_weights_that_go_after_the_model_was_read_are_missed(tmp_path: Path) -> None:
+    path = tmp_path / "apart.onnx"
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in "xy")
+    weight = onnx.numpy_helper.from_array(np.ones(4, np.float32), "w")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [x], [y], [weight])
+    onnx.save(helper.make_model(graph), path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    check_model_file(path)
+    (tmp_path / "w.bin").unlink()
+    with pytest.raises(ModelFileError, match=r"lacks its weights; 'w\.bin' belongs beside it"):
+        check_model_file(path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgevision.core.errors import ModelFileError
-from edgevision.modelfiles.checkpoint_file import read_document
+from edgevision.modelfiles.checkpoint_file import describe
 from edgevision.modelfiles.nesting import check_nesting
 from edgevision.modelfiles.pickle_reader import INERT, Builder, PickleReader
 
@@ -120,4 +120,4 @@ def test_the_document_of_somebody_elses_file_is_none_and_of_no_checkpoint_an_err
     path = tmp_path / "a.pt"
     path.write_bytes(pickle.dumps({"edgevision": "{}"}))
     with pytest.raises(ModelFileError, match="not a checkpoint of this project"):
-        read_document(path)
+        describe(path)

@@ -12,7 +12,7 @@ EXPECTED = {
     "classify_pictures.py": ["cat.jpg: cat", "rocket.jpg: "],
     "foreign_checkpoint.py": ["prefix 'module.' stripped", "stranger.onnx"],
     "generate_pictures.py": ["it knows airplane, ", "ships.png: 16 pictures of 32x32", "classes.png", "between.png"],
-    "restore_pictures.py": ["torn: ", "noisy: ", "dark: ", "enlarged: (300, 451) to (600, 902)"],
+    "restore_pictures.py": ["torn: ", "noisy: ", "dark: ", "enlarged: 451x300 to 902x600"],
     "train_export_run.py": ["digits.onnx: SQNR", "digits read correctly", "p50"],
 }
 

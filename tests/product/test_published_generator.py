@@ -35,7 +35,7 @@ def generator(request: pytest.FixtureRequest, weights: Path, tmp_path_factory: p
 
 def test_its_digits_are_bright_strokes_on_black_and_all_different(generator):
     with edgevision.load(generator) as draw:
-        pictures = draw(100, seed=1)
+        pictures = draw(100, seed=1).pixels
     assert pictures.shape == (100, 28, 28, 1)
     dark, bright = (pictures < 64).mean((1, 2, 3)), (pictures > 192).mean((1, 2, 3))
     # MNIST's digits are black for four fifths, and white for a tenth.

@@ -1,20 +1,34 @@
 """Reconstruction: a picture to the code of a variational autoencoder, and back."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from edgevision.core.errors import ModelFileError
-from edgevision.imaging.images import ImageSource, read_image, to_array
+from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.network_tensors import NetworkTensors
+from edgevision.imaging.picture_sources import (
+    ArrayColor,
+    Batch,
+    ImageSource,
+    ImageSources,
+    Source,
+    check_array_color,
+    split_pictures,
+)
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor, resize
-from edgevision.modelfiles.metadata import Color, ModelMetadata
+from edgevision.imaging.samples import store
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.autoencoding.result import Code, Reconstruction
 from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.pipeline import Pipeline
+
+_BATCH = 32
 
 
 class Encoder(Pipeline):
@@ -25,39 +39,92 @@ class Encoder(Pipeline):
         metadata: what the model file says about itself.
     """
 
-    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
-        """Use ``engine``, which this closes in turn; :class:`ModelFileError` without a description of the picture."""
-        if metadata.image is None or metadata.image.size is None:
-            raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
+    def __init__(self, engine: Engine, metadata: ModelMetadata, *, color: ArrayColor = "rgb") -> None:
+        """Use ``engine``, which this closes in turn; ``color`` is the order of channels in arrays of pictures.
+
+        Raises:
+            ModelFileError: the metadata does not describe the picture.
+        """
         self.engine = engine
         self.metadata = metadata
-        self._preprocess = Preprocessor(metadata.image)
+        self._preprocess = Preprocessor(_sized_image(metadata))
+        self._color = check_array_color(color)
 
-    def __call__(self, source: ImageSource) -> NDArray[np.float32]:
-        """The code, float32 (size,); :class:`ImageError` where the picture cannot be decoded."""
-        code: NDArray[np.float32] = self._run(source)[-1][0]
-        return code
+    @overload
+    def __call__(self, images: Batch) -> list[Code]: ...  # type: ignore[overload-overlap]
 
-    def _run(self, source: ImageSource) -> list[Any]:
-        outputs = run_batched(self.engine, [self._preprocess(source)[None]])
-        return [require_finite(output, self.engine) for output in outputs]
+    @overload
+    def __call__(self, images: ImageSource) -> Code: ...
+
+    @overload
+    def __call__(self, images: ImageSources[Source]) -> list[Code]: ...
+
+    def __call__(self, images: Any) -> Code | list[Code]:
+        """The code of a picture, or of several; :class:`ImageError` where one cannot be decoded."""
+        pictures, several = split_pictures(images, self._color)
+        codes = [
+            Code(code)
+            for batch in _batches(pictures)
+            for code in _outputs(self.engine, self._preprocess, [read_image(picture) for picture in batch])[-1]
+        ]
+        return codes if several else codes[0]
 
 
-class Reconstructor(Encoder):
-    """A whole autoencoder on an engine; call it on a picture for its reconstruction and its code."""
+class Reconstructor(Pipeline):
+    """A whole autoencoder on an engine; call it on a picture for its reconstruction and its code.
 
-    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
-        """As :class:`Encoder`."""
-        super().__init__(engine, metadata)
-        assert metadata.image is not None
-        self._image = metadata.image
-        self._tensors = NetworkTensors(metadata.image)
+    Attributes:
+        engine: what runs the model.
+        metadata: what the model file says about itself.
+    """
 
-    def __call__(self, source: ImageSource) -> tuple[Picture, NDArray[np.float32]]:  # type: ignore[override]
-        """The picture at the network's size, and the code, float32 (size,)."""
-        picture = resize(read_image(source), self._image)
-        image, code = self._run(picture)[:2]
+    def __init__(self, engine: Engine, metadata: ModelMetadata, *, color: ArrayColor = "rgb") -> None:
+        """As :class:`Encoder`; the arrays made of the results are in ``color`` too."""
+        self.engine = engine
+        self.metadata = metadata
+        self._image = _sized_image(metadata)
+        self._preprocess = Preprocessor(self._image)
+        self._tensors = NetworkTensors(self._image)
+        self._color = check_array_color(color)
+
+    @overload
+    def __call__(self, images: Batch) -> list[Reconstruction]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, images: ImageSource) -> Reconstruction: ...
+
+    @overload
+    def __call__(self, images: ImageSources[Source]) -> list[Reconstruction]: ...
+
+    def __call__(self, images: Any) -> Reconstruction | list[Reconstruction]:
+        """The reconstruction of a picture at the network's size, or of several; raises as :class:`Encoder`."""
+        pictures, several = split_pictures(images, self._color)
+        made = [result for batch in _batches(pictures) for result in self._reconstruct(batch)]
+        return made if several else made[0]
+
+    def _reconstruct(self, sources: Sequence[ImageSource]) -> Iterator[Reconstruction]:
+        pictures = [resize(read_image(source), self._image) for source in sources]
+        restored, codes = _outputs(self.engine, self._preprocess, pictures)[:2]
         # Colours that the network does not have are the picture's own.
-        own = to_array(picture, Color.GRAY if self._image.color is Color.GRAY else Color.RGB)
-        rows = self._tensors.in_picture_colors(self._tensors.from_tensor(image), own)
-        return Picture(np.clip(np.rint(rows * 255), 0, 255).astype(np.uint8)), code[0]
+        color = Color.GRAY if self._image.color is Color.GRAY else Color.RGB
+        for picture, tensor, code in zip(pictures, restored, codes, strict=True):
+            rows = self._tensors.in_picture_colors(self._tensors.from_tensor(tensor[None]), to_array(picture, color))
+            pixels = np.empty(rows.shape, np.uint8)
+            store(rows, pixels)
+            yield Reconstruction(Picture(pixels, array_color=self._color), Code(code))
+
+
+def _sized_image(metadata: ModelMetadata) -> ImageSpec:
+    if metadata.image is None or metadata.image.size is None:
+        raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
+    return metadata.image
+
+
+def _batches(pictures: Sequence[ImageSource]) -> Iterator[Sequence[ImageSource]]:
+    return (pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH))
+
+
+def _outputs(engine: Engine, preprocess: Preprocessor, pictures: Sequence[Image.Image]) -> list[Any]:
+    """All outputs of the network, with a row for each picture."""
+    outputs = run_batched(engine, [np.stack([preprocess(picture) for picture in pictures])])
+    return [require_finite(output, engine) for output in outputs]

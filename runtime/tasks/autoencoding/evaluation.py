@@ -55,7 +55,7 @@ def evaluate_reconstructor(
 
     def compare(index: int) -> ReconstructedPicture:
         image = resize(data.image(index), spec)
-        good, found = as_float(to_array(image, color)), as_float(reconstruct(image)[0].pixels)
+        good, found = as_float(to_array(image, color)), as_float(reconstruct(image).picture.pixels)
         return ReconstructedPicture(
             name=data.names[index],
             psnr=psnr_db(good, found),

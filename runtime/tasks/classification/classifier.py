@@ -1,67 +1,29 @@
 """Classification: pictures in, probabilities of the model's labels out."""
 
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgevision.core.errors import ModelFileError
-from edgevision.imaging.images import ImageSource
+from edgevision.imaging.picture_sources import (
+    ArrayColor,
+    Batch,
+    ImageSource,
+    ImageSources,
+    Source,
+    check_array_color,
+    split_pictures,
+)
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.metrics.class_scores import class_labels, class_scores, classification_of, probabilities
-from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata
+from edgevision.metrics.class_scores import class_labels, class_scores, classification_of
+from edgevision.modelfiles.metadata import Activation, ModelMetadata
 from edgevision.modelfiles.metadata_check import class_count
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.pipeline import Pipeline
 
 _BATCH = 32
-
-
-class Classification:
-    """The answer for one picture.
-
-    Attributes:
-        labels: the classes, in the order of ``scores``.
-        scores: the model's output, float32 (classes,), as :func:`.class_scores.class_scores` has it: logits, or
-            what the model ends in.
-    """
-
-    __slots__ = ("_probabilities", "_spec", "labels", "scores")
-
-    def __init__(
-        self, labels: tuple[str, ...], scores: NDArray[np.float32], spec: ClassificationSpec | None = None
-    ) -> None:
-        self.labels = labels
-        self.scores = scores
-        self._spec = spec or ClassificationSpec()
-        self._probabilities: NDArray[np.float32] | None = None
-
-    @property
-    def probabilities(self) -> NDArray[np.float32]:
-        """float32 (classes,), adding up to 1 unless any number of the classes may be true."""
-        # Only when asked for: the softmax of a small model's answer is a twentieth of its inference.
-        if self._probabilities is None:
-            self._probabilities = probabilities(self.scores, self._spec)
-        return self._probabilities
-
-    @property
-    def label(self) -> str:
-        """The most probable label."""
-        return self.labels[int(self.scores.argmax())]
-
-    @property
-    def probability(self) -> float:
-        """The probability of :attr:`label`, 0..1."""
-        return float(self.probabilities.max())
-
-    def top(self, count: int = 5) -> list[tuple[str, float]]:
-        """The ``count`` most probable labels with their probabilities, best first."""
-        order = np.argsort(-self.scores, kind="stable")[:count]
-        return [(self.labels[i], float(self.probabilities[i])) for i in order]
-
-    def __repr__(self) -> str:
-        return f"Classification({self.label!r}, {self.probability:.3f})"
 
 
 class Classifier(Pipeline):
@@ -73,8 +35,8 @@ class Classifier(Pipeline):
         labels: the classes, in the order of the model's output.
     """
 
-    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
-        """Use ``engine``, which the classifier closes in turn.
+    def __init__(self, engine: Engine, metadata: ModelMetadata, *, color: ArrayColor = "rgb") -> None:
+        """Use ``engine``, which the classifier closes in turn; ``color`` is the order of channels in arrays.
 
         Raises:
             ModelFileError: the metadata does not say how a picture becomes an input, or does not fit the output.
@@ -83,6 +45,7 @@ class Classifier(Pipeline):
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
         self.engine = engine
         self.metadata = metadata
+        self._color = check_array_color(color)
         self._preprocess = Preprocessor(metadata.image)
         self._input = engine.inputs[0].name
         self._spec = classification_of(metadata)
@@ -98,22 +61,26 @@ class Classifier(Pipeline):
         self._batch = self._fixed_batch or (_BATCH if metadata.image.size is not None else 1)
 
     @overload
+    def __call__(self, images: Batch) -> list[Classification]: ...  # type: ignore[overload-overlap]
+
+    @overload
     def __call__(self, images: ImageSource) -> Classification: ...
 
     @overload
-    def __call__(self, images: list[ImageSource]) -> list[Classification]: ...
+    def __call__(self, images: ImageSources[Source]) -> list[Classification]: ...
 
-    def __call__(self, images: ImageSource | list[ImageSource]) -> Classification | list[Classification]:
-        """Classify one picture, or a list of pictures in batches.
+    def __call__(self, images: Any) -> Classification | list[Classification]:
+        """Classify a picture, or several, which run in batches.
 
         Raises:
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
-        if isinstance(images, list):
-            starts = range(0, len(images), self._batch)
-            return [answer for start in starts for answer in self._classify(images[start : start + self._batch])]
-        return self._classify([images])[0]
+        pictures, several = split_pictures(images, self._color)
+        if not several:
+            return self._classify(pictures)[0]
+        starts = range(0, len(pictures), self._batch)
+        return [answer for start in starts for answer in self._classify(pictures[start : start + self._batch])]
 
     def _classify(self, images: list[ImageSource]) -> list[Classification]:
         tensors = [self._preprocess(image) for image in images]

@@ -18,7 +18,7 @@ from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.classification.classifier import Classification
+from edgevision.runtime.tasks.classification.result import Classification
 
 _BAR = 24
 

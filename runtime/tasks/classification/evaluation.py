@@ -12,7 +12,8 @@ from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset
 from edgevision.metrics.figures import ClassScore, class_scores, confusion_matrix
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
-from edgevision.runtime.tasks.classification.classifier import Classification, Classifier
+from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.result import Classification
 
 _BATCH = 64
 

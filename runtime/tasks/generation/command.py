@@ -1,6 +1,5 @@
 """The verbs ``edgevision run generate``, ``reconstruct`` and ``encode``."""
 
-import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from PIL import Image
 
 from edgevision.cli.numbers import LARGEST, positive_number, shortened, whole_number
 from edgevision.cli.option_groups import option_groups
@@ -28,9 +26,9 @@ from edgevision.core.atomic_files import atomic_file, check_writable, translated
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line
 from edgevision.core.progress import track
-from edgevision.imaging.contact_sheet import contact_sheet
 from edgevision.imaging.picture_formats import written_format
-from edgevision.imaging.pictures import Picture, encoded
+from edgevision.imaging.picture_writing import encoded
+from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.commands.model_options import ModelOption
 from edgevision.runtime.commands.ran_on import engine_facts, headline
@@ -40,7 +38,9 @@ from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.generation.generator import Generator, Pictures
+from edgevision.runtime.tasks.autoencoding.result import save_array
+from edgevision.runtime.tasks.generation.generator import Generator
+from edgevision.runtime.tasks.generation.result import GeneratedPictures
 
 LARGEST_SHEET = 4096
 """Pictures on one sheet: beyond that nobody sees anything, and a folder holds any number."""
@@ -116,7 +116,8 @@ def generate(
     target = Path(output)
     if not folder:
         check_sheet(target, count, animated=seeds is not None, force=options.force)
-    settings = {"label": label, "truncation": truncation, "size": _size(size)}
+    height, width = _size(size)
+    settings: dict[str, Any] = {"label": label, "truncation": truncation, "height": height, "width": width}
     started = time.monotonic()
     with load(
         options.model or shipped_model(Task.GENERATE),
@@ -138,10 +139,10 @@ def generate(
             with translated_write_errors(target):
                 target.mkdir(parents=True, exist_ok=True)
             silent = options.quiet or options.as_json
-            for path, pixels in zip(written, track(every, count, "generate", quiet=silent), strict=True):
-                Picture(pixels).save(path, force=options.force)
+            for path, picture in zip(written, track(every, count, "generate", quiet=silent), strict=True):
+                picture.save(path, force=options.force)
         else:
-            pictures = np.stack(list(every))
+            pictures = GeneratedPictures(np.stack([picture.pixels for picture in every]))
             _write_sheet(target, pictures, animated=seeds is not None, force=options.force)
             written = [target]
         _report(generator, written, time.monotonic() - started, options, count=count)
@@ -167,8 +168,7 @@ def reconstruct(
         make_folders(jobs)
 
         def reconstruct_one(job: Job) -> None:
-            picture, _ = restore(job.picture.source)
-            picture.save(job.target, force=options.force)
+            restore(job.picture.source).save(job.target, force=options.force)
 
         def failed(job: Job, error: Exception) -> None:
             failures.append((job.picture.name, failure_message(job.picture.name, error)))
@@ -194,11 +194,7 @@ def encode(
         _announce(encoder, options)
         # All or none: a row that is missing would shift the others.
         codes = [_encoded(encoder, picture.name, picture.source) for picture in pictures]
-        # Into memory first: numpy writes to files in a way that does not say why it failed.
-        array_file = io.BytesIO()
-        np.save(array_file, np.stack(codes))
-        with atomic_file(output, force=options.force) as temporary:
-            temporary.write_bytes(array_file.getvalue())
+        save_array(np.stack(codes), output, force=options.force)
         _report(encoder, [output], time.monotonic() - started, options, count=len(codes))
 
 
@@ -238,9 +234,9 @@ def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> Non
     check_writable(target, force=force)
 
 
-def _write_sheet(target: Path, pictures: Pictures, *, animated: bool, force: bool) -> None:
+def _write_sheet(target: Path, pictures: GeneratedPictures, *, animated: bool, force: bool) -> None:
     if animated and target.suffix.lower() in ANIMATIONS:
-        frames = [Image.fromarray(p[:, :, 0] if p.shape[2] == 1 else p) for p in pictures]
+        frames = [picture.to_pillow() for picture in pictures]
         data = encoded(
             frames[0],
             target.suffix[1:].upper(),
@@ -253,7 +249,7 @@ def _write_sheet(target: Path, pictures: Pictures, *, animated: bool, force: boo
         with atomic_file(target, force=force) as temporary:
             temporary.write_bytes(data)
         return
-    Picture(contact_sheet(pictures, len(pictures) if animated else None)).save(target, force=force)
+    pictures.save(target, columns=len(pictures) if animated else None, force=force)
 
 
 def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:
@@ -273,7 +269,7 @@ def check_codes(target: Path, *, force: bool) -> None:
     check_writable(target, force=force)
 
 
-def _chained(first: Pictures, batches: Iterator[Pictures]) -> Iterator[Any]:
+def _chained(first: GeneratedPictures, batches: Iterator[GeneratedPictures]) -> Iterator[Picture]:
     yield from first
     for batch in batches:
         yield from batch
@@ -314,10 +310,10 @@ def parse_seeds(text: str | None) -> tuple[int, int] | None:
     return start, end
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def _size(text: str | None) -> tuple[int, int] | tuple[None, None]:
     """(height, width) of ``WIDTHxHEIGHT``."""
     if text is None:
-        return None
+        return None, None
     try:
         width, height = (positive_number(side, LARGEST_PICTURE) for side in text.split("x"))
     except ValueError:

@@ -82,11 +82,12 @@ def evaluate_generator(
     if samples <= judge.size:
         raise InputError(f"a covariance of {judge.size} features takes more samples than that, not {samples}")
     texture = generator.latent.pixels is not None
-    size = judge.side if texture else None
-    shape = generator(1, seed=seed, size=size)[0].shape
+    height, width = judge.side if texture else (None, None)
+    shape = generator(1, seed=seed, height=height, width=width)[0].pixels.shape
     pictures = ReferencePictures(data, shape, samples, squares=texture, seed=seed)
     _check_number(pictures.total, data, judge)
-    drawn = (picture for batch in generator.batches(samples, seed=seed, size=size) for picture in batch)
+    batches = generator.batches(samples, seed=seed, height=height, width=width)
+    drawn = (pixels for batch in batches for pixels in batch.pixels)
     fake, taken = _judged(judge, track(drawn, samples, "sampling", quiet=quiet))
     real, _ = _judged(judge, track(pictures, pictures.total, "reading pictures", quiet=quiet))
     _check_number(len(real), data, judge)

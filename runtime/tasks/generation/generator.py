@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.data.latents import LEAST_TRUNCATION, Latents, draw_latents, interpolate
+from edgevision.imaging.picture_sources import ArrayColor, check_array_color
 from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.finite_outputs import require_finite
+from edgevision.runtime.tasks.generation.result import GeneratedPictures
 from edgevision.runtime.tasks.pipeline import Pipeline
-
-Pictures = NDArray[np.uint8]
-"""uint8 (N, H, W, 1) in gray or (N, H, W, 3) in RGB."""
 
 _BATCH = 32
 _TEXTURE_SIDE = 256
@@ -30,8 +29,8 @@ class Generator(Pipeline):
         labels: the classes that can be asked for; empty for an unconditional generator.
     """
 
-    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
-        """Use ``engine``, which the generator closes in turn.
+    def __init__(self, engine: Engine, metadata: ModelMetadata, *, color: ArrayColor = "rgb") -> None:
+        """Use ``engine``, which the generator closes in turn; ``color`` is the order of channels in arrays of pictures.
 
         Raises:
             ModelFileError: the metadata does not say what the latent is, or does not fit the model.
@@ -51,6 +50,7 @@ class Generator(Pipeline):
         if not classes:
             self.labels = ()
         output = metadata.outputs[0] if metadata.outputs else None
+        self._color = check_array_color(color)
         self._range = (output.value_range if output else None) or (-1.0, 1.0)
 
     def __call__(
@@ -60,20 +60,23 @@ class Generator(Pipeline):
         seed: int = 0,
         label: str | None = None,
         truncation: float | None = None,
-        size: tuple[int, int] | None = None,
-    ) -> Pictures:
+        height: int | None = None,
+        width: int | None = None,
+    ) -> GeneratedPictures:
         """Draw ``count`` pictures; the same seed gives the same ones, whatever the engine and the count.
 
         Args:
             label: the class to draw; without it a conditional generator takes its classes in turn.
             truncation: see :func:`draw_latents`.
-            size: (height, width) of a texture, 256x256 without it.
+            height, width: of a texture in pixels; 256 without.
 
         Raises:
             InputError: an unknown label, a count below one, or an option that the model does not have.
             DeviceError: the device failed.
         """
-        return np.concatenate(list(self.batches(count, seed=seed, label=label, truncation=truncation, size=size)))
+        how: dict[str, Any] = {"label": label, "truncation": truncation, "height": height, "width": width}
+        drawn = [batch.pixels for batch in self.batches(count, seed=seed, **how)]
+        return self._result(np.concatenate(drawn))
 
     def batches(
         self,
@@ -82,20 +85,21 @@ class Generator(Pipeline):
         seed: int = 0,
         label: str | None = None,
         truncation: float | None = None,
-        size: tuple[int, int] | None = None,
-    ) -> Iterator[Pictures]:
+        height: int | None = None,
+        width: int | None = None,
+    ) -> Iterator[GeneratedPictures]:
         """What :meth:`__call__` gives, a batch at a time, so that any number fits into memory; raises as it does."""
         if count < 1:
             raise InputError(f"the count must be at least 1, not {count}")
         self._check(seed, truncation)
-        sides, crop = self._sides(size)
+        sides, crop = self._sides(height, width)
         chosen = None if label is None else self.index(label)
         portion = 1 if sides is not None else _BATCH
         for first in range(0, count, portion):
             number = min(portion, count - first)
             latents = draw_latents(self.latent, number, seed=seed, first=first, sides=sides, truncation=truncation)
             indices = [first + i if chosen is None else chosen for i in range(number)]
-            yield self.decode(latents, self._one_hot(indices))[:, : crop[0], : crop[1]]
+            yield self._result(self._decode(latents, self._one_hot(indices))[:, : crop[0], : crop[1]])
 
     def between(
         self,
@@ -104,8 +108,9 @@ class Generator(Pipeline):
         *,
         label: str | None = None,
         truncation: float | None = None,
-        size: tuple[int, int] | None = None,
-    ) -> Pictures:
+        height: int | None = None,
+        width: int | None = None,
+    ) -> GeneratedPictures:
         """``count`` pictures on the way from the first one of a seed to that of another; raises as :meth:`__call__`.
 
         Without ``label`` a conditional generator stays with its first class.
@@ -114,18 +119,29 @@ class Generator(Pipeline):
             raise InputError(f"from one seed to another takes at least 2 pictures, not {count}")
         for seed in seeds:
             self._check(seed, truncation)
-        sides, crop = self._sides(size)
+        sides, crop = self._sides(height, width)
         start, end = (draw_latents(self.latent, 1, seed=s, sides=sides, truncation=truncation)[0] for s in seeds)
         chosen = self.index(label) if label is not None else 0
-        pictures = self.decode(interpolate(start, end, count), self._one_hot([chosen] * count))
-        return pictures[:, : crop[0], : crop[1]]
+        pictures = self._decode(interpolate(start, end, count), self._one_hot([chosen] * count))
+        return self._result(pictures[:, : crop[0], : crop[1]])
 
-    def decode(self, latents: Latents, classes: Array | None = None) -> Pictures:
+    def decode(self, latents: Latents, classes: Array | None = None) -> GeneratedPictures:
         """The pictures of ``latents`` and, for a conditional generator, ``classes`` float32 (N, classes).
 
         Raises:
             InputError: latents or classes of the wrong size or number, or none, or numbers that are not finite.
         """
+        return self._result(self._decode(latents, classes))
+
+    def index(self, label: str) -> int:
+        """The place of a class; :class:`InputError` where there is none of that name."""
+        if not self.labels:
+            raise InputError(f"{self.metadata.name!r} knows no classes, so none can be asked for; leave --class away")
+        if label not in self.labels:
+            raise InputError(f"{self.metadata.name!r} knows no class {label!r}; it knows {', '.join(self.labels)}")
+        return self.labels.index(label)
+
+    def _decode(self, latents: Latents, classes: Array | None) -> NDArray[np.uint8]:
         latents = np.asarray(latents, np.float32)
         if self.latent.pixels is None and latents.ndim == 4 and latents.shape[2:] == (1, 1):
             latents = latents[:, :, 0, 0]
@@ -147,16 +163,11 @@ class Generator(Pipeline):
         output = require_finite(run_batched(self.engine, inputs, most=_BATCH)[0], self.engine)
         low, high = self._range
         scaled = (_as_pictures(output) - low) * (255 / (high - low))
-        pictures: Pictures = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+        pictures: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
         return pictures
 
-    def index(self, label: str) -> int:
-        """The place of a class; :class:`InputError` where there is none of that name."""
-        if not self.labels:
-            raise InputError(f"{self.metadata.name!r} knows no classes, so none can be asked for; leave --class away")
-        if label not in self.labels:
-            raise InputError(f"{self.metadata.name!r} knows no class {label!r}; it knows {', '.join(self.labels)}")
-        return self.labels.index(label)
+    def _result(self, pixels: NDArray[np.uint8]) -> GeneratedPictures:
+        return GeneratedPictures(pixels, array_color=self._color)
 
     def _one_hot(self, indices: list[int]) -> Array | None:
         if not self.labels:
@@ -164,14 +175,16 @@ class Generator(Pipeline):
         chosen: Array = np.eye(len(self.labels), dtype=np.float32)[np.array(indices) % len(self.labels)]
         return chosen
 
-    def _sides(self, size: tuple[int, int] | None) -> tuple[tuple[int, int] | None, tuple[int | None, int | None]]:
+    def _sides(
+        self, height: int | None, width: int | None
+    ) -> tuple[tuple[int, int] | None, tuple[int | None, int | None]]:
         """The sides of the latent map, and what of the picture is wanted."""
         pixels = self.latent.pixels
         if pixels is None:
-            if size is not None:
+            if height is not None or width is not None:
                 raise InputError(f"{self.metadata.name!r} draws pictures of one size; --size is for textures")
             return None, (None, None)
-        height, width = size or (_TEXTURE_SIDE, _TEXTURE_SIDE)
+        height, width = (_TEXTURE_SIDE if side is None else side for side in (height, width))
         if min(height, width) < 1:
             raise InputError(f"a texture's sides must be at least 1, not {width}x{height}")
         return (-(-height // pixels), -(-width // pixels)), (height, width)

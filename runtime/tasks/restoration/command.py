@@ -34,7 +34,7 @@ from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.restoration.inpainter import mask_from_alpha, read_mask
+from edgevision.runtime.tasks.restoration.holes import mask_from_alpha, read_mask
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 
@@ -101,7 +101,7 @@ def inpaint(
     masks = [] if mask_word in (None, "-") else [mask.source for mask in expand_inputs([str(mask_word)])]
 
     def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
-        mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.size)
+        mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.height, content.width)
         return ~mask if invert_mask else mask
 
     _run(

@@ -136,9 +136,9 @@ def _upscaled(
     scale = network.scale
     large = _8_bit(picture)
     if given is None:
-        if min(picture.size) < scale:
-            raise ImageError(f"a picture of {picture.size} pixels (height, width) cannot be shrunk {scale} times")
-        height, width = (side // scale * scale for side in picture.size)
+        if min(picture.height, picture.width) < scale:
+            raise ImageError(f"a picture of {picture.width}x{picture.height} pixels cannot be shrunk {scale} times")
+        height, width = (side // scale * scale for side in (picture.height, picture.width))
         large = large[:height, :width]
         low = np.asarray(shrink(_pillow(large), scale))
         low = low.reshape(*low.shape[:2], -1)
@@ -166,7 +166,7 @@ def _upscaled(
 def _inpainted(
     inpainter: Inpainter, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
-    holes = draw_holes(damage.holes, *picture.size, generator)
+    holes = draw_holes(damage.holes, picture.height, picture.width, generator)
     if not holes.any():
         raise ImageError("a single pixel has nothing to be filled from")
     good = as_float(picture.pixels)

@@ -1,15 +1,21 @@
 """Inpainting: what lies under the mask is made up from its surroundings, every other pixel stays as it is."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.hole_filling import coarse_levels, enlarged_part, halve_known
-from edgevision.imaging.images import ImageSource, gray_8, read_image
+from edgevision.imaging.picture_sources import (
+    ArrayColor,
+    Batch,
+    ImageSource,
+    ImageSources,
+    Source,
+    check_array_color,
+    split_pictures,
+)
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, Samples, as_float, store
 from edgevision.imaging.tiling import Span, row_strips, take
@@ -17,13 +23,9 @@ from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.restoration.holes import Mask, mask_from_alpha, masks_for, read_mask
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork, TileInputs
-
-Mask = NDArray[np.bool_]
-
-# Proportions that differ by more are another picture's, not another size's.
-_SAME_PROPORTIONS = 0.05
 
 
 class Inpainter(Pipeline):
@@ -35,9 +37,15 @@ class Inpainter(Pipeline):
     """
 
     def __init__(
-        self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
+        self,
+        engine: Engine,
+        metadata: ModelMetadata,
+        *,
+        tile: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        color: ArrayColor = "rgb",
     ) -> None:
-        """Use ``engine``, which the inpainter closes in turn; ``tile`` and ``memory`` as for :class:`Restorer`.
+        """Use ``engine``, which the inpainter closes in turn; the options are those of a :class:`Restorer`.
 
         Raises:
             ModelFileError: the model does not take an image and a mask, or its metadata does not describe the image.
@@ -47,6 +55,7 @@ class Inpainter(Pipeline):
             raise ModelFileError(f"{metadata.name!r} has {len(engine.inputs)} inputs; inpainting needs image and mask")
         self.metadata = metadata
         self.network = TiledNetwork(engine, metadata, tile=tile, memory=memory)
+        self._color = check_array_color(color)
 
     @property
     def engine(self) -> Engine:
@@ -57,30 +66,64 @@ class Inpainter(Pipeline):
     def engine(self, engine: Engine) -> None:
         self.network.engine = engine
 
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, images: Batch, mask: Any = None, *, invert: bool = False, opaque: bool = False, in_place: bool = False
+    ) -> list[Picture]: ...
+
+    @overload
     def __call__(
         self,
-        source: ImageSource | Picture,
+        images: ImageSource,
         mask: ImageSource | Mask | None = None,
         *,
         invert: bool = False,
         opaque: bool = False,
         in_place: bool = False,
-    ) -> Picture:
-        """Fill the holes of one picture.
+    ) -> Picture: ...
+
+    @overload
+    def __call__(
+        self,
+        images: ImageSources[Source],
+        mask: Any = None,
+        *,
+        invert: bool = False,
+        opaque: bool = False,
+        in_place: bool = False,
+    ) -> list[Picture]: ...
+
+    def __call__(
+        self, images: Any, mask: Any = None, *, invert: bool = False, opaque: bool = False, in_place: bool = False
+    ) -> Picture | list[Picture]:
+        """Fill the holes of a picture, or of several.
 
         Args:
-            mask: white, or true, where the picture is to be filled; as in :func:`read_mask`. Without one, what is
-                transparent is filled and becomes opaque.
+            images: a picture; or a list or an array of several.
+            mask: white, or true, where the picture is to be filled; as in :func:`read_mask`. For several pictures a
+                list of as many, or an array of them, (N, H, W) of bool or (N, H, W, 1 or 3); or one mask for all.
+                Without, what is transparent is filled and becomes opaque.
             invert: fill what is black instead.
             opaque: make what is filled opaque, under any mask.
-            in_place: the result may take the place of the samples in a ``source`` that nobody needs any more.
+            in_place: the result may take the place of the samples in a :class:`Picture` that nobody needs any more.
 
         Raises:
             ImageError: the picture or the mask cannot be decoded, they do not belong together, or all is to be filled.
             DeviceError: the device failed.
         """
-        picture, in_place = (source, in_place) if isinstance(source, Picture) else (Picture.read(source), True)
-        holes = mask_from_alpha(picture) if mask is None else read_mask(mask, picture.size)
+        pictures, several = split_pictures(images, self._color)
+        results = [
+            self._fill_picture(picture, holes, invert=invert, opaque=opaque, in_place=in_place)
+            for picture, holes in zip(pictures, masks_for(mask, len(pictures), several=several), strict=True)
+        ]
+        return results if several else results[0]
+
+    def _fill_picture(
+        self, source: ImageSource, mask: ImageSource | Mask | None, *, invert: bool, opaque: bool, in_place: bool
+    ) -> Picture:
+        in_place = in_place or not isinstance(source, Picture)
+        picture = Picture.read(source).with_array_color(self._color)
+        holes = mask_from_alpha(picture) if mask is None else read_mask(mask, picture.height, picture.width)
         if invert:
             holes = ~holes
         if not holes.any():
@@ -140,48 +183,6 @@ class Inpainter(Pipeline):
             return start, mask[None, None].astype(np.float32)
 
         return self.network.restore_tiles(samples.shape, inputs)
-
-
-def read_mask(source: ImageSource | Mask, size: tuple[int, int]) -> Mask:
-    """A mask as bool of ``size`` (height, width): true where it is lighter than middle gray.
-
-    One of another size is scaled without interpolation; its transparent parts are black.
-
-    Raises:
-        ImageError: not a picture, or of other proportions.
-    """
-    if isinstance(source, np.ndarray) and source.dtype == np.bool_:
-        if source.shape != size:
-            raise ImageError(f"the mask is {source.shape} and the picture {size} (height, width)")
-        return np.asarray(source, np.bool_)
-    image = read_image(source)  # type: ignore[arg-type]  # what is left of the union cannot be told by its dtype
-    height, width = size
-    if image.size != (width, height):
-        if abs(np.log(image.width * height / (image.height * width))) > _SAME_PROPORTIONS:
-            raise ImageError(
-                f"the mask is {image.width}x{image.height} and the picture {width}x{height}: the proportions do not"
-                " match, so they do not belong together; crop or scale one of them"
-            )
-        image = image.resize((width, height), Image.Resampling.NEAREST)
-    mask = np.empty(size, np.bool_)
-    for rows in row_strips(height, width):
-        mask[rows] = _light(image.crop((0, rows.start, width, rows.stop)))
-    return mask
-
-
-def _light(image: Image.Image) -> Mask:
-    if image.mode.startswith("I"):
-        image = gray_8(image)
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-    return np.asarray(image.convert("L")) > 127
-
-
-def mask_from_alpha(picture: Picture) -> Mask:
-    """What is more transparent than opaque, bool (H, W); :class:`ImageError` where nothing can be transparent."""
-    if picture.alpha is None:
-        raise ImageError("the picture has no transparency to take the mask from; give a mask picture")
-    return np.asarray(picture.alpha <= picture.maximum // 2)
 
 
 def _halved(samples: Samples, holes: Mask) -> tuple[Array, Mask]:

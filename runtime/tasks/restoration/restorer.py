@@ -1,13 +1,21 @@
 """Restoration: a damaged picture in, a better one of the same kind out."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.imaging.images import ImageSource
+from edgevision.imaging.picture_sources import (
+    ArrayColor,
+    Batch,
+    ImageSource,
+    ImageSources,
+    Source,
+    check_array_color,
+    split_pictures,
+)
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, Samples, store
 from edgevision.imaging.transparency import continue_colours
@@ -28,7 +36,13 @@ class Restorer(Pipeline):
     """
 
     def __init__(
-        self, engine: Engine, metadata: ModelMetadata, *, tile: int | None = None, memory: int = DEFAULT_MEMORY
+        self,
+        engine: Engine,
+        metadata: ModelMetadata,
+        *,
+        tile: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        color: ArrayColor = "rgb",
     ) -> None:
         """Use ``engine``, which the restorer closes in turn.
 
@@ -36,6 +50,7 @@ class Restorer(Pipeline):
             tile: side of the tiles in pixels of the input; 0 for none, ``None`` to fit ``memory``. A picture is never
                 cut for a network that predicts curves, so that both have no effect there.
             memory: bytes that the network may take for one tile, and half as much for a row of results.
+            color: the order of channels in arrays that it is called on, and in those made of its results.
 
         Raises:
             ModelFileError: the metadata does not say how a picture becomes an input.
@@ -47,6 +62,7 @@ class Restorer(Pipeline):
             CurveNetwork(engine, metadata) if curves else TiledNetwork(engine, metadata, tile=tile, memory=memory)
         )
         self.at_once = self.network.at_once
+        self._color = check_array_color(color)
 
     @property
     def engine(self) -> Engine:
@@ -62,19 +78,33 @@ class Restorer(Pipeline):
         """How many times larger the result's sides are."""
         return self.network.scale
 
-    def __call__(self, source: ImageSource | Picture, *, in_place: bool = False) -> Picture:
-        """Restore one picture; depth, alpha, colour profile and camera data are kept.
+    @overload
+    def __call__(self, images: Batch, *, in_place: bool = False) -> list[Picture]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, images: ImageSource, *, in_place: bool = False) -> Picture: ...
+
+    @overload
+    def __call__(self, images: ImageSources[Source], *, in_place: bool = False) -> list[Picture]: ...
+
+    def __call__(self, images: Any, *, in_place: bool = False) -> Picture | list[Picture]:
+        """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
         What is transparent gets the colours around it, of which its own would otherwise spoil the edge. With
-        ``in_place`` the result may take the place of the samples in a ``source`` that nobody needs any more.
+        ``in_place`` the result may take the place of the samples in a :class:`Picture` that nobody needs any more.
 
         Raises:
-            ImageError: the picture cannot be decoded.
+            ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
-        picture, in_place = (source, in_place) if isinstance(source, Picture) else (Picture.read(source), True)
-        height, width = picture.size
-        shape = (height * self.scale, width * self.scale, picture.pixels.shape[2])
+        pictures, several = split_pictures(images, self._color)
+        results = [self._restore_picture(picture, in_place=in_place) for picture in pictures]
+        return results if several else results[0]
+
+    def _restore_picture(self, source: ImageSource, *, in_place: bool) -> Picture:
+        in_place = in_place or not isinstance(source, Picture)
+        picture = Picture.read(source).with_array_color(self._color)
+        shape = (picture.height * self.scale, picture.width * self.scale, picture.pixels.shape[2])
         # No tile reads a row that is finished.
         restored = picture.pixels if in_place and self.scale == 1 else np.empty(shape, picture.pixels.dtype)
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)

@@ -12,9 +12,9 @@ _GAP = 8
 
 def side_by_side(before: Picture, after: Picture, mask: np.ndarray | None = None) -> Picture:
     """uint8 RGB on white, from left to right; a smaller ``before`` is enlarged as a viewer would show it."""
-    height, width = after.size
-    enlarged = None if before.size == after.size else _enlarged(before, height, width)
-    sheet = np.full((*side_by_side_size(after.size, masked=mask is not None), 3), 255, np.uint8)
+    height, width = after.height, after.width
+    enlarged = None if (before.height, before.width) == (height, width) else _enlarged(before, height, width)
+    sheet = np.full((*side_by_side_size((height, width), masked=mask is not None), 3), 255, np.uint8)
     for rows in row_strips(height, width):
         if enlarged is None:
             first = before.rows(rows.start, rows.stop).to_pillow()

@@ -38,16 +38,16 @@ def engine(picture_engine):
 
 
 def test_the_reconstruction_is_what_the_network_makes_of_the_picture(engine):
-    picture, code = Reconstructor(engine(lambda image: -image), metadata(Task.RECONSTRUCT))(noise())
-    assert isinstance(picture, Picture)
-    np.testing.assert_array_equal(picture.pixels, 255 - noise())
-    assert code.dtype == np.float32
-    np.testing.assert_allclose(code, noise().mean((0, 1)) / 127.5 - 1, rtol=1e-4)
+    made = Reconstructor(engine(lambda image: -image), metadata(Task.RECONSTRUCT))(noise())
+    assert isinstance(made.picture, Picture)
+    np.testing.assert_array_equal(made.picture.pixels, 255 - noise())
+    assert made.code.values.dtype == np.float32
+    np.testing.assert_allclose(made.code, noise().mean((0, 1)) / 127.5 - 1, rtol=1e-4)
 
 
 def test_pictures_of_any_size_get_the_networks_own(engine):
     source = noise(40, 30)
-    picture, _ = Reconstructor(engine(), metadata(Task.RECONSTRUCT))(source)
+    picture = Reconstructor(engine(), metadata(Task.RECONSTRUCT))(source).picture
     seen = Preprocessor(IMAGE)(source).transpose(1, 2, 0)
     np.testing.assert_array_equal(picture.pixels, np.rint((seen + 1) * 127.5))
 
@@ -65,12 +65,14 @@ def test_pictures_of_any_size_get_the_networks_own(engine):
 def test_a_perfect_reconstruction_is_the_picture(engine, image):
     channels = image.color.channels
     pixels = noise(channels=channels)
-    picture, _ = Reconstructor(engine(channels=channels), metadata(Task.RECONSTRUCT, image))(pixels[:, :, :channels])
+    picture = Reconstructor(engine(channels=channels), metadata(Task.RECONSTRUCT, image))(
+        pixels[:, :, :channels]
+    ).picture
     np.testing.assert_array_equal(picture.pixels, pixels)
 
 
 def test_what_lies_beyond_black_and_white_is_clipped(engine):
-    picture, _ = Reconstructor(engine(lambda image: 3 * image), metadata(Task.RECONSTRUCT))(noise())
+    picture = Reconstructor(engine(lambda image: 3 * image), metadata(Task.RECONSTRUCT))(noise()).picture
     expected = np.clip(np.rint((3 * (noise() / 127.5 - 1) + 1) * 127.5), 0, 255)
     np.testing.assert_allclose(picture.pixels, expected, atol=1)
 
@@ -80,16 +82,16 @@ def test_every_kind_of_source_is_taken(engine, tmp_path):
     Image.fromarray(pixels).save(tmp_path / "a.png")
     sources = [pixels, Image.fromarray(pixels), tmp_path / "a.png", (tmp_path / "a.png").read_bytes()]
     for source in sources:
-        picture, _ = Reconstructor(engine(), metadata(Task.RECONSTRUCT))(source)
+        picture = Reconstructor(engine(), metadata(Task.RECONSTRUCT))(source).picture
         np.testing.assert_array_equal(picture.pixels, pixels)
 
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_model_with_a_fixed_batch_takes_one_picture(engine, batch):
     fixed = engine(shape=(batch, 3, 8, 8))
-    picture, code = Reconstructor(fixed, metadata(Task.RECONSTRUCT))(noise())
-    np.testing.assert_array_equal(picture.pixels, noise())
-    assert code.shape == (3,)
+    made = Reconstructor(fixed, metadata(Task.RECONSTRUCT))(noise())
+    np.testing.assert_array_equal(made.picture.pixels, noise())
+    assert made.code.values.shape == (3,)
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -97,7 +99,7 @@ def test_an_encoder_gives_the_code_of_its_last_output(engine, picture_engine, wh
     # The encoder alone, or a whole autoencoder that is used as one.
     model = engine() if whole else picture_engine(lambda image: image.mean((2, 3)))
     code = Encoder(model, metadata(Task.ENCODE))(noise(20, 20))
-    assert (code.shape, code.dtype) == ((3,), np.float32)
+    assert (code.values.shape, code.values.dtype) == ((3,), np.float32)
     np.testing.assert_allclose(code, Preprocessor(IMAGE)(noise(20, 20)).mean((1, 2)), rtol=1e-5)
 
 

@@ -56,7 +56,7 @@ def painter(labels=COLOURS, channels=3, side=SIDE, strength=0.5, pixels=None):
 
 
 def colours_of(pictures):
-    return np.stack([picture.mean((0, 1)) / 255 for picture in pictures])
+    return np.stack([picture.mean((0, 1)) / 255 for picture in np.asarray(pictures)])
 
 
 @pytest.fixture

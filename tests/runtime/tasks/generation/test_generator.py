@@ -70,7 +70,7 @@ def conditional(labels=LABELS, classes=3):
 
 
 def classes_of(pictures):
-    return np.rint((pictures[:, 0, 0, 0] / 127.5 - 1) * 10).astype(int).tolist()
+    return np.rint((pictures.pixels[:, 0, 0, 0] / 127.5 - 1) * 10).astype(int).tolist()
 
 
 # --- batches ---
@@ -107,7 +107,7 @@ def test_every_output_is_put_together():
 
 
 def test_pictures_are_what_the_network_makes_of_the_documented_latents():
-    pictures = Generator(Engine(flat), metadata())(5, seed=3)
+    pictures = np.asarray(Generator(Engine(flat), metadata())(5, seed=3))
     assert pictures.shape == (5, 4, 4, 3)
     assert pictures.dtype == np.uint8
     np.testing.assert_array_equal(pictures[:, 0, 0, 0], expected(5, seed=3))
@@ -134,11 +134,11 @@ def test_black_and_white_are_where_the_metadata_says(value_range, outputs, pixel
     image = np.array(outputs, np.float32).reshape(1, 1, 1, 5)
     for specs in ((spec,), ()) if value_range is None else ((spec,),):
         (picture,) = Generator(Engine(lambda _: [image]), metadata(outputs=specs))()
-        np.testing.assert_array_equal(picture.ravel(), pixels)
+        np.testing.assert_array_equal(picture.pixels.ravel(), pixels)
 
 
 def test_one_picture_is_the_default():
-    assert Generator(Engine(flat), metadata())().shape == (1, 4, 4, 3)
+    assert Generator(Engine(flat), metadata())().pixels.shape == (1, 4, 4, 3)
 
 
 def test_a_thousand_samples_take_32_runs_and_do_not_lie_in_memory_together():
@@ -147,7 +147,7 @@ def test_a_thousand_samples_take_32_runs_and_do_not_lie_in_memory_together():
     assert engine.calls == 32
     assert max(len(feeds["latent"]) for feeds in engine.feeds) == 32
     assert [len(batch) for batch in batches] == [32] * 31 + [8]
-    np.testing.assert_array_equal(np.concatenate(batches)[:, 0, 0, 0], expected(1000))
+    np.testing.assert_array_equal(np.concatenate([batch.pixels for batch in batches])[:, 0, 0, 0], expected(1000))
 
 
 def test_batches_are_drawn_when_they_are_wanted():
@@ -184,7 +184,7 @@ def test_truncation_and_distribution_reach_the_sampler():
 def test_flattened_pictures_become_square(channels, side):
     image = np.random.default_rng(0).uniform(-1, 1, (2, channels, side, side)).astype(np.float32)
     pictures = Generator(Engine(lambda _: [image.reshape(2, -1)]), metadata())(2)
-    assert pictures.shape == (2, side, side, channels)
+    assert pictures.pixels.shape == (2, side, side, channels)
     np.testing.assert_array_equal(pictures, np.rint((image.transpose(0, 2, 3, 1) + 1) * 127.5))
 
 
@@ -197,7 +197,7 @@ def test_a_vector_is_given_as_the_convolutions_of_a_dcgan_take_it():
     engine = Engine(flat, latent_input(1, 1))
     pictures = Generator(engine, metadata())(3)
     assert engine.feeds[0]["latent"].shape == (3, SIZE, 1, 1)
-    np.testing.assert_array_equal(pictures[:, 0, 0, 0], expected(3))
+    np.testing.assert_array_equal(pictures.pixels[:, 0, 0, 0], expected(3))
 
 
 # --- classes ---
@@ -272,7 +272,7 @@ def test_latents_that_are_not_finite_are_refused(value):
 def test_many_own_latents_are_decoded_in_batches():
     engine = Engine(flat)
     latents = draw_latents(LatentSpec(size=SIZE), 70, seed=0)
-    assert Generator(engine, metadata()).decode(latents).shape == (70, 4, 4, 3)
+    assert Generator(engine, metadata()).decode(latents).pixels.shape == (70, 4, 4, 3)
     assert [len(feeds["latent"]) for feeds in engine.feeds] == [32, 32, 6]
 
 
@@ -308,9 +308,9 @@ def test_the_way_from_seed_to_seed_is_the_documented_one():
     pictures = Generator(engine, metadata()).between((2, 9), 5, truncation=1.5)
     start, end = (draw_latents(LatentSpec(size=SIZE), 1, seed=seed, truncation=1.5)[0] for seed in (2, 9))
     np.testing.assert_array_equal(engine.feeds[0]["latent"], interpolate(start, end, 5))
-    assert pictures.shape == (5, 4, 4, 3)
-    assert pictures[0, 0, 0, 0] == expected(1, seed=2, truncation=1.5)[0]
-    assert pictures[-1, 0, 0, 0] == expected(1, seed=9, truncation=1.5)[0]
+    assert pictures.pixels.shape == (5, 4, 4, 3)
+    assert pictures.pixels[0, 0, 0, 0] == expected(1, seed=2, truncation=1.5)[0]
+    assert pictures.pixels[-1, 0, 0, 0] == expected(1, seed=9, truncation=1.5)[0]
 
 
 @pytest.mark.parametrize(("label", "index"), [(None, 0), ("cow", 2)])
@@ -343,32 +343,33 @@ def texture():
 )
 def test_a_texture_has_the_size_asked_for(size, sides):
     generator = texture()
-    pictures = generator(2, size=size)
+    pictures = generator(2, **({} if size is None else {"height": size[0], "width": size[1]}))
     height, width = size or (256, 256)
-    assert pictures.shape == (2, height, width, 3)
+    assert (pictures.height, pictures.width) == (height, width)
+    assert pictures.pixels.shape == (2, height, width, 3)
     # One at a time: a large one fills the memory by itself.
     assert [feeds["latent"].shape for feeds in generator.engine.feeds] == [(1, SIZE, *sides)] * 2
     latents = draw_latents(generator.latent, 2, seed=0, sides=sides)
     np.testing.assert_array_equal(np.concatenate([feeds["latent"] for feeds in generator.engine.feeds]), latents)
     corner = np.rint((np.clip(latents[:, :, 0, 0].mean(1), -1, 1) + 1) * 127.5)
-    np.testing.assert_allclose(pictures[:, 0, 0, 0], corner, atol=1)
+    np.testing.assert_allclose(pictures.pixels[:, 0, 0, 0], corner, atol=1)
 
 
 def test_textures_are_interpolated_too():
-    pictures = texture().between((0, 1), 3, size=(10, 20))
-    assert pictures.shape == (3, 10, 20, 3)
-    assert len(np.unique(pictures.reshape(3, -1), axis=0)) == 3
+    pictures = texture().between((0, 1), 3, height=10, width=20)
+    assert pictures.pixels.shape == (3, 10, 20, 3)
+    assert len(np.unique(pictures.pixels.reshape(3, -1), axis=0)) == 3
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, -1)])
 def test_a_texture_without_pixels_is_refused(size):
     with pytest.raises(InputError, match="a texture's sides must be at least 1"):
-        texture()(1, size=size)
+        texture()(1, height=size[0], width=size[1])
 
 
 def test_other_pictures_have_one_size():
     with pytest.raises(InputError, match="'drawer' draws pictures of one size; --size is for textures"):
-        Generator(Engine(flat), metadata())(1, size=(8, 8))
+        Generator(Engine(flat), metadata())(1, width=8)
 
 
 # --- what is refused ---

@@ -2,14 +2,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
 from edgevision.metrics.figures import psnr_db
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task, TileSpec
-from edgevision.runtime.tasks.restoration.inpainter import Inpainter, mask_from_alpha, read_mask
+from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 
 
 def metadata(color=Color.RGB, **tiles):
@@ -110,65 +109,6 @@ def test_an_inverted_mask_fills_the_rest(white):
     np.testing.assert_array_equal(filled, np.where(mask[:, :, None], pixels, 255))
 
 
-def test_a_mask_of_another_size_is_scaled_without_interpolation():
-    small = np.zeros((10, 15), np.uint8)
-    small[2, 3], small[5, 6] = 255, 100
-    mask = read_mask(small, (40, 60))
-    np.testing.assert_array_equal(mask, (small > 127).repeat(4, axis=0).repeat(4, axis=1))
-    np.testing.assert_array_equal(read_mask(mask.astype(np.uint8) * 255, (10, 15)), small > 127)
-
-
-def test_a_mask_of_rounded_proportions_is_taken():
-    assert read_mask(np.full((33, 50), 255, np.uint8), (200, 300)).all()
-
-
-@pytest.mark.parametrize("shape", [(30, 20), (20, 33), (20, 20)])
-def test_a_mask_of_other_proportions_is_refused(shape):
-    with pytest.raises(ImageError, match=rf"the mask is {shape[1]}x{shape[0]} and the picture 30x20"):
-        read_mask(np.zeros(shape, np.uint8), (20, 30))
-
-
-def test_a_bool_mask_has_to_have_the_pictures_size():
-    with pytest.raises(ImageError, match=r"the mask is \(10, 15\) and the picture \(20, 30\)"):
-        read_mask(np.zeros((10, 15), bool), (20, 30))
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P", "CMYK"])
-def test_a_mask_is_read_in_any_mode(tmp_path, mode):
-    mask = hole(20, 30)
-    Image.fromarray(mask.astype(np.uint8) * 255).convert(mode).save(tmp_path / "mask.tif")
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.tif", (20, 30)), mask)
-
-
-def test_a_mask_of_16_bits_is_read():
-    mask = hole(20, 30)
-    image = Image.fromarray(np.where(mask, 40_000, 20_000).astype(np.uint16))
-    np.testing.assert_array_equal(read_mask(image, (20, 30)), mask)
-
-
-def test_what_is_transparent_in_a_mask_is_not_filled():
-    mask = np.full((20, 30, 4), 255, np.uint8)
-    mask[:10, :, 3] = 0
-    np.testing.assert_array_equal(read_mask(mask, (20, 30)), np.arange(20)[:, None].repeat(30, axis=1) >= 10)
-
-
-def test_of_a_mask_of_16_bits_too_what_is_transparent_is_not_filled(tmp_path):
-    samples = np.full((6, 8), 65535, np.uint16)
-    samples[2:4] = 60000
-    Image.fromarray(samples).save(tmp_path / "mask.png", transparency=65535)
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png", (6, 8)), samples == 60000)
-
-
-def test_the_middle_gray_is_the_border():
-    np.testing.assert_array_equal(read_mask(np.array([[127, 128]], np.uint8), (1, 2)), [[False, True]])
-
-
-def test_a_mask_that_is_no_picture_is_named(tmp_path):
-    (tmp_path / "mask.png").write_text("no picture")
-    with pytest.raises(ImageError, match=r"mask\.png"):
-        read_mask(tmp_path / "mask.png", (20, 30))
-
-
 def test_what_is_transparent_is_filled_and_made_opaque(white):
     pixels, mask = noise(20, 30), hole(20, 30)
     picture = Picture(pixels, np.where(mask, 60, 200).astype(np.uint8))
@@ -200,11 +140,6 @@ def test_nothing_that_is_transparent_bleeds_into_what_is_filled(picture_engine, 
 def test_a_picture_without_transparency_and_mask_is_refused(white):
     with pytest.raises(ImageError, match="no transparency to take the mask from; give a mask picture"):
         Inpainter(white, metadata())(noise(20, 30))
-
-
-def test_half_transparent_counts_as_a_hole():
-    alpha = np.array([[0, 127, 128, 255]], np.uint8)
-    np.testing.assert_array_equal(mask_from_alpha(Picture(noise(1, 4), alpha)), [[True, True, False, False]])
 
 
 @pytest.mark.parametrize("left", [0, 60, 100])

@@ -24,7 +24,7 @@ def panels(picture, count):
 def test_before_and_after_stand_side_by_side():
     before, after = noise(10, 12), 255 - noise(10, 12)
     compared = side_by_side(Picture(before), Picture(after))
-    assert compared.size == (10, 32)
+    assert (compared.height, compared.width) == (10, 32)
     assert compared.pixels.dtype == np.uint8
     for panel, expected in zip(panels(compared, 2), (before, after), strict=True):
         np.testing.assert_array_equal(panel, expected)

@@ -1,0 +1,46 @@
+"""What a model file says, whatever its format: read once, without an engine, and never changed."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from edgevision.modelfiles.metadata import TensorSpec
+
+
+class ExternalData(NamedTuple):
+    """Where numbers lie that are kept beside the model.
+
+    Attributes:
+        file: relative to the model's folder.
+        offset, length: in bytes; the length is 0 where it is left open.
+        is_companion: found by the model's own name. All others the model names itself, and none may lie outside of its
+            folder.
+    """
+
+    file: str
+    offset: int = 0
+    length: int = 0
+    is_companion: bool = False
+
+
+class Graph(NamedTuple):
+    """What a model computes.
+
+    Attributes:
+        operators: how many there are of each, the most frequent first; what functions are made of is not counted.
+        opsets: versions by domain.
+        weights: how many numbers they are.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: Mapping[str, int]
+    opsets: Mapping[str, int]
+    weights: int
+    external_data: tuple[ExternalData, ...]
+
+
+class ModelDescription(NamedTuple):
+    """The project's JSON ``document`` in a file, or ``None``; and its graph, which a checkpoint does not have."""
+
+    document: str | None
+    graph: Graph | None
