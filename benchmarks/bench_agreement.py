@@ -1,15 +1,17 @@
-"""What ``edgevision bench`` says beside what others say of the same model, in turns within one run.
+"""What ``edgevision bench`` says beside what others say of the same model, interleaved in one run.
 
     python benchmarks/bench_agreement.py [MODEL.onnx] [--shape 1x3x32x32] [--threads 1] [--rounds 40]
 
 Three comparisons, each of medians with a 95 % interval of their ratio:
 
-* The measuring of ``edgevision bench`` beside a loop around ``InferenceSession.run`` written by hand: each on a session
+* The timer of ``edgevision bench`` beside a loop around ``InferenceSession.run`` written by hand: each on a session
   of its own, on the same input, a block of each in every round, the order alternating. Two sessions of one model differ
   by some per cent, so both are opened anew several times.
 * ``edgevision bench --device openvino:cpu`` beside OpenVINO's ``benchmark_app -hint latency -api sync``, whole
-  processes in turn. With that hint benchmark_app takes no number of threads, so both have all cores.
-* The measuring with the board's telemetry beside it over the measuring without.
+  processes alternating. With that hint benchmark_app takes no number of threads, so both have all cores.
+* The timer with the board's telemetry beside it, and without.
+
+Ratios say how many times as fast as the others edgevision measures: 1 is what they should be.
 """
 
 import argparse
@@ -19,9 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ import onnxruntime
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import ratio_of_medians
 from edgevision.runtime.benchmark.subject import Subject, load_subject
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.telemetry.sampler import Telemetry
 
 SESSIONS = 8
@@ -44,23 +46,10 @@ def load(path: Path, settings: Settings, threads: int) -> Iterator[Subject]:
         yield subject
 
 
-def runs_within(subject: Subject, milliseconds: float) -> int:
-    took = subject.first_ms
-    for _ in range(20):
-        start = time.perf_counter()
-        subject.run()
-        took = min(took, (time.perf_counter() - start) * 1000)
-    return max(4, round(milliseconds / took))
-
-
-def in_rounds(times: "array[int]", rounds: list[int]) -> list[np.ndarray]:
-    return np.split(np.array(times) / 1e6, np.cumsum(rounds)[:-1])
-
-
 def say(what: str, ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
     ratio = ratio_of_medians(theirs, ours, paired=True)
     medians = " beside ".join(f"{np.median(np.concatenate(series)):.4f} ms" for series in (ours, theirs))
-    print(f"{what}: {medians}, ratio {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f})", flush=True)
+    print(f"{what}: {medians}, {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}) times as fast", flush=True)
 
 
 def beside_a_loop(path: Path, settings: Settings, threads: int, rounds: int) -> None:
@@ -68,18 +57,18 @@ def beside_a_loop(path: Path, settings: Settings, threads: int, rounds: int) -> 
     by_hand: list[np.ndarray] = []
     for _ in range(SESSIONS):
         with load(path, settings, threads) as subject:
-            subject_times, loop_times = in_turns(subject, path, threads, max(2, rounds // SESSIONS))
-        ours += subject_times
-        by_hand += loop_times
+            timed, looped = alternating(subject, path, threads, max(2, rounds // SESSIONS))
+        ours += timed
+        by_hand += looped
     say("edgevision beside a loop by hand", ours, by_hand)
 
 
-def in_turns(subject: Subject, path: Path, threads: int, rounds: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def alternating(subject: Subject, path: Path, threads: int, rounds: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feeds = subject.feeds
-    block = runs_within(subject, 100)
+    timer = InterleavedTimer({"edgevision": subject.infer}, block_ms=100)
     by_hand = []
 
     def loop(runs: int) -> list[float]:
@@ -90,17 +79,20 @@ def in_turns(subject: Subject, path: Path, threads: int, rounds: int) -> tuple[l
             times.append((time.perf_counter() - start) * 1000)
         return times
 
-    loop(3 * block)
+    timed = timer.timed["edgevision"]
+    timer.run_round()
+    runs = timed.rounds[0]
+    loop(3 * runs)
     for number in range(rounds):
-        for turn in (0, 1) if number % 2 else (1, 0):
+        for ours in (False, True) if number % 2 else (True, False):
             # What the other one left behind passes before anything counts, for both alike.
-            if turn:
-                subject.run()
-                subject.measure(block)
+            if ours:
+                subject.infer()
+                timer.run_round()
             else:
                 loop(1)
-                by_hand.append(np.array(loop(block)))
-    return in_rounds(subject.durations, subject.rounds), by_hand
+                by_hand.append(np.array(loop(runs)))
+    return timed.in_rounds()[1:], by_hand
 
 
 def beside_benchmark_app(path: Path, rounds: int, shape: str, input_name: str) -> None:
@@ -116,9 +108,9 @@ def beside_benchmark_app(path: Path, rounds: int, shape: str, input_name: str) -
         app = [str(application), "-m", str(path), "-d", "CPU", "-hint", "latency", "-api", "sync", "-t", "3"]
         app += ["-infer_precision", "f32", "-shape", f"{input_name}[{shape.replace('x', ',')}]"]
         for number in range(rounds):
-            for turn in (0, 1) if number % 2 else (1, 0):
-                done = subprocess.run(command if turn else app, capture_output=True, text=True, check=True)
-                if turn:
+            for ours_now in (False, True) if number % 2 else (True, False):
+                done = subprocess.run(command if ours_now else app, capture_output=True, text=True, check=True)
+                if ours_now:
                     ours.append(json.loads(report.read_text())["subjects"][0]["latency"]["p50_ms"]["value"])
                 else:
                     found = re.search(r"Median:\s+([\d.]+) (ms|us)", done.stdout)
@@ -131,16 +123,12 @@ def beside_itself_without_telemetry(subject: Subject, rounds: int) -> None:
     with_it: list[np.ndarray] = []
     without: list[np.ndarray] = []
     # Each round is long enough to be sampled several times.
-    block = runs_within(subject, 1500)
+    timer = InterleavedTimer({"edgevision": subject.infer}, block_ms=1500)
     for number in range(rounds):
-        for turn in (0, 1) if number % 2 else (1, 0):
-            before = len(subject.durations)
-            if turn:
-                with Telemetry():
-                    subject.measure(block)
-            else:
-                subject.measure(block)
-            (with_it if turn else without).append(np.array(subject.durations[before:]) / 1e6)
+        for sampled in (False, True) if number % 2 else (True, False):
+            with Telemetry() if sampled else nullcontext():
+                timer.run_round()
+            (with_it if sampled else without).append(timer.timed["edgevision"].in_rounds()[-1])
     say("with telemetry beside without", with_it, without)
 
 

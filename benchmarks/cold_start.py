@@ -2,8 +2,8 @@
 
     python benchmarks/cold_start.py [MODEL.onnx] [PICTURE] [--rounds 20]
 
-Programs take turns (A B C A B C), so that whatever else the machine does hits all alike. Ratios are of medians, with
-a 95 % bootstrap interval over the rounds.
+Programs are run interleaved, so that whatever else the machine does hits all alike. How many times as fast one is as
+another comes with its 95 % interval.
 """
 
 import argparse
@@ -11,33 +11,24 @@ import os
 import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from edgevision.runtime.benchmark.timing import InterleavedTimer
+
 ROOT = Path(__file__).parent.parent
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak resident MB of one run."""
-    start = time.perf_counter()
+def peak_memory_mb(command: list[str]) -> float:
+    """Run a program to its end: the most MB that it had resident."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
     process.returncode = 0
-    return seconds, usage.ru_maxrss / 1024
-
-
-def ratio_interval(a: list[float], b: list[float]) -> tuple[float, float, float]:
-    """median(a) / median(b) and its 95 % bootstrap interval, rounds resampled in pairs."""
-    generator = np.random.default_rng(0)
-    picks = generator.integers(0, len(a), (2000, len(a)))
-    ratios = np.median(np.array(a)[picks], axis=1) / np.median(np.array(b)[picks], axis=1)
-    low, high = np.percentile(ratios, (2.5, 97.5))
-    return statistics.median(a) / statistics.median(b), float(low), float(high)
+    return usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -53,23 +44,25 @@ def main() -> None:
         "import typer": [sys.executable, "-c", "import typer"],
         "--help": [edgevision, "--help"],
     }
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-    for command in programs.values():
-        measure(command)  # the first run of each reads its files from disk
-    for _ in range(arguments.rounds):
-        for name, command in programs.items():
-            samples[name].append(measure(command))
+    memory: dict[str, list[float]] = {name: [] for name in programs}
+
+    def run(name: str) -> None:
+        memory[name].append(peak_memory_mb(programs[name]))
+
+    # The first runs of each, which are not timed, read its files from disk.
+    timer = InterleavedTimer({name: partial(run, name) for name in programs})
+    timer.measure(0, fewest=arguments.rounds)
     print(f"{'program':<14} {'median s':>9} {'min s':>8} {'max s':>8} {'peak MB':>8}")
-    for name, runs in samples.items():
-        seconds = [s for s, _ in runs]
-        memory = statistics.median(m for _, m in runs)
-        print(f"{name:<14} {statistics.median(seconds):9.3f} {min(seconds):8.3f} {max(seconds):8.3f} {memory:8.1f}")
+    for name, timed in timer.timed.items():
+        seconds = timed.milliseconds() / 1e3
+        peak = statistics.median(memory[name])
+        print(f"{name:<14} {np.median(seconds):9.3f} {seconds.min():8.3f} {seconds.max():8.3f} {peak:8.1f}")
     for name, beside in (("run classify", "bare script"), ("--help", "import typer")):
-        time_ratio = ratio_interval([s for s, _ in samples[name]], [s for s, _ in samples[beside]])
-        memory_ratio = ratio_interval([m for _, m in samples[name]], [m for _, m in samples[beside]])
+        found = timer.speedup(name, over=beside)
+        more = statistics.median(memory[name]) / statistics.median(memory[beside])
         print(
-            f"{name} over {beside}: time {time_ratio[0]:.2f} ({time_ratio[1]:.2f} to {time_ratio[2]:.2f}),"
-            f" memory {memory_ratio[0]:.2f}"
+            f"{name}: {found.ratio:.2f} ({found.low:.2f} to {found.high:.2f}) times as fast as {beside},"
+            f" {more:.2f} times its memory"
         )
 
 

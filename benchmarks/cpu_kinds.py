@@ -4,7 +4,7 @@
     edgevision export CHECKPOINT --int8 --prefer int8 --calibration DATA --preset quick --threads 1 -o int8.onnx
     python benchmarks/cpu_kinds.py float.onnx int8.onnx --shape 1x1x180x180     # or float.xml int8.xml, in OpenVINO
 
-One thread, CPU time, all in turns, on random input: the float model, the int8 model as the library opens it by itself,
+One thread, CPU time, interleaved, on random input: the float model, the int8 model as the library opens it by itself,
 with its switch against saturation (ONNX Runtime's ``session.x64quantprecision`` makes u8 weights of s8, OpenVINO's
 ``LP_TRANSFORMS_MODE`` computes in float), and as edgevision opens it. Their outputs are compared: where those without
 and with the switch differ, this CPU saturates. Under ``qemu-x86_64 -cpu Haswell`` or
@@ -25,7 +25,7 @@ from edgevision.core.machine import Machine
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
-from edgevision.runtime.benchmark.statistics import ratio_of_medians
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.openvino_engine import openvino_core
 
@@ -71,19 +71,13 @@ with open_engine(arguments.float, threads=1) as before, open_engine(arguments.in
     }
     print(before.name)
     outputs = {name: run()[0] for name, run in runs.items()}
-    times: dict[str, list[list[float]]] = {name: [] for name in runs}
-    order, end = list(runs), time.monotonic() + arguments.seconds
-    while time.monotonic() < end or len(times["fp32"]) < 11:
-        order = [*order[1:], order[0]]
-        for name in order:
-            start = time.thread_time_ns()
-            runs[name]()
-            times[name].append([(time.thread_time_ns() - start) / 1e6])
+    timer = InterleavedTimer(runs, clock=time.thread_time_ns)
+    timer.measure(arguments.seconds, most=10**9)
 
 print(f"{'':46}  CPU ms  times as fast as fp32  SQNR over fp32  as edgevision's")
-for name, taken in times.items():
-    ratio = ratio_of_medians(taken, times["fp32"], paired=True)
-    sqnr = sqnr_db(outputs["fp32"], outputs[name])
-    same = np.array_equal(outputs[name], list(outputs.values())[-1])
-    interval = f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
-    print(f"{name:46}  {np.median(taken):6.2f}  {interval:21}  {sqnr:11.1f} dB  {'the same' if same else 'differs'}")
+for name, output in outputs.items():
+    found = timer.speedup(name, over="fp32")
+    sqnr = sqnr_db(outputs["fp32"], output)
+    same = np.array_equal(output, list(outputs.values())[-1])
+    interval = f"{found.ratio:.2f} ({found.low:.2f} to {found.high:.2f})"
+    print(f"{name:46}  {found.after_ms:6.2f}  {interval:21}  {sqnr:11.1f} dB  {'the same' if same else 'differs'}")

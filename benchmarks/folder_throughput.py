@@ -2,20 +2,19 @@
 
     python benchmarks/folder_throughput.py PHOTOS [--task brighten] [--count 60] [--rounds 5] [--ending .png]
 
-Both use the model that ships, the same settings and the same encoder, and take turns. Ratios are of medians, with a
-95 % bootstrap interval over the rounds.
+Both use the model that ships, the same settings and the same encoder, and are timed interleaved. How many times as fast
+the one is comes with its 95 % interval.
 """
 
 import argparse
-import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 import edgevision
 from edgevision.imaging.pictures import Picture
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.files.batch import overlapped
 
 
@@ -49,21 +48,14 @@ def main() -> None:
             for _, error in overlapped(jobs, Picture.read, restore, write, at_once=restore.at_once):
                 assert error is None
 
-        times: dict[str, list[float]] = {"loop": [], "overlapped": []}
-        for _ in range(arguments.rounds):
-            for label, run in (("loop", naive), ("overlapped", ours)):
-                shutil.rmtree(out, ignore_errors=True)
-                out.mkdir()
-                start = time.perf_counter()
-                run()
-                times[label].append(time.perf_counter() - start)
-    loop, together = np.array(times["loop"]), np.array(times["overlapped"])
-    picks = np.random.default_rng(0).integers(0, len(loop), (2000, len(loop)))
-    ratios = np.median(loop[picks], axis=1) / np.median(together[picks], axis=1)
-    low, high = np.percentile(ratios, (2.5, 97.5))
-    for label, values in times.items():
-        print(f"{label}: {len(jobs) / np.median(values):.2f} pictures/s, rounds {[round(v, 2) for v in values]}")
-    print(f"overlapped is {np.median(loop) / np.median(together):.2f} times as fast ({low:.2f} to {high:.2f})")
+        out.mkdir()
+        timer = InterleavedTimer({"loop": naive, "overlapped": ours})
+        timer.measure(0, fewest=arguments.rounds)
+    for label, timed in timer.timed.items():
+        seconds = timed.milliseconds() / 1e3
+        print(f"{label}: {len(jobs) / np.median(seconds):.2f} pictures/s, rounds {seconds.round(2).tolist()}")
+    found = timer.speedup("overlapped", over="loop")
+    print(f"overlapped is {found.ratio:.2f} times as fast ({found.low:.2f} to {found.high:.2f})")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ from edgevision.exporters.parts import Part
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.judging import OutputJudge, Recorder
 from edgevision.exporters.quantization.material import gather
-from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.exporters.quantization.settings import EFFORTS, Preset, QuantizationSettings
 from edgevision.exporters.samples import seeded_batches
 from edgevision.modelfiles.metadata import METADATA_KEY, Task
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.load import build_pipeline
@@ -155,7 +156,9 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> None:
                 path = make()
                 with open_engine(path, threads=arguments.threads) as candidate:
                     found = quality(case, candidate, plain)
-                    speed: Speedup = measure_speedup(engine, candidate, feeds, seconds=arguments.seconds)
+                    timer = InterleavedTimer({"fp32": partial(engine.run, feeds), way: partial(candidate.run, feeds)})
+                    timer.measure(arguments.seconds)
+                    speed = timer.speedup(way, over="fp32")
             except Exception as error:  # other tools fail in their own ways, which is a result too
                 reason = (str(error).splitlines() or [""])[0]
                 print(f"{'':<12} {way:<28} fails: {type(error).__name__}: {reason:.90}")

@@ -2,15 +2,16 @@
 
     python benchmarks/transposed_convolutions.py [--rounds 60] [--threads N]
 
-Both sessions take turns in one process, for the DCGAN of Radford et al. 2016 (latent of 100, first layer a transposed
-convolution of one pixel) and this project's, which starts with a dense layer, both of 64 pixels and with random
-weights. The ratio is the median over the rounds, with a 95 % bootstrap interval. Times are of the wall, on all cores
-unless ``--threads`` says less; of one thread it is the processor's time, which other work hardly changes.
+Both sessions are timed interleaved in one process, for the DCGAN of Radford et al. 2016 (latent of 100, first layer a
+transposed convolution of one pixel) and this project's, which starts with a dense layer, both of 64 pixels and with
+random weights. How many times as fast comes with its 95 % interval. Times are of the wall, on all cores unless
+``--threads`` says less; of one thread it is the processor's time, which other work hardly changes.
 """
 
 import argparse
 import os
 import time
+from functools import partial
 
 import numpy as np
 import onnx
@@ -20,6 +21,7 @@ from torch import nn
 
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 from edgevision.models import DcganGenerator
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 
 LATENT, WIDTHS, CHANNELS = 100, (512, 256, 128, 64), 3
 BATCHES = (1, 16)
@@ -54,26 +56,18 @@ def main() -> None:
         for batch in BATCHES:
             example = np.random.default_rng(0).standard_normal((batch, LATENT), np.float32)
             faster = TransposedConvolutions((example,))(plain)
-            rewritten, notes[name, batch] = faster.model, faster.notes
-            sessions = [opened(model, arguments.threads) for model in (plain, rewritten)]
+            models = {"plain": plain, "rewritten": faster.model}
+            notes[name, batch] = faster.notes
+            sessions = {form: opened(model, arguments.threads) for form, model in models.items()}
             feeds = {plain.graph.input[0].name: example}
-            samples = np.empty((2, arguments.rounds))
-            for call in range(-5, arguments.rounds):
-                # Which goes first alternates: the second finds warmer caches.
-                for index in (0, 1) if call % 2 else (1, 0):
-                    start = clock()
-                    sessions[index].run(None, feeds)
-                    if call >= 0:
-                        samples[index, call] = (clock() - start) / 1e6
-            picks = np.random.default_rng(0).integers(0, arguments.rounds, (2000, arguments.rounds))
-            ratios = samples[0] / samples[1]
-            low, high = np.percentile(np.median(ratios[picks], axis=1), (2.5, 97.5))
-            medians = np.median(samples, axis=1)
-            print(
-                f"| {name} | {batch} | {medians[0]:.2f} | {medians[1]:.2f} | {np.median(ratios):.3f} ({low:.3f} to"
-                f" {high:.3f}) | {os.getloadavg()[0]:.1f} |",
-                flush=True,
+            timer = InterleavedTimer(
+                {form: partial(session.run, None, feeds) for form, session in sessions.items()}, clock=clock
             )
+            timer.measure(0, fewest=arguments.rounds)
+            found = timer.speedup("rewritten", over="plain")
+            interval = f"{found.ratio:.3f} ({found.low:.3f} to {found.high:.3f})"
+            times = f"{found.before_ms:.2f} | {found.after_ms:.2f} | {interval}"
+            print(f"| {name} | {batch} | {times} | {os.getloadavg()[0]:.1f} |", flush=True)
     for (name, batch), remarks in notes.items():
         print(f"\n{name}, batch {batch}: " + ("; ".join(remarks) or "left as it was"))
 

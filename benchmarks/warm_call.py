@@ -1,13 +1,13 @@
 """A warm call of ``edgevision.load(...)`` beside preprocessing and ``InferenceSession.run`` written by hand.
 
-    python benchmarks/warm_call.py [MODEL.onnx] [PICTURE] [--calls 2000]
+    python benchmarks/warm_call.py [MODEL.onnx] [PICTURE] [--rounds 400]
 
-Both start from the same decoded picture and take turns call by call in one process, each on a session of its own.
-The ratio is of medians, with a 95 % bootstrap interval.
+Both start from the same decoded picture and are timed interleaved in one process, each on a session of its own. How
+many times as fast the call is comes with its 95 % interval.
 """
 
 import argparse
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import onnxruntime
 from PIL import Image
 
 import edgevision
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default=str(ROOT / "runtime/assets/classify.onnx"))
     parser.add_argument("picture", nargs="?", default=str(ROOT / "examples/pictures/cat.jpg"))
-    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=400)
     arguments = parser.parse_args()
 
     classify = edgevision.load(arguments.model)
@@ -47,22 +48,14 @@ def main() -> None:
         picture = opened.convert("RGB")
     for image in (picture, picture.resize((width, height))):
         assert classify(image).label == classify.labels[by_hand(image)]
-        samples = np.empty((2, arguments.calls))
-        programs = (lambda image=image: by_hand(image), lambda image=image: classify(image).label)
-        for call in range(-100, arguments.calls):
-            # Which goes first alternates: the second finds warmer caches.
-            for index in (0, 1) if call % 2 else (1, 0):
-                start = time.perf_counter_ns()
-                programs[index]()
-                if call >= 0:
-                    samples[index, call] = (time.perf_counter_ns() - start) / 1e3
-        picks = np.random.default_rng(0).integers(0, arguments.calls, (1000, arguments.calls))
-        ratios = np.median(samples[1][picks], axis=1) / np.median(samples[0][picks], axis=1)
-        medians = np.median(samples, axis=1)
-        low, high = np.percentile(ratios, (2.5, 97.5))
+        timer = InterleavedTimer(
+            {"by hand": partial(by_hand, image), "edgevision": lambda image=image: classify(image).label}
+        )
+        timer.measure(0, fewest=arguments.rounds)
+        found = timer.speedup("edgevision", over="by hand")
         print(
-            f"{image.width}x{image.height} picture: by hand {medians[0]:.1f} us, edgevision {medians[1]:.1f} us,"
-            f" ratio {medians[1] / medians[0]:.3f} ({low:.3f} to {high:.3f})"
+            f"{image.width}x{image.height} picture: by hand {1e3 * found.before_ms:.1f} us, edgevision"
+            f" {1e3 * found.after_ms:.1f} us, {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}) times as fast"
         )
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from functools import partial
 
 import numpy as np
 import onnx
@@ -13,12 +13,13 @@ import onnxruntime
 
 from edgevision.exporters.passes.graph_pass import GraphPass, PassResult
 from edgevision.exporters.passes.values import Array
+from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
 
 _log = logging.getLogger(__name__)
 
 _TOLERANCE = 1e-5
-_ROUNDS = 40
+_FEWEST_ROUNDS, _ROUNDS = 5, 40
 _SECONDS = 2.0
 # Timings of the same graph differ by as much.
 _NO_SLOWER = 0.98
@@ -84,18 +85,7 @@ def agree(
 def measured_speedup(
     before: onnxruntime.InferenceSession, after: onnxruntime.InferenceSession, feeds: Mapping[str, Array]
 ) -> float:
-    """How many times as fast ``after`` is: the median over rounds in which both, already warm, run once."""
-    ratios: list[float] = []
-    end = time.monotonic() + _SECONDS
-    for index in range(_ROUNDS):
-        # Which goes first alternates: the second finds warmer caches.
-        first, second = (before, after) if index % 2 else (after, before)
-        start = _clock()
-        first.run(None, feeds)
-        middle = _clock()
-        second.run(None, feeds)
-        times = middle - start, _clock() - middle
-        ratios.append(times[0] / times[1] if index % 2 else times[1] / times[0])
-        if index >= 4 and time.monotonic() > end:
-            break
-    return median(ratios)
+    """How many times as fast ``after`` is, of this thread's time."""
+    timer = InterleavedTimer({one: partial(one.run, None, feeds) for one in (before, after)}, clock=_clock)
+    timer.measure(_SECONDS, fewest=_FEWEST_ROUNDS, most=_ROUNDS)
+    return timer.speedup(after, over=before).ratio

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from edgevision.core.records import Record, record
-from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.trials import Trial
+from edgevision.runtime.benchmark.timing import Speedup
 
 
 class Outcome(StrEnum):

@@ -27,7 +27,7 @@ def verdict_table(report: QuantizationReport) -> str:
 def form_columns(report: QuantizationReport) -> tuple[str, ...]:
     """What :func:`form_cells` gives; where the loss is a negative SQNR, the SQNR itself says it all."""
     loss = () if report.metric == "sqnr" else (f"loss, {report.unit}",)
-    return ("form", report.metric, *loss, "ms", "times fp32 (95 %)", "MB")
+    return ("form", report.metric, *loss, "ms", "times as fast as fp32 (95 %)", "MB")
 
 
 def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:

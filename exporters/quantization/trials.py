@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import onnx
 
 from edgevision.core.records import Record, record
 from edgevision.exporters.quantization.judging import Judge, Quality
-from edgevision.exporters.quantization.pairing import Speedup, measure_speedup
 from edgevision.exporters.quantization.qdq import Plan
+from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.engines.engine import Array, Engine
 
 Opener = Callable[[onnx.ModelProto], Engine]
@@ -46,6 +47,10 @@ class Bench:
     baseline: Engine | None
     feeds: Mapping[str, Array]
     seconds: float
+
+    def timer(self, engines: Mapping[str, Engine]) -> InterleavedTimer[str]:
+        """Times one inference of each on the inputs."""
+        return InterleavedTimer({name: partial(engine.run, self.feeds) for name, engine in engines.items()})
 
 
 class Trials:
@@ -105,8 +110,9 @@ class Trials:
                 trial = trial.updated(quality=self._bench.judge(engine))
             if speed:
                 assert self._bench.baseline is not None
-                found = measure_speedup(self._bench.baseline, engine, self._bench.feeds, seconds=self._bench.seconds)
-                trial = trial.updated(speedup=found)
+                timer = self._bench.timer({"fp32": self._bench.baseline, "candidate": engine})
+                timer.measure(self._bench.seconds)
+                trial = trial.updated(speedup=timer.speedup("candidate", over="fp32"))
         self._trials[key] = trial
         if self._log is not None:
             with self._log.open("a", encoding="utf-8") as file:

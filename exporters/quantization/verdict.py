@@ -1,4 +1,4 @@
-"""What is written in the end, and why: all forms judged alike and timed in turns, so that the table bears it out."""
+"""What is written in the end, and why: all forms judged alike and timed interleaved, so that the table bears it out."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -9,14 +9,13 @@ import onnx
 
 from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.quantization.judging import Quality
-from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.exporters.quantization.settings import Preference
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.trials import Bench, Trials
-from edgevision.exporters.quantization.turns import Turns
 from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ def decide(
     prefer: Preference,
     format: ModelFormat,
 ) -> Verdict:
-    """Measure all forms in turns, for ``seconds`` each where the target is at hand, and choose one of them."""
+    """Time all forms interleaved, for ``seconds`` each where the target is at hand, and choose one of them."""
     int8 = _with_stored(candidates.int8, candidates, trials, budget) if candidates.int8.computed else None
     stored = _with_stored(Plan(), candidates, trials, budget)
     forms = {"fp32": candidates.plain}
@@ -86,24 +85,24 @@ def decide(
         forms["int8"] = trials.model(int8)
     if stored.stored and (int8 is None or bench.baseline is not None):
         forms["stored"] = trials.model(stored)
-    with _opened(forms, bench) as (qualities, turns):
-        if turns is not None:
-            turns.measure(seconds * len(forms))
-        fastest = _fastest_float(forms, turns)
-        if turns is not None and int8 is not None:
-            found = turns.speedup("int8", fastest)
+    with _opened(forms, bench) as (qualities, timer):
+        if timer is not None:
+            timer.measure(seconds * len(forms))
+        fastest = _fastest_float(forms, timer)
+        if timer is not None and int8 is not None:
+            found = timer.speedup("int8", fastest)
             if found.low <= 1 < found.ratio:
                 # Nothing shown yet, perhaps for want of rounds.
-                turns.measure(_LONGER * seconds * len(forms))
-                fastest = _fastest_float(forms, turns)
+                timer.measure(_LONGER * seconds * len(forms))
+                fastest = _fastest_float(forms, timer)
 
         def against(name: str) -> Speedup | None:
-            return None if turns is None else turns.speedup(name, fastest)
+            return None if timer is None else timer.speedup(name, fastest)
 
         chosen, outcome, reason = _chosen(forms, against, fastest, prefer)
         if int8 is None:
             reason = f"no operator can be int8 within the budget of {abs(budget):g} {bench.judge.unit}; {reason}"
-        elif turns is None:
+        elif timer is None:
             reason = _expectation(int8, target)
         whole = {"all int8": "int8"} if int8 == candidates.everything else {}
         shown = {name: name for name in forms if name not in ("rewritten", "int8", "stored")}
@@ -114,7 +113,7 @@ def decide(
                 figures=qualities[form].figures,
                 loss=qualities[form].loss,
                 size_bytes=forms[form].ByteSize(),
-                speedup=None if turns is None or name == "fp32" else turns.speedup(form, "fp32"),
+                speedup=None if timer is None or name == "fp32" else timer.speedup(form, "fp32"),
             )
             for name, form in names.items()
         )
@@ -123,17 +122,19 @@ def decide(
 
 
 @contextmanager
-def _opened(forms: Mapping[str, onnx.ModelProto], bench: Bench) -> Iterator[tuple[Mapping[str, Quality], Turns | None]]:
+def _opened(
+    forms: Mapping[str, onnx.ModelProto], bench: Bench
+) -> Iterator[tuple[Mapping[str, Quality], InterleavedTimer[str] | None]]:
     with ExitStack() as stack:
         engines = {name: stack.enter_context(bench.open(model)) for name, model in forms.items()}
         qualities = {name: bench.judge(engine) for name, engine in engines.items()}
-        yield qualities, None if bench.baseline is None else Turns(engines, bench.feeds)
+        yield qualities, None if bench.baseline is None else bench.timer(engines)
 
 
-def _fastest_float(forms: Mapping[str, onnx.ModelProto], turns: Turns | None) -> str:
+def _fastest_float(forms: Mapping[str, onnx.ModelProto], timer: InterleavedTimer[str] | None) -> str:
     """The faster of the plain and the rewritten model, the latter where that is not known."""
     candidates = [name for name in ("rewritten", "fp32") if name in forms]
-    return candidates[0] if turns is None else min(candidates, key=turns.milliseconds)
+    return candidates[0] if timer is None else min(candidates, key=timer.milliseconds)
 
 
 def _chosen(

@@ -58,8 +58,8 @@ def histogram(samples: Floats) -> str:
     return _drawing(base + 40, label, [*frame, *bars, *ticks])
 
 
-def courses(panels: Sequence[Course], marked: Sequence[tuple[float, float]]) -> str:
-    """Panels under each other on one axis of time; the stretches that are ``marked`` are shaded through all of them."""
+def courses(panels: Sequence[Course], doubtful: Sequence[tuple[float, float]]) -> str:
+    """Panels under each other on one axis of time; what is ``doubtful`` is shaded through all of them."""
     last = max([1e-9, *(time for panel in panels for time in panel.times)])
     tall, gap = 84, 26
     height = len(panels) * (tall + gap)
@@ -68,9 +68,9 @@ def courses(panels: Sequence[Course], marked: Sequence[tuple[float, float]]) -> 
         return _LEFT + time / last * (_WIDTH - _LEFT - _RIGHT)
 
     parts = []
-    for start, end in marked:
+    for start, end in doubtful:
         wide = max(2.0, x(min(end, last)) - x(start))
-        parts.append(f"<rect class=marked x='{x(start):.1f}' y='0' width='{wide:.1f}' height='{height}' />")
+        parts.append(f"<rect class=doubtful x='{x(start):.1f}' y='0' width='{wide:.1f}' height='{height}' />")
     for number, panel in enumerate(panels):
         top = number * (tall + gap) + 16
         values = np.array(panel.values)
@@ -90,7 +90,7 @@ def courses(panels: Sequence[Course], marked: Sequence[tuple[float, float]]) -> 
     parts += [_text(x(t), height - 2 + 12, _short(t), "middle") for t in _round_values(0, last)]
     parts.append(_text(_WIDTH - _RIGHT, height - 2 + 12, "s", "end"))
     names = ", ".join(panel.name for panel in panels)
-    return _drawing(height + 16, f"Over {last:.1f} seconds: {names}; {len(marked)} stretches are marked", parts)
+    return _drawing(height + 16, f"Over {last:.1f} seconds: {names}; {len(doubtful)} doubtful spans", parts)
 
 
 def side_by_side(rows: Sequence[tuple[str, Estimate, float, float]]) -> str:

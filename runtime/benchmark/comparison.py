@@ -10,11 +10,15 @@ from edgevision.runtime.benchmark.statistics import Estimate, Ratio, ratio_of_me
 
 @record
 class SubjectComparison(Record):
-    """One subject in both: ``ratio`` is the median of the second over that of the first, above 1 where it is slower."""
+    """One subject in both: ``speedup`` is how many times as fast the second is as the first, by their medians.
+
+    ``ratio``, which earlier releases gave alone, is its inverse: how many times as long the second takes.
+    """
 
     label: str
     first_p50_ms: Estimate
     second_p50_ms: Estimate
+    speedup: Ratio
     ratio: Ratio
     verdict: str
 
@@ -35,7 +39,7 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
     """Compare the subjects that have model name, device, threads and batch in common.
 
     Where each report has one subject alone, these two are compared whatever they are. Nothing was paired in time, so
-    the intervals are wider than those of subjects that took turns in one run.
+    the intervals are wider than those of subjects that were interleaved in one run.
 
     Raises:
         InputError: the reports have nothing in common.
@@ -57,18 +61,19 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
 
 
 def slower_than(comparison: Comparison, share: float) -> tuple[SubjectComparison, ...]:
-    """The subjects that are slower by more than ``share``, all of the interval being above it."""
-    return tuple(subject for subject in comparison.subjects if subject.ratio.is_above(1 + share))
+    """The subjects that take longer by more than ``share``, all of the interval being above it."""
+    return tuple(subject for subject in comparison.subjects if subject.speedup.inverse().is_above(1 + share))
 
 
 def _compared(a: SubjectReport, b: SubjectReport) -> SubjectComparison:
-    ratio = ratio_of_medians(a.samples.in_rounds(), b.samples.in_rounds(), paired=False)
+    speedup = ratio_of_medians(a.samples.in_rounds(), b.samples.in_rounds(), paired=False)
     return SubjectComparison(
         label=a.label if a.label == b.label else f"{a.label} / {b.label}",
         first_p50_ms=a.latency.p50_ms,
         second_p50_ms=b.latency.p50_ms,
-        ratio=ratio,
-        verdict="no difference shown" if not ratio.differs else "slower" if ratio.value > 1 else "faster",
+        speedup=speedup,
+        ratio=speedup.inverse(),
+        verdict="no difference shown" if not speedup.differs else "faster" if speedup.value > 1 else "slower",
     )
 
 
@@ -109,7 +114,7 @@ def _notes_on_runs(first: BenchmarkReport, second: BenchmarkReport, names: tuple
         # Nothing in a report shows that a host was slower for all its guests.
         notes.append("measured at different times: where the machine's speed may have changed, measure both in one run")
     for report, name in zip((first, second), names, strict=True):
-        notes += [f"{name} is marked, {finding.kind}: {finding.message}" for finding in report.board.findings]
+        notes += [f"{name} is unreliable, {finding.kind}: {finding.message}" for finding in report.board.findings]
     return notes
 
 

@@ -17,19 +17,28 @@ from edgevision.core.machine import Machine, peak_memory_mb
 from edgevision.modelfiles.denormals import denormal_share
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_end, read_pictures
-from edgevision.runtime.benchmark.interleaving import measure_in_turns
 from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
-from edgevision.runtime.benchmark.statistics import ratio_of_medians
+from edgevision.runtime.benchmark.statistics import percentile, ratio_of_medians
 from edgevision.runtime.benchmark.streams import measure_streams
 from edgevision.runtime.benchmark.subject import Subject, load_subject
+from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
 from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.telemetry.sampler import Telemetry
 
 _log = logging.getLogger(__name__)
 
 _Path = str | os.PathLike[str]
+
+# A block of inferences is long enough that what the subject before left in caches and threads is a small part of it.
+_BLOCK_MS = 50.0
+_ROUNDS = 40
+_RETURN_MS = 5.0
+# A slow subject is not given up to the inference that is not timed before each of its blocks.
+_FEWEST_IN_A_BLOCK = 4
+# Before so many rounds a narrow interval is an accident.
+_FEWEST_ROUNDS = 10
 
 
 def benchmark(
@@ -53,7 +62,7 @@ def benchmark(
     """Measure the inference of one or several models on random inputs, and the board beside it.
 
     A model is a file, or the name of one that ships, as for :func:`edgevision.load`.
-    Where several are given, all combinations are measured in turns: see :class:`Settings` for what the arguments mean.
+    Where several are given, all combinations are interleaved: see :class:`Settings` for what the arguments mean.
 
         report = edgevision.benchmark("model.onnx", threads=[1, 4], seconds=2)
         for subject in report.subjects:
@@ -112,10 +121,10 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
         _log.info("measuring %s", _announced(subjects, settings))
         start = time.perf_counter()
         with Telemetry() as telemetry:
-            measure_in_turns(subjects, settings)
+            timer = time_interleaved(subjects, settings)
             # One inference after another is all that power is asked about.
             alone = telemetry.report().mean_power_w if len(subjects) == 1 else None
-            reports = [_reported(subject, telemetry.started, alone) for subject in subjects]
+            reports = [_reported(subject, timer.timed[subject], telemetry.started, alone) for subject in subjects]
             reports = [reports[0], *(_beside(report, reports[0]) for report in reports[1:])]
             for index, subject in enumerate(subjects):
                 reports[index] = _with_more(reports[index], subject, settings, encoded)
@@ -132,23 +141,59 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
         load_average=load_average,
         settings=settings,
         board=telemetry.report(),
-        rounds=len(subjects[0].rounds),
+        rounds=timer.rounds,
         seconds=seconds,
         peak_memory_mb=most_memory,
         subjects=tuple(reports),
     )
 
 
+def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> InterleavedTimer[Subject]:
+    """Time the inferences of all until ``settings`` are met."""
+    timer = InterleavedTimer(
+        {subject: subject.infer for subject in subjects},
+        block_ms=min(_BLOCK_MS, 1000 * settings.seconds / _ROUNDS),
+        fewest=_FEWEST_IN_A_BLOCK,
+        return_ms=_RETURN_MS,
+    )
+    look = _FEWEST_ROUNDS
+    while not all(_is_enough(timed, settings) for timed in timer.timed.values()):
+        if settings.precision is not None and timer.rounds >= look:
+            if all(_is_precise(timed, settings.precision) for timed in timer.timed.values()):
+                return timer
+            look = timer.rounds + max(1, timer.rounds // 5)
+        timer.run_round()
+    if settings.precision is not None:
+        for subject, timed in timer.timed.items():
+            if not _is_precise(timed, settings.precision):
+                _log.warning(
+                    "the median of %s was not known to %.3g %% after %g s",
+                    subject.name,
+                    100 * settings.precision,
+                    settings.seconds,
+                )
+    return timer
+
+
+def _is_enough(timed: TimedRuns, settings: Settings) -> bool:
+    enough_runs = settings.precision is not None or len(timed.durations) >= settings.runs
+    return enough_runs and timed.total_ns >= settings.seconds * 1e9
+
+
+def _is_precise(timed: TimedRuns, precision: float) -> bool:
+    return 2 * percentile(timed.milliseconds(), 0.5).relative_width < precision
+
+
 def _announced(subjects: Sequence[Subject], settings: Settings) -> str:
-    what = f"{len(subjects)} subjects in turns" if len(subjects) > 1 else subjects[0].name
+    what = f"{len(subjects)} subjects, interleaved," if len(subjects) > 1 else subjects[0].name
     return f"{what} for about {settings.seconds * len(subjects):g} s"
 
 
-def _reported(subject: Subject, started: float, power_w: float | None) -> SubjectReport:
+def _reported(subject: Subject, timed: TimedRuns, started: float, power_w: float | None) -> SubjectReport:
     samples = Samples(
-        start_s=tuple(round(ns / 1e9 - started, 6) for ns in subject.starts),
-        ms=tuple(round(ns / 1e6, 6) for ns in subject.durations),
-        rounds=tuple(subject.rounds),
+        start_s=tuple(round(ns / 1e9 - started, 6) for ns in timed.starts),
+        ms=tuple(round(ns / 1e6, 6) for ns in timed.durations),
+        rounds=tuple(timed.rounds),
     )
     latency = Latency.of(np.array(samples.ms))
     return SubjectReport(
@@ -175,8 +220,8 @@ def _reported(subject: Subject, started: float, power_w: float | None) -> Subjec
 
 
 def _beside(report: SubjectReport, first: SubjectReport) -> SubjectReport:
-    rounds = first.samples.in_rounds(), report.samples.in_rounds()
-    return report.updated(ratio=ratio_of_medians(*rounds, paired=True))
+    speedup = ratio_of_medians(first.samples.in_rounds(), report.samples.in_rounds(), paired=True)
+    return report.updated(speedup=speedup, ratio=speedup.inverse())
 
 
 def _with_more(report: SubjectReport, subject: Subject, settings: Settings, encoded: Sequence[bytes]) -> SubjectReport:

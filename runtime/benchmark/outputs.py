@@ -31,16 +31,16 @@ def write_files(
         write_page(html, report, force=force)
 
 
-def refuse_marked(report: BenchmarkReport) -> None:
+def refuse_unreliable(report: BenchmarkReport) -> None:
     """Fail where the board's state makes the figures doubtful.
 
     Raises:
-        MeasurementError: the run is marked; it names what happened first.
+        MeasurementError: the run is unreliable; it names what happened first.
     """
     findings = report.board.findings
     if findings:
         others = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
         raise MeasurementError(
-            f"--strict: the run is marked, {findings[0].kind}: {findings[0].message}{others};"
+            f"--strict: the run is unreliable, {findings[0].kind}: {findings[0].message}{others};"
             " mend that and measure again"
         )

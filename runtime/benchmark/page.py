@@ -15,7 +15,8 @@ from edgevision.runtime.benchmark.statistics import Ratio
 from edgevision.runtime.benchmark.table import circumstances, interval_words, ratio_verdict, subject_lines
 
 _STYLE = """
-.bar { fill: var(--first); } .far { fill: var(--second); } .marked { fill: var(--mark); } .strong { fill: var(--ink); }
+.bar { fill: var(--first); } .far { fill: var(--second); } .doubtful { fill: var(--mark); }
+.strong { fill: var(--ink); }
 .reach { stroke: var(--first); opacity: .45; stroke-width: 1.5; } .course { stroke: var(--second); fill: none;
   stroke-width: 2; } .dots { stroke: var(--first); stroke-width: 3; stroke-linecap: round; }
 .whisker { stroke: var(--ink); stroke-width: 2; } .tick { stroke: var(--second); stroke-width: 2; }
@@ -58,11 +59,11 @@ def _findings(report: BenchmarkReport) -> str:
     if not report.board.findings:
         return "<p>Nothing was seen of the board that makes the figures doubtful.</p>"
     items = "".join(f"<li><b>{escape(f.kind)}</b>: {escape(f.message)}</li>" for f in report.board.findings)
-    return f"<p class=warn><b>This run is marked.</b> Its figures may not be the board's own:</p><ul>{items}</ul>"
+    return f"<p class=warn><b>This run is unreliable.</b> Its figures may not be the board's own:</p><ul>{items}</ul>"
 
 
 def _figures(subjects: Iterable[SubjectReport]) -> str:
-    head = ("", "p50 ms", "p90", "p95", "p99", "max", "mean", "cv", "pictures/s", "times the first")
+    head = ("", "p50 ms", "p90", "p95", "p99", "max", "mean", "cv", "pictures/s", "times as fast as the first")
     rows = []
     for s in subjects:
         figures = s.latency
@@ -74,7 +75,7 @@ def _figures(subjects: Iterable[SubjectReport]) -> str:
                 *(f"{value:.3f}" for value in rest),
                 f"{100 * figures.cv:.1f} %",
                 f"{s.throughput:.1f}",
-                _ratio(s.ratio) if s.ratio else "1",
+                _ratio(s.speedup) if s.speedup else "1",
             )
         )
     return html_table(head, rows, numbers=range(1, len(head)))

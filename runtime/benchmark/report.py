@@ -21,8 +21,8 @@ from edgevision.runtime.benchmark.memory import MemoryUse
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import Estimate, Floats, Ratio, mean, outlier_fence, percentile
-from edgevision.runtime.benchmark.steady import WarmUp
 from edgevision.runtime.benchmark.streams import Streams
+from edgevision.runtime.benchmark.timing import WarmUp
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
 
@@ -90,10 +90,11 @@ class SubjectReport(Record):
     """One model on one device with so many threads and pictures at once. Times are milliseconds.
 
     ``name`` is the model file's, ``assignment`` says which nodes ran where. ``load_ms`` is reading and preparing it,
-    ``first_ms`` the first inference, ``throughput`` pictures a second of one inference after another. ``ratio`` is how
-    many times as long as the first subject of the run it takes, from rounds in which both ran. ``energy_mj`` is for one
-    inference, where the board's power is known and nothing else was measured beside. ``denormal_share`` (0..1) of the
-    weights are denormal numbers, which are slow where an engine does not take them for zero.
+    ``first_ms`` the first inference, ``throughput`` pictures a second of one inference after another. ``speedup``
+    is how many times as fast it is as the first subject of the run, from rounds in which both ran, and ``ratio``, which
+    earlier releases gave alone, its inverse: how many times as long it takes. ``energy_mj`` is for one inference, where
+    the board's power is known and nothing else was measured beside. ``denormal_share`` (0..1) of the weights are
+    denormal numbers, which are slow where an engine does not take them for zero.
     """
 
     name: str
@@ -112,6 +113,7 @@ class SubjectReport(Record):
     latency: Latency
     throughput: float
     memory: MemoryUse | None = None
+    speedup: Ratio | None = None
     ratio: Ratio | None = None
     energy_mj: float | None = None
     denormal_share: float = 0.0

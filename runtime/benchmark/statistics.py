@@ -1,13 +1,13 @@
 """What a series of latencies says about the program behind it, and how surely.
 
-Nothing here assumes a distribution: latencies have long tails and often two modes. Three things are known about real
-series and dealt with in :mod:`edgevision.runtime.benchmark.dependence`: neighbours resemble each other, the machine
-drifts, and both make a series worth fewer samples than it has.
+Nothing here assumes a distribution: latencies have long tails and often two modes. In real series neighbours resemble
+each other and the machine drifts; both make a series worth fewer samples than it has, which
+:mod:`edgevision.runtime.benchmark.autocorrelation` estimates.
 
 * A percentile's interval is that of order statistics, from the exact binomial distribution, interpolated between
   ranks so that it covers 95 % and not more (Nyblom, "Note on interpolated order statistics", 1992).
-* The ratio of two medians has a bootstrap interval in which stretches of consecutive samples are drawn instead of
-  single ones. Two subjects that took turns are drawn together, round by round, so that what slowed both cancels out.
+* The ratio of two medians has the interval of a block bootstrap, which draws blocks of consecutive samples instead of
+  single ones. Two series that were interleaved are drawn together, round by round: what slowed both cancels out.
 """
 
 import math
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.benchmark.dependence import effective_share
+from edgevision.runtime.benchmark.autocorrelation import effective_share
 
 Floats = NDArray[np.float64]
 
@@ -33,10 +33,10 @@ _OUTSIDE = 0.025
 # programs no more than 5 % may be told apart.
 _OUTSIDE_RATIO = 0.02
 _RESAMPLES = 1000
-# Long and therefore few, so that a stretch outlasts most disturbances; what so few tell about the spread is paid for
+# Long and therefore few, so that a block outlasts most disturbances; what so few tell about the spread is paid for
 # by Student's t.
-_STRETCH = 20
-_FEWEST_STRETCHES, _MOST_STRETCHES = 10, 40
+_BLOCK = 20
+_FEWEST_BLOCKS, _MOST_BLOCKS = 10, 40
 _CANDIDATES = 201
 
 
@@ -58,7 +58,7 @@ class Estimate(Record):
 
 @record
 class Ratio(Record):
-    """How many times as large the second median is, with its 95 % interval; ``None`` where a sample is all there is."""
+    """The ratio of two medians with its 95 % interval, whose ends are ``None`` where there are too few samples."""
 
     value: float
     low: float | None = None
@@ -66,16 +66,21 @@ class Ratio(Record):
 
     @property
     def differs(self) -> bool:
-        """Whether all of the interval is more than 1 % from 1: otherwise no difference was shown.
+        """Whether all of the interval is more than 1 % from 1, in either direction: otherwise no difference was shown.
 
         The interval is about two loaded models; the same one loaded twice differs by about a percent, by where in
         memory it came to lie.
         """
-        return self.is_above(1 + SAME) or (self.high is not None and self.high < 1 - SAME)
+        return self.is_above(1 + SAME) or self.inverse().is_above(1 + SAME)
 
     def is_above(self, bound: float) -> bool:
         """Whether all of the interval is."""
         return self.low is not None and self.low > bound
+
+    def inverse(self) -> "Ratio":
+        """The ratio seen from the other side: how many times as fast is one over how many times as long."""
+        low, high = (None if end is None else 1 / end for end in (self.high, self.low))
+        return Ratio(value=1 / self.value, low=low, high=high)
 
 
 def percentile(samples: ArrayLike, share: float) -> Estimate:
@@ -100,31 +105,32 @@ def mean(samples: ArrayLike) -> Estimate:
     return Estimate(value=value, low=value - reach, high=value + reach)
 
 
-def ratio_of_medians(first: Sequence[ArrayLike], second: Sequence[ArrayLike], *, paired: bool) -> Ratio:
-    """The median of all of ``second`` over that of ``first``.
+def ratio_of_medians(numerator: Sequence[ArrayLike], denominator: Sequence[ArrayLike], *, paired: bool) -> Ratio:
+    """The median of all of ``numerator`` over that of ``denominator``.
 
-    Each is a series cut into the rounds it was measured in, in their order of time. With ``paired`` both ran in every
-    round. The choice of what the bootstrap draws is seeded: the same samples give the same interval.
+    Of latencies it is how many times as fast the denominator's program is. Each is a series cut into the rounds it was
+    measured in, in their order of time. With ``paired`` both ran in every round. The choice of what the bootstrap draws
+    is seeded: the same samples give the same interval.
     """
-    rounds = [[np.asarray(part, np.float64) for part in series] for series in (first, second)]
-    medians = [float(np.median(np.concatenate(series))) for series in rounds]
-    counts = [_stretch_count(series) for series in rounds]
+    rounds = [[np.asarray(part, np.float64) for part in series] for series in (numerator, denominator)]
+    above, below = (float(np.median(np.concatenate(series))) for series in rounds)
+    counts = [_block_count(series) for series in rounds]
     if paired:
         # Both are cut behind the same rounds, or what is drawn together would not have been measured together.
         counts = [min(counts)] * 2
     if min(counts) < 2:
-        return Ratio(value=medians[1] / medians[0])
-    stretches = [_in_stretches(series, count) for series, count in zip(rounds, counts, strict=True)]
+        return Ratio(value=above / below)
+    blocks = [_in_blocks(series, count) for series, count in zip(rounds, counts, strict=True)]
     draws = (_draws(counts[0], 0), _draws(counts[1], 0 if paired else 1))
-    resampled = [_resampled_medians(series, drawn) for series, drawn in zip(stretches, draws, strict=True)]
-    centre = math.log(medians[1] / medians[0])
-    logarithms = np.log(resampled[1] / resampled[0])
-    # So few stretches make the bootstrap's spread too small by both factors.
+    resampled = [_resampled_medians(series, drawn) for series, drawn in zip(blocks, draws, strict=True)]
+    centre = math.log(above / below)
+    logarithms = np.log(resampled[0] / resampled[1])
+    # So few blocks make the bootstrap's spread too small by both factors.
     least = min(counts)
     widened = _student(least - 1) / NormalDist().inv_cdf(1 - _OUTSIDE) * math.sqrt(least / max(1, least - 1))
     low, high = np.quantile(logarithms, (_OUTSIDE_RATIO, 1 - _OUTSIDE_RATIO))
     return Ratio(
-        value=medians[1] / medians[0],
+        value=above / below,
         low=math.exp(centre - widened * max(0.0, centre - float(low))),
         high=math.exp(centre + widened * max(0.0, float(high) - centre)),
     )
@@ -167,14 +173,14 @@ def _binomial_below(count: int, share: float) -> Floats:
     return np.asarray(np.cumsum(np.exp(logarithms)))
 
 
-def _stretch_count(rounds: list[Floats]) -> int:
-    """Into how many stretches a series is best cut: some tens, of whole rounds where there are several."""
+def _block_count(rounds: list[Floats]) -> int:
+    """Into how many blocks a series is best cut: some tens, of whole rounds where there are several."""
     samples = sum(len(part) for part in rounds)
     most = samples if len(rounds) == 1 else len(rounds)
-    return min(most, _MOST_STRETCHES, max(_FEWEST_STRETCHES, samples // _STRETCH))
+    return min(most, _MOST_BLOCKS, max(_FEWEST_BLOCKS, samples // _BLOCK))
 
 
-def _in_stretches(rounds: list[Floats], count: int) -> list[Floats]:
+def _in_blocks(rounds: list[Floats], count: int) -> list[Floats]:
     series = np.concatenate(rounds)
     ends = np.arange(1, len(series) + 1) if len(rounds) == 1 else np.cumsum([len(part) for part in rounds])
     return np.split(series, ends[np.arange(1, count) * len(ends) // count - 1])
@@ -182,24 +188,24 @@ def _in_stretches(rounds: list[Floats], count: int) -> list[Floats]:
 
 @cache
 def _draws(count: int, seed: int) -> Floats:
-    """How often each of ``count`` stretches is drawn, for every resample: (resamples, count)."""
+    """How often each of ``count`` blocks is drawn, for every resample: (resamples, count)."""
     picked = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, count))
     return np.apply_along_axis(np.bincount, 1, picked, minlength=count).astype(np.float64)
 
 
-def _resampled_medians(stretches: list[Floats], draws: Floats) -> Floats:
+def _resampled_medians(blocks: list[Floats], draws: Floats) -> Floats:
     """The median of every resample, interpolated between some hundred values that the medians lie among."""
-    stretches = [np.sort(stretch) for stretch in stretches]
-    candidates = np.sort(np.concatenate(stretches))
+    blocks = [np.sort(block) for block in blocks]
+    candidates = np.sort(np.concatenate(blocks))
     if len(candidates) > _CANDIDATES:
-        # A resample's median lies among those of its stretches.
-        medians = [stretch[len(stretch) // 2] for stretch in stretches]
+        # A resample's median lies among those of its blocks.
+        medians = [block[len(block) // 2] for block in blocks]
         first, last = np.searchsorted(candidates, (min(medians), max(medians)))
         candidates = candidates[np.unique(np.linspace(max(0, first - 1), last, _CANDIDATES).astype(int))]
     # The middle of the ranks that a candidate takes, so that ties do not pull to one side.
-    ranks = [(np.searchsorted(s, candidates, "left") + np.searchsorted(s, candidates, "right")) / 2 for s in stretches]
+    ranks = [(np.searchsorted(s, candidates, "left") + np.searchsorted(s, candidates, "right")) / 2 for s in blocks]
     table = np.array(ranks).T
-    middle = draws @ np.array([len(stretch) / 2 for stretch in stretches])
+    middle = draws @ np.array([len(block) / 2 for block in blocks])
     # The first candidate of which a resample has half its values below: a bisection for all resamples at once.
     before = np.zeros(len(draws), np.int64)
     after = np.full(len(draws), len(candidates) - 1)

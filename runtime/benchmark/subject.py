@@ -1,8 +1,9 @@
 """One model on one device with so many threads and pictures at once, loaded and ready to be measured."""
 
 import time
-from array import array
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgevision.core.errors import InputError
@@ -12,19 +13,14 @@ from edgevision.modelfiles.model_file import model_hash, read_metadata
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.memory import MemoryUse, MemoryWatch
 from edgevision.runtime.benchmark.settings import Settings
-from edgevision.runtime.benchmark.steady import WarmUp, warm_up
+from edgevision.runtime.benchmark.timing import WarmUp, warm_up
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Subject:
-    """A loaded model and what was seen of it so far.
-
-    ``starts`` and ``durations`` are nanoseconds of :func:`time.perf_counter_ns`, one for each inference in order of
-    time; ``rounds`` says how many of them were made in each round. ``fixed`` are the shapes that the engine was told to
-    be loaded for.
-    """
+    """A loaded model; ``fixed`` are the shapes that the engine was told to be loaded for."""
 
     path: Path
     name: str
@@ -40,10 +36,6 @@ class Subject:
     first_ms: float
     warmup: WarmUp
     memory: MemoryUse | None
-    starts: "array[int]" = field(default_factory=lambda: array("q"))
-    durations: "array[int]" = field(default_factory=lambda: array("q"))
-    rounds: list[int] = field(default_factory=list)
-    measured_ns: int = 0
 
     @property
     def batch(self) -> int:
@@ -51,27 +43,16 @@ class Subject:
         first = self.feeds[self.engine.inputs[0].name]
         return first.shape[0] if first.ndim else 1
 
-    def run(self) -> list[Array]:
-        """One inference."""
-        return self.engine.run(self.feeds)
+    @property
+    def infer(self) -> Callable[[], list[Array]]:
+        """One inference, as it is timed: with nothing of ours between the clock and the engine."""
+        return partial(self.engine.run, self.feeds)
 
     def again(self, threads: int | None) -> Engine:
         """The same model on the same device once more, with so many threads."""
         return open_engine(
             self.path, self.device, threads=threads, allow_fallback=self.allow_fallback, shapes=self.fixed
         )
-
-    def measure(self, runs: int) -> None:
-        """Run that often, keeping every time: the samples of one round."""
-        clock, run, feeds = time.perf_counter_ns, self.engine.run, self.feeds
-        starts, durations = self.starts, self.durations
-        for _ in range(runs):
-            start = clock()
-            run(feeds)
-            durations.append(clock() - start)
-            starts.append(start)
-        self.rounds.append(runs)
-        self.measured_ns += sum(durations[-runs:])
 
 
 def load_subject(
@@ -102,7 +83,7 @@ def load_subject(
         except ValueError as error:
             raise InputError(f"{error}; --shape gives another input size") from error
         after = time.perf_counter_ns()
-        warmed = warm_up(lambda: engine.run(feeds), seconds=settings.warmup)
+        warmed = warm_up(partial(engine.run, feeds), seconds=settings.warmup)
     except BaseException:
         engine.close()
         raise

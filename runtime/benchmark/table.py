@@ -21,7 +21,7 @@ def report_text(report: BenchmarkReport) -> str:
     for subject in subjects:
         if subject.operators is not None:
             lines += ["", f"operators of {subject.label}", *_operators(subject.operators)]
-    lines += [f"{'MARKED':<11} {finding.kind}: {finding.message}" for finding in report.board.findings]
+    lines += [f"{'UNRELIABLE':<11} {finding.kind}: {finding.message}" for finding in report.board.findings]
     return "\n".join(lines)
 
 
@@ -52,7 +52,7 @@ def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, 
 
 def _several(report: BenchmarkReport) -> list[str]:
     names = _telling_names(report.subjects)
-    rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES, "MB", "times the first (95 %)")]
+    rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES, "MB", "times as fast as the first (95 %)")]
     for name, s in zip(names, report.subjects, strict=True):
         rows.append(
             (
@@ -60,11 +60,11 @@ def _several(report: BenchmarkReport) -> list[str]:
                 _ms(s.latency.p50_ms, ""),
                 *figure_cells(s),
                 "" if s.memory is None else f"{s.memory.steady_mb:.0f}",
-                ratio_words(s.ratio) if s.ratio else "1",
+                ratio_words(s.speedup) if s.speedup else "1",
             )
         )
     lines = columns(rows)
-    notes = [*circumstances(report), ("measured", f"in turns, {report.rounds} rounds, {report.seconds:.1f} s")]
+    notes = [*circumstances(report), ("measured", f"interleaved, {report.rounds} rounds, {report.seconds:.1f} s")]
     for name, s in zip(names, report.subjects, strict=True):
         notes.append((name, f"{s.engine}; {s.assignment}; {_shapes(s)}"))
         notes.append(("", f"load {s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms, warm-up {_warm_up(s)}"))

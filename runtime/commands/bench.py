@@ -78,7 +78,7 @@ def bench(
     )
     settings.check()
     from edgevision.runtime.benchmark.measurement import measure
-    from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
+    from edgevision.runtime.benchmark.outputs import refuse_unreliable, write_files
 
     report = measure(models, settings, picture or ())
     # First, as what reads the terminal's text may have gone away.
@@ -90,4 +90,4 @@ def bench(
 
         echo(report_text(report))
     if strict:
-        refuse_marked(report)
+        refuse_unreliable(report)

@@ -10,7 +10,7 @@ from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.core.printable import one_line, shown
 from edgevision.modelfiles.model_file import model_hash
 from edgevision.runtime.benchmark.names import told_apart
-from edgevision.runtime.benchmark.outputs import refuse_marked, write_files
+from edgevision.runtime.benchmark.outputs import refuse_unreliable, write_files
 from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
 from edgevision.runtime.files.inputs import PictureInput
@@ -39,7 +39,7 @@ def bench_on_boards(command: RemoteCommand, boards: Boards) -> None:
 
     Raises:
         PartialFailureError: some boards failed, the others were reported.
-        EdgevisionError: all failed, or with ``--strict`` a run is marked.
+        EdgevisionError: all failed, or with ``--strict`` a run is unreliable.
     """
     given, hosts = command.given, boards.hosts
     targets = {
@@ -65,7 +65,7 @@ def bench_on_boards(command: RemoteCommand, boards: Boards) -> None:
     for board, report in reports.items():
         try:
             if given["strict"]:
-                refuse_marked(report)
+                refuse_unreliable(report)
         except EdgevisionError as error:
             failures.append((board, error))
     raise_failures(failures, len(hosts))
@@ -79,7 +79,7 @@ def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
     for board, report in reports.items():
         machine = report.machine
         notes.append(f"{board}: {machine.processor}, {machine.cores} cores, {machine.system}")
-        notes += [f"{board}: MARKED {finding.kind}: {finding.message}" for finding in report.board.findings]
+        notes += [f"{board}: UNRELIABLE {finding.kind}: {finding.message}" for finding in report.board.findings]
         for subject in report.subjects:
             median = subject.latency.p50_ms
             words = f"{median.value:.3f} ({interval_words(median)})"

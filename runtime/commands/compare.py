@@ -39,18 +39,20 @@ def compare(
         echo(_text(shown(found)))
     slower = () if allowed is None else slower_than(found, allowed)
     if slower:
-        worst = max(slower, key=lambda subject: subject.ratio.value)
+        worst = min(slower, key=lambda subject: subject.speedup.value)
         raise MeasurementError(
-            f"{len(slower)} of {len(found.subjects)} slower by more than {fail_if_slower}: {worst.label} takes"
-            f" {ratio_words(worst.ratio)} times as long"
+            f"{len(slower)} of {len(found.subjects)} slower by more than {fail_if_slower}: {worst.label} is"
+            f" {ratio_words(worst.speedup)} times as fast"
         )
 
 
 def _text(found: Comparison) -> str:
-    rows = [("", "A, p50 ms", "B, p50 ms", "B over A (95 %)", "")]
+    rows = [("", "A, p50 ms", "B, p50 ms", "times as fast as A (95 %)", "")]
     for subject in found.subjects:
         a, b = (f"{p50.value:.3f}" for p50 in (subject.first_p50_ms, subject.second_p50_ms))
-        rows.append((subject.label, a, b, ratio_words(subject.ratio), subject.verdict if subject.ratio.differs else ""))
+        rows.append(
+            (subject.label, a, b, ratio_words(subject.speedup), subject.verdict if subject.speedup.differs else "")
+        )
     lines = columns(rows)
     lines += [f"only in A: {label}" for label in found.only_first]
     lines += [f"only in B: {label}" for label in found.only_second]

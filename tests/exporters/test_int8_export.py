@@ -27,7 +27,6 @@ import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
-import edgevision.exporters.quantization.verdict as verdict
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
@@ -35,13 +34,14 @@ from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.material import Amount, Material
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
-from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
+from edgevision.exporters.quantization.trials import Bench
 from edgevision.exporters.quantization.units import find_units
 from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, read_metadata
 from edgevision.models import MODELS, PlainCnn, build_model
+from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.training.checkpoint import save_checkpoint
 
 Call = Callable[..., tuple[int, str, str]]
@@ -69,24 +69,22 @@ class Stopwatch:
         self.count = 0
         self.interrupt_at: int | None = None
 
-    def __call__(self, before: object, after: object, feeds: object, *, seconds: float) -> Speedup:
-        self.count += 1
-        if self.count == self.interrupt_at:
-            raise KeyboardInterrupt
-        return self.speedup(self.ratio)
-
     @staticmethod
     def speedup(ratio: float, before: float = 1.0) -> Speedup:
         return Speedup(
             ratio=ratio, low=ratio - 0.1, high=ratio + 0.1, before_ms=before, after_ms=before / ratio, rounds=11
         )
 
-    def turns(self, engines: Mapping[str, object], feeds: object) -> "Stopwatch.Turns":
-        ratios = dict.fromkeys(("int8", "all int8", "all 16-bit"), self.ratio) | self.others
-        return self.Turns({name: 1 / ratios.get(name, 1.0) for name in engines})
+    def timer(self, bench: Bench, engines: Mapping[str, object]) -> "Stopwatch.Timer":
+        if "candidate" in engines:
+            self.count += 1
+            if self.count == self.interrupt_at:
+                raise KeyboardInterrupt
+        ratios = dict.fromkeys(("candidate", "int8", "all int8", "all 16-bit"), self.ratio) | self.others
+        return self.Timer({name: 1 / ratios.get(name, 1.0) for name in engines})
 
-    class Turns:
-        """In place of what takes turns."""
+    class Timer:
+        """In place of what times engines interleaved."""
 
         def __init__(self, times: Mapping[str, float]) -> None:
             self.times = times
@@ -108,8 +106,7 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     effort = Effort(seconds=60, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=24))
     for preset in Preset:
         monkeypatch.setitem(EFFORTS, preset, effort)
-    monkeypatch.setattr(trials, "measure_speedup", watch)
-    monkeypatch.setattr(verdict, "Turns", watch.turns)
+    monkeypatch.setattr(Bench, "timer", lambda bench, engines: watch.timer(bench, engines))
     for module in (side_by_side, transposed_convolutions):
         monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
     monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))

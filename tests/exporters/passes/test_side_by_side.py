@@ -113,7 +113,7 @@ def test_the_speedup_is_the_median_of_the_ratios_whichever_goes_first(monkeypatc
             now[0] += self.duration * (100 if next(calls) % 8 == 0 else 1)
 
     monkeypatch.setattr(side_by_side, "_clock", lambda: now[0])
-    assert measured_speedup(Session(30), Session(20), {}) == pytest.approx(1.5)
+    assert measured_speedup(Session(30_000_000), Session(20_000_000), {}) == pytest.approx(1.5)
 
 
 def test_less_work_measures_as_faster() -> None:

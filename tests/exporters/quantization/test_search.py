@@ -9,10 +9,10 @@ import pytest
 import edgevision.exporters.quantization.search as search_module
 from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.node_times import Profile
-from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.units import Unit
+from edgevision.runtime.benchmark.timing import Speedup
 
 Names = frozenset[str]
 Speed = Callable[[Names], float] | None

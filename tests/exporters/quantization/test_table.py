@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, Outcome, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns, verdict_table
+from edgevision.runtime.benchmark.timing import Speedup
 
 
 def faster(ratio: float) -> Speedup:
@@ -52,7 +52,7 @@ def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
         "top1",
         "loss, points",
         "ms",
-        "times fp32 (95 %)",
+        "times as fast as fp32 (95 %)",
         "MB",
     ]
     assert lines[1].split() == ["fp32", "91.50", "+0", "3", "1", "1.235"]
@@ -72,7 +72,7 @@ def test_how_many_operators_have_16_bits_is_said_where_there_are_any() -> None:
 
 def test_columns_stand_under_each_other() -> None:
     head, *rows = verdict_table(report()).splitlines()[:3]
-    for column in ("top1", "loss, points", "ms", "times fp32", "MB"):
+    for column in ("top1", "loss, points", "ms", "times as fast as fp32", "MB"):
         place = head.index(column)
         assert all(row[place - 1] == " " != row[place] for row in rows)
     assert not any(line.endswith(" ") for line in (head, *rows))
@@ -86,7 +86,7 @@ def test_notes_are_said() -> None:
 def test_an_sqnr_says_it_all_and_has_no_column_of_losses() -> None:
     forms = (form("fp32", float("-inf"), sqnr=float("inf")), form("chosen", -33.5, faster(1.25), sqnr=33.5))
     found = report(metric="sqnr", unit="dB", budget=-30.0, forms=forms)
-    assert form_columns(found) == ("form", "sqnr", "ms", "times fp32 (95 %)", "MB")
+    assert form_columns(found) == ("form", "sqnr", "ms", "times as fast as fp32 (95 %)", "MB")
     assert form_cells(forms[0], found) == ("fp32", "exact", "3", "1", "1.235")
     assert form_cells(forms[1], found) == ("chosen", "33.50", "2.4", "1.25 (1.23 to 1.28)", "1.235")
     assert "judged by sqnr, loss at most what leaves 30 dB; " in verdict_table(found)

@@ -9,11 +9,10 @@ import onnx
 import pytest
 from fake_engine import FakeEngine
 
-import edgevision.exporters.quantization.trials as trials_module
 from edgevision.exporters.quantization.judging import Quality
-from edgevision.exporters.quantization.pairing import Speedup
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.trials import Bench, Trial, Trials
+from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.engines.engine import Array, Engine
 
 FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
@@ -52,12 +51,20 @@ class Workshop:
     # As a judge it is called itself.
     __call__ = judge
 
-    def measure(self, before: Engine, after: Engine, feeds: Mapping[str, Array], *, seconds: float) -> Speedup:
-        assert before is self.baseline
-        assert feeds is FEEDS
-        assert seconds == 0.5
-        self.timed.append(after)
-        return FASTER
+    def timer(self, engines: Mapping[str, Engine]) -> "Workshop.Timer":
+        assert engines["fp32"] is self.baseline
+        self.timed.append(engines["candidate"])
+        return self.Timer()
+
+    class Timer:
+        """In place of what times engines interleaved."""
+
+        def measure(self, seconds: float) -> None:
+            assert seconds == 0.5
+
+        def speedup(self, name: str, over: str) -> Speedup:
+            assert (name, over) == ("candidate", "fp32")
+            return FASTER
 
     def bench(self, *, at_hand: bool = True) -> Bench:
         return Bench(self.open, self, self.baseline if at_hand else None, FEEDS, 0.5)
@@ -67,7 +74,7 @@ class Workshop:
 def workshop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """Whatever is opened in it is closed again, but the baseline, which is the caller's."""
     workshop = Workshop()
-    monkeypatch.setattr(trials_module, "measure_speedup", workshop.measure)
+    monkeypatch.setattr(Bench, "timer", lambda bench, engines: workshop.timer(engines))
     yield workshop
     assert all(engine.closed for engine in workshop.engines)
     assert not workshop.baseline.closed
@@ -122,6 +129,21 @@ def test_a_trial_keeps_its_first_name_and_counts_its_units(workshop: Workshop) -
         speedup=FASTER,
     )
     assert [trial.name for trial in trials.all] == ["two", "one"]
+
+
+def test_candidates_are_timed_on_the_inputs_that_are_given() -> None:
+    seen: list[Mapping[str, Array]] = []
+
+    def run(feeds: Mapping[str, Array]) -> list[Array]:
+        seen.append(feeds)
+        return []
+
+    engines = {"fp32": FakeEngine((), (), run), "candidate": FakeEngine((), (), run)}
+    timer = Workshop().bench().timer(engines)
+    timer.run_round()
+    assert timer.rounds == 1
+    assert seen
+    assert all(feeds is FEEDS for feeds in seen)
 
 
 def test_nothing_is_timed_where_the_device_is_not_at_hand(workshop: Workshop) -> None:

@@ -9,7 +9,7 @@ import pytest
 from edgevision.core.machine import Machine
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
-from edgevision.runtime.benchmark.steady import WarmUp
+from edgevision.runtime.benchmark.timing import WarmUp
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
 from edgevision.runtime.telemetry.board_state import BoardState

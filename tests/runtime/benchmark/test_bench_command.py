@@ -24,7 +24,7 @@ def test_several_are_shown_as_a_table_with_what_differs(edgevision, write_colour
     lines = out.splitlines()
     assert code == 0
     assert [line.split("  ")[0] for line in lines[1:3]] == ["1 thread", "2 threads"]
-    assert "times the first" in lines[0]
+    assert "times as fast as the first" in lines[0]
 
 
 def test_the_same_model_twice_is_numbered(edgevision, write_colours):
@@ -89,17 +89,17 @@ def test_csv_has_a_row_for_every_sample(edgevision, write_colours, tmp_path):
         assert int(own[-1]["round"]) == len(subject["samples"]["rounds"]) - 1
 
 
-def test_a_marked_run_says_so_and_fails_where_it_is_to_be_strict(edgevision, write_colours, tmp_path, monkeypatch):
+def test_an_unreliable_run_says_so_and_fails_where_it_is_to_be_strict(edgevision, write_colours, tmp_path, monkeypatch):
     from edgevision.runtime.telemetry import sampler
 
     finding = Finding(kind=FindingKind.THROTTLED, message="the board reported under-voltage", start_s=0.0)
     monkeypatch.setattr(sampler, "find", lambda *_: (finding,))
     code, out, _ = edgevision("bench", write_colours(), *QUICK)
     assert code == 0
-    assert "MARKED      throttled: the board reported under-voltage" in out
+    assert "UNRELIABLE  throttled: the board reported under-voltage" in out
     code, out, err = edgevision("bench", write_colours(), *QUICK, "--strict", "-o", tmp_path / "report.json")
     assert code == 1
-    assert "--strict: the run is marked, throttled: the board reported under-voltage" in err
+    assert "--strict: the run is unreliable, throttled: the board reported under-voltage" in err
     assert read_report(tmp_path / "report.json").board.findings == (finding,)
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_is_in_order_is_not_refused(edgevision, write_colours, monkey
     monkeypatch.setattr(sampler, "find", lambda *_: ())
     code, out, _ = edgevision("bench", write_colours(), *QUICK, "--strict")
     assert code == 0
-    assert "MARKED" not in out
+    assert "UNRELIABLE" not in out
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ def write(tmp_path):
 def test_a_report_beside_itself_shows_no_difference(make_report):
     found = compare(make_report(), make_report())
     assert found.subjects[0].verdict == "no difference shown"
-    assert found.subjects[0].ratio.value == 1
+    assert found.subjects[0].speedup.value == found.subjects[0].ratio.value == 1
     assert found.notes == ()
 
 
@@ -34,6 +35,7 @@ def test_a_slowdown_of_5_percent_is_shown(make_report, make_subject):
     found = compare(make_report(make_subject(2.0)), make_report(make_subject(2.1, seed=1)))
     assert found.subjects[0].verdict == "slower"
     assert found.subjects[0].ratio.low < 1.05 < found.subjects[0].ratio.high
+    assert found.subjects[0].speedup.low < 1 / 1.05 < found.subjects[0].speedup.high
     back = compare(make_report(make_subject(2.1, seed=1)), make_report(make_subject(2.0)))
     assert back.subjects[0].verdict == "faster"
 
@@ -53,6 +55,7 @@ def test_subjects_are_matched_by_what_they_are(make_report, make_subject):
 def test_one_subject_each_is_compared_whatever_it_is_and_what_differs_is_noted(make_report, make_subject):
     other = make_subject(1.0, name="net_int8.onnx", precision="int8", sha256="1" * 64)
     found = compare(make_report(), make_report(other))
+    assert found.subjects[0].speedup.value == pytest.approx(2, rel=0.01)
     assert found.subjects[0].ratio.value == pytest.approx(0.5, rel=0.01)
     notes = "\n".join(found.notes)
     for what in ("model differs: net.onnx / net_int8.onnx", "precision differs: fp32 / int8", "contents of the file"):
@@ -66,7 +69,7 @@ def test_other_machines_engines_and_findings_are_noted(make_report, make_subject
     second = make_report(make_subject(engine="Engine 2.0"), machine=machine, findings=(finding,))
     assert compare(first, second, ("a.json", "b.json")).notes == (
         "processor differs: P in a.json, Q in b.json",
-        "b.json is marked, throttled: under-voltage at 1 s",
+        "b.json is unreliable, throttled: under-voltage at 1 s",
         "net.onnx, cpu, 2 threads, batch 1: engine differs: Engine 1.0 / Engine 2.0",
     )
 
@@ -82,7 +85,10 @@ def test_the_verb_says_what_was_found(edgevision, write, make_report, make_subje
     first, second = write("a.json", make_report()), write("b.json", make_report(make_subject(2.2, seed=1)))
     code, out, _ = edgevision("compare", first, second)
     assert code == 0
-    assert out.splitlines()[1].endswith("slower")
+    header, line = out.splitlines()[:2]
+    assert "times as fast as A" in header
+    assert "0.91" in line
+    assert line.endswith("slower")
     assert "no difference shown" in edgevision("compare", first, first)[1]
     document = json.loads(edgevision("compare", first, second, "--json")[1])
     assert document["schema_version"] == 1
@@ -94,6 +100,7 @@ def test_it_fails_only_where_the_interval_shows_the_slowdown(edgevision, write, 
     code, out, err = edgevision("compare", first, second, "--fail-if-slower", "5%")
     assert code == 1
     assert "slower by more than 5%" in err
+    assert re.search(r"is 0\.91\d \(0\.9.* to 0\.9.*\) times as fast", err)
     assert "slower" in out
     # Ten percent is the truth: the interval reaches below it.
     assert edgevision("compare", first, second, "--fail-if-slower", "10%")[0] == 0
@@ -180,4 +187,4 @@ def test_one_sample_of_each_shows_no_difference(make_report, make_subject):
     found = compare(once(100.0), once(200.0)).subjects[0]
     assert found.verdict == "no difference shown"
     assert not slower_than(compare(once(100.0), once(200.0)), 0.05)
-    assert "too few samples" in ratio_words(found.ratio)
+    assert "too few samples" in ratio_words(found.speedup)

@@ -67,10 +67,10 @@ def test_every_drawing_says_in_words_what_it_shows(page):
 
 def test_findings_are_told_and_shaded(page):
     text = page(findings=(FINDING,)).read_text(encoding="utf-8")
-    assert "This run is marked" in text
+    assert "This run is unreliable" in text
     assert "under-voltage at 0.5 s" in text
-    assert text.count("class=marked") == 1
-    assert "class=marked" not in page().read_text(encoding="utf-8")
+    assert text.count("class=doubtful") == 1
+    assert "class=doubtful" not in page().read_text(encoding="utf-8")
 
 
 def test_temperature_and_frequency_stand_under_the_latencies(page):
@@ -106,7 +106,7 @@ def test_operators_are_listed_slowest_first(tmp_path, edgevision, write_colours)
 
 def test_the_terminal_shows_the_same_report(make_report, make_subject):
     text = report_text(make_report(make_subject(), findings=(FINDING,)))
-    assert "MARKED      throttled: under-voltage at 0.5 s" in text
+    assert "UNRELIABLE  throttled: under-voltage at 0.5 s" in text
     assert "governor performance, hottest 53.0 °C" in text
 
 

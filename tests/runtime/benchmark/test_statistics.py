@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from edgevision.runtime.benchmark.dependence import effective_share
+from edgevision.runtime.benchmark.autocorrelation import effective_share
 from edgevision.runtime.benchmark.statistics import (
     Estimate,
     Ratio,
@@ -110,7 +110,7 @@ def test_two_identical_programs_are_told_apart_in_at_most_5_percent(
     assert 0.93 <= np.mean([ratio.low <= 1 <= ratio.high for ratio in ratios]) <= 0.985
 
 
-def test_so_are_those_that_took_turns_on_a_machine_that_drifts() -> None:
+def test_so_are_those_that_were_interleaved_on_a_machine_that_drifts() -> None:
     generator = np.random.default_rng(5)
     shape = (TRIALS // 2, 400)
     drift = np.exp(np.cumsum(generator.normal(0, 0.02, shape), axis=1))
@@ -125,28 +125,41 @@ def test_a_slowdown_of_5_percent_is_found() -> None:
     generator = np.random.default_rng(6)
     # Latencies of a quiet machine: within some percent, with a tail.
     before, after = (1 + 0.03 * generator.exponential(size=(2, TRIALS // 5, 400)).sum(axis=0) for _ in range(2))
-    found = [ratio_of_medians([a], [1.05 * b], paired=False) for a, b in zip(before, after, strict=True)]
+    found = [ratio_of_medians([1.05 * b], [a], paired=False) for a, b in zip(before, after, strict=True)]
     assert np.mean([ratio.low > 1 for ratio in found]) >= 0.99
     assert np.mean([ratio.low <= 1.05 <= ratio.high for ratio in found]) >= 0.93
 
 
-def test_a_drift_that_would_hide_a_slowdown_of_5_percent_does_not_where_both_took_turns() -> None:
+def test_a_drift_that_would_hide_a_slowdown_of_5_percent_does_not_where_both_were_interleaved() -> None:
     generator = np.random.default_rng(7)
     drift = np.linspace(1, 1.5, 2000)
     before, after = (drift * (1 + 0.03 * generator.exponential(size=2000)) for _ in range(2))
-    ratio = ratio_of_medians(before.reshape(-1, 10), 1.05 * after.reshape(-1, 10), paired=True)
+    ratio = ratio_of_medians(1.05 * after.reshape(-1, 10), before.reshape(-1, 10), paired=True)
     assert 1.03 < ratio.low < 1.05 < ratio.high < 1.07
-    unpaired = ratio_of_medians([before], [1.05 * after], paired=False)
+    unpaired = ratio_of_medians([1.05 * after], [before], paired=False)
     assert not unpaired.differs
 
 
 def test_a_program_that_takes_twice_as_long_has_the_ratio_two() -> None:
     samples = np.random.default_rng(8).gamma(3, size=500)
     for paired in (True, False):
-        ratio = ratio_of_medians([samples], [2 * samples], paired=paired)
+        ratio = ratio_of_medians([2 * samples], [samples], paired=paired)
         assert ratio.value == pytest.approx(2)
         assert ratio.low <= 2 <= ratio.high
         assert ratio.differs
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.005, 1.02, 1.5])
+def test_seen_from_the_other_side_a_ratio_is_its_inverse_and_says_the_same(factor: float) -> None:
+    first, second = np.random.default_rng(8).normal(1, 0.01, (2, 100, 5))
+    ratio, other = (
+        ratio_of_medians(*pair, paired=True) for pair in ((first, factor * second), (factor * second, first))
+    )
+    inverse = ratio.inverse()
+    assert (inverse.value, inverse.low, inverse.high) == pytest.approx((other.value, other.low, other.high), rel=1e-3)
+    assert ratio.differs == inverse.differs == (factor > 1.01)
+    assert inverse.inverse().value == pytest.approx(ratio.value)
+    assert Ratio(value=4.0).inverse() == Ratio(value=0.25)
 
 
 def test_the_same_samples_give_the_same_interval() -> None:
@@ -232,7 +245,7 @@ def test_what_slows_both_cancels_out_though_their_rounds_are_of_different_length
     def rounds(samples: int, factor: float) -> list[Floats]:
         return [factor * slow * generator.normal(1, 0.01, samples) for slow in drift]
 
-    ratio = ratio_of_medians(rounds(5, 1.0), rounds(4, 1.05), paired=True)
+    ratio = ratio_of_medians(rounds(4, 1.05), rounds(5, 1.0), paired=True)
     assert ratio.low is not None
     assert ratio.high is not None
     assert ratio.high - ratio.low < 0.04

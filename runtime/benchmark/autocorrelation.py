@@ -3,9 +3,9 @@
 Caches, clocks and other programs make neighbours alike, and a warming board drifts. The variance of a mean of ``n``
 such samples is larger than ``1/n`` of a sample's; by how much is estimated in two ways, and the larger one is taken:
 
-* from the correlation of neighbours, as far as it stands out of the noise (the rule of Politis, "Adaptive bandwidth
-  choice", 2003): what passes within some dozens of samples;
-* from the means of forty stretches, where these spread more than chance allows: what lasts longer.
+* from the autocorrelation, as far as it stands out of the noise (the rule of Politis, "Adaptive bandwidth choice",
+  2003): what passes within some dozens of samples;
+* from the means of forty batches, where these spread more than chance allows: what lasts longer.
 
 A series of independent samples comes out as worth what it has, in both ways.
 """
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_STRETCHES = 40
+_BATCHES = 40
 # 40 means of independent samples spread more than this, relative to what is expected, once in a thousand series.
 _CHANCE = 1.86
 _LONGEST_LAG = 200
@@ -33,10 +33,11 @@ def effective_share(series: NDArray[Any]) -> float:
     variance = float(np.mean(deviations**2))
     if len(values) < 2 * _QUIET_LAGS or variance == 0:
         return 1.0
-    return 1 / max(1.0, _inflation_of_neighbours(deviations, variance), _inflation_of_stretches(deviations, variance))
+    by_lag, by_batch = (f(deviations, variance) for f in (_inflation_by_autocorrelation, _inflation_by_batch_means))
+    return 1 / max(1.0, by_lag, by_batch)
 
 
-def _inflation_of_neighbours(deviations: NDArray[np.float64], variance: float) -> float:
+def _inflation_by_autocorrelation(deviations: NDArray[np.float64], variance: float) -> float:
     count = len(deviations)
     noise = 2 * math.sqrt(math.log10(count) / count)
     lags = min(_LONGEST_LAG, count // 5)
@@ -53,10 +54,10 @@ def _inflation_of_neighbours(deviations: NDArray[np.float64], variance: float) -
     return float(1 + 2 * np.sum(weights * correlations[1 : reach + 1]))
 
 
-def _inflation_of_stretches(deviations: NDArray[np.float64], variance: float) -> float:
-    length = len(deviations) // _STRETCHES
+def _inflation_by_batch_means(deviations: NDArray[np.float64], variance: float) -> float:
+    length = len(deviations) // _BATCHES
     if length < 2:
         return 1.0
-    means = deviations[: length * _STRETCHES].reshape(_STRETCHES, length).mean(axis=1)
+    means = deviations[: length * _BATCHES].reshape(_BATCHES, length).mean(axis=1)
     inflation = length * float(means.var(ddof=1)) / variance
     return inflation if inflation > _CHANCE else 1.0

@@ -1,0 +1,206 @@
+"""Timing calls on a machine that does other things too: warmed up until they are steady, and interleaved.
+
+In every round each call runs a block, in an order drawn anew: whatever else the machine does hits all alike, and none
+always follows the same one. A block is one run, or as many as fill its length; where it has several, it begins with
+runs that are not timed and bring back the caches that the call before it took. No timed sample is ever dropped.
+"""
+
+import time
+from array import array
+from collections.abc import Callable, Hashable, Mapping
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from edgevision.core.records import Record, record
+from edgevision.runtime.benchmark.statistics import Floats, ratio_of_medians
+
+Name = TypeVar("Name", bound=Hashable)
+Call = Callable[[], object]
+
+_WINDOW_NS = 30_000_000
+_ALIKE_WINDOWS = 3
+_ALIKE = 1.05
+_WARM_UP_RUNS = 3
+
+
+@record
+class WarmUp(Record):
+    """What was run before anything counted, and whether it was ``steady`` in the end."""
+
+    runs: int
+    seconds: float
+    steady: bool
+
+
+def warm_up(call: Call, *, seconds: float) -> WarmUp:
+    """Run ``call`` until it is steady: caches filled, clocks raised, memory allocated; for ``seconds`` at most.
+
+    Steady is when the medians of three windows in a row lie within 5 % of each other. A window lasts 30 ms, or one
+    run where that is longer.
+    """
+    clock = time.perf_counter_ns
+    start = clock()
+    end = start + int(seconds * 1e9)
+    medians: list[int] = []
+    runs, now = 0, start
+    while now < end:
+        window: list[int] = []
+        opened = now
+        while now - opened < _WINDOW_NS and now < end:
+            before = clock()
+            call()
+            now = clock()
+            window.append(now - before)
+        runs += len(window)
+        medians.append(sorted(window)[len(window) // 2])
+        last = medians[-_ALIKE_WINDOWS:]
+        if len(last) == _ALIKE_WINDOWS and max(last) <= _ALIKE * min(last):
+            return WarmUp(runs=runs, seconds=(now - start) / 1e9, steady=True)
+    return WarmUp(runs=runs, seconds=(now - start) / 1e9, steady=False)
+
+
+@record
+class Speedup(Record):
+    """How many times as fast as another a call is, above 1 where it is faster: ``before_ms`` over ``after_ms``.
+
+    ``low`` to ``high`` is the 95 % interval of the ``ratio``.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    before_ms: float
+    after_ms: float
+    rounds: int
+
+
+class TimedRuns:
+    """The runs of one call that were timed, in order of time.
+
+    Attributes:
+        starts, durations: of each run, in nanoseconds of the timer's clock.
+        rounds: how many of the runs each round has.
+        total_ns: how long they took together.
+    """
+
+    def __init__(self) -> None:
+        self.starts: array[int] = array("q")
+        self.durations: array[int] = array("q")
+        self.rounds: list[int] = []
+        self.total_ns = 0
+
+    def milliseconds(self) -> Floats:
+        """Every duration."""
+        return np.array(self.durations) / 1e6
+
+    def in_rounds(self) -> list[Floats]:
+        """The durations of each round, in milliseconds."""
+        return np.split(self.milliseconds(), np.cumsum(self.rounds)[:-1])
+
+    def round_medians(self) -> Floats:
+        """The median duration of each round, in milliseconds."""
+        return np.array([np.median(part) for part in self.in_rounds()])
+
+
+class InterleavedTimer(Generic[Name]):
+    """Times several calls in one run; see the module.
+
+    A call's time in a round is the median of its block, and a round in which the machine was slow is set right by the
+    geometric mean of what all took in it. So a call has one time, and how many times as fast it is as another is
+    the quotient of their times, whichever two are asked about.
+
+    Args:
+        calls: each by its name; all are run a few times before anything is timed.
+        block_ms: how long a call runs in a round, at least once.
+        fewest: runs of a block at least, where there are several calls.
+        return_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
+        clock: in nanoseconds, :func:`time.perf_counter_ns` unless it is given.
+
+    Attributes:
+        timed: the runs of each call by its name.
+    """
+
+    def __init__(
+        self,
+        calls: Mapping[Name, Call],
+        *,
+        block_ms: float = 2.0,
+        fewest: int = 1,
+        return_ms: float = 0.0,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._calls = dict(calls)
+        self._clock = clock or time.perf_counter_ns
+        self._return_ns = round(1e6 * return_ms)
+        self._alone = len(self._calls) == 1
+        self._order = np.random.default_rng(0)
+        self.timed = {name: TimedRuns() for name in self._calls}
+        self._block_runs = {
+            name: max(1 if self._alone else fewest, round(1e6 * block_ms / max(1, self._fastest_run(call))))
+            for name, call in self._calls.items()
+        }
+
+    @property
+    def rounds(self) -> int:
+        """How many were run so far."""
+        return len(next(iter(self.timed.values())).rounds)
+
+    def run_round(self) -> None:
+        """Add a block of every call."""
+        names = list(self._calls)
+        for place in self._order.permutation(len(names)):
+            self._run_block(names[place])
+
+    def measure(self, seconds: float, *, fewest: int = 11, most: int = 401) -> None:
+        """Add rounds for so long, as many as it takes for an interval and ``most`` in all."""
+        end = time.monotonic() + seconds
+        while self.rounds < fewest or (self.rounds < most and time.monotonic() < end):
+            self.run_round()
+
+    def milliseconds(self, name: Name) -> float:
+        """The median over rounds of a call's time, slow rounds set right."""
+        return float(np.median(self._times(name)))
+
+    def speedup(self, name: Name, over: Name) -> Speedup:
+        """How many times as fast as ``over`` a call is; the interval is a bootstrap's over rounds."""
+        before, after = self.milliseconds(over), self.milliseconds(name)
+        found = ratio_of_medians(*(np.split(self._times(one), self.rounds) for one in (over, name)), paired=True)
+        return Speedup(
+            ratio=before / after,
+            low=before / after if found.low is None else found.low,
+            high=before / after if found.high is None else found.high,
+            before_ms=before,
+            after_ms=after,
+            rounds=self.rounds,
+        )
+
+    def _fastest_run(self, call: Call) -> int:
+        took = []
+        for _ in range(_WARM_UP_RUNS):
+            start = self._clock()
+            call()
+            took.append(self._clock() - start)
+        return min(took)
+
+    def _run_block(self, name: Name) -> None:
+        clock, call, runs, timed = self._clock, self._calls[name], self._block_runs[name], self.timed[name]
+        if runs > 1 and not self._alone:
+            end = clock() + self._return_ns
+            call()
+            while clock() < end:
+                call()
+        starts, durations = timed.starts, timed.durations
+        for _ in range(runs):
+            start = clock()
+            call()
+            durations.append(clock() - start)
+            starts.append(start)
+        timed.rounds.append(runs)
+        timed.total_ns += sum(durations[-runs:])
+
+    def _times(self, name: Name) -> Floats:
+        """The median time of a call in every round, in milliseconds, slow rounds set right."""
+        times = {one: timed.round_medians() for one, timed in self.timed.items()}
+        together = np.exp(np.mean([np.log(series) for series in times.values()], axis=0))
+        return np.asarray(times[name] * np.median(together) / together)
