@@ -138,6 +138,12 @@ def export(
     With --int8 it is quantised as far as that makes it faster on the target and keeps its quality, both measured; where
     int8 does not pay the fastest float form is written. NAME.report.json beside the model says how it was made and what
     was measured.
+
+    Examples:
+        edgevision export classifier.pt -o classifier.onnx
+        edgevision export classifier.pt --format openvino --fp16
+        edgevision export denoise.pt --int8 --calibration photos/ --max-drop 0.05 --html verdict.html
+        edgevision export resnet20.th --arch edgevision.models:resnet20 --input-shape 1x3x32x32 --task classify
     """
     if int8 and fp16:
         raise InputError("--int8 and --fp16 exclude each other")
@@ -235,7 +241,11 @@ def verify(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Check that a model computes what its origin does; with --data, compare their accuracy or quality too."""
+    """Check that a model computes what its origin does; with --data, compare their accuracy or quality too.
+
+    Examples:
+        edgevision verify classifier.onnx --against classifier.pt --data photos.zip
+    """
     with brought_by("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.commands.quality_tables import restoration_table

@@ -59,6 +59,11 @@ def bench(
     """Measure models, here or --on boards: inference alone, every sample kept, the board's state beside it.
 
     --device, --threads and --batch may be repeated: all combinations take turns in one run.
+
+    Examples:
+        edgevision bench classify --seconds 1
+        edgevision bench fp32.onnx int8.onnx --threads 1 --threads 4 --precision 2%
+        edgevision bench model.onnx --on pi@raspberrypi.local --html report.html
     """
     check_all_writable([path for path in (output, csv, html) if path is not None], force=force)
     settings = Settings(

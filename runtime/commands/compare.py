@@ -25,7 +25,11 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two reports of bench: the ratio of the medians with its 95 % interval, and whether it shows anything."""
+    """Compare two reports of bench: the ratio of the medians with its 95 % interval, and whether it shows anything.
+
+    Examples:
+        edgevision compare yesterday.json today.json --fail-if-slower 5%
+    """
     allowed = None if fail_if_slower is None else parse_share(fail_if_slower, "--fail-if-slower")
     if allowed is not None and allowed < SAME:
         raise InputError(

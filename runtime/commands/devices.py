@@ -9,7 +9,12 @@ from edgevision.runtime.remote.on_boards import on_boards
 
 @on_boards("devices", "edgevision.runtime.commands.devices_on_boards:devices_files")
 def devices(as_json: JsonOption = False) -> None:
-    """What this machine can run models on, and for the rest the reason and what would bring it."""
+    """What this machine can run models on, and for the rest the reason and what would bring it.
+
+    Examples:
+        edgevision devices
+        edgevision devices --on pi@raspberrypi.local
+    """
     machine = Machine.this()
     reports, problems = list_devices(), conflicts()
     if as_json:

@@ -63,6 +63,10 @@ def evaluate(
     and NAME_HR). A generator: the Fréchet distance of its samples, their precision, recall, variety and, where they are
     drawn by class, the judge's agreement, in the features of a classifier that ships (or --judge); this is not FID,
     whose features are Inception's. An autoencoder: PSNR, SSIM and squared error of reconstructions.
+
+    Examples:
+        edgevision evaluate classify photos.zip
+        edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
     """
     if require_metadata(model).task is Task.ENCODE:
         raise InputError(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.cli.options import JsonOption
+from edgevision.cli.options import DEVICE_PANEL, JsonOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
@@ -16,7 +16,13 @@ from edgevision.runtime.commands.model_options import ModelArgument
 def inspect(
     model: ModelArgument,
     device: Annotated[
-        str | None, typer.Option("--device", "-d", help="Also load it there and say which nodes that device takes.")
+        str | None,
+        typer.Option(
+            "--device",
+            "-d",
+            help="Also load it there and say which nodes that device takes.",
+            rich_help_panel=DEVICE_PANEL,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -24,6 +30,10 @@ def inspect(
 
     A checkpoint made by edgevision train can be inspected, too.
     With --device the model is loaded, and what the device leaves to the CPU is named.
+
+    Examples:
+        edgevision inspect model.onnx
+        edgevision inspect denoise --device npu
     """
     facts = read_facts(model)
     placed: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """Where restored pictures go: one file, or a folder that mirrors the tree of the inputs."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from edgevision.core.errors import InputError, OutputError
 from edgevision.core.regular_files import real_path
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES, written_format
 from edgevision.runtime.files.inputs import PictureInput
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ def plan(
 ) -> list[Job]:
     """Decide every output before the work starts.
 
-    Without ``output`` the result of a picture that the user named lies beside it as ``NAME-ending.png``. For several,
+    Without ``output`` the result of a picture that the user named lies beside it as ``NAME-ending`` in its own format.
+    Where that can only be read it is PNG, which holds all that there may be; that is said. For several,
     for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
     which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
-    result exists are left out.
+    result exists are left out, which is said too.
 
     Raises:
         OutputError: a result would overwrite an input, one of ``protected``, another result, or without ``force``
@@ -53,18 +57,26 @@ def plan(
     if not single and not asked_for_folder and folder is not None and folder.suffix.lower() in IMAGE_SUFFIXES:
         raise OutputError(f"{str(output)!r} is one picture's name, and the results want a folder; end it in /")
     jobs = []
+    only_read: set[str] = set()
     for picture in pictures:
         if not single and any(_is_earlier_result(picture, place) for place in (folder, compare)):
             continue
-        if single:
-            target = folder or _beside(picture, ending)
+        if single and folder is not None:
+            target = folder
+            written_format(target)
         else:
-            assert folder is not None
-            target = folder / _writable_name(picture.relative)
-        written_format(target)
+            alike = folder / picture.relative if folder is not None else _beside(picture, ending)
+            target = _writable(alike)
+            if target != alike:
+                only_read.add(alike.suffix)
         jobs.append(Job(picture, target, _compare_target(compare, picture, single=single)))
     _check(jobs, protected, force=force or resume)
-    return [job for job in jobs if not (resume and job.target.exists())]
+    if only_read:
+        _log.info("pictures in %s are read only: their results are PNG", ", ".join(sorted(only_read)))
+    left = [job for job in jobs if not (resume and job.target.exists())]
+    if len(left) < len(jobs):
+        _log.info("skipping %d of %d pictures, which are done already", len(jobs) - len(left), len(jobs))
+    return left
 
 
 def make_folders(jobs: Sequence[Job]) -> None:
@@ -96,16 +108,16 @@ def _check(jobs: Sequence[Job], protected: Iterable[Path], *, force: bool) -> No
 
 def _beside(picture: PictureInput, ending: str) -> Path:
     assert isinstance(picture.source, Path)
-    return picture.source.with_name(f"{picture.source.stem}-{ending}.png")
+    return picture.source.with_name(f"{picture.source.stem}-{ending}{picture.source.suffix}")
 
 
-def _writable_name(relative: Path) -> Path:
-    """The picture's own name, or one in PNG where its format can only be read."""
+def _writable(path: Path) -> Path:
+    """The name of a result, or in PNG where its format can only be read."""
     try:
-        written_format(relative)
+        written_format(path)
     except OutputError:
-        return relative.with_suffix(".png")
-    return relative
+        return path.with_suffix(".png")
+    return path
 
 
 def _compare_target(compare: Path | None, picture: PictureInput, *, single: bool) -> Path | None:

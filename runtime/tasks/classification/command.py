@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgevision.cli.options import DeviceOption, FallbackOption, JsonOption, QuietOption, ThreadsOption
+from edgevision.cli.options import OUTPUT_PANEL, DeviceOption, FallbackOption, JsonOption, QuietOption, ThreadsOption
 from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import csv_row, one_line
@@ -29,15 +29,21 @@ def classify(
     model: ModelOption = None,
     device: DeviceOption = "cpu",
     allow_fallback: FallbackOption = False,
-    top: Annotated[int, typer.Option(min=1, help="How many labels to show.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="How many labels to show.", rich_help_panel=OUTPUT_PANEL)] = 5,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print input,label,probability lines.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print input,label,probability lines.", rich_help_panel=OUTPUT_PANEL)
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Say what is in a picture, with the probability of each label.
 
     Without --model the classifier that ships is used; it knows the ten classes of CIFAR-10.
+
+    Examples:
+        edgevision run classify photo.jpg
+        edgevision run classify photos/ --model mine.onnx --csv
     """
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other")

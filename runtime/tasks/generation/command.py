@@ -110,12 +110,14 @@ def generate(
     """Draw pictures from a generator. The same seed gives the same pictures on every device.
 
     Without --model the generator that ships is used; it draws the ten classes of CIFAR-10.
+
+    Examples:
+        edgevision run generate --class horse --count 16 --seed 7 -o horses.png
+        edgevision run generate --interpolate 1:2 --count 24 -o morph.gif
     """
     seeds = parse_seeds(between)
     folder = is_folder(output)
     target = Path(output)
-    if not folder:
-        check_sheet(target, count, animated=seeds is not None, force=options.force)
     height, width = _size(size)
     settings: dict[str, Any] = {"label": label, "truncation": truncation, "height": height, "width": width}
     started = time.monotonic()
@@ -126,6 +128,10 @@ def generate(
         allow_fallback=options.allow_fallback,
         task=Task.GENERATE,
     ) as generator:
+        if label is not None:
+            generator.index(label)  # said before what is wrong with the output, or nobody would see the classes
+        if not folder:
+            check_sheet(target, count, animated=seeds is not None, force=options.force)
         _announce(generator, options)
         batches = (
             iter([generator.between(seeds, count, **settings)])
@@ -158,7 +164,11 @@ def reconstruct(
     *,
     options: _AutoencoderOptions,
 ) -> None:
-    """Squeeze pictures through the code of an autoencoder, at the size that it was trained for."""
+    """Squeeze pictures through the code of an autoencoder, at the size that it was trained for.
+
+    Examples:
+        edgevision run reconstruct photos/ --model vae.onnx -o seen/
+    """
     pictures = expand_inputs(inputs)
     jobs = plan(pictures, output, ending="reconstructed", force=options.force)
     failures: list[tuple[str, str]] = []
@@ -186,7 +196,11 @@ def encode(
     *,
     options: _AutoencoderOptions,
 ) -> None:
-    """Write the codes that an autoencoder's encoder gives for pictures, in their order."""
+    """Write the codes that an autoencoder's encoder gives for pictures, in their order.
+
+    Examples:
+        edgevision run encode photos/ --model encoder.onnx -o codes.npy
+    """
     pictures = expand_inputs(inputs)
     check_codes(output, force=options.force)
     started = time.monotonic()

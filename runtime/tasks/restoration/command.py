@@ -13,6 +13,7 @@ import typer
 from edgevision.cli.numbers import positive_number, shortened
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
+    OUTPUT_PANEL,
     DeviceOption,
     FallbackOption,
     ForceOption,
@@ -38,25 +39,47 @@ from edgevision.runtime.tasks.restoration.holes import mask_from_alpha, read_mas
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 
+_LARGE_PICTURES_PANEL = "Large pictures"
+
 _LARGEST_TILE = 2**16
 _LARGEST_MEMORY = 2**40
 
 InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", help="File whose ending sets the format, or folder that mirrors the inputs."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="File whose ending sets the format, or folder that mirrors the inputs.",
+        show_default="beside the picture, in its own format",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
 ]
 TileOption = Annotated[
-    str, typer.Option(help="Side of the tiles of large pictures: auto (to fit --memory), pixels, or off.")
+    str,
+    typer.Option(
+        help="Side of the tiles: auto (to fit --memory), pixels, or off.", rich_help_panel=_LARGE_PICTURES_PANEL
+    ),
 ]
 MemoryOption = Annotated[
-    str, typer.Option(help="What the tiles in work may take, beside the picture, as 512MB or 1GB.")
+    str,
+    typer.Option(
+        help="What the tiles in work may take, beside the picture, as 512MB or 1GB.",
+        rich_help_panel=_LARGE_PICTURES_PANEL,
+    ),
 ]
-QualityOption = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.")]
+QualityOption = Annotated[
+    int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.", rich_help_panel=OUTPUT_PANEL)
+]
 CompareOption = Annotated[
-    Path | None, typer.Option(help="Also write before (mask) and after side by side; a folder for several.")
+    Path | None,
+    typer.Option(
+        help="Also write before (mask) and after side by side; a folder for several.", rich_help_panel=OUTPUT_PANEL
+    ),
 ]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Skip pictures whose result exists.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Skip pictures whose result exists.", rich_help_panel=OUTPUT_PANEL)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +117,12 @@ def inpaint(
     *,
     options: _Options,
 ) -> None:
-    """Fill what a mask marks from its surroundings; every other pixel stays as it is."""
+    """Fill what a mask marks from its surroundings; every other pixel stays as it is.
+
+    Examples:
+        edgevision run inpaint photo.jpg mask.png
+        edgevision run inpaint photos/ masks/ -o whole/ --resume
+    """
     words, mask_word = split_words(inputs, from_alpha=from_alpha)
     find = match_masks(mask_word) if mask_word is not None else None
 
@@ -122,7 +150,12 @@ def denoise(
     *,
     options: _Options,
 ) -> None:
-    """Remove noise of any strength from gray and colour pictures."""
+    """Remove noise of any strength from gray and colour pictures.
+
+    Examples:
+        edgevision run denoise photo.jpg
+        edgevision run denoise photos/ -o clean/ --quality 90 --resume
+    """
     _run(Task.DENOISE, inputs, options, ending="denoised")
 
 
@@ -136,7 +169,11 @@ def upscale(
     *,
     options: _Options,
 ) -> None:
-    """Enlarge pictures two or four times, with finer detail than interpolation gives."""
+    """Enlarge pictures two or four times, with finer detail than interpolation gives.
+
+    Examples:
+        edgevision run upscale photo.jpg --scale 4 -o large.png --compare before-after.png
+    """
     if options.model is not None and scale is not None:
         raise InputError("--scale chooses among the models that ship; a --model has its own scale")
     shipped = options.model is None
@@ -151,7 +188,11 @@ def brighten(
     *,
     options: _Options,
 ) -> None:
-    """Light up dark pictures."""
+    """Light up dark pictures.
+
+    Examples:
+        edgevision run brighten photos/ -o bright/ --device auto
+    """
     _run(Task.BRIGHTEN, inputs, options, ending="brightened")
 
 
@@ -175,6 +216,8 @@ def _run(
         force=options.force,
         resume=options.resume,
     )
+    if not planned and not options.as_json:
+        return
     limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
     failures: list[tuple[str, str]] = []
     done: list[tuple[str, str]] = []

@@ -23,8 +23,28 @@ def targets(*arguments, **options):
     return [job.target for job in planned(*arguments, **options)]
 
 
-def test_without_a_place_the_result_lies_beside_the_picture(photos):
-    assert targets(photos / "a.jpg") == [photos / "a-denoised.png"]
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("a.jpg", "a-denoised.jpg"),
+        ("b.JPEG", "b-denoised.JPEG"),
+        ("c.tif", "c-denoised.tif"),
+        ("d.png", "d-denoised.png"),
+    ],
+)
+def test_without_a_place_the_result_lies_beside_the_picture_in_its_format(tmp_path, name, result, caplog):
+    Image.new("RGB", (2, 2)).save(tmp_path / name)
+    assert targets(tmp_path / name) == [tmp_path / result]
+    assert caplog.messages == []
+
+
+def test_without_a_place_a_format_that_can_only_be_read_becomes_png_and_that_is_said(tmp_path, caplog):
+    caplog.set_level("INFO", "edgevision")
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.gif")
+    assert targets(tmp_path / "a.gif") == [tmp_path / "a-denoised.png"]
+    assert caplog.messages == ["pictures in .gif are read only: their results are PNG"]
+    assert targets(tmp_path / "a.gif", tmp_path / "b.png") == [tmp_path / "b.png"]
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("name", ["result.png", "result.JPG", "result.webp"])
@@ -65,11 +85,13 @@ def test_a_glob_mirrors_what_comes_after_its_fixed_part(photos, tmp_path):
     ]
 
 
-def test_a_format_that_can_only_be_read_becomes_png(photos, tmp_path):
+def test_a_format_that_can_only_be_read_becomes_png(photos, tmp_path, caplog):
+    caplog.set_level("INFO", "edgevision")
     for name in ("c.gif", "d.ppm"):
         Image.new("RGB", (2, 2)).save(photos / name)
     found = targets([photos / "c.gif", photos / "d.ppm"], tmp_path / "results")
     assert found == [tmp_path / "results/c.png", tmp_path / "results/d.png"]
+    assert caplog.messages == ["pictures in .gif, .ppm are read only: their results are PNG"]
 
 
 @pytest.mark.parametrize("name", ["result.gif", "result.txt"])
@@ -138,13 +160,15 @@ def test_what_exists_is_overwritten_by_force_only(photos, tmp_path, force):
                 planned(photos / "a.jpg", **places)
 
 
-def test_to_resume_is_to_leave_out_what_is_there(photos, tmp_path):
+def test_to_resume_is_to_leave_out_what_is_there(photos, tmp_path, caplog):
+    caplog.set_level("INFO", "edgevision")
     (tmp_path / "results").mkdir()
     (tmp_path / "results/b.png").touch()
     assert targets(photos, tmp_path / "results", resume=True) == [
         tmp_path / "results/a.jpg",
         tmp_path / "results/deep/a.jpg",
     ]
+    assert caplog.messages == ["skipping 1 of 3 pictures, which are done already"]
 
 
 def test_results_inside_the_folder_of_the_inputs_are_not_restored_again(photos):

@@ -281,6 +281,18 @@ def test_one_file_that_exists_keeps_a_folder_as_it_is(edgevision, model, tmp_pat
     close(pixels_of(folder / "0-0003.png"), drawn(latents(5))[3])
 
 
+def test_an_unknown_class_is_said_before_the_file_that_is_in_the_way(edgevision, model, tmp_path):
+    target, path = tmp_path / "old.png", model("classes")
+    target.write_bytes(b"old")
+    code, _, err = edgevision("run", "generate", "-m", path, "--class", "unicorn", "-o", target)
+    assert code == 2
+    assert "knows no class 'unicorn'; it knows" in err
+    code, _, err = edgevision("run", "generate", "-m", path, "-o", target)
+    assert code == 2
+    assert "old.png' exists already" in err
+    assert target.read_bytes() == b"old"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -154,6 +154,27 @@ def test_resuming_does_only_what_is_missing(edgevision, write_restorer, photos, 
     assert (code, json.loads(out)["skipped"], json.loads(out)["results"]) == (0, 4, [])
 
 
+def test_where_all_is_done_already_that_is_said_and_no_model_is_loaded(edgevision, photo, tmp_path):
+    arguments = ("run", "denoise", photo, "-m", tmp_path / "nowhere.onnx", "-o", tmp_path / "out.png", "--resume")
+    (tmp_path / "out.png").touch()
+    assert edgevision(*arguments) == (0, "", "skipping 1 of 1 pictures, which are done already\n")
+    assert edgevision(*arguments, "--quiet") == (0, "", "")
+
+
+def test_without_a_place_a_jpeg_gives_a_jpeg_of_the_quality_asked_for(edgevision, write_restorer, tmp_path):
+    model = write_restorer("denoise")
+    sizes = []
+    for quality in (30, 95):
+        Image.fromarray(noise()).save(tmp_path / f"{quality}.jpg")
+        code, out, _ = edgevision("run", "denoise", tmp_path / f"{quality}.jpg", "-m", model, "--quality", quality)
+        result = tmp_path / f"{quality}-denoised.jpg"
+        assert (code, out) == (0, f"{result}\n")
+        with Image.open(result) as image:
+            assert image.format == "JPEG"
+        sizes.append(result.stat().st_size)
+    assert sizes[0] < sizes[1]
+
+
 def test_before_and_after_are_compared(edgevision, write_restorer, photo, photos, tmp_path):
     model = write_restorer("upscale")
     edgevision("run", "upscale", photo, "-m", model, "-o", tmp_path / "out.png", "--compare", tmp_path / "both.png")
@@ -211,7 +232,7 @@ def test_cmyk_becomes_rgb(edgevision, write_restorer, tmp_path):
     flat.save(tmp_path / "print.jpg", quality=100)
     code, _, _ = edgevision("run", "upscale", tmp_path / "print.jpg", "-m", write_restorer("upscale"))
     assert code == 0
-    result = pixels_of(tmp_path / "print-upscaled.png")
+    result = pixels_of(tmp_path / "print-upscaled.jpg")
     np.testing.assert_allclose(result, np.broadcast_to([200, 100, 50], (40, 60, 3)), atol=4)
 
 
