@@ -5,7 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo
 
-.PHONY: demo test lint types clean
+# Its tests run with an engine and without a package of the workstation, as on a board, for the PYTHON that is given.
+DEVICE_SIDE := cli core data imaging metrics modelfiles runtime
+DEVICE_VENV = build/device-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+.PHONY: demo test test-device lint types clean
 
 demo: .venv/demo
 	mkdir -p $(DEMO)
@@ -18,6 +22,12 @@ demo: .venv/demo
 
 test: .venv/dev
 	$(BIN)/python -m pytest
+
+test-device:
+	$(PYTHON) -m venv $(DEVICE_VENV)
+	$(DEVICE_VENV)/bin/python -m pip install --quiet --editable '.[cpu,test]' --constraint constraints.txt
+	$(DEVICE_VENV)/bin/python -c 'from importlib.util import find_spec as f; assert not (f("torch") or f("onnx"))'
+	$(DEVICE_VENV)/bin/python -m pytest $(addprefix tests/,$(DEVICE_SIDE))
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -61,6 +61,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def need() -> Callable[[str], None]:
+    """Skip a test that needs a package of the workstation where there is none of those, as on a board."""
+
+    def require(package: str) -> None:
+        if not find_spec("torch") and not find_spec(package):
+            pytest.skip(f"{package} is not installed, nor is anything of a workstation")
+
+    return require
+
+
+@pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
     """A folder that the first process which asks for its name fills with ``fill(folder)``, and all of a run read."""
     root = tmp_path_factory.getbasetemp()

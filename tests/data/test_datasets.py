@@ -5,7 +5,7 @@ import os
 import pickle
 import tracemalloc
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -300,7 +300,8 @@ def test_an_opened_data_set_can_be_sent_to_another_process(tmp_path: Path, place
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 # Python warns of forking a process that has threads; the workers here only read files.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_workers_read_the_same_zip_at_the_same_time(tmp_path: Path, start: str) -> None:
+def test_workers_read_the_same_zip_at_the_same_time(tmp_path: Path, start: str, need: Callable[[str], None]) -> None:
+    need("torch")
     from torch.utils.data import DataLoader
 
     path = store(tmp_path / "data.zip", {f"cat/{i:03}.png": picture(i) for i in range(60)})

@@ -38,7 +38,7 @@ METADATA = ModelMetadata(
 
 
 @pytest.fixture
-def write_colours(tmp_path: Path) -> Callable[..., Path]:
+def write_colours(tmp_path: Path, need: Callable[[str], None]) -> Callable[..., Path]:
     """Write the colour classifier under a name whose ending chooses the format; ``metadata=None`` leaves it out."""
 
     def write(
@@ -57,6 +57,7 @@ def write_colours(tmp_path: Path) -> Callable[..., Path]:
         )
         if path.suffix == ".xml":
             assert metadata is not None
+            need("onnx")
             _write_openvino(content, path, metadata)
         else:
             path.write_bytes(content)

@@ -30,7 +30,8 @@ def test_what_is_missing_has_a_reason_and_a_remedy():
             assert "pip" in (report.remedy or "")
 
 
-def test_a_broken_engine_is_reported_and_does_not_end_the_list(monkeypatch):
+def test_a_broken_engine_is_reported_and_does_not_end_the_list(monkeypatch, need):
+    need("openvino")
     from edgevision.runtime.engines import onnx_runtime_library
 
     def broken() -> None:

@@ -20,7 +20,8 @@ def only(monkeypatch):
     return choose
 
 
-def test_the_first_engine_that_is_there_serves_a_device(write_colours, only):
+def test_the_first_engine_that_is_there_serves_a_device(write_colours, only, need):
+    need("openvino")
     only("openvino:cpu")
     with open_engine(write_colours(), "cpu") as engine:
         assert engine.name.startswith("OpenVINO")
