@@ -20,7 +20,7 @@ from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import json_object, parse_shape
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 from edgevision.core.printable import one_line, shown
 from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
@@ -168,7 +168,7 @@ def export(
     restoration = _given({"predicts": predicts, "output_range": _numbers(output_range, "--output-range")})
     if restoration and isinstance(fields.get("restoration", {}), dict):
         fields["restoration"] = fields.get("restoration", {}) | restoration
-    with brought_by("export"):
+    with requires_extra("export"):
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.quantization.page import write_page
         from edgevision.exporters.quantization.settings import Preference, Preset, QuantizationSettings
@@ -246,7 +246,7 @@ def verify(
     Examples:
         edgevision verify classifier.onnx --against classifier.pt --data photos.zip
     """
-    with brought_by("export"):
+    with requires_extra("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.commands.quality_tables import restoration_table
         from edgevision.runtime.tasks.restoration.evaluation import Damage

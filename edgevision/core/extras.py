@@ -8,7 +8,7 @@ from edgevision.core.installation import install_command
 
 
 @contextmanager
-def brought_by(extra: str) -> Iterator[None]:
+def requires_extra(extra: str) -> Iterator[None]:
     """Around imports of what ``edgevision[extra]`` brings: say how to install it where they fail.
 
     Raises:

@@ -1,4 +1,7 @@
-"""The kinds of holes that inpainting is trained on and measured with."""
+"""The kinds of holes that inpainting is trained on and measured with.
+
+Apart from degradations.py, which draws them, so that the command line, which offers them, need not import numpy.
+"""
 
 from enum import StrEnum
 

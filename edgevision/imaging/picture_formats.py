@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from edgevision.core.errors import ImageError, OutputError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 from edgevision.core.installation import pip_command
 
 
@@ -120,7 +120,7 @@ def written_format(path: Path) -> PictureFormat:
 
 def _make_ready(kind: PictureFormat, name: str) -> None:
     if kind is HEIF:
-        with brought_by("heif"):
+        with requires_extra("heif"):
             from pillow_heif import register_heif_opener
         register_heif_opener()
         return

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import DatasetError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 
 # Every fifth digit of each class is kept for the test, as fixed as a split on disk.
 _TEST_EVERY = 5
@@ -22,7 +22,7 @@ class Digits:
     def __init__(self, split: str) -> None:
         if split not in self.splits:
             raise DatasetError(f"the digits have no part {split!r}; they have {', '.join(self.splits)}")
-        with brought_by("train"):
+        with requires_extra("train"):
             from sklearn.datasets import load_digits
         digits = load_digits()
         labels = digits.target.astype(np.int64)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from edgevision.core.errors import CheckpointError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 from edgevision.exporters.checkpoints.exported_program import is_exported_program, read_exported_program
 from edgevision.exporters.checkpoints.pickled import read_legacy, read_zip
 from edgevision.exporters.checkpoints.tensors import TrustNeededError, UnsupportedTensorError
@@ -128,7 +128,7 @@ def _load_trusted(path: Path, kind: FileKind) -> Any:
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
-    with brought_by("export"):
+    with requires_extra("export"):
         from safetensors.torch import load_file
     try:
         return load_file(path)

@@ -27,9 +27,9 @@ class DeviceBackend:
         device: the name that users give it, as in ``npu``.
         provider: what the engine calls the device.
         precisions: those that are computed as such.
-        dynamic: whether sides of a model may stay open.
+        dynamic: whether it takes models with dynamic axes.
         extra: of edgevision, with which it comes, in place of the package that it ``replaces``, if any.
-        besides: what else it takes.
+        also_needs: what else it takes, as the end of a sentence.
     """
 
     device: str
@@ -39,7 +39,7 @@ class DeviceBackend:
     dynamic: bool = True
     extra: str
     replaces: str | None = None
-    besides: str = ""
+    also_needs: str = ""
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class DeviceBackend:
     def remedy(self) -> str:
         """What makes it available."""
         first = f"{pip_command(f'uninstall {self.replaces}')}; " if self.replaces else ""
-        return f"{first}{install_command(self.extra)}{self.besides}"
+        return f"{first}{install_command(self.extra)}{self.also_needs}"
 
 
 _ENGINES = "edgevision.runtime.engines"
@@ -74,17 +74,17 @@ BACKENDS: tuple[DeviceBackend, ...] = (
     DeviceBackend(device="cpu", engine=_ORT, provider="CPUExecutionProvider", extra="cpu"),
     DeviceBackend(device="cpu", engine=_OPENVINO, provider="CPU", extra="openvino"),
     DeviceBackend(
-        device="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, besides=_NVIDIA
+        device="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, also_needs=_NVIDIA
     ),
-    DeviceBackend(device="tensorrt", engine=_ORT, provider="TensorrtExecutionProvider", **_GPU, besides=_TENSORRT),
+    DeviceBackend(device="tensorrt", engine=_ORT, provider="TensorrtExecutionProvider", **_GPU, also_needs=_TENSORRT),
     DeviceBackend(
-        device="gpu", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, besides=_NVIDIA
+        device="gpu", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, also_needs=_NVIDIA
     ),
-    DeviceBackend(device="gpu", engine=_OPENVINO, provider="GPU", extra="openvino", besides=_INTEL_GPU),
-    DeviceBackend(device="gpu", engine=_ORT_OPENVINO, provider="GPU", extra="openvino-plugin", besides=_INTEL_GPU),
-    DeviceBackend(**_NPU, engine=_OPENVINO, extra="openvino", besides=_INTEL_NPU),
-    DeviceBackend(**_NPU, engine=_QNN, extra="qnn", besides=", on a Snapdragon"),
-    DeviceBackend(**_NPU, engine=_ORT_OPENVINO, extra="openvino-plugin", besides=_INTEL_NPU),
+    DeviceBackend(device="gpu", engine=_OPENVINO, provider="GPU", extra="openvino", also_needs=_INTEL_GPU),
+    DeviceBackend(device="gpu", engine=_ORT_OPENVINO, provider="GPU", extra="openvino-plugin", also_needs=_INTEL_GPU),
+    DeviceBackend(**_NPU, engine=_OPENVINO, extra="openvino", also_needs=_INTEL_NPU),
+    DeviceBackend(**_NPU, engine=_QNN, extra="qnn", also_needs=", on a Snapdragon"),
+    DeviceBackend(**_NPU, engine=_ORT_OPENVINO, extra="openvino-plugin", also_needs=_INTEL_NPU),
 )
 """In the order in which they are tried for a device."""
 

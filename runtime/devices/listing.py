@@ -20,7 +20,7 @@ class DeviceReport(Record):
     """Whether one device can be used, for which model files, and if not, why and what brings it.
 
     ``exact`` is its name on this engine alone, and the only one for a device that is ``simulated``; ``dynamic`` says
-    whether sides of a model may stay open.
+    whether it takes models with dynamic axes.
     """
 
     device: str

@@ -38,7 +38,7 @@ def open_engine(
         allow_fallback: what the device cannot do runs on the CPU; the engine's ``assignment`` says what.
         keep_memory: without it an engine that can gives its buffers back after each inference.
         cache: what is compiled for the device is kept for the next start.
-        tile: side of the tiles, for a device that needs it fixed and a model that leaves it open.
+        tile: side of the tiles, for a device that takes no dynamic axes and a model that has them.
         shapes: the full shape of every input, if it is only ever to run these: OpenVINO is faster so.
 
     Raises:
@@ -67,13 +67,13 @@ def open_engine(
 
 
 def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[str, tuple[int, ...]]:
-    """One shape for every input with open dimensions: single samples, of the size that the metadata advises.
+    """One shape for every input with dynamic axes: single samples, of the size that the metadata advises.
 
     That is the picture's size of a model that has one, otherwise a square tile of ``tile`` pixels or of the advised
-    side. Empty where the file leaves nothing open.
+    side. Empty where the file has no dynamic axes.
 
     Raises:
-        DeviceError: a side is open for which nothing is advised.
+        DeviceError: an axis is dynamic for which nothing is advised.
     """
     inputs = read_graph(path).inputs
     if all(isinstance(side, int) for spec in inputs for side in spec.shape):
@@ -138,7 +138,7 @@ def _fixed(
     sides = [side if isinstance(side, int) else advised.get(axis) for axis, side in enumerate(spec.shape)]
     if None in sides:
         raise DeviceError(
-            f"{device} needs every side of a model to be fixed, and {path.name!r} leaves {spec.name!r} open as"
-            f" {'x'.join(map(str, spec.shape))}; export it with --static, e.g. 1x3x224x224"
+            f"{device} takes no dynamic axes, and {spec.name!r} of {path.name!r} is {'x'.join(map(str, spec.shape))};"
+            f" export it with --static, e.g. 1x3x224x224"
         )
     return tuple(side for side in sides if side is not None)

@@ -24,7 +24,7 @@ class EngineOptions:
         keep_memory: the buffers of one inference stay allocated for the next.
         allow_fallback: what the device cannot do runs elsewhere, instead of being an error.
         cache: what is compiled for the device is kept for the next start.
-        shapes: full shapes by input, for devices that need all sides fixed.
+        shapes: full shapes by input, for devices that take no dynamic axes.
     """
 
     index: int = 0

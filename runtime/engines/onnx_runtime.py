@@ -187,7 +187,7 @@ class OnnxRuntimeEngine(Closeable):
             entries["session.disable_cpu_ep_fallback"] = "1"
         for name, value in entries.items():
             options.add_session_config_entry(name, value)
-        for name, size in self._fixed_sides().items():
+        for name, size in self._free_dimensions().items():
             options.add_free_dimension_override_by_name(name, size)
         return options
 
@@ -202,8 +202,8 @@ class OnnxRuntimeEngine(Closeable):
         advice = "; NPUs want int8: edgevision export --int8 --target" if self.device.startswith("npu") else ""
         return DeviceError(f"{self.provider} on {self.device} cannot load {file!r}: {reason}{advice}")
 
-    def _fixed_sides(self) -> dict[str, int]:
-        """The sizes asked for, by the names that the file gives its open dimensions."""
+    def _free_dimensions(self) -> dict[str, int]:
+        """The sizes asked for, by the names that the file gives its dynamic axes."""
         if not self._options.shapes:
             return {}
         return {

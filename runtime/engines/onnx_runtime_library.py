@@ -4,14 +4,14 @@ import logging
 import re
 from typing import Any
 
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 
 _log = logging.getLogger(__name__)
 
 
 def import_onnx_runtime() -> Any:
     """The module; raises :class:`~edgevision.core.errors.MissingExtraError` without it."""
-    with brought_by("cpu"):
+    with requires_extra("cpu"):
         import onnxruntime
     # What providers say while they are looked for belongs to no session.
     onnxruntime.set_default_logger_severity(log_severity())

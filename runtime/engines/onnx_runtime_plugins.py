@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from edgevision.core.errors import DeviceError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 from edgevision.core.installation import pip_command
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.assignment import Assignment
@@ -60,7 +60,7 @@ class Plugin:
 
     def module(self) -> Any:
         """The plug-in's Python package; raises :class:`MissingExtraError` without it."""
-        with brought_by(self.extra):
+        with requires_extra(self.extra):
             return import_module(self.package)
 
     def _register(self) -> None:

@@ -1,6 +1,6 @@
 """Biases that OpenVINO's CPU gives to the wrong channels.
 
-Where the sizes of a model are open and something else asks for the shape that a convolution gives, OpenVINO (2026.4.1)
+Where a model has dynamic axes and something else asks for the shape that a convolution gives, OpenVINO (2026.4.1)
 cannot merge the bias into the convolution. It then merges it into the quantisation behind, which adds the first
 channel's bias to all channels: 25 dB of SQNR instead of 69 were seen. Such a bias is nowhere in the compiled graph. It
 comes back where its sum is asked for as an output.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, UnfitInputError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 from edgevision.core.machine import Machine
 from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.modelfiles.model_file import model_hash, read_metadata
@@ -170,7 +170,7 @@ def _fits_cpu(path: Path) -> bool:
 
 def import_openvino() -> Any:
     """The ``openvino`` module."""
-    with brought_by("openvino"):
+    with requires_extra("openvino"):
         import openvino
     return openvino
 

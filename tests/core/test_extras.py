@@ -5,11 +5,11 @@ from importlib import import_module
 import pytest
 
 from edgevision.core.errors import DeviceError, MissingExtraError
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 
 
 def fetch(module: str, extra: str) -> None:
-    with brought_by(extra):
+    with requires_extra(extra):
         import_module(module)
 
 
@@ -35,5 +35,5 @@ def test_a_module_of_our_own_that_is_missing_is_our_fault():
 
 
 def test_what_was_said_further_in_stays():
-    with pytest.raises(MissingExtraError, match=r"\[cpu\]'"), brought_by("train"):
+    with pytest.raises(MissingExtraError, match=r"\[cpu\]'"), requires_extra("train"):
         fetch("nowhere", "cpu")

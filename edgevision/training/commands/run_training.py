@@ -10,7 +10,7 @@ import typer
 from edgevision.cli.options import OUTPUT_PANEL, ForceOption, QuietOption
 from edgevision.cli.output import echo
 from edgevision.cli.values import json_object
-from edgevision.core.extras import brought_by
+from edgevision.core.extras import requires_extra
 from edgevision.training.launched import leave_interruption_to_the_first
 from edgevision.training.settings import MixedPrecision, TrainingSettings
 
@@ -70,7 +70,7 @@ def run_training(target: str, settings: TrainingSettings, what: str, output: Out
     check_data(settings)
     leave_interruption_to_the_first()
     module, function = target.split(":")
-    with brought_by("train"):
+    with requires_extra("train"):
         train = getattr(import_module(module), function)
     folder = output.output or Path("runs") / f"{what}-{settings.model}"
     result = train(settings, folder, force=output.force, quiet=output.quiet)

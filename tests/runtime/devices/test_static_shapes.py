@@ -13,19 +13,21 @@ def test_a_fixed_model_stays_as_it_is(write_colours):
     assert static_shapes(write_colours(batch=2), "npu") == {}
 
 
-def test_an_open_batch_becomes_one(write_colours):
+def test_a_dynamic_batch_becomes_one(write_colours):
     assert static_shapes(write_colours(), "npu") == {"image": (1, 3, 8, 8)}
 
 
 @pytest.mark.parametrize("tile", [None, 48])
-def test_open_sides_become_those_of_a_tile(write_restorer, tile):
+def test_dynamic_sides_become_those_of_a_tile(write_restorer, tile):
     path = write_restorer("denoise", tile=TileSpec(size=66, multiple=4, overlap=1))
     side = tile or 64
     assert static_shapes(path, "npu", tile=tile) == {"image": (1, 3, side, side)}
 
 
 def test_sides_that_nothing_fixes_are_refused(write_restorer):
-    with pytest.raises(DeviceError, match=r"leaves 'image' open as batchx3xheightxwidth; export it with --static"):
+    with pytest.raises(
+        DeviceError, match=r"takes no dynamic axes, and 'image' of .* is batchx3xheightxwidth; export it with --static"
+    ):
         static_shapes(write_restorer("denoise", tile=TileSpec(overlap=None)), "npu")
 
 

@@ -179,7 +179,7 @@ def test_nothing_more_is_read_or_written_once_the_caller_stops(at_once):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("read_", "process_", "write_"))]
 
 
-def test_of_jobs_done_one_by_one_the_bad_ones_are_told_apart():
+def test_of_jobs_done_one_by_one_the_bad_ones_are_distinguished():
     errors = {1: ImageError("damaged"), 2: MemoryError(), 4: NotFiniteError("nan")}
     failures = []
 
