@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgevision.runtime.telemetry.reading import Reading
-from edgevision.runtime.telemetry.source import SystemFile, read_text, whole_number
+from edgevision.runtime.telemetry.system import SystemFile, read_text, whole_number
 
 # The order of the columns of a "cpu" line, proc(5). Guests' time is part of the user's and not counted twice.
 _IDLE, _IOWAIT, _STEAL, _COLUMNS = 3, 4, 7, 8

@@ -5,10 +5,10 @@ The rules, all over the time of the readings:
 * **Throttled**, **over-current**: the board says that something holds it back at any moment, or remembers at the end
   something that it did not remember before, or the kernel has logged it meanwhile. What was remembered or logged
   before proves nothing.
-* **Frequency dropped**: for at least 1 s while busy, every clock reading is below 80 % of the steady clock. Steady is
-  the highest clock that was held for 1 s while busy; busy is nine tenths of one core, or half of the GPU. So neither an
-  idle core's clock nor the wandering of a boost counts. Of a CPU the fastest core is looked at, and it is compared only
-  with what was held while at least three quarters as many cores were busy: a boost of one core is lost when many work.
+* **Frequency dropped**: for at least 1 s while busy, every clock reading is below 80 % of the sustained clock, which is
+  the highest that was held for 1 s while busy; busy is nine tenths of one core, or half of the GPU. So neither an idle
+  core's clock nor the wandering of a boost counts. Of a CPU the fastest core is looked at, and it is compared only with
+  what was held while at least three quarters as many cores were busy: a boost of one core is lost when many work.
 * **Governor changed**, **power mode changed**: another one than before; governors are compared policy by policy.
 * **Shared CPU**: other processes used, in the mean over some second, more than half a core and 5 % of all cores; or
   over the whole run more than a quarter of a core and 2 % of all cores.
@@ -24,9 +24,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.telemetry.board_state import BoardState
-from edgevision.runtime.telemetry.reading import Reading
-from edgevision.runtime.telemetry.throttling import Throttling
+from edgevision.runtime.telemetry.reading import BoardState, Reading, Throttling
 
 _WINDOW_S = 1.0
 # Readings are never exactly as far apart as asked; two of half a second must make a second.
@@ -89,28 +87,33 @@ def find(readings: Sequence[Reading], before: BoardState, after: BoardState) -> 
 
 
 def _held_back(readings: Sequence[Reading], last: float) -> Iterator[Finding]:
-    for word in dict.fromkeys(word for reading in readings for word in reading.throttled):
-        holding = [reading for reading in readings if word in reading.throttled]
+    for throttling in dict.fromkeys(each for reading in readings for each in reading.throttled):
+        holding = [reading for reading in readings if throttling in reading.throttled]
         hottest = max((celsius for reading in holding for celsius in reading.temperatures.values()), default=None)
         figures = f"in {len(holding)} of {len(readings)} readings"
         if hottest is not None:
             figures += f", up to {hottest:.1f} °C"
         start, end = holding[0].time_s, holding[-1].time_s
-        yield _finding(_kind_of(word), f"the board reported {word}", start, end, last, figures)
+        yield _finding(_kind_of(throttling), f"the board reported {throttling}", start, end, last, figures)
 
 
 def _remembered(readings: Sequence[Reading], before: BoardState, after: BoardState, last: float) -> Iterator[Finding]:
     if before.occurred is None:
         return
-    seen = {word for reading in readings for word in reading.throttled}
+    seen = {each for reading in readings for each in reading.throttled}
     noted = [(reading.time_s, reading.occurred) for reading in readings] + [(last, after.occurred or ())]
-    for word in dict.fromkeys(word for _, words in noted for word in words):
-        if word not in before.occurred and word not in seen:
-            end = next(time for time, words in noted if word in words)
+    for throttling in dict.fromkeys(each for _, several in noted for each in several):
+        if throttling not in before.occurred and throttling not in seen:
+            end = next(time for time, several in noted if throttling in several)
             start = max((time for time, words in noted if time < end), default=0.0)
-            message = f"the board noted {word}, which it had not before the run, at most {end - start:.1f} s before"
+            message = (
+                f"the board noted {throttling}, which it had not before the run, at most {end - start:.1f} s before"
+            )
             yield Finding(
-                kind=_kind_of(word), message=f"{message} {end:.1f} s", start_s=start, end_s=None if end >= last else end
+                kind=_kind_of(throttling),
+                message=f"{message} {end:.1f} s",
+                start_s=start,
+                end_s=None if end >= last else end,
             )
 
 
@@ -123,8 +126,8 @@ def _logged(before: BoardState, after: BoardState) -> Iterator[Finding]:
         yield Finding(kind=kind, message=f"the kernel logged {message!r} {times} during the run", start_s=0.0)
 
 
-def _kind_of(word: str) -> FindingKind:
-    return FindingKind.OVER_CURRENT if word == Throttling.OVER_CURRENT else FindingKind.THROTTLED
+def _kind_of(throttling: str) -> FindingKind:
+    return FindingKind.OVER_CURRENT if throttling == Throttling.OVER_CURRENT else FindingKind.THROTTLED
 
 
 def _busy_cpu_clocks(readings: Sequence[Reading], before: BoardState) -> list[_Span]:
@@ -147,10 +150,10 @@ def _busy_gpu_clocks(readings: Sequence[Reading]) -> list[_Span]:
 def _clock_dropped(processor: str, clocks: Sequence[_Span]) -> Iterator[Finding]:
     windows = list(_windows(clocks))
     last = clocks[-1].end if clocks else 0.0
-    steady = _steady_clocks(windows)
+    sustained = _sustained_clocks(windows)
     low = [
         (window, held)
-        for window, held in zip(windows, steady, strict=True)
+        for window, held in zip(windows, sustained, strict=True)
         if max(span.value for span in window) < _DROPPED * held
     ]
     for start, end in _joined((window[0].start, window[-1].end) for window, _ in low):
@@ -162,11 +165,11 @@ def _clock_dropped(processor: str, clocks: Sequence[_Span]) -> Iterator[Finding]
             start,
             end,
             last,
-            f"its steady clock is {highest:.0f} MHz",
+            f"its sustained clock is {highest:.0f} MHz",
         )
 
 
-def _steady_clocks(windows: Sequence[Sequence[_Span]]) -> list[float]:
+def _sustained_clocks(windows: Sequence[Sequence[_Span]]) -> list[float]:
     """For each window the highest clock that was held throughout one of similar or higher load; 0 without such."""
     held = [(min(span.cores for span in window), min(span.value for span in window)) for window in windows]
     held.sort(reverse=True)
@@ -218,18 +221,18 @@ def _stolen(readings: Sequence[Reading]) -> Iterator[Finding]:
 
 
 def _above(spans: Sequence[_Span], *, short: float, whole: float) -> Iterator[tuple[float, float, float]]:
-    """Start, end and mean of each stretch where the mean over some second exceeds ``short``.
+    """Start, end and mean of each span of time where the mean over some second exceeds ``short``.
 
     Without such it is the whole run, if its mean exceeds ``whole``.
     """
     above = [window for window in _windows(spans) if _mean(window) > short]
-    stretches = _joined((window[0].start, window[-1].end) for window in above)
-    for start, end in stretches:
+    spans_above = _joined((window[0].start, window[-1].end) for window in above)
+    for start, end in spans_above:
         inside = [span for span in spans if start <= span.start and span.end <= end]
         high = [span for span in inside if span.value > short]
         start, end = high[0].start, high[-1].end
         yield start, end, _mean([span for span in inside if start <= span.start and span.end <= end])
-    if not stretches and _mean(spans) > whole:
+    if not spans_above and _mean(spans) > whole:
         yield spans[0].start, spans[-1].end, _mean(spans)
 
 

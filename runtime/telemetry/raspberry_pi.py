@@ -9,11 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from edgevision.runtime.telemetry.power import total_power
-from edgevision.runtime.telemetry.reading import Reading
-from edgevision.runtime.telemetry.source import RunTool, SystemFile, read_text
-from edgevision.runtime.telemetry.temperatures import plausible
-from edgevision.runtime.telemetry.throttling import Throttling
+from edgevision.runtime.telemetry.linux import plausible
+from edgevision.runtime.telemetry.reading import Reading, Throttling, total_power
+from edgevision.runtime.telemetry.system import RunTool, SystemFile, read_text
 
 _BITS = (
     Throttling.UNDER_VOLTAGE,
@@ -34,7 +32,7 @@ def parse_throttled(text: str) -> int | None:
 
 def throttled_now(bits: int) -> tuple[str, ...]:
     """What holds at this moment, in words."""
-    return tuple(word for position, word in enumerate(_BITS) if bits >> position & 1)
+    return tuple(throttling for position, throttling in enumerate(_BITS) if bits >> position & 1)
 
 
 def throttled_since_start(bits: int) -> tuple[str, ...]:

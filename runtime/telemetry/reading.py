@@ -1,10 +1,28 @@
-"""The state of a board at one moment."""
+"""The state of a board: one reading among many, what is asked before and after a run only, the power of its rails."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field, fields
+from enum import StrEnum
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.telemetry.power import total_power
+
+# Rails that feed all the others, and of what: Jetson Nano; TX1, TX2, Xavier NX, Orin NX and Nano; AGX Thor.
+INPUT_RAILS = {"POM_5V_IN": "module", "VDD_IN": "module", "VIN": "board"}
+_PI_RAIL = "3V7_WL_SW"
+
+
+class Throttling(StrEnum):
+    """What holds back a board.
+
+    The first four are the firmware's of a Raspberry Pi, and "frequency capped" any lowered limit of the clock.
+    """
+
+    UNDER_VOLTAGE = "under-voltage"
+    FREQUENCY_CAPPED = "frequency capped"
+    THROTTLED = "throttled"
+    SOFT_TEMPERATURE_LIMIT = "soft temperature limit"
+    THERMAL_COOLING = "thermal cooling"
+    OVER_CURRENT = "over-current"
 
 
 @record
@@ -39,8 +57,27 @@ class Reading(Record):
     occurred: tuple[str, ...] = ()
 
 
+@record
+class BoardState(Record):
+    """``cores`` are those online, ``governors`` the distinct ones. ``clocks_locked`` says whether the clocks are pinned
+    (``jetson_clocks``).
+
+    ``throttled`` and ``occurred`` are as in a :class:`Reading`; ``occurred`` is ``None`` where the board keeps no such
+    memory, which is not the same as remembering nothing. ``kernel_warnings`` are the lines of the kernel's log that
+    tell of voltage, current or heat; none where the log may not be read.
+    """
+
+    cores: int | None = None
+    governors: tuple[str, ...] = ()
+    power_mode: str | None = None
+    clocks_locked: bool | None = None
+    throttled: tuple[str, ...] = ()
+    occurred: tuple[str, ...] | None = None
+    kernel_warnings: tuple[str, ...] = ()
+
+
 _NAMES = tuple(known.name for known in fields(Reading) if known.name not in ("extra", "time_s", "total_power_w"))
-_WORDS = ("throttled", "occurred")
+_THROTTLING = ("throttled", "occurred")
 
 
 def combine(time_s: float, parts: Iterable[Reading]) -> Reading:
@@ -54,9 +91,35 @@ def combine(time_s: float, parts: Iterable[Reading]) -> Reading:
             known = found.get(name)
             if isinstance(value, Mapping):
                 found[name] = {**known, **value} if isinstance(known, Mapping) else value
-            elif name in _WORDS and isinstance(known, tuple):
+            elif name in _THROTTLING and isinstance(known, tuple):
                 found[name] = tuple(dict.fromkeys((*known, *value)))
             else:
                 found[name] = value
     reading = Reading(time_s=time_s).updated(**found)
     return reading.updated(total_power_w=total_power(reading.power_w))
+
+
+def total_power(rails: Mapping[str, float]) -> float | None:
+    """The input rail where there is one, else the sum of all; ``None`` without rails."""
+    rail = _input_rail(rails)
+    if rail is not None:
+        return rails[rail]
+    return sum(rails.values()) if rails else None
+
+
+def power_covers(rails: Mapping[str, float]) -> str | None:
+    """In words what :func:`total_power` of these rails covers.
+
+    A Raspberry Pi measures behind its own regulators only, so what hangs on the 5 V of the supply is not in the sum.
+    """
+    rail = _input_rail(rails)
+    if rail is not None:
+        return f"{rail}, the input of the whole {INPUT_RAILS[rail]}"
+    if not rails:
+        return None
+    missing = "; what USB and other 5 V loads take is not in it" if _PI_RAIL in rails else ""
+    return f"the sum of the rails {', '.join(rails)}{missing}"
+
+
+def _input_rail(rails: Mapping[str, float]) -> str | None:
+    return next((rail for rail in INPUT_RAILS if rail in rails), None)

@@ -7,31 +7,30 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from edgevision.runtime.telemetry.board import board_name
-from edgevision.runtime.telemetry.board_report import BoardReport
-from edgevision.runtime.telemetry.board_state import BoardState
-from edgevision.runtime.telemetry.cpu_frequency import CpuFrequency
+from edgevision.runtime.telemetry.board_report import BoardReport, mean_power, measured_rails
+from edgevision.runtime.telemetry.clocks import CpuFrequency, GpuClock
 from edgevision.runtime.telemetry.cpu_load import CpuLoad, count_cores
-from edgevision.runtime.telemetry.event_counters import EventCounters
 from edgevision.runtime.telemetry.findings import find
-from edgevision.runtime.telemetry.gpu_clock import GpuClock
-from edgevision.runtime.telemetry.ina238 import Ina238
-from edgevision.runtime.telemetry.ina3221 import Ina3221
-from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power_mode, parse_release
-from edgevision.runtime.telemetry.kernel_log import parse_warnings
-from edgevision.runtime.telemetry.mean_power import mean_power, measured_rails
-from edgevision.runtime.telemetry.memory import Memory
-from edgevision.runtime.telemetry.power import power_covers
+from edgevision.runtime.telemetry.jetson import Tegrastats, parse_clocks_locked, parse_power_mode, parse_release
+from edgevision.runtime.telemetry.linux import EventCounters, Memory, Temperatures, board_name, parse_warnings
+from edgevision.runtime.telemetry.power_monitors import Ina238, Ina3221
 from edgevision.runtime.telemetry.raspberry_pi import RaspberryPi
-from edgevision.runtime.telemetry.reading import Reading, combine
-from edgevision.runtime.telemetry.source import RunTool, Source, read_text, run_tool
-from edgevision.runtime.telemetry.tegrastats import Tegrastats
-from edgevision.runtime.telemetry.temperatures import Temperatures
-from edgevision.runtime.telemetry.tool_stream import StartTool, start_tool
+from edgevision.runtime.telemetry.reading import BoardState, Reading, combine, power_covers
+from edgevision.runtime.telemetry.system import RunTool, StartTool, read_text, run_tool, start_tool
 
 logger = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Something that knows a part of the board's state."""
+
+    def read(self) -> Reading:
+        """The fields this source knows, now; ``time_s`` is left at 0."""
+
+    def close(self) -> None:
+        """Free what is held; called once, after the last reading."""
 
 
 class Telemetry:

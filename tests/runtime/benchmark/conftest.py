@@ -12,8 +12,7 @@ from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.timing import WarmUp
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
-from edgevision.runtime.telemetry.board_state import BoardState
-from edgevision.runtime.telemetry.reading import Reading
+from edgevision.runtime.telemetry.reading import BoardState, Reading
 
 Made = Callable[..., Any]
 

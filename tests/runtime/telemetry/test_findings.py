@@ -1,10 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.runtime.telemetry.board_state import BoardState
 from edgevision.runtime.telemetry.findings import FindingKind, find
 from edgevision.runtime.telemetry.raspberry_pi import throttled_now, throttled_since_start
-from edgevision.runtime.telemetry.reading import Reading
+from edgevision.runtime.telemetry.reading import BoardState, Reading
 
 FOUR = BoardState(cores=4, governors=("ondemand",), occurred=())
 
@@ -41,12 +40,12 @@ def pi(bits, at):
     )
 
 
-def test_a_quiet_run_is_not_marked():
+def test_a_quiet_run_is_reliable():
     assert kinds(quiet()) == []
     assert kinds([]) == []
 
 
-def test_a_pi_that_throttles_in_the_middle_is_marked_with_time_and_temperature():
+def test_a_pi_that_throttles_in_the_middle_is_unreliable_with_time_and_temperature():
     readings = [pi(lambda at: 0xE0008 if at >= 5 else 0, index / 2) for index in range(20)]
     after = FOUR.updated(occurred=throttled_since_start(0xE0008))
     findings = find(readings, FOUR, after)
@@ -109,7 +108,7 @@ def test_a_boost_that_is_lost_when_more_cores_work_marks_nothing():
     (finding,) = find(phases(4700.0, 3500.0, 2900.0), twelve, twelve)
     assert (finding.start_s, finding.end_s) == (10.0, None)
     assert "2900 MHz" in finding.message
-    assert "its steady clock is 4700 MHz" in finding.message
+    assert "its sustained clock is 4700 MHz" in finding.message
 
 
 def test_throttling_is_found_in_each_of_two_loads():

@@ -1,48 +1,23 @@
+"""What NVIDIA's tools say, recorded on boards from Jetson TX1 to Thor."""
+
+import sys
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.runtime.telemetry.event_counters import EventCounters
-from edgevision.runtime.telemetry.gpu_clock import GpuClock
-from edgevision.runtime.telemetry.ina238 import Ina238
-from edgevision.runtime.telemetry.ina3221 import Ina3221
-from edgevision.runtime.telemetry.jetson import parse_clocks_locked, parse_power_mode, parse_release
-from edgevision.runtime.telemetry.kernel_log import parse_warnings
-from edgevision.runtime.telemetry.power import power_covers
+from edgevision.runtime.telemetry.jetson import (
+    Tegrastats,
+    parse_clocks_locked,
+    parse_power_mode,
+    parse_release,
+    parse_tegrastats,
+)
+from edgevision.runtime.telemetry.linux import parse_warnings
 from edgevision.runtime.telemetry.reading import Reading
+from edgevision.runtime.telemetry.system import start_tool
 
-HWMON = "sys/class/hwmon/hwmon3"
-ORIN_RAILS = {
-    f"{HWMON}/{name}": f"{text}\n"
-    for name, text in {
-        "name": "ina3221",
-        "in1_label": "VDD_IN",
-        "in1_input": 5000,
-        "curr1_input": 2400,
-        "curr1_crit_alarm": 0,
-        "in2_label": "VDD_CPU_GPU_CV",
-        "in2_input": 4960,
-        "curr2_input": 1000,
-        "in3_label": "NC",
-        "in3_input": 0,
-        "curr3_input": 0,
-        "in7_label": "sum of shunt voltages",
-        "in7_input": 12,
-    }.items()
-}
-IIO = "sys/bus/iio/devices/iio:device0"
-NANO_RAILS = {
-    f"{IIO}/{name}": f"{text}\n"
-    for name, text in {
-        "rail_name_0": "POM_5V_IN",
-        "in_voltage0_input": 5100,
-        "in_current0_input": 900,
-        "crit_current_limit_0": "4500 ma",
-        "rail_name_1": "POM_5V_GPU",
-        "in_voltage1_input": 5100,
-        "in_current1_input": 100,
-    }.items()
-}
 CLOCKS = """SOC family:tegra234  Machine:Example Devkit
 Online CPUs: 0-1
 cpu0: Online=1 Governor=schedutil MinFreq={low} MaxFreq=1510400 CurrentFreq=1510400 IdleStates: WFI=0 c7=0
@@ -52,87 +27,71 @@ EMC MinFreq=204000000 MaxFreq=3199000000 CurrentFreq=3199000000 FreqOverride=1
 """
 
 
-def test_rails_of_the_hwmon_interface_are_volts_times_amperes(board):
-    source = Ina3221(board(ORIN_RAILS))
-    reading = source.read()
-    assert reading.power_w == pytest.approx({"VDD_IN": 12.0, "VDD_CPU_GPU_CV": 4.96})
-    assert reading.total_power_w == pytest.approx(12.0)
-    assert power_covers(reading.power_w) == "VDD_IN, the input of the whole module"
-    assert reading.throttled == ()
-    board({f"{HWMON}/curr1_crit_alarm": "1\n"})
-    assert source.read().throttled == ("over-current",)
-    source.close()
+SAMPLES = (
+    "NVPM WARN: fan mode is not set!\nNV Power Mode: MODE_15W\n2\n",
+    CLOCKS,
+    "# R36 (release), REVISION: 4.3, GCID: 1",
+    "[  130.25] soctherm: OC ALARM 0x00000004\n",
+)
 
 
-def test_rails_of_jetpack_4_are_read_too(board):
-    source = Ina3221(board(NANO_RAILS))
-    assert source.read().power_w == pytest.approx({"POM_5V_IN": 4.59, "POM_5V_GPU": 0.51})
-    board({f"{IIO}/in_current0_input": "4600\n"})
-    assert source.read().throttled == ("over-current",)
-    source.close()
+NANO = (
+    "RAM 900/3956MB (lfb 80x4MB) SWAP 3/1978MB (cached 0MB) IRAM 0/252kB(lfb 252kB) "
+    "CPU [12%@1479,off,3%@921,0%@102] EMC_FREQ 4%@1600 GR3D_FREQ 37%@614 APE 25 PLL@33C CPU@38.5C PMIC@100C "
+    "GPU@35C AO@41C thermal@36.75C POM_5V_IN 3125/2900 POM_5V_GPU 410/300 POM_5V_CPU 905/700"
+)
 
 
-def test_a_rail_that_cannot_be_read_is_left_out(board):
-    root = board(ORIN_RAILS | {f"{HWMON}/curr1_input": "\n"})
-    assert Ina3221(root).read().power_w == {"VDD_CPU_GPU_CV": 4.96}
-    assert power_covers({"A": 1.0, "B": 2.0}) == "the sum of the rails A, B"
-    assert power_covers({}) is None
+XAVIER = (
+    "RAM 800/15820MB (lfb 3000x4MB) SWAP 0/7910MB (cached 0MB) CPU [4%@1190,off] EMC_FREQ 0%@800 GR3D_FREQ 5%@520 "
+    "APE 150 MTS fg 1% bg 3% AO@33C GPU@34.5C Tdiode@36.5C PMIC@50C CPU@35C GPU 620/620 CPU 930/930 SOC 1240/1240"
+)
 
 
-def test_the_monitor_of_the_boards_input_is_read(board):
-    source = Ina238(board({f"{HWMON}/name": "ina238\n", f"{HWMON}/power1_input": "22424000\n"}))
-    assert source.read() == Reading(power_w={"VIN": 22.424}, total_power_w=22.424)
-    assert power_covers(source.read().power_w) == "VIN, the input of the whole board"
-    board({f"{HWMON}/power1_input": "\n"})
-    assert source.read() == Reading()
-    source.close()
+ORIN = (
+    "11-21-2026 08:00:01 RAM 5000/15656MB (lfb 4x4MB)   SWAP 0/7828MB (cached 0MB) CPU [50%@1984,100%@1984] "
+    "EMC_FREQ 9%@3199 GR3D_FREQ 99%@[1173,1122]  NVENC  off   APE  174  cpu@61.5C  cv0@-256C soc2@58.125C "
+    "VDD_GPU_SOC 9100mW/8000mW VDD_CPU_CV 3300mW/3000mW VIN_SYS_5V0 4600mW/4500mW NC 0mW/0mW"
+)
 
 
-def test_other_sensors_are_not_taken_for_rails(board):
-    root = board(ORIN_RAILS | {f"{HWMON}/name": "nct6775\n", f"{HWMON}/power1_input": "1\n"})
-    assert Ina3221(root).read() == Reading()
-    assert Ina238(root).read() == Reading()
+LATEST = "RAM 1/10MB CPU [1%@100] cpu@50.5C/49C VDD_IN 7000mW/6500mW/6000mW"
 
 
-@pytest.mark.parametrize("name", ["17000000.gpu", "17000000.gv11b", "57000000.gpu", "gpu-gpc-0"])
-def test_the_gpu_is_found_among_the_devices(board, name):
-    devices = "sys/class/devfreq"
-    root = board(
-        {
-            f"{devices}/13000000.emc/cur_freq": "1\n",
-            f"{devices}/15340000.vic/cur_freq": "2\n",
-            f"{devices}/{name}/cur_freq": "918000000\n",
-            f"{devices}/{name}/device/load": "973\n",
-        }
-    )
-    reading = GpuClock(root).read()
-    assert (reading.gpu_mhz, reading.gpu_load) == (918.0, 0.973)
+THOR = "RAM 3000/8000MB (lfb 1x512kB) GR3D_FREQ @[900,1000,800] APE 150"
 
 
-def test_a_gpu_is_known_by_its_node_as_well(board):
-    device = "sys/class/devfreq/abc.example"
-    root = board({f"{device}/device/of_node/name": "ga10b\0", f"{device}/cur_freq": "306000000\n"})
-    assert GpuClock(root).read() == Reading(gpu_mhz=306.0)
+# First line of each recording: online cores, GPU load, GPU MHz, temperatures, the CPU's, rails, total W, free MB.
+RECORDED = {
+    "agx_orin_jp72_gr3d_array_3power": (12, 0.12, 1300, 4, 52.968, 3, 13.907, 42175),
+    "agx_orin_nosudo": (12, 0.0, None, 6, 42.0, 3, 10.37, 60392),
+    "agx_orin_r35_offline_sensors_emulator": (12, 0.0, 0, 7, 41.437, 4, 7.009, 28279),
+    "agx_orin_r36_padded": (12, 0.0, 305, 6, 53.062, 3, 12.377, 1583),
+    "agx_xavier_cores_off": (4, 0.0, 318, 7, 37.5, 6, 3.346, 31206),
+    "nano": (4, 0.0, 76, 5, 36.5, 3, 1.022, 3430),
+    "nano_jp461_pmic50": (4, 0.0, 76, 5, 40.0, 3, 1.75, 2041),
+    "nano_load_log": (4, 0.0, None, 5, 31.0, 3, 1.997, 2218),
+    "nano_nosudo": (4, 0.0, None, 5, 31.5, 3, 1.388, 1949),
+    "orin_nano_idle": (6, 0.0, None, 6, 50.031, 3, 4.824, 4168),
+    "orin_nano_sudo_gr3d_array": (6, 0.63, 621, 6, 53.968, 3, 12.479, 1435),
+    "orin_nano_super_loaded": (6, 0.0, None, 6, 47.875, 3, 4.654, 6132),
+    "orin_nano_three_seconds": (6, 0.0, None, 6, 48.468, 3, 4.761, 6845),
+    "orin_nx_mw_units": (4, 0.0, 611, 9, 47.937, 3, 5.299, 9054),
+    "thor_gr3d_array_fragment": (0, None, 1000, 0, None, 0, None, 3122),
+    "tx1": (4, 0.0, 76, 7, 37.5, 3, 2.532, 2804),
+    "tx2_cores_off": (4, 0.0, 624, 7, None, 6, 3.056, 5508),
+    "tx2_vdd_sys_rails": (6, 0.0, 114, 7, None, 6, 5.297, 4583),
+    "xavier_nx": (6, 0.62, 306, 5, 43.5, 3, 4.067, 3360),
+}
 
 
-def test_a_machine_without_a_gpu_clock_has_none(tmp_path):
-    assert GpuClock(tmp_path).read() == Reading()
-
-
-def test_a_load_that_is_none_is_left_out(board):
-    device = "sys/class/devfreq/fb000000.gpu"
-    root = board({f"{device}/cur_freq": "300000000\n", f"{device}/device/load": "12@300000000Hz\n"})
-    assert GpuClock(root).read() == Reading(gpu_mhz=300.0)
-
-
-def test_a_rising_counter_is_an_over_current(board):
-    root = board({f"{HWMON}/oc1_event_cnt": "4\n", f"{HWMON}/oc2_event_cnt": "0\n"})
-    source = EventCounters(root)
-    assert source.read().throttled == ()
-    board({f"{HWMON}/oc2_event_cnt": "1\n"})
-    assert source.read().throttled == ("over-current",)
-    assert source.read().throttled == ()
-    source.close()
+def wait_for(question):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if (answer := question()) is not None:
+            return answer
+        time.sleep(0.01)
+    raise AssertionError("nothing came")
 
 
 def test_the_power_mode_is_found_among_warnings():
@@ -155,22 +114,6 @@ def test_the_release_is_put_together():
     assert parse_release("Ubuntu\n") is None
 
 
-def test_the_kernels_warnings_are_picked_out_of_its_log():
-    log = (
-        "[    0.000000] Booting Linux\n[  120.5] hwmon hwmon1: Undervoltage detected!\n"
-        "[  130.25] soctherm: OC ALARM 0x00000004\n[  131.0] usb 1-1: new device\n"
-        "[  140.0] mce: CPU3: Core temperature is above threshold, cpu clock is throttled (total events = 1)\n"
-        "[  150.5][    T1] hwmon hwmon1: Undervoltage detected!\n[  151.5] [   C12] soctherm: OC ALARM 0x00000001\n"
-    )
-    assert parse_warnings(log) == (
-        "Undervoltage detected! (120.5 s)",
-        "soctherm: OC ALARM 0x00000004 (130.25 s)",
-        "CPU3: Core temperature is above threshold, cpu clock is throttled (140.0 s)",
-        "Undervoltage detected! (150.5 s)",
-        "soctherm: OC ALARM 0x00000001 (151.5 s)",
-    )
-
-
 def test_recorded_answers_are_read(recordings):
     def text(name):
         return (recordings / name).read_text()
@@ -191,24 +134,6 @@ def test_recorded_answers_are_read(recordings):
     )
 
 
-def test_recorded_zones_have_names_and_no_placeholder(recordings, board):
-    from edgevision.runtime.telemetry.temperatures import Temperatures
-
-    files = {}
-    for line in (recordings / "jetson/thermal_zones_nano.txt").read_text().splitlines():
-        folder, kind = line.split(": ")
-        files |= {f"{folder[1:]}/type": f"{kind}\n", f"{folder[1:]}/temp": "40000\n"}
-    assert list(Temperatures(board(files)).read().temperatures) == ["AO", "CPU", "GPU", "PLL", "thermal"]
-
-
-SAMPLES = (
-    "NVPM WARN: fan mode is not set!\nNV Power Mode: MODE_15W\n2\n",
-    CLOCKS,
-    "# R36 (release), REVISION: 4.3, GCID: 1",
-    "[  130.25] soctherm: OC ALARM 0x00000004\n",
-)
-
-
 @given(st.data())
 def test_damaged_answers_never_raise(data):
     text = data.draw(st.sampled_from(SAMPLES))
@@ -216,3 +141,96 @@ def test_damaged_answers_never_raise(data):
     damaged = text[:at] + data.draw(st.text(max_size=20)) + text[data.draw(st.integers(at, len(text))) :]
     for parse in (parse_power_mode, parse_clocks_locked, parse_release, parse_warnings):
         parse(damaged)
+
+
+def test_a_line_of_an_early_board_is_read():
+    assert parse_tegrastats(NANO) == Reading(
+        cpu_mhz=(1479.0, 921.0, 102.0),
+        temperatures={"PLL": 33.0, "CPU": 38.5, "GPU": 35.0, "AO": 41.0, "thermal": 36.75},
+        memory_available_mb=3056.0,
+        gpu_load=0.37,
+        gpu_mhz=614.0,
+        power_w={"POM_5V_IN": 3.125, "POM_5V_GPU": 0.41, "POM_5V_CPU": 0.905},
+        total_power_w=3.125,
+    )
+
+
+def test_rails_without_units_and_without_an_input_are_summed():
+    reading = parse_tegrastats(XAVIER)
+    assert reading.power_w == {"GPU": 0.62, "CPU": 0.93, "SOC": 1.24}
+    assert reading.total_power_w == pytest.approx(2.79)
+    assert "PMIC" not in reading.temperatures
+
+
+def test_a_line_of_a_recent_board_is_read():
+    reading = parse_tegrastats(ORIN)
+    assert reading.cpu_mhz == (1984.0, 1984.0)
+    assert (reading.gpu_load, reading.gpu_mhz) == (0.99, 1173.0)
+    assert reading.temperatures == {"cpu": 61.5, "soc2": 58.125}
+    assert reading.power_w == {"VDD_GPU_SOC": 9.1, "VDD_CPU_CV": 3.3, "VIN_SYS_5V0": 4.6}
+    assert reading.total_power_w == pytest.approx(17.0)
+
+
+def test_the_input_of_the_board_is_the_total():
+    line = "VDD_GPU 2370mW/2370mW VDD_CPU_SOC_MSS 5531mW/5531mW VIN_SYS_5V0 4344mW/4344mW VIN 22424mW/22000mW"
+    assert parse_tegrastats(line).total_power_w == 22.424
+
+
+def test_of_several_values_the_first_is_the_present_one():
+    reading = parse_tegrastats(LATEST)
+    assert reading.temperatures == {"cpu": 50.5}
+    assert reading.total_power_w == 7.0
+
+
+def test_a_gpu_without_load_has_a_clock_and_one_without_a_clock_a_load():
+    assert (parse_tegrastats(THOR).gpu_load, parse_tegrastats(THOR).gpu_mhz) == (None, 1000.0)
+    without = parse_tegrastats("RAM 1/2MB GR3D_FREQ 0% PLL@30C")
+    assert (without.gpu_load, without.gpu_mhz) == (0.0, None)
+
+
+def test_every_recorded_line_is_read(recordings):
+    lines = {path.stem: path.read_text().splitlines() for path in (recordings / "tegrastats").iterdir()}
+    assert set(RECORDED) <= set(lines)
+    for name, (cores, load, clock, sensors, cpu, rails, total, free) in RECORDED.items():
+        reading = parse_tegrastats(lines[name][0])
+        temperatures = reading.temperatures
+        assert len(reading.cpu_mhz) == cores, name
+        assert (reading.gpu_load, reading.gpu_mhz) == (load, clock), name
+        assert len(temperatures) == sensors, name
+        assert temperatures.get("CPU", temperatures.get("cpu")) == cpu, name
+        assert len(reading.power_w) == rails, name
+        assert reading.total_power_w == pytest.approx(total), name
+        assert reading.memory_available_mb == free, name
+    assert parse_tegrastats(lines["orin_nano_super_loaded"][1]).gpu_load == 0.62
+    assert parse_tegrastats(lines["orin_nano_three_seconds"][2]).temperatures["cpu"] == 48.562
+
+
+@given(st.data())
+def test_damaged_lines_never_raise_and_never_invent(data):
+    line = data.draw(st.sampled_from([NANO, XAVIER, ORIN, LATEST, THOR]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(line)))
+        line = line[:at] + data.draw(st.text(max_size=8)) + line[data.draw(st.integers(at, len(line))) :]
+    reading = parse_tegrastats(line)
+    assert all(-60 < celsius < 200 for celsius in reading.temperatures.values())
+    assert all(0 <= watts <= 10_000 for watts in reading.power_w.values())
+    assert reading.gpu_load is None or 0 <= reading.gpu_load <= 1
+    assert (reading.total_power_w is None) == (not reading.power_w)
+
+
+def test_the_newest_line_of_a_running_tool_is_read_and_the_tool_is_stopped():
+    program = (
+        "import sys\nprint('first', flush=True)\nprint(sys.argv[1], flush=True)\nprint('ha', end='', flush=True)\n"
+    )
+    lines = start_tool([sys.executable, "-c", f"{program}import time\ntime.sleep(60)", NANO])
+    source = Tegrastats(lines)
+    assert wait_for(lambda: source.read().gpu_load) == 0.37
+    source.close()
+
+
+def test_a_tool_that_has_ended_says_nothing_more():
+    lines = start_tool([sys.executable, "-c", f"print({NANO!r})"])
+    wait_for(lambda: True if lines._process.poll() is not None else None)
+    assert lines.latest() is None
+    lines.close()
+    assert start_tool(["edgevision-no-such-tool"]) is None

@@ -2,7 +2,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgevision.runtime.telemetry.power import power_covers
 from edgevision.runtime.telemetry.raspberry_pi import (
     RaspberryPi,
     parse_clock,
@@ -12,6 +11,7 @@ from edgevision.runtime.telemetry.raspberry_pi import (
     throttled_now,
     throttled_since_start,
 )
+from edgevision.runtime.telemetry.reading import power_covers
 
 ADC = """ 3V7_WL_SW_A current(0)=0.10000000A
     1V8_SYS_A current(2)=0.50000000A

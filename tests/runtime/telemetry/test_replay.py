@@ -88,20 +88,20 @@ def test_a_pi_that_throttles_in_the_middle_marks_the_run(board):
     assert any("83.7 °C" in finding.message for finding in report.findings)
 
 
-def test_a_pi_that_throttled_only_between_two_questions_is_marked_too(board):
+def test_a_pi_that_throttled_only_between_two_questions_is_unreliable_too(board):
     tools = Tools(**pi())
     report = sample(board({}), tools, lambda: tools.answers.update(pi("0x20000")))
     assert kinds(report) == {FindingKind.THROTTLED}
     assert "frequency capped" in report.findings[0].message
 
 
-def test_a_pi_that_throttled_before_the_run_is_not_marked(board):
+def test_a_pi_that_throttled_before_the_run_is_reliable(board):
     report = sample(board({}), Tools(**pi("0x50000")))
     assert report.before.occurred == ("under-voltage", "throttled")
     assert report.findings == ()
 
 
-def test_a_quiet_jetson_is_not_marked_and_its_power_is_known(board):
+def test_a_quiet_jetson_is_reliable_and_its_power_is_known(board):
     tools = Tools(**{"nvpmodel -q": "NV Power Mode: MAXN\n0\n"})
     report = sample(board(ORIN), tools)
     assert report.findings == ()
@@ -151,7 +151,7 @@ def test_a_power_mode_changed_and_an_alarm_logged_meanwhile_mark_the_run(board):
     assert "OC ALARM 0x00000001' once during the run" in messages
 
 
-def test_a_pc_that_slows_down_from_heat_is_marked_without_its_log(board):
+def test_a_pc_that_slows_down_from_heat_is_unreliable_without_its_log(board):
     counter = "sys/devices/system/cpu/cpu3/thermal_throttle/package_throttle_count"
     report = sample(board({counter: "12\n"}), Tools(), lambda: board({counter: "13\n"}))
     (finding,) = report.findings
@@ -213,7 +213,7 @@ def test_whatever_the_files_and_tools_of_a_board_hold_every_source_can_read_it(d
 
 
 def test_a_source_that_fails_costs_only_its_own_figures_and_is_named_once(board, monkeypatch, caplog):
-    from edgevision.runtime.telemetry.memory import Memory
+    from edgevision.runtime.telemetry.linux import Memory
 
     def fail(self):
         raise RuntimeError("no such luck")

@@ -1,16 +1,14 @@
-"""The INA3221 power monitors of Jetson boards: three rails each.
+"""The power monitors of Jetson boards: INA3221 with three rails each, INA238 on an AGX Thor for the whole board.
 
-Newer kernels show them by the hwmon interface (voltage in mV and current in mA; Documentation/hwmon/ina3221.rst),
+Newer kernels show an INA3221 by the hwmon interface (voltage in mV and current in mA; Documentation/hwmon/ina3221.rst),
 JetPack 4 by its own industrial-I/O driver, which gives the power in mW as well.
 """
 
 import re
 from pathlib import Path
 
-from edgevision.runtime.telemetry.power import total_power
-from edgevision.runtime.telemetry.reading import Reading
-from edgevision.runtime.telemetry.source import SystemFile, read_text, whole_number
-from edgevision.runtime.telemetry.throttling import Throttling
+from edgevision.runtime.telemetry.reading import Reading, Throttling, total_power
+from edgevision.runtime.telemetry.system import SystemFile, read_text, whole_number
 
 # The chip's further inputs are shunt voltages and their sum.
 _CHANNELS = (1, 2, 3)
@@ -87,3 +85,25 @@ def _iio_rail(device: Path, channel: int) -> _Rail:
         whole_number(limit[1]) if limit else None,
         (),
     )
+
+
+# As tegrastats calls it; the driver gives it no name (Documentation/hwmon/ina238.rst).
+_RAIL = "VIN"
+
+
+class Ina238:
+    """``power1_input``, in µW, of the first hwmon device that is one."""
+
+    def __init__(self, root: Path) -> None:
+        devices = sorted((root / "sys/class/hwmon").glob("hwmon*"))
+        found = next((device for device in devices if read_text(device / "name") == "ina238"), None)
+        self._microwatts = None if found is None else SystemFile(found / "power1_input")
+
+    def read(self) -> Reading:
+        microwatts = None if self._microwatts is None else self._microwatts.number()
+        rails = {} if microwatts is None else {_RAIL: microwatts / 1e6}
+        return Reading(power_w=rails, total_power_w=total_power(rails))
+
+    def close(self) -> None:
+        if self._microwatts is not None:
+            self._microwatts.close()
