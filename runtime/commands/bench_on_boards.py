@@ -16,9 +16,9 @@ from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, i
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.dispatch import raise_failures, run_on_boards
 from edgevision.runtime.remote.documents import parse_document
-from edgevision.runtime.remote.jobs import JobResult
 from edgevision.runtime.remote.on_boards import Boards
 from edgevision.runtime.remote.remote_command import RemoteCommand
+from edgevision.runtime.remote.run_job import JobResult
 
 FILES = ("output", "csv", "html")
 """The options that write a file, which is always written here."""

@@ -406,7 +406,7 @@ def prepare(wanted: Request) -> str:
             options = ["--system-site-packages"] if wanted["system_site_packages"] else []
             run_aloud("venv", [sys.executable, "-I", "-m", "venv", *options, str(folder)], folder.parent)
             install(python, folder, wanted)
-            os.sync()  # else a power cut can leave it marked and with empty files
+            write_to_disk(folder)
             (folder / "prepared").write_text(sys.version)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -447,7 +447,7 @@ def unpack(wanted: Request) -> Path:
             try:
                 with zipfile.ZipFile(archive) as modules:
                     modules.extractall(part)
-                os.sync()  # as for an environment
+                write_to_disk(part)
                 part.rename(folder)
             except BaseException:
                 shutil.rmtree(part, ignore_errors=True)
@@ -534,6 +534,17 @@ def locked(path: Path) -> Iterator[None]:
             say("another host prepares this board; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def write_to_disk(folder: Path) -> None:
+    """Else a power cut can leave what lies there with its final name and empty files."""
+    with suppress(ImportError, AttributeError):  # a Python without ctypes, a system without the call
+        import ctypes
+
+        descriptor = os.open(folder, os.O_RDONLY)
+        # os.sync would wait for every other file system too, and one in the network may be gone.
+        ctypes.CDLL(None).syncfs(descriptor)
+        os.close(descriptor)
 
 
 def write_whole(path: Path, document: dict[str, Any]) -> None:

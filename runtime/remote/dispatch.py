@@ -12,9 +12,9 @@ from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.documents import checked, parse_document
 from edgevision.runtime.remote.environment import own_setup
 from edgevision.runtime.remote.job import Job
-from edgevision.runtime.remote.jobs import JobResult, run_job, run_on_each
 from edgevision.runtime.remote.on_boards import Boards
 from edgevision.runtime.remote.remote_command import RemoteCommand
+from edgevision.runtime.remote.run_job import JobResult, run_job, run_on_each
 
 
 def dispatch(command: RemoteCommand, boards: Boards) -> None:

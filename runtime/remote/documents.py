@@ -12,7 +12,7 @@ from edgevision.core.errors import DeviceError
 from edgevision.core.printable import printable, printable_values
 from edgevision.core.records import Record, record
 from edgevision.runtime.remote.job import Fetched
-from edgevision.runtime.remote.jobs import JobResult
+from edgevision.runtime.remote.run_job import JobResult
 
 _DEEPEST = 32
 _LARGEST_INTEGER = 2**63

@@ -137,6 +137,17 @@ def test_the_code_is_laid_over_the_environment_once_and_its_archive_goes(local, 
     assert ended(local, "again") == {"state": "ended", "code": 0}
 
 
+def test_code_is_on_the_disk_before_it_has_its_name(local, environment):
+    code = put_code(local, first="1")
+    noted = """
+def write_to_disk(folder):
+    (cache() / "noted").write_text(json.dumps(sorted(path.name for path in folder.parent.iterdir())))
+"""
+    start(local, board_source() + noted, code=code)
+    assert ended(local, "j")["code"] == 0
+    assert json.loads((cache(local) / "noted").read_text()) == [f"{code['key']}.part", "lock"]
+
+
 def test_code_that_was_left_half_unpacked_is_unpacked_anew(local, environment):
     code = put_code(local, first="1")
     half = cache(local) / "code" / f"{code['key']}.part"

@@ -20,10 +20,10 @@ from edgevision.core.regular_files import sha256
 from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.report import read_report
 from edgevision.runtime.remote import software
-from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.board_program import start_time
 from edgevision.runtime.remote.call import call
 from edgevision.runtime.remote.environment import own_setup
+from edgevision.runtime.remote.session import Session
 from edgevision.runtime.remote.ssh import Connection
 from edgevision.runtime.shipped_models import shipped_model
 
@@ -237,7 +237,7 @@ def test_a_dropped_connection_is_made_again_and_the_result_comes(begun, prepared
 def test_the_same_command_line_takes_up_what_a_lost_connection_left(
     begun, prepared, edgevision, monkeypatch, write_colours, eventually
 ):
-    monkeypatch.setattr(Board, "reconnect_for_s", 0.5)
+    monkeypatch.setattr(Session, "reconnect_for_s", 0.5)
     code, out, err = begun(prepared.down)
     assert (code, out) == (3, "")
     assert "the same command line takes it up again" in err

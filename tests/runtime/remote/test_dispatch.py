@@ -10,9 +10,9 @@ from edgevision.core.machine import Machine
 from edgevision.runtime.commands.devices_on_boards import devices_files
 from edgevision.runtime.remote import dispatch
 from edgevision.runtime.remote.job import Fetched
-from edgevision.runtime.remote.jobs import JobResult
 from edgevision.runtime.remote.on_boards import Boards
 from edgevision.runtime.remote.remote_command import RemoteCommand
+from edgevision.runtime.remote.run_job import JobResult
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from edgevision.core.errors import DeviceError
 from edgevision.runtime.remote.documents import check_names, parse_document
 from edgevision.runtime.remote.job import Fetched
-from edgevision.runtime.remote.jobs import JobResult
+from edgevision.runtime.remote.run_job import JobResult
 
 
 @pytest.mark.parametrize(

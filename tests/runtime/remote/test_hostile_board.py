@@ -18,6 +18,7 @@ from edgevision.runtime.remote import watchdog
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.call import NoAnswerError, _answer, call
 from edgevision.runtime.remote.job import Output
+from edgevision.runtime.remote.session import Session
 from edgevision.runtime.remote.watchdog import Watchdog
 
 FACTS = {
@@ -58,8 +59,8 @@ def hostile(local, tmp_path):
         )
         (folder / "python3").chmod(0o755)
         local.environment["PATH"] = f"{folder}:{local.environment['PATH']}"
-        board = Board("hostile", local)
-        board.reconnect_for_s = 0.0
+        board = Board(Session("hostile", local))
+        board.session.reconnect_for_s = 0.0
         board.open()
         return board
 
@@ -219,7 +220,7 @@ def hurried(monkeypatch):
     monkeypatch.setattr(watchdog, "_LONGEST_S", dict.fromkeys(watchdog._LONGEST_S, 1.0))
     monkeypatch.setattr(watchdog, "_LONGEST_NAP_S", 0.1)
     monkeypatch.setattr("edgevision.runtime.remote.call._LONGEST_END_S", 0.5)
-    monkeypatch.setattr("edgevision.runtime.remote.board._LONGEST_UNANSWERED_S", 0.7)
+    monkeypatch.setattr("edgevision.runtime.remote.session._LONGEST_UNANSWERED_S", 0.7)
 
 
 def stand_in(local, program):
@@ -236,7 +237,7 @@ def test_a_board_that_makes_no_progress_is_given_up_and_its_ssh_is_ended(local, 
     original = local.run
     local.run = lambda command: ran.append(original(command)) or ran[-1]
     with pytest.raises(NoAnswerError, match=r"gave no answer for \d+ s.*try ssh local by hand"):
-        Board("local", local).open()
+        Board(Session("local", local)).open()
     assert [process.returncode for process in ran] == [-9]
 
 
@@ -251,14 +252,14 @@ def test_a_board_that_stops_in_the_middle_of_a_file_is_given_up_and_nothing_is_w
     stand_in(local, f"{_NONCE} print({announced!r}, flush=True); print(end='1234', flush=True); time.sleep(60)")
     (tmp_path / "target").mkdir()
     with pytest.raises(UnreachableError, match="gave no answer"):
-        Board("local", local).fetch("job", {"out/1.png": output(tmp_path / "target" / "mine.png")})
+        Board(Session("local", local)).fetch("job", {"out/1.png": output(tmp_path / "target" / "mine.png")})
     assert list((tmp_path / "target").iterdir()) == []
 
 
 def test_a_board_that_lets_in_and_never_answers_a_follower_is_not_asked_for_ever(local, hurried, caplog):
     stand_in(local, "time.sleep(60)")
     with caplog.at_level("INFO", logger="edgevision"), pytest.raises(UnreachableError, match="the same command line"):
-        Board("local", local).follow("job")
+        Board(Session("local", local)).follow("job")
     assert len(caplog.messages) == 1
 
 

@@ -17,8 +17,8 @@ from edgevision.core.errors import ImageError, InputError
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote import dispatch
 from edgevision.runtime.remote.job import Fetched
-from edgevision.runtime.remote.jobs import JobResult, run_on_each
 from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.remote.run_job import JobResult, run_on_each
 
 # --- a verb of a toy task: it counts the words of texts, and writes the sum to a file
 

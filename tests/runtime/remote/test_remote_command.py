@@ -17,6 +17,7 @@ from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.environment import Environment
 from edgevision.runtime.remote.job import Job
 from edgevision.runtime.remote.remote_command import RemoteCommand, command_words
+from edgevision.runtime.remote.session import Session
 from edgevision.runtime.remote.software import Code, RequirementsWheel, Software
 
 SOFTWARE = Software(Code("0" * 32, b""), RequirementsWheel("w.whl", "0" * 12, b""))
@@ -77,7 +78,7 @@ def test_a_file_that_vanishes_after_it_was_added_ends_in_an_error_that_names_it(
         getattr(job, name)
     (photos / "d.gif").unlink()
     with pytest.raises(InputError, match=r"d\.gif' cannot be sent to the board: No such file"):
-        Board("local", local).start(job, Environment(SOFTWARE, ()))
+        Board(Session("local", local)).start(job, Environment(SOFTWARE, ()))
 
 
 def test_a_missing_model_is_said_before_anything_is_sent(tmp_path):

@@ -9,9 +9,10 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, UnreachableError
-from edgevision.runtime.remote.board import Board, Interrupted
+from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.environment import Setup
 from edgevision.runtime.remote.job import Fetched, Job
+from edgevision.runtime.remote.session import Interrupted, Session
 
 T = TypeVar("T")
 
@@ -96,7 +97,7 @@ def run_on_each(hosts: Sequence[str], work: Callable[[Board], T]) -> list[T | Ed
             ended.put((number, error))
 
     try:
-        boards.extend(Board(host) for host in hosts)
+        boards.extend(Board(Session(host)) for host in hosts)
         for item in enumerate(boards):
             threading.Thread(target=do, args=item, daemon=True).start()
         try:
@@ -104,14 +105,14 @@ def run_on_each(hosts: Sequence[str], work: Callable[[Board], T]) -> list[T | Ed
                 results |= [ended.get()]
         except KeyboardInterrupt:
             for board in boards:
-                board.cancel()
+                board.session.cancel()
             with suppress(Empty):
                 while len(results) < len(boards):
                     results |= [ended.get(timeout=_LONGEST_FAREWELL_S)]
             raise
     finally:
         for board in boards:
-            board.close()
+            board.session.close()
     return [_checked(results[number]) for number in range(len(boards))]
 
 
