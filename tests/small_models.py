@@ -1,6 +1,6 @@
 """Models of a few nodes, and what is asked of them and of what they become."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -100,3 +100,16 @@ def everything() -> onnx.ModelProto:
 def constants_of(model: onnx.ModelProto) -> dict[str, Array]:
     """The initializers by name."""
     return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+class GraphView:
+    """A model's main graph, to ask about: nodes by name, the makers and readers of tensors, the constants as arrays."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.nodes = {node.name: node for node in model.graph.node}
+        self.makers = {name: node for node in model.graph.node for name in node.output if name}
+        self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                self.readers[name].append(node)
+        self.constants = constants_of(model)

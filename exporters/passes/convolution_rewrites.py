@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir
 
 from edgevision.exporters.passes.graph_pass import Rewriting
-from edgevision.exporters.passes.values import (
+from edgevision.exporters.passes.ir import (
     add_constant,
     constant_input,
     input_at,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgevision.exporters.passes.graph_pass import PassResult
+from edgevision.exporters.passes.ir import Array
 from edgevision.exporters.passes.side_by_side import agree, feeds_of, open_on_one_thread
-from edgevision.exporters.passes.values import Array
 from edgevision.exporters.passes.walk import every_graph_of, every_node_of
 from edgevision.modelfiles.denormals import FLOAT_FORMATS
 

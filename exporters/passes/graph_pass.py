@@ -7,6 +7,8 @@ import onnx
 import onnx_ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from edgevision.exporters.passes.ir import to_ir, to_proto
+
 
 @dataclass(frozen=True, eq=False)
 class PassResult:
@@ -37,22 +39,14 @@ class Sequential:
 
 @dataclass(frozen=True)
 class Rewriting:
-    """A pass on onnx_ir: ``rewrite`` changes a model in place and says whether it did, which is noted as ``name``.
-
-    The values of the model have the shapes and dtypes that follow from its inputs.
-    """
+    """A pass on onnx_ir: ``rewrite`` changes a model in place and says whether it did, which is noted as ``name``."""
 
     name: str
     rewrite: Callable[[onnx_ir.Model], bool]
 
     def __call__(self, model: onnx.ModelProto) -> PassResult:
-        ir = onnx_ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
+        ir = to_ir(model)
         if not self.rewrite(ir):
             return PassResult(model)
         RemoveUnusedNodesPass()(ir)
-        rewritten = onnx_ir.to_proto(ir)
-        # What was inferred served the rewriting, and says no more than the graph does.
-        del rewritten.graph.value_info[:]
-        for value, declared in zip(rewritten.graph.output, model.graph.output, strict=True):
-            value.CopyFrom(declared)
-        return PassResult(rewritten, modified=True, notes=(self.name,))
+        return PassResult(to_proto(ir), modified=True, notes=(self.name,))

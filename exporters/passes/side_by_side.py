@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 
 from edgevision.exporters.passes.graph_pass import GraphPass, PassResult
-from edgevision.exporters.passes.values import Array
+from edgevision.exporters.passes.ir import Array
 from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
 

@@ -18,9 +18,9 @@ from onnxscript.rewriter import RULE_NAME_TAG, RewritePass
 from onnxscript.rewriter.rules.common import fuse_batchnorm_into_conv_transpose_rule
 
 from edgevision.exporters.passes.graph_pass import PassResult
+from edgevision.exporters.passes.ir import Array
 from edgevision.exporters.passes.side_by_side import agree, feeds_of, measured_speedup, open_on_one_thread
 from edgevision.exporters.passes.transposed_layer import Form, TransposedLayer, transposed_layers
-from edgevision.exporters.passes.values import Array
 
 _log = logging.getLogger(__name__)
 

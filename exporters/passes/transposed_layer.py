@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx.helper import get_attribute_value, make_node
 
-from edgevision.exporters.passes.values import Array
+from edgevision.exporters.passes.ir import Array
 
 
 @dataclass(frozen=True)

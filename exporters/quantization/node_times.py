@@ -9,9 +9,10 @@ from pathlib import Path
 from statistics import median
 
 import onnx
+import onnx_ir
 import onnxruntime
 
-from edgevision.exporters.quantization.graph import Array, Graph
+from edgevision.exporters.passes.ir import Array, to_proto
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
 
@@ -35,22 +36,23 @@ class Profile:
 
 
 def profile(
-    graph: Graph,
+    model: onnx_ir.Model,
     quantized: onnx.ModelProto,
     units: Sequence[Unit],
     feeds: Mapping[str, Array],
     threads: int | None,
 ) -> Profile:
-    """Compare the float model of ``graph`` with its ``quantized`` form, in which all ``units`` are int8."""
-    before = _unit_times(graph.model, units, feeds, threads)
+    """Compare the float ``model`` with its ``quantized`` form, in which all ``units`` are int8."""
+    before = _unit_times(to_proto(model), units, feeds, threads)
     after = _unit_times(quantized, units, feeds, threads)
     gain = {unit.name: before[unit.name][0] - after[unit.name][0] for unit in units}
     makers = {unit.output: unit.name for unit in units}
+    producers = {str(value.name): node for node in model.graph for value in node.outputs}
     borders = []
     read_inside: set[str] = set()
     for unit in units:
         for tensor in unit.inputs:
-            maker = makers.get(_followed_back(tensor, graph))
+            maker = makers.get(_followed_back(tensor, producers))
             if maker is None:
                 gain[unit.name] -= _CONVERSION_US
                 continue
@@ -66,12 +68,12 @@ def _conversion(size_bytes: float) -> float:
     return _CONVERSION_US + _CONVERSION_US_PER_BYTE * size_bytes
 
 
-def _followed_back(tensor: str, graph: Graph) -> str:
+def _followed_back(tensor: str, producers: Mapping[str, onnx_ir.Node]) -> str:
     """The tensor that values come from which are only moved on the way."""
-    maker = graph.makers.get(tensor)
-    while maker is not None and maker.op_type in FOLLOWERS:
-        tensor = maker.input[0]
-        maker = graph.makers.get(tensor)
+    node = producers.get(tensor)
+    while node is not None and node.op_type in FOLLOWERS and node.inputs[0] is not None:
+        tensor = str(node.inputs[0].name)
+        node = producers.get(tensor)
     return tensor
 
 

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir
 import onnxruntime
 import torch
 from onnx.helper import make_tensor_value_info
 
-from edgevision.exporters.quantization.graph import Array, Graph, attributes
+from edgevision.exporters.passes.ir import Array, constant_input, inputs_of, to_proto
 from edgevision.exporters.quantization.units import Unit, channel_axis
 from edgevision.exporters.samples import Batch
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
@@ -53,21 +53,22 @@ class Observations:
     inputs: Mapping[str, LayerInputs]
 
 
-def observe(graph: Graph, units: Iterable[Unit], batches: Sequence[Batch]) -> Observations:
+def observe(model: onnx_ir.Model, units: Iterable[Unit], batches: Sequence[Batch]) -> Observations:
     """Run the float model on ``batches`` and note what ``units`` take and give."""
     units = tuple(units)
     tensors = list(dict.fromkeys(name for unit in units for name in (*unit.inputs, unit.output)))
-    weighted = [unit for unit in units if unit.channels is not None]
-    with _Tap(graph, tensors) as tap:
+    nodes = {str(node.name): node for node in model.graph}
+    layers = {unit.name: nodes[unit.name] for unit in units if unit.channels is not None}
+    with _Tap(model, tensors) as tap:
         extremes = dict.fromkeys(tensors, (np.inf, -np.inf))
-        sums = {unit.name: _Sums(graph.nodes[unit.name], graph, len(batches)) for unit in weighted}
+        sums = {name: _Sums(node, len(batches)) for name, node in layers.items()}
         for batch in batches:
             values = tap(batch)
             for name, value in values.items():
                 low, high = extremes[name]
                 extremes[name] = min(low, float(value.min())), max(high, float(value.max()))
-            for unit in weighted:
-                sums[unit.name].add(values[graph.nodes[unit.name].input[0]])
+            for name, node in layers.items():
+                sums[name].add(values[str(node.inputs[0].name)])  # type: ignore[union-attr]
         counts = {name: np.zeros(BINS, np.int64) for name in tensors}
         for batch in batches:
             for name, value in tap(batch).items():
@@ -80,10 +81,10 @@ def observe(graph: Graph, units: Iterable[Unit], batches: Sequence[Batch]) -> Ob
     return Observations(histograms, {name: total.result() for name, total in sums.items()})
 
 
-def channel_peaks(graph: Graph, tensors: Sequence[str], batches: Sequence[Batch]) -> dict[str, Array]:
+def channel_peaks(model: onnx_ir.Model, tensors: Sequence[str], batches: Sequence[Batch]) -> dict[str, Array]:
     """The largest magnitude in each channel of (n, channels, height, width) ``tensors``, float32 (channels,)."""
     peaks: dict[str, Array] = {}
-    with _Tap(graph, tensors) as tap:
+    with _Tap(model, tensors) as tap:
         for batch in batches:
             for name, value in tap(batch).items():
                 peak = np.abs(value).max(axis=(0, 2, 3))
@@ -94,22 +95,20 @@ def channel_peaks(graph: Graph, tensors: Sequence[str], batches: Sequence[Batch]
 class _Tap:
     """Runs a model and gives the values of inner tensors by name."""
 
-    def __init__(self, graph: Graph, tensors: Sequence[str]) -> None:
-        self._inputs = graph.inputs
-        self._given = [name for name in tensors if name in graph.inputs]
-        self._wanted = [name for name in tensors if name not in graph.inputs]
-        model = onnx.ModelProto()
-        model.CopyFrom(graph.model)
-        model.graph.output.extend(
-            make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-            for name in self._wanted
-            if name not in graph.outputs
+    def __init__(self, model: onnx_ir.Model, tensors: Sequence[str]) -> None:
+        self._inputs = inputs_of(model)
+        self._given = [name for name in tensors if name in self._inputs]
+        self._wanted = [name for name in tensors if name not in self._inputs]
+        tapped = to_proto(model)
+        outputs = {value.name for value in model.graph.outputs}
+        tapped.graph.output.extend(
+            make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in self._wanted if name not in outputs
         )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = log_severity()
         # A fused activation would hide what it takes.
         self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            tapped.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, batch: Batch) -> dict[str, Array]:
@@ -127,17 +126,19 @@ class _Tap:
 class _Sums:
     """Sums of products of a layer's inputs, for their means and covariances."""
 
-    def __init__(self, node: onnx.NodeProto, graph: Graph, batches: int) -> None:
-        self._options = attributes(node)
+    def __init__(self, node: onnx_ir.Node, batches: int) -> None:
+        self._node, self._options = node, node.attributes
         self._operator = node.op_type
-        weight = graph.constants[node.input[1]].shape
+        weights = constant_input(node, 1)
+        assert weights is not None
+        weight = weights.shape
         self._kernel = weight[2:]
-        self._groups = self._options.get("group", 1) if node.op_type == "Conv" else 1
+        self._groups = self._options.get_int("group", 1) if node.op_type == "Conv" else 1
         k = math.prod(size for axis, size in enumerate(weight) if axis != channel_axis(node))
         self._most = max(64, _POSITIONS * k // batches)
         self._full = k <= _LARGEST_GRAM
         # Each output of a transposed convolution takes one of every so many taps, by turns.
-        self._turns = self._options.get("strides", [1, 1]) if node.op_type == "ConvTranspose" else [1, 1]
+        self._turns = self._options.get_ints("strides", [1, 1]) if node.op_type == "ConvTranspose" else [1, 1]
         self._count = 0
         self._origin = np.zeros((self._groups, k))
         self._sum = np.zeros((self._groups, k))
@@ -159,16 +160,16 @@ class _Sums:
         """float32 (groups, positions, k); no fewer positions than asked for, where there are as many."""
         if not self._operator.startswith("Conv"):
             return value.reshape(1, -1, value.shape[-1])
-        strides, dilations = self._options.get("strides", [1, 1]), self._options.get("dilations", [1, 1])
+        strides, dilations = self._options.get_ints("strides", [1, 1]), self._options.get_ints("dilations", [1, 1])
         reach = [dilation * (size - 1) for dilation, size in zip(dilations, self._kernel, strict=True)]
-        pads = _pads(self._options, value.shape[2:], strides, reach)
+        pads = _pads(self._node, value.shape[2:], strides, reach)
         if self._operator == "ConvTranspose":
             value, pads, strides = _stretched(value, pads, strides, reach)
         value = torch.nn.functional.pad(value, (pads[1], pads[3], pads[0], pads[2]))
         outputs = [(value.shape[2 + axis] - reach[axis] - 1) // strides[axis] + 1 for axis in (0, 1)]
         skip = _step(math.isqrt(value.shape[0] * outputs[0] * outputs[1] // self._most), self._turns)
         steps = (skip * strides[0], skip * strides[1])
-        columns = torch.nn.functional.unfold(value, self._kernel, dilation=dilations, stride=steps)
+        columns = torch.nn.functional.unfold(value, self._kernel, dilation=tuple(dilations), stride=steps)
         samples, _, found = columns.shape
         grouped = columns.reshape(samples, self._groups, -1, found)
         return grouped.permute(1, 0, 3, 2).reshape(self._groups, samples * found, -1)
@@ -186,20 +187,17 @@ def _step(most: int, sides: Iterable[int]) -> int:
     return next(step for step in range(max(1, most), 0, -1) if all(math.gcd(step, side) == 1 for side in sides))
 
 
-def _pads(
-    options: Mapping[str, Any], sides: Sequence[int], strides: Sequence[int], reach: Sequence[int]
-) -> Sequence[int]:
+def _pads(node: onnx_ir.Node, sides: Sequence[int], strides: Sequence[int], reach: Sequence[int]) -> Sequence[int]:
     """At the beginning of both axes, then at their ends; where SAME is asked for, as ONNX defines it for Conv."""
-    kind = options.get("auto_pad", b"NOTSET")
-    if kind not in (b"SAME_UPPER", b"SAME_LOWER"):
-        pads: Sequence[int] = options.get("pads", [0, 0, 0, 0])
-        return pads
+    kind = node.attributes.get_string("auto_pad", "NOTSET")
+    if kind not in ("SAME_UPPER", "SAME_LOWER"):
+        return node.attributes.get_ints("pads", [0, 0, 0, 0])
     total = [
         max(0, (-(-side // stride) - 1) * stride + far + 1 - side)
         for side, stride, far in zip(sides, strides, reach, strict=True)
     ]
     less, more = [count // 2 for count in total], [count - count // 2 for count in total]
-    return less + more if kind == b"SAME_UPPER" else more + less
+    return less + more if kind == "SAME_UPPER" else more + less
 
 
 def _stretched(

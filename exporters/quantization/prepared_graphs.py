@@ -8,9 +8,9 @@ import onnx
 from edgevision.exporters.passes.canonical_form import canonical
 from edgevision.exporters.passes.convolution_rewrites import FLOAT_PASSES, INT8_PASSES
 from edgevision.exporters.passes.graph_pass import PassResult, Sequential
+from edgevision.exporters.passes.ir import Array
 from edgevision.exporters.passes.side_by_side import WherePays
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
-from edgevision.exporters.passes.values import Array
 from edgevision.exporters.quantization.targets import Target
 from edgevision.modelfiles.model_file import ModelFormat
 

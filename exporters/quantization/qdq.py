@@ -3,15 +3,16 @@
 Every engine reads this form and fuses the pairs with the operators it has int8 kernels for.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx.helper import make_node, make_opsetid
+import onnx_ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from edgevision.exporters.quantization.graph import Array, Graph, initializer, tensors_read
+from edgevision.exporters.passes.ir import Array, add_constant, constant, to_proto
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
 
@@ -21,7 +22,7 @@ Range = tuple[float, float]
 _LARGEST_BIAS = 2**30
 _WIDE_DOMAIN = "com.microsoft"
 # ONNX has 16 bits from opset 21 on only; ONNX Runtime's operators have them with any, and OpenVINO reads them too.
-_DOMAINS = {False: None, True: _WIDE_DOMAIN}
+_DOMAINS = {False: "", True: _WIDE_DOMAIN}
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Quantizer:
         wide_ranges: as ``ranges``, for activations of 16 bits.
     """
 
-    graph: Graph
+    model: onnx_ir.Model
     units: Mapping[str, Unit]
     target: Target
     ranges: Mapping[str, Range]
@@ -80,10 +81,16 @@ class Quantizer:
 
 
 class _Rewriting:
+    """One plan, carried out on a copy of the model. Tensors have the names they had before, whatever became of them."""
+
     def __init__(self, quantizer: Quantizer, plan: Plan) -> None:
-        self._quantizer, self._graph, self._plan = quantizer, quantizer.graph, plan
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[str, onnx.TensorProto] = {}
+        self._quantizer, self._plan = quantizer, plan
+        self._model = quantizer.model.clone()
+        self._nodes = tuple(self._model.graph)
+        values = [value for node in self._nodes for value in (*node.inputs, *node.outputs) if value is not None]
+        self._names = {value: str(value.name) for value in values}
+        self._taken_names = frozenset(self._names.values())
+        self._constants: dict[str, onnx_ir.Value] = {}
         chosen = [quantizer.units[name] for name in plan.computed]
         self._main = {unit.name: unit for unit in chosen}
         self._ranges = {False: dict(quantizer.ranges), True: dict(quantizer.wide_ranges)}
@@ -91,180 +98,187 @@ class _Rewriting:
         # whether it has 16 bits.
         self._behind = {unit.output: unit.name in plan.wide for unit in chosen}
         self._follow(chosen)
-        self._paired: dict[tuple[str, bool], str] = {}
+        self._paired: dict[tuple[str, bool], onnx_ir.Value] = {}
+        self._quantized: dict[tuple[str, bool], onnx_ir.Value] = {}
+        # What is to stand before or behind the node that is being rewritten.
+        self._new: list[onnx_ir.Node] = []
 
     def model(self) -> onnx.ModelProto:
-        for node in self._graph.model.graph.node:
-            self._nodes.append(self._rewritten(node))
-            for output in node.output:
-                if output in self._behind:
-                    self._pair(output, self._behind[output], keep_name=output in self._graph.outputs)
-        model = onnx.ModelProto()
-        model.CopyFrom(self._graph.model)
-        used = {name for node in self._nodes for name in tensors_read(node)} | set(self._graph.outputs)
+        graph = self._model.graph
+        for node in self._nodes:
+            self._rewrite(node)
+            graph.insert_before(node, self._take_new())
+            for value in node.outputs:
+                if self._names[value] in self._behind:
+                    self._pair(value, self._behind[self._names[value]])
+            graph.insert_after(node, self._take_new())
         # What is read in the other format only is not needed in its own, and NPUs do not take what nobody reads.
-        self._nodes = [node for node in self._nodes if used.intersection(node.output)]
-        kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
-        kept += [tensor for name, tensor in self._constants.items() if name in used]
-        for parts, items in ((model.graph.node, self._nodes), (model.graph.initializer, kept)):
-            del parts[:]
-            parts.extend(items)
-        # The shapes of what stands between pairs have not changed, but its names have.
-        del model.graph.value_info[:]
-        domains = {entry.domain for entry in model.opset_import}
-        if _WIDE_DOMAIN not in domains and any(node.domain == _WIDE_DOMAIN for node in self._nodes):
-            model.opset_import.append(make_opsetid(_WIDE_DOMAIN, 1))
-        return model
+        RemoveUnusedNodesPass()(self._model)
+        if any(node.domain == _WIDE_DOMAIN for node in graph):
+            graph.opset_imports.setdefault(_WIDE_DOMAIN, 1)
+        return to_proto(self._model)
+
+    def _take_new(self) -> list[onnx_ir.Node]:
+        taken, self._new = self._new, []
+        return taken
 
     def _follow(self, chosen: Collection[Unit]) -> None:
         """Note what nodes give that move values from one int8 unit to another, and so need not leave int8 either."""
         quantized = {unit.output for unit in chosen}
         wanted = {name for unit in chosen for name in unit.inputs}
-        forward: list[onnx.NodeProto] = []
-        for node in self._graph.model.graph.node:
-            if node.op_type in FOLLOWERS and node.input[0] in quantized and len(node.output) == 1:
-                forward.append(node)
-                quantized.add(node.output[0])
-        for node in reversed(forward):
-            if node.output[0] in wanted:
-                wanted.add(node.input[0])
-        for node in forward:
-            source, output = node.input[0], node.output[0]
+        forward: list[tuple[str, str]] = []
+        for node in self._nodes:
+            if node.op_type not in FOLLOWERS or len(node.outputs) != 1 or node.inputs[0] is None:
+                continue
+            source, output = self._names[node.inputs[0]], self._names[node.outputs[0]]
+            if source in quantized:
+                forward.append((source, output))
+                quantized.add(output)
+        for source, output in reversed(forward):
+            if output in wanted:
+                wanted.add(source)
+        for source, output in forward:
             if output in wanted:
                 self._behind[output] = wide = self._behind[source]
                 self._ranges[wide][output] = self._ranges[wide][source]
 
-    def _rewritten(self, node: onnx.NodeProto) -> onnx.NodeProto:
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        main = self._main.get(node.name)
-        for position, name in enumerate(node.input):
-            if not name or name in self._graph.constants:
+    def _rewrite(self, node: onnx_ir.Node) -> None:
+        main = self._main.get(str(node.name))
+        for position, value in enumerate(node.inputs):
+            if value is None or constant(value) is not None:
                 continue
             if main is not None:
-                copy.input[position] = self._pair(name, main.name in self._plan.wide)
-            elif name in self._behind:
-                copy.input[position] = self._pair(name, self._behind[name])
-        for position, name in enumerate(node.output):
-            if name in self._behind and name in self._graph.outputs:
-                copy.output[position] = f"{name}_computed"
+                node.replace_input_with(position, self._pair(value, main.name in self._plan.wide))
+            elif self._names[value] in self._behind:
+                node.replace_input_with(position, self._pair(value, self._behind[self._names[value]]))
         if main is not None and main.channels is not None:
-            self._weigh(copy, self._quantizer.weights[node.name], computed=True)
+            self._weigh(node, self._quantizer.weights[main.name], computed=True)
         elif main is not None:
-            self._quantize_constants(copy)
+            self._quantize_constants(node)
         elif node.name in self._plan.stored:
-            self._weigh(copy, self._quantizer.storage[node.name], computed=False)
-        return copy
+            self._weigh(node, self._quantizer.storage[node.name], computed=False)
 
-    def _pair(self, name: str, wide: bool, *, keep_name: bool = False) -> str:
-        """The tensor behind the pair for ``name`` in that format, which is made where there is none yet."""
+    def _pair(self, value: onnx_ir.Value, wide: bool) -> onnx_ir.Value:
+        """What stands behind the pair for ``value`` in that format, which is made where there is none yet."""
+        name = self._names[value]
         if (name, wide) in self._paired:
             return self._paired[name, wide]
         label, domain = _label(name, wide), _DOMAINS[wide]
-        source = f"{name}_computed" if keep_name else name
-        behind = name if keep_name else f"{label}_dequantized"
         made = self._behind.get(name)
+        source = value
         if made is not None and made != wide:
             # Read by nobody else: only then the engines take it with what follows for one conversion.
-            parts = f"{_label(name, made)}_quantized", *self._limits(name, made)
-            source = f"{label}_converted"
-            self._nodes.append(
-                make_node("DequantizeLinear", parts, [source], f"{label}_convert", domain=_DOMAINS[made])
-            )
+            parts = [self._quantized[name, made], *self._limits(name, made)]
+            source = self._add("DequantizeLinear", parts, f"{label}_converted", f"{label}_convert", _DOMAINS[made])
         limits = self._limits(name, wide)
-        self._nodes += [
-            make_node("QuantizeLinear", [source, *limits], [f"{label}_quantized"], f"{label}_quantize", domain=domain),
-            make_node(
-                "DequantizeLinear", [f"{label}_quantized", *limits], [behind], f"{label}_dequantize", domain=domain
-            ),
-        ]
-        self._paired[name, wide] = behind
+        integers = self._add("QuantizeLinear", [source, *limits], f"{label}_quantized", f"{label}_quantize", domain)
+        behind = self._add(
+            "DequantizeLinear", [integers, *limits], f"{label}_dequantized", f"{label}_dequantize", domain
+        )
+        if value.is_graph_output() and made == wide:
+            outputs = self._model.graph.outputs
+            behind.shape, behind.type = value.shape, value.type
+            value.name, behind.name = f"{name}_computed", name
+            outputs[outputs.index(value)] = behind
+        self._quantized[name, wide], self._paired[name, wide] = integers, behind
         return behind
 
-    def _limits(self, name: str, wide: bool) -> tuple[str, str]:
+    def _limits(self, name: str, wide: bool) -> tuple[onnx_ir.Value, onnx_ir.Value]:
         """The scale and the zero point of a tensor in that format."""
         scale, zero = self._quantizer.target.activation_scale(*self._ranges[wide][name], wide=wide)
         label = _label(name, wide)
         return self._constant(f"{label}_scale", np.float32(scale)), self._constant(f"{label}_zero_point", zero)
 
-    def _weigh(self, node: onnx.NodeProto, weights: QuantizedWeights, *, computed: bool) -> None:
-        name = node.input[1]
+    def _weigh(self, node: onnx_ir.Node, weights: QuantizedWeights, *, computed: bool) -> None:
+        weight = node.inputs[1]
+        assert weight is not None
+        name, axis = self._names[weight], channel_axis(node)
         if computed and self._quantizer.target.quantized_bias and weights.bias is not None:
-            weights = _with_room_for_bias(weights, self._input_scale(node), channel_axis(node))
-        quantized = self._constant(f"{name}_int8_of_{node.name}", weights.values)
-        axis = channel_axis(node)
+            weights = _with_room_for_bias(weights, self._input_scale(node), axis)
+        integers = self._constant(f"{name}_int8_of_{node.name}", weights.values)
         behind = f"{name}_of_{node.name}"
         if computed:
             scale = self._constant(f"{name}_scale_of_{node.name}", weights.scales)
             zero = self._constant(f"{name}_zero_of_{node.name}", np.zeros(weights.scales.shape, np.int8))
             options: dict[str, Any] = {"axis": axis} if weights.scales.ndim else {}
-            self._nodes.append(
-                make_node("DequantizeLinear", [quantized, scale, zero], [behind], f"{behind}_dequantize", **options)
-            )
+            parts = [integers, scale, zero]
+            given = self._add("DequantizeLinear", parts, behind, f"{behind}_dequantize", **options)
         else:
             # Engines compute a cast and a product of constants once, when they load the model; a DequantizeLinear
             # they would keep for an int8 kernel, and run it every time.
             shape = [-1 if index == axis and weights.scales.ndim else 1 for index in range(weights.values.ndim)]
             scale = self._constant(f"{name}_scale_of_{node.name}", weights.scales.reshape(shape))
-            cast = f"{behind}_cast"
-            self._nodes += [
-                make_node("Cast", [quantized], [cast], f"{cast}_node", to=onnx.TensorProto.FLOAT),
-                make_node("Mul", [cast, scale], [behind], f"{behind}_scale"),
-            ]
-        node.input[1] = behind
+            cast = self._add("Cast", [integers], f"{behind}_cast", f"{behind}_cast_node", to=onnx.TensorProto.FLOAT)
+            given = self._add("Mul", [cast, scale], behind, f"{behind}_scale")
+        node.replace_input_with(1, given)
         if weights.bias is not None:
-            self._bias(node, weights, computed=computed)
+            bias = self._bias(node, weights, weights.bias, computed=computed)
+            node.resize_inputs(max(3, len(node.inputs)))
+            node.replace_input_with(2, bias)
 
-    def _bias(self, node: onnx.NodeProto, weights: QuantizedWeights, *, computed: bool) -> None:
-        assert weights.bias is not None
+    def _bias(self, node: onnx_ir.Node, weights: QuantizedWeights, values: Array, *, computed: bool) -> onnx_ir.Value:
         name = f"{node.name}_bias"
-        if computed and self._quantizer.target.quantized_bias:
-            scales = (weights.scales * np.float32(self._input_scale(node))).astype(np.float32)
-            values = np.rint(weights.bias.astype(np.float64) / scales).astype(np.int32)
-            parts = self._constant(f"{name}_int32", values), self._constant(f"{name}_scale", scales)
-            zero = self._constant(f"{name}_zero", np.zeros(scales.shape, np.int32))
-            options: dict[str, Any] = {"axis": 0} if scales.ndim else {}
-            self._nodes.append(
-                make_node("DequantizeLinear", [*parts, zero], [f"{name}_dequantized"], f"{name}_dequantize", **options)
-            )
-            bias = f"{name}_dequantized"
-        else:
-            bias = self._constant(name, weights.bias)
-        while len(node.input) < 3:
-            node.input.append("")
-        node.input[2] = bias
+        if not computed or not self._quantizer.target.quantized_bias:
+            return self._constant(name, values)
+        scales = (weights.scales * np.float32(self._input_scale(node))).astype(np.float32)
+        integers = np.rint(values.astype(np.float64) / scales).astype(np.int32)
+        parts = [
+            self._constant(f"{name}_int32", integers),
+            self._constant(f"{name}_scale", scales),
+            self._constant(f"{name}_zero", np.zeros(scales.shape, np.int32)),
+        ]
+        options: dict[str, Any] = {"axis": 0} if scales.ndim else {}
+        return self._add("DequantizeLinear", parts, f"{name}_dequantized", f"{name}_dequantize", **options)
 
-    def _input_scale(self, node: onnx.NodeProto) -> float:
+    def _input_scale(self, node: onnx_ir.Node) -> float:
         """Of what a unit's operator takes first."""
-        source, wide = self._main[node.name].inputs[0], node.name in self._plan.wide
-        return self._quantizer.target.activation_scale(*self._ranges[wide][source], wide=wide)[0]
+        unit = self._main[str(node.name)]
+        wide = unit.name in self._plan.wide
+        return self._quantizer.target.activation_scale(*self._ranges[wide][unit.inputs[0]], wide=wide)[0]
 
-    def _quantize_constants(self, node: onnx.NodeProto) -> None:
+    def _quantize_constants(self, node: onnx_ir.Node) -> None:
         """Constants that an Add, Mul or Concat takes beside what is computed."""
         wide = node.name in self._plan.wide
-        for position, name in enumerate(node.input):
-            values = self._graph.constants.get(name)
+        for position, value in enumerate(node.inputs):
+            values = constant(value)
             if values is None or values.dtype != np.float32 or (node.op_type in ("Clip", "Pad", "Resize") and position):
                 continue
+            assert value is not None
             low, high = float(values.min()), float(values.max())
             scale, zero = self._quantizer.target.activation_scale(low, high, wide=wide)
             info = np.iinfo(zero.dtype)
-            quantized = np.rint(values / np.float32(scale) + zero).clip(info.min, info.max).astype(zero.dtype)
+            integers = np.rint(values / np.float32(scale) + zero).clip(info.min, info.max).astype(zero.dtype)
+            name = self._names[value]
             label = _label(name, wide)
             parts = [
-                self._constant(f"{label}_quantized", quantized),
+                self._constant(f"{label}_quantized", integers),
                 self._constant(f"{label}_scale", np.float32(scale)),
                 self._constant(f"{label}_zero_point", zero),
             ]
             behind = f"{name}_dequantized_of_{node.name}"
-            self._nodes.append(make_node("DequantizeLinear", parts, [behind], f"{behind}_node", domain=_DOMAINS[wide]))
-            node.input[position] = behind
+            domain = _DOMAINS[wide]
+            node.replace_input_with(position, self._add("DequantizeLinear", parts, behind, f"{behind}_node", domain))
 
-    def _constant(self, name: str, values: Array | np.generic) -> str:
-        while name in self._graph.readers or name in self._graph.makers:
+    def _add(
+        self,
+        operator: str,
+        inputs: Sequence[onnx_ir.Value],
+        output: str,
+        name: str,
+        domain: str = "",
+        **options: Any,
+    ) -> onnx_ir.Value:
+        """What a new node gives."""
+        given = onnx_ir.val(output)
+        self._new.append(onnx_ir.node(operator, inputs, options, domain=domain, outputs=[given], name=name))
+        return given
+
+    def _constant(self, name: str, values: Array | np.generic) -> onnx_ir.Value:
+        while name in self._taken_names:
             name += "_"
-        self._constants.setdefault(name, initializer(name, values))
-        return name
+        if name not in self._constants:
+            self._constants[name] = add_constant(self._model, name, np.array(values, order="C"))
+        return self._constants[name]
 
 
 def _label(name: str, wide: bool) -> str:

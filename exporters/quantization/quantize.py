@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.quantization.equalization import equalize
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import constant_input, to_ir, to_proto
+from edgevision.exporters.quantization.equalization import Equalization
 from edgevision.exporters.quantization.judging import Judge, OutputJudge
 from edgevision.exporters.quantization.material import Material
 from edgevision.exporters.quantization.node_times import Profile, profile
@@ -117,7 +118,7 @@ def quantize(
             timed = Profile({}, ())
             if measured and format is ModelFormat.ONNX:
                 whole = quantizer(Plan(everything))
-                timed = profile(quantizer.graph, whole, units, feeds, settings.threads)
+                timed = profile(quantizer.model, whole, units, feeds, settings.threads)
             choice = Search(
                 trials, units, noise, timed, budget, deadline, wide=target.wide_activations is not None
             ).run()
@@ -175,27 +176,27 @@ def _calibrated(
     model: onnx.ModelProto, batches: Sequence[Batch], target: Target, open_model: Opener
 ) -> tuple[Quantizer, RangeMethod]:
     """The quantiser with the ranges under which everything in int8 is nearest to the float model."""
-    model = equalize(model, batches, strength=0.5)
-    graph = Graph(model)
-    units = {unit.name: unit for unit in find_units(graph, target.operators | WEIGHTED)}
-    seen = observe(graph, units.values(), batches)
+    model = Equalization(batches, strength=0.5)(model).model
+    ir = to_ir(model)
+    nodes = {str(node.name): node for node in ir.graph}
+    units = {unit.name: unit for unit in find_units(ir, target.operators | WEIGHTED)}
+    seen = observe(ir, units.values(), batches)
     weighted = [unit.name for unit in units.values() if unit.channels is not None]
     weights = {
         name: quantize_weights(
-            graph.nodes[name],
-            graph,
+            nodes[name],
             seen.inputs[name],
             pair_limit=target.pair_limit,
-            per_channel=graph.nodes[name].op_type not in target.per_tensor,
+            per_channel=nodes[name].op_type not in target.per_tensor,
         )
         for name in weighted
     }
     storage = {
-        name: quantize_weights(graph.nodes[name], graph, seen.inputs[name], pair_limit=None)
+        name: quantize_weights(nodes[name], seen.inputs[name], pair_limit=None)
         for name in weighted
-        if graph.constants[graph.nodes[name].input[1]].size >= _FEWEST_STORED
+        if weights[name].values.size >= _FEWEST_STORED
     }
-    quantizer = Quantizer(graph, units, target, {}, weights, storage, _wide_ranges(seen, units.values(), graph))
+    quantizer = Quantizer(ir, units, target, {}, weights, storage, _wide_ranges(seen, units.values(), ir))
     everything = Plan(frozenset(unit.name for unit in units.values() if _is_computable(unit, target)))
     if not everything.computed:
         return quantizer, RangeMethod.MINMAX
@@ -217,16 +218,17 @@ def _ranges(seen: Observations, method: RangeMethod) -> dict[str, tuple[float, f
     return {name: choose_range(histogram, method) for name, histogram in seen.histograms.items()}
 
 
-def _wide_ranges(seen: Observations, units: Iterable[Unit], graph: Graph) -> dict[str, tuple[float, float]]:
+def _wide_ranges(seen: Observations, units: Iterable[Unit], model: onnx_ir.Model) -> dict[str, tuple[float, float]]:
     """With headroom, but not past what a Clip lets through.
 
     Only where the range says the same as the Clip, engines leave it out and fuse the pair with what comes before it.
     """
     extremes = _ranges(seen, RangeMethod.MINMAX)
     ranges = {name: (_HEADROOM * low, _HEADROOM * high) for name, (low, high) in extremes.items()}
+    nodes = {str(node.name): node for node in model.graph}
     for unit in units:
-        last = graph.nodes[unit.nodes[-1]]
-        most = graph.constant(last, 2) if last.op_type == "Clip" else None
+        last = nodes[unit.nodes[-1]]
+        most = constant_input(last, 2) if last.op_type == "Clip" else None
         if most is not None:
             low, high = ranges[unit.output]
             ranges[unit.output] = low, min(high, _JUST_BELOW * float(most))
@@ -272,7 +274,7 @@ def _noise(
     """Of each unit, the noise relative to the signal where it alone is int8; what is not reached counts as the mean."""
     sample = _few(batches)
     end = min(deadline, time.monotonic() + most)
-    with open_model(quantizer.graph.model) as reference:
+    with open_model(to_proto(quantizer.model)) as reference:
         judge = OutputJudge(reference, sample)
     noise: dict[str, float] = {}
     for unit in units:
@@ -289,8 +291,9 @@ def _nodes(
 ) -> tuple[NodePrecision, ...]:
     fused = {name: unit for unit in quantizer.units.values() for name in unit.nodes}
     rows = []
-    for node in quantizer.graph.model.graph.node:
-        unit = fused.get(node.name)
+    for node in quantizer.model.graph:
+        name = str(node.name)
+        unit = fused.get(name)
         precision = OperatorPrecision.FLOAT
         if unit is None:
             why = "no int8 kernel, or it only moves values"
@@ -298,18 +301,18 @@ def _nodes(
             wide = unit.name in plan.wide
             precision = OperatorPrecision.INT8_WIDE if wide else OperatorPrecision.INT8
             why = choice.reasons.get(unit.name, "pays within the budget")
-            if node.name != unit.name:
+            if name != unit.name:
                 why = f"fused into {unit.name}"
         elif not _is_computable(unit, target):
             why = f"no int8 kernel on {target.name}"
         else:
             why = choice.reasons.get(unit.name, "the float form is faster as a whole")
-        if node.name in plan.stored:
+        if name in plan.stored:
             precision = OperatorPrecision.STORED
-        power = noise.get(node.name)
+        power = noise.get(name)
         rows.append(
             NodePrecision(
-                name=node.name,
+                name=name,
                 operator=node.op_type,
                 precision=precision,
                 why=why,

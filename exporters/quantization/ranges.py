@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from edgevision.exporters.quantization.graph import Array
+from edgevision.exporters.passes.ir import Array
 from edgevision.exporters.quantization.observations import Histogram
 
 _STEPS = 255

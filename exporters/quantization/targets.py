@@ -7,7 +7,7 @@ import numpy as np
 
 from edgevision.core.errors import InputError
 from edgevision.core.machine import INT8_ON_X86, Machine
-from edgevision.exporters.quantization.graph import Array
+from edgevision.exporters.passes.ir import Array
 
 _CPU_OPERATORS = frozenset(
     {"Add", "AveragePool", "Concat", "Conv", "Gemm", "GlobalAveragePool", "LeakyRelu", "MatMul", "Mul", "Sigmoid"}

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
-from onnx import TensorProto
+import onnx_ir
 
-from edgevision.exporters.quantization.graph import Graph, attributes
+from edgevision.exporters.passes.ir import constant, constant_input, input_at, only_reader
 
 WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 """Operators whose second input is a constant of weights, int8 by channel."""
@@ -40,75 +39,81 @@ class Unit:
     channels: tuple[int, int] | None = None
 
 
-def find_units(graph: Graph, operators: Iterable[str]) -> tuple[Unit, ...]:
-    """The units of ``graph`` among ``operators``, in the order of the graph."""
+def find_units(model: onnx_ir.Model, operators: Iterable[str]) -> tuple[Unit, ...]:
+    """The units of ``model`` among ``operators``, in the order of the graph."""
     wanted = frozenset(operators)
-    others = _not_float(graph.model)
     units: list[Unit] = []
     fused_already: set[str] = set()
-    for node in graph.model.graph.node:
+    for node in model.graph:
         if node.op_type not in wanted or node.domain not in ("", "ai.onnx") or node.name in fused_already:
             continue
-        weight = graph.constant(node, 1) if node.op_type in WEIGHTED else None
-        if node.op_type in WEIGHTED and (weight is None or not _has_weights(node, weight, graph)):
+        weight = constant_input(node, 1) if node.op_type in WEIGHTED else None
+        if node.op_type in WEIGHTED and (weight is None or not _has_weights(node, weight)):
             continue
-        last, fused = node, [node.name]
-        following = graph.only_reader(node.output[0])
-        if following is not None and _is_clipping(following, graph):
-            last, fused = following, [node.name, following.name]
-        inputs = tuple(dict.fromkeys(name for name in node.input if name and name not in graph.constants))
-        if not inputs or any(name in graph.constants for name in node.input[:1]):
+        fused = [node]
+        following = only_reader(node.outputs[0])
+        if following is not None and _is_clipping(following):
+            fused.append(following)
+        inputs = [value for value in dict.fromkeys(node.inputs) if value is not None and constant(value) is None]
+        if not inputs or constant_input(node, 0) is not None:
             continue
-        if not others.isdisjoint((*inputs, node.output[0])):
+        if not all(map(_may_be_float, (*inputs, node.outputs[0]))):
             continue
-        fused_already.update(fused)
-        channels = None if weight is None else _channels(node, weight.shape)
-        units.append(Unit(node.name, node.op_type, tuple(fused), inputs, last.output[0], channels))
+        names = tuple(str(one.name) for one in fused)
+        fused_already.update(names)
+        units.append(
+            Unit(
+                name=names[0],
+                operator=node.op_type,
+                nodes=names,
+                inputs=tuple(str(value.name) for value in inputs),
+                output=str(fused[-1].outputs[0].name),
+                channels=None if weight is None else _channels(node, weight.shape),
+            )
+        )
     return tuple(units)
 
 
-def channel_axis(node: onnx.NodeProto) -> int:
+def channel_axis(node: onnx_ir.Node) -> int:
     """The axis of the weights that counts what the node gives."""
     if node.op_type == "Gemm":
-        return 0 if attributes(node).get("transB", 0) else 1
+        return 0 if node.attributes.get_int("transB", 0) else 1
     return 0 if node.op_type == "Conv" else 1
 
 
-def _has_weights(node: onnx.NodeProto, weight: np.ndarray, graph: Graph) -> bool:
-    options = attributes(node)
+def _has_weights(node: onnx_ir.Node, weight: np.ndarray) -> bool:
     plain = weight.dtype == np.float32 and weight.ndim == (4 if node.op_type.startswith("Conv") else 2)
+    options = node.attributes
     if node.op_type == "Gemm":
-        factors = options.get("alpha", 1.0) == options.get("beta", 1.0) == 1.0
-        return plain and options.get("transA", 0) == 0 and factors and _has_bias_by_channel(node, graph)
+        factors = options.get_float("alpha", 1.0) == options.get_float("beta", 1.0) == 1.0
+        return plain and options.get_int("transA", 0) == 0 and factors and _has_bias_by_channel(node)
     # Its output channels are spread over two axes, which no per-channel scale can follow.
-    grouped = node.op_type == "ConvTranspose" and options.get("group", 1) > 1
-    bias = len(node.input) < 3 or not node.input[2] or node.input[2] in graph.constants
+    grouped = node.op_type == "ConvTranspose" and options.get_int("group", 1) != 1
+    bias = input_at(node, 2) is None or constant_input(node, 2) is not None
     return plain and not grouped and bias
 
 
-def _has_bias_by_channel(node: onnx.NodeProto, graph: Graph) -> bool:
+def _has_bias_by_channel(node: onnx_ir.Node) -> bool:
     """Whether what a Gemm adds is constant and the same for every row; it could be any matrix."""
-    if len(node.input) < 3 or not node.input[2]:
+    if input_at(node, 2) is None:
         return True
-    added = graph.constant(node, 2)
+    added = constant_input(node, 2)
     return added is not None and (added.ndim == 0 or added.size == added.shape[-1])
 
 
-def _not_float(model: onnx.ModelProto) -> frozenset[str]:
-    """The tensors known to be other than float32, such as shapes."""
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    known = {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.value_info, *graph.output)}
-    return frozenset(name for name, kind in known.items() if kind not in (TensorProto.UNDEFINED, TensorProto.FLOAT))
+def _may_be_float(value: onnx_ir.Value) -> bool:
+    """Whether it is not known to be other than float32, as shapes are."""
+    return value.dtype in (None, onnx_ir.DataType.UNDEFINED, onnx_ir.DataType.FLOAT)
 
 
-def _is_clipping(node: onnx.NodeProto, graph: Graph) -> bool:
+def _is_clipping(node: onnx_ir.Node) -> bool:
     """Whether ``node`` only clips at zero and above, which quantising to 0..high does anyway."""
     if node.op_type == "Relu":
         return True
-    low = graph.constant(node, 1) if node.op_type == "Clip" else None
+    low = constant_input(node, 1) if node.op_type == "Clip" else None
     return low is not None and not low.any()
 
 
-def _channels(node: onnx.NodeProto, shape: tuple[int, ...]) -> tuple[int, int]:
+def _channels(node: onnx_ir.Node, shape: tuple[int, ...]) -> tuple[int, int]:
     axis = channel_axis(node)
     return shape[1 - axis], shape[axis]

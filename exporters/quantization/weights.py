@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
+import onnx_ir
 import torch
 from torch import Tensor
 
-from edgevision.exporters.quantization.graph import Array, Graph, attributes
+from edgevision.exporters.passes.ir import Array, constant_input
 from edgevision.exporters.quantization.observations import LayerInputs
 from edgevision.exporters.quantization.qdq import QuantizedWeights
 from edgevision.exporters.quantization.units import channel_axis
@@ -21,7 +21,7 @@ _BLOCK = 128
 
 
 def quantize_weights(
-    node: onnx.NodeProto, graph: Graph, seen: LayerInputs | None, *, pair_limit: int | None, per_channel: bool = True
+    node: onnx_ir.Node, seen: LayerInputs | None, *, pair_limit: int | None, per_channel: bool = True
 ) -> QuantizedWeights:
     """The int8 weights of a Conv, ConvTranspose, Gemm or MatMul, and its bias corrected for them.
 
@@ -35,7 +35,8 @@ def quantize_weights(
         pair_limit: the largest magnitude of the sum of two weights whose products a kernel adds up in 16 bits.
         per_channel: one scale for each output channel, or one for all.
     """
-    weight = graph.constants[node.input[1]]
+    weight = constant_input(node, 1)
+    assert weight is not None
     rows = _rows(node, weight)
     bounds = _bounds(node, weight.shape, pair_limit)
     # MatMul has no bias that could take up a shift.
@@ -53,7 +54,7 @@ def quantize_weights(
     bias = None
     if has_bias:
         shift = torch.einsum("gok,gk->go", rows - integers * scales[..., None], mean).reshape(-1).numpy()
-        given = graph.constant(node, 2)
+        given = constant_input(node, 2)
         bias = (shift if given is None else shift + given.reshape(-1)).astype(np.float32)
         if given is None and not bias.any():
             bias = None
@@ -89,7 +90,7 @@ class _Bounds:
         return torch.maximum(alone, ((rows + padded[..., self.partners]).abs() / self.pair).amax(2)).clamp(min=1e-12)
 
 
-def _bounds(node: onnx.NodeProto, shape: tuple[int, ...], pair_limit: int | None) -> _Bounds:
+def _bounds(node: onnx_ir.Node, shape: tuple[int, ...], pair_limit: int | None) -> _Bounds:
     """For the columns of :func:`_rows`.
 
     A kernel takes the inputs channel by channel within each tap of the convolution, two at a time. Where the channels
@@ -107,15 +108,15 @@ def _bounds(node: onnx.NodeProto, shape: tuple[int, ...], pair_limit: int | None
     return _Bounds(torch.full((k,), float(_LARGEST)), (channel ^ 1) * taps + tap, pair_limit)
 
 
-def _rows(node: onnx.NodeProto, weight: Array) -> Tensor:
+def _rows(node: onnx_ir.Node, weight: Array) -> Tensor:
     """float64 (groups, outputs, k): an output's weights side by side, the taps of a channel together."""
     axis = channel_axis(node)
     flat = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1)
-    groups = attributes(node).get("group", 1) if node.op_type == "Conv" else 1
+    groups = node.attributes.get_int("group", 1) if node.op_type == "Conv" else 1
     return torch.from_numpy(flat.reshape(groups, -1, flat.shape[1]).astype(np.float64))
 
 
-def _restored(node: onnx.NodeProto, integers: Tensor, shape: tuple[int, ...]) -> Array:
+def _restored(node: onnx_ir.Node, integers: Tensor, shape: tuple[int, ...]) -> Array:
     axis = channel_axis(node)
     others = [size for index, size in enumerate(shape) if index != axis]
     values = integers.reshape(shape[axis], *others).numpy().astype(np.int8)

@@ -30,7 +30,7 @@ import edgevision.exporters.quantization.trials as trials
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.material import Amount, Material
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
@@ -544,7 +544,7 @@ def test_ranges_of_16_bits_have_room_for_what_was_not_seen_but_not_past_a_clip(m
     constants = {"w": np.eye(4, dtype=np.float32)[:, :, None, None], "zero": np.float32(0), "most": np.float32(most)}
     constants = {name: np.asarray(values) for name, values in constants.items()}
     parts = make_graph(nodes, "graph", ends[:1], ends[1:], [from_array(v, n) for n, v in constants.items()])
-    graph = Graph(make_model(parts, opset_imports=[make_opsetid("", 18)], ir_version=8))
+    graph = to_ir(make_model(parts, opset_imports=[make_opsetid("", 18)], ir_version=8))
     units = find_units(graph, {"Conv"})
     inputs = np.linspace(-3, 8, 64, dtype=np.float32).reshape(1, 4, 4, 4)
     ranges = quantize._wide_ranges(observe(graph, units, [[inputs]]), units, graph)

@@ -13,7 +13,7 @@ from torch import nn
 
 import edgevision
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
-from edgevision.exporters.passes.values import Array
+from edgevision.exporters.passes.ir import Array
 from edgevision.modelfiles.denormals import denormal_share
 
 TINY = np.finfo(np.float32).tiny

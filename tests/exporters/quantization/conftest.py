@@ -8,8 +8,9 @@ import onnx
 import onnxruntime
 import pytest
 from onnx.helper import make_graph, make_model, make_opsetid, make_tensor_value_info
+from onnx.numpy_helper import from_array
 
-from edgevision.exporters.quantization.graph import Graph, initializer
+from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.qdq import Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
@@ -51,7 +52,7 @@ def build() -> Callable[..., onnx.ModelProto]:
                 make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
                 for name, shape in (outputs or {"y": None}).items()
             ],
-            [initializer(name, values) for name, values in (constants or {}).items()],
+            [from_array(np.array(values, order="C"), name) for name, values in (constants or {}).items()],
         )
         model = make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8)
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
@@ -88,23 +89,23 @@ def calibrate() -> Callable[..., Quantizer]:
 
     def make(model: onnx.ModelProto, *arrays: Array, target: str = "x86-avx2") -> Quantizer:
         device = TARGETS[target]
-        graph = Graph(model)
-        units = {unit.name: unit for unit in find_units(graph, device.operators | WEIGHTED)}
-        seen = observe(graph, units.values(), [[array] for array in arrays])
+        ir = to_ir(model)
+        nodes = {node.name: node for node in ir.graph}
+        units = {unit.name: unit for unit in find_units(ir, device.operators | WEIGHTED)}
+        seen = observe(ir, units.values(), [[array] for array in arrays])
         ranges = {name: choose_range(histogram, RangeMethod.MINMAX) for name, histogram in seen.histograms.items()}
         weights, storage = (
             {
                 name: quantize_weights(
-                    graph.nodes[name],
-                    graph,
+                    nodes[name],
                     inputs,
                     pair_limit=limit,
-                    per_channel=graph.nodes[name].op_type not in device.per_tensor,
+                    per_channel=nodes[name].op_type not in device.per_tensor,
                 )
                 for name, inputs in seen.inputs.items()
             }
             for limit in (device.pair_limit, None)
         )
-        return Quantizer(graph, units, device, ranges, weights, storage, ranges)
+        return Quantizer(ir, units, device, ranges, weights, storage, ranges)
 
     return make

@@ -1,15 +1,16 @@
 """Channels brought to the same range without changing what is computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx.helper import make_graph, make_node, make_tensor_value_info
+from small_models import constants_of
 
-from edgevision.exporters.quantization.equalization import equalize
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import to_ir
+from edgevision.exporters.quantization.equalization import Equalization
 from edgevision.exporters.quantization.observations import channel_peaks
 
 Array = np.ndarray[Any, Any]
@@ -48,8 +49,14 @@ def relu() -> onnx.NodeProto:
 
 def spread(model: onnx.ModelProto, tensor: str, x: Array) -> float:
     """How much further the widest channel of ``tensor`` reaches than the narrowest."""
-    peaks = channel_peaks(Graph(model), [tensor], [[x]])[tensor]
+    peaks = channel_peaks(to_ir(model), [tensor], [[x]])[tensor]
     return float(peaks.max() / peaks.min())
+
+
+def equalized_by(model: onnx.ModelProto, batches: Sequence[Sequence[Array]], strength: float = 1.0) -> onnx.ModelProto:
+    result = Equalization(batches, strength)(model)
+    assert result.modified == (result.model is not model)
+    return result.model
 
 
 def assert_equal(model: onnx.ModelProto, other: onnx.ModelProto, x: Array, run: Run) -> None:
@@ -76,7 +83,7 @@ def test_the_model_computes_the_same_and_its_channels_reach_equally_far(
     model = chain(build, random, *between)
     x = random(2, 4, 9, 9, seed=5)
     before = model.SerializeToString(deterministic=True)
-    equalized = equalize(model, [[x]])
+    equalized = equalized_by(model, [[x]])
     assert model.SerializeToString(deterministic=True) == before
     assert_equal(model, equalized, x, run)
     assert_equal(model, equalized, random(1, 4, 12, 10, seed=6), run)
@@ -94,7 +101,7 @@ def test_transposed_convolutions_take_part_on_either_side(
 ) -> None:
     model = chain(build, random, relu(), first=first, second=second)
     x = random(2, 4, 6, 6, seed=5)
-    equalized = equalize(model, [[x]])
+    equalized = equalized_by(model, [[x]])
     assert_equal(model, equalized, x, run)
     assert spread(equalized, "b", x) < 1.01 < 100 < spread(model, "b", x)
 
@@ -102,10 +109,10 @@ def test_transposed_convolutions_take_part_on_either_side(
 def test_half_the_strength_leaves_the_square_root_of_the_spread(build: Build, random: Random, run: Run) -> None:
     model = chain(build, random, relu())
     x = random(2, 4, 6, 6, seed=5)
-    half = equalize(model, [[x]], strength=0.5)
+    half = equalized_by(model, [[x]], strength=0.5)
     assert_equal(model, half, x, run)
     assert spread(half, "b", x) == pytest.approx(spread(model, "b", x) ** 0.5, rel=1e-3)
-    none = equalize(model, [[x]], strength=0.0)
+    none = equalized_by(model, [[x]], strength=0.0)
     assert list(none.graph.initializer) == list(model.graph.initializer)
 
 
@@ -121,7 +128,7 @@ def test_a_layer_in_the_middle_is_scaled_on_both_sides(build: Build, random: Ran
     model = build(nodes, constants | {"vb": random(6)})
     x = random(2, 4, 6, 6, seed=5)
     # What later batches hold counts as well.
-    equalized = equalize(model, [[x[:1] * 0.5], [x]])
+    equalized = equalized_by(model, [[x[:1] * 0.5], [x]])
     assert_equal(model, equalized, x, run)
     for tensor in ("b", "d"):
         assert spread(equalized, tensor, x) < 1.01 < 10 < spread(model, tensor, x)
@@ -134,10 +141,10 @@ def test_channels_that_are_silent_are_not_raised(build: Build, random: Random, r
     nodes = [make_node("Conv", ["x", "w"], ["a"]), relu(), make_node("Conv", ["b", "v"], ["y"])]
     model = build(nodes, {"w": weight, "v": random(3, 6, 1, 1)})
     x = random(1, 4, 6, 6)
-    equalized = equalize(model, [[x]])
-    found = {name: Graph(equalized).constants[name] for name in ("w", "v")}
+    equalized = equalized_by(model, [[x]])
+    found = {name: constants_of(equalized)[name] for name in ("w", "v")}
     np.testing.assert_array_equal(found["w"][[1, 4]], weight[[1, 4]])
-    np.testing.assert_array_equal(found["v"][:, [1, 4]], Graph(model).constants["v"][:, [1, 4]])
+    np.testing.assert_array_equal(found["v"][:, [1, 4]], constants_of(model)["v"][:, [1, 4]])
     assert_equal(model, equalized, x, run)
 
 
@@ -147,7 +154,7 @@ def test_a_model_that_gives_only_zeros_does_not_fail(build: Build, random: Rando
         if tensor.name in ("w", "wb"):
             zeros = np.zeros_like(onnx.numpy_helper.to_array(tensor))
             tensor.CopyFrom(onnx.numpy_helper.from_array(zeros, tensor.name))
-    equalized = equalize(model, [[random(1, 4, 6, 6)]])
+    equalized = equalized_by(model, [[random(1, 4, 6, 6)]])
     assert list(equalized.graph.initializer) == list(model.graph.initializer)
 
 
@@ -210,4 +217,4 @@ def branching(build: Build, random: Random, case: str) -> onnx.ModelProto:
 def test_what_cannot_be_scaled_exactly_is_left_alone(build: Build, random: Random, case: str) -> None:
     model = branching(build, random, case)
     x = random(1, 4, 6) if case == "one axis" else random(1, 4, 6, 6)
-    assert equalize(model, [[x]]) is model
+    assert equalized_by(model, [[x]]) is model

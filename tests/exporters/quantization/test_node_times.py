@@ -11,7 +11,7 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 from onnx.numpy_helper import from_array
 
 import edgevision.exporters.quantization.node_times as node_times
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import to_ir, to_proto
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.targets import TARGETS
@@ -55,8 +55,8 @@ def profiled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Events, Events], Prof
     def run(before: Events, after: Events) -> Profile:
         reports = [before, after]
         monkeypatch.setattr(node_times, "_events", lambda model, feeds, threads: reports.pop(0))
-        graph = Graph(two_layers())
-        return profile(graph, graph.model, find_units(graph, OPERATORS), FEEDS, 1)
+        graph = to_ir(two_layers())
+        return profile(graph, to_proto(graph), find_units(graph, OPERATORS), FEEDS, 1)
 
     return run
 
@@ -110,10 +110,14 @@ def test_a_unit_that_the_engine_does_not_report_saves_nothing(profiled: Callable
 
 
 def test_onnx_runtime_reports_every_unit_of_the_float_and_of_the_int8_model() -> None:
-    graph = Graph(two_layers())
+    graph = to_ir(two_layers())
     units = {unit.name: unit for unit in find_units(graph, OPERATORS)}
     ranges = dict.fromkeys(("x", "r1", "p1", "c2", "y"), (-40.0, 40.0))
-    weights = {name: quantize_weights(graph.nodes[name], graph, None, pair_limit=128) for name in ("conv", "conv_1")}
+    weights = {
+        node.name: quantize_weights(node, None, pair_limit=128)
+        for node in graph.graph
+        if node.name in ("conv", "conv_1")
+    }
     quantizer = Quantizer(graph, units, TARGETS["x86-avx2"], ranges, weights)
     found = profile(graph, quantizer(Plan(frozenset(units))), list(units.values()), FEEDS, 1)
     assert set(found.gain) == {"conv", "conv_1", "add"}

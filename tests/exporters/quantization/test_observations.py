@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx.helper import make_node
 
 import edgevision.exporters.quantization.observations as observations
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.observations import BINS, LayerInputs, Observations, channel_peaks, observe
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
 from edgevision.metrics.figures import sqnr_db
@@ -25,7 +25,7 @@ Sqnr = Callable[[object, object], float]
 
 
 def seen_of(model: onnx.ModelProto, *batches: Array) -> Observations:
-    graph = Graph(model)
+    graph = to_ir(model)
     return observe(graph, find_units(graph, WEIGHTED), [[batch] for batch in batches])
 
 
@@ -265,13 +265,13 @@ def test_the_model_is_not_changed_by_looking_at_it(build: Build, random: Random)
     model = build(nodes, {"w": random(2, 4, 1, 1)})
     before = model.SerializeToString(deterministic=True)
     seen_of(model, random(1, 4, 3, 3))
-    channel_peaks(Graph(model), ["c"], [[random(1, 4, 3, 3)]])
+    channel_peaks(to_ir(model), ["c"], [[random(1, 4, 3, 3)]])
     assert model.SerializeToString(deterministic=True) == before
 
 
 def test_peaks_are_the_largest_magnitudes_in_each_channel(build: Build, random: Random) -> None:
     nodes = [make_node("Neg", ["x"], ["n"]), make_node("Relu", ["n"], ["y"])]
-    graph = Graph(build(nodes, x=("batch", 3, "height", "width")))
+    graph = to_ir(build(nodes, x=("batch", 3, "height", "width")))
     batches = [random(2, 3, 4, 5), random(1, 3, 6, 2, seed=1) * np.float32([3, 0, 1]).reshape(3, 1, 1)]
     found = channel_peaks(graph, ["x", "n", "y"], [[batch] for batch in batches])
     expected = np.max([np.abs(batch).max(axis=(0, 2, 3)) for batch in batches], axis=0)

@@ -11,8 +11,8 @@ import onnx
 import onnxruntime
 import pytest
 from onnx.helper import make_graph, make_node, make_tensor_value_info
+from small_models import GraphView
 
-from edgevision.exporters.quantization.graph import Graph
 from edgevision.exporters.quantization.qdq import Plan, QuantizedWeights, Quantizer
 
 Array = np.ndarray[Any, Any]
@@ -167,7 +167,7 @@ def everything(quantizer: Quantizer) -> Plan:
 
 def scale_of(model: onnx.ModelProto, tensor: str) -> tuple[float, int]:
     """With which scale and zero point ``tensor`` is quantised."""
-    graph = Graph(model)
+    graph = GraphView(model)
     node = next(node for node in model.graph.node if node.op_type == "QuantizeLinear" and node.input[0] == tensor)
     return float(graph.constants[node.input[1]]), int(graph.constants[node.input[2]])
 
@@ -225,7 +225,7 @@ def test_a_target_with_symmetric_values_gets_no_zero_point_and_a_float_bias(
     quantized = quantizer(everything(quantizer))
     for tensor in ("x", "b", "y_computed"):
         assert scale_of(quantized, tensor)[1] == 0
-    graph = Graph(quantized)
+    graph = GraphView(quantized)
     assert {values.dtype.name for values in graph.constants.values()} == {"int8", "float32"}
     assert graph.constants[graph.nodes["a"].input[2]].dtype == np.float32
 
@@ -233,7 +233,7 @@ def test_a_target_with_symmetric_values_gets_no_zero_point_and_a_float_bias(
 def test_a_bias_in_int32_has_the_scale_of_the_products(made: Any, calibrate: Calibrate, random: Random) -> None:
     quantizer = calibrate(made("convolutions"), random(2, 4, 10, 10))
     quantized = quantizer(everything(quantizer))
-    graph = Graph(quantized)
+    graph = GraphView(quantized)
     weight, bias = (graph.makers[graph.nodes["a"].input[position]] for position in (1, 2))
     assert graph.constants[bias.input[0]].dtype == np.int32
     np.testing.assert_allclose(
@@ -280,7 +280,7 @@ def test_nodes_outside_the_plan_stay_as_they_are(
     model = made("residual")
     quantizer = calibrate(model, random(2, 4, 10, 10))
     quantized = quantizer(Plan(frozenset({"c"})))
-    before, after = Graph(model), Graph(quantized)
+    before, after = GraphView(model), GraphView(quantized)
     for name in ("a", "b", "y"):
         assert after.nodes[name] == before.nodes[name]
     # The sum reads the convolution from behind the pair, and the other tensor before it.
@@ -352,8 +352,8 @@ def test_an_output_of_the_graph_inside_an_int8_chain_keeps_its_name(
     quantizer = calibrate(model, random(2, 4, 10, 10))
     quantized = quantizer(Plan(frozenset({"a", "c"})))
     assert [value.name for value in quantized.graph.output] == ["b", "y"]
-    assert Graph(quantized).makers["b"].op_type == "DequantizeLinear"
-    assert list(Graph(quantized).nodes["y"].input) == ["b", "c_dequantized"]
+    assert GraphView(quantized).makers["b"].op_type == "DequantizeLinear"
+    assert list(GraphView(quantized).nodes["y"].input) == ["b", "c_dequantized"]
     x = random(2, 4, 10, 10)
     assert sqnr(run(model, x), run(quantized, x)) > 35
     assert optimized(quantized)["QLinearConv"] == 2
@@ -385,7 +385,7 @@ def test_what_only_moves_or_chooses_values_between_int8_units_stays_at_their_sca
     model = build([conv("x", "w", "a"), node, conv("b", "v", "y")], constants, x=("batch", 4, 10, 10))
     quantizer = calibrate(model, random(2, 4, 10, 10))
     quantized = quantizer(Plan(frozenset({"a", "y"})))
-    graph = Graph(quantized)
+    graph = GraphView(quantized)
     assert list(graph.nodes["b"].input[:1]) == ["a_dequantized"]
     assert list(graph.nodes["y"].input[:1]) == ["b_dequantized"]
     assert scale_of(quantized, "b") == scale_of(quantized, "a")
@@ -420,7 +420,7 @@ def test_what_leads_to_float_nodes_is_no_follower(build: Build, calibrate: Calib
         conv("c", "v", "y"),
     ]
     quantizer = calibrate(build(nodes, {"w": random(8, 4, 3, 3), "v": random(3, 8, 3, 3)}), random(1, 4, 6, 6))
-    after = Graph(quantizer(everything(quantizer)))
+    after = GraphView(quantizer(everything(quantizer)))
     assert list(after.nodes["b"].input) == ["a_dequantized"]
     assert list(after.nodes["c"].input) == ["b"]
     assert list(after.nodes["y"].input[:1]) == ["c_dequantized"]
@@ -440,7 +440,7 @@ def test_a_shape_that_is_computed_stays_what_it_is(
     model = build(nodes, constants, x=("batch", 4, 10, 10))
     quantizer = calibrate(model, random(2, 4, 10, 10))
     quantized = quantizer(everything(quantizer))
-    assert Graph(quantized).nodes["b"].input[1] == "shape"
+    assert GraphView(quantized).nodes["b"].input[1] == "shape"
     for batch in (1, 3):
         x = random(batch, 4, 10, 10)
         assert sqnr(run(model, x), run(quantized, x)) > 30
@@ -516,7 +516,7 @@ def test_weights_that_two_layers_share_are_rounded_for_each_and_kept_for_the_flo
     quantizer = calibrate(model, x)
     for names, kept in (({"a", "y"}, False), ({"y"}, True)):
         quantized = quantizer(Plan(frozenset(names)))
-        assert ("w" in Graph(quantized).constants) == kept
+        assert ("w" in GraphView(quantized).constants) == kept
         assert sqnr(run(model, x), run(quantized, x)) > 28
 
 
@@ -541,7 +541,7 @@ def test_stored_weights_compute_like_float_with_rounded_weights(
 
 def replace_weights(model: onnx.ModelProto, node: onnx.NodeProto, weights: QuantizedWeights) -> None:
     """Write into ``model`` what ``weights`` stand for, as float."""
-    graph = Graph(model)
+    graph = GraphView(model)
     options = {attribute.name: attribute.i for attribute in node.attribute}
     axis = 1 if node.op_type == "MatMul" or (node.op_type == "Gemm" and not options.get("transB")) else 0
     scales = weights.scales.reshape([-1 if index == axis else 1 for index in range(weights.values.ndim)])
@@ -579,7 +579,7 @@ def test_weights_are_computed_with_in_one_layer_and_stored_in_another(
     # What is computed with in int8 needs no storing.
     mixed = quantizer(Plan(frozenset({"a"}), frozenset({"a", "c"})))
     assert operators(mixed) == {"Conv": 2, "Relu": 2, "QuantizeLinear": 2, "DequantizeLinear": 4, "Cast": 1, "Mul": 1}
-    assert not {"w", "wb", "v"} & Graph(mixed).constants.keys()
+    assert not {"w", "wb", "v"} & GraphView(mixed).constants.keys()
     x = random(2, 4, 10, 10)
     assert sqnr(run(model, x), run(mixed, x)) > 35
 
@@ -603,7 +603,7 @@ def test_a_unit_that_is_not_there_cannot_be_planned(made: Any, calibrate: Calibr
 
 def formats(model: onnx.ModelProto, unit: Any) -> set[str]:
     """The dtypes of the integers that a unit takes and gives, without its weights and bias."""
-    graph = Graph(model)
+    graph = GraphView(model)
     node, last = graph.nodes[unit.name], graph.nodes[unit.nodes[-1]]
     found = set()
     for position, name in enumerate(node.input):
@@ -664,7 +664,7 @@ def test_between_both_formats_stands_one_conversion_that_nobody_else_reads(
 ) -> None:
     quantizer = calibrate(made("residual"), random(4, 4, 10, 10), target="qualcomm-htp")
     # The sum takes both what the second convolution gives, and what that one takes.
-    graph = Graph(quantizer(Plan(frozenset("acd"), wide=frozenset("d"))))
+    graph = GraphView(quantizer(Plan(frozenset("acd"), wide=frozenset("d"))))
     for tensor in ("b", "c"):
         taken = graph.makers[f"{tensor}_16bit_dequantized"]
         assert graph.readers[taken.output[0]] == [graph.nodes["d"]]
@@ -705,7 +705,7 @@ def test_what_only_moves_values_keeps_the_format_that_reaches_it(
     model = build([conv("x", "w", "a"), node, conv("b", "v", "y")], constants, x=("batch", 4, 10, 10))
     quantizer = calibrate(model, random(2, 4, 10, 10), target="qualcomm-htp")
     quantized = quantizer(Plan(frozenset("ay"), wide=frozenset(wide)))
-    graph = Graph(quantized)
+    graph = GraphView(quantized)
     label = "a_16bit" if "a" in wide else "a"
     assert graph.nodes["b"].input[0] == f"{label}_dequantized"
     assert scale_of(quantized, "b") == scale_of(quantized, "a")
@@ -719,7 +719,7 @@ def test_16_bits_have_ranges_of_their_own(made: Any, calibrate: Calibrate, rando
     # With 8 bits it pays to cut off what is rare.
     quantizer = replace(quantizer, ranges={name: (low / 2, high / 2) for name, (low, high) in whole.items()})
     quantized = quantizer(Plan(frozenset("ac"), wide=frozenset("c")))
-    graph = Graph(quantized)
+    graph = GraphView(quantized)
     low, high = whole["b"]
     steps = {name: float(graph.constants[name]) for name in ("b_scale", "b_16bit_scale")}
     assert steps["b_scale"] == pytest.approx((high - min(low, 0)) / 2 / 255, rel=1e-6)

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx.helper import make_node, make_opsetid
 
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.exporters.quantization.units import WEIGHTED, Unit, channel_axis, find_units
 
@@ -20,13 +20,13 @@ ALL = TARGETS["intel-npu"].operators | WEIGHTED
 
 
 def units_of(model: onnx.ModelProto, operators: frozenset[str] = ALL) -> dict[str, Unit]:
-    return {unit.name: unit for unit in find_units(Graph(model), operators)}
+    return {unit.name: unit for unit in find_units(to_ir(model), operators)}
 
 
 def test_an_operator_and_the_activation_behind_it_are_one_unit(build: Build, random: Random) -> None:
     nodes = [make_node("Conv", ["x", "w"], ["c"]), make_node("Relu", ["c"], ["y"])]
     # The activation is no unit by itself, though this target could compute it.
-    assert find_units(Graph(build(nodes, {"w": random(6, 4, 3, 3)})), ALL) == (
+    assert find_units(to_ir(build(nodes, {"w": random(6, 4, 3, 3)})), ALL) == (
         Unit(name="c", operator="Conv", nodes=("c", "y"), inputs=("x",), output="y", channels=(4, 6)),
     )
 
@@ -73,7 +73,7 @@ def test_units_come_in_the_order_of_the_graph_with_each_computed_input_once(buil
         make_node("Conv", ["k", "w", "b"], ["y"]),
     ]
     constants = {"half": random(1, 4, 5, 5), "w": random(2, 12, 1, 1), "b": random(2)}
-    units = find_units(Graph(build(nodes, constants, x=(1, 4, 5, 5))), ALL)
+    units = find_units(to_ir(build(nodes, constants, x=(1, 4, 5, 5))), ALL)
     assert [(unit.name, unit.inputs) for unit in units] == [
         ("m", ("x",)),
         ("a", ("m",)),
@@ -85,7 +85,7 @@ def test_units_come_in_the_order_of_the_graph_with_each_computed_input_once(buil
 @pytest.mark.parametrize("operators", [frozenset[str](), frozenset({"Add"})])
 def test_only_the_operators_asked_for_are_found(build: Build, random: Random, operators: frozenset[str]) -> None:
     model = build([make_node("Conv", ["x", "w"], ["y"])], {"w": random(6, 4, 1, 1)})
-    assert find_units(Graph(model), operators) == ()
+    assert find_units(to_ir(model), operators) == ()
 
 
 def test_an_operator_of_another_domain_is_not_the_one_of_that_name(build: Build) -> None:
@@ -119,7 +119,7 @@ def test_channels_are_those_in_and_out_whatever_the_layout_of_the_weights(
     x = ("batch", 4, "height", "width") if len(shape) == 4 else ("batch", 4)
     model = build([make_node(operator, ["x", "w"], ["y"], **options)], {"w": random(*shape)}, x=x)
     assert units_of(model)["y"].channels == channels
-    assert shape[channel_axis(model.graph.node[0])] == channels[1]
+    assert shape[channel_axis(next(iter(to_ir(model).graph)))] == channels[1]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx.helper import make_node
 
 import edgevision.exporters.quantization.weights as weights_module
-from edgevision.exporters.quantization.graph import Graph
+from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.observations import LayerInputs
 from edgevision.exporters.quantization.qdq import QuantizedWeights
 from edgevision.exporters.quantization.units import channel_axis
@@ -40,11 +41,10 @@ class Layer:
 
     def __init__(self, build: Build, operator: str, weight: Array, bias: Array | None = None, **options: int) -> None:
         constants = {"w": weight} | ({} if bias is None else {"b": bias})
-        axis = channel_axis(make_node(operator, ["x"], ["y"], **options))
+        axis = channel_axis(onnx_ir.node(operator, [], options))
         inputs = weight.shape[1 - axis] * options.get("group", 1)
         x = ("batch", inputs, "height", "width") if weight.ndim == 4 else ("batch", inputs)
-        self.graph = Graph(build([make_node(operator, ["x", *constants], ["y"], **options)], constants, x=x))
-        self.node = self.graph.nodes["y"]
+        (self.node,) = to_ir(build([make_node(operator, ["x", *constants], ["y"], **options)], constants, x=x)).graph
         self.axis, self.groups = axis, options.get("group", 1)
         self.rows = self.in_rows(weight)
         self.bias = np.zeros(weight.shape[axis]) if bias is None else np.broadcast_to(bias.ravel(), weight.shape[axis])
@@ -55,7 +55,7 @@ class Layer:
         return turned.reshape(self.groups, weight.shape[self.axis] // self.groups, -1)
 
     def quantized(self, seen: LayerInputs | None = None, *, pair_limit: int | None = None, **options: Any) -> Any:
-        return quantize_weights(self.node, self.graph, seen, pair_limit=pair_limit, **options)
+        return quantize_weights(self.node, seen, pair_limit=pair_limit, **options)
 
     def given(self, rows: Array, found: QuantizedWeights | None = None) -> Array:
         """What the layer gives for inputs (groups, n, k): with its own weights, or with those that were found."""

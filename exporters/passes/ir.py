@@ -1,12 +1,33 @@
-"""Values of an onnx_ir graph: which are constant, and who reads them."""
+"""Graphs on onnx_ir, which looks at and rewrites what files and engines hold as protobufs."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import onnx
 import onnx_ir
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+
+def to_ir(model: onnx.ModelProto) -> onnx_ir.Model:
+    """``model``, with the shapes and dtypes that follow from its inputs at all values within."""
+    ir = onnx_ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
+    for output, declared in zip(ir.graph.outputs, onnx_ir.from_proto(model).graph.outputs, strict=True):
+        output.shape = declared.shape
+    return ir
+
+
+def to_proto(ir: onnx_ir.Model) -> onnx.ModelProto:
+    """``ir``, without what was inferred of values within: it says no more than the graph does."""
+    model = onnx_ir.to_proto(ir)
+    del model.graph.value_info[:]
+    return model
+
+
+def inputs_of(ir: onnx_ir.Model) -> list[str]:
+    """The names of the inputs that have to be given."""
+    return [str(value.name) for value in ir.graph.inputs if not value.is_initializer()]
 
 
 def input_at(node: onnx_ir.Node, position: int) -> onnx_ir.Value | None:
