@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 
 from edgevision.data.datasets import ImageFolder, is_held_out
-from edgevision.modelfiles.metadata import Task
 from edgevision.modelfiles.model_file import require_metadata
 
 ROOT = Path(__file__).parent.parent
@@ -62,7 +61,7 @@ def main() -> None:
         export = [*command, "export", str(arguments.checkpoint), "--quiet", *options, "-o"]
         plain = folder / "plain.onnx"
         run([*export, str(plain)])
-        classifies = require_metadata(plain).task is Task.CLASSIFY
+        classifies = require_metadata(plain).task == "classify"
         choose(arguments, chosen, classifies=classifies)
         unit = "points" if classifies else "dB"
         floating = ask(command, plain, chosen, classifies=classifies)

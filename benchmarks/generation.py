@@ -22,9 +22,10 @@ from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metrics.figures import sqnr_db
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.tasks.generation.spec import GenerationSpec
 from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.sample_quality import SampleQuality
 
@@ -67,7 +68,7 @@ def main() -> None:
 def _judge(path: Path) -> ClassifierFeatures:
     network = read_checkpoint(path, arch="edgevision.models:resnet20").network
     image = ImageSpec(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), size=(32, 32))
-    return ClassifierFeatures(network, ModelMetadata(task=Task.CLASSIFY, name=path.stem, image=image))
+    return ClassifierFeatures(network, ModelMetadata(task="classify", name=path.stem, image=image))
 
 
 def _agreement(model: Path, quality: SampleQuality) -> float | None:
@@ -84,8 +85,9 @@ def _agreement(model: Path, quality: SampleQuality) -> float | None:
 def _parity(checkpoint: Path, part: Part, model: Path) -> float:
     metadata = require_metadata(model)
     network = take_part(read_checkpoint(checkpoint), part).network
-    assert metadata.latent is not None
-    batches = list(seeded_batches(metadata, (metadata.latent.size,), 64, 0))
+    latent = metadata.spec_as(GenerationSpec).latent
+    assert latent is not None
+    batches = list(seeded_batches(metadata, (latent.size,), 64, 0))
     inputs = dict(
         zip([spec.name for spec in metadata.inputs], map(np.concatenate, zip(*batches, strict=True)), strict=True)
     )

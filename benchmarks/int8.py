@@ -25,11 +25,10 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.origin import read_origin
 from edgevision.exporters.parts import Part
 from edgevision.exporters.passes.cleanup import add_metadata
-from edgevision.exporters.quantization.judging import OutputJudge, Recorder
-from edgevision.exporters.quantization.material import gather
+from edgevision.exporters.quantization.calibration import RecordingEngine, collect_calibration_data
 from edgevision.exporters.quantization.settings import EFFORTS, Preset, QuantizationSettings
 from edgevision.exporters.samples import seeded_batches
-from edgevision.modelfiles.metadata import METADATA_KEY, Task
+from edgevision.modelfiles.metadata import METADATA_KEY
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
@@ -37,7 +36,9 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
-from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.quality import OutputQuality
+from edgevision.runtime.tasks.restoration.evaluation import evaluate_restorer
 
 CIFAR = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
@@ -180,7 +181,7 @@ def write_plain(case: Case, path: Path) -> None:
 
 def timed_inputs(case: Case, metadata: Any, random: np.random.Generator, count: int) -> list[np.ndarray]:
     """What is timed on: values as the model takes them, in the case's shape."""
-    if metadata.task is Task.GENERATE:
+    if metadata.task == "generate":
         return list(next(iter(seeded_batches(metadata, case.shape[1:], 1, 0))))
     picture = random.random(case.shape, np.float32)
     return [picture, (random.random((1, 1, *case.shape[2:])) < 0.1).astype(np.float32)][:count]
@@ -189,29 +190,29 @@ def timed_inputs(case: Case, metadata: Any, random: np.random.Generator, count: 
 def quality(case: Case, engine: Engine, plain: Path) -> float:
     """The task's figure on all of the case's data; of generators the SQNR over 1,000 latents."""
     metadata = require_metadata(plain)
-    if metadata.task is Task.GENERATE:
+    if metadata.task == "generate":
         with open_engine(plain) as reference:
             inputs = [np.concatenate(arrays) for arrays in zip(*seeded_batches(metadata, (128,), 1000, 9), strict=True)]
-            return -OutputJudge(reference, inputs)(engine).loss
+            return -OutputQuality(reference, inputs)(engine).loss
     assert case.data is not None
-    if metadata.task is Task.CLASSIFY:
+    if metadata.task == "classify":
         return evaluate_classifier(Classifier(engine, metadata), ImageFolder(case.data, ("test",)), quiet=True).top1
     pipeline = build_pipeline(engine, metadata)
     held_out = case.data == case.calibration
-    report = evaluate_restorer(pipeline, ImageFolder(case.data), Damage(), held_out=held_out, quiet=True)
-    return report.figures["psnr_y" if metadata.task is Task.UPSCALE else "psnr"]
+    report = evaluate_restorer(pipeline, ImageFolder(case.data), EvaluationOptions(held_out=held_out, quiet=True))
+    return report.figures["psnr_y" if metadata.task == "upscale" else "psnr"]
 
 
 def calibration(case: Case, plain: Path, engine: Engine) -> list[tuple[np.ndarray, ...]]:
     """The batches that edgevision calibrates with, for the others too."""
     metadata = require_metadata(plain)
-    material = gather(
+    material = collect_calibration_data(
         metadata,
         tuple(side if isinstance(side, int) else 64 for side in metadata.inputs[0].shape[1:]),
-        Recorder(engine),
+        RecordingEngine(engine),
         calibration=case.calibration,
         data=None,
-        damage=Damage(),
+        evaluation=EvaluationOptions(),
         amount=EFFORTS[Preset.DEFAULT].amount,
         seed=0,
     )

@@ -28,9 +28,9 @@ from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.images import to_array
 from edgevision.imaging.samples import as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.restoration.evaluation import evaluate_restorer
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 Pixels = NDArray[np.uint8]
@@ -57,7 +57,7 @@ class Shipped:
         self._int8 = int8
 
     @contextmanager
-    def open(self, task: Task, scale: int | None = None) -> Iterator[dict[str, Restorer]]:
+    def open(self, task: str, scale: int | None = None) -> Iterator[dict[str, Restorer]]:
         """By the name of the method, the float one first."""
         path = shipped_model(task, scale)
         with ExitStack() as opened:
@@ -77,7 +77,7 @@ def held_out(folder: str, count: int) -> list[Pixels]:
 
 def compare_inpainting(shipped: Shipped, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
     """Yield for the sheet: the torn picture, OpenCV's better method, ours, the original."""
-    with shipped.open(Task.INPAINT) as models:
+    with shipped.open("inpaint") as models:
         for kind in (HoleKind.STROKES, HoleKind.BOXES, HoleKind.TEXT):
             generator = np.random.default_rng(0)
             methods: dict[str, Method] = {
@@ -125,7 +125,7 @@ def compare_denoising(
             return np.asarray(bm3d.bm3d(noisy[:, :, 0], sigma / 255), np.float32)[:, :, None].clip(0, 1)
         return np.asarray(bm3d.bm3d_rgb(noisy, sigma / 255), np.float32).clip(0, 1)
 
-    with shipped.open(Task.DENOISE) as models:
+    with shipped.open("denoise") as models:
 
         def ours(denoise: Restorer, noisy: np.ndarray) -> np.ndarray:
             return np.concatenate([rows for _, rows in denoise.restore(noisy)]).clip(0, 1)
@@ -155,10 +155,10 @@ def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table:
     data = ImageFolder(pairs)
     large = [index for index, name in enumerate(data.names) if Path(name).stem.endswith("_HR")]
     for scale in (2, 4):
-        with shipped.open(Task.UPSCALE, scale) as models:
+        with shipped.open("upscale", scale) as models:
             for name, upscale in models.items():
                 if scale == 2:
-                    report = evaluate_restorer(upscale, data, Damage(), quiet=True)
+                    report = evaluate_restorer(upscale, data, EvaluationOptions(quiet=True))
                     figures, before, made = report.figures, report.before, "LR as they come"
                 else:
                     figures, before = mean_upscaling(upscale, [to_array(data.image(i)) for i in large])
@@ -182,7 +182,7 @@ def mean_upscaling(upscale: Restorer, pictures: list[Pixels]) -> tuple[dict[str,
     with tempfile.TemporaryDirectory() as folder:
         for number, picture in enumerate(pictures):
             Image.fromarray(picture).save(Path(folder) / f"{number:04}.png")
-        report = evaluate_restorer(upscale, ImageFolder(folder), Damage(), quiet=True)
+        report = evaluate_restorer(upscale, ImageFolder(folder), EvaluationOptions(quiet=True))
     return dict(report.figures), dict(report.before)
 
 
@@ -199,7 +199,7 @@ def compare_brightening(shipped: Shipped, photos: list[Pixels], table: Table) ->
         mean = float(np.clip(as_float(dark).mean(), 0.01, 0.99))
         return to_8_bit(as_float(dark) ** np.float32(np.log(0.45) / np.log(mean)))
 
-    with shipped.open(Task.BRIGHTEN) as models:
+    with shipped.open("brighten") as models:
         methods: dict[str, Method] = {
             "as it is": lambda dark: dark,
             "OpenCV CLAHE on L, clip 4, 8x8": clahe,

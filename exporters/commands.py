@@ -24,9 +24,12 @@ from edgevision.core.extras import requires_extra
 from edgevision.core.printable import one_line, shown
 from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
-from edgevision.modelfiles.metadata import Activation, Color, Precision, Prediction, Resample, Resize, Task
+from edgevision.modelfiles.metadata import Color, Precision, Resample, Resize
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import task_names
 from edgevision.runtime.commands.model_options import ModelArgument
+from edgevision.runtime.tasks.classification.spec import Activation
+from edgevision.runtime.tasks.restoration.spec import Prediction
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -74,7 +77,9 @@ def export(
     static: Annotated[
         str | None, typer.Option(help="The only shape the model is to take, as 1x3x256x256: NPUs need it fixed.")
     ] = None,
-    task: Annotated[Task | None, typer.Option(help="What the model is for; foreign checkpoints need it.")] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help=f"What the model is for: {', '.join(task_names())}.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name; by default the checkpoint's.")] = None,
     labels: Annotated[
         str | None, typer.Option(help="Class names in output order: a text file, one a line, or a,b,c.")
@@ -151,7 +156,10 @@ def export(
         if not int8:
             raise InputError("--html shows what --int8 tried: give both")
         check_writable(html, force=force)
-    fields = _metadata_document(metadata)
+    with requires_extra("export"):
+        from edgevision.exporters.describe import current_form
+
+    fields = current_form(_metadata_document(metadata))
     image = {
         "color": color,
         "value_range": _numbers(value_range, "--value-range"),
@@ -160,21 +168,24 @@ def export(
         "resize": resize,
         "resample": resample,
     }
-    fields |= _given({"task": task, "name": name, "licence": licence, "labels": _labels(labels)})
-    if activation is not None and isinstance(fields.get("classification", {}), dict):
-        fields["classification"] = fields.get("classification", {}) | {"activation": activation}
+    fields |= _given({"task": task, "name": name, "licence": licence})
     if _given(image) and isinstance(fields.get("image", {}), dict):
         fields["image"] = fields.get("image", {}) | _given(image)
-    restoration = _given({"predicts": predicts, "output_range": _numbers(output_range, "--output-range")})
-    if restoration and isinstance(fields.get("restoration", {}), dict):
-        fields["restoration"] = fields.get("restoration", {}) | restoration
+    own = {
+        "labels": _labels(labels),
+        "activation": activation,
+        "predicts": predicts,
+        "output_range": _numbers(output_range, "--output-range"),
+    }
+    if _given(own) and isinstance(fields.get("spec", {}), dict):
+        fields["spec"] = fields.get("spec", {}) | _given(own)
     with requires_extra("export"):
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.quantization.page import write_page
         from edgevision.exporters.quantization.settings import Preference, Preset, QuantizationSettings
         from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
-        from edgevision.runtime.tasks.restoration.evaluation import Damage
+        from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
     def say(what: str) -> None:
         if not quiet and not as_json:
@@ -188,7 +199,7 @@ def export(
         preset=Preset(preset),
         prefer=Preference(prefer),
         max_drop=max_drop,
-        damage=Damage(sigma=sigma, holes=holes, seed=seed),
+        evaluation=EvaluationOptions(sigma=sigma, holes=holes, seed=seed),
         threads=threads,
         seed=seed,
     )
@@ -248,8 +259,7 @@ def verify(
     """
     with requires_extra("export"):
         from edgevision.exporters.verify import verify as run_verify
-        from edgevision.runtime.commands.quality_tables import restoration_table
-        from edgevision.runtime.tasks.restoration.evaluation import Damage
+        from edgevision.runtime.tasks.evaluation import EvaluationOptions
     report = run_verify(
         model,
         against,
@@ -258,7 +268,7 @@ def verify(
         weights=weights,
         input_shape=parse_shape(input_shape) if input_shape else None,
         data=data,
-        damage=Damage(sigma=sigma, holes=holes, seed=seed),
+        evaluation=EvaluationOptions(sigma=sigma, holes=holes, seed=seed),
         device=device,
         samples=samples,
         trust_pickle=trust_pickle,
@@ -273,12 +283,9 @@ def verify(
         for note in report.notes:
             echo(f"note: {note}")
         echo(_parity_table(report.parity))
-        for who, accuracy in (("checkpoint", report.checkpoint_accuracy), ("model", report.model_accuracy)):
-            if accuracy is not None:
-                echo(f"{who:<10}  top1 {accuracy.top1:.2f} %  f1 {accuracy.f1:.2f} %  ({accuracy.images} pictures)")
         for who, quality in (("checkpoint", report.checkpoint_quality), ("model", report.model_quality)):
             if quality is not None:
-                echo(f"{who}, {quality.images} pictures\n{restoration_table(quality)}")
+                echo(f"{who:<10}  {quality.headline()}  ({quality.images} pictures)")
     report.parity.check(require_metadata(model).precision)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,19 +27,20 @@ from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
-from edgevision.exporters.quantization.material import Material, gather
+from edgevision.exporters.quantization.calibration import CalibrationData, collect_calibration_data
 from edgevision.exporters.quantization.quantize import Quantized, quantize
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target
 from edgevision.exporters.report import ExportReport, report_path
-from edgevision.exporters.samples import Batch, picture_batches, seeded_batches
-from edgevision.metrics.class_scores import classification_of
-from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision, Task
+from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
 
@@ -157,8 +159,8 @@ def export(
                 other = (origin.shape[0], *conversion.sides.larger())
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
-            classification = classification_of(described) if described.task is Task.CLASSIFY else None
-            parity = compare_engines(reference, engine, batches, source=sample_source, classification=classification)
+            answers = partial(find_task(described.task).answers, metadata=described)
+            parity = compare_engines(reference, engine, batches, source=sample_source, answers=answers)
         facts = read_facts(file)
         report = ExportReport(
             model=target.name,
@@ -252,14 +254,14 @@ def _quantized(
                 for written in Path(folder).iterdir():
                     written.unlink()
 
-        def material(reference: Engine) -> Material:
-            return gather(
+        def material(reference: Engine) -> CalibrationData:
+            return collect_calibration_data(
                 metadata,
                 origin.shape,
                 reference,
                 calibration=settings.calibration,
                 data=settings.data,
-                damage=settings.damage,
+                evaluation=settings.evaluation,
                 amount=EFFORTS[settings.preset].amount,
                 seed=settings.seed,
             )

@@ -13,11 +13,13 @@ from edgevision.core.printable import one_line
 from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
 from edgevision.exporters.passes.cleanup import without_default_inputs
 from edgevision.exporters.passes.walk import every_node, every_node_of
-from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
-from edgevision.modelfiles.metadata_check import check_graph, class_count
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.metadata_check import check_graph
 from edgevision.modelfiles.model_file import check_model_file
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Closeable
+from edgevision.runtime.tasks.classification.task import class_count
+from edgevision.runtime.tasks.other.task import OTHER
 
 # What ONNX Runtime's own wheels know.
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"}
@@ -68,7 +70,7 @@ def load_given(source: Path) -> onnx.ModelProto:
         raise ModelFileError(f"{source.name!r} is no valid ONNX model: {first_cause(error)}") from error
     conversion = Conversion(model, "given", ())
     try:
-        check_graph(ModelMetadata(task=Task.OTHER, name=""), conversion.inputs, conversion.outputs)
+        check_graph(ModelMetadata(task=OTHER.name, name=""), conversion.inputs, conversion.outputs)
     except ValueError as error:
         raise InputError(f"{source.name!r} cannot be used: {error}") from error
     # What an engine does not take is said in its words, before anything is asked of the user.

@@ -18,30 +18,27 @@ from edgevision.exporters.analysis.randomness import check_model_repeatable, che
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.checkpoints.shards import stem
-from edgevision.exporters.classification import describe_classification
 from edgevision.exporters.conversion.agreement import Case
 from edgevision.exporters.conversion.onnx_conversion import (
     Conversion,
     convert_to_onnx,
     run_network,
 )
-from edgevision.exporters.describe import RESTORATION_TASKS, SAMPLE_SIDE, describe
+from edgevision.exporters.describe import current_form, describe, given_task, parsed
 from edgevision.exporters.foreign_model import GivenEngine, load_given, scores_first
-from edgevision.exporters.generation import describe_generation
+from edgevision.exporters.network_facts.network import Network, check_fit, describe_network
 from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.passes.static_shapes import with_static_shapes
-from edgevision.exporters.restoration import describe_restoration, tile_notes
 from edgevision.exporters.samples import extreme_batches, seeded_batches
 from edgevision.exporters.torch_engine import EngineNetwork, TorchEngine, flatten_outputs
 from edgevision.imaging.preprocessing import scale_and_offset
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task, TensorSpec, TileSpec
-from edgevision.modelfiles.metadata_check import check_graph, check_sense
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec, TileSpec
 from edgevision.modelfiles.model_file import read_metadata
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.other.task import OTHER
 from edgevision.runtime.tasks.restoration.tile_sizes import can_tile, fixed_sides
-
-# Whose scores tell what a classifier ends in.
-_SAMPLES = 16
+from edgevision.runtime.tasks.task import SAMPLE_SIDE
 
 _POSITIONS = {0: "batch", 2: "height", 3: "width"}
 
@@ -77,7 +74,7 @@ class Origin:
         examples = self._examples_of(shape or (1, *self.shape), seed)
         conversion = replace(self.conversion, model=with_static_shapes(self.conversion.model, examples), dynamic=())
         metadata = _with_shapes(self.metadata, conversion)
-        if metadata.restoration is not None:
+        if _keeps_size(metadata):
             _check_tiles(metadata.inputs[0].shape, metadata)
         shape = tuple(examples[0].shape[1:])
         return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
@@ -110,7 +107,7 @@ class Origin:
                 engine.inputs = conversion.inputs
                 return engine
 
-        if metadata.restoration is None and metadata.image is not None:
+        if not _keeps_size(metadata) and metadata.image is not None:
             metadata = metadata.updated(tile=_sides_only(metadata, conversion))
         return replace(self, conversion=conversion, metadata=metadata, reference=reference)
 
@@ -160,18 +157,9 @@ def read_origin(
         )
     else:
         origin = _from_onnx(source, input_shape, metadata, seed).truly_open()
-        if read_metadata(source) is None:
-            origin = _described_by_running(origin)
-    described, conversion = origin.metadata, origin.conversion
-    try:
-        check_graph(described, conversion.inputs, conversion.outputs)
-    except ValueError as error:
-        raise InputError(f"the metadata do not fit the network: {error}") from error
-    if described.task is not Task.CLASSIFY:
-        return origin
-    with origin.reference() as reference:
-        samples = seeded_batches(described, origin.shape, _SAMPLES, seed)
-        return replace(origin, metadata=describe_classification(described, conversion.model, reference, samples))
+        origin = _described_by_running(origin, described=read_metadata(source) is not None, seed=seed)
+    check_fit(origin.metadata, origin.conversion)
+    return origin
 
 
 def _from_checkpoint(
@@ -195,33 +183,36 @@ def _from_checkpoint(
     )
     known = described.tile
     described = _completed(described, conversion, original.sha256)
-    if described.task is Task.GENERATE:
-        described = describe_generation(described, network, conversion, examples)
-    if described.restoration is not None:
-        described = describe_restoration(described, network, conversion, examples)
-    elif described.image is not None:
-        described = described.updated(tile=_sides_only(described, conversion))
     inputs, outputs = described.inputs, described.outputs
+
+    def reference() -> Engine:
+        return TorchEngine(network, inputs, outputs)
+
+    facts = Network(network, conversion, examples, reference, shape, described=False, seed=seed)
+    described = describe_network(described, facts)
+    if described.image is not None and not _keeps_size(described):
+        described = described.updated(tile=_sides_only(described, conversion))
     notes += tile_notes(described, known)
-    return Origin(conversion, described, shape, examples, lambda: TorchEngine(network, inputs, outputs), notes)
+    return Origin(conversion, described, shape, examples, reference, notes)
 
 
 def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> Origin:
     model = load_given(source)
     own = read_metadata(source)
     notes: tuple[str, ...] = ()
-    given = dict(metadata) if own is not None else {"task": Task.OTHER.value} | dict(metadata)
-    if given.get("task") == Task.CLASSIFY:
+    given = current_form(metadata) if own is not None else {"task": OTHER.name} | current_form(metadata)
+    task = given_task(given.get("task", own.task if own is not None else OTHER.name))
+    if own is None and task.scores_first:
         model, notes = scores_first(model)
     conversion = Conversion(model, "given", ())
     first, *others = conversion.inputs
     open_sides = tuple(name for axis, name in _POSITIONS.items() if axis < len(first.shape) and _is_open(first, axis))
-    if own is None and given["task"] == Task.OTHER and (others or not _may_be_picture(first)):
+    if own is None and task is OTHER and (others or not _may_be_picture(first)):
         open_sides = open_sides[:1] if "batch" in open_sides else ()
         described, shape = _of_tensors(source.stem, given, first, input_shape)
     else:
         if own is None and input_shape is None:
-            input_shape = _own_size(first, restores=given["task"] in RESTORATION_TASKS)
+            input_shape = _own_size(first, any_size=task.any_size)
         described, shape = describe(own, given, name=source.stem, input_shape=input_shape)
     described = _completed(described, conversion, sha256(source.read_bytes()).hexdigest())
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
@@ -237,28 +228,47 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
     return Origin(conversion, described, shape, examples, lambda: GivenEngine(source, names), notes)
 
 
-def _described_by_running(origin: Origin) -> Origin:
+def _described_by_running(origin: Origin, *, described: bool, seed: int) -> Origin:
     """With what is found out of the model by running it, as of a checkpoint's network."""
-    described, conversion, examples = origin.metadata, origin.conversion, origin.examples
-    if described.task is not Task.GENERATE and described.restoration is None:
-        return origin
-    if conversion.sides is None and all(example.ndim == 4 for example in examples):
+    conversion, examples, metadata = origin.conversion, origin.examples, origin.metadata
+    if conversion.sides is None and _keeps_size(metadata):
         height, width = examples[0].shape[2:]
         conversion = replace(conversion, sides=Sides(height, width))
     with origin.reference() as engine:
-        network = EngineNetwork(engine, described)
-        if described.task is Task.GENERATE:
-            described = describe_generation(described, network, conversion, examples)
-        else:
-            described = describe_restoration(described, network, conversion, examples)
-    notes = origin.notes + tile_notes(described, origin.metadata.tile)
-    return replace(origin, metadata=described, conversion=conversion, notes=notes)
+        network = Network(
+            EngineNetwork(engine), conversion, examples, origin.reference, origin.shape, described=described, seed=seed
+        )
+        metadata = describe_network(metadata, network)
+    if described:
+        return replace(origin, metadata=metadata)
+    notes = origin.notes + tile_notes(metadata, origin.metadata.tile)
+    return replace(origin, metadata=metadata, conversion=conversion, notes=notes)
 
 
-def _own_size(first: TensorSpec, *, restores: bool) -> tuple[int, ...] | None:
-    """The shape of a sample as far as the graph tells it; restorers take pictures of any size where it does not."""
+def tile_notes(metadata: ModelMetadata, known: TileSpec | None) -> tuple[str, ...]:
+    """What a user has to know of the sizes that a model takes, beyond what is ``known`` of them from its metadata."""
+    tile, tiled = metadata.tile, _keeps_size(metadata)
+    if tile is None:
+        return ()
+    notes = []
+    rules = [f"multiples of {tile.multiple}"] if tile.multiple > 1 else []
+    rules += [f"at least {tile.padded(1)}"] if tile.padded(1) > tile.multiple else []
+    if rules and (known is None or (known.multiple, known.padded(1)) != (tile.multiple, tile.padded(1))):
+        padded = ": pictures are padded and cut back" if tiled else ""
+        notes.append(f"sides have to be {' and '.join(rules)}{padded}")
+    if tiled:
+        sides = fixed_sides(metadata.inputs[0].shape, metadata)
+        if any(sides) and not can_tile(sides, tile):
+            notes.append("it cannot be laid over a picture in tiles: one that is larger than its input is refused")
+        elif tile.overlap is None:
+            notes.append("it looks at the whole picture at once: that is not cut into tiles, whatever --memory says")
+    return tuple(notes)
+
+
+def _own_size(first: TensorSpec, *, any_size: bool) -> tuple[int, ...] | None:
+    """The shape of a sample as far as the graph tells it; some tasks take pictures of any size where it does not."""
     sides = [
-        SAMPLE_SIDE if isinstance(side, str) and restores and axis > 1 else side
+        SAMPLE_SIDE if isinstance(side, str) and any_size and axis > 1 else side
         for axis, side in enumerate(first.shape)
     ]
     if len(sides) < 2 or any(isinstance(side, str) for side in sides[1:]):
@@ -274,11 +284,7 @@ def _of_tensors(
     name: str, given: Mapping[str, Any], first: TensorSpec, input_shape: tuple[int, ...] | None
 ) -> tuple[ModelMetadata, tuple[int, ...]]:
     """The metadata of a model whose inputs are no pictures, and the shape of the first one without the batch."""
-    try:
-        described = ModelMetadata.from_dict({"name": name} | dict(given), "metadata")
-        check_sense(described)
-    except ValueError as error:
-        raise InputError(f"the metadata cannot be right: {error}") from error
+    described = parsed({"name": name} | dict(given))
     shape = input_shape or first.shape
     if len(shape) != len(first.shape) or any(isinstance(side, str) for side in shape[1:]):
         sides = "x".join(map(str, first.shape)) or "a single number"
@@ -288,7 +294,7 @@ def _of_tensors(
 
 def _keeps_size(metadata: ModelMetadata) -> bool:
     """Whether the output is a picture of the input's size, or of a multiple of it."""
-    return metadata.restoration is not None and metadata.restoration.predicts is not Prediction.CURVES
+    return find_task(metadata.task).keeps_size(metadata)
 
 
 def _with_shapes(metadata: ModelMetadata, conversion: Conversion) -> ModelMetadata:
@@ -327,7 +333,7 @@ def _is_open(spec: TensorSpec, axis: int) -> bool:
 def _input_names(metadata: ModelMetadata, count: int) -> list[str]:
     if metadata.inputs:
         return [spec.name for spec in metadata.inputs]
-    return (["latent", "classes"] if metadata.task is Task.GENERATE else ["image", "mask"])[:count]
+    return find_task(metadata.task).input_names(metadata, count)
 
 
 def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadata, taken: Sequence[str]) -> list[str]:
@@ -335,9 +341,7 @@ def _output_names(network: nn.Module, examples: Examples, metadata: ModelMetadat
         # An output cannot have the name of an input.
         return [f"restored_{spec.name}" if spec.name in taken else spec.name for spec in metadata.outputs]
     count = len(flatten_outputs(run_network(network, examples)))
-    spec = metadata.restoration
-    names = {Task.CLASSIFY: "logits", Task.GENERATE: "image", Task.ENCODE: "code"}
-    first = f"restored_{spec.predicts}" if spec else names.get(metadata.task, "output")
+    first = find_task(metadata.task).output_name(metadata)
     return [first, *(f"output_{index}" for index in range(1, count))]
 
 
@@ -347,10 +351,11 @@ def _completed(metadata: ModelMetadata, conversion: Conversion, digest: str) -> 
     outputs = tuple(
         spec.updated(value_range=value_range) for spec, value_range in zip(conversion.outputs, ranges, strict=True)
     )
-    picture, *masks = conversion.inputs
-    if metadata.task is not Task.OTHER:
-        masks = [mask.updated(value_range=(0.0, 1.0)) for mask in masks]
-    inputs = (picture.updated(value_range=_input_range(metadata)), *masks)
+    first, *beside = conversion.inputs
+    value_range = find_task(metadata.task).beside_range
+    if value_range is not None:
+        beside = [spec.updated(value_range=value_range) for spec in beside]
+    inputs = (first.updated(value_range=_input_range(metadata)), *beside)
     names = ("torch", "onnx", "onnxscript")
     versions = {"edgevision": edgevision.__version__} | {name: version(name) for name in names}
     provenance = metadata.provenance.updated(

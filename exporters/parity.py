@@ -1,16 +1,18 @@
 """Whether two engines compute the same: per output the largest error, its share of the range, and the SQNR."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from edgevision.core.errors import ParityError
 from edgevision.core.records import Record, record
-from edgevision.exporters.samples import Batch
-from edgevision.metrics.class_scores import class_scores
-from edgevision.modelfiles.metadata import ClassificationSpec, Precision
+from edgevision.modelfiles.metadata import Precision
 from edgevision.runtime.engines.batching import run_batched, sample_count
 from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.tasks.samples import Batch
+
+Answers = Callable[[Sequence[Any], int], Any]
 
 # fp32 engines reorder sums, which costs some 1e-6 of the range (above 100 dB in practice); fp16 keeps 11 bits, and
 # rounding through some tens of layers leaves 45 dB and more. Below these a graph is wrong, not rounded.
@@ -106,9 +108,11 @@ def compare_engines(
     batches: Iterable[Batch],
     *,
     source: str,
-    classification: ClassificationSpec | None = None,
+    answers: Answers | None = None,
 ) -> ParityReport:
-    """Run both engines on every batch and compare all outputs in order, of classifiers the answers as well.
+    """Run both engines on every batch and compare all outputs in order, and where there are some the ``answers``.
+
+    Those are what the task makes of the outputs of so many samples, see :meth:`.Task.answers`.
 
     Raises:
         ParityError: different numbers or shapes of outputs.
@@ -126,14 +130,17 @@ def compare_engines(
             total.add(r, a)
         count = sample_count(batch)
         samples += count
-        if classification is not None:
-            answers = (class_scores(one[0], count, classification).argmax(-1) for one in (expected, found))
-            equal += int(np.sum(np.equal(*answers)))
+        if answers is not None:
+            theirs, ours = answers(expected, count), answers(found, count)
+            if theirs is None or ours is None:
+                answers = None
+            else:
+                equal += int(np.sum(theirs == ours))
     return ParityReport(
         reference=reference.name,
         actual=f"{actual.name} on {actual.device}",
         samples=samples,
         source=source,
         outputs=tuple(total.figures(spec.name) for total, spec in zip(sums, actual.outputs, strict=True)),
-        agreement=None if classification is None else 100 * equal / samples,
+        agreement=None if answers is None else 100 * equal / samples,
     )

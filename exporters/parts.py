@@ -5,8 +5,11 @@ from enum import StrEnum
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints import Checkpoint
-from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.models import CifarResNet, CifarResNetFeatures, ConvVae
+from edgevision.runtime.tasks.autoencoding.task import ENCODE
+from edgevision.runtime.tasks.generation.spec import GenerationSpec
+from edgevision.runtime.tasks.generation.task import GENERATE
 
 
 class Part(StrEnum):
@@ -36,7 +39,8 @@ def take_part(checkpoint: Checkpoint, part: Part) -> Checkpoint:
         features = TensorSpec(name="features", shape=("batch", network.linear.in_features))
         described = metadata.updated(outputs=(*metadata.outputs, features))
         return replace(checkpoint, network=CifarResNetFeatures(network).eval(), metadata=described)
-    if not isinstance(network, ConvVae) or metadata is None or metadata.latent is None:
+    latent_spec = metadata.spec_as(GenerationSpec).latent if metadata and isinstance(network, ConvVae) else None
+    if not isinstance(network, ConvVae) or metadata is None or latent_spec is None:
         raise InputError(f"--part {part} is for a variational autoencoder made by edgevision train vae")
     name = f"{metadata.name}-{part}"
     if part is Part.ENCODER:
@@ -44,17 +48,17 @@ def take_part(checkpoint: Checkpoint, part: Part) -> Checkpoint:
         return replace(
             checkpoint,
             network=network.encoder,
-            metadata=metadata.updated(task=Task.ENCODE, name=name, outputs=(code,), latent=None),
+            metadata=metadata.updated(task=ENCODE.name, name=name, outputs=(code,), spec=None),
         )
-    latent = TensorSpec(name="latent", shape=("batch", metadata.latent.size))
+    latent = TensorSpec(name="latent", shape=("batch", latent_spec.size))
     picture = metadata.outputs[0].updated(name="image")
-    described = metadata.updated(task=Task.GENERATE, name=name, inputs=(latent,), outputs=(picture,), image=None)
+    described = metadata.updated(task=GENERATE.name, name=name, inputs=(latent,), outputs=(picture,), image=None)
     return replace(checkpoint, network=network.decoder, metadata=described)
 
 
 def exported_part(checkpoint: Checkpoint, model: ModelMetadata) -> Part:
     """Which part of ``checkpoint`` a model of that metadata was made of."""
     if isinstance(checkpoint.network, ConvVae):
-        return {Task.ENCODE: Part.ENCODER, Task.GENERATE: Part.DECODER}.get(model.task, Part.BOTH)
+        return {ENCODE.name: Part.ENCODER, GENERATE.name: Part.DECODER}.get(model.task, Part.BOTH)
     shows_features = isinstance(checkpoint.network, CifarResNet) and len(model.outputs) > 1
     return Part.FEATURES if shows_features else Part.BOTH

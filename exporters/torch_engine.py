@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from edgevision.core.errors import CheckpointError, InputError
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction, TensorSpec
+from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.engine import Array, Closeable, Engine
 
@@ -41,32 +41,21 @@ class TorchEngine(Closeable):
 
 
 class EngineNetwork(nn.Module):
-    """``engine`` for the model of ``metadata``; it has no derivatives.
+    """The model on ``engine``, called like a PyTorch network; it has no derivatives."""
 
-    Pictures are taken and given in 0..1 (a predicted noise around 0), whatever the model's own range is, so that
-    differences mean the same for all. Masks, latents and classes are taken as they are.
-    """
-
-    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
         self._engine = engine
-        restoration = metadata.restoration
-        self._black, self._white = (metadata.inputs[0].value_range if metadata.image else None) or (0.0, 1.0)
-        self._low, self._high = (restoration.output_range if restoration else None) or (self._black, self._white)
-        if restoration is not None and restoration.predicts is Prediction.NOISE:
-            self._low, self._high = 0.0, self._white - self._black
 
-    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor) -> Tensor:
         """The first output; :class:`InputError` where the model does not take these sizes."""
-        scaled = first * (self._white - self._black) + self._black
         names = [spec.name for spec in self._engine.inputs]
-        arrays: list[Any] = [tensor.detach().numpy() for tensor in (scaled, *others)]
+        arrays: list[Any] = [tensor.detach().numpy() for tensor in inputs]
         try:
             output = self._engine.run(dict(zip(names, arrays, strict=True)))[0]
         except ValueError as error:
             raise InputError(str(error)) from error
-        found: Tensor = (torch.from_numpy(output).float() - self._low) / (self._high - self._low)
-        return found
+        return torch.from_numpy(output).float()
 
 
 def flatten_outputs(outputs: object) -> list[torch.Tensor]:

@@ -1,7 +1,9 @@
 """Whether a model file still computes what a checkpoint or an ONNX model does, and is as accurate."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,13 @@ from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.torch_engine import TorchEngine
-from edgevision.metrics.class_scores import classification_of
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.tasks.classification.classifier import Classifier
-from edgevision.runtime.tasks.classification.evaluation import ClassificationReport, evaluate_classifier
-from edgevision.runtime.tasks.restoration.evaluation import Damage, RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+
+DEFAULTS = EvaluationOptions()
 
 
 @record
@@ -41,10 +42,8 @@ class VerificationReport(Record):
     model: str
     checkpoint: str
     parity: ParityReport
-    checkpoint_accuracy: ClassificationReport | None = None
-    model_accuracy: ClassificationReport | None = None
-    checkpoint_quality: RestorationReport | None = None
-    model_quality: RestorationReport | None = None
+    checkpoint_quality: QualityReport | None = None
+    model_quality: QualityReport | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -57,7 +56,7 @@ def verify(
     weights: str | None = None,
     input_shape: tuple[int, ...] | None = None,
     data: str | os.PathLike[str] | None = None,
-    damage: Damage | None = None,
+    evaluation: EvaluationOptions = DEFAULTS,
     device: str = "cpu",
     samples: int = 256,
     trust_pickle: bool = False,
@@ -66,8 +65,8 @@ def verify(
 ) -> VerificationReport:
     """Run the model and the network of ``checkpoint``, or the ONNX model that it is, on the same inputs.
 
-    With ``data`` these are ``samples`` of its pictures, and both are evaluated on all of them: a classifier if it knows
-    their classes, a restoration network on what ``damage`` makes of them. Without, they are drawn by the exporter's
+    With ``data`` these are ``samples`` of its pictures, and both are evaluated on all of them, as ``evaluation`` says,
+    if they have what the task compares with, as class folders for a classifier. Without, they are drawn by the task's
     seeded sampler, in ``input_shape`` where the model takes any size. The floors of :meth:`ParityReport.check` are left
     to the caller.
 
@@ -76,6 +75,7 @@ def verify(
     """
     path, source = Path(model), Path(checkpoint)
     metadata = require_metadata(path)
+    task = find_task(metadata.task)
     folder = ImageFolder(data) if data is not None else None
     original: Checkpoint | None = None
     opened: TorchEngine | GivenEngine
@@ -102,19 +102,13 @@ def verify(
             notes = (*original.notes, *cast_in_float32(original.network, examples))
             check_repeatable(original.network, examples)
         batches = chain([first], batches)
-        classifier = metadata.task is Task.CLASSIFY
-        spec = classification_of(metadata) if classifier else None
-        parity = compare_engines(reference, engine, batches, source=origin.strip(), classification=spec)
+        answers = partial(task.answers, metadata=metadata)
+        parity = compare_engines(reference, engine, batches, source=origin.strip(), answers=answers)
         quality: dict[str, Any] = {}
-        if folder is not None and folder.class_names and classifier:
-            quality = {
-                "checkpoint_accuracy": evaluate_classifier(Classifier(reference, metadata), folder, quiet=quiet),
-                "model_accuracy": evaluate_classifier(Classifier(engine, metadata), folder, quiet=quiet),
-            }
-        elif folder is not None and metadata.restoration is not None:
-            both = build_pipeline(reference, metadata), build_pipeline(engine, metadata)
-            reports = [evaluate_restorer(one, folder, damage or Damage(), quiet=quiet) for one in both]
-            quality = dict(zip(("checkpoint_quality", "model_quality"), reports, strict=True))
+        if folder is not None and task.can_evaluate(metadata, folder):
+            options = dataclasses.replace(evaluation, quiet=quiet)
+            for who, one in (("checkpoint", reference), ("model", engine)):
+                quality[f"{who}_quality"] = task.evaluate(task.pipeline(one, metadata), folder, options)
     return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, notes=notes, **quality)
 
 

@@ -1,37 +1,24 @@
 """Opening a model file as the pipeline its metadata asks for."""
 
 import os
-from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from edgevision.core.errors import ModelFileError
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction, Task
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.shipped_models import resolve_model
 
-PIPELINES: Mapping[Task, str] = {
-    Task.CLASSIFY: "edgevision.runtime.tasks.classification.classifier:Classifier",
-    Task.GENERATE: "edgevision.runtime.tasks.generation.generator:Generator",
-    Task.RECONSTRUCT: "edgevision.runtime.tasks.autoencoding.autoencoder:Reconstructor",
-    Task.ENCODE: "edgevision.runtime.tasks.autoencoding.autoencoder:Encoder",
-    Task.INPAINT: "edgevision.runtime.tasks.restoration.inpainter:Inpainter",
-    Task.DENOISE: "edgevision.runtime.tasks.restoration.restorer:Restorer",
-    Task.UPSCALE: "edgevision.runtime.tasks.restoration.restorer:Restorer",
-    Task.BRIGHTEN: "edgevision.runtime.tasks.restoration.restorer:Restorer",
-}
-"""The one table from a task to its pipeline, which is imported when it is needed."""
-
 
 def load(
-    model: str | os.PathLike[str] | Task,
+    model: str | os.PathLike[str],
     device: str = "cpu",
     *,
     threads: int | None = None,
     allow_fallback: bool = False,
-    task: Task | None = None,
+    task: str | None = None,
     **options: Any,
 ) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
@@ -61,17 +48,14 @@ def load(
     """
     path = resolve_model(model)
     metadata = require_metadata(path)
-    if task is not None and metadata.task is not task:
+    if task is not None and metadata.task != task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
-    if threads is None and _draws_curves(metadata):
-        # Threads that wait for the next thumbnail would take the cores from what is done to the pictures.
-        threads = 1
-    # Between the tiles of a large picture the memory is needed for the picture itself.
+    needs = find_task(metadata.task).engine_needs(metadata)
     engine = open_engine(
         path,
         device,
-        threads=threads,
-        keep_memory=metadata.restoration is None,
+        threads=threads if threads is not None else needs.threads,
+        keep_memory=needs.keep_memory,
         allow_fallback=allow_fallback,
         cache=True,
         tile=options.get("tile"),
@@ -85,11 +69,4 @@ def load(
 
 def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> Any:
     """The pipeline that ``metadata`` asks for on ``engine``, which it closes in turn."""
-    if metadata.task not in PIPELINES:
-        raise ModelFileError(f"{metadata.name!r} is for {metadata.task}, for which there is no pipeline to run it in")
-    module, name = PIPELINES[metadata.task].split(":")
-    return getattr(import_module(module), name)(engine, metadata, **options)
-
-
-def _draws_curves(metadata: ModelMetadata) -> bool:
-    return metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES
+    return find_task(metadata.task).pipeline(engine, metadata, **options)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from edgevision.cli.numbers import shortened
 from edgevision.core.errors import InputError
-from edgevision.modelfiles.metadata import Task
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -37,7 +36,7 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in _ASSETS.glob("*.onnx"))
 
 
-def shipped_model(task: Task, scale: int | None = None) -> Path:
+def shipped_model(task: str, scale: int | None = None) -> Path:
     """The model that ships for ``task``; :class:`InputError` where none does.
 
     For upscaling there is one for each ``scale``, and twice is the default.

@@ -16,6 +16,24 @@ from edgevision.cli.output import echo, end_interrupted
 from edgevision.cli.quick_start import plain_completion
 from edgevision.core.errors import DISK_FULL, DiskFullError, EdgevisionError, InputError
 from edgevision.core.terminal import guarded_streams
+from edgevision.modelfiles.task_registry import find_task, task_names
+
+
+class _TaskVerbs(Mapping[str, Verb]):
+    """The verbs of all tasks, of which a room is looked into when its verb is asked for."""
+
+    def __getitem__(self, name: str) -> Verb:
+        if name not in task_names():
+            raise KeyError(name)
+        task = find_task(name)
+        return Verb(task.command, task.summary)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(task_names())
+
+    def __len__(self) -> int:
+        return len(task_names())
+
 
 VERBS: Mapping[str, Verb | VerbGroup] = {
     "devices": Verb(
@@ -45,21 +63,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.runtime.commands.evaluate:evaluate",
         "How good a model is on pictures: accuracy, PSNR, Fréchet distance ...",
     ),
-    "run": VerbGroup(
-        {
-            "classify": Verb("edgevision.runtime.tasks.classification.command:classify", "Say what is in a picture."),
-            "generate": Verb("edgevision.runtime.tasks.generation.command:generate", "Draw pictures from seeds."),
-            "reconstruct": Verb(
-                "edgevision.runtime.tasks.generation.command:reconstruct", "Pass pictures through a code."
-            ),
-            "encode": Verb("edgevision.runtime.tasks.generation.command:encode", "Write the codes of pictures."),
-            "inpaint": Verb("edgevision.runtime.tasks.restoration.command:inpaint", "Fill what a mask marks."),
-            "denoise": Verb("edgevision.runtime.tasks.restoration.command:denoise", "Remove noise."),
-            "upscale": Verb("edgevision.runtime.tasks.restoration.command:upscale", "Enlarge two or four times."),
-            "brighten": Verb("edgevision.runtime.tasks.restoration.command:brighten", "Light up dark pictures."),
-        },
-        "Run a model on files, folders, globs or standard input.",
-    ),
+    "run": VerbGroup(_TaskVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
     "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
 }

@@ -9,30 +9,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from edgevision.core.errors import ModelFileError
 from edgevision.core.installation import upgrade_command
 from edgevision.core.printable import exact_json
 from edgevision.core.records import Record, record
+from edgevision.modelfiles.task_registry import find_task
 
 METADATA_KEY = "edgevision"
-SCHEMA_VERSION = 1
-
-
-class Task(StrEnum):
-    """What a model is for; also the word after ``edgevision run``."""
-
-    CLASSIFY = "classify"
-    GENERATE = "generate"
-    RECONSTRUCT = "reconstruct"
-    ENCODE = "encode"
-    INPAINT = "inpaint"
-    DENOISE = "denoise"
-    UPSCALE = "upscale"
-    BRIGHTEN = "brighten"
-    OTHER = "other"
-    """Anything else: it can be exported, quantised and timed, and has no pipeline."""
+SCHEMA_VERSION = 2
 
 
 class Precision(StrEnum):
@@ -116,85 +102,6 @@ class ImageSpec(Record):
 
 
 @record
-class LatentSpec(Record):
-    """What a generator's latent is drawn from: ``size`` numbers of ``distribution`` (normal, or uniform in -1..1).
-
-    Where ``pixels`` is not ``None`` the latent is a map of such vectors of any height and width, and that is the side
-    of what each of them becomes.
-    """
-
-    size: int
-    distribution: str = "normal"
-    pixels: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.size < 1 or (self.pixels is not None and self.pixels < 1):
-            raise ValueError(f"size and pixels must be positive, not {self!r}")
-        if self.distribution not in ("normal", "uniform"):
-            raise ValueError(f"distribution must be normal or uniform, not {self.distribution!r}")
-
-
-class Activation(StrEnum):
-    """What a classifier ends in, and with that what its scores are."""
-
-    NONE = "none"
-    """Logits: their softmax are the probabilities."""
-    SOFTMAX = "softmax"
-    """Probabilities that add up to 1."""
-    SIGMOID = "sigmoid"
-    """A probability for each class by itself."""
-    LOG_SOFTMAX = "log_softmax"
-    """Logarithms of probabilities that add up to 1."""
-
-
-@record
-class ClassificationSpec(Record):
-    """What a classifier's scores are. With ``multi_label`` logits are for classes of which any number may be true.
-
-    A network of one score says whether a picture is of the second of two classes.
-    """
-
-    activation: Activation = Activation.NONE
-    multi_label: bool = False
-
-
-class Prediction(StrEnum):
-    """What a restoration network's output is."""
-
-    IMAGE = "image"
-    """The restored picture."""
-    NOISE = "noise"
-    """What has to be subtracted from the input to restore it (Zhang et al. 2017)."""
-    CURVES = "curves"
-    """Parameters of curves x + a x (1 - x), estimated from a thumbnail of ``image.size`` (Guo et al. 2020)."""
-
-
-@record
-class RestorationSpec(Record):
-    """How a restored picture follows from the network's output, which has ``scale`` times the input's sides.
-
-    A second input is the mask: 1 where the picture is to be filled, 0 elsewhere. ``output_range`` is what black and
-    white are in a predicted image; ``None`` says the same as in the input. ``sigma`` are the least and the most noise
-    (of 255) that a denoiser was trained for.
-    """
-
-    predicts: Prediction = Prediction.IMAGE
-    scale: int = 1
-    output_range: tuple[float, float] | None = None
-    sigma: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        if self.sigma is not None and not 0 <= self.sigma[0] <= self.sigma[1]:
-            raise ValueError(f"sigma must rise from the least to the most noise, not {self.sigma!r}")
-        if self.scale < 1 or (self.scale > 1 and self.predicts is not Prediction.IMAGE):
-            raise ValueError(f"scale is 1, or more where an image is predicted, not {self.scale} for {self.predicts}")
-        if self.output_range is not None and self.predicts is not Prediction.IMAGE:
-            raise ValueError(f"output_range is that of a predicted image, not of {self.predicts}")
-        if self.output_range is not None and self.output_range[0] >= self.output_range[1]:
-            raise ValueError(f"output_range must rise from black to white, not {self.output_range!r}")
-
-
-@record
 class TileSpec(Record):
     """How a picture may be cut up, in pixels of the input.
 
@@ -246,29 +153,55 @@ class Provenance(Record):
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+S = TypeVar("S", bound=Record)
+
+
 @record
 class ModelMetadata(Record):
     """Everything a pipeline needs to run the model, and everything a person needs to trust it.
 
-    ``quality`` holds measured figures by name (``"top1"`` in percent, ``"psnr"`` in dB), each measured on
-    ``provenance.data`` unless the name says otherwise.
+    ``task`` is what the model is for, a name of :mod:`.task_registry`; ``spec`` is what only that task has to say, a
+    record of the class that its room gives. ``quality`` holds measured figures by name (``"top1"`` in percent,
+    ``"psnr"`` in dB), each measured on ``provenance.data`` unless the name says otherwise.
     """
 
-    task: Task
+    task: str
     name: str
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     image: ImageSpec | None = None
-    labels: tuple[str, ...] = ()
-    classification: ClassificationSpec | None = None
-    latent: LatentSpec | None = None
-    restoration: RestorationSpec | None = None
+    spec: Record | None = None
     tile: TileSpec | None = None
     precision: Precision = Precision.FP32
     target: str | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
     licence: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
+
+    def spec_as(self, kind: type[S]) -> S:
+        """The task's own part; an empty one where the model says nothing.
+
+        Raises:
+            TypeError: it is another task's.
+        """
+        if self.spec is None:
+            return kind()
+        if not isinstance(self.spec, kind):
+            raise TypeError(f"{self.name!r} is for {self.task}, whose part is no {kind.__name__}")
+        return self.spec
+
+    @classmethod
+    def from_dict(cls, document: object, path: str = "") -> Self:
+        """As :meth:`Record.from_dict`; the task's own part becomes the record that its room gives."""
+        where = path or cls.__name__
+        metadata = super().from_dict(current(document, where), where)
+        try:
+            task = find_task(metadata.task)
+        except ValueError as error:
+            raise ValueError(f"{where}.task: {error}") from None
+        if metadata.spec is None or task.spec is None:
+            return metadata
+        return metadata.updated(spec=task.spec.from_dict(metadata.spec.to_dict(), f"{where}.spec"))
 
     def to_json(self) -> str:
         """One line of JSON with ``schema_version`` first."""
@@ -298,6 +231,29 @@ class ModelMetadata(Record):
             return cls.from_dict(document, "metadata")
         except (ValueError, OverflowError) as error:
             raise ModelFileError(f"{source}: {error}") from error
+
+
+_OF_TASKS = ("classification", "restoration")
+"""Parts of single tasks that stood side by side in documents of schema 1, as did ``labels`` and ``latent``."""
+
+
+def current(document: object, path: str = "metadata") -> Any:
+    """A document of any schema in the form of today's: what is one task's own lies under ``spec``.
+
+    Raises:
+        ValueError: such a part is no object.
+    """
+    if not isinstance(document, Mapping) or not {*_OF_TASKS, "labels", "latent"} & set(document):
+        return document
+    today = dict(document)
+    own: dict[str, Any] = {}
+    for key in (*_OF_TASKS, "spec"):
+        part = today.pop(key, None)
+        if part is not None and not isinstance(part, Mapping):
+            raise ValueError(f"{path}.{key} must be an object, not {part!r:.60}")
+        own |= dict(part or {})
+    own |= {key: value for key in ("labels", "latent") if (value := today.pop(key, None)) is not None}
+    return today | {"spec": own}
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

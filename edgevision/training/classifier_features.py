@@ -10,6 +10,7 @@ from edgevision.core.errors import InputError
 from edgevision.imaging.preprocessing import scale_and_offset
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models.cifar_resnet import CifarResNet
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import load_trained
 
 
@@ -30,7 +31,7 @@ class ClassifierFeatures(nn.Module):
         if not isinstance(network, CifarResNet) or metadata.image is None or metadata.image.color.channels != 3:
             raise InputError(f"comparing features needs a residual network for colour pictures, not {metadata.name}")
         self.network = network.eval().requires_grad_(False)
-        self.labels = metadata.labels
+        self.labels = metadata.spec_as(ClassificationSpec).labels
         scale, offset = scale_and_offset(metadata.image)
         self.register_buffer("scale", torch.from_numpy(scale * 255), persistent=False)
         self.register_buffer("offset", torch.from_numpy(offset.copy()), persistent=False)

@@ -12,8 +12,10 @@ from lightning.pytorch.callbacks import EarlyStopping
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageDataset
 from edgevision.metrics.figures import class_scores, confusion_matrix
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.models import build_model, model_options
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
+from edgevision.runtime.tasks.classification.task import CLASSIFY
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, loader
@@ -114,12 +116,12 @@ def _metadata(
     hours: float,
 ) -> ModelMetadata:
     return ModelMetadata(
-        task=Task.CLASSIFY,
+        task=CLASSIFY.name,
         name=settings.model,
         inputs=(TensorSpec(name="image", shape=("batch", image.color.channels, *(image.size or ()))),),
         outputs=(TensorSpec(name="logits", shape=("batch", len(labels))),),
         image=image,
-        labels=labels,
+        spec=ClassificationSpec(labels=labels, activation=Activation.NONE),
         quality={name: round(value, 4) for name, value in quality.items()},
         licence=settings.licence,
         provenance=training_provenance(Path(settings.data).name, hours),

@@ -4,8 +4,10 @@ import inspect
 from pathlib import Path
 
 from edgevision.core.errors import InputError
-from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.models import DISCRIMINATORS, GENERATORS, build_model
+from edgevision.runtime.tasks.generation.spec import GenerationSpec
+from edgevision.runtime.tasks.generation.task import GENERATE
 from edgevision.training.gan_module import GanModule
 from edgevision.training.generation import GenerativeTraining, latent_spec
 from edgevision.training.sample_quality import SampleQuality
@@ -63,14 +65,13 @@ def train_gan(settings: GanSettings, output: Path, *, force: bool = False, quiet
         inputs.append(TensorSpec(name="classes", shape=("batch", len(labels)), value_range=(0.0, 1.0)))
     sides = tuple(f"{latent.pixels}*{name}" for name in free) or training.image.size or ()
     metadata = ModelMetadata(
-        task=Task.GENERATE,
+        task=GENERATE.name,
         name=settings.model,
         inputs=tuple(inputs),
         outputs=(
             TensorSpec(name="image", shape=("batch", training.image.color.channels, *sides), value_range=(-1.0, 1.0)),
         ),
-        labels=labels,
-        latent=latent,
+        spec=GenerationSpec(latent=latent, labels=labels),
         quality=figures,
     )
     return training.save(module.averaged.module, options, metadata)

@@ -9,8 +9,9 @@ import lightning
 from torch import nn
 
 from edgevision.data.datasets import ImageDataset
-from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 from edgevision.models import TEXTURES, model_options
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.data import CropImages, EpochBatches, TensorImages, loader

@@ -16,7 +16,7 @@ from edgevision.data.degradations import add_noise, draw_holes, shrink, underexp
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.hole_filling import fill_smoothly, halve_known
 from edgevision.imaging.images import to_array
-from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.data_source import open_photos
 from edgevision.training.left_out import LeftOut
 from edgevision.training.settings import RestorationSettings
@@ -114,7 +114,7 @@ class DamagedCrops(Dataset[Example]):
         settings = self._settings
         side = settings.crop
         height, width = photo.shape[:2]
-        if settings.kind is Task.BRIGHTEN:
+        if settings.kind == RestorationKind.BRIGHTEN:
             # Exposure is a matter of the whole picture: most of it, squeezed to the thumbnail's shape.
             size = (width * generator.uniform(settings.zoom, 1), height * generator.uniform(settings.zoom, 1))
         else:
@@ -128,7 +128,7 @@ class DamagedCrops(Dataset[Example]):
         if settings.flip:
             turns = int(generator.integers(8))
             # A room upside down is lit as no room is.
-            turns = turns // 4 * 4 if settings.kind is Task.BRIGHTEN else turns
+            turns = turns // 4 * 4 if settings.kind == RestorationKind.BRIGHTEN else turns
             crop = np.rot90(crop[:, ::-1] if turns >= 4 else crop, turns % 4)
         return np.ascontiguousarray(crop)
 
@@ -214,11 +214,11 @@ def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     }
 
 
-_DAMAGES: Mapping[Task, Callable[[Pixels, _Damage], dict[str, Array]]] = {
-    Task.DENOISE: _noisy,
-    Task.UPSCALE: _shrunken,
-    Task.BRIGHTEN: _underexposed,
-    Task.INPAINT: _with_holes,
+_DAMAGES: Mapping[RestorationKind, Callable[[Pixels, _Damage], dict[str, Array]]] = {
+    RestorationKind.DENOISE: _noisy,
+    RestorationKind.UPSCALE: _shrunken,
+    RestorationKind.BRIGHTEN: _underexposed,
+    RestorationKind.INPAINT: _with_holes,
 }
 
 

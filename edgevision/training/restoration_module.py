@@ -10,8 +10,8 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from edgevision.modelfiles.metadata import Task
 from edgevision.models import apply_curves
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.optimizers import build_optimizer
 from edgevision.training.restoration_data import Example
 from edgevision.training.restoration_loss import RestorationLoss
@@ -38,9 +38,9 @@ class RestorationModule(LightningModule):
     def forward(self, batch: Example) -> Tensor:
         """The restored pictures, float32 as ``target``, not clipped."""
         image = batch["image"].contiguous(memory_format=torch.channels_last)
-        if self.settings.kind is Task.BRIGHTEN:
+        if self.settings.kind == RestorationKind.BRIGHTEN:
             return apply_curves(image, self.network(image))
-        if self.settings.kind is Task.INPAINT:
+        if self.settings.kind == RestorationKind.INPAINT:
             return self._inpaint(batch)
         restored: Tensor = self.network(image)
         return restored

@@ -14,14 +14,12 @@ from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
     ModelMetadata,
-    Prediction,
     Resize,
-    RestorationSpec,
-    Task,
     TensorSpec,
     TileSpec,
 )
 from edgevision.models import build_model, model_options
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 from edgevision.training.checkpoint import load_trained, save_checkpoint
 from edgevision.training.data_source import open_photos
 from edgevision.training.launched import is_launched_helper
@@ -99,7 +97,7 @@ def _check_fit(settings: RestorationSettings, network: nn.Module) -> None:
     if settings.model != suited:
         raise InputError(f"{settings.kind} is trained with the model {suited}, not {settings.model}")
     # Inpainting sees its crops at half the size, too.
-    multiple = int(getattr(network, "multiple", 1)) * (2 if settings.kind is Task.INPAINT else 1)
+    multiple = int(getattr(network, "multiple", 1)) * (2 if settings.kind == RestorationKind.INPAINT else 1)
     if settings.crop % multiple:
         raise InputError(f"crop must be a multiple of {multiple} for {settings.model}, not {settings.crop}")
 
@@ -121,16 +119,18 @@ def _network_options(settings: RestorationSettings) -> dict[str, Any]:
 def _metadata(
     settings: RestorationSettings, network: nn.Module, figures: Mapping[str, float], hours: float
 ) -> ModelMetadata:
-    color = Color.LUMA if settings.kind is Task.UPSCALE else Color.RGB
+    color = Color.LUMA if settings.kind == RestorationKind.UPSCALE else Color.RGB
     inputs = [TensorSpec(name="image", shape=("batch", color.channels, "height", "width"), value_range=(0.0, 1.0))]
     image = ImageSpec(color=color)
-    spec = RestorationSpec(scale=settings.scale, sigma=settings.sigma if settings.kind is Task.DENOISE else None)
+    spec = RestorationSpec(
+        scale=settings.scale, sigma=settings.sigma if settings.kind == RestorationKind.DENOISE else None
+    )
     # How far tiles have to overlap is measured when the network is exported.
     tile: TileSpec | None = TileSpec(multiple=int(getattr(network, "multiple", 1)))
     output = "restored_image"
-    if settings.kind is Task.INPAINT:
+    if settings.kind == RestorationKind.INPAINT:
         inputs.append(TensorSpec(name="mask", shape=("batch", 1, "height", "width"), value_range=(0.0, 1.0)))
-    elif settings.kind is Task.BRIGHTEN:
+    elif settings.kind == RestorationKind.BRIGHTEN:
         side = settings.crop
         inputs = [TensorSpec(name="image", shape=("batch", 3, side, side), value_range=(0.0, 1.0))]
         image = ImageSpec(size=(side, side), resize=Resize.STRETCH)
@@ -141,7 +141,7 @@ def _metadata(
         inputs=tuple(inputs),
         outputs=(TensorSpec(name=output, shape=_output_shape(network, inputs)),),
         image=image,
-        restoration=spec,
+        spec=spec,
         tile=tile,
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import Record, record
-from edgevision.modelfiles.metadata import Color, Task
+from edgevision.modelfiles.metadata import Color
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 
 DIGITS = "digits"
 """The value of ``data`` that stands for the built-in digits."""
@@ -160,7 +161,7 @@ class RestorationSettings(TrainingSettings):
         InputError: a number out of its range.
     """
 
-    kind: Task
+    kind: RestorationKind
     data: tuple[str, ...]
     scale: int = 1
     steps: int = 10_000
@@ -212,11 +213,11 @@ class RestorationDefaults(NamedTuple):
     gray: float = 0.0
 
 
-RESTORATION_DEFAULTS: Mapping[Task, RestorationDefaults] = {
-    Task.INPAINT: RestorationDefaults("inpaint_unet", 96, 8, {"psnr": 1.0}),
-    Task.DENOISE: RestorationDefaults("denoise_unet", 64, 16, {"l1": 1.0}, gray=0.3),
-    Task.UPSCALE: RestorationDefaults("subpixel", 64, 16, {"l1": 1.0}),
-    Task.BRIGHTEN: RestorationDefaults("curves", 256, 16, {"l1": 1.0}),
+RESTORATION_DEFAULTS: Mapping[RestorationKind, RestorationDefaults] = {
+    RestorationKind.INPAINT: RestorationDefaults("inpaint_unet", 96, 8, {"psnr": 1.0}),
+    RestorationKind.DENOISE: RestorationDefaults("denoise_unet", 64, 16, {"l1": 1.0}, gray=0.3),
+    RestorationKind.UPSCALE: RestorationDefaults("subpixel", 64, 16, {"l1": 1.0}),
+    RestorationKind.BRIGHTEN: RestorationDefaults("curves", 256, 16, {"l1": 1.0}),
 }
 
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from edgevision.core.errors import InputError
-from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.models import AUTOENCODERS, build_model
+from edgevision.runtime.tasks.autoencoding.task import RECONSTRUCT
+from edgevision.runtime.tasks.generation.spec import GenerationSpec
 from edgevision.training.generation import GenerativeTraining, latent_spec
 from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import VaeSettings
@@ -26,7 +28,7 @@ def train_vae(settings: VaeSettings, output: Path, *, force: bool = False, quiet
     latent = latent_spec(network)
     shape = ("batch", training.image.color.channels, *(training.image.size or ()))
     metadata = ModelMetadata(
-        task=Task.RECONSTRUCT,
+        task=RECONSTRUCT.name,
         name=settings.model,
         inputs=(TensorSpec(name="image", shape=shape, value_range=(-1.0, 1.0)),),
         outputs=(
@@ -34,7 +36,7 @@ def train_vae(settings: VaeSettings, output: Path, *, force: bool = False, quiet
             TensorSpec(name="code", shape=("batch", latent.size)),
         ),
         image=training.image,
-        latent=latent,
+        spec=GenerationSpec(latent=latent),
         quality=figures,
     )
     return training.save(module.averaged.module, options, metadata)

@@ -11,7 +11,7 @@ from edgevision.exporters.passes.graph_pass import PassResult
 from edgevision.exporters.passes.ir import Array, constant, constant_input, only_reader, to_ir, to_proto
 from edgevision.exporters.quantization.observations import channel_peaks
 from edgevision.exporters.quantization.units import channel_axis
-from edgevision.exporters.samples import Batch
+from edgevision.runtime.tasks.samples import Batch
 
 # What is smaller than this share of the largest channel is silent, not quiet: raising it would raise noise.
 _LEAST_SHARE = 1e-3

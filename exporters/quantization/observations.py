@@ -13,8 +13,8 @@ from onnx.helper import make_tensor_value_info
 
 from edgevision.exporters.passes.ir import Array, constant_input, inputs_of, to_proto
 from edgevision.exporters.quantization.units import Unit, channel_axis
-from edgevision.exporters.samples import Batch
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
+from edgevision.runtime.tasks.samples import Batch
 
 BINS = 2048
 # Of a layer's inputs these many positions for each input of one output are looked at: neighbours tell the same.

@@ -14,9 +14,8 @@ import onnx_ir
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.passes.ir import constant_input, to_ir, to_proto
+from edgevision.exporters.quantization.calibration import CalibrationData
 from edgevision.exporters.quantization.equalization import Equalization
-from edgevision.exporters.quantization.judging import Judge, OutputJudge
-from edgevision.exporters.quantization.material import Material
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.observations import Observations, observe
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
@@ -34,9 +33,10 @@ from edgevision.exporters.quantization.trials import Bench, Opener, Trials
 from edgevision.exporters.quantization.units import WEIGHTED, Unit, find_units
 from edgevision.exporters.quantization.verdict import Candidates, decide
 from edgevision.exporters.quantization.weights import quantize_weights
-from edgevision.exporters.samples import Batch
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.quality import OutputQuality, QualityMeasure
+from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Quantized:
 
 def quantize(
     model: onnx.ModelProto,
-    gather: Callable[[Engine], Material],
+    gather: Callable[[Engine], CalibrationData],
     open_model: Opener,
     settings: QuantizationSettings,
     *,
@@ -96,7 +96,7 @@ def quantize(
         size = fixed if isinstance(fixed, int) else 1
         if isinstance(fixed, int):
             material = replace(material, batches=_portions(material.batches, size))
-        judge = material.judge
+        judge = material.measure
         budget = _budget(judge, settings.max_drop)
         first = material.batches[0]
         feeds = {spec.name: array[:size] for spec, array in zip(plain.inputs, first, strict=True)}
@@ -165,7 +165,7 @@ def _check(model: onnx.ModelProto) -> None:
         raise InputError(f"the model is quantised already (it holds {', '.join(quantized)}): export the float model")
 
 
-def _budget(judge: Judge, max_drop: float | None) -> float:
+def _budget(judge: QualityMeasure, max_drop: float | None) -> float:
     if max_drop is None:
         return judge.budget
     # Where the loss is a negative SQNR, what is asked is at least so much of it.
@@ -201,7 +201,7 @@ def _calibrated(
     if not everything.computed:
         return quantizer, RangeMethod.MINMAX
     with open_model(model) as reference:
-        judge = OutputJudge(reference, _few(batches))
+        judge = OutputQuality(reference, _few(batches))
     best: tuple[Quantizer, RangeMethod, float] | None = None
     for method in RangeMethod:
         candidate = replace(quantizer, ranges=_ranges(seen, method))
@@ -275,7 +275,7 @@ def _noise(
     sample = _few(batches)
     end = min(deadline, time.monotonic() + most)
     with open_model(to_proto(quantizer.model)) as reference:
-        judge = OutputJudge(reference, sample)
+        judge = OutputQuality(reference, sample)
     noise: dict[str, float] = {}
     for unit in units:
         if time.monotonic() > end:
@@ -322,7 +322,7 @@ def _nodes(
     return tuple(rows)
 
 
-def _key(model: onnx.ModelProto, settings: QuantizationSettings, format: ModelFormat, material: Material) -> str:
+def _key(model: onnx.ModelProto, settings: QuantizationSettings, format: ModelFormat, material: CalibrationData) -> str:
     digest = hashlib.sha256(model.SerializeToString(deterministic=True))
     digest.update(f"{format} {settings!r}".encode())
     for batch in material.batches:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from edgevision.exporters.quantization.material import Amount
-from edgevision.runtime.tasks.restoration.evaluation import Damage
+from edgevision.exporters.quantization.calibration import Amount
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
 
 class Preset(StrEnum):
@@ -55,7 +55,7 @@ class QuantizationSettings:
         data: pictures to judge on instead of those of ``calibration`` that are held back.
         target: a name of ``targets.py``.
         max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
-        damage: what is done to pictures for restoration.
+        evaluation: how the task judges, as what is done to pictures for restoration.
         threads: CPU threads to time with; by default as many as there are cores.
     """
 
@@ -65,6 +65,6 @@ class QuantizationSettings:
     preset: Preset = Preset.DEFAULT
     prefer: Preference = Preference.SPEED
     max_drop: float | None = None
-    damage: Damage = field(default_factory=Damage)
+    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
     threads: int | None = None
     seed: int = 0

@@ -11,10 +11,10 @@ from typing import Any
 import onnx
 
 from edgevision.core.records import Record, record
-from edgevision.exporters.quantization.judging import Judge, Quality
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.tasks.quality import Quality, QualityMeasure
 
 Opener = Callable[[onnx.ModelProto], Engine]
 
@@ -43,7 +43,7 @@ class Bench:
     """
 
     open: Opener
-    judge: Judge
+    judge: QualityMeasure
     baseline: Engine | None
     feeds: Mapping[str, Array]
     seconds: float

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import onnx
 
 from edgevision.exporters.passes.half_precision import to_half
-from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.exporters.quantization.settings import Preference
@@ -16,6 +15,7 @@ from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.trials import Bench, Trials
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
+from edgevision.runtime.tasks.quality import Quality
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.records import Record, record
 from edgevision.core.regular_files import read_regular
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.engine import Array, Engine
@@ -75,7 +76,7 @@ def read_pictures(pictures: Sequence[Path | bytes]) -> list[bytes]:
 
 def described(path: Path, metadata: ModelMetadata | None) -> ModelMetadata:
     """The metadata of a model that has a pipeline; :class:`ModelFileError` where it has none."""
-    if metadata is None or metadata.task is Task.OTHER:
+    if metadata is None:
         raise ModelFileError(
             f"{path.name!r} does not say what it is for, so there is no way from picture to answer to measure;"
             " leave --end-to-end away"
@@ -94,9 +95,9 @@ def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: f
     from edgevision.runtime.load import load
 
     metadata = described(subject.path, subject.metadata)
-    task = metadata.task
+    task = find_task(metadata.task)
     sent = f"{len(encoded)} picture{'s' * (len(encoded) > 1)}"
-    if task is Task.GENERATE:
+    if not task.takes_pictures:
         encoded, sent = [b""], "none: it draws from seeds"
     elif not encoded:
         height, width = (metadata.image.size if metadata.image else None) or (_SIDE, _SIDE)
@@ -104,7 +105,7 @@ def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: f
     times: list[tuple[int, ...]] = []
     with load(subject.path, subject.device, threads=subject.threads, allow_fallback=subject.allow_fallback) as pipeline:
         watched = pipeline.engine = _Watched(pipeline.engine)
-        decode, answer = _stages(task, pipeline)
+        decode, answer = task.stages(pipeline)
         end = 0
         for number in range(-_WARM_UP, 10**9):
             if number == 0:
@@ -144,30 +145,6 @@ def synthetic_picture(height: int, width: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.clip(128 + 90 * waves + noise, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
     return file.getvalue()
-
-
-def _stages(task: Task, pipeline: Any) -> tuple[Callable[[bytes], Any], Callable[[Any], object]]:
-    """How a picture is decoded for the task, and what makes the answer of it."""
-    from edgevision.imaging.images import read_image
-    from edgevision.imaging.pictures import Picture
-
-    if task is Task.CLASSIFY:
-        return read_image, lambda image: pipeline(image).top()
-    if task in (Task.ENCODE, Task.RECONSTRUCT):
-        return read_image, pipeline
-    if task is Task.GENERATE:
-        return lambda _: None, lambda _: pipeline(1)
-    if task is Task.INPAINT:
-        return Picture.read, lambda picture: pipeline(picture, _middle(picture))
-    return Picture.read, pipeline
-
-
-def _middle(picture: Any) -> Any:
-    """A hole over the middle ninth."""
-    height, width = picture.height, picture.width
-    holes = np.zeros((height, width), np.bool_)
-    holes[height // 3 : height - height // 3, width // 3 : width - width // 3] = True
-    return holes
 
 
 def _read(path: Path) -> bytes:

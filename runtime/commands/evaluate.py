@@ -1,7 +1,7 @@
 """The verb ``edgevision evaluate``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,22 +16,15 @@ from edgevision.cli.options import (
     ThreadsOption,
 )
 from edgevision.cli.output import echo, print_json
-from edgevision.core.errors import InputError, PartialFailureError
+from edgevision.core.errors import PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
-from edgevision.modelfiles.metadata import Task
-from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.commands.model_options import ModelArgument
-from edgevision.runtime.commands.quality_tables import (
-    classification_table,
-    generation_table,
-    reconstruction_table,
-    restoration_table,
-)
 from edgevision.runtime.commands.ran_on import engine_facts
 from edgevision.runtime.load import load
-from edgevision.runtime.shipped_models import shipped_judge
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
 
 def evaluate(
@@ -68,47 +61,26 @@ def evaluate(
         edgevision evaluate classify photos.zip
         edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
     """
-    if require_metadata(model).task is Task.ENCODE:
-        raise InputError(
-            f"{str(model)!r} only encodes, which shows nothing to compare; export the whole autoencoder, or its decoder"
-        )
     folder = ImageFolder(data, (split,) if split else ())
-    silent = quiet or as_json
+    options = EvaluationOptions(
+        sigma=sigma,
+        holes=holes,
+        held_out=held_out,
+        samples=samples,
+        judge=judge,
+        seed=seed,
+        threads=threads,
+        quiet=quiet or as_json,
+    )
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
-        report: Any
-        task = pipeline.metadata.task
-        # A model's kind of report is imported when it is made.
-        if task is Task.CLASSIFY:
-            from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
-
-            report = evaluate_classifier(pipeline, folder, quiet=silent)
-            table = classification_table(shown(report))
-        elif task is Task.GENERATE:
-            from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
-            from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
-
-            # On the CPU, so that samples of every device are measured alike.
-            with FeatureJudge.open(judge or shipped_judge(), threads=threads) as opened:
-                report = evaluate_generator(pipeline, folder, opened, samples=samples, seed=seed, quiet=silent)
-            table = generation_table(shown(report))
-        elif task is Task.RECONSTRUCT:
-            from edgevision.runtime.tasks.autoencoding.evaluation import evaluate_reconstructor
-
-            report = evaluate_reconstructor(pipeline, folder, quiet=silent)
-            table = reconstruction_table(report)
-        else:
-            from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
-
-            damage = Damage(sigma=sigma, holes=holes, seed=seed)
-            report = evaluate_restorer(pipeline, folder, damage, held_out=held_out, quiet=silent)
-            table = restoration_table(report)
+        report = find_task(pipeline.metadata.task).evaluate(pipeline, folder, options)
         part = f"{data.name} {folder.split}".strip()
         if as_json:
             engine = engine_facts(pipeline.engine)
             print_json({"model": str(model), "data": part} | engine | report.to_dict())
         else:
             echo(f"{one_line(model.name)} on {one_line(part)}, {report.images} pictures")
-            echo(table)
+            echo(shown(report).table())
     if report.failures:
         for message in report.failures.values():
             echo(f"failed: {one_line(message)}", err=True)

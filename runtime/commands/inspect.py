@@ -10,6 +10,7 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.commands.model_options import ModelArgument
 
 
@@ -79,7 +80,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         text += f", std {_numbers(image.std)}" if image.std else ""
         rows.append(("picture", text))
     rows += [
-        ("labels", ", ".join(metadata.labels)),
+        *find_task(metadata.task).facts(metadata).items(),
         ("quality", ", ".join(f"{name} {value:g}" for name, value in metadata.quality.items())),
         ("licence", metadata.licence),
         ("data", provenance.data),

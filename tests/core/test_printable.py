@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.core.printable import csv_row, exact_json, one_line, printable, shown
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 
 HOSTILE = "a\x1b]0;t\x07\x9b31m\u202eb\u2066\u200bc\udcffd\x7f\U000e0041"
 
@@ -60,10 +61,17 @@ def test_numbers_and_words_in_csv_stay(value):
 
 def test_every_string_of_a_record_is_shown_and_nothing_else_changes():
     metadata = ModelMetadata(
-        task=Task.CLASSIFY, name="a\x1b", labels=("b\n", "c"), quality={"top1\x07": 5.0}, extra={"k": ["\u202e"]}
+        task="classify",
+        name="a\x1b",
+        spec=ClassificationSpec(labels=("b\n", "c")),
+        quality={"top1\x07": 5.0},
+        extra={"k": ["\u202e"]},
     )
     safe = shown(metadata)
     assert safe == metadata.updated(
-        name="a\\x1b", labels=("b\\n", "c"), quality={"top1\\x07": 5.0}, extra={"k": ["\\u202e"]}
+        name="a\\x1b",
+        spec=ClassificationSpec(labels=("b\\n", "c")),
+        quality={"top1\\x07": 5.0},
+        extra={"k": ["\\u202e"]},
     )
-    assert safe.task is Task.CLASSIFY
+    assert safe.task == "classify"

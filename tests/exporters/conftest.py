@@ -19,6 +19,7 @@ from edgevision.exporters.export import export
 from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Provenance, TensorSpec
 from edgevision.models import build_model
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import save_checkpoint
 
 Sqnr = Callable[[object, object], float]
@@ -30,7 +31,7 @@ METADATA = ModelMetadata(
     task="classify",
     name="tiny",
     inputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8)),),
-    labels=LABELS,
+    spec=ClassificationSpec(labels=LABELS),
     image=ImageSpec(size=(8, 8), mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2)),
     quality={"top1": 91.5},
     licence="CC0-1.0",

@@ -165,7 +165,7 @@ def test_an_own_checkpoint_brings_its_network_and_metadata(checkpoint: Path, cla
     assert holds(read, classifier.state_dict())
     assert not read.network.training
     assert isinstance(read.metadata, ModelMetadata)
-    assert read.metadata.labels == ("cat", "dög", "emu", "fox")
+    assert read.metadata.spec.labels == ("cat", "dög", "emu", "fox")
 
 
 def test_arch_overrules_what_an_own_checkpoint_says(checkpoint: Path, classifier: nn.Module) -> None:

@@ -9,9 +9,9 @@ from PIL import Image
 from edgevision.core.errors import InputError
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.export import export
-from edgevision.modelfiles.metadata import Activation, ClassificationSpec
 from edgevision.runtime.load import load
 from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
 
 CLASSES = 4
 
@@ -53,7 +53,7 @@ def exported(tmp_path):
             tmp_path / "given.onnx", tmp_path / "o.onnx", metadata={"task": "classify"} | metadata, force=True
         )
         assert report.parity.agreement == 100
-        return report.metadata.classification, load(tmp_path / "o.onnx")
+        return report.metadata.spec, load(tmp_path / "o.onnx")
 
     return build
 

@@ -15,8 +15,9 @@ from onnx import numpy_helper
 
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.report import ExportReport
-from edgevision.modelfiles.metadata import Color, ImageSpec, Prediction, Resize, RestorationSpec, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 Export = Callable[[str, str], tuple[Path, ExportReport]]
 Call = Callable[..., tuple[int, str, str]]
@@ -93,8 +94,8 @@ def test_a_foreign_checkpoint_is_described_by_options(
     assert code == 0, errors
     metadata = read_metadata(tmp_path / "net.onnx")
     assert metadata is not None
-    assert (metadata.task, metadata.name, metadata.licence) == (Task.DENOISE, "mine", "MIT")
-    assert metadata.labels == ("red", "grün", "blue")
+    assert (metadata.task, metadata.name, metadata.licence) == ("denoise", "mine", "MIT")
+    assert metadata.spec.labels == ("red", "grün", "blue")
     assert metadata.provenance.data == "photos"
     assert metadata.image == ImageSpec(
         color=Color.BGR,
@@ -125,7 +126,7 @@ def test_what_a_restoration_network_predicts_is_said_by_options(
     assert code == 0, errors
     metadata = read_metadata(tmp_path / "net.onnx")
     assert metadata is not None
-    assert metadata.restoration == RestorationSpec(**said, extra={"source": "a paper"})
+    assert metadata.spec == RestorationSpec(**said, extra={"source": "a paper"})
     assert [spec.name for spec in metadata.outputs] == [output]
 
 
@@ -173,10 +174,10 @@ def test_labels_without_a_label_are_refused(edgevision: Call, checkpoint: Path, 
         (["--metadata", '{"image": 5}'], "the metadata cannot be right: image must be an object, not 5"),
         (["--metadata", '{"image": 5}', "--resize", "pad"], "image must be an object, not 5"),
         (["--output-range", "0,white"], "--output-range must be finite numbers joined by commas, not '0,white'"),
-        (["--output-range", "0,0.5,1"], "the metadata cannot be right: metadata.restoration.output_range must be"),
+        (["--output-range", "0,0.5,1"], "the metadata cannot be right: metadata.spec.output_range must be"),
         (["--output-range", "1,1"], "output_range"),
         (["--output-range", "0,1", "--predicts", "noise"], "output_range is that of a predicted image, not of noise"),
-        (["--metadata", '{"restoration": 5}'], "the metadata cannot be right: metadata.restoration must be"),
+        (["--metadata", '{"restoration": 5}'], "the metadata cannot be right: metadata.spec must be"),
         (["--metadata", '{"restoration": 5}', "--predicts", "noise"], "restoration must be an object, not 5"),
         (["--arch-kwargs", "[1]", "--arch", "a:b"], "--arch-kwargs must be a JSON object, not '[1]'"),
         (

@@ -6,14 +6,16 @@ import pytest
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.describe import describe
-from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Resize, Task, TensorSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Resize, TensorSpec
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 
 OWN = ModelMetadata(
-    task=Task.CLASSIFY,
+    task="classify",
     name="own",
     inputs=(TensorSpec(name="image", shape=("batch", 3, 32, 24)),),
     image=ImageSpec(size=(32, 24), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
-    labels=("a", "b"),
+    spec=ClassificationSpec(labels=("a", "b")),
     extra={"later": 1},
 )
 
@@ -46,8 +48,8 @@ def test_open_sides_are_the_size_that_pictures_get() -> None:
 
 
 def test_a_foreign_classifier_takes_size_and_colour_from_the_shape() -> None:
-    metadata, shape = foreign({"task": Task.CLASSIFY}, (1, 3, 20, 30))
-    assert metadata == ModelMetadata(task=Task.CLASSIFY, name="net", image=ImageSpec(size=(20, 30)))
+    metadata, shape = foreign({"task": "classify"}, (1, 3, 20, 30))
+    assert metadata == ModelMetadata(task="classify", name="net", image=ImageSpec(size=(20, 30)))
     assert shape == (3, 20, 30)
 
 
@@ -60,14 +62,14 @@ def test_a_foreign_restorer_of_gray_pictures_takes_any_size() -> None:
 @pytest.mark.parametrize("shape", [(1, 64), (1, 64, 1, 1)])
 def test_a_foreign_generator_has_a_latent_of_the_shapes_size(shape: tuple[int, ...]) -> None:
     metadata, found = foreign({"task": "generate"}, shape)
-    assert metadata.latent == LatentSpec(size=64)
+    assert metadata.spec.latent == LatentSpec(size=64)
     assert metadata.image is None
     assert found == shape[1:]
 
 
 def test_a_generator_may_say_how_its_latent_is_drawn() -> None:
     metadata, _ = foreign({"task": "generate", "latent": {"size": 64, "distribution": "uniform"}}, (1, 64))
-    assert metadata.latent == LatentSpec(size=64, distribution="uniform")
+    assert metadata.spec.latent == LatentSpec(size=64, distribution="uniform")
 
 
 def test_a_generators_colours_are_those_of_its_pictures() -> None:
@@ -90,7 +92,7 @@ def test_a_generators_colours_are_those_of_its_pictures() -> None:
         ({"task": "classify", "image": {"resize": "melt"}}, (1, 3, 8, 8), "metadata.image.resize must be one of"),
         ({"task": "classify", "image": 5}, (1, 3, 8, 8), "image must be an object, not 5"),
         ({"task": "classify", "image": None}, (1, 3, 8, 8), "image must be an object, not None"),
-        ({"task": "classify", "labels": "cat"}, (1, 3, 8, 8), "metadata.labels must be"),
+        ({"task": "classify", "labels": "cat"}, (1, 3, 8, 8), "metadata.spec.labels must be"),
     ],
 )
 def test_what_is_missing_or_contradictory_is_named(

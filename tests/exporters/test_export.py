@@ -26,9 +26,10 @@ from edgevision.core.errors import DiskFullError, EdgevisionError, InputError, O
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
 from edgevision.exporters.report import ExportReport
-from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, Precision
+from edgevision.modelfiles.metadata import ImageSpec, Precision
 from edgevision.modelfiles.model_file import ModelFormat, model_hash, read_metadata
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 
 Sqnr = Callable[[object, object], float]
 Export = Callable[[str, str], tuple[Path, ExportReport]]
@@ -255,7 +256,7 @@ def test_a_foreign_generator_takes_latents(tiny_networks: ModuleType, tmp_path: 
     report = export(
         tmp_path / "gan.ckpt", arch="tiny_networks:generator", input_shape=(1, 6), metadata={"task": "generate"}
     )
-    assert report.metadata.latent == LatentSpec(size=6)
+    assert report.metadata.spec.latent == LatentSpec(size=6)
     assert [(spec.name, spec.shape) for spec in report.metadata.inputs] == [("latent", ("batch", 6))]
     latents = torch.randn(3, 6)
     with open_engine(tmp_path / "gan.onnx") as engine, torch.inference_mode():

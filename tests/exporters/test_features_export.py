@@ -9,9 +9,10 @@ import torch
 from edgevision.core.errors import InputError
 from edgevision.exporters.export import export
 from edgevision.exporters.verify import verify
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
 from edgevision.models import CifarResNet, build_model
 from edgevision.runtime.load import load
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
@@ -19,11 +20,11 @@ from edgevision.training.classifier_features import ClassifierFeatures
 LABELS = ("ant", "bee", "cow")
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.3, 0.25)
 METADATA = ModelMetadata(
-    task=Task.CLASSIFY,
+    task="classify",
     name="resnet20",
     inputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8)),),
     outputs=(TensorSpec(name="logits", shape=("batch", 3)),),
-    labels=LABELS,
+    spec=ClassificationSpec(labels=LABELS),
     image=ImageSpec(size=(8, 8), mean=MEAN, std=STD),
     licence="CC0-1.0",
 )
@@ -69,7 +70,7 @@ def test_it_still_is_a_classifier(judge: Path, network: CifarResNet) -> None:
     with torch.inference_mode():
         logits = network(((torch.from_numpy(pixels).permute(2, 0, 1) / 255 - mean) / std)[None])[0]
     with load(judge) as classify:
-        assert classify.metadata.task is Task.CLASSIFY
+        assert classify.metadata.task == "classify"
         assert [spec.name for spec in classify.metadata.outputs] == ["logits", "features"]
         np.testing.assert_allclose(classify(pixels).scores, logits, rtol=1e-3, atol=1e-4)
 

@@ -19,7 +19,6 @@ import edgevision
 import edgevision.exporters.origin as origin
 from edgevision.cli.app import main
 from edgevision.core.errors import InputError
-from edgevision.data.latents import draw_latents
 from edgevision.exporters.analysis.output_range import clipped_range
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
@@ -29,11 +28,13 @@ from edgevision.exporters.parts import Part
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.verify import verify
-from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.models import ConvVae, TextureGenerator, build_model
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.tasks.generation.generator import Generator
+from edgevision.runtime.tasks.generation.latents import draw_latents
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 from edgevision.training.checkpoint import save_checkpoint
 
 Sqnr = Callable[[object, object], float]
@@ -49,11 +50,11 @@ PICTURE = ("batch", 3, 8, 8)
 def drawing(name: str, options: dict[str, Any], shape: tuple[int | str, ...], **changes: Any) -> ModelMetadata:
     """Metadata as training writes them for a generator."""
     base: dict[str, Any] = {
-        "task": Task.GENERATE,
+        "task": "generate",
         "name": name,
         "inputs": (TensorSpec(name="latent", shape=("batch", options["latent"])),),
         "outputs": (TensorSpec(name="image", shape=shape, value_range=(-1.0, 1.0)),),
-        "latent": LatentSpec(size=options["latent"]),
+        "spec": GenerationSpec(latent=LatentSpec(size=options["latent"])),
         "quality": {"val_variety": 0.9},
         "licence": "CC0-1.0",
     }
@@ -79,7 +80,7 @@ METADATA = {
         latent=LatentSpec(size=3, pixels=4),
     ),
     "conv_vae": ModelMetadata(
-        task=Task.RECONSTRUCT,
+        task="reconstruct",
         name="conv_vae",
         inputs=(TensorSpec(name="image", shape=PICTURE, value_range=(-1.0, 1.0)),),
         outputs=(
@@ -87,7 +88,7 @@ METADATA = {
             TensorSpec(name="code", shape=("batch", 5)),
         ),
         image=ImageSpec(size=(8, 8), value_range=(-1.0, 1.0)),
-        latent=LatentSpec(size=5),
+        spec=GenerationSpec(latent=LatentSpec(size=5)),
     ),
 }
 OPTIONS = {"dcgan": DCGAN, "texture": TEXTURE, "conv_vae": VAE}
@@ -182,11 +183,11 @@ def test_a_conditional_generator_draws_what_its_checkpoint_does(
     assert decibels is not None
     assert decibels > 60
     # What a pipeline makes of both is the same picture, but for rounding.
-    assert report.metadata.latent is not None
+    assert report.metadata.spec.latent is not None
     with edgevision.load(path) as generator:
         found = generator(5, seed=3, label="bee").pixels.astype(int)
     with torch.inference_mode():
-        own = torch.from_numpy(draw_latents(report.metadata.latent, 5, seed=3))
+        own = torch.from_numpy(draw_latents(report.metadata.spec.latent, 5, seed=3))
         samples = network(own, torch.eye(3)[[1] * 5])
     wanted = ((samples + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
     assert np.abs(found - wanted).max() <= 1
@@ -198,8 +199,8 @@ def test_a_conditional_generator_says_what_it_takes_and_gives(exported_generator
     metadata = read_metadata(path)
     assert metadata == report.metadata
     assert metadata is not None
-    assert (metadata.task, metadata.name, metadata.labels) == (Task.GENERATE, "dcgan", LABELS)
-    assert metadata.latent == LatentSpec(size=5)
+    assert (metadata.task, metadata.name, metadata.spec.labels) == ("generate", "dcgan", LABELS)
+    assert metadata.spec.latent == LatentSpec(size=5)
     assert [(spec.name, spec.shape, spec.value_range) for spec in metadata.inputs] == [
         ("latent", ("batch", 5), None),
         ("classes", ("batch", 3), (0, 1)),
@@ -295,7 +296,7 @@ def test_a_whole_autoencoder_gives_picture_and_code(
     assert sqnr(restored, found[0]) > 60
     assert sqnr(code, found[1]) > 60
     metadata = report.metadata
-    assert (metadata.task, metadata.name) == (Task.RECONSTRUCT, "conv_vae")
+    assert (metadata.task, metadata.name) == ("reconstruct", "conv_vae")
     assert metadata.image == METADATA["conv_vae"].image
     assert [(spec.name, spec.shape, spec.value_range) for spec in metadata.outputs] == [
         ("restored_image", PICTURE, (-1, 1)),
@@ -319,7 +320,7 @@ def test_the_parts_of_an_autoencoder_make_the_whole(exported_generator: Exported
 
 def test_the_encoder_alone_says_so(exported_generator: Exported) -> None:
     metadata = exported_generator("conv_vae", part="encoder")[1].metadata
-    assert (metadata.task, metadata.name, metadata.latent) == (Task.ENCODE, "conv_vae-encoder", None)
+    assert (metadata.task, metadata.name, metadata.spec) == ("encode", "conv_vae-encoder", None)
     assert metadata.image == METADATA["conv_vae"].image
     assert [(spec.name, spec.shape) for spec in metadata.inputs] == [("image", PICTURE)]
     assert [(spec.name, spec.shape) for spec in metadata.outputs] == [("code", ("batch", 5))]
@@ -331,8 +332,8 @@ def test_the_decoder_alone_is_a_generator(
 ) -> None:
     path, report = exported_generator("conv_vae", model_format, "decoder")
     metadata = report.metadata
-    assert (metadata.task, metadata.name) == (Task.GENERATE, "conv_vae-decoder")
-    assert (metadata.latent, metadata.image, metadata.labels) == (LatentSpec(size=5), None, ())
+    assert (metadata.task, metadata.name) == ("generate", "conv_vae-decoder")
+    assert (metadata.spec.latent, metadata.image, metadata.spec.labels) == (LatentSpec(size=5), None, ())
     assert [(spec.name, spec.shape) for spec in metadata.inputs] == [("latent", ("batch", 5))]
     assert [(spec.name, spec.shape, spec.value_range) for spec in metadata.outputs] == [("image", PICTURE, (-1, 1))]
     latent = latents(6, 5)
@@ -401,7 +402,7 @@ def test_a_texture_keeps_its_height_and_width_open(
     assert report.dynamic == ("batch", "height", "width")
     assert report.parity.samples > 64
     assert "from the seeded sampler" in report.parity.source
-    assert report.metadata.latent == LatentSpec(size=3, pixels=4)
+    assert report.metadata.spec.latent == LatentSpec(size=3, pixels=4)
     assert report.metadata.inputs[0].shape == ("batch", 3, "height", "width")
     for sides in ((2, 7), (5, 1)):
         noise = latents(2, 3, *sides)
@@ -426,7 +427,7 @@ def test_the_pixels_of_a_foreign_texture_are_found(tmp_path: Path) -> None:
         input_shape=(1, 3, 4, 4),
         metadata={"task": "generate"},
     )
-    assert report.metadata.latent == LatentSpec(size=3, pixels=2)
+    assert report.metadata.spec.latent == LatentSpec(size=3, pixels=2)
     assert report.metadata.outputs[0].value_range == (-1, 1)
     with edgevision.load(tmp_path / "net.onnx") as generator:
         assert generator(1, height=9, width=5).pixels.shape == (1, 9, 5, 3)
@@ -444,7 +445,7 @@ def test_bare_weights_of_a_dense_generator_are_read(tmp_path: Path, sqnr: Sqnr) 
         input_shape=(1, 6),
         metadata={"task": "generate"},
     )
-    assert (report.metadata.name, report.metadata.latent) == ("gan", LatentSpec(size=6))
+    assert (report.metadata.name, report.metadata.spec.latent) == ("gan", LatentSpec(size=6))
     assert [(spec.name, spec.shape) for spec in report.metadata.inputs] == [("latent", ("batch", 6))]
     output = report.metadata.outputs[0]
     # The range is seen through the reshaping that follows.
@@ -498,7 +499,7 @@ def export_foreign(network: nn.Module, name: str, shape: tuple[int, ...], **meta
 def test_a_published_dcgan_takes_a_vector_as_a_map_of_one_pixel(foreign: Any, sqnr: Sqnr) -> None:
     network = lively(foreign.dcgan())
     report = export_foreign(network, "dcgan", (1, 6, 1, 1))
-    assert report.metadata.latent == LatentSpec(size=6)
+    assert report.metadata.spec.latent == LatentSpec(size=6)
     assert report.metadata.outputs[0].value_range == (0, 1)
     latent = latents(5, 6)
     with torch.inference_mode():
@@ -520,7 +521,7 @@ def test_flattened_pictures_are_drawn_square(foreign: Any) -> None:
 
 def test_what_the_latent_is_drawn_from_can_be_said(foreign: Any) -> None:
     report = export_foreign(foreign.flat(), "flat", (1, 6), latent={"distribution": "uniform"})
-    assert report.metadata.latent == LatentSpec(size=6, distribution="uniform")
+    assert report.metadata.spec.latent == LatentSpec(size=6, distribution="uniform")
 
 
 # --- the range of an output ---

@@ -15,7 +15,7 @@ from edgevision.exporters.analysis.receptive_field import receptive_radius
 from edgevision.exporters.export import export
 from edgevision.exporters.torch_engine import EngineNetwork
 from edgevision.imaging.pictures import Picture
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.load import load
 
 
@@ -78,7 +78,7 @@ def test_an_enlarger_says_how_often(given, tmp_path):
         helper.make_node("DepthToSpace", ["c"], ["y"], blocksize=3),
     ]
     report = given(picture_model(nodes), "upscale")
-    assert report.metadata.restoration.scale == 3
+    assert report.metadata.spec.scale == 3
     with load(tmp_path / "o.onnx") as upscale:
         assert np.asarray(upscale(photo(20, 30))).shape == (60, 90, 3)
     with pytest.raises(InputError, match="enlarges 3 times, which is --task upscale"):
@@ -133,7 +133,7 @@ def test_a_generator_says_its_range(given, tmp_path):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, 4, 4])], weights,
     )  # fmt: skip
     report = given(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), "generate")
-    assert report.metadata.latent.size == 6
+    assert report.metadata.spec.latent.size == 6
     assert report.metadata.outputs[0].value_range == (0.0, 1.0)
     with load(tmp_path / "o.onnx") as generate:
         assert generate(5).pixels.shape == (5, 4, 4, 3)
@@ -146,7 +146,7 @@ def test_the_reach_seen_by_running_covers_the_one_by_derivatives(convolutions):
     for convolution in network:
         nn.init.constant_(convolution.weight, 1 / 27)
     spec = TensorSpec(name="x", shape=("n", 3, "h", "w"), value_range=(0.0, 1.0))
-    metadata = ModelMetadata(task=Task.DENOISE, name="n", inputs=(spec,), image=ImageSpec())
+    metadata = ModelMetadata(task="denoise", name="n", inputs=(spec,), image=ImageSpec())
     with torch.inference_mode():
         engine = FakeEngine((spec,), (spec,), lambda feeds: [network(torch.from_numpy(feeds["x"])).detach().numpy()])
         picture = torch.rand(1, 3, 128, 128)

@@ -31,17 +31,19 @@ from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
 from edgevision.exporters.passes.ir import to_ir
-from edgevision.exporters.quantization.material import Amount, Material
+from edgevision.exporters.quantization.calibration import Amount, CalibrationData
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
 from edgevision.exporters.quantization.trials import Bench
 from edgevision.exporters.quantization.units import find_units
-from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Precision, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, read_metadata
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 from edgevision.training.checkpoint import save_checkpoint
 
 Call = Callable[..., tuple[int, str, str]]
@@ -50,10 +52,10 @@ WriteFolders = Callable[[Path, Mapping[str, int]], Path]
 OPTIONS = {"num_classes": 4, "image_size": 8}
 LABELS = ("cat", "dög", "emu", "fox")
 METADATA = ModelMetadata(
-    task=Task.CLASSIFY,
+    task="classify",
     name="tiny",
     inputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8)),),
-    labels=LABELS,
+    spec=ClassificationSpec(labels=LABELS),
     image=ImageSpec(size=(8, 8), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
 )
 tiny_cnn = partial(PlainCnn, widths=(8, 8, 16), kernel_size=3, padding=1, head=(16,))
@@ -367,7 +369,7 @@ def test_a_model_without_metadata_is_calibrated_with_arrays_and_judged_by_its_ou
     assert (found.outcome, found.metric, found.unit, found.budget) == (Outcome.INT8, "sqnr", "dB", -30)
     assert found.source == "32 samples of inputs.npz"
     assert found.forms[-1].figures["sqnr"] >= 30
-    assert report.metadata.task is Task.OTHER
+    assert report.metadata.task == "other"
     worst = report.parity.worst.sqnr_db
     assert worst is not None
     assert worst > 30
@@ -432,11 +434,11 @@ def test_a_generator_needs_no_data(tmp_path: Path) -> None:
     torch.manual_seed(0)
     options = {"image_size": 8, "latent": 5, "width": 8}
     metadata = ModelMetadata(
-        task=Task.GENERATE,
+        task="generate",
         name="tiny",
         inputs=(TensorSpec(name="latent", shape=("batch", 5)),),
         outputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8), value_range=(-1.0, 1.0)),),
-        latent=LatentSpec(size=5),
+        spec=GenerationSpec(latent=LatentSpec(size=5)),
     )
     network = build_model("dcgan", **options)
     save_checkpoint(tmp_path / "gan.pt", network.eval(), metadata, model="dcgan", options=options)
@@ -657,7 +659,7 @@ def test_a_search_for_something_else_does_not_go_on_from_it(
 
 
 def test_a_search_in_the_other_format_notes_its_candidates_under_the_same_name_but_is_another(foreign: Path) -> None:
-    material = Material([(np.zeros((1, 3, 8, 8), np.float32),)], judge=None, source="zeros")  # type: ignore[arg-type]
+    material = CalibrationData([(np.zeros((1, 3, 8, 8), np.float32),)], measure=None, source="zeros")  # type: ignore[arg-type]
     settings, model = QuantizationSettings(), onnx.load(foreign)
     keys = {quantize._key(model, settings, model_format, material) for model_format in ModelFormat}
     assert len(keys) == len(ModelFormat)

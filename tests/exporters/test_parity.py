@@ -10,8 +10,9 @@ from fake_engine import FakeEngine
 
 from edgevision.core.errors import ParityError
 from edgevision.exporters.parity import ParityReport, TensorParity, compare_engines
-from edgevision.exporters.samples import Batch
-from edgevision.modelfiles.metadata import ClassificationSpec, Precision, TensorSpec
+from edgevision.modelfiles.metadata import Precision, TensorSpec
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.samples import Batch
 
 REFERENCE = np.float32([[1, 2, 3], [-4, 0, 2]])
 

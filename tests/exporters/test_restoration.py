@@ -10,15 +10,8 @@ from torch import Tensor, nn
 from edgevision.core.errors import InputError
 from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
 from edgevision.exporters.restoration import describe_restoration
-from edgevision.modelfiles.metadata import (
-    ImageSpec,
-    ModelMetadata,
-    Prediction,
-    RestorationSpec,
-    Task,
-    TensorSpec,
-    TileSpec,
-)
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 MASK = torch.zeros(1, 1, 16, 16)
@@ -75,7 +68,7 @@ def pixel_shuffle(scale: int) -> nn.Module:
 
 def described(
     network: nn.Module,
-    task: Task = Task.DENOISE,
+    task: str = "denoise",
     *,
     restoration: RestorationSpec | None = None,
     tile: TileSpec | None = None,
@@ -96,7 +89,7 @@ def described(
         inputs=conversion.inputs,
         outputs=conversion.outputs,
         image=ImageSpec(),
-        restoration=restoration or RestorationSpec(),
+        spec=restoration or RestorationSpec(),
         tile=tile,
     )
     return describe_restoration(metadata, network, conversion, examples)
@@ -107,8 +100,8 @@ def described(
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_scale_is_found(scale: int) -> None:
-    metadata = described(pixel_shuffle(scale), Task.UPSCALE)
-    assert metadata.restoration == RestorationSpec(scale=scale)
+    metadata = described(pixel_shuffle(scale), "upscale")
+    assert metadata.spec == RestorationSpec(scale=scale)
 
 
 def test_what_else_is_known_of_the_restoration_is_kept() -> None:
@@ -116,8 +109,8 @@ def test_what_else_is_known_of_the_restoration_is_kept() -> None:
     assert described(convolution(), restoration=spec).restoration == spec
 
 
-@pytest.mark.parametrize("task", [Task.DENOISE, Task.BRIGHTEN])
-def test_a_network_that_enlarges_is_for_upscaling_only(task: Task) -> None:
+@pytest.mark.parametrize("task", ["denoise", "brighten"])
+def test_a_network_that_enlarges_is_for_upscaling_only(task: str) -> None:
     with pytest.raises(InputError, match=f"enlarges 2 times, which is --task upscale, not {task}"):
         described(pixel_shuffle(2), task)
 
@@ -137,7 +130,7 @@ def test_a_network_that_enlarges_is_for_upscaling_only(task: Task) -> None:
 )
 def test_an_output_that_is_no_whole_multiple_of_the_picture_is_refused(network: nn.Module, shape: str) -> None:
     with pytest.raises(InputError) as e:
-        described(network, Task.UPSCALE)
+        described(network, "upscale")
     assert str(e.value) == (
         "a restoration network turns (1, 3, 16, 16) into as many channels and whole multiples of the sides,"
         f" not into {shape}"
@@ -146,12 +139,12 @@ def test_an_output_that_is_no_whole_multiple_of_the_picture_is_refused(network: 
 
 def test_noise_of_an_enlarged_picture_is_refused() -> None:
     with pytest.raises(InputError, match="noise"):
-        described(pixel_shuffle(2), Task.UPSCALE, restoration=RestorationSpec(predicts=Prediction.NOISE))
+        described(pixel_shuffle(2), "upscale", restoration=RestorationSpec(predicts=Prediction.NOISE))
 
 
 def test_a_stated_scale_that_is_not_the_networks_is_refused() -> None:
     with pytest.raises(InputError, match="scale"):
-        described(pixel_shuffle(2), Task.UPSCALE, restoration=RestorationSpec(scale=4))
+        described(pixel_shuffle(2), "upscale", restoration=RestorationSpec(scale=4))
 
 
 # --- range ---
@@ -192,7 +185,7 @@ def test_a_stated_range_is_kept() -> None:
     network = nn.Sequential(convolution(), nn.Sigmoid()).eval()
     conversion = convert_to_onnx(network, (IMAGE,), input_names=["image"], output_names=["restored"])
     outputs = (TensorSpec(name="restored", shape=("batch", 3, "height", "width"), value_range=(0.25, 0.75)),)
-    metadata = ModelMetadata(task=Task.DENOISE, name="tiny", outputs=outputs, image=ImageSpec())
+    metadata = ModelMetadata(task="denoise", name="tiny", outputs=outputs, image=ImageSpec())
     assert describe_restoration(metadata, network, conversion, (IMAGE,)).outputs == outputs
 
 
@@ -218,14 +211,14 @@ def test_the_overlap_is_a_multiple_of_the_networks_own() -> None:
 
 
 def test_a_network_that_looks_everywhere_has_no_overlap() -> None:
-    tile = described(Whole(), Task.BRIGHTEN).tile
+    tile = described(Whole(), "brighten").tile
     assert tile is not None
     assert tile.overlap is None
     assert tile.memory is not None
 
 
 def test_a_stated_overlap_is_kept() -> None:
-    tile = described(Whole(), Task.BRIGHTEN, tile=TileSpec(overlap=40)).tile
+    tile = described(Whole(), "brighten", tile=TileSpec(overlap=40)).tile
     assert tile is not None
     assert tile.overlap == 40
 
@@ -239,10 +232,10 @@ def test_a_network_for_one_size_has_no_measured_overlap() -> None:
 
 def test_a_network_with_a_mask_is_described_too() -> None:
     torch.manual_seed(0)
-    metadata = described(Fill(), Task.INPAINT, examples=(IMAGE, MASK))
+    metadata = described(Fill(), "inpaint", examples=(IMAGE, MASK))
     # Image, mask, and both of them joined.
     assert metadata.tile == TileSpec(overlap=8, memory=32)
-    assert metadata.restoration == RestorationSpec(scale=1)
+    assert metadata.spec == RestorationSpec(scale=1)
 
 
 def test_the_network_that_is_measured_stays_as_it_was() -> None:
@@ -255,6 +248,6 @@ def test_the_network_that_is_measured_stays_as_it_was() -> None:
 
 def test_curves_are_left_as_they_are() -> None:
     network = nn.Conv2d(3, 6, 8, 8)
-    metadata = described(network, Task.BRIGHTEN, restoration=RestorationSpec(predicts=Prediction.CURVES))
-    assert metadata.restoration == RestorationSpec(predicts=Prediction.CURVES)
+    metadata = described(network, "brighten", restoration=RestorationSpec(predicts=Prediction.CURVES))
+    assert metadata.spec == RestorationSpec(predicts=Prediction.CURVES)
     assert metadata.tile is None

@@ -19,31 +19,21 @@ from edgevision.exporters.report import ExportReport
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.exporters.verify import VerificationReport, verify
 from edgevision.metrics.figures import psnr_db
-from edgevision.modelfiles.metadata import (
-    Color,
-    ImageSpec,
-    ModelMetadata,
-    Precision,
-    Prediction,
-    Resize,
-    RestorationSpec,
-    Task,
-    TensorSpec,
-    TileSpec,
-)
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Precision, Resize, TensorSpec, TileSpec
 from edgevision.models import MODELS, RestorationUNet, build_model
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.tasks.restoration.evaluation import Damage
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.training.checkpoint import save_checkpoint
 
-Exported = Callable[[Task, str], tuple[Path, ExportReport]]
+Exported = Callable[[str, str], tuple[Path, ExportReport]]
 
-TASKS = [Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN]
+TASKS = ["inpaint", "denoise", "upscale", "brighten"]
 NETWORKS = {
-    Task.INPAINT: ("tiny_unet", {"shuffle": 1, "mask_input": True}),
-    Task.DENOISE: ("tiny_unet", {"shuffle": 2}),
-    Task.UPSCALE: ("subpixel", {"scale": 2, "width": 4, "depth": 3}),
-    Task.BRIGHTEN: ("curves", {"iterations": 2, "width": 4}),
+    "inpaint": ("tiny_unet", {"shuffle": 1, "mask_input": True}),
+    "denoise": ("tiny_unet", {"shuffle": 2}),
+    "upscale": ("subpixel", {"scale": 2, "width": 4, "depth": 3}),
+    "brighten": ("curves", {"iterations": 2, "width": 4}),
 }
 OPEN = ("batch", "height", "width")
 
@@ -55,8 +45,8 @@ def image_input(color: Color = Color.RGB, sides: tuple[int | str, ...] = ("heigh
 
 
 METADATA = {
-    Task.INPAINT: ModelMetadata(
-        task=Task.INPAINT,
+    "inpaint": ModelMetadata(
+        task="inpaint",
         name="tiny",
         inputs=(
             image_input(),
@@ -64,34 +54,34 @@ METADATA = {
         ),
         outputs=(TensorSpec(name="restored_image", shape=("batch", 3, "height", "width")),),
         image=ImageSpec(),
-        restoration=RestorationSpec(),
+        spec=RestorationSpec(),
         tile=TileSpec(multiple=2),
     ),
-    Task.DENOISE: ModelMetadata(
-        task=Task.DENOISE,
+    "denoise": ModelMetadata(
+        task="denoise",
         name="tiny",
         inputs=(image_input(),),
         outputs=(TensorSpec(name="restored_image", shape=("batch", 3, "height", "width")),),
         image=ImageSpec(),
-        restoration=RestorationSpec(),
+        spec=RestorationSpec(),
         tile=TileSpec(multiple=4),
     ),
-    Task.UPSCALE: ModelMetadata(
-        task=Task.UPSCALE,
+    "upscale": ModelMetadata(
+        task="upscale",
         name="tiny",
         inputs=(image_input(Color.LUMA),),
         outputs=(TensorSpec(name="restored_image", shape=("batch", 1, "2*height", "2*width")),),
         image=ImageSpec(color=Color.LUMA),
-        restoration=RestorationSpec(scale=2),
+        spec=RestorationSpec(scale=2),
         tile=TileSpec(),
     ),
-    Task.BRIGHTEN: ModelMetadata(
-        task=Task.BRIGHTEN,
+    "brighten": ModelMetadata(
+        task="brighten",
         name="tiny",
         inputs=(image_input(sides=(32, 32)),),
         outputs=(TensorSpec(name="curves", shape=("batch", 6, 4, 4)),),
         image=ImageSpec(size=(32, 32), resize=Resize.STRETCH),
-        restoration=RestorationSpec(predicts=Prediction.CURVES),
+        spec=RestorationSpec(predicts=Prediction.CURVES),
     ),
 }
 
@@ -105,7 +95,7 @@ def tiny_unet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tiny_unet: None, tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Path]:
+def checkpoints(tiny_unet: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """For each task a checkpoint of random weights, as training writes it."""
     folder = tmp_path_factory.mktemp("checkpoints")
     torch.manual_seed(0)
@@ -120,12 +110,12 @@ def checkpoints(tiny_unet: None, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 @pytest.fixture(scope="module")
-def exported_restorer(checkpoints: dict[Task, Path], tmp_path_factory: pytest.TempPathFactory) -> Exported:
+def exported_restorer(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A checkpoint exported in a format, with the report; the files must not be changed."""
     folder = tmp_path_factory.mktemp("restorers")
-    done: dict[tuple[Task, str], tuple[Path, ExportReport]] = {}
+    done: dict[tuple[str, str], tuple[Path, ExportReport]] = {}
 
-    def make(task: Task, model_format: str = "onnx") -> tuple[Path, ExportReport]:
+    def make(task: str, model_format: str = "onnx") -> tuple[Path, ExportReport]:
         if (task, model_format) not in done:
             path = folder / f"{task}{'.onnx' if model_format == 'onnx' else '.xml'}"
             done[task, model_format] = path, export(checkpoints[task], path, format=model_format)
@@ -151,8 +141,8 @@ def pictures(picture: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-def restore(pipeline, task: Task, picture: np.ndarray) -> np.ndarray:
-    if task is not Task.INPAINT:
+def restore(pipeline, task: str, picture: np.ndarray) -> np.ndarray:
+    if task != "inpaint":
         return pipeline(picture).pixels
     holes = np.zeros(picture.shape[:2], np.bool_)
     holes[10:16, 5:40] = holes[::7, ::5] = True
@@ -163,9 +153,9 @@ def restore(pipeline, task: Task, picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("model_format", ["onnx", "openvino"])
 def test_a_model_restores_a_picture_as_its_checkpoint_does(
     exported_restorer: Exported,
-    checkpoints: dict[Task, Path],
+    checkpoints: dict[str, Path],
     picture: np.ndarray,
-    task: Task,
+    task: str,
     model_format: str,
 ) -> None:
     path, report = exported_restorer(task, model_format)
@@ -175,26 +165,26 @@ def test_a_model_restores_a_picture_as_its_checkpoint_does(
         expected = restore(original, task, picture)
     with edgevision.load(path) as pipeline:
         found = restore(pipeline, task, picture)
-    scale = 2 if task is Task.UPSCALE else 1
+    scale = 2 if task == "upscale" else 1
     assert found.shape == (41 * scale, 51 * scale, 3)
     assert found.dtype == np.uint8
     # At most a value here and there that was rounded the other way.
     assert psnr_db(np.float32(expected / 255), np.float32(found / 255)) > 70
-    if task is not Task.UPSCALE:
+    if task != "upscale":
         assert not np.array_equal(found, picture)
 
 
 @each_task
-def test_the_metadata_of_the_checkpoint_is_kept_and_completed(exported_restorer: Exported, task: Task) -> None:
+def test_the_metadata_of_the_checkpoint_is_kept_and_completed(exported_restorer: Exported, task: str) -> None:
     report = exported_restorer(task, "onnx")[1]
     own, metadata = METADATA[task], report.metadata
     assert report.notes == ()
     assert report.dynamic == OPEN
-    assert (metadata.task, metadata.image, metadata.restoration) == (task, own.image, own.restoration)
+    assert (metadata.task, metadata.image, metadata.spec) == (task, own.image, own.spec)
     assert [spec.name for spec in metadata.inputs] == [spec.name for spec in own.inputs]
     assert [spec.value_range for spec in metadata.inputs] == [(0, 1)] * len(own.inputs)
     assert [spec.name for spec in metadata.outputs] == [spec.name for spec in own.outputs]
-    if task is Task.BRIGHTEN:
+    if task == "brighten":
         assert metadata.tile is None
         return
     assert [spec.shape[1] for spec in (*metadata.inputs, *metadata.outputs)] == [
@@ -209,18 +199,18 @@ def test_the_metadata_of_the_checkpoint_is_kept_and_completed(exported_restorer:
 
 
 def test_both_inputs_of_an_inpainting_model_are_open(exported_restorer: Exported) -> None:
-    image, mask = exported_restorer(Task.INPAINT, "onnx")[1].metadata.inputs
+    image, mask = exported_restorer("inpaint", "onnx")[1].metadata.inputs
     assert all(isinstance(side, str) for side in (image.shape[0], *image.shape[2:]))
     assert (mask.shape[0], *mask.shape[2:]) == (image.shape[0], *image.shape[2:])
 
 
 @each_task
 def test_a_checkpoint_and_its_model_restore_equally_well(
-    exported_restorer: Exported, checkpoints: dict[Task, Path], pictures: Path, task: Task
+    exported_restorer: Exported, checkpoints: dict[str, Path], pictures: Path, task: str
 ) -> None:
     path, _ = exported_restorer(task, "onnx")
-    damage = Damage(sigma=10, holes=HoleKind.PIXELS, seed=3)
-    report = verify(path, checkpoints[task], data=pictures, damage=damage, samples=2, quiet=True)
+    damage = EvaluationOptions(sigma=10, holes=HoleKind.PIXELS, seed=3)
+    report = verify(path, checkpoints[task], data=pictures, evaluation=damage, samples=2, quiet=True)
     report.parity.check(Precision.FP32)
     assert report.parity.samples == 2
     assert report.parity.agreement is None
@@ -239,13 +229,13 @@ def test_a_checkpoint_and_its_model_restore_equally_well(
 
 
 def test_the_damage_is_the_one_that_is_asked_for(
-    exported_restorer: Exported, checkpoints: dict[Task, Path], pictures: Path
+    exported_restorer: Exported, checkpoints: dict[str, Path], pictures: Path
 ) -> None:
-    path, _ = exported_restorer(Task.DENOISE, "onnx")
+    path, _ = exported_restorer("denoise", "onnx")
     found = {}
     for sigma in (5, 50):
-        damage = Damage(sigma=sigma)
-        report = verify(path, checkpoints[Task.DENOISE], data=pictures, damage=damage, samples=1, quiet=True)
+        damage = EvaluationOptions(sigma=sigma)
+        report = verify(path, checkpoints["denoise"], data=pictures, evaluation=damage, samples=1, quiet=True)
         assert report.model_quality is not None
         assert f"sigma {sigma}, seed 0" in report.model_quality.damage
         found[sigma] = report.model_quality.before["psnr"]
@@ -253,8 +243,8 @@ def test_the_damage_is_the_one_that_is_asked_for(
     assert found[5] - found[50] == pytest.approx(20, abs=1.5)
 
 
-def test_without_pictures_there_is_no_quality(exported_restorer: Exported, checkpoints: dict[Task, Path]) -> None:
-    report = verify(exported_restorer(Task.INPAINT, "onnx")[0], checkpoints[Task.INPAINT], samples=5)
+def test_without_pictures_there_is_no_quality(exported_restorer: Exported, checkpoints: dict[str, Path]) -> None:
+    report = verify(exported_restorer("inpaint", "onnx")[0], checkpoints["inpaint"], samples=5)
     report.parity.check(Precision.FP32)
     assert (report.checkpoint_quality, report.model_quality) == (None, None)
     assert report.parity.source == "seeded sampler, seed 0"

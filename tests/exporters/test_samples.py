@@ -11,9 +11,10 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task, TileSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TileSpec
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 
-RGB = ModelMetadata(task=Task.DENOISE, name="rgb", image=ImageSpec())
+RGB = ModelMetadata(task="denoise", name="rgb", image=ImageSpec())
 
 
 def drawn(metadata: ModelMetadata, shape: tuple[int, ...], count: int, seed: int = 0) -> np.ndarray:
@@ -73,7 +74,7 @@ def test_the_smallest_pictures_can_be_drawn(shape: tuple[int, ...]) -> None:
 )
 def test_latents_come_from_their_distribution(distribution: str, low: float, high: float, deviation: float) -> None:
     latent = LatentSpec(size=64, distribution=distribution)
-    latents = drawn(ModelMetadata(task=Task.GENERATE, name="gan", latent=latent), (64,), 320)
+    latents = drawn(ModelMetadata(task="generate", name="gan", spec=GenerationSpec(latent=latent)), (64,), 320)
     assert latents.shape == (320, 64)
     assert latents.dtype == np.float32
     assert low <= latents.min() < latents.max() <= high
@@ -110,7 +111,7 @@ def test_pictures_of_their_own_size_are_cut_to_the_multiple_of_the_network(
 
 @pytest.mark.parametrize("count", [5, 20])
 def test_pictures_to_inpaint_have_a_mask_each(count: int) -> None:
-    metadata = RGB.updated(task=Task.INPAINT)
+    metadata = RGB.updated(task="inpaint")
     first, again = (list(seeded_batches(metadata, (3, 24, 40), count, 2)) for _ in range(2))
     assert [len(batch) for batch in first] == [2] * len(first)
     assert sum(len(pictures) for pictures, _ in first) == count
@@ -128,14 +129,14 @@ def test_pictures_from_a_folder_have_masks_of_their_size_too(
     write_class_folders: Callable[..., Path], tmp_path: Path
 ) -> None:
     data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 3}))
-    metadata = RGB.updated(task=Task.INPAINT, tile=TileSpec(multiple=3))
+    metadata = RGB.updated(task="inpaint", tile=TileSpec(multiple=3))
     batches = list(picture_batches(data, metadata, 3))
     assert [(pictures.shape, masks.shape) for pictures, masks in batches] == [((1, 3, 6, 6), (1, 1, 6, 6))] * 3
     assert all(0 < masks.mean() < 1 for _, masks in batches)
 
 
 def test_a_damaged_picture_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    metadata = ModelMetadata(task=Task.CLASSIFY, name="rgb", image=ImageSpec(size=(4, 4)))
+    metadata = ModelMetadata(task="classify", name="rgb", image=ImageSpec(size=(4, 4)))
     for name in ("a.png", "c.png"):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     (tmp_path / "b.png").write_bytes(b"no picture")

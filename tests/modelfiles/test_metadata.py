@@ -12,18 +12,17 @@ from edgevision.modelfiles.metadata import (
     SCHEMA_VERSION,
     Color,
     ImageSpec,
-    LatentSpec,
     ModelMetadata,
     Precision,
-    Prediction,
     Provenance,
     Resample,
     Resize,
-    RestorationSpec,
-    Task,
     TensorSpec,
     TileSpec,
 )
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 sizes = st.integers(1, 4096)
@@ -63,16 +62,25 @@ tiles = st.builds(
     overlap=st.none() | st.integers(0, 4096),
     memory=st.none() | sizes,
 )
-metadata_values = st.builds(
-    ModelMetadata,
-    task=st.sampled_from(Task),
+generators = st.builds(
+    GenerationSpec,
+    latent=st.none() | st.builds(LatentSpec, size=sizes),
+    labels=st.lists(st.text(), max_size=3).map(tuple),
+)
+tasks_and_specs = (
+    st.tuples(st.sampled_from(("inpaint", "denoise", "upscale", "brighten")), st.none() | restorations)
+    | st.tuples(st.sampled_from(("generate", "reconstruct")), st.none() | generators)
+    | st.tuples(
+        st.just("classify"), st.none() | st.builds(ClassificationSpec, labels=generators.map(lambda g: g.labels))
+    )
+    | st.tuples(st.sampled_from(("encode", "other")), st.none())
+)
+parts = st.builds(
+    dict,
     name=st.text(),
     inputs=st.lists(tensors, max_size=2).map(tuple),
     outputs=st.lists(tensors, max_size=2).map(tuple),
     image=st.none() | image_specs(),
-    labels=st.lists(st.text(), max_size=3).map(tuple),
-    latent=st.none() | st.builds(LatentSpec, size=sizes),
-    restoration=st.none() | restorations,
     tile=st.none() | tiles,
     precision=st.sampled_from(Precision),
     target=st.none() | st.text(),
@@ -81,6 +89,12 @@ metadata_values = st.builds(
     provenance=st.builds(
         Provenance, hours=st.none() | finite, versions=st.dictionaries(st.text(), st.text(), max_size=2)
     ),
+)
+
+metadata_values = st.builds(
+    lambda task_and_spec, parts: ModelMetadata(task=task_and_spec[0], spec=task_and_spec[1], **parts),
+    tasks_and_specs,
+    parts,
 )
 
 
@@ -94,13 +108,16 @@ def test_metadata_survives_json(metadata: ModelMetadata) -> None:
 
 
 def test_the_schema_version_comes_first() -> None:
-    text = ModelMetadata(task=Task.CLASSIFY, name="net").to_json()
+    text = ModelMetadata(task="classify", name="net").to_json()
     assert next(iter(json.loads(text).items())) == ("schema_version", SCHEMA_VERSION)
     assert "\n" not in text
 
 
 def test_labels_of_any_script_stay_readable() -> None:
-    assert "Käfer, 甲虫" in ModelMetadata(task=Task.CLASSIFY, name="net", labels=("Käfer, 甲虫",)).to_json()
+    assert (
+        "Käfer, 甲虫"
+        in ModelMetadata(task="classify", name="net", spec=ClassificationSpec(labels=("Käfer, 甲虫",))).to_json()
+    )
 
 
 def test_an_unknown_key_survives_a_round_trip() -> None:
@@ -135,21 +152,28 @@ def test_a_newer_schema_is_refused_with_the_way_out() -> None:
         (document(image={"size": [0, 32]}), r"size must be positive"),
         (document(image={"color": "gray", "mean": [0.1, 0.2, 0.3]}), r"mean needs 1 numbers"),
         (document(image={"std": [1, 0, 1]}), r"std must be positive"),
-        (document(restoration={"predicts": "future"}), r"predicts must be one of image, noise, curves, not 'future'"),
-        (document(restoration={"scale": 0}), r"scale is 1, or more where an image is predicted, not 0"),
-        (document(restoration={"scale": 2, "predicts": "noise"}), r"scale is 1.*not 2"),
-        (document(restoration={"predicts": "curves", "output_range": [0, 1]}), r"output_range is that of a predicted"),
-        (document(restoration={"output_range": [1, 1]}), r"output_range must rise from black to white"),
-        (document(restoration={"output_range": [0]}), r"metadata\.restoration\.output_range must be"),
+        (
+            document(task="denoise", spec={"predicts": "future"}),
+            r"predicts must be one of image, noise, curves, not 'future'",
+        ),
+        (document(task="denoise", spec={"scale": 0}), r"scale is 1, or more where an image is predicted, not 0"),
+        (document(task="denoise", spec={"scale": 2, "predicts": "noise"}), r"scale is 1.*not 2"),
+        (
+            document(task="denoise", spec={"predicts": "curves", "output_range": [0, 1]}),
+            r"output_range is that of a predicted",
+        ),
+        (document(task="denoise", spec={"output_range": [1, 1]}), r"output_range must rise from black to white"),
+        (document(task="denoise", spec={"output_range": [0]}), r"metadata\.spec\.output_range must be"),
         (document(tile={"size": 0}), r"stride and minimum must be positive"),
         (document(tile={"multiple": 0}), r"stride and minimum must be positive"),
         (document(tile={"stride": 0}), r"stride and minimum must be positive"),
         (document(tile={"overlap": -1}), r"overlap must not be negative"),
-        (document(labels="cat"), r"metadata\.labels must be"),
-        (document(labels=["cat", 3]), r"metadata\.labels\[1\] must be str, not 3"),
+        (document(labels="cat"), r"metadata\.spec\.labels must be"),
+        (document(labels=["cat", 3]), r"metadata\.spec\.labels\[1\] must be str, not 3"),
+        (document(restoration=5), r"metadata\.restoration must be an object, not 5"),
         (document(inputs=[{"shape": [1]}]), r"metadata\.inputs\[0\] lacks name"),
         (document(quality={"top1": None}), r"metadata\.quality\.top1 must be float"),
-        (document(task="cook"), r"metadata\.task must be one of classify"),
+        (document(task="cook"), r"metadata\.task: a task is one of classify"),
         (json.dumps({"schema_version": 1, "name": "net"}), r"metadata lacks task$"),
         (json.dumps({"schema_version": 1}), r"metadata lacks task, name$"),
         (json.dumps({"task": "classify", "name": "net"}), "without a schema_version"),
@@ -185,3 +209,19 @@ def test_the_noise_a_denoiser_is_for_rises():
     assert RestorationSpec(sigma=(0.0, 50.0)).to_dict()["sigma"] == [0.0, 50.0]
     with pytest.raises(ValueError, match="sigma must rise"):
         RestorationSpec(sigma=(25.0, 5.0))
+
+
+def test_what_schema_1_says_of_a_task_is_read_as_its_own_part() -> None:
+    old = {"schema_version": 1, "name": "net", "image": {"color": "gray"}}
+    classifier = ModelMetadata.from_json(
+        json.dumps(old | {"task": "classify", "labels": ["a", "b"], "classification": {"activation": "softmax"}})
+    )
+    assert classifier.spec == ClassificationSpec(labels=("a", "b"), activation=Activation.SOFTMAX)
+    drawer = ModelMetadata.from_json(json.dumps(old | {"task": "generate", "labels": ["a"], "latent": {"size": 8}}))
+    assert drawer.spec == GenerationSpec(labels=("a",), latent=LatentSpec(size=8))
+    restorer = ModelMetadata.from_json(
+        json.dumps(old | {"task": "upscale", "restoration": {"scale": 2, "mood": "calm"}})
+    )
+    assert restorer.spec == RestorationSpec(scale=2, extra={"mood": "calm"})
+    assert ModelMetadata.from_json(json.dumps(old | {"task": "denoise"})).spec is None
+    assert ModelMetadata.from_json(restorer.to_json()) == restorer

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from edgevision.core.errors import ModelFileError
+from edgevision.core.records import Record
 from edgevision.core.regular_files import sha256
 from edgevision.exporters.openvino_conversion import write_openvino
 from edgevision.modelfiles import onnx_file, openvino_file
-from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_description import ModelDescription
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import (
@@ -28,7 +29,9 @@ from edgevision.modelfiles.model_file import (
 from edgevision.modelfiles.protobuf import fields
 from edgevision.training.checkpoint import save_checkpoint
 
-METADATA = ModelMetadata(task=Task.OTHER, name="tiny", image=ImageSpec(size=(4, 4)), labels=("á", "b"))
+METADATA = ModelMetadata(
+    task="other", name="tiny", image=ImageSpec(size=(4, 4)), spec=Record(extra={"labels": ["á", "b"]})
+)
 
 
 def tiny_onnx(metadata: ModelMetadata | None = METADATA) -> bytes:
@@ -190,7 +193,7 @@ def test_a_model_is_parsed_once_however_often_it_is_asked(
     path = tmp_path / name
     for size in (4, 5):
         square = METADATA.updated(
-            task=Task.CLASSIFY,
+            task="classify",
             image=ImageSpec(size=(size, size)),
             inputs=(TensorSpec(name="x", shape=(1, 3, size, size)),),
             outputs=(TensorSpec(name="y", shape=(1, 2)),),

@@ -8,7 +8,6 @@ import pytest
 import edgevision.runtime.assets
 from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
 from edgevision.metrics.figures import sqnr_db
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.shipped_models import shipped_model
 
@@ -40,5 +39,5 @@ def test_onnx_runtime_and_openvino_compute_the_same(path):
 def test_they_round_int8_alike(tmp_path):
     path = tmp_path / "upscale.onnx"
     settings = QuantizationSettings(target="x86-avx2", preset=Preset.QUICK, calibration=PICTURES)
-    edgevision.export(shipped_model(Task.UPSCALE), path, precision="int8", int8=settings)
+    edgevision.export(shipped_model("upscale"), path, precision="int8", int8=settings)
     assert agreement_db(path) > 50

@@ -46,10 +46,9 @@ def run_without(names, *arguments, cwd=None):
 
 @pytest.fixture(scope="module")
 def shipped():
-    from edgevision.modelfiles.metadata import Task
     from edgevision.runtime.shipped_models import shipped_model
 
-    return str(shipped_model(Task.CLASSIFY))
+    return str(shipped_model("classify"))
 
 
 @pytest.fixture

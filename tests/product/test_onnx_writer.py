@@ -4,11 +4,11 @@ import numpy as np
 import onnx
 from onnx_writer import node, onnx_model
 
-from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Task
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 
 
 def test_what_is_written_without_the_onnx_package_is_read_by_it():
-    metadata = ModelMetadata(task=Task.OTHER, name="tiny")
+    metadata = ModelMetadata(task="other", name="tiny")
     weights = {
         "filters": np.arange(54, dtype=np.float32).reshape(2, 3, 3, 3),
         "shape": np.int64([-1, 18]),

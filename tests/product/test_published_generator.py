@@ -8,11 +8,12 @@ import pytest
 import edgevision
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
-from edgevision.modelfiles.metadata import LatentSpec, Precision
+from edgevision.modelfiles.metadata import Precision
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.shipped_models import shipped_judge
 from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 
 ARCH = {
     "arch": "edgevision.models:MlpGenerator",
@@ -56,11 +57,11 @@ def test_its_digits_are_bright_strokes_on_black_and_all_different(generator):
 
 def test_it_says_what_it_takes_and_gives(generator):
     metadata = read_metadata(generator)
-    assert metadata.latent == LatentSpec(size=64)
+    assert metadata.spec.latent == LatentSpec(size=64)
     assert metadata.inputs[0].shape == ("batch", 64)
     assert metadata.outputs[0].shape == ("batch", 1, 28, 28)
     assert metadata.outputs[0].value_range == (-1, 1)
-    assert metadata.labels == ()
+    assert metadata.spec.labels == ()
 
 
 def test_it_computes_what_the_checkpoint_does(generator, weights):

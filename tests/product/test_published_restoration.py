@@ -10,9 +10,10 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float, luma_of
-from edgevision.modelfiles.metadata import Prediction
 from edgevision.modelfiles.model_file import read_metadata
-from edgevision.runtime.tasks.restoration.evaluation import Damage, evaluate_restorer
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.restoration.evaluation import evaluate_restorer
+from edgevision.runtime.tasks.restoration.spec import Prediction
 
 DNCNN = {
     "arch": "edgevision.models:DnCnn",
@@ -54,13 +55,13 @@ def iat(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
 
 
 def test_pytorch_onnx_and_openvino_denoise_as_well_as_published(dncnn, shared):
-    data, damage = shared / "data/set12", Damage(sigma=25, seed=0)
+    data, damage = shared / "data/set12", EvaluationOptions(sigma=25, seed=0)
     report = verify(
         dncnn[0],
         shared / "cases/dncnn_s25/net.pth",
         arch=DNCNN["arch"],
         data=data,
-        damage=damage,
+        evaluation=damage,
         samples=1,
         quiet=True,
     )
@@ -76,8 +77,8 @@ def test_pytorch_onnx_and_openvino_denoise_as_well_as_published(dncnn, shared):
 def test_the_denoiser_says_that_it_predicts_noise_and_how_far_it_looks(dncnn):
     for path in dncnn:
         metadata = read_metadata(path)
-        assert metadata.restoration.predicts is Prediction.NOISE
-        assert metadata.restoration.scale == 1
+        assert metadata.spec.predicts is Prediction.NOISE
+        assert metadata.spec.scale == 1
         assert metadata.outputs[0].name == "restored_noise"
         # 17 convolutions of 3x3 reach 17 pixels, most of them hardly.
         assert 8 <= metadata.tile.overlap <= 24
@@ -87,7 +88,7 @@ def test_pytorch_onnx_and_openvino_upscale_as_well_as_published(fsrcnn, shared):
     data = shared / "cases/fsrcnn_x2"
     report = verify(fsrcnn[0], data / "ckpt.pt", arch=FSRCNN["arch"], data=data, samples=2, quiet=True)
     with edgevision.load(fsrcnn[1]) as upscale:
-        openvino = evaluate_restorer(upscale, ImageFolder(data), Damage(), quiet=True)
+        openvino = evaluate_restorer(upscale, ImageFolder(data), EvaluationOptions(quiet=True))
     for quality in (report.checkpoint_quality, report.model_quality, openvino):
         assert (quality.images, quality.damage) == (5, "pairs of the data")
         assert quality.figures["psnr_y"] == pytest.approx(34.146, abs=0.005)
@@ -97,7 +98,7 @@ def test_pytorch_onnx_and_openvino_upscale_as_well_as_published(fsrcnn, shared):
 def test_the_upscaler_says_its_scale_and_that_its_output_is_clipped(fsrcnn):
     for path in fsrcnn:
         metadata = read_metadata(path)
-        assert metadata.restoration.scale == 2
+        assert metadata.spec.scale == 2
         assert metadata.outputs[0].value_range == (0, 1)
         assert metadata.outputs[0].shape[:2] == ("batch", 3)
         assert metadata.tile.overlap is not None
@@ -107,7 +108,7 @@ def test_the_brightener_looks_everywhere_which_is_said(iat):
     for path in iat:
         metadata = read_metadata(path)
         assert metadata.tile.overlap is None
-        assert metadata.restoration.output_range == (0, 1)
+        assert metadata.spec.output_range == (0, 1)
         assert metadata.inputs[0].value_range == (-1, 1)
 
 

@@ -18,7 +18,6 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.quantization.report import OperatorPrecision
 from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
 from edgevision.metrics.figures import psnr_db, sqnr_db
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.shipped_models import shipped_model
 
@@ -146,4 +145,4 @@ def residual_network(path: Path) -> Path:
 
 def test_a_float_model_is_refused_with_the_way_to_an_int8_one():
     with pytest.raises(DeviceError, match="--int8 --target"):
-        open_engine(shipped_model(Task.CLASSIFY), "qnn:npu")
+        open_engine(shipped_model("classify"), "qnn:npu")

@@ -14,26 +14,20 @@ from onnx_writer import node, onnx_model
 from PIL import Image
 
 from edgevision.core.errors import ImageError
-from edgevision.modelfiles.metadata import (
-    ImageSpec,
-    ModelMetadata,
-    Prediction,
-    RestorationSpec,
-    Task,
-    TensorSpec,
-    TileSpec,
-)
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 COLOURS = ("red", "green", "blue")
 
 
 METADATA = ModelMetadata(
-    task=Task.CLASSIFY,
+    task="classify",
     name="colours",
     inputs=(TensorSpec(name="image", shape=("batch", 3, 8, 8), value_range=(0.0, 1.0)),),
     outputs=(TensorSpec(name="logits", shape=("batch", 3)),),
     image=ImageSpec(size=(8, 8)),
-    labels=COLOURS,
+    spec=ClassificationSpec(labels=COLOURS),
 )
 
 
@@ -135,53 +129,51 @@ def blur() -> Callable[[np.ndarray], np.ndarray]:
 
 
 RESTORERS = {
-    Task.DENOISE: (
+    "denoise": (
         [node("Conv", ["image", "ninths"], ["restored"], group=3, pads=[1, 1, 1, 1])],
-        ModelMetadata(
-            task=Task.DENOISE, name="blur", image=ImageSpec(), restoration=RestorationSpec(), tile=TileSpec(overlap=1)
-        ),
+        ModelMetadata(task="denoise", name="blur", image=ImageSpec(), spec=RestorationSpec(), tile=TileSpec(overlap=1)),
     ),
-    Task.INPAINT: (
+    "inpaint": (
         [node("Max", ["image", "mask"], ["restored"])],
         ModelMetadata(
-            task=Task.INPAINT,
+            task="inpaint",
             name="whitener",
             image=ImageSpec(),
-            restoration=RestorationSpec(),
+            spec=RestorationSpec(),
             tile=TileSpec(overlap=0),
         ),
     ),
-    Task.UPSCALE: (
+    "upscale": (
         [
             node("Concat", ["image"] * 4, ["copies"], axis=1),
             node("DepthToSpace", ["copies"], ["restored"], blocksize=2),
         ],
         ModelMetadata(
-            task=Task.UPSCALE,
+            task="upscale",
             name="doubler",
             image=ImageSpec(),
-            restoration=RestorationSpec(scale=2),
+            spec=RestorationSpec(scale=2),
             tile=TileSpec(overlap=0),
         ),
     ),
-    Task.BRIGHTEN: (
+    "brighten": (
         [
             node("AveragePool", ["image"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
             node("Sub", ["means", "means"], ["zeros"]),
             node("Add", ["zeros", "half"], ["restored"]),
         ],
         ModelMetadata(
-            task=Task.BRIGHTEN,
+            task="brighten",
             name="half_a_curve",
             image=ImageSpec(size=(16, 16)),
-            restoration=RestorationSpec(predicts=Prediction.CURVES),
+            spec=RestorationSpec(predicts=Prediction.CURVES),
         ),
     ),
 }
 
 WEIGHTS = {
-    Task.DENOISE: {"ninths": np.full((3, 1, 3, 3), 1 / 9, np.float32)},
-    Task.BRIGHTEN: {"half": np.float32([0.5])},
+    "denoise": {"ninths": np.full((3, 1, 3, 3), 1 / 9, np.float32)},
+    "brighten": {"half": np.float32([0.5])},
 }
 
 
@@ -190,13 +182,13 @@ def write_restorer(tmp_path: Path) -> Callable[..., Path]:
     """Write the restorer of a task as ``models/TASK.onnx``; ``changes`` go into its metadata."""
 
     def write(task: str, **changes: object) -> Path:
-        nodes, metadata = RESTORERS[Task(task)]
+        nodes, metadata = RESTORERS[task]
         path = tmp_path / "models" / f"{task}.onnx"
         path.parent.mkdir(exist_ok=True)
         sides = ("batch", 3, "height", "width")
-        inputs = {"image": sides} | ({"mask": ("batch", 1, *sides[2:])} if task == Task.INPAINT else {})
+        inputs = {"image": sides} | ({"mask": ("batch", 1, *sides[2:])} if task == "inpaint" else {})
         outputs = {"restored": ("batch", 3, "rows", "columns")}
-        path.write_bytes(onnx_model(nodes, inputs, outputs, WEIGHTS.get(Task(task)), metadata.updated(**changes)))
+        path.write_bytes(onnx_model(nodes, inputs, outputs, WEIGHTS.get(task), metadata.updated(**changes)))
         return path
 
     return write

@@ -150,7 +150,7 @@ def test_inspect_shows_what_is_in_the_file(edgevision, write_colours, name):
     for text in ("image float32", "logits float32", "red, green, blue", "1 ReduceMean"):
         assert text in out
     document = json.loads(edgevision("inspect", path, "--json")[1])
-    assert document["metadata"]["labels"] == list(COLOURS)
+    assert document["metadata"]["spec"]["labels"] == list(COLOURS)
     assert document["inputs"][0]["name"] == "image"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgevision.imaging import tiling
 from edgevision.imaging.pictures import Picture
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task, TileSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TileSpec
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
@@ -36,7 +36,7 @@ def picture():
 
 @pytest.mark.parametrize(("in_place", "results"), [(True, 0), (False, 1)])
 def test_restoring_takes_a_row_of_tiles_and_the_result(picture_engine, in_place, results):
-    restorer = Restorer(picture_engine(lambda image: image), metadata(Task.DENOISE), memory=MEMORY)
+    restorer = Restorer(picture_engine(lambda image: image), metadata("denoise"), memory=MEMORY)
     content = picture()
     taken = peak(lambda: restorer(content, in_place=in_place))
     assert taken <= results * SAMPLES + 2 * MEMORY
@@ -45,7 +45,7 @@ def test_restoring_takes_a_row_of_tiles_and_the_result(picture_engine, in_place,
 def test_inpainting_takes_the_coarser_copies_and_little_more(picture_engine, monkeypatch):
     monkeypatch.setattr(tiling, "_STRIP", 1 << 13)
     engine = picture_engine(lambda image, mask: image, mask=True)
-    inpainter = Inpainter(engine, metadata(Task.INPAINT), memory=MEMORY)
+    inpainter = Inpainter(engine, metadata("inpaint"), memory=MEMORY)
     content, holes = picture(), np.zeros((HEIGHT, WIDTH), bool)
     holes[::50, ::50] = True
     taken = peak(lambda: inpainter(content, holes, in_place=True))

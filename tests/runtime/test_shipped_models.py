@@ -5,7 +5,6 @@ import pytest
 
 import edgevision
 from edgevision.core.errors import InputError, ModelFileError
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
 
 NAMES = ["brighten", "classify", "denoise", "features", "generate", "inpaint", "upscale", "upscale_x4"]
@@ -13,17 +12,17 @@ NAMES = ["brighten", "classify", "denoise", "features", "generate", "inpaint", "
 
 def test_a_task_without_a_shipped_model_says_so():
     with pytest.raises(InputError, match="no model ships for encode"):
-        shipped_model(Task.ENCODE)
+        shipped_model("encode")
 
 
 def test_a_larger_scale_has_a_model_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr("edgevision.runtime.shipped_models._ASSETS", tmp_path)
     for name in ("upscale.onnx", "upscale_x4.onnx"):
         (tmp_path / name).touch()
-    assert shipped_model(Task.UPSCALE).name == shipped_model(Task.UPSCALE, 2).name == "upscale.onnx"
-    assert shipped_model(Task.UPSCALE, 4).name == "upscale_x4.onnx"
+    assert shipped_model("upscale").name == shipped_model("upscale", 2).name == "upscale.onnx"
+    assert shipped_model("upscale", 4).name == "upscale_x4.onnx"
     with pytest.raises(InputError, match="no model ships for upscale by 3; name one with --model"):
-        shipped_model(Task.UPSCALE, 3)
+        shipped_model("upscale", 3)
 
 
 def test_every_shipped_model_has_a_name():
@@ -36,7 +35,7 @@ def test_every_shipped_model_has_a_name():
 def test_a_file_that_exists_wins_over_the_model_of_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "classify").mkdir()  # a folder of results, say
-    assert resolve_model("classify") == shipped_model(Task.CLASSIFY)
+    assert resolve_model("classify") == shipped_model("classify")
     (tmp_path / "denoise").touch()
     assert resolve_model("denoise") == Path("denoise")
 

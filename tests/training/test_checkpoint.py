@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from edgevision.core.errors import CheckpointError, OutputError
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 from edgevision.models import build_model
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import load_trained, save_checkpoint
 
-METADATA = ModelMetadata(task=Task.CLASSIFY, name="cnn3", labels=("cat", "dög"), image=ImageSpec(size=(8, 8)))
+METADATA = ModelMetadata(
+    task="classify", name="cnn3", spec=ClassificationSpec(labels=("cat", "dög")), image=ImageSpec(size=(8, 8))
+)
 OPTIONS = {"num_classes": 2, "image_size": 8}
 
 
@@ -31,9 +34,9 @@ def test_a_safe_load_reads_it_and_the_model_is_rebuilt_from_it_alone(tmp_path: P
 
 def test_an_earlier_checkpoint_is_replaced(tmp_path: Path) -> None:
     for labels in (("a", "b"), ("c", "d")):
-        metadata = METADATA.updated(labels=labels)
+        metadata = METADATA.updated(spec=ClassificationSpec(labels=labels))
         save_checkpoint(tmp_path / "a.pt", build_model("cnn3", **OPTIONS), metadata, model="cnn3", options=OPTIONS)
-    assert json.loads(torch.load(tmp_path / "a.pt", weights_only=True)["edgevision"])["labels"] == ["c", "d"]
+    assert json.loads(torch.load(tmp_path / "a.pt", weights_only=True)["edgevision"])["spec"]["labels"] == ["c", "d"]
 
 
 def test_a_missing_folder_is_an_output_error(tmp_path: Path) -> None:
@@ -48,11 +51,11 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path, run_python) -
 import resource, sys
 from pathlib import Path
 from edgevision.core.errors import DiskFullError
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models import build_model
 from edgevision.training.checkpoint import load_trained, save_checkpoint
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-metadata = ModelMetadata(task=Task.CLASSIFY, name="cnn2")
+metadata = ModelMetadata(task="classify", name="cnn2")
 try:
     save_checkpoint(Path(sys.argv[1]), build_model("cnn2"), metadata, model="cnn2", options={})
 except DiskFullError as error:

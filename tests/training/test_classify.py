@@ -15,7 +15,7 @@ import torch
 from edgevision.core.errors import CollapseError, DatasetError, DeviceError, InputError, OutputError
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.metrics.figures import class_scores, confusion_matrix
-from edgevision.modelfiles.metadata import Color, ModelMetadata, Task
+from edgevision.modelfiles.metadata import Color, ModelMetadata
 from edgevision.models import build_model
 from edgevision.training.classifier_module import ClassifierModule, class_weights
 from edgevision.training.classify import train_classifier
@@ -92,7 +92,7 @@ def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path
     f1 = 100 * np.mean([score.f1 for score in class_scores(matrix, digits.class_names)])
     assert metadata.quality["f1"] == pytest.approx(f1, abs=200 / len(digits))
 
-    assert (metadata.task, metadata.name, metadata.labels) == (Task.CLASSIFY, "cnn3", tuple("0123456789"))
+    assert (metadata.task, metadata.name, metadata.spec.labels) == ("classify", "cnn3", tuple("0123456789"))
     assert metadata.image.color is Color.GRAY
     assert metadata.inputs[0].shape == ("batch", 1, 8, 8)
     assert metadata.outputs[0].shape == ("batch", 10)

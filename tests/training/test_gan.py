@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from edgevision.core.errors import CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.models import (
     CifarResNet,
     DcganDiscriminator,
@@ -26,6 +26,8 @@ from edgevision.models import (
     MlpGenerator,
     build_model,
 )
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 from edgevision.training import generation, generative_module
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
@@ -59,7 +61,9 @@ def pictures(tmp_path: Path, write_class_folders) -> Path:
 def classifier(tmp_path: Path) -> Path:
     """A checkpoint of a classifier of the two classes that has not learned anything."""
     torch.manual_seed(0)
-    metadata = ModelMetadata(task=Task.CLASSIFY, name="resnet20", labels=("cat", "dog"), image=ImageSpec(size=(8, 8)))
+    metadata = ModelMetadata(
+        task="classify", name="resnet20", spec=ClassificationSpec(labels=("cat", "dog")), image=ImageSpec(size=(8, 8))
+    )
     path = tmp_path / "classifier.pt"
     save_checkpoint(
         path, build_model("resnet20", num_classes=2), metadata, model="resnet20", options={"num_classes": 2}
@@ -119,9 +123,9 @@ def test_a_conditional_generator_trains_to_a_checkpoint_that_explains_itself(
     kept = train(chosen, tmp_path / "run")
     metadata = read_checkpoint(tmp_path / "run" / "dcgan.pt").metadata
     assert metadata is not None
-    assert (metadata.task, metadata.name, metadata.licence) == (Task.GENERATE, "dcgan", "CC0-1.0")
-    assert metadata.labels == ("cat", "dog")
-    assert metadata.latent == LatentSpec(size=4)
+    assert (metadata.task, metadata.name, metadata.licence) == ("generate", "dcgan", "CC0-1.0")
+    assert metadata.spec.labels == ("cat", "dog")
+    assert metadata.spec.latent == LatentSpec(size=4)
     assert [(spec.name, spec.shape, spec.value_range) for spec in metadata.inputs] == [
         ("latent", ("batch", 4), None),
         ("classes", ("batch", 2), (0, 1)),
@@ -241,10 +245,10 @@ def test_a_texture_is_learned_from_crops_of_one_picture(
     train(settings(tmp_path / "wall", model="texture", image_size=16, model_options=options), tmp_path / "run")
     metadata = read_checkpoint(tmp_path / "run" / "texture.pt").metadata
     assert metadata is not None
-    assert metadata.latent == LatentSpec(size=3, pixels=4)
+    assert metadata.spec.latent == LatentSpec(size=3, pixels=4)
     assert metadata.inputs[0].shape == ("batch", 3, "height", "width")
     assert metadata.outputs[0].shape == ("batch", 3, "4*height", "4*width")
-    assert metadata.labels == ()
+    assert metadata.spec.labels == ()
 
 
 def test_only_the_network_that_is_updated_changes(
@@ -450,7 +454,7 @@ def test_pictures_lie_in_minus_1_to_1_and_may_be_mirrored(tmp_path: Path, flip: 
 def test_the_class_loss_is_the_classifiers_cross_entropy_for_half_of_the_batch(tmp_path: Path) -> None:
     labels = torch.tensor([2, 0, 1, 2, 0, 1])
     classes = F.one_hot(labels, 3).float()
-    metadata = ModelMetadata(task=Task.CLASSIFY, name="resnet8", image=ImageSpec(size=(8, 8)))
+    metadata = ModelMetadata(task="classify", name="resnet8", image=ImageSpec(size=(8, 8)))
     torch.manual_seed(1)
     features = ClassifierFeatures(CifarResNet(blocks=1, num_classes=3), metadata)
     losses = []
@@ -557,7 +561,7 @@ def test_a_classifier_of_other_classes_cannot_weigh(tmp_path: Path, classifier: 
 
 
 def test_a_classifier_of_another_kind_cannot_judge(tmp_path: Path, pictures: Path) -> None:
-    metadata = ModelMetadata(task=Task.CLASSIFY, name="cnn3", image=ImageSpec(size=(8, 8)))
+    metadata = ModelMetadata(task="classify", name="cnn3", image=ImageSpec(size=(8, 8)))
     network = build_model("cnn3", image_size=8)
     save_checkpoint(tmp_path / "cnn.pt", network, metadata, model="cnn3", options={"image_size": 8})
     with pytest.raises(InputError, match="comparing features needs a residual network"):
@@ -659,5 +663,5 @@ def test_the_command_trains_and_prints_where_the_checkpoint_is(edgevision: Call,
     metadata = read_checkpoint(tmp_path / "run" / "mlp_gan.pt").metadata
     assert metadata is not None
     assert metadata.outputs[0].shape == ("batch", 1, 28, 28)
-    assert metadata.latent == LatentSpec(size=8)
+    assert metadata.spec.latent == LatentSpec(size=8)
     assert pixels_of(tmp_path / "run" / "samples" / "0001.png").ndim == 2

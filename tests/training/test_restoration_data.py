@@ -11,12 +11,12 @@ from PIL import Image
 from edgevision.data.datasets import is_held_out
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.metrics.figures import psnr_db
-from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training import restoration_data
 from edgevision.training.restoration_data import DamagedCrops, Example, Photos, SeededBatches, crop_loader
 from edgevision.training.settings import RestorationSettings
 
-KINDS = (Task.INPAINT, Task.DENOISE, Task.UPSCALE, Task.BRIGHTEN)
+KINDS = ("inpaint", "denoise", "upscale", "brighten")
 kinds = pytest.mark.parametrize("kind", KINDS)
 VALIDATION = next(iter(SeededBatches(1, validation=True)))[0]
 
@@ -26,12 +26,12 @@ def photos(photographs: Path) -> Photos:
     return Photos([str(photographs)], held_out=False, quiet=True)
 
 
-def settings(kind: Task, **changes: Any) -> RestorationSettings:
+def settings(kind: RestorationKind, **changes: Any) -> RestorationSettings:
     plain: dict[str, Any] = {
         "kind": kind,
         "data": ("photographs",),
         "model": "any",
-        "scale": 2 if kind is Task.UPSCALE else 1,
+        "scale": 2 if kind == "upscale" else 1,
         "crop": 32,
         "batch_size": 4,
         "steps": 100,
@@ -48,18 +48,18 @@ def assert_same(first: Example, second: Example) -> None:
 
 
 @kinds
-def test_tensors_have_the_shapes_and_ranges_of_their_kind(kind: Task, photos: Photos) -> None:
+def test_tensors_have_the_shapes_and_ranges_of_their_kind(kind: RestorationKind, photos: Photos) -> None:
     batch = DamagedCrops(photos, settings(kind))[0, 0, 0]
-    channels, side = (1, 16) if kind is Task.UPSCALE else (3, 32)
+    channels, side = (1, 16) if kind == "upscale" else (3, 32)
     assert batch["image"].shape == (4, channels, side, side)
     assert batch["target"].shape == (4, channels, 32, 32)
     for name, tensor in batch.items():
         assert tensor.dtype == (torch.bool if name == "deep" else torch.float32), name
-        if kind is not Task.DENOISE or name != "image":  # noise is not clipped
+        if kind != "denoise" or name != "image":  # noise is not clipped
             assert tensor.min() >= 0, name
             assert tensor.max() <= 1, name
     assert batch["target"].std() > 0.05
-    if kind is Task.INPAINT:
+    if kind == "inpaint":
         assert batch["mask"].shape == (4, 1, 32, 32)
         assert batch["coarse"].shape == (4, 3, 16, 16)
         assert batch["coarse_mask"].shape == (4, 1, 16, 16)
@@ -69,7 +69,7 @@ def test_tensors_have_the_shapes_and_ranges_of_their_kind(kind: Task, photos: Ph
 
 
 @kinds
-def test_a_batch_depends_on_its_key_and_the_seed_alone(kind: Task, photos: Photos) -> None:
+def test_a_batch_depends_on_its_key_and_the_seed_alone(kind: RestorationKind, photos: Photos) -> None:
     crops = DamagedCrops(photos, settings(kind))
     batch = crops[3, 1, 0]
     np.random.default_rng().random(10)
@@ -153,7 +153,7 @@ def test_a_damaged_photograph_is_named_and_another_seen(
 def test_what_is_not_kept_is_decoded_by_workers_to_the_same_batches(
     photographs: Path, photos: Photos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = settings(Task.DENOISE, workers=2)
+    chosen = settings("denoise", workers=2)
     batches = SeededBatches(3, validation=False)
     kept = list(crop_loader(photos, chosen, batches))
     assert photos.all_kept
@@ -165,12 +165,12 @@ def test_what_is_not_kept_is_decoded_by_workers_to_the_same_batches(
 
 
 @kinds
-def test_a_picture_smaller_than_the_crop_is_enlarged(kind: Task, tmp_path: Path) -> None:
+def test_a_picture_smaller_than_the_crop_is_enlarged(kind: RestorationKind, tmp_path: Path) -> None:
     Image.new("RGB", (9, 5), (200, 100, 50)).save(tmp_path / "000.png")
     photos = Photos([str(tmp_path)], held_out=False, quiet=True)
     target = DamagedCrops(photos, settings(kind))[0, 0, 0]["target"]
     assert target.shape[2:] == (32, 32)
-    expected = np.array([200, 100, 50] if kind is not Task.UPSCALE else [124]) / 255  # the luma of BT.601
+    expected = np.array([200, 100, 50] if kind != "upscale" else [124]) / 255  # the luma of BT.601
     assert psnr_db(np.broadcast_to(expected[None, :, None, None], target.shape), target.numpy()) > 45
 
 
@@ -179,7 +179,7 @@ def test_a_picture_smaller_than_the_crop_is_enlarged(kind: Task, tmp_path: Path)
 def test_noise_is_of_the_strength_asked_for_and_gray_where_the_picture_is(
     sigma: float, gray: float, photos: Photos
 ) -> None:
-    batch = DamagedCrops(photos, settings(Task.DENOISE, sigma=(sigma, sigma), gray=gray, batch_size=8))[0, 0, 0]
+    batch = DamagedCrops(photos, settings("denoise", sigma=(sigma, sigma), gray=gray, batch_size=8))[0, 0, 0]
     noise = (batch["image"] - batch["target"]) * 255
     # Half of the pictures are clipped to 0..255, which takes away some of the noise.
     assert 0.8 * sigma < noise.std() < 1.05 * sigma
@@ -189,25 +189,25 @@ def test_noise_is_of_the_strength_asked_for_and_gray_where_the_picture_is(
 
 
 def test_some_noisy_pictures_are_rounded_to_8_bits_and_some_are_not(photos: Photos) -> None:
-    image = DamagedCrops(photos, settings(Task.DENOISE, sigma=(25.0, 25.0), batch_size=16))[0, 0, 0]["image"]
+    image = DamagedCrops(photos, settings("denoise", sigma=(25.0, 25.0), batch_size=16))[0, 0, 0]["image"]
     steps = image * 255
     rounded = [bool(torch.allclose(one, one.round(), atol=1e-3)) for one in steps]
     assert 2 <= sum(rounded) <= 14
 
 
 def test_a_shrunken_picture_is_the_target_at_a_lower_resolution(photos: Photos) -> None:
-    batch = DamagedCrops(photos, settings(Task.UPSCALE))[0, 0, 0]
+    batch = DamagedCrops(photos, settings("upscale"))[0, 0, 0]
     mean = torch.nn.functional.avg_pool2d(batch["target"], 2)
     assert psnr_db(mean.numpy(), batch["image"].numpy()) > 30
 
 
 def test_an_underexposed_picture_is_darker_than_its_target(photos: Photos) -> None:
-    batch = DamagedCrops(photos, settings(Task.BRIGHTEN))[0, 0, 0]
+    batch = DamagedCrops(photos, settings("brighten"))[0, 0, 0]
     assert (batch["image"].mean(dim=(1, 2, 3)) < 0.65 * batch["target"].mean(dim=(1, 2, 3))).all()
 
 
 def test_known_pixels_are_the_targets_and_the_others_black(photos: Photos) -> None:
-    batch = DamagedCrops(photos, settings(Task.INPAINT, batch_size=8))[5, 0, 0]
+    batch = DamagedCrops(photos, settings("inpaint", batch_size=8))[5, 0, 0]
     mask = batch["mask"].expand_as(batch["image"]) > 0
     assert torch.equal(batch["image"][~mask], batch["target"][~mask])
     assert not batch["image"][mask].any()
@@ -238,7 +238,7 @@ def drawn_kinds(
 def test_inpainting_starts_with_scattered_pixels_and_is_validated_without_them(
     monkeypatch: pytest.MonkeyPatch, photos: Photos
 ) -> None:
-    chosen = settings(Task.INPAINT)
+    chosen = settings("inpaint")
     assert set(drawn_kinds(monkeypatch, photos, (0,), chosen)) == {HoleKind.PIXELS}
     some = drawn_kinds(monkeypatch, photos, (2,), chosen)  # a fifth of the training is done
     later = drawn_kinds(monkeypatch, photos, (9,), chosen)
@@ -251,7 +251,7 @@ def test_inpainting_starts_with_scattered_pixels_and_is_validated_without_them(
 
 
 def test_only_large_holes_are_filled_from_the_coarse_level(photos: Photos) -> None:
-    crops = DamagedCrops(photos, settings(Task.INPAINT, batch_size=16))
+    crops = DamagedCrops(photos, settings("inpaint", batch_size=16))
     assert not crops[0, 0, 0]["deep"].any()
     later = crops[VALIDATION, 0, 0]["deep"]
     assert later.any()
@@ -262,7 +262,7 @@ def test_validation_goes_through_the_photographs_in_turn(tmp_path: Path) -> None
     for number in range(3):
         Image.new("RGB", (40, 40), (80 * number, 0, 0)).save(tmp_path / f"00{number}.png")
     photos = Photos([str(tmp_path)], held_out=False, quiet=True)
-    crops = DamagedCrops(photos, settings(Task.DENOISE, batch_size=2))
+    crops = DamagedCrops(photos, settings("denoise", batch_size=2))
     seen = [round(float(one[0].mean() * 255)) for number in range(3) for one in crops[VALIDATION, number, 0]["target"]]
     assert seen == [0, 80, 160, 0, 80, 160]
 
@@ -272,7 +272,7 @@ def test_crops_are_mirrored_and_turned_only_where_asked_to_be(tmp_path: Path) ->
     Image.fromarray(np.dstack([x * 3, y * 3, np.zeros_like(x)]).astype(np.uint8)).save(tmp_path / "000.png")
     photos = Photos([str(tmp_path)], held_out=False, quiet=True)
 
-    def ways(kind: Task, *, flip: bool) -> set[tuple[bool, bool, bool]]:
+    def ways(kind: RestorationKind, *, flip: bool) -> set[tuple[bool, bool, bool]]:
         """Which colour rises to the right, and where to both rise."""
         target = DamagedCrops(photos, settings(kind, flip=flip, batch_size=64))[0, 0, 0]["target"]
         found = set()
@@ -282,7 +282,7 @@ def test_crops_are_mirrored_and_turned_only_where_asked_to_be(tmp_path: Path) ->
             found.add((upright, bool(across[0, -1] > across[0, 0]), bool(down[-1, 0] > down[0, 0])))
         return found
 
-    assert ways(Task.DENOISE, flip=False) == {(True, True, True)}
-    assert len(ways(Task.DENOISE, flip=True)) == 8
+    assert ways("denoise", flip=False) == {(True, True, True)}
+    assert len(ways("denoise", flip=True)) == 8
     # A room upside down is lit as no room is.
-    assert ways(Task.BRIGHTEN, flip=True) == {(True, True, True), (True, False, True)}
+    assert ways("brighten", flip=True) == {(True, True, True), (True, False, True)}

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from edgevision.core.errors import CheckpointError, InputError
 from edgevision.metrics.figures import psnr_db
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.models import build_model
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import LossTerm
@@ -34,7 +35,7 @@ def classifier(path: Path, model: str = "resnet20", color: Color = Color.RGB) ->
     options = {"num_classes": 2, "in_channels": color.channels}
     options |= {"image_size": 16} if model.startswith("cnn") else {}
     image = ImageSpec(color=color, size=(16, 16), mean=(0.4,) * color.channels, std=(0.2,) * color.channels)
-    metadata = ModelMetadata(task=Task.CLASSIFY, name=model, labels=("cat", "dog"), image=image)
+    metadata = ModelMetadata(task="classify", name=model, spec=ClassificationSpec(labels=("cat", "dog")), image=image)
     save_checkpoint(path, build_model(model, **options), metadata, model=model, options=options)
     return path
 

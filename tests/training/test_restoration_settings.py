@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from edgevision.core.errors import InputError
-from edgevision.modelfiles.metadata import Task
 from edgevision.models import RESTORERS
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.settings import (
     RESTORATION_DEFAULTS,
     ClassifierSettings,
@@ -18,7 +18,7 @@ from edgevision.training.settings import (
 
 
 def settings(**changes: Any) -> RestorationSettings:
-    plain: dict[str, Any] = {"kind": Task.DENOISE, "data": ("photographs",), "model": "denoise_unet"}
+    plain: dict[str, Any] = {"kind": "denoise", "data": ("photographs",), "model": "denoise_unet"}
     return RestorationSettings(**(plain | changes))
 
 
@@ -67,7 +67,7 @@ def test_the_ends_of_the_ranges_are_allowed(changes: dict[str, Any]) -> None:
 
 def test_settings_survive_json() -> None:
     chosen = settings(
-        kind=Task.UPSCALE,
+        kind=RestorationKind.UPSCALE,
         data=("a", "b.zip"),
         scale=2,
         loss={LossTerm.L1: 1.0, LossTerm.PERCEPTUAL: 0.1},
@@ -87,7 +87,7 @@ def test_classifiers_and_restorers_share_their_common_knobs() -> None:
 
 
 @pytest.mark.parametrize("kind", RESTORATION_DEFAULTS)
-def test_the_defaults_of_every_kind_are_valid(kind: Task) -> None:
+def test_the_defaults_of_every_kind_are_valid(kind: RestorationKind) -> None:
     defaults = RESTORATION_DEFAULTS[kind]
     assert defaults.model in RESTORERS
     chosen = settings(

@@ -13,8 +13,9 @@ from torch import nn
 
 from edgevision.core.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.modelfiles.metadata import Color, ModelMetadata, Prediction, Resize, RestorationSpec, Task, TileSpec
+from edgevision.modelfiles.metadata import Color, ModelMetadata, Resize, TileSpec
 from edgevision.models import RestorationUNet, build_model
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 from edgevision.training import restore as restore_module
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.restoration_data import DamagedCrops, Photos, SeededBatches, crop_loader
@@ -38,13 +39,13 @@ def _few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore_module, "_VALIDATION_CROPS", 4)
 
 
-def settings(data: Path, kind: Task, **changes: Any) -> RestorationSettings:
+def settings(data: Path, kind: RestorationKind, **changes: Any) -> RestorationSettings:
     tiny: dict[str, Any] = {
         "kind": kind,
         "data": (str(data),),
         "model": RESTORATION_DEFAULTS[kind].model,
-        "model_options": {"width": 8} if kind in (Task.UPSCALE, Task.BRIGHTEN) else {},
-        "scale": 2 if kind is Task.UPSCALE else 1,
+        "model_options": {"width": 8} if kind in ("upscale", "brighten") else {},
+        "scale": 2 if kind == "upscale" else 1,
         "crop": 32,
         "batch_size": 2,
         "steps": 4,
@@ -74,7 +75,9 @@ def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", RESTORATION_DEFAULTS)
-def test_every_kind_trains_to_a_checkpoint_that_explains_itself(tmp_path: Path, photographs: Path, kind: Task) -> None:
+def test_every_kind_trains_to_a_checkpoint_that_explains_itself(
+    tmp_path: Path, photographs: Path, kind: RestorationKind
+) -> None:
     chosen = settings(photographs, kind, licence="Apache-2.0")
     train(chosen, tmp_path / "run")
     checkpoint = read_checkpoint(tmp_path / "run" / f"{chosen.model}.pt")
@@ -90,22 +93,22 @@ def test_every_kind_trains_to_a_checkpoint_that_explains_itself(tmp_path: Path, 
 
     shapes = {spec.name: spec.shape for spec in (*metadata.inputs, *metadata.outputs)}
     image = ("batch", 3, "height", "width")
-    if kind is Task.BRIGHTEN:
+    if kind == "brighten":
         assert shapes == {"image": ("batch", 3, 32, 32), "curves": ("batch", 24, 4, 4)}
         assert (metadata.image.size, metadata.image.resize) == ((32, 32), Resize.STRETCH)
-        assert metadata.restoration == RestorationSpec(predicts=Prediction.CURVES)
+        assert metadata.spec == RestorationSpec(predicts=Prediction.CURVES)
         assert metadata.tile is None
-    elif kind is Task.UPSCALE:
+    elif kind == "upscale":
         fine = ("batch", 1, "2*height", "2*width")
         assert shapes == {"image": ("batch", 1, "height", "width"), "restored_image": fine}
         assert (metadata.image.color, metadata.image.size) == (Color.LUMA, None)
-        assert metadata.restoration == RestorationSpec(scale=2)
+        assert metadata.spec == RestorationSpec(scale=2)
         assert metadata.tile == TileSpec(multiple=1)
     else:
-        mask = {"mask": ("batch", 1, "height", "width")} if kind is Task.INPAINT else {}
+        mask = {"mask": ("batch", 1, "height", "width")} if kind == "inpaint" else {}
         assert shapes == {"image": image, "restored_image": image, **mask}
         assert (metadata.image.color, metadata.image.size) == (Color.RGB, None)
-        assert metadata.restoration == RestorationSpec(sigma=(0.0, 50.0) if kind is Task.DENOISE else None)
+        assert metadata.spec == RestorationSpec(sigma=(0.0, 50.0) if kind == "denoise" else None)
         assert metadata.tile == TileSpec(multiple=8)
 
     lines = history(tmp_path / "run")
@@ -124,9 +127,9 @@ def test_every_kind_trains_to_a_checkpoint_that_explains_itself(tmp_path: Path, 
     assert metadata.quality["val_ssim"] == pytest.approx(float(module.ssim.compute()), abs=1e-3)
 
 
-@pytest.mark.parametrize("kind", [Task.INPAINT, Task.UPSCALE])
+@pytest.mark.parametrize("kind", ["inpaint", "upscale"])
 def test_an_interrupted_training_is_resumed_to_the_same_bits(
-    tmp_path: Path, photographs: Path, kind: Task, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, photographs: Path, kind: RestorationKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = settings(photographs, kind, steps=6)
     whole = train(chosen, tmp_path / "whole")
@@ -159,7 +162,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
 
 
 def test_the_averaged_weights_are_kept_and_not_the_last(tmp_path: Path, photographs: Path) -> None:
-    kept = train(settings(photographs, Task.UPSCALE), tmp_path / "run")["state_dict"]
+    kept = train(settings(photographs, "upscale"), tmp_path / "run")["state_dict"]
     best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=False)
     for name, tensor in kept.items():
         assert torch.equal(tensor, best["state_dict"][f"network.{name}"]), name
@@ -167,7 +170,7 @@ def test_the_averaged_weights_are_kept_and_not_the_last(tmp_path: Path, photogra
 
 
 def test_without_an_average_the_weights_themselves_are_kept(tmp_path: Path, photographs: Path) -> None:
-    kept = train(settings(photographs, Task.UPSCALE, ema=0.0), tmp_path / "run")["state_dict"]
+    kept = train(settings(photographs, "upscale", ema=0.0), tmp_path / "run")["state_dict"]
     best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=False)
     assert "current_model_state" not in best
     for name, tensor in kept.items():
@@ -176,7 +179,7 @@ def test_without_an_average_the_weights_themselves_are_kept(tmp_path: Path, phot
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, photographs: Path) -> None:
     first, second, other = (
-        train(settings(photographs, Task.UPSCALE, seed=seed), tmp_path / name)
+        train(settings(photographs, "upscale", seed=seed), tmp_path / name)
         for name, seed in (("a", 4), ("b", 4), ("c", 5))
     )
     assert_same_weights(first, second)
@@ -184,9 +187,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, 
 
 
 def test_a_training_can_begin_with_the_weights_of_another(tmp_path: Path, photographs: Path) -> None:
-    first = train(settings(photographs, Task.UPSCALE), tmp_path / "first")
+    first = train(settings(photographs, "upscale"), tmp_path / "first")
     again = settings(
-        photographs, Task.UPSCALE, start_from=str(tmp_path / "first" / "subpixel.pt"), learning_rate=1e-12, seed=3
+        photographs, "upscale", start_from=str(tmp_path / "first" / "subpixel.pt"), learning_rate=1e-12, seed=3
     )
     second = train(again, tmp_path / "second")
     for name, tensor in first["state_dict"].items():
@@ -204,10 +207,10 @@ def test_weights_that_do_not_fit_are_refused_and_leave_no_folder_behind(
     tmp_path: Path, photographs: Path, changes: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     start = tmp_path / "subpixel.pt"
-    metadata = ModelMetadata(task=Task.UPSCALE, name="subpixel")
+    metadata = ModelMetadata(task="upscale", name="subpixel")
     save_checkpoint(start, build_model("subpixel", width=8), metadata, model="subpixel", options={"width": 8})
     with pytest.raises(error, match=message):
-        train_restorer(settings(photographs, Task.UPSCALE, **({"start_from": str(start)} | changes)), tmp_path / "run")
+        train_restorer(settings(photographs, "upscale", **({"start_from": str(start)} | changes)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -216,10 +219,10 @@ def test_the_perceptual_loss_trains_and_leaves_its_classifier_out_of_the_file(
 ) -> None:
     from edgevision.modelfiles.metadata import ImageSpec
 
-    metadata = ModelMetadata(task=Task.CLASSIFY, name="resnet20", image=ImageSpec(size=(32, 32)))
+    metadata = ModelMetadata(task="classify", name="resnet20", image=ImageSpec(size=(32, 32)))
     save_checkpoint(tmp_path / "a.pt", build_model("resnet20"), metadata, model="resnet20", options={})
     chosen = settings(
-        photographs, Task.UPSCALE, loss={"l1": 1.0, "perceptual": 0.1}, perceptual_model=str(tmp_path / "a.pt")
+        photographs, "upscale", loss={"l1": 1.0, "perceptual": 0.1}, perceptual_model=str(tmp_path / "a.pt")
     )
     loaded = train(chosen, tmp_path / "run")
     assert loaded["state_dict"].keys() == build_model("subpixel", width=8).state_dict().keys()
@@ -231,15 +234,15 @@ def test_the_perceptual_loss_trains_and_leaves_its_classifier_out_of_the_file(
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, photographs: Path) -> None:
     with pytest.raises(CollapseError, match=r"the (loss|PSNR) is (nan|inf); try a lower"):
-        train(settings(photographs, Task.DENOISE, learning_rate=1e30), tmp_path / "run")
+        train(settings(photographs, "denoise", learning_rate=1e30), tmp_path / "run")
     assert not (tmp_path / "run" / "denoise_unet.pt").exists()
 
 
 def test_a_finished_folder_is_refused_and_force_trains_it_again(tmp_path: Path, photographs: Path) -> None:
-    first = train(settings(photographs, Task.UPSCALE), tmp_path / "run")
+    first = train(settings(photographs, "upscale"), tmp_path / "run")
     with pytest.raises(OutputError, match="finished already; --force"):
-        train_restorer(settings(photographs, Task.UPSCALE), tmp_path / "run", quiet=True)
-    second = train(settings(photographs, Task.UPSCALE, seed=1), tmp_path / "run", force=True)
+        train_restorer(settings(photographs, "upscale"), tmp_path / "run", quiet=True)
+    second = train(settings(photographs, "upscale", seed=1), tmp_path / "run", force=True)
     assert not torch.equal(first["state_dict"]["head.weight"], second["state_dict"]["head.weight"])
 
 
@@ -249,18 +252,18 @@ def test_too_few_pictures_to_hold_any_out_are_refused(tmp_path: Path, photograph
     for name in names:
         shutil.copy(photographs / name, tmp_path / "data" / name)
     with pytest.raises(DatasetError, match="1 pictures are too few: a tenth, chosen by file name, is held out"):
-        train_restorer(settings(tmp_path / "data", Task.DENOISE), tmp_path / "run", quiet=True)
+        train_restorer(settings(tmp_path / "data", "denoise"), tmp_path / "run", quiet=True)
 
 
 def test_a_mistyped_data_path_does_not_keep_the_right_one_from_the_folder(tmp_path: Path, photographs: Path) -> None:
     with pytest.raises(DatasetError, match="does not exist"):
-        train_restorer(settings(tmp_path / "nowhere", Task.UPSCALE), tmp_path / "run", quiet=True)
-    train(settings(photographs, Task.UPSCALE), tmp_path / "run")
+        train_restorer(settings(tmp_path / "nowhere", "upscale"), tmp_path / "run", quiet=True)
+    train(settings(photographs, "upscale"), tmp_path / "run")
 
 
-@pytest.mark.parametrize(("kind", "crop"), [(Task.DENOISE, 30), (Task.INPAINT, 20), (Task.INPAINT, 72)])
+@pytest.mark.parametrize(("kind", "crop"), [("denoise", 30), ("inpaint", 20), ("inpaint", 72)])
 def test_a_crop_that_the_network_cannot_take_is_refused(
-    tmp_path: Path, photographs: Path, kind: Task, crop: int
+    tmp_path: Path, photographs: Path, kind: RestorationKind, crop: int
 ) -> None:
     # Inpainting halves the crop for deep holes, and the half must be a multiple too.
     with pytest.raises(InputError, match=f"crop.*multiple.*{crop}"):
@@ -269,9 +272,11 @@ def test_a_crop_that_the_network_cannot_take_is_refused(
 
 @pytest.mark.parametrize(
     ("kind", "model"),
-    [(Task.DENOISE, "resnet20"), (Task.UPSCALE, "denoise_unet"), (Task.BRIGHTEN, "denoise_unet")],
+    [("denoise", "resnet20"), ("upscale", "denoise_unet"), ("brighten", "denoise_unet")],
 )
-def test_a_network_of_another_kind_is_refused(tmp_path: Path, photographs: Path, kind: Task, model: str) -> None:
+def test_a_network_of_another_kind_is_refused(
+    tmp_path: Path, photographs: Path, kind: RestorationKind, model: str
+) -> None:
     with pytest.raises(InputError, match=model):
         train_restorer(settings(photographs, kind, model=model, model_options={}), tmp_path / "run", quiet=True)
 
@@ -289,7 +294,7 @@ def scrambled_inpainter() -> nn.Module:
 
 
 def test_inpainting_leaves_known_pixels_untouched_and_fills_the_others(photographs: Path) -> None:
-    chosen = settings(photographs, Task.INPAINT, batch_size=8)
+    chosen = settings(photographs, "inpaint", batch_size=8)
     batch = DamagedCrops(Photos(chosen.data, held_out=False, quiet=True), chosen)[1, 0, 0]
     module = RestorationModule(scrambled_inpainter(), chosen)
     with torch.inference_mode():
@@ -300,7 +305,7 @@ def test_inpainting_leaves_known_pixels_untouched_and_fills_the_others(photograp
 
 
 def test_deep_holes_are_filled_by_the_network_at_half_the_size_first(photographs: Path) -> None:
-    chosen = settings(photographs, Task.INPAINT, batch_size=2)
+    chosen = settings(photographs, "inpaint", batch_size=2)
     batch = dict(DamagedCrops(Photos(chosen.data, held_out=False, quiet=True), chosen)[1, 0, 0])
     holes = torch.zeros(2, 1, 32, 32)
     holes[:, :, 8:24, 8:24] = 1
@@ -320,7 +325,7 @@ def test_deep_holes_are_filled_by_the_network_at_half_the_size_first(photographs
 
 
 def test_inpainting_is_judged_inside_the_holes(photographs: Path) -> None:
-    chosen = settings(photographs, Task.INPAINT, batch_size=2)
+    chosen = settings(photographs, "inpaint", batch_size=2)
     batch = DamagedCrops(Photos(chosen.data, held_out=True, quiet=True), chosen)[2**31, 0, 0]
     module = RestorationModule(scrambled_inpainter(), chosen)
     module.validation_step(batch, 0)
@@ -388,9 +393,9 @@ def test_the_command_trains_and_prints_where_the_checkpoint_is(
     assert out == f"{tmp_path / 'run' / 'subpixel.pt'}\n"
     assert "epoch 2 of 2: loss" in err
     chosen = RestorationSettings.from_dict(json.loads((tmp_path / "run" / "settings.json").read_text()))
-    assert (chosen.kind, chosen.scale, chosen.steps) == (Task.UPSCALE, 4, 2)
+    assert (chosen.kind, chosen.scale, chosen.steps) == ("upscale", 4, 2)
     assert chosen.loss == {"l1": 1.0, "ssim": 0.1}
     metadata = read_checkpoint(tmp_path / "run" / "subpixel.pt").metadata
     assert metadata is not None
-    assert metadata.restoration == RestorationSpec(scale=4)
+    assert metadata.spec == RestorationSpec(scale=4)
     assert metadata.outputs[0].shape == ("batch", 1, "4*height", "4*width")

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgevision.core.errors import CheckpointError, InputError
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.models import CifarResNet, build_model
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures, Features
 from edgevision.training.sample_quality import SampleQuality
@@ -22,7 +23,7 @@ pytestmark = [
 ]
 
 IMAGE = ImageSpec(size=(8, 8), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
-METADATA = ModelMetadata(task=Task.CLASSIFY, name="resnet8", labels=("a", "b", "c"), image=IMAGE)
+METADATA = ModelMetadata(task="classify", name="resnet8", spec=ClassificationSpec(labels=("a", "b", "c")), image=IMAGE)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from PIL import Image
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.modelfiles.metadata import Color, ImageSpec, LatentSpec, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec
 from edgevision.models import ConvVae
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import VaeSettings
 from edgevision.training.vae import train_vae
@@ -72,8 +73,8 @@ def test_an_autoencoder_trains_to_a_checkpoint_that_explains_itself(tmp_path: Pa
     checkpoint = read_checkpoint(tmp_path / "run" / "conv_vae.pt")
     metadata = checkpoint.metadata
     assert metadata is not None
-    assert (metadata.task, metadata.name, metadata.licence) == (Task.RECONSTRUCT, "conv_vae", "CC0-1.0")
-    assert metadata.latent == LatentSpec(size=4)
+    assert (metadata.task, metadata.name, metadata.licence) == ("reconstruct", "conv_vae", "CC0-1.0")
+    assert metadata.spec.latent == LatentSpec(size=4)
     assert metadata.image == ImageSpec(size=(8, 8), color=Color.RGB, value_range=(-1, 1))
     picture = ("batch", 3, 8, 8)
     assert [(spec.name, spec.shape, spec.value_range) for spec in metadata.inputs] == [("image", picture, (-1, 1))]

@@ -9,7 +9,7 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.core.errors import InputError
-from edgevision.modelfiles.metadata import Task
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
@@ -131,8 +131,8 @@ def restore(
         edgevision train restore --kind inpaint --data photos --steps 20000
         edgevision train restore --kind upscale --scale 4 --data photos --loss l1=1,ssim=0.1
     """
-    task = Task(kind.kind)
-    if kind.scale and task is not Task.UPSCALE:
+    task = RestorationKind(kind.kind)
+    if kind.scale and task != RestorationKind.UPSCALE:
         raise InputError(f"--scale is for upscaling; {task} keeps the size")
     chosen = knobs(data, network, training, hardware)
     steps, model, start = training.steps, training.perceptual_model, network.start_from
@@ -141,7 +141,7 @@ def restore(
     chosen |= {name: value for name, value in defaults._asdict().items() if chosen[name] is None}
     chosen |= {
         "kind": task,
-        "scale": kind.scale or (2 if task is Task.UPSCALE else 1),
+        "scale": kind.scale or (2 if task == RestorationKind.UPSCALE else 1),
         "data": tuple(data.data),
         "sigma": _range(data.sigma),
         "validate_every": training.validate_every or max(every for every in range(1, 501) if steps % every == 0),

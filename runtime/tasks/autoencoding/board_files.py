@@ -10,7 +10,7 @@ from edgevision.runtime.remote.documents import read_outputs_document
 from edgevision.runtime.remote.job import Check, Existing
 from edgevision.runtime.remote.picture_check import Size, picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
-from edgevision.runtime.tasks.generation.command import check_codes
+from edgevision.runtime.tasks.autoencoding.command import check_codes
 
 
 def reconstruct_files(command: RemoteCommand) -> None:

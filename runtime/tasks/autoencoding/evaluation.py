@@ -1,8 +1,5 @@
 """How much of a picture an autoencoder's code keeps: reconstructions beside what the network was given."""
 
-from collections.abc import Mapping
-from dataclasses import field
-
 import numpy as np
 
 from edgevision.core.progress import track
@@ -15,7 +12,7 @@ from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Color
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
-from edgevision.runtime.tasks.classification.evaluation import none_left
+from edgevision.runtime.tasks.evaluation import QualityReport, none_left
 
 
 @record
@@ -29,15 +26,21 @@ class ReconstructedPicture(Record):
 
 
 @record
-class ReconstructionReport(Record):
+class ReconstructionReport(QualityReport):
     """Means over all pictures of the figures of :class:`ReconstructedPicture`."""
 
-    images: int
     psnr: float
     ssim: float
     mse: float
     pictures: tuple[ReconstructedPicture, ...]
-    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """PSNR and SSIM."""
+        return f"psnr {self.psnr:.3f} dB  ssim {self.ssim:.4f}"
+
+    def table(self) -> str:
+        """The means, one figure a line."""
+        return f"psnr  {self.psnr:8.3f} dB\nssim  {self.ssim:8.4f}\nmse   {self.mse:8.5f}"
 
 
 def evaluate_reconstructor(

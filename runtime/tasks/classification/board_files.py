@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from edgevision.core.records import Record, record
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.remote.documents import FailedInput, RunDocument, check_names
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.classification.task import CLASSIFY
 
 
 @record
@@ -38,8 +38,8 @@ class _Document(RunDocument):
 def classify_files(command: RemoteCommand) -> None:
     """Pictures, and the model."""
     model = command.given["model"]
-    called = None if model else f"{Task.CLASSIFY} (shipped)"
-    command.values["model"] = command.send_model(model or shipped_model(Task.CLASSIFY), called=called)
+    called = None if model else f"{CLASSIFY.name} (shipped)"
+    command.values["model"] = command.send_model(model or shipped_model(CLASSIFY.name), called=called)
     pictures = enumerate(expand_inputs(command.given["inputs"]), start=1)
     sent = [command.send_file("in", number, picture) for number, picture in pictures]
     command.values["inputs"] = sent

@@ -15,11 +15,12 @@ from edgevision.imaging.picture_sources import (
     split_pictures,
 )
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.metrics.class_scores import class_labels, class_scores, classification_of
-from edgevision.modelfiles.metadata import Activation, ModelMetadata
-from edgevision.modelfiles.metadata_check import class_count
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.classification.scores import class_labels, class_scores, classification_of
+from edgevision.runtime.tasks.classification.spec import Activation
+from edgevision.runtime.tasks.classification.task import class_count
 from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.pipeline import Pipeline
 
@@ -54,7 +55,7 @@ class Classifier(Pipeline):
         except ValueError as error:
             raise ModelFileError(f"{metadata.name!r} is no classifier: {error}") from error
         # Until the first answer where the graph leaves their number open.
-        self.labels = metadata.labels if classes is None else class_labels(metadata.labels, max(classes, 2))
+        self.labels = self._spec.labels if classes is None else class_labels(self._spec.labels, max(classes, 2))
         batch = engine.inputs[0].shape[0]
         self._fixed_batch = batch if isinstance(batch, int) else None
         # Pictures that keep their own sizes cannot be stacked.
@@ -92,5 +93,5 @@ class Classifier(Pipeline):
         logarithms = self._spec.activation is Activation.LOG_SOFTMAX
         require_finite(np.exp(scores) if logarithms else scores, self.engine)
         if len(self.labels) != scores.shape[1]:
-            self.labels = class_labels(self.metadata.labels, scores.shape[1])
+            self.labels = class_labels(self._spec.labels, scores.shape[1])
         return [Classification(self.labels, scores[i], self._spec) for i in range(len(images))]

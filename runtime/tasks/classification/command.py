@@ -10,7 +10,6 @@ from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import csv_row, one_line
 from edgevision.core.terminal import results as results_stream
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.commands.model_options import ModelOption
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import each_done, failure_message
@@ -19,6 +18,7 @@ from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.classification.task import CLASSIFY
 
 _BAR = 24
 
@@ -51,11 +51,11 @@ def classify(
     results: list[tuple[str, Classification]] = []
     failures: list[tuple[str, str]] = []
     with load(
-        model or shipped_model(Task.CLASSIFY),
+        model or shipped_model(CLASSIFY.name),
         device,
         threads=threads,
         allow_fallback=allow_fallback,
-        task=Task.CLASSIFY,
+        task=CLASSIFY.name,
     ) as classifier:
         if not quiet and not as_json and not as_csv:
             echo(headline(classifier.metadata.name, classifier.engine), err=True)
@@ -76,7 +76,7 @@ def classify(
         if as_json:
             print_json(
                 {
-                    "model": str(model or f"{Task.CLASSIFY} (shipped)"),
+                    "model": str(model or f"{CLASSIFY.name} (shipped)"),
                     "name": classifier.metadata.name,
                     **engine_facts(classifier.engine),
                     "results": [

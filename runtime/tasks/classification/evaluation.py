@@ -1,6 +1,6 @@
 """How good a classifier is on labelled pictures."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,25 +8,28 @@ from PIL import Image
 
 from edgevision.core.errors import DatasetError
 from edgevision.core.progress import track
-from edgevision.core.records import Record, record
+from edgevision.core.records import record
 from edgevision.data.datasets import ImageDataset
 from edgevision.metrics.figures import ClassScore, class_scores, confusion_matrix
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.evaluation import QualityReport, none_left, picture_name
 
 _BATCH = 64
 
+# A wider matrix does not fit a terminal; --json has it.
+_WIDEST_MATRIX = 16
+
 
 @record
-class ClassificationReport(Record):
+class ClassificationReport(QualityReport):
     """Figures of a classifier, all in percent but the counts.
 
     ``precision``, ``recall`` and ``f1`` are unweighted means over the classes. ``confusion[i][j]`` counts the pictures
     of ``classes[i]`` that were taken for the model's label j; ``failures`` names pictures that could not be read.
     """
 
-    images: int
     top1: float
     top5: float
     precision: float
@@ -35,7 +38,31 @@ class ClassificationReport(Record):
     classes: tuple[ClassScore, ...]
     labels: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
-    failures: Mapping[str, str]
+
+    def headline(self) -> str:
+        """Accuracy and mean F1."""
+        return f"top1 {self.top1:.2f} %  f1 {self.f1:.2f} %"
+
+    def table(self) -> str:
+        """The figures, and a line for each class with what its pictures were taken for."""
+        figures = ("top1", "top5", "precision", "recall", "f1")
+        lines = ["  ".join(f"{name} {getattr(self, name):.2f} %" for name in figures), ""]
+        width = max(len("class"), *(len(label) for label in self.labels))
+        shown = len(self.labels) <= _WIDEST_MATRIX
+        # Down to here a class that was never asked for would only be noise.
+        rows = [(index, score) for index, score in enumerate(self.classes) if score.support]
+        column = max(5, *(len(str(count)) for row in self.confusion for count in row)) + 1
+        header = f"{'class':<{width}}  precision  recall     f1  pictures"
+        lines.append(header + ("   taken for" if shown else ""))
+        if shown:
+            lines[-1] += " " * 2 + "".join(f"{label[: column - 1]:>{column}}" for label in self.labels)
+        for index, score in rows:
+            line = f"{score.label:<{width}}  {100 * score.precision:9.2f}  {100 * score.recall:6.2f}"
+            line += f"  {100 * score.f1:5.2f}  {score.support:8d}"
+            if shown:
+                line += " " * 14 + "".join(f"{count:>{column}}" for count in self.confusion[index])
+            lines.append(line)
+        return "\n".join(lines)
 
 
 def evaluate_classifier(classifier: Classifier, data: ImageDataset, *, quiet: bool = False) -> ClassificationReport:
@@ -63,12 +90,6 @@ def evaluate_classifier(classifier: Classifier, data: ImageDataset, *, quiet: bo
     if not ranked:
         raise none_left(len(data), failures)
     return _report(expected[np.concatenate(kept)], np.concatenate(ranked), classifier.labels, failures)
-
-
-def none_left(count: int, failures: Mapping[str, str]) -> DatasetError:
-    """The error where every one of ``count`` pictures failed; the first failure stands for all."""
-    first = next(iter(failures.values()), "there are none")
-    return DatasetError(f"not one of the {count} pictures could be used: {first}")
 
 
 def _answers(
@@ -123,9 +144,3 @@ def _report(
         confusion=tuple(tuple(int(count) for count in row) for row in matrix),
         failures=failures,
     )
-
-
-def picture_name(data: ImageDataset, index: int) -> str:
-    """What a picture is called in reports; data that is not made of files has numbers only."""
-    names: tuple[str, ...] = getattr(data, "names", ())
-    return names[index] if names else f"picture {index}"

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.numpy_protocol import requested_array
-from edgevision.metrics.class_scores import probabilities
 from edgevision.metrics.figures import sqnr_db
-from edgevision.modelfiles.metadata import ClassificationSpec
+from edgevision.runtime.tasks.classification.scores import probabilities
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 
 
 class Classification:

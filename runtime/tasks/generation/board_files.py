@@ -4,20 +4,20 @@ from functools import partial
 from pathlib import Path
 
 from edgevision.imaging.contact_sheet import sheet_size
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.remote.documents import read_outputs_document
 from edgevision.runtime.remote.job import Existing
 from edgevision.runtime.remote.picture_check import Size, picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.generation.command import ANIMATIONS, check_sheet, each_path, is_folder, parse_seeds
+from edgevision.runtime.tasks.generation.task import GENERATE
 
 
 def generate_files(command: RemoteCommand) -> None:
     """The model, and what it draws."""
     given = command.given
-    called = None if given["model"] else f"{Task.GENERATE} (shipped)"
-    model = given["model"] or shipped_model(Task.GENERATE)
+    called = None if given["model"] else f"{GENERATE.name} (shipped)"
+    model = given["model"] or shipped_model(GENERATE.name)
     command.values["model"] = command.send_model(model, called=called)
     target, seeds, count, force = Path(given["output"]), parse_seeds(given["between"]), given["count"], given["force"]
     existing: Existing = "replace" if force else "refuse"

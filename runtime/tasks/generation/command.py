@@ -1,8 +1,7 @@
-"""The verbs ``edgevision run generate``, ``reconstruct`` and ``encode``."""
+"""The verb ``edgevision run generate``."""
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,35 +11,20 @@ import typer
 from edgevision.cli.numbers import LARGEST, positive_number, shortened, whole_number
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
-    DEVICE_PANEL,
-    DeviceOption,
-    FallbackOption,
-    ForceOption,
-    JsonOption,
-    QuietOption,
     SeedOption,
-    ThreadsOption,
 )
-from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.atomic_files import atomic_file, check_writable, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
-from edgevision.core.printable import one_line
 from edgevision.core.progress import track
 from edgevision.imaging.picture_formats import written_format
 from edgevision.imaging.picture_writing import encoded
 from edgevision.imaging.pictures import Picture
-from edgevision.modelfiles.metadata import Task
-from edgevision.runtime.commands.model_options import ModelOption
-from edgevision.runtime.commands.ran_on import engine_facts, headline
-from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
-from edgevision.runtime.files.inputs import expand_inputs
-from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.autoencoding.result import save_array
-from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
+from edgevision.runtime.tasks.generation.task import GENERATE
+from edgevision.runtime.tasks.run_options import RunOptions, announce, report_written
 
 LARGEST_SHEET = 4096
 """Pictures on one sheet: beyond that nobody sees anything, and a folder holds any number."""
@@ -55,34 +39,6 @@ LARGEST_PICTURE = 2**26
 """Pixels of a texture, whose samples are most of a gigabyte."""
 
 _FRAME_MS = 80
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Options:
-    """What the three verbs share."""
-
-    model: ModelOption = None
-    device: DeviceOption = "cpu"
-    allow_fallback: FallbackOption = False
-    threads: ThreadsOption = None
-    force: ForceOption = False
-    as_json: JsonOption = False
-    quiet: QuietOption = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class _AutoencoderOptions(_Options):
-    """The same, where no model ships."""
-
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Model file (.onnx or .xml) of an autoencoder; none ships: edgevision train vae makes one to export.",
-            rich_help_panel=DEVICE_PANEL,
-        ),
-    ] = None
 
 
 @on_boards("run generate", "edgevision.runtime.tasks.generation.board_files:generate_files")
@@ -105,7 +61,7 @@ def generate(
     ] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of a texture; by default 256x256.")] = None,
     *,
-    options: _Options,
+    options: RunOptions,
 ) -> None:
     """Draw pictures from a generator. The same seed gives the same pictures on every device.
 
@@ -122,17 +78,17 @@ def generate(
     settings: dict[str, Any] = {"label": label, "truncation": truncation, "height": height, "width": width}
     started = time.monotonic()
     with load(
-        options.model or shipped_model(Task.GENERATE),
+        options.model or shipped_model(GENERATE.name),
         options.device,
         threads=options.threads,
         allow_fallback=options.allow_fallback,
-        task=Task.GENERATE,
+        task=GENERATE.name,
     ) as generator:
         if label is not None:
             generator.index(label)  # said before what is wrong with the output, or nobody would see the classes
         if not folder:
             check_sheet(target, count, animated=seeds is not None, force=options.force)
-        _announce(generator, options)
+        announce(generator, options)
         batches = (
             iter([generator.between(seeds, count, **settings)])
             if seeds is not None
@@ -151,80 +107,7 @@ def generate(
             pictures = GeneratedPictures(np.stack([picture.pixels for picture in every]))
             _write_sheet(target, pictures, animated=seeds is not None, force=options.force)
             written = [target]
-        _report(generator, written, time.monotonic() - started, options, count=count)
-
-
-@on_boards("run reconstruct", "edgevision.runtime.tasks.autoencoding.board_files:reconstruct_files")
-@option_groups
-def reconstruct(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", help="File, or folder that mirrors the inputs.")
-    ] = None,
-    *,
-    options: _AutoencoderOptions,
-) -> None:
-    """Squeeze pictures through the code of an autoencoder, at the size that it was trained for.
-
-    Examples:
-        edgevision run reconstruct photos/ --model vae.onnx -o seen/
-    """
-    pictures = expand_inputs(inputs)
-    jobs = plan(pictures, output, ending="reconstructed", force=options.force)
-    failures: list[tuple[str, str]] = []
-    started = time.monotonic()
-    with _autoencoder(Task.RECONSTRUCT, options) as restore:
-        _announce(restore, options)
-        make_folders(jobs)
-
-        def reconstruct_one(job: Job) -> None:
-            restore(job.picture.source).save(job.target, force=options.force)
-
-        def failed(job: Job, error: Exception) -> None:
-            failures.append((job.picture.name, failure_message(job.picture.name, error)))
-
-        written = [job.target for job, _ in each_done(jobs, reconstruct_one, failed)]
-        _report(restore, written, time.monotonic() - started, options)
-    end_with_failures(failures, len(jobs))
-
-
-@on_boards("run encode", "edgevision.runtime.tasks.autoencoding.board_files:encode_files")
-@option_groups
-def encode(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],
-    *,
-    options: _AutoencoderOptions,
-) -> None:
-    """Write the codes that an autoencoder's encoder gives for pictures, in their order.
-
-    Examples:
-        edgevision run encode photos/ --model encoder.onnx -o codes.npy
-    """
-    pictures = expand_inputs(inputs)
-    check_codes(output, force=options.force)
-    started = time.monotonic()
-    with _autoencoder(Task.ENCODE, options) as encoder:
-        _announce(encoder, options)
-        # All or none: a row that is missing would shift the others.
-        codes = [_encoded(encoder, picture.name, picture.source) for picture in pictures]
-        save_array(np.stack(codes), output, force=options.force)
-        _report(encoder, [output], time.monotonic() - started, options, count=len(codes))
-
-
-def _encoded(encoder: Any, name: str, source: Any) -> Any:
-    try:
-        return encoder(source)
-    except ABOUT_ONE_FILE as error:
-        raise InputError(failure_message(name, error)) from error
-
-
-def _autoencoder(task: Task, options: _AutoencoderOptions) -> Any:
-    if options.model is None:
-        raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
-    return load(
-        options.model, options.device, threads=options.threads, allow_fallback=options.allow_fallback, task=task
-    )
+        report_written(generator, written, time.monotonic() - started, options, count=count)
 
 
 def is_folder(output: str) -> bool:
@@ -276,39 +159,10 @@ def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int
     return paths
 
 
-def check_codes(target: Path, *, force: bool) -> None:
-    """Refuse a file of codes that could not be written, before anything is encoded."""
-    if target.suffix != ".npy":
-        raise OutputError(f"codes are written as .npy, not {target.name!r}")
-    check_writable(target, force=force)
-
-
 def _chained(first: GeneratedPictures, batches: Iterator[GeneratedPictures]) -> Iterator[Picture]:
     yield from first
     for batch in batches:
         yield from batch
-
-
-def _announce(pipeline: Generator | Any, options: _Options) -> None:
-    if not options.quiet and not options.as_json:
-        echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
-
-
-def _report(pipeline: Any, written: list[Path], seconds: float, options: _Options, **more: Any) -> None:
-    if not options.as_json:
-        for path in written:
-            echo(one_line(path))
-        return
-    print_json(
-        {
-            "model": str(options.model or f"{pipeline.metadata.task} (shipped)"),
-            "name": pipeline.metadata.name,
-            **engine_facts(pipeline.engine),
-            "seconds": round(seconds, 3),
-            **more,
-            "outputs": [str(path) for path in written],
-        }
-    )
 
 
 def parse_seeds(text: str | None) -> tuple[int, int] | None:

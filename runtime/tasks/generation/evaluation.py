@@ -4,8 +4,7 @@ The figures are those that training gives under the same names. They are no Ince
 the judge, the pictures and the number of samples are the same.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import field
+from collections.abc import Iterable
 from itertools import islice
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.feature_distances import frechet_distance, share_within, spread
+from edgevision.runtime.tasks.evaluation import QualityReport
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.reference_pictures import Pixels, ReferencePictures
@@ -38,7 +38,7 @@ class SampledClass(Record):
 
 
 @record
-class GenerationReport(Record):
+class GenerationReport(QualityReport):
     """Figures of ``samples`` drawn pictures beside ``images`` real ones, in percent.
 
     ``classifier_frechet`` is the Fréchet distance in the judge's features, and no percentage: 0 is alike.
@@ -50,7 +50,6 @@ class GenerationReport(Record):
     """
 
     samples: int
-    images: int
     judge: str
     classifier_frechet: float
     sample_precision: float
@@ -59,7 +58,29 @@ class GenerationReport(Record):
     class_agreement: float | None
     classes: tuple[SampledClass, ...]
     remarks: tuple[str, ...] = ()
-    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """How far the samples are from the pictures."""
+        return f"classifier_frechet {self.classifier_frechet:.3f}  sample_variety {self.sample_variety:.2f} %"
+
+    def table(self) -> str:
+        """The figures, what was left out, and a line for each class."""
+        lines = [
+            f"{self.samples} samples, seen through {self.judge} (not Inception: this is not FID)",
+            f"classifier_frechet  {self.classifier_frechet:8.3f}",
+        ]
+        shares = ("sample_precision", "sample_recall", "sample_variety", "class_agreement")
+        lines += [
+            f"{name:<18}  {_percent(getattr(self, name)):>8} %" for name in shares if getattr(self, name) is not None
+        ]
+        lines += self.remarks
+        if self.classes:
+            width = max(len("class"), *(len(score.label) for score in self.classes))
+            lines += ["", f"{'class':<{width}}  samples  agreement %  variety %"]
+            for score in self.classes:
+                figures = f"{_percent(score.agreement):>11}  {_percent(score.variety):>9}"
+                lines.append(f"{score.label:<{width}}  {score.samples:7d}  {figures}")
+        return "\n".join(lines)
 
 
 def evaluate_generator(
@@ -149,3 +170,7 @@ def _variety(fake: NDArray[np.float32], real: NDArray[np.float32]) -> float | No
     """The spread of the one as a share of the other's, in percent; ``None`` where that has none."""
     whole = spread(real) if len(real) else 0.0
     return 100 * spread(fake) / whole if whole else None
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}"

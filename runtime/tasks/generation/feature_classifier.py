@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from edgevision.core.errors import ModelFileError
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Closeable, Engine
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.classification.task import CLASSIFY
 
 _BATCH = 32
 
@@ -33,14 +35,14 @@ class FeatureJudge(Closeable):
         """Use ``engine``, which this closes in turn; :class:`ModelFileError` for a model without features."""
         names = [spec.name for spec in engine.outputs]
         image = metadata.image
-        if metadata.task is not Task.CLASSIFY or "features" not in names or image is None or image.size is None:
+        if metadata.task != CLASSIFY.name or "features" not in names or image is None or image.size is None:
             raise ModelFileError(
                 f"{metadata.name!r} shows no features, so it cannot judge; edgevision export CLASSIFIER.pt"
                 " --part features makes a model that does"
             )
         self.engine = engine
         self.name = metadata.name
-        self.labels = metadata.labels
+        self.labels = metadata.spec_as(ClassificationSpec).labels
         self.side = image.size
         self._features = names.index("features")
         self.size = int(engine.outputs[self._features].shape[1])

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.errors import InputError, ModelFileError
-from edgevision.data.latents import LEAST_TRUNCATION, Latents, draw_latents, interpolate
 from edgevision.imaging.picture_sources import ArrayColor, check_array_color
-from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.finite_outputs import require_finite
+from edgevision.runtime.tasks.generation.latents import LEAST_TRUNCATION, Latents, draw_latents, interpolate
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 from edgevision.runtime.tasks.pipeline import Pipeline
 
 _BATCH = 32
@@ -35,16 +36,17 @@ class Generator(Pipeline):
         Raises:
             ModelFileError: the metadata does not say what the latent is, or does not fit the model.
         """
-        if metadata.latent is None:
+        spec = metadata.spec_as(GenerationSpec)
+        if spec.latent is None:
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say what its latent is drawn from")
         self.engine = engine
         self.metadata = metadata
-        self.latent: LatentSpec = metadata.latent
+        self.latent: LatentSpec = spec.latent
         size = engine.inputs[0].shape[1]
         if isinstance(size, int) and size != self.latent.size:
             raise ModelFileError(f"{metadata.name!r} takes a latent of {size}, its metadata say {self.latent.size}")
         classes = engine.inputs[1].shape[1] if len(engine.inputs) > 1 else 0
-        self.labels = metadata.labels or tuple(f"class {index}" for index in range(int(classes)))
+        self.labels = spec.labels or tuple(f"class {index}" for index in range(int(classes)))
         if len(self.labels) != classes and classes:
             raise ModelFileError(f"{metadata.name!r} takes {classes} classes and has {len(self.labels)} labels")
         if not classes:

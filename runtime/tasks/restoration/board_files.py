@@ -11,7 +11,6 @@ from edgevision.core.errors import ImageError
 from edgevision.core.records import Record, record
 from edgevision.imaging.exif import orientation
 from edgevision.imaging.picture_formats import format_of_content
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import Job, plan
 from edgevision.runtime.remote.documents import FailedInput, RunDocument, check_names
@@ -21,6 +20,7 @@ from edgevision.runtime.remote.remote_command import RemoteCommand, model_metada
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side_size
+from edgevision.runtime.tasks.restoration.spec import RestorationKind, RestorationSpec
 
 _BEGINNING = 4096
 # The EXIF orientations in which width and height change places.
@@ -46,14 +46,14 @@ def inpaint_files(command: RemoteCommand) -> None:
     words, mask = split_words(command.given["inputs"], from_alpha=from_alpha)
     masks = [] if mask in (None, "-") else expand_inputs([str(mask)])
     protected = [each.source for each in masks if isinstance(each.source, Path)]
-    jobs = _restored(command, Task.INPAINT, words, ending="inpainted", protected=protected)
+    jobs = _restored(command, RestorationKind.INPAINT, words, ending="inpainted", protected=protected)
     if mask is not None and jobs:
         command.values["inputs"].append(_send_masks(command, mask, masks, [job.picture for job in jobs]))
 
 
 def denoise_files(command: RemoteCommand) -> None:
     """Pictures."""
-    _restored(command, Task.DENOISE, command.given["inputs"], ending="denoised")
+    _restored(command, RestorationKind.DENOISE, command.given["inputs"], ending="denoised")
 
 
 def upscale_files(command: RemoteCommand) -> None:
@@ -61,19 +61,19 @@ def upscale_files(command: RemoteCommand) -> None:
     scale = command.given["scale"]
     if command.given["model"] is None:
         command.values["scale"] = None  # which a model has of its own, and on the board it is one as any other
-        _restored(command, Task.UPSCALE, command.given["inputs"], ending=f"x{scale or 2}", scale=scale)
+        _restored(command, RestorationKind.UPSCALE, command.given["inputs"], ending=f"x{scale or 2}", scale=scale)
     else:
-        _restored(command, Task.UPSCALE, command.given["inputs"], ending="upscaled")
+        _restored(command, RestorationKind.UPSCALE, command.given["inputs"], ending="upscaled")
 
 
 def brighten_files(command: RemoteCommand) -> None:
     """Pictures."""
-    _restored(command, Task.BRIGHTEN, command.given["inputs"], ending="brightened")
+    _restored(command, RestorationKind.BRIGHTEN, command.given["inputs"], ending="brightened")
 
 
 def _restored(
     command: RemoteCommand,
-    task: Task,
+    task: str,
     words: list[str],
     *,
     ending: str,
@@ -109,7 +109,9 @@ def _restored(
         name = command.fetch(f"out/{number:05d}{job.target.suffix}", job.target, check, existing)
         command.values["output"] = name if single else "out/"
         if job.compare is not None:
-            check = picture_check(job.compare, partial(_compared_size, model, job.picture, masked=task is Task.INPAINT))
+            check = picture_check(
+                job.compare, partial(_compared_size, model, job.picture, masked=task == RestorationKind.INPAINT)
+            )
             name = f"compare/{number:05d}{job.compare.suffix}"
             command.fetch(name, job.compare, check, "replace" if force or resume else "refuse")
             command.values["compare"] = Path(name if single else "compare")
@@ -147,9 +149,9 @@ def _read_document(sent: Sequence[str], skipped: int, document: dict[str, Any], 
 def result_size(model: Path, picture: PictureInput) -> Size | None:
     """The size that the model gives a picture; ``None`` where it cannot be told."""
     metadata, found = model_metadata(model), _upright_size(picture)
-    if metadata is None or metadata.restoration is None or found is None:
+    if metadata is None or not isinstance(metadata.spec, RestorationSpec) or found is None:
         return None
-    factor = metadata.restoration.scale
+    factor = metadata.spec.scale
     return found[0] * factor, found[1] * factor
 
 

@@ -26,7 +26,6 @@ from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.commands.model_options import ModelOption
 from edgevision.runtime.commands.ran_on import engine_facts, headline
 from edgevision.runtime.files.batch import failure_message, overlapped
@@ -38,6 +37,7 @@ from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.holes import mask_from_alpha, read_mask
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 
@@ -133,7 +133,7 @@ def inpaint(
         return ~mask if invert_mask else mask
 
     _run(
-        Task.INPAINT,
+        RestorationKind.INPAINT,
         words,
         options,
         ending="inpainted",
@@ -156,7 +156,7 @@ def denoise(
         edgevision run denoise photo.jpg
         edgevision run denoise photos/ -o clean/ --quality 90 --resume
     """
-    _run(Task.DENOISE, inputs, options, ending="denoised")
+    _run(RestorationKind.DENOISE, inputs, options, ending="denoised")
 
 
 @on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
@@ -177,8 +177,8 @@ def upscale(
     if options.model is not None and scale is not None:
         raise InputError("--scale chooses among the models that ship; a --model has its own scale")
     shipped = options.model is None
-    options = replace(options, model=options.model or shipped_model(Task.UPSCALE, scale))
-    _run(Task.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
+    options = replace(options, model=options.model or shipped_model(RestorationKind.UPSCALE, scale))
+    _run(RestorationKind.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
 
 
 @on_boards("run brighten", "edgevision.runtime.tasks.restoration.board_files:brighten_files")
@@ -193,11 +193,11 @@ def brighten(
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
     """
-    _run(Task.BRIGHTEN, inputs, options, ending="brightened")
+    _run(RestorationKind.BRIGHTEN, inputs, options, ending="brightened")
 
 
 def _run(
-    task: Task,
+    task: str,
     words: list[str],
     options: _Options,
     *,

@@ -1,7 +1,6 @@
 """How good a restoration model is: good pictures are damaged on purpose, restored, and compared with themselves."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -12,35 +11,23 @@ from PIL import Image
 from edgevision.core.errors import ImageError
 from edgevision.core.progress import track
 from edgevision.core.records import Record, record
-from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.datasets import ImageDataset, ImageFolder, is_held_out
 from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
-from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.hole_filling import fill_smoothly
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.files.batch import each_done, failure_message
-from edgevision.runtime.tasks.classification.evaluation import none_left
+from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
+
+DEFAULTS = EvaluationOptions()
 
 # The luma of BT.601 reaches from 16 to 235 in the super-resolution literature.
 _STUDIO_RANGE = 219 / 255
-
-
-@record
-class Damage(Record):
-    """What is done to the pictures: noise of ``sigma`` (of 255), holes of one kind, or less light, by task.
-
-    Pictures to upscale are shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``.
-    One generator of ``seed`` serves all pictures in the order of their names.
-    """
-
-    sigma: float = 25.0
-    holes: HoleKind = HoleKind.STROKES
-    seed: int = 0
 
 
 @record
@@ -53,7 +40,7 @@ class PictureQuality(Record):
 
 
 @record
-class RestorationReport(Record):
+class RestorationReport(QualityReport):
     """Means over all pictures.
 
     ``psnr`` is over all samples, for inpainting over those in the holes; ``ssim`` is of the luma. Upscaling has
@@ -61,44 +48,60 @@ class RestorationReport(Record):
     scale left out. ``before`` are the figures of the damaged picture: noisy, dark, bicubic, or smoothly filled.
     """
 
-    images: int
     damage: str
     figures: Mapping[str, float]
     before: Mapping[str, float]
     pictures: tuple[PictureQuality, ...]
-    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """The means after restoring."""
+        return "  ".join(f"{name} {value:.3f}{'' if name == 'ssim' else ' dB'}" for name, value in self.figures.items())
+
+    def table(self) -> str:
+        """The means before and after, one figure a line."""
+        lines = [f"{'':<14}  {'before':>9}  {'restored':>9}   {self.damage}"]
+        for name, value in self.figures.items():
+            unit = "" if name == "ssim" else " dB"
+            places = 4 if name == "ssim" else 3
+            lines.append(f"{name:<14}  {self.before[name]:9.{places}f}  {value:9.{places}f}{unit}")
+        return "\n".join(lines)
 
 
 def evaluate_restorer(
-    restorer: Restorer | Inpainter, data: ImageFolder, damage: Damage, *, held_out: bool = False, quiet: bool = False
+    restorer: Restorer | Inpainter, data: ImageFolder, options: EvaluationOptions = DEFAULTS
 ) -> RestorationReport:
-    """Damage, restore and compare every picture of ``data``, or with ``held_out`` the tenth that training leaves out.
+    """Damage, restore and compare every picture of ``data``, or the tenth that training leaves out.
+
+    Noise of ``options.sigma`` is added, holes of one kind are torn, or there is less light, by task. Pictures to
+    upscale are shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``. One
+    generator of ``options.seed`` serves all pictures in the order of their names.
 
     Raises:
         DatasetError: not one readable picture.
     """
-    compare = _COMPARISONS[restorer.metadata.task]
-    pairs = list(_pairs(data, held_out=held_out, task=restorer.metadata.task))
-    generator = np.random.default_rng(damage.seed)
+    kind = RestorationKind(restorer.metadata.task)
+    compare = _COMPARISONS[kind]
+    pairs = list(_pairs(data, held_out=options.held_out, kind=kind))
+    generator = np.random.default_rng(options.seed)
     failures: dict[str, str] = {}
 
     def judge(pair: Pair) -> PictureQuality:
         name, good, small = pair
         picture = Picture.read(data.image(good))
         given = Picture.read(data.image(small)) if small is not None else None
-        figures, before = compare(restorer, picture, given, damage, generator)
+        figures, before = compare(restorer, picture, given, options, generator)
         return PictureQuality(name=name, figures=figures, before=before)
 
     def failed(pair: Pair, error: Exception) -> None:
         failures[pair[0]] = failure_message(pair[0], error)
 
-    tracked = track(pairs, len(pairs), "evaluating", quiet=quiet)
+    tracked = track(pairs, len(pairs), "evaluating", quiet=options.quiet)
     scores = [score for _, score in each_done(tracked, judge, failed)]
     if not scores:
         raise none_left(len(pairs), failures)
     return RestorationReport(
         images=len(scores),
-        damage=_describe(restorer, damage, paired=pairs[0][2] is not None),
+        damage=_describe(restorer, options, paired=pairs[0][2] is not None),
         figures=_mean([score.figures for score in scores]),
         before=_mean([score.before for score in scores]),
         pictures=tuple(scores),
@@ -113,15 +116,15 @@ Pair = tuple[str, int, int | None]
 
 
 def _denoised(
-    restorer: Restorer, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
+    restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
     good = as_float(picture.pixels)
-    noisy = add_noise(good, damage.sigma, generator)
+    noisy = add_noise(good, options.sigma, generator)
     return _figures(good, _restored(restorer, noisy)), _figures(good, noisy.clip(0, 1))
 
 
 def _brightened(
-    restorer: Restorer, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
+    restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
     dark = underexpose(_8_bit(picture), generator)
     good = as_float(_8_bit(picture))
@@ -129,7 +132,11 @@ def _brightened(
 
 
 def _upscaled(
-    restorer: Restorer, picture: Picture, given: Picture | None, damage: Damage, generator: np.random.Generator
+    restorer: Restorer,
+    picture: Picture,
+    given: Picture | None,
+    options: EvaluationOptions,
+    generator: np.random.Generator,
 ) -> tuple[Figures, Figures]:
     network = restorer.network
     assert isinstance(network, TiledNetwork)
@@ -164,9 +171,13 @@ def _upscaled(
 
 
 def _inpainted(
-    inpainter: Inpainter, picture: Picture, _: Picture | None, damage: Damage, generator: np.random.Generator
+    inpainter: Inpainter,
+    picture: Picture,
+    _: Picture | None,
+    options: EvaluationOptions,
+    generator: np.random.Generator,
 ) -> tuple[Figures, Figures]:
-    holes = draw_holes(damage.holes, picture.height, picture.width, generator)
+    holes = draw_holes(options.holes, picture.height, picture.width, generator)
     if not holes.any():
         raise ImageError("a single pixel has nothing to be filled from")
     good = as_float(picture.pixels)
@@ -181,11 +192,11 @@ def _inpainted(
     return results[0], results[1]
 
 
-_COMPARISONS: Mapping[Task, Callable[..., tuple[Figures, Figures]]] = {
-    Task.DENOISE: _denoised,
-    Task.BRIGHTEN: _brightened,
-    Task.UPSCALE: _upscaled,
-    Task.INPAINT: _inpainted,
+_COMPARISONS: Mapping[RestorationKind, Callable[..., tuple[Figures, Figures]]] = {
+    RestorationKind.DENOISE: _denoised,
+    RestorationKind.BRIGHTEN: _brightened,
+    RestorationKind.UPSCALE: _upscaled,
+    RestorationKind.INPAINT: _inpainted,
 }
 
 
@@ -210,10 +221,15 @@ def _pillow(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _pairs(data: ImageFolder, *, held_out: bool, task: Task) -> Iterator[Pair]:
+def holds_pairs(data: ImageDataset) -> bool:
+    """Whether there are ready pairs of a small and a large picture among them."""
+    return any(PurePosixPath(name).stem.endswith("_LR") for name in getattr(data, "names", ()))
+
+
+def _pairs(data: ImageFolder, *, held_out: bool, kind: RestorationKind) -> Iterator[Pair]:
     stems = {str(PurePosixPath(name).with_suffix("")): index for index, name in enumerate(data.names)}
     found = [(stem, index) for stem, index in stems.items() if stem.endswith("_HR") and stem[:-3] + "_LR" in stems]
-    if task is Task.UPSCALE and found:
+    if kind == RestorationKind.UPSCALE and found:
         yield from ((stem[:-3], index, stems[stem[:-3] + "_LR"]) for stem, index in found)
         return
     for index, name in enumerate(data.names):
@@ -221,12 +237,12 @@ def _pairs(data: ImageFolder, *, held_out: bool, task: Task) -> Iterator[Pair]:
             yield name, index, None
 
 
-def _describe(restorer: Restorer | Inpainter, damage: Damage, *, paired: bool) -> str:
-    task = restorer.metadata.task
-    if task is Task.DENOISE:
-        return f"Gaussian noise, sigma {damage.sigma:g}, seed {damage.seed}, not clipped"
-    if task is Task.INPAINT:
-        return f"{damage.holes}, seed {damage.seed}"
-    if task is Task.BRIGHTEN:
-        return f"1.5 to 4.5 stops less light, seed {damage.seed}"
+def _describe(restorer: Restorer | Inpainter, options: EvaluationOptions, *, paired: bool) -> str:
+    kind = restorer.metadata.task
+    if kind == RestorationKind.DENOISE:
+        return f"Gaussian noise, sigma {options.sigma:g}, seed {options.seed}, not clipped"
+    if kind == RestorationKind.INPAINT:
+        return f"{options.holes}, seed {options.seed}"
+    if kind == RestorationKind.BRIGHTEN:
+        return f"1.5 to 4.5 stops less light, seed {options.seed}"
     return "pairs of the data" if paired else f"shrunk {restorer.network.scale} times, Pillow bicubic"

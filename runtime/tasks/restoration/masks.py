@@ -1,9 +1,14 @@
-"""Which mask belongs to which picture."""
+"""Masks of what is to be filled: which belongs to which picture, and some where there are none."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgevision.core.errors import ImageError, InputError
+from edgevision.data.degradations import draw_holes
+from edgevision.data.hole_kinds import HoleKind
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 
 
@@ -46,3 +51,25 @@ def split_words(words: list[str], *, from_alpha: bool) -> tuple[list[str], str |
             " from the picture's transparency"
         )
     return words[:-1], words[-1]
+
+
+def sample_masks(shape: tuple[int, ...], draw: np.random.Generator | float) -> NDArray[np.float32]:
+    """A mask (n, 1, h, w) for each of the pictures of ``shape`` (n, channels, h, w).
+
+    It is of all kinds in turn, drawn from a generator, or covers a share (0..1) of each from the left.
+    """
+    count, _, height, width = shape
+    if isinstance(draw, np.random.Generator):
+        kinds = list(HoleKind)
+        masks = [draw_holes(kinds[i % len(kinds)], height, width, draw) for i in range(count)]
+        return np.stack(masks)[:, None].astype(np.float32)
+    mask = np.zeros((count, 1, height, width), np.float32)
+    mask[..., : round(draw * width)] = 1
+    return mask
+
+
+def middle_hole(height: int, width: int) -> NDArray[np.bool_]:
+    """A hole over the middle ninth."""
+    holes = np.zeros((height, width), np.bool_)
+    holes[height // 3 : height - height // 3, width // 3 : width - width // 3] = True
+    return holes

@@ -19,10 +19,11 @@ from edgevision.imaging.picture_sources import (
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, Samples, store
 from edgevision.imaging.transparency import continue_colours
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
 from edgevision.runtime.tasks.restoration.curves import CurveNetwork
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
 
@@ -56,7 +57,7 @@ class Restorer(Pipeline):
             ModelFileError: the metadata does not say how a picture becomes an input.
             InputError: the tile does not fit the network.
         """
-        curves = metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES
+        curves = metadata.spec_as(RestorationSpec).predicts is Prediction.CURVES
         self.metadata = metadata
         self.network: TiledNetwork | CurveNetwork = (
             CurveNetwork(engine, metadata) if curves else TiledNetwork(engine, metadata, tile=tile, memory=memory)

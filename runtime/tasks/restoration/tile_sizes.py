@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.imaging.tiling import Span, cut
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec, TileSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TileSpec
+from edgevision.runtime.tasks.restoration.spec import RestorationSpec
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class TileSizes:
             InputError: the tile does not fit the network.
         """
         self._name = metadata.name
-        self._scale = (metadata.restoration or RestorationSpec()).scale
+        self._scale = metadata.spec_as(RestorationSpec).scale
         self._tiles = metadata.tile or TileSpec()
         self._tile = tile
         self._memory = memory
@@ -114,13 +115,9 @@ class TileSizes:
 def fixed_sides(shape: Sequence[int | str], metadata: ModelMetadata) -> Sides:
     """The height and width of the tiles of a model whose input is ``shape``, ``None`` where any is taken.
 
-    Curves need no tiles, they are drawn for a thumbnail.
-
     Raises:
         ModelFileError: the metadata contradicts the shape.
     """
-    if metadata.restoration is not None and metadata.restoration.predicts is Prediction.CURVES:
-        return None, None
     multiple = metadata.tile.multiple if metadata.tile else 1
     height, width = (side if isinstance(side, int) else None for side in shape[2:4])
     if any(side is not None and side % multiple for side in (height, width)):

@@ -9,9 +9,10 @@ from edgevision.core.errors import ModelFileError
 from edgevision.imaging.network_tensors import Array, NetworkTensors
 from edgevision.imaging.samples import Samples
 from edgevision.imaging.tiling import Span, blend, take
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.finite_outputs import require_finite
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.tile_sizes import TileSizes
 
 TileInputs = tuple[Samples, *tuple[Array, ...]]
@@ -36,7 +37,7 @@ class TiledNetwork:
         """As :class:`TileSizes`; :class:`ModelFileError` where the metadata does not describe the picture."""
         if metadata.image is None:
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
-        spec = metadata.restoration or RestorationSpec()
+        spec = metadata.spec_as(RestorationSpec)
         self.engine = engine
         self.scale = spec.scale
         self.tensors = NetworkTensors(metadata.image, spec.output_range)

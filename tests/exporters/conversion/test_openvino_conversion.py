@@ -16,13 +16,16 @@ from edgevision.core.errors import DiskFullError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.exporters.report import ExportReport
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 
 Sqnr = Callable[[object, object], float]
 
-METADATA = ModelMetadata(task=Task.OTHER, name="tiny", labels=('"quoted" & <odd>', "b", "c", "dög"))
+METADATA = ModelMetadata(
+    task="other", name="tiny", spec=ClassificationSpec(labels=('"quoted" & <odd>', "b", "c", "dög"))
+)
 
 
 def test_the_model_and_its_weights_and_nothing_else_are_written(
@@ -85,7 +88,7 @@ import onnx, openvino
 from edgevision.core.errors import DiskFullError
 from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.core.atomic_files import atomic_folder
-from edgevision.modelfiles.metadata import ModelMetadata, Task
+from edgevision.modelfiles.metadata import ModelMetadata
 
 save = openvino.save_model
 def limited(*args, **kwargs):
@@ -96,7 +99,7 @@ target = Path(sys.argv[2])
 try:
     with atomic_folder(target) as folder:
         model = onnx.load(sys.argv[1])
-        write_openvino(model, folder / target.name, ModelMetadata(task=Task.CLASSIFY, name="tiny"), half=False)
+        write_openvino(model, folder / target.name, ModelMetadata(task="classify", name="tiny"), half=False)
 except DiskFullError as error:
     print(error)
 """

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, Outcome, QuantizationReport
 from edgevision.exporters.quantization.trials import Trial
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.quality import Quality
 
 NASTY = "<script>alert('ö')</script>&\"quoted\""
 VOID = {"meta"}

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 import edgevision.exporters.quantization.search as search_module
-from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.units import Unit
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.quality import Quality
 
 Names = frozenset[str]
 Speed = Callable[[Names], float] | None

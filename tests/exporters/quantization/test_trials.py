@@ -9,11 +9,11 @@ import onnx
 import pytest
 from fake_engine import FakeEngine
 
-from edgevision.exporters.quantization.judging import Quality
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.trials import Bench, Trial, Trials
 from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.tasks.quality import Quality
 
 FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
 ONE, TWO = Plan(frozenset(["a"])), Plan(frozenset(["a", "b"]), frozenset(["c"]))

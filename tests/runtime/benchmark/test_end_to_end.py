@@ -8,7 +8,6 @@ from PIL import Image
 
 import edgevision
 from edgevision.core.errors import ImageError, InputError, ModelFileError
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.end_to_end import synthetic_picture
 from edgevision.runtime.shipped_models import shipped_model
 
@@ -37,7 +36,7 @@ def test_restorers_are_timed_through_their_pipelines(write_restorer, task):
 
 
 def test_a_generator_needs_no_picture():
-    found = edgevision.benchmark(shipped_model(Task.GENERATE), **QUICK).subjects[0].end_to_end
+    found = edgevision.benchmark(shipped_model("generate"), **QUICK).subjects[0].end_to_end
     assert found.pictures == "none: it draws from seeds"
     assert found.infer_ms.value > 0
 

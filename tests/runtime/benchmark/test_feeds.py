@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from edgevision.core.errors import InputError
-from edgevision.modelfiles.metadata import ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 
 
 def test_random_inputs_keep_to_the_declared_range_and_to_the_seed():
     spec = TensorSpec(name="image", shape=("batch", 3, 16, 16))
     declared = TensorSpec(name="image", shape=("batch", 3, 16, 16), value_range=(-2.0, 3.0))
-    metadata = ModelMetadata(task=Task.CLASSIFY, name="m", inputs=(declared,))
+    metadata = ModelMetadata(task="classify", name="m", inputs=(declared,))
     sizes = input_sizes((spec,), metadata, batch=2, shape=None)
     first, again, other = (random_feeds((spec,), metadata, sizes, seed)["image"] for seed in (1, 1, 2))
     assert first.shape == (2, 3, 16, 16)

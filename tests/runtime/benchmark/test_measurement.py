@@ -11,7 +11,6 @@ from onnx import TensorProto, helper
 import edgevision
 from edgevision.core.errors import DeviceError, InputError
 from edgevision.core.machine import Machine
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.report import BenchmarkReport, Samples, parse_report
 from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.benchmark.table import report_text
@@ -23,7 +22,7 @@ QUICK = {"seconds": 0.02, "warmup": 0.0, "runs": 20}
 def report():
     from edgevision.runtime.shipped_models import shipped_model
 
-    return edgevision.benchmark(shipped_model(Task.CLASSIFY), seconds=0.05, warmup=0.1, threads=1)
+    return edgevision.benchmark(shipped_model("classify"), seconds=0.05, warmup=0.1, threads=1)
 
 
 @pytest.fixture

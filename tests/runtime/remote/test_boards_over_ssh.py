@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from edgevision.core.regular_files import sha256
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.benchmark.report import read_report
 from edgevision.runtime.remote import software
 from edgevision.runtime.remote.board_program import start_time
@@ -120,7 +119,7 @@ def test_models_that_ship_go_only_when_they_are_used(network, prepared, edgevisi
     held = {path.name for path in (fresh.cache / "store").iterdir()}
     assert held == {sha256(model), sha256(PICTURES / "cat.jpg")}
     assert edgevision("run", "classify", PICTURES / "cat.jpg", *on)[0] == 0
-    assert {path.name for path in (fresh.cache / "store").iterdir()} - held == {sha256(shipped_model(Task.CLASSIFY))}
+    assert {path.name for path in (fresh.cache / "store").iterdir()} - held == {sha256(shipped_model("classify"))}
     assert "copying" not in edgevision("run", "classify", PICTURES / "cat.jpg", *on)[2]
 
 

@@ -3,7 +3,6 @@ import pytest
 from fake_engine import FakeEngine
 
 from edgevision.core.errors import NotFiniteError
-from edgevision.modelfiles.metadata import Task
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import build_pipeline
@@ -11,12 +10,12 @@ from edgevision.runtime.shipped_models import shipped_model
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 40, 3), dtype=np.uint8)
 ASKED = {
-    Task.CLASSIFY: lambda classify: classify(PICTURE),
-    Task.GENERATE: lambda generate: generate(2, seed=0),
-    Task.INPAINT: lambda inpaint: inpaint(PICTURE, PICTURE[:, :, 0] > 128),
-    Task.DENOISE: lambda denoise: denoise(PICTURE),
-    Task.UPSCALE: lambda upscale: upscale(PICTURE),
-    Task.BRIGHTEN: lambda brighten: brighten(PICTURE),
+    "classify": lambda classify: classify(PICTURE),
+    "generate": lambda generate: generate(2, seed=0),
+    "inpaint": lambda inpaint: inpaint(PICTURE, PICTURE[:, :, 0] > 128),
+    "denoise": lambda denoise: denoise(PICTURE),
+    "upscale": lambda upscale: upscale(PICTURE),
+    "brighten": lambda brighten: brighten(PICTURE),
 }
 
 

@@ -8,7 +8,7 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder
 from edgevision.imaging.samples import luma_of
 from edgevision.metrics.figures import psnr_db, ssim
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
 from edgevision.runtime.tasks.autoencoding.evaluation import ReconstructionReport, evaluate_reconstructor
 
@@ -22,7 +22,7 @@ def reconstructor(picture_engine):
         fake = picture_engine(function, image.color.channels)
         answer = fake._function
         fake._function = lambda feeds: [*answer(feeds), feeds["image"].mean((2, 3))]
-        return Reconstructor(fake, ModelMetadata(task=Task.RECONSTRUCT, name="squeezer", image=image))
+        return Reconstructor(fake, ModelMetadata(task="reconstruct", name="squeezer", image=image))
 
     return build
 

@@ -3,7 +3,6 @@
 import pytest
 from PIL import Image
 
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
@@ -32,7 +31,7 @@ GOOD = RAN | {"results": [classified(INPUTS[0])], "failures": [{"input": INPUTS[
 
 def test_pictures_and_the_model_that_ships_are_all_that_goes(command, tmp_path):
     assert command.inputs == {
-        "model/00001/classify.onnx": shipped_model(Task.CLASSIFY),
+        "model/00001/classify.onnx": shipped_model("classify"),
         **dict(zip(INPUTS, sorted(tmp_path.iterdir()), strict=True)),
     }
     assert command.in_user_names("model/00001/classify.onnx") == "classify (shipped)"

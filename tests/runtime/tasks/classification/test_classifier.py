@@ -10,6 +10,7 @@ from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.metrics.figures import softmax
 from edgevision.modelfiles.metadata import ImageSpec, TensorSpec
 from edgevision.runtime.tasks.classification.classifier import Classification, Classifier
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 
 COLOURS = ("red", "green", "blue")
 
@@ -85,12 +86,15 @@ def test_extreme_logits_give_finite_probabilities():
 
 
 def test_a_model_without_labels_numbers_its_classes(paint):
-    assert Classifier(colour_engine("batch"), metadata(labels=()))(paint("blue")).label == "class 2"
+    assert (
+        Classifier(colour_engine("batch"), metadata(spec=ClassificationSpec(labels=())))(paint("blue")).label
+        == "class 2"
+    )
 
 
 def test_labels_that_do_not_fit_the_output_are_refused():
     with pytest.raises(ModelFileError, match="3 scores, and there are 2 labels"):
-        Classifier(colour_engine("batch"), metadata(labels=("a", "b")))
+        Classifier(colour_engine("batch"), metadata(spec=ClassificationSpec(labels=("a", "b"))))
 
 
 def test_metadata_without_a_picture_is_refused():
@@ -124,9 +128,11 @@ def test_a_picture_on_the_way_to_the_network_is_resized_as_the_metadata_says(wri
 
 
 def metadata(**changes):
-    from edgevision.modelfiles.metadata import ModelMetadata, Task
+    from edgevision.modelfiles.metadata import ModelMetadata
 
-    base = ModelMetadata(task=Task.CLASSIFY, name="colours", image=ImageSpec(size=(8, 8)), labels=COLOURS)
+    base = ModelMetadata(
+        task="classify", name="colours", image=ImageSpec(size=(8, 8)), spec=ClassificationSpec(labels=COLOURS)
+    )
     return base.updated(**changes)
 
 

@@ -6,9 +6,10 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 
 from edgevision.core.errors import DatasetError, ImageError
 from edgevision.data.datasets import ImageFolder
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.evaluation import ClassificationReport, evaluate_classifier
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 
 
 class Shades:
@@ -44,7 +45,9 @@ def shade_classifier(labels):
         logits,
     )
     image = ImageSpec(color=Color.GRAY, size=(4, 4))
-    return Classifier(engine, ModelMetadata(task=Task.CLASSIFY, name="shades", image=image, labels=labels))
+    return Classifier(
+        engine, ModelMetadata(task="classify", name="shades", image=image, spec=ClassificationSpec(labels=labels))
+    )
 
 
 def test_the_figures_are_those_of_scikit_learn():

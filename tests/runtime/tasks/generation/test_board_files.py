@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
@@ -39,7 +38,7 @@ def test_force_decides_over_what_came_to_be_meanwhile(output, force, existing):
 
 
 def test_without_a_model_the_one_that_ships_is_sent_and_nothing_else():
-    assert command_for().inputs == {"model/00001/generate.onnx": shipped_model(Task.GENERATE)}
+    assert command_for().inputs == {"model/00001/generate.onnx": shipped_model("generate")}
 
 
 def test_a_document_names_the_files_that_were_asked_for_and_no_others():

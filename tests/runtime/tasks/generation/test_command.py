@@ -8,10 +8,12 @@ import pytest
 from onnx_writer import node, onnx_model
 from PIL import Image
 
-from edgevision.data.latents import draw_latents, interpolate
 from edgevision.imaging.contact_sheet import contact_sheet
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.generation.latents import draw_latents, interpolate
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 
 SIZE = 6
 LABELS = ("ant", "bee", "cow")
@@ -58,14 +60,17 @@ def autoencoder(whole=True):
 
 
 RANGE = (TensorSpec(name="image", shape=("batch", 3, 4, 4), value_range=(-1.0, 1.0)),)
-DRAWER = ModelMetadata(task=Task.GENERATE, name="drawer", outputs=RANGE, latent=LatentSpec(size=SIZE))
+DRAWER = ModelMetadata(task="generate", name="drawer", outputs=RANGE, spec=GenerationSpec(latent=LatentSpec(size=SIZE)))
 MODELS = {
     "plain": (flat_generator(), DRAWER),
     "batch_of_4": (flat_generator(batch=4), DRAWER),
-    "classes": (flat_generator(conditional=True), DRAWER.updated(labels=LABELS)),
-    "texture": (texture_generator(), DRAWER.updated(latent=LatentSpec(size=SIZE, pixels=8))),
-    "vae": (autoencoder(), ModelMetadata(task=Task.RECONSTRUCT, name="squeezer", image=IMAGE)),
-    "encoder": (autoencoder(whole=False), ModelMetadata(task=Task.ENCODE, name="squeezer", image=IMAGE)),
+    "classes": (
+        flat_generator(conditional=True),
+        DRAWER.updated(spec=GenerationSpec(latent=LatentSpec(size=SIZE), labels=LABELS)),
+    ),
+    "texture": (texture_generator(), DRAWER.updated(spec=GenerationSpec(latent=LatentSpec(size=SIZE, pixels=8)))),
+    "vae": (autoencoder(), ModelMetadata(task="reconstruct", name="squeezer", image=IMAGE)),
+    "encoder": (autoencoder(whole=False), ModelMetadata(task="encode", name="squeezer", image=IMAGE)),
 }
 
 
@@ -500,7 +505,9 @@ def write_judge(tmp_path):
             node("Add", ["features", "features"], ["logits"]),
         ]
         outputs = {"logits": ("batch", 3), "features": ("batch", 3)}
-        described = ModelMetadata(task=Task.CLASSIFY, name="eye", labels=labels, image=ImageSpec(size=(8, 8)))
+        described = ModelMetadata(
+            task="classify", name="eye", spec=ClassificationSpec(labels=labels), image=ImageSpec(size=(8, 8))
+        )
         content = onnx_model(nodes, {"image": ("batch", 3, 8, 8)}, outputs, {"axes": np.int64([2, 3])}, described)
         (tmp_path / "judge.onnx").write_bytes(content)
         return tmp_path / "judge.onnx"

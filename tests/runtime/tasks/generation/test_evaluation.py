@@ -10,13 +10,15 @@ from PIL import Image
 from edgevision.core.errors import DatasetError, InputError, ModelFileError
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.feature_distances import frechet_distance, share_within, spread
-from edgevision.modelfiles.metadata import ImageSpec, LatentSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_judge
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.evaluation import GenerationReport, evaluate_generator
 from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.reference_pictures import ReferencePictures
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 
 COLOURS = ("red", "green", "blue")
 SIDE = 8
@@ -31,7 +33,9 @@ def judge(labels=COLOURS, side=SIDE, outputs=("logits", "features"), **changes):
 
     specs = tuple(TensorSpec(name=name, shape=("batch", 3)) for name in outputs)
     engine = FakeEngine((TensorSpec(name="image", shape=("batch", 3, "height", "width")),), specs, answer)
-    described = ModelMetadata(task=Task.CLASSIFY, name="eye", image=ImageSpec(size=(side, side)), labels=labels)
+    described = ModelMetadata(
+        task="classify", name="eye", image=ImageSpec(size=(side, side)), spec=ClassificationSpec(labels=labels)
+    )
     return FeatureJudge(engine, described.updated(**changes))
 
 
@@ -51,7 +55,9 @@ def painter(labels=COLOURS, channels=3, side=SIDE, strength=0.5, pixels=None):
         inputs.append(TensorSpec(name="classes", shape=("batch", len(labels))))
     outputs = (TensorSpec(name="image", shape=("batch", channels, side, side), value_range=(-1.0, 1.0)),)
     latent = LatentSpec(size=4, pixels=pixels)
-    described = ModelMetadata(task=Task.GENERATE, name="painter", labels=labels, latent=latent, outputs=outputs)
+    described = ModelMetadata(
+        task="generate", name="painter", spec=GenerationSpec(latent=latent, labels=labels), outputs=outputs
+    )
     return Generator(FakeEngine(tuple(inputs), outputs, paint), described)
 
 
@@ -207,7 +213,7 @@ def test_the_judge_gives_features_and_answers_of_pictures_of_any_size():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"outputs": ("logits",)}, {"task": Task.OTHER}, {"image": None}], ids=["plain", "other", "blind"]
+    "changes", [{"outputs": ("logits",)}, {"task": "other"}, {"image": None}], ids=["plain", "other", "blind"]
 )
 def test_a_model_without_features_cannot_judge(changes):
     with pytest.raises(ModelFileError, match="'eye' shows no features, so it cannot judge; edgevision export"):

@@ -7,10 +7,11 @@ import pytest
 from fake_engine import FakeEngine
 
 from edgevision.core.errors import InputError, ModelFileError
-from edgevision.data.latents import draw_latents, interpolate
-from edgevision.modelfiles.metadata import LatentSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.tasks.generation.generator import Generator
+from edgevision.runtime.tasks.generation.latents import draw_latents, interpolate
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 
 SIZE = 6
 LABELS = ("ant", "bee", "cow")
@@ -22,7 +23,12 @@ def latent_input(*sides, batch="batch", size=SIZE):
 
 def metadata(**changes):
     output = TensorSpec(name="image", shape=("batch", 3, 4, 4), value_range=(-1.0, 1.0))
-    base = {"task": Task.GENERATE, "name": "drawer", "outputs": (output,), "latent": LatentSpec(size=SIZE)}
+    base = {
+        "task": "generate",
+        "name": "drawer",
+        "outputs": (output,),
+        "spec": GenerationSpec(latent=LatentSpec(size=SIZE)),
+    }
     return ModelMetadata(**(base | changes))
 
 
@@ -66,7 +72,7 @@ def by_class(feeds):
 
 def conditional(labels=LABELS, classes=3):
     engine = Engine(by_class, latent_input(), TensorSpec(name="classes", shape=("batch", classes)))
-    return Generator(engine, metadata(labels=labels))
+    return Generator(engine, metadata(spec=GenerationSpec(latent=LatentSpec(size=SIZE), labels=labels)))
 
 
 def classes_of(pictures):
@@ -176,7 +182,7 @@ def test_truncation_and_distribution_reach_the_sampler():
     latents = draw_latents(LatentSpec(size=SIZE), 20, seed=1, truncation=0.4)
     np.testing.assert_array_equal(engine.feeds[0]["latent"], latents)
     uniform = LatentSpec(size=SIZE, distribution="uniform")
-    Generator(engine, metadata(latent=uniform))(20, seed=1)
+    Generator(engine, metadata(spec=GenerationSpec(latent=uniform)))(20, seed=1)
     np.testing.assert_array_equal(engine.feeds[1]["latent"], draw_latents(uniform, 20, seed=1))
 
 
@@ -234,7 +240,7 @@ def test_an_unknown_class_lists_the_known_ones():
 
 def test_a_class_cannot_be_asked_of_a_generator_without():
     for labels in ((), LABELS):  # labels alone make no generator conditional
-        generator = Generator(Engine(flat), metadata(labels=labels))
+        generator = Generator(Engine(flat), metadata(spec=GenerationSpec(latent=LatentSpec(size=SIZE), labels=labels)))
         assert generator.labels == ()
         with pytest.raises(InputError, match="'drawer' knows no classes, so none can be asked for; leave --class away"):
             generator(1, label="ant")
@@ -335,7 +341,7 @@ def enlarged(feeds):
 
 def texture():
     spec = LatentSpec(size=SIZE, pixels=8)
-    return Generator(Engine(enlarged, latent_input("height", "width")), metadata(latent=spec))
+    return Generator(Engine(enlarged, latent_input("height", "width")), metadata(spec=GenerationSpec(latent=spec)))
 
 
 @pytest.mark.parametrize(
@@ -408,12 +414,12 @@ def test_a_way_that_cannot_be_gone_is_refused(seeds, count, message):
 
 def test_a_model_that_does_not_say_what_its_latent_is_is_refused():
     with pytest.raises(ModelFileError, match="'drawer' does not say what its latent is drawn from"):
-        Generator(Engine(flat), metadata(latent=None))
+        Generator(Engine(flat), metadata(spec=None))
 
 
 def test_a_latent_that_contradicts_the_model_is_refused():
     with pytest.raises(ModelFileError, match="'drawer' takes a latent of 6, its metadata say 9"):
-        Generator(Engine(flat), metadata(latent=LatentSpec(size=9)))
+        Generator(Engine(flat), metadata(spec=GenerationSpec(latent=LatentSpec(size=9))))
 
 
 def test_labels_that_contradict_the_model_are_refused():

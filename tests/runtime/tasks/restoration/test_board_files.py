@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edgevision.modelfiles.metadata import Task
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
@@ -107,7 +106,7 @@ def test_the_options_decide_over_results_that_came_to_be_meanwhile(photos, given
 def test_of_the_models_that_ship_the_one_of_the_scale_is_sent(photos, scale, model, ending):
     command = command_for(upscale_files, inputs=[str(photos / "b c.jpg")], output=None, scale=scale)
     assert sent(command, "model") == [f"model/00001/{model}.onnx"]
-    assert command.inputs[f"model/00001/{model}.onnx"] == shipped_model(Task.UPSCALE, scale)
+    assert command.inputs[f"model/00001/{model}.onnx"] == shipped_model("upscale", scale)
     assert command.values["scale"] is None
     assert targets(command) == {"out/00001.png": photos / f"b c-{ending}.png"}
 
@@ -117,9 +116,9 @@ def test_the_size_to_come_is_that_of_the_upright_picture_times_the_models_scale(
     exif[0x0112] = 6
     Image.new("RGB", (20, 10)).save(tmp_path / "turned.jpg", exif=exif)
     picture = PictureInput("turned.jpg", tmp_path / "turned.jpg")
-    assert result_size(shipped_model(Task.DENOISE), picture) == (20, 10)
-    assert result_size(shipped_model(Task.UPSCALE, 4), picture) == (80, 40)
-    assert result_size(shipped_model(Task.DENOISE), PictureInput("-", b"damaged")) is None
+    assert result_size(shipped_model("denoise"), picture) == (20, 10)
+    assert result_size(shipped_model("upscale", 4), picture) == (80, 40)
+    assert result_size(shipped_model("denoise"), PictureInput("-", b"damaged")) is None
 
 
 def test_a_document_names_what_was_sent_and_what_came(photos):

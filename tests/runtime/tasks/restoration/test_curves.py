@@ -4,17 +4,18 @@ from PIL import Image
 
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Prediction, Resize, RestorationSpec, Task
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize
 from edgevision.runtime.tasks.restoration import curves as curve_network
 from edgevision.runtime.tasks.restoration.restorer import Restorer
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 
 def metadata(**changes):
     base = ModelMetadata(
-        task=Task.BRIGHTEN,
+        task="brighten",
         name="curves",
         image=ImageSpec(size=(16, 16), resize=Resize.STRETCH),
-        restoration=RestorationSpec(predicts=Prediction.CURVES),
+        spec=RestorationSpec(predicts=Prediction.CURVES),
     )
     return base.updated(**changes)
 

@@ -5,9 +5,11 @@ from PIL import Image
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.data.hole_kinds import HoleKind
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TileSpec
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.tasks.restoration.evaluation import Damage, RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 
 def gradient(height=48, width=64):
@@ -34,10 +36,10 @@ def restorer(picture_engine):
             task=task,
             name="net",
             image=ImageSpec(size=(16, 16) if spec.get("predicts") is Prediction.CURVES else None),
-            restoration=RestorationSpec(**spec),
+            spec=RestorationSpec(**spec),
             tile=TileSpec(overlap=0),
         )
-        return build_pipeline(picture_engine(function, mask=task is Task.INPAINT), metadata)
+        return build_pipeline(picture_engine(function, mask=task == "inpaint"), metadata)
 
     return build
 
@@ -51,13 +53,12 @@ def doubled(image):
 
 
 def measure(restorer, data, **options):
-    damage = Damage(**{name: options.pop(name) for name in ("sigma", "holes", "seed") if name in options})
-    return evaluate_restorer(restorer, data, damage, quiet=True, **options)
+    return evaluate_restorer(restorer, data, EvaluationOptions(quiet=True, **options))
 
 
 @pytest.mark.parametrize("sigma", [10, 25])
 def test_a_network_that_does_nothing_has_the_psnr_of_the_noise(restorer, folder, sigma):
-    report = measure(restorer(Task.DENOISE, same), folder(a=np.full((80, 90, 3), 128, np.uint8)), sigma=sigma)
+    report = measure(restorer("denoise", same), folder(a=np.full((80, 90, 3), 128, np.uint8)), sigma=sigma)
     assert report.figures["psnr"] == pytest.approx(20 * np.log10(255 / sigma), abs=0.15)
     assert report.figures == report.before
     assert report.damage == f"Gaussian noise, sigma {sigma}, seed 0, not clipped"
@@ -65,7 +66,7 @@ def test_a_network_that_does_nothing_has_the_psnr_of_the_noise(restorer, folder,
 
 def test_a_perfect_network_leaves_only_rounding(restorer, folder):
     good = gradient()
-    perfect = restorer(Task.DENOISE, lambda image: good.transpose(2, 0, 1)[None].astype(np.float32) / 256)
+    perfect = restorer("denoise", lambda image: good.transpose(2, 0, 1)[None].astype(np.float32) / 256)
     report = measure(perfect, folder(a=good))
     assert report.figures["psnr"] > 50
     assert report.figures["ssim"] > 0.999
@@ -74,12 +75,12 @@ def test_a_perfect_network_leaves_only_rounding(restorer, folder):
 
 def test_the_same_seed_gives_the_same_figures(restorer, folder):
     data = folder(a=gradient(), b=gradient(30, 40))
-    reports = [measure(restorer(Task.DENOISE, same), data, seed=seed) for seed in (1, 1, 2)]
+    reports = [measure(restorer("denoise", same), data, seed=seed) for seed in (1, 1, 2)]
     assert reports[0] == reports[1] != reports[2]
 
 
 def test_the_figures_are_means_over_the_pictures(restorer, folder):
-    report = measure(restorer(Task.DENOISE, same), folder(a=gradient(), b=np.full((40, 40, 3), 250, np.uint8)))
+    report = measure(restorer("denoise", same), folder(a=gradient(), b=np.full((40, 40, 3), 250, np.uint8)))
     assert report.images == 2
     assert [picture.name for picture in report.pictures] == ["a.png", "b.png"]
     a, b = (picture.figures["psnr"] for picture in report.pictures)
@@ -88,14 +89,14 @@ def test_the_figures_are_means_over_the_pictures(restorer, folder):
 
 
 def test_a_gray_picture_is_measured_too(restorer, folder):
-    report = measure(restorer(Task.DENOISE, same), folder(a=np.full((80, 90), 128, np.uint8)))
+    report = measure(restorer("denoise", same), folder(a=np.full((80, 90), 128, np.uint8)))
     assert report.figures["psnr"] == pytest.approx(20 * np.log10(255 / 25), abs=0.2)
 
 
 def test_ready_pairs_are_compared_as_they_are(restorer, folder):
     small = gradient(24, 32)
     large = small.repeat(2, axis=0).repeat(2, axis=1) + np.uint8(1)
-    report = measure(restorer(Task.UPSCALE, doubled, scale=2), folder(x_LR=small, x_HR=large, other=gradient()))
+    report = measure(restorer("upscale", doubled, scale=2), folder(x_LR=small, x_HR=large, other=gradient()))
     assert report.images == 1
     assert report.pictures[0].name == "x"
     assert report.damage == "pairs of the data"
@@ -105,7 +106,7 @@ def test_ready_pairs_are_compared_as_they_are(restorer, folder):
 def test_without_pairs_pictures_are_shrunk_by_pillow(restorer, folder):
     flat = np.full((49, 65, 3), 77, np.uint8)  # odd: a row and a column are left out
     flat[:, :, 1] = 99
-    report = measure(restorer(Task.UPSCALE, lambda image: doubled(image) + 1 / 255, scale=2), folder(a=flat))
+    report = measure(restorer("upscale", lambda image: doubled(image) + 1 / 255, scale=2), folder(a=flat))
     assert report.damage == "shrunk 2 times, Pillow bicubic"
     assert report.figures["psnr"] == pytest.approx(20 * np.log10(255), abs=1e-3)
     assert report.before["psnr"] == float("inf")
@@ -115,32 +116,32 @@ def test_the_luma_of_the_literature_has_its_own_range_and_leaves_the_border_out(
     small = np.full((10, 12, 3), 100, np.uint8)
     large = small.repeat(2, axis=0).repeat(2, axis=1)
     large[2:-2, 2:-2] += 10
-    figures = measure(restorer(Task.UPSCALE, doubled, scale=2), folder(x_LR=small, x_HR=large)).figures
+    figures = measure(restorer("upscale", doubled, scale=2), folder(x_LR=small, x_HR=large)).figures
     assert figures["psnr_y_studio"] == pytest.approx(20 * np.log10(255 / 10 * 255 / 219), abs=0.01)
     assert figures["psnr_y"] == pytest.approx(20 * np.log10(255 / 10) + 10 * np.log10(20 * 24 / (16 * 20)), abs=0.01)
 
 
 def test_a_pair_of_another_scale_is_reported(restorer, folder):
     data = folder(x_LR=gradient(24, 32), x_HR=gradient(72, 96), y_LR=gradient(24, 32), y_HR=gradient(48, 64))
-    report = measure(restorer(Task.UPSCALE, doubled, scale=2), data)
+    report = measure(restorer("upscale", doubled, scale=2), data)
     assert report.images == 1
     assert "which is not 2 times" in report.failures["x"]
 
 
 def test_a_pair_of_gray_and_colour_is_reported(restorer, folder):
     data = folder(x_LR=gradient(24, 32)[:, :, 0], x_HR=gradient(48, 64), y_LR=gradient(24, 32), y_HR=gradient(48, 64))
-    report = measure(restorer(Task.UPSCALE, doubled, scale=2), data)
+    report = measure(restorer("upscale", doubled, scale=2), data)
     assert list(report.failures) == ["x"]
 
 
 def test_a_picture_too_small_to_be_shrunk_is_reported(restorer, folder):
-    report = measure(restorer(Task.UPSCALE, doubled, scale=2), folder(a=gradient(), b=gradient(1, 9)))
+    report = measure(restorer("upscale", doubled, scale=2), folder(a=gradient(), b=gradient(1, 9)))
     assert list(report.failures) == ["b.png"]
 
 
 @pytest.mark.parametrize("holes", HoleKind)
 def test_holes_are_measured_where_they_are(restorer, folder, holes):
-    white = restorer(Task.INPAINT, lambda image, mask: np.maximum(image, mask))
+    white = restorer("inpaint", lambda image, mask: np.maximum(image, mask))
     report = measure(white, folder(a=np.full((100, 110, 3), 127, np.uint8)), holes=holes)
     assert report.figures["psnr"] == pytest.approx(20 * np.log10(255 / 128), abs=1e-3)
     assert report.before["psnr"] > 100
@@ -148,25 +149,25 @@ def test_holes_are_measured_where_they_are(restorer, folder, holes):
 
 
 def test_a_network_that_keeps_its_guess_is_as_good_as_the_smooth_filling(restorer, folder):
-    report = measure(restorer(Task.INPAINT, same), folder(a=gradient(90, 100)), holes=HoleKind.STROKES)
+    report = measure(restorer("inpaint", same), folder(a=gradient(90, 100)), holes=HoleKind.STROKES)
     assert report.figures["psnr"] == pytest.approx(report.before["psnr"], abs=0.1)
     assert 30 < report.figures["psnr"] < float("inf")
 
 
 def test_inpainting_gets_nothing_of_what_lies_in_the_holes(restorer, folder):
     good = np.random.default_rng(0).integers(0, 256, (60, 70, 3), dtype=np.uint8)
-    report = measure(restorer(Task.INPAINT, same), folder(a=good), holes=HoleKind.BOXES)
+    report = measure(restorer("inpaint", same), folder(a=good), holes=HoleKind.BOXES)
     assert report.figures["psnr"] < 15
 
 
 def test_a_single_pixel_is_no_picture_to_tear_holes_in(restorer, folder):
-    report = measure(restorer(Task.INPAINT, same), folder(a=gradient(), b=gradient(1, 1)))
+    report = measure(restorer("inpaint", same), folder(a=gradient(), b=gradient(1, 1)))
     assert list(report.failures) == ["b.png"]
 
 
 def test_brightening_is_measured_against_the_picture_in_full_light(restorer, folder):
-    none = restorer(Task.BRIGHTEN, lambda image: np.zeros((1, 3, 2, 2), np.float32), predicts=Prediction.CURVES)
-    some = restorer(Task.BRIGHTEN, lambda image: np.ones((1, 6, 2, 2), np.float32), predicts=Prediction.CURVES)
+    none = restorer("brighten", lambda image: np.zeros((1, 3, 2, 2), np.float32), predicts=Prediction.CURVES)
+    some = restorer("brighten", lambda image: np.ones((1, 6, 2, 2), np.float32), predicts=Prediction.CURVES)
     data = folder(a=gradient())
     assert measure(none, data).figures == measure(none, data).before == measure(some, data).before
     assert measure(some, data).figures["psnr"] > measure(some, data).before["psnr"]
@@ -176,26 +177,26 @@ def test_brightening_is_measured_against_the_picture_in_full_light(restorer, fol
 def test_held_out_pictures_alone_are_measured(restorer, folder):
     data = folder(**{f"p{number}": gradient(20, 20) for number in range(30)})
     names = [name for name in data.names if is_held_out(name)]
-    report = measure(restorer(Task.DENOISE, same), data, held_out=True)
+    report = measure(restorer("denoise", same), data, held_out=True)
     assert 0 < len(names) < 30
     assert [picture.name for picture in report.pictures] == names
-    assert measure(restorer(Task.DENOISE, same), data).images == 30
+    assert measure(restorer("denoise", same), data).images == 30
 
 
 def test_a_damaged_picture_is_named_and_left_out(restorer, folder, tmp_path):
     folder(a=gradient(), c=gradient())
     (tmp_path / "b.png").write_bytes(b"\x89PNG")
-    report = measure(restorer(Task.DENOISE, same), ImageFolder(tmp_path))
+    report = measure(restorer("denoise", same), ImageFolder(tmp_path))
     assert report.images == 2
     assert list(report.failures) == ["b.png"]
     (tmp_path / "a.png").unlink()
     (tmp_path / "c.png").unlink()
     with pytest.raises(DatasetError, match="not one of the 1 pictures could be used"):
-        measure(restorer(Task.DENOISE, same), ImageFolder(tmp_path))
+        measure(restorer("denoise", same), ImageFolder(tmp_path))
 
 
 def test_the_report_survives_json(restorer, folder):
-    report = measure(restorer(Task.DENOISE, same), folder(a=gradient()))
+    report = measure(restorer("denoise", same), folder(a=gradient()))
     assert RestorationReport.from_dict(report.to_dict()) == report
 
 
@@ -205,6 +206,6 @@ def test_a_picture_whose_restoration_is_not_finite_is_named_and_left_out(restore
 
     with np.errstate(all="ignore"):
         black = np.zeros((20, 24, 3), np.uint8)
-        report = measure(restorer(Task.DENOISE, spoil_black), folder(a=gradient(), b=black, c=gradient()), sigma=0)
+        report = measure(restorer("denoise", spoil_black), folder(a=gradient(), b=black, c=gradient()), sigma=0)
     assert [picture.name for picture in report.pictures] == ["a.png", "c.png"]
     assert "not finite" in report.failures["b.png"]

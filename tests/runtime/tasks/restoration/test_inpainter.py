@@ -7,13 +7,13 @@ from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
 from edgevision.metrics.figures import psnr_db
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Task, TileSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TileSpec
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 
 
 def metadata(color=Color.RGB, **tiles):
     image, tile = ImageSpec(color=color), TileSpec(**({"overlap": 4, "memory": 100} | tiles))
-    return ModelMetadata(task=Task.INPAINT, name="filler", image=image, tile=tile)
+    return ModelMetadata(task="inpaint", name="filler", image=image, tile=tile)
 
 
 def noise(height, width, channels=3, dtype=np.uint8):

@@ -6,14 +6,15 @@ from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
 from edgevision.metrics.figures import psnr_db
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TileSpec
 from edgevision.runtime.tasks.restoration.restorer import Restorer
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 STEP = 1 / 255
 
 
 def metadata(color=Color.RGB, **changes):
-    base = ModelMetadata(task=Task.DENOISE, name="smoother", image=ImageSpec(color=color))
+    base = ModelMetadata(task="denoise", name="smoother", image=ImageSpec(color=color))
     return base.updated(tile=TileSpec(overlap=4, memory=100), **changes)
 
 
@@ -75,7 +76,7 @@ def test_tiles_leave_no_seam_in_an_enlarged_picture(picture_engine, smooth):
     spec = RestorationSpec(scale=2)
     results = [
         whole(
-            Restorer(picture_engine(lambda image: enlarged(smooth(image))), metadata(restoration=spec), tile=tile),
+            Restorer(picture_engine(lambda image: enlarged(smooth(image))), metadata(spec=spec), tile=tile),
             pixels,
         )
         for tile in (16, 0)
@@ -96,7 +97,7 @@ def test_rows_come_from_top_to_bottom_and_only_once(picture_engine, smooth):
 def test_pictures_of_any_size_are_restored(picture_engine, height, width, tile):
     tiles = TileSpec(overlap=4, multiple=8)
     engine = picture_engine(lambda image: np.where(image.shape[2] % 8 or image.shape[3] % 8, np.nan, enlarged(image)))
-    described = metadata(restoration=RestorationSpec(scale=2)).updated(tile=tiles)
+    described = metadata(spec=RestorationSpec(scale=2)).updated(tile=tiles)
     restored = Restorer(engine, described, tile=tile)(noise(height, width))
     np.testing.assert_array_equal(restored.pixels, noise(height, width).repeat(2, axis=0).repeat(2, axis=1))
 
@@ -113,7 +114,7 @@ def test_tiles_are_as_large_as_the_memory_allows(identity):
 
 @pytest.mark.parametrize(("width", "scale"), [(20_000, 1), (5_000, 4)])
 def test_a_row_of_tiles_fits_the_memory_too(identity, width, scale):
-    described = metadata(restoration=RestorationSpec(scale=scale), task=Task.UPSCALE if scale > 1 else Task.DENOISE)
+    described = metadata(spec=RestorationSpec(scale=scale), task="upscale" if scale > 1 else "denoise")
     rows, columns = Restorer(identity, described, memory=256 << 20).network.tiles.sides(5000, width)
     assert rows * width * scale**2 * 12 <= 128 << 20
     assert rows * columns * 100 * 2.5 == pytest.approx(256 << 20, rel=0.05)
@@ -257,20 +258,20 @@ def test_a_gray_network_for_single_samples_restores_a_colour_picture(picture_eng
 
 def test_predicted_noise_is_subtracted(picture_engine):
     engine = picture_engine(lambda image: np.full_like(image, 10 / 255))
-    described = metadata(restoration=RestorationSpec(predicts=Prediction.NOISE))
+    described = metadata(spec=RestorationSpec(predicts=Prediction.NOISE))
     restored = Restorer(engine, described)(noise(20, 30))
     np.testing.assert_array_equal(restored.pixels, np.maximum(noise(20, 30), 10) - 10)
 
 
 def test_predicted_noise_is_subtracted_in_the_networks_own_range(picture_engine):
     engine = picture_engine(lambda image: np.full_like(image, 2 * 10 / 255))
-    described = metadata(restoration=RestorationSpec(predicts=Prediction.NOISE))
+    described = metadata(spec=RestorationSpec(predicts=Prediction.NOISE))
     restored = Restorer(engine, described.updated(image=ImageSpec(value_range=(-1.0, 1.0))))(noise(20, 30))
     np.testing.assert_array_equal(restored.pixels, np.maximum(noise(20, 30), 10) - 10)
 
 
 def test_an_answer_in_a_range_of_its_own_is_read_as_such(picture_engine):
-    described = metadata(restoration=RestorationSpec(output_range=(-1.0, 1.0)))
+    described = metadata(spec=RestorationSpec(output_range=(-1.0, 1.0)))
     restored = Restorer(picture_engine(lambda image: 2 * image - 1), described)(noise(20, 30))
     np.testing.assert_array_equal(restored.pixels, noise(20, 30))
 
@@ -314,7 +315,7 @@ def test_what_is_transparent_does_not_bleed_into_the_edge(picture_engine, blur, 
     def network(image):  # every one looks around
         return enlarged(blur(image)) if scale == 2 else blur(image)
 
-    described = metadata(restoration=RestorationSpec(scale=scale))
+    described = metadata(spec=RestorationSpec(scale=scale))
     restored = Restorer(picture_engine(network), described, tile=tile)(disk(hidden, dtype, channels))
     assert restored.pixels.dtype == dtype
     inside = restored.pixels[2:-2, 2:-2]  # this network darkens the border
@@ -325,7 +326,7 @@ def test_transparency_grows_with_the_picture(picture_engine):
     alpha = np.zeros((10, 12), np.uint8)
     alpha[:, 6:] = 255
     rgba = np.dstack([noise(10, 12), alpha])
-    restored = Restorer(picture_engine(enlarged), metadata(restoration=RestorationSpec(scale=2)))(rgba)
+    restored = Restorer(picture_engine(enlarged), metadata(spec=RestorationSpec(scale=2)))(rgba)
     assert restored.alpha.shape == (restored.height, restored.width) == (20, 24)
     assert restored.alpha.dtype == np.uint8
     np.testing.assert_array_equal(restored.alpha[:, [0, -1]], [[0, 255]] * 20)
@@ -340,7 +341,7 @@ def test_the_colour_profile_and_the_camera_stay(identity):
 def test_a_luma_network_keeps_the_colours_of_an_enlarged_picture(picture_engine):
     flat = np.full((12, 12, 3), (200, 100, 50), np.uint8)
     engine = picture_engine(enlarged, channels=1)
-    restored = Restorer(engine, metadata(Color.LUMA, restoration=RestorationSpec(scale=2)), tile=0)(flat)
+    restored = Restorer(engine, metadata(Color.LUMA, spec=RestorationSpec(scale=2)), tile=0)(flat)
     np.testing.assert_allclose(restored.pixels, np.broadcast_to([200, 100, 50], (24, 24, 3)), atol=2)
 
 

@@ -14,26 +14,22 @@ from PIL import Image
 
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.data.datasets import is_held_out
-from edgevision.exporters.quantization.judging import ClassifierJudge, OutputJudge, RestorationJudge
-from edgevision.exporters.quantization.material import Amount, Material, gather
-from edgevision.modelfiles.metadata import (
-    Color,
-    ImageSpec,
-    LatentSpec,
-    ModelMetadata,
-    RestorationSpec,
-    Task,
-    TensorSpec,
-    TileSpec,
-)
+from edgevision.exporters.quantization.calibration import Amount, CalibrationData, collect_calibration_data
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec, TileSpec
 from edgevision.runtime.engines.engine import Array
-from edgevision.runtime.tasks.restoration.evaluation import Damage
+from edgevision.runtime.tasks.classification.quality import ClassifierQuality
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
+from edgevision.runtime.tasks.quality import OutputQuality
+from edgevision.runtime.tasks.restoration.quality import RestorationQuality
+from edgevision.runtime.tasks.restoration.spec import RestorationSpec
 
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]
 
 LABELS = ("cat", "dog", "emu", "fox")
 PLENTY = Amount(pictures=(1000, 1000), crops=(1000, 1000), latents=40)
-QUIET = Damage(sigma=0.0)
+QUIET = EvaluationOptions(sigma=0.0)
 
 
 class Reference(FakeEngine):
@@ -56,7 +52,11 @@ def image_input(*sides: int | str, channels: int = 3, name: str = "image") -> Te
 
 
 CLASSIFIER = ModelMetadata(
-    task=Task.CLASSIFY, name="tiny", inputs=(image_input(8, 8),), labels=LABELS, image=ImageSpec(size=(8, 8))
+    task="classify",
+    name="tiny",
+    inputs=(image_input(8, 8),),
+    spec=ClassificationSpec(labels=LABELS),
+    image=ImageSpec(size=(8, 8)),
 )
 
 
@@ -68,11 +68,11 @@ def collect(
     *,
     amount: Amount = PLENTY,
     shape: tuple[int, ...] = (3, 8, 8),
-    damage: Damage = QUIET,
+    evaluation: EvaluationOptions = QUIET,
     seed: int = 0,
-) -> Material:
-    return gather(
-        metadata, shape, reference, calibration=calibration, data=data, damage=damage, amount=amount, seed=seed
+) -> CalibrationData:
+    return collect_calibration_data(
+        metadata, shape, reference, calibration=calibration, data=data, evaluation=evaluation, amount=amount, seed=seed
     )
 
 
@@ -89,7 +89,7 @@ def shades_of(*batches: Any) -> list[int]:
     return [round(255 * float(sample.flat[0])) for batch in batches for sample in batch]
 
 
-def classified(*arguments: Any, **options: Any) -> tuple[Material, list[int], list[int]]:
+def classified(*arguments: Any, **options: Any) -> tuple[CalibrationData, list[int], list[int]]:
     """The material for the classifier, the shades to calibrate with and those that it is judged on."""
     reference = Reference(*CLASSIFIER.inputs)
     material = collect(CLASSIFIER, reference, *arguments, **options)
@@ -109,7 +109,7 @@ def test_without_calibration_data_it_is_said_what_is_needed() -> None:
 
 
 def test_pictures_for_a_model_that_takes_none_are_refused(tmp_path: Path) -> None:
-    metadata = ModelMetadata(task=Task.OTHER, name="tiny", inputs=(TensorSpec(name="x", shape=("batch", 5)),))
+    metadata = ModelMetadata(task="other", name="tiny", inputs=(TensorSpec(name="x", shape=("batch", 5)),))
     with pytest.raises(InputError, match=r"how a picture becomes its input: give an \.npz of inputs"):
         collect(metadata, Reference(*metadata.inputs), write_shades(tmp_path / "data", range(3)))
 
@@ -258,17 +258,17 @@ def test_the_data_without_a_readable_picture_is_the_one_that_is_named(tmp_path: 
 def test_classes_that_the_model_knows_are_judged_by_accuracy(write_class_folders: WriteFolders, tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "data", {"dog": 10, "cat": 10})
     material, _, _ = classified(data)
-    assert isinstance(material.judge, ClassifierJudge)
-    assert material.judge.metric == "top1"
+    assert isinstance(material.measure, ClassifierQuality)
+    assert material.measure.metric == "top1"
 
     def always(label: str) -> FakeEngine:
         row = np.float32([name == label for name in LABELS])
         return FakeEngine(CLASSIFIER.inputs, (), lambda feeds: [np.tile(row, (len(feeds["image"]), 1))])
 
     # The classes are the model's, not those of the folders in alphabetical order.
-    assert material.judge(always("cat")).figures["top1"] == 50
-    assert material.judge(always("dog")).figures["top1"] == 50
-    assert material.judge(always("emu")).figures["top1"] == 0
+    assert material.measure(always("cat")).figures["top1"] == 50
+    assert material.measure(always("dog")).figures["top1"] == 50
+    assert material.measure(always("emu")).figures["top1"] == 0
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ def test_folders_that_are_no_classes_of_the_model_are_just_folders(tmp_path: Pat
     for index, (name, count) in enumerate(folders.items()):
         write_shades(tmp_path / "data" / name, range(100 * index, 100 * index + count))
     material, ours, theirs = classified(tmp_path / "data")
-    assert isinstance(material.judge, ClassifierJudge)
-    assert material.judge.metric == "agreement"
+    assert isinstance(material.measure, ClassifierQuality)
+    assert material.measure.metric == "agreement"
     assert len(ours) + len(theirs) == sum(folders.values())
 
 
@@ -294,13 +294,13 @@ def test_pictures_become_what_the_network_takes(tmp_path: Path) -> None:
 
 
 def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
-    metadata = CLASSIFIER.updated(task=Task.RECONSTRUCT, labels=(), image=ImageSpec())
+    metadata = CLASSIFIER.updated(task="reconstruct", spec=ClassificationSpec(labels=()), image=ImageSpec())
     reference = Reference(image_input("height", "width"))
     write_shades(tmp_path / "data", range(15), (8, 8))
     write_shades(tmp_path / "data", range(100, 115), (6, 12))
     material = collect(metadata, reference, tmp_path / "data")
-    assert isinstance(material.judge, OutputJudge)
-    assert material.judge(reference).loss == float("-inf")
+    assert isinstance(material.measure, OutputQuality)
+    assert material.measure(reference).loss == float("-inf")
     # Pictures keep their size for calibration and are cut to the smallest sides to be judged on together.
     assert {batch[0].shape for batch in material.batches} == {(1, 3, 8, 8), (1, 3, 12, 6)}
     assert {feeds["image"].shape[1:] for feeds in reference.seen} == {(3, 8, 6)}
@@ -311,11 +311,14 @@ def test_generators_need_no_data(labels: tuple[str, ...]) -> None:
     inputs = [TensorSpec(name="latent", shape=("batch", 5))]
     inputs += [TensorSpec(name="classes", shape=("batch", 4))] * bool(labels)
     metadata = ModelMetadata(
-        task=Task.GENERATE, name="tiny", inputs=tuple(inputs), latent=LatentSpec(size=5), labels=labels
+        task="generate",
+        name="tiny",
+        inputs=tuple(inputs),
+        spec=GenerationSpec(latent=LatentSpec(size=5), labels=labels),
     )
     reference = Reference(*inputs)
     material = collect(metadata, reference, shape=(5,))
-    assert isinstance(material.judge, OutputJudge)
+    assert isinstance(material.measure, OutputQuality)
     assert material.source == "40 latents of the model's distribution"
     assert [[len(array) for array in batch] for batch in material.batches] == [[n] * len(inputs) for n in (16, 16, 8)]
     ours = {row.tobytes() for batch in material.batches for row in batch[0]}
@@ -329,10 +332,10 @@ def test_generators_need_no_data(labels: tuple[str, ...]) -> None:
 # --- restoration ---
 
 
-def restorer(task: Task, **spec: Any) -> ModelMetadata:
-    luma = task is Task.UPSCALE
+def restorer(task: str, **spec: Any) -> ModelMetadata:
+    luma = task == "upscale"
     inputs = [image_input("height", "width", channels=1 if luma else 3)]
-    if task is Task.INPAINT:
+    if task == "inpaint":
         inputs.append(image_input("height", "width", channels=1, name="mask"))
     return ModelMetadata(
         task=task,
@@ -340,25 +343,25 @@ def restorer(task: Task, **spec: Any) -> ModelMetadata:
         inputs=tuple(inputs),
         outputs=(inputs[0].updated(name="y"),),
         image=ImageSpec(color=Color.LUMA if luma else Color.RGB),
-        restoration=RestorationSpec(**spec),
+        spec=RestorationSpec(**spec),
         tile=TileSpec(multiple=1),
     )
 
 
 @pytest.mark.parametrize("count", [3, 30, 120])
 def test_restoration_is_calibrated_with_what_its_pipeline_makes_of_pictures(tmp_path: Path, count: int) -> None:
-    metadata = restorer(Task.DENOISE)
+    metadata = restorer("denoise")
     reference = Reference(*metadata.inputs, restores=True)
     material = collect(metadata, reference, write_shades(tmp_path / "data", range(count)))
-    assert isinstance(material.judge, RestorationJudge)
+    assert isinstance(material.measure, RestorationQuality)
     ours = shades_of(*(batch[0] for batch in material.batches))
     theirs = shades_of(*(feeds["image"] for feeds in reference.seen[len(ours) :]))
     assert set(ours) | set(theirs) == set(range(count))
     assert bool(set(ours) & set(theirs)) == bool(material.notes) == (count < 10)
 
 
-@pytest.mark.parametrize(("task", "scale", "side"), [(Task.DENOISE, 1, 128), (Task.UPSCALE, 2, 128)])
-def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: Task, scale: int, side: int) -> None:
+@pytest.mark.parametrize(("task", "scale", "side"), [("denoise", 1, 128), ("upscale", 2, 128)])
+def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: str, scale: int, side: int) -> None:
     metadata = restorer(task, scale=scale)
 
     def enlarge(feeds: Mapping[str, Array]) -> list[Array]:
@@ -373,7 +376,7 @@ def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: Task, scale: 
 
 
 def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
-    metadata = restorer(Task.UPSCALE, scale=2)
+    metadata = restorer("upscale", scale=2)
 
     def enlarge(feeds: Mapping[str, Array]) -> list[Array]:
         return [np.repeat(np.repeat(feeds["image"], 2, 2), 2, 3)]
@@ -388,10 +391,10 @@ def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
 
 
 def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_path: Path) -> None:
-    metadata = restorer(Task.DENOISE, sigma=(0.0, 60.0))
+    metadata = restorer("denoise", sigma=(0.0, 60.0))
     reference = Reference(*metadata.inputs, restores=True)
     folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
-    material = collect(metadata, reference, folder, damage=Damage(sigma=25.0))
+    material = collect(metadata, reference, folder, evaluation=EvaluationOptions(sigma=25.0))
     found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in material.batches)
     assert set(found) == {0, 20, 40, 60}
     assert max(found.values()) - min(found.values()) <= 1
@@ -401,7 +404,7 @@ def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_pat
 
 
 def test_inpainting_is_calibrated_with_pictures_and_masks(tmp_path: Path) -> None:
-    metadata = restorer(Task.INPAINT)
+    metadata = restorer("inpaint")
     reference = Reference(*metadata.inputs, restores=True)
     material = collect(metadata, reference, write_shades(tmp_path / "data", range(100, 120), (24, 24)))
     assert all(len(batch) == 2 for batch in material.batches)
@@ -427,12 +430,12 @@ def numbered(count: int, *sides: int) -> Array:
 def test_of_arrays_every_fifth_sample_is_held_back(tmp_path: Path, count: int) -> None:
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
-    material = collect(ModelMetadata(task=Task.OTHER, name="tiny"), reference, path)
+    material = collect(ModelMetadata(task="other", name="tiny"), reference, path)
     ours = [int(row[0]) for batch in material.batches for row in batch[0]]
     theirs = [int(row[0]) for feeds in reference.seen for row in feeds["x"]]
     assert theirs == list(range(4, count, 5))
     assert sorted(ours + theirs) == list(range(count))
-    assert isinstance(material.judge, OutputJudge)
+    assert isinstance(material.measure, OutputQuality)
     assert material.source == f"{len(ours)} samples of inputs.npz"
     assert material.notes == ()
 
@@ -441,7 +444,7 @@ def test_of_arrays_every_fifth_sample_is_held_back(tmp_path: Path, count: int) -
 def test_a_few_samples_serve_for_both_and_a_note_says_so(tmp_path: Path, count: int) -> None:
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
-    material = collect(ModelMetadata(task=Task.OTHER, name="tiny"), reference, path)
+    material = collect(ModelMetadata(task="other", name="tiny"), reference, path)
     assert len(material.batches[0][0]) == len(reference.seen[0]["x"]) == count
     assert material.notes == (f"judged on the {count} samples it was calibrated with",)
 
@@ -527,7 +530,7 @@ def test_an_archive_that_would_run_code_or_is_not_there_is_a_data_set_error(tmp_
 def test_arrays_that_would_unpack_to_more_than_a_gigabyte_or_never_come_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgevision.exporters.quantization.material._LARGEST_ARRAYS", 2 << 20)
+    monkeypatch.setattr("edgevision.exporters.quantization.calibration._LARGEST_ARRAYS", 2 << 20)
     np.savez_compressed(tmp_path / "bomb.npz", image=np.zeros((1, 3, 1000, 1000), np.float32))
     with pytest.raises(DatasetError, match=r"bomb\.npz' cannot be read: it unpacks to 11 MB, and 2 MB is the most"):
         classified(tmp_path / "bomb.npz")

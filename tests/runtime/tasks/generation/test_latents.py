@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edgevision.data.latents import LEAST_TRUNCATION, draw_latents, interpolate
-from edgevision.modelfiles.metadata import LatentSpec
+from edgevision.runtime.tasks.generation.latents import LEAST_TRUNCATION, draw_latents, interpolate
+from edgevision.runtime.tasks.generation.spec import LatentSpec
 
 NORMAL = LatentSpec(size=6)
 UNIFORM = LatentSpec(size=6, distribution="uniform")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from edgevision.core.errors import ModelFileError
-from edgevision.metrics.class_scores import class_labels, class_scores, classification_of, probabilities
-from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata, Task, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.runtime.tasks.classification.scores import class_labels, class_scores, classification_of, probabilities
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0]], np.float32)
 P = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
@@ -70,7 +71,7 @@ def test_labels_name_the_scores():
 
 
 def test_files_that_do_not_say_what_their_scores_are_are_read_as_before():
-    old = ModelMetadata(task=Task.CLASSIFY, name="old")
-    assert classification_of(old) == ClassificationSpec()
+    old = ModelMetadata(task="classify", name="old")
+    assert classification_of(old).activation is Activation.NONE
     unit = TensorSpec(name="y", shape=(1, 3), value_range=(0.0, 1.0))
     assert classification_of(old.updated(outputs=(unit,))).activation is Activation.SOFTMAX

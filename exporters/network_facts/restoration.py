@@ -3,7 +3,7 @@
 import logging
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.analysis.activation_memory import activation_bytes
@@ -11,9 +11,10 @@ from edgevision.exporters.analysis.output_range import clipped_range
 from edgevision.exporters.analysis.picture_sizes import Examples, Sides
 from edgevision.exporters.analysis.receptive_field import receptive_radius
 from edgevision.exporters.analysis.tile_stride import tile_stride
-from edgevision.exporters.conversion.onnx_conversion import Conversion
-from edgevision.modelfiles.metadata import ModelMetadata, Prediction, RestorationSpec, Task, TileSpec
-from edgevision.runtime.tasks.restoration.tile_sizes import can_tile, fixed_sides
+from edgevision.exporters.network_facts.network import Network
+from edgevision.exporters.torch_engine import EngineNetwork
+from edgevision.modelfiles.metadata import ModelMetadata, TileSpec
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 
 _log = logging.getLogger(__name__)
 
@@ -24,18 +25,20 @@ _SIDES = (256, 512)
 _MARGIN = 16
 
 
-def describe_restoration(
-    metadata: ModelMetadata, network: nn.Module, conversion: Conversion, examples: Examples
-) -> ModelMetadata:
+def describe_restoration(metadata: ModelMetadata, network: Network) -> ModelMetadata:
     """Complete ``metadata`` with the scale, the range of a clipped output, and how pictures may be cut into tiles.
 
     Raises:
         InputError: the output is no picture of a whole multiple of the input's size, or contradicts the metadata.
     """
-    spec = metadata.restoration or RestorationSpec()
-    if spec.predicts is Prediction.CURVES:
+    spec = metadata.spec_as(RestorationSpec)
+    if network.described or spec.predicts is Prediction.CURVES:
         return metadata
-    spec = _with_scale(metadata, spec, network, examples)
+    conversion, examples = network.conversion, network.examples
+    module = network.module
+    if isinstance(module, EngineNetwork):
+        module = _UnitRange(module, metadata)
+    spec = _with_scale(metadata, spec, module, examples)
     outputs = metadata.outputs
     if spec.predicts is Prediction.IMAGE and outputs[0].value_range is None:
         outputs = (outputs[0].updated(value_range=clipped_range(conversion.model)), *outputs[1:])
@@ -45,31 +48,30 @@ def describe_restoration(
         tile = tile.updated(multiple=sides.multiple, minimum=max(tile.minimum, sides.minimum))
     if sides is not None:
         try:
-            tile = _cut_up(tile, network, examples, sides)
+            tile = _cut_up(tile, module, examples, sides)
         except Exception as error:  # somebody else's code, which does not take every size after all
             _log.debug("the reach of the network: %s", error)
     tile = tile.updated(memory=activation_bytes(conversion.model, examples))
-    return metadata.updated(restoration=spec, outputs=outputs, tile=tile)
+    return metadata.updated(spec=spec, outputs=outputs, tile=tile)
 
 
-def tile_notes(metadata: ModelMetadata, known: TileSpec | None) -> tuple[str, ...]:
-    """What a user has to know of the sizes that a model takes, beyond what is ``known`` of them from its metadata."""
-    tile, spec = metadata.tile, metadata.restoration
-    if tile is None or (spec is not None and spec.predicts is Prediction.CURVES):
-        return ()
-    notes = []
-    rules = [f"multiples of {tile.multiple}"] if tile.multiple > 1 else []
-    rules += [f"at least {tile.padded(1)}"] if tile.padded(1) > tile.multiple else []
-    if rules and (known is None or (known.multiple, known.padded(1)) != (tile.multiple, tile.padded(1))):
-        padded = ": pictures are padded and cut back" if spec is not None else ""
-        notes.append(f"sides have to be {' and '.join(rules)}{padded}")
-    if spec is not None:
-        sides = fixed_sides(metadata.inputs[0].shape, metadata)
-        if any(sides) and not can_tile(sides, tile):
-            notes.append("it cannot be laid over a picture in tiles: one that is larger than its input is refused")
-        elif tile.overlap is None:
-            notes.append("it looks at the whole picture at once: that is not cut into tiles, whatever --memory says")
-    return tuple(notes)
+class _UnitRange(nn.Module):
+    """A model on an engine that takes and gives pictures in 0..1 (a predicted noise around 0), whatever its own range.
+
+    So differences mean the same for all. Masks are taken as they are.
+    """
+
+    def __init__(self, network: EngineNetwork, metadata: ModelMetadata) -> None:
+        super().__init__()
+        self._network, spec = network, metadata.spec_as(RestorationSpec)
+        self._black, self._white = metadata.inputs[0].value_range or (0.0, 1.0)
+        self._low, self._high = spec.output_range or (self._black, self._white)
+        if spec.predicts is Prediction.NOISE:
+            self._low, self._high = 0.0, self._white - self._black
+
+    def forward(self, picture: Tensor, *masks: Tensor) -> Tensor:
+        output: Tensor = self._network(picture * (self._white - self._black) + self._black, *masks)
+        return (output - self._low) / (self._high - self._low)
 
 
 @torch.inference_mode()
@@ -85,9 +87,9 @@ def _with_scale(
             f"a restoration network turns {tuple(picture)} into as many channels and whole multiples of the sides,"
             f" not into {shape or type(output).__name__}"
         )
-    if scale > 1 and metadata.task is not Task.UPSCALE:
+    if scale > 1 and metadata.task != RestorationKind.UPSCALE:
         raise InputError(f"the network enlarges {scale} times, which is --task upscale, not {metadata.task}")
-    if scale == 1 and metadata.task is Task.UPSCALE:
+    if scale == 1 and metadata.task == RestorationKind.UPSCALE:
         raise InputError("the network gives pictures of the size it gets, which is not --task upscale")
     if spec.scale not in (1, scale):
         raise InputError(f"the metadata says scale {spec.scale}, the network enlarges {scale} times")

@@ -1,9 +1,12 @@
 """What generators make their pictures from: the one documented sampler, the same on every engine and machine."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.modelfiles.metadata import LatentSpec
+from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
+from edgevision.runtime.tasks.samples import SAMPLES_AT_ONCE
 
 Latents = NDArray[np.float32]
 """float32 (N, size), or (N, size, h, w) for a map."""
@@ -31,6 +34,23 @@ def draw_latents(
     """
     shape = (spec.size, *sides) if sides is not None else (spec.size,)
     return np.stack([_draw(spec, shape, (seed, first + i), truncation) for i in range(count)])
+
+
+def latent_samples(
+    spec: GenerationSpec, shape: tuple[int, ...], count: int, seed: int
+) -> Iterator[tuple[NDArray[np.float32], ...]]:
+    """The latents of the samples 0 to ``count`` of ``seed``, of ``shape`` (size,) or (size, h, w), in batches.
+
+    For a conditional generator with the class of each, in turn, as a row of zeros and a one.
+    """
+    assert spec.latent is not None
+    sides = (shape[1], shape[2]) if len(shape) == 3 else None
+    classes = np.eye(len(spec.labels), dtype=np.float32)
+    for start in range(0, count, SAMPLES_AT_ONCE):
+        size = min(SAMPLES_AT_ONCE, count - start)
+        latents = draw_latents(spec.latent, size, seed=seed, first=start, sides=sides)
+        chosen = (classes[np.arange(start, start + size) % len(classes)],) if spec.labels else ()
+        yield latents, *chosen
 
 
 def interpolate(start: Latents, end: Latents, count: int) -> Latents:

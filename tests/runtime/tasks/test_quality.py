@@ -9,18 +9,15 @@ from fake_engine import FakeEngine
 from PIL import Image
 
 from edgevision.data.datasets import ImageFolder
-from edgevision.exporters.quantization.judging import (
-    ClassifierJudge,
-    Judge,
-    OutputJudge,
-    Pictures,
-    Quality,
-    Recorder,
-    RestorationJudge,
-)
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, RestorationSpec, Task, TensorSpec, TileSpec
+from edgevision.exporters.quantization.calibration import RecordingEngine
+from edgevision.exporters.quantization.calibration_pictures import Pictures
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec, TileSpec
 from edgevision.runtime.engines.engine import Array
-from edgevision.runtime.tasks.restoration.evaluation import Damage
+from edgevision.runtime.tasks.classification.quality import ClassifierQuality
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.quality import OutputQuality, Quality, QualityMeasure
+from edgevision.runtime.tasks.restoration.quality import RestorationQuality
+from edgevision.runtime.tasks.restoration.spec import RestorationSpec
 
 SCORES = TensorSpec(name="logits", shape=("batch", 3))
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]
@@ -47,7 +44,7 @@ def one_hot(answers: Sequence[int], certainty: float = 5.0) -> list[list[float]]
 def test_with_classes_the_loss_is_the_accuracy_that_is_lost_in_points() -> None:
     expected = np.array([0, 1, 2, 0, 1, 2, 0, 1])
     reference = answering(one_hot([0, 1, 2, 0, 1, 2, 1, 1]))
-    judge = ClassifierJudge(reference, numbers(8), expected)
+    judge = ClassifierQuality(reference, numbers(8), expected)
     assert (judge.metric, judge.unit, judge.budget) == ("top1", "points", 0.3)
     quality = judge(answering(one_hot([0, 1, 2, 0, 2, 1, 1, 0])))
     assert quality.figures["top1"] == 50
@@ -56,14 +53,14 @@ def test_with_classes_the_loss_is_the_accuracy_that_is_lost_in_points() -> None:
 
 
 def test_a_model_that_is_better_than_the_float_one_has_a_negative_loss() -> None:
-    judge = ClassifierJudge(answering(one_hot([0, 1, 1, 1])), numbers(4), np.array([0, 1, 2, 2]))
+    judge = ClassifierQuality(answering(one_hot([0, 1, 1, 1])), numbers(4), np.array([0, 1, 2, 2]))
     assert judge(answering(one_hot([0, 1, 2, 1]))).loss == -25
 
 
 def test_the_float_model_itself_loses_nothing() -> None:
     reference = answering(one_hot([0, 1, 2, 2]))
     for expected in (np.array([0, 1, 2, 0]), None):
-        quality = ClassifierJudge(reference, numbers(4), expected)(reference)
+        quality = ClassifierQuality(reference, numbers(4), expected)(reference)
         assert quality.loss == 0
         assert quality.figures["agreement"] == 100
         assert quality.figures["sqnr"] == float("inf")
@@ -73,7 +70,7 @@ def test_without_classes_the_loss_is_what_the_float_models_probabilities_say_is_
     # Softmax gives 0.5, 0.3 and 0.2 for both samples.
     probabilities = [0.5, 0.3, 0.2]
     reference = answering(np.log([probabilities, probabilities[::-1]]).tolist())
-    judge = ClassifierJudge(reference, numbers(2), None)
+    judge = ClassifierQuality(reference, numbers(2), None)
     assert judge.metric == "agreement"
     # One answer stays, the other becomes the second likeliest.
     quality = judge(answering(one_hot([0, 1])))
@@ -86,14 +83,14 @@ def test_without_classes_the_loss_is_what_the_float_models_probabilities_say_is_
 
 def test_without_classes_another_answer_where_the_float_model_is_undecided_costs_almost_nothing() -> None:
     undecided, decided = [1.0, 1.001, -9.0], [9.0, -9.0, -9.0]
-    judge = ClassifierJudge(answering([undecided, decided]), numbers(2), None)
+    judge = ClassifierQuality(answering([undecided, decided]), numbers(2), None)
     assert 0 < judge(answering(one_hot([0, 0]))).loss < 0.1
     assert judge(answering(one_hot([1, 1]))).loss > 49
 
 
 def test_scores_that_change_without_changing_an_answer_lose_nothing() -> None:
     rows = np.array(one_hot([0, 1, 2, 1]))
-    judge = ClassifierJudge(answering(rows.tolist()), numbers(4), None)
+    judge = ClassifierQuality(answering(rows.tolist()), numbers(4), None)
     quality = judge(answering((1.1 * rows).tolist()))
     assert quality.loss == 0
     assert quality.figures["sqnr"] == pytest.approx(20, abs=1e-3)
@@ -104,7 +101,7 @@ def test_samples_are_judged_in_portions_that_the_model_takes(batch: int | str, c
     generator = np.random.default_rng(0)
     answers, expected = generator.integers(0, 3, (2, 77))
     reference = answering(one_hot(answers.tolist()), batch)
-    judge = ClassifierJudge(reference, numbers(77), expected)
+    judge = ClassifierQuality(reference, numbers(77), expected)
     assert reference.calls == calls
     quality = judge(answering(one_hot(expected.tolist()), batch))
     assert quality.figures["top1"] == 100
@@ -128,7 +125,7 @@ SAMPLES = [np.random.default_rng(0).standard_normal((6, 5), dtype=np.float32)]
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.1, 20), (0.99, 40), (1.001, 60), (0, 0), (-1, -6.0206)])
 def test_an_output_is_judged_by_its_sqnr_and_the_loss_is_its_negative(factor: float, expected: float) -> None:
-    judge = OutputJudge(scaling(1), SAMPLES)
+    judge = OutputQuality(scaling(1), SAMPLES)
     assert (judge.metric, judge.unit, judge.budget) == ("sqnr", "dB", -30)
     quality = judge(scaling(factor))
     assert quality.figures == {"sqnr": pytest.approx(expected, abs=1e-3)}
@@ -137,18 +134,18 @@ def test_an_output_is_judged_by_its_sqnr_and_the_loss_is_its_negative(factor: fl
 
 
 def test_of_several_outputs_the_worst_counts() -> None:
-    judge = OutputJudge(scaling(1, 10, 0.1), SAMPLES)
+    judge = OutputQuality(scaling(1, 10, 0.1), SAMPLES)
     assert judge(scaling(1.001, 10, 0.11)).figures["sqnr"] == pytest.approx(20, abs=1e-3)
 
 
 def test_equal_outputs_are_infinitely_good() -> None:
-    quality = OutputJudge(scaling(1, 2), SAMPLES)(scaling(1, 2))
+    quality = OutputQuality(scaling(1, 2), SAMPLES)(scaling(1, 2))
     assert (quality.figures["sqnr"], quality.loss) == (float("inf"), float("-inf"))
 
 
 def test_another_number_of_outputs_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
-        OutputJudge(scaling(1, 2), SAMPLES)(scaling(1))
+        OutputQuality(scaling(1, 2), SAMPLES)(scaling(1))
 
 
 def test_a_quality_goes_to_json_and_back() -> None:
@@ -170,7 +167,7 @@ def restoring(shade: float, channels: int = 3, scale: int = 1) -> FakeEngine:
     return FakeEngine((image,), (image.updated(name="restored_image"),), run)
 
 
-def restoration(task: Task, color: Color = Color.RGB, scale: int = 1) -> ModelMetadata:
+def restoration(task: str, color: Color = Color.RGB, scale: int = 1) -> ModelMetadata:
     engine = restoring(0, color.channels)
     return ModelMetadata(
         task=task,
@@ -178,7 +175,7 @@ def restoration(task: Task, color: Color = Color.RGB, scale: int = 1) -> ModelMe
         inputs=engine.inputs,
         outputs=engine.outputs,
         image=ImageSpec(color=color),
-        restoration=RestorationSpec(scale=scale),
+        spec=RestorationSpec(scale=scale),
         tile=TileSpec(multiple=1),
     )
 
@@ -195,7 +192,7 @@ def gray(tmp_path: Path) -> Pictures:
 
 def test_restored_pictures_are_judged_by_the_psnr_that_is_lost(gray: Pictures) -> None:
     reference = restoring(0.41)
-    judge = RestorationJudge(reference, restoration(Task.DENOISE), gray, Damage())
+    judge = RestorationQuality(reference, restoration("denoise"), gray, EvaluationOptions())
     assert (judge.metric, judge.unit, judge.budget) == ("psnr", "dB", 0.1)
     quality = judge(restoring(0.5))
     assert quality.figures["psnr"] == pytest.approx(20, abs=1e-3)
@@ -205,14 +202,14 @@ def test_restored_pictures_are_judged_by_the_psnr_that_is_lost(gray: Pictures) -
 
 
 def test_numbers_that_are_none_are_infinitely_bad(gray: Pictures) -> None:
-    judge = RestorationJudge(restoring(0.41), restoration(Task.DENOISE), gray, Damage())
+    judge = RestorationQuality(restoring(0.41), restoration("denoise"), gray, EvaluationOptions())
     quality = judge(restoring(float("nan")))
     assert quality.loss == float("inf")
     assert list(quality.figures) == ["psnr"]
 
 
 def test_a_picture_that_only_the_candidate_cannot_do_is_infinitely_bad_too(gray: Pictures) -> None:
-    judge = RestorationJudge(restoring(0.41), restoration(Task.DENOISE), gray, Damage())
+    judge = RestorationQuality(restoring(0.41), restoration("denoise"), gray, EvaluationOptions())
     candidate = restoring(0.41)
     answer, calls = candidate.run, iter(range(100))
     candidate.run = lambda feeds: [array + (np.nan if next(calls) == 0 else 0) for array in answer(feeds)]  # type: ignore[method-assign]
@@ -221,8 +218,8 @@ def test_a_picture_that_only_the_candidate_cannot_do_is_infinitely_bad_too(gray:
 
 
 def test_enlarged_pictures_are_judged_by_their_luma(gray: Pictures) -> None:
-    metadata = restoration(Task.UPSCALE, Color.LUMA, scale=2)
-    judge = RestorationJudge(restoring(0.41, 1, 2), metadata, gray, Damage())
+    metadata = restoration("upscale", Color.LUMA, scale=2)
+    judge = RestorationQuality(restoring(0.41, 1, 2), metadata, gray, EvaluationOptions())
     assert judge.metric == "psnr_y"
     candidate = restoring(0.5, 1, 2)
     quality = judge(candidate)
@@ -232,10 +229,10 @@ def test_enlarged_pictures_are_judged_by_their_luma(gray: Pictures) -> None:
 
 
 def test_every_judge_has_what_the_protocol_asks_for(gray: Pictures) -> None:
-    judges: list[Judge] = [
-        ClassifierJudge(answering(one_hot([0])), numbers(1), None),
-        OutputJudge(scaling(1), SAMPLES),
-        RestorationJudge(restoring(0.41), restoration(Task.DENOISE), gray, Damage()),
+    judges: list[QualityMeasure] = [
+        ClassifierQuality(answering(one_hot([0])), numbers(1), None),
+        OutputQuality(scaling(1), SAMPLES),
+        RestorationQuality(restoring(0.41), restoration("denoise"), gray, EvaluationOptions()),
     ]
     for judge in judges:
         assert judge.metric
@@ -253,7 +250,7 @@ def adding() -> FakeEngine:
 
 def test_a_recorder_keeps_what_its_engine_is_given_in_the_order_of_its_inputs() -> None:
     engine = adding()
-    with Recorder(engine) as recorder:
+    with RecordingEngine(engine) as recorder:
         assert (recorder.name, recorder.device, recorder.provider) == ("fake", "cpu", "FakeProvider")
         assert (recorder.inputs, recorder.outputs) == (engine.inputs, engine.outputs)
         for value in (1.0, 2.0):
@@ -268,8 +265,8 @@ def test_a_recorder_keeps_what_its_engine_is_given_in_the_order_of_its_inputs() 
 
 
 def test_what_a_pipeline_makes_of_pictures_is_recorded(gray: Pictures) -> None:
-    recorder = Recorder(restoring(0.41))
-    RestorationJudge(recorder, restoration(Task.DENOISE), gray, Damage(sigma=10))
+    recorder = RecordingEngine(restoring(0.41))
+    RestorationQuality(recorder, restoration("denoise"), gray, EvaluationOptions(sigma=10))
     assert len(recorder.batches) == 3
     for (noisy,) in recorder.batches:
         assert noisy.shape == (1, 3, 12, 16)

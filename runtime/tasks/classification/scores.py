@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from edgevision.core.errors import ModelFileError
 from edgevision.metrics.figures import softmax
-from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
 
 Scores = NDArray[Any]
 """float (samples, classes)"""
@@ -15,10 +16,11 @@ Scores = NDArray[Any]
 
 def classification_of(metadata: ModelMetadata) -> ClassificationSpec:
     """What the metadata say of the scores; files that do not say give logits, or probabilities by their range."""
-    if metadata.classification is not None:
-        return metadata.classification
+    spec = metadata.spec_as(ClassificationSpec)
+    if spec.activation is not None:
+        return spec
     probable = bool(metadata.outputs) and metadata.outputs[0].value_range == (0.0, 1.0)
-    return ClassificationSpec(activation=Activation.SOFTMAX if probable else Activation.NONE)
+    return spec.updated(activation=Activation.SOFTMAX if probable and not spec.multi_label else Activation.NONE)
 
 
 def class_scores(output: Any, samples: int, spec: ClassificationSpec) -> Scores:
@@ -41,7 +43,7 @@ def class_scores(output: Any, samples: int, spec: ClassificationSpec) -> Scores:
         scores = scores.astype(np.float32)
     if classes > 1:
         return scores
-    if spec.activation is Activation.NONE:
+    if spec.activation in (None, Activation.NONE):
         return np.hstack([np.zeros_like(scores), scores])
     if spec.activation is Activation.LOG_SOFTMAX:
         with np.errstate(divide="ignore"):
@@ -53,7 +55,7 @@ def probabilities(scores: Scores, spec: ClassificationSpec) -> Scores:
     """0..1 for each of ``scores`` (classes on the last axis): they add up to 1, unless each class is for itself."""
     if spec.activation is Activation.LOG_SOFTMAX:
         return np.exp(np.minimum(scores, 0))
-    if spec.activation is not Activation.NONE:
+    if spec.activation not in (None, Activation.NONE):
         return np.clip(scores, 0, 1)
     if spec.multi_label and scores.shape[-1] > 2:
         # Either form overflows for logits of one sign.

@@ -1,6 +1,5 @@
 """What a classifier's scores are, found out from its graph and from what it says of samples: the two have to agree."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,11 +7,15 @@ import onnx
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.analysis.output_range import last_operator
-from edgevision.exporters.samples import Batch
-from edgevision.metrics.class_scores import classification_of
-from edgevision.modelfiles.metadata import Activation, ClassificationSpec, ModelMetadata
+from edgevision.exporters.network_facts.network import Network, check_fit
+from edgevision.exporters.samples import seeded_batches
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
-from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.classification.scores import classification_of
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
+
+# Whose scores tell what a classifier ends in.
+_SAMPLES = 16
 
 # Half precision, and sums over a thousand classes.
 _ROUNDING = 1e-2
@@ -29,22 +32,22 @@ _LINEAR = ("Gemm", "Conv", "MatMul", "QLinearConv", "QLinearMatMul", "QGemm", "R
 _REMEDY = "say it with --activation (none, softmax, sigmoid, log_softmax)"
 
 
-def describe_classification(
-    metadata: ModelMetadata, model: onnx.ModelProto, reference: Engine, batches: Iterable[Batch]
-) -> ModelMetadata:
-    """Complete ``metadata`` with what the scores of ``reference`` are, of which ``model`` is the graph.
+def describe_classification(metadata: ModelMetadata, network: Network) -> ModelMetadata:
+    """Complete ``metadata`` with what the network's scores are.
 
     Raises:
         InputError: it cannot be told, what the metadata say contradicts the scores, or they are no scores.
     """
-    outputs = [(len(batch[0]), run_batched(reference, batch)[0]) for batch in batches]
+    check_fit(metadata, network.conversion)
+    with network.reference() as reference:
+        batches = seeded_batches(metadata, network.shape, _SAMPLES, network.seed)
+        outputs = [(len(batch[0]), run_batched(reference, batch)[0]) for batch in batches]
     scores = np.concatenate([np.asarray(found, np.float64).reshape(count, -1) for count, found in outputs])
-    if metadata.classification is not None or classification_of(metadata) != ClassificationSpec():
-        spec = classification_of(metadata)
-        _check_given(spec.activation, scores)
-    else:
-        spec = ClassificationSpec(activation=_found(*_ending(model), scores))
-    return metadata.updated(classification=spec)
+    own, said = metadata.spec_as(ClassificationSpec), classification_of(metadata)
+    if own.activation is None and not own.multi_label and said.activation is Activation.NONE:
+        return metadata.updated(spec=own.updated(activation=_found(*_ending(network.conversion.model), scores)))
+    _check_given(said.activation, scores)
+    return metadata.updated(spec=said)
 
 
 def _ending(model: onnx.ModelProto) -> tuple[str, str]:
@@ -100,8 +103,8 @@ def _found(operator: str, scaled: str, scores: Any) -> Activation:
     return Activation.NONE
 
 
-def _check_given(activation: Activation, scores: Any) -> None:
-    if activation is not Activation.NONE and activation not in _fitting(scores):
+def _check_given(activation: Activation | None, scores: Any) -> None:
+    if activation not in (None, Activation.NONE) and activation not in _fitting(scores):
         raise InputError(
             f"the network's scores for samples are {scores.min():.3g} to {scores.max():.3g} and add up to"
             f" {scores.sum(axis=1).mean():.3g}, which is no {activation}; {_REMEDY}"

@@ -1,0 +1,58 @@
+"""What models can be for: the one table from the name of a task to the object that knows everything of it.
+
+The name is also the word after ``edgevision run``. Nothing else in the code names a task: whoever opens, exports,
+judges, measures or runs a model asks the object, which :class:`edgevision.runtime.tasks.task.Task` describes. Here
+stand only strings, as reading what a model file says of itself is below all that, and one room is imported, not all.
+"""
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from edgevision.runtime.tasks.task import Task
+
+_ROOMS = "edgevision.runtime.tasks"
+
+_TASKS: dict[str, str] = {
+    "classify": f"{_ROOMS}.classification.task:CLASSIFY",
+    "generate": f"{_ROOMS}.generation.task:GENERATE",
+    "reconstruct": f"{_ROOMS}.autoencoding.task:RECONSTRUCT",
+    "encode": f"{_ROOMS}.autoencoding.task:ENCODE",
+    "inpaint": f"{_ROOMS}.restoration.task:INPAINT",
+    "denoise": f"{_ROOMS}.restoration.task:DENOISE",
+    "upscale": f"{_ROOMS}.restoration.task:UPSCALE",
+    "brighten": f"{_ROOMS}.restoration.task:BRIGHTEN",
+    "other": f"{_ROOMS}.other.task:OTHER",
+}
+
+
+def task_names() -> tuple[str, ...]:
+    """All tasks, in the order in which they are shown."""
+    return tuple(_TASKS)
+
+
+def find_task(name: str) -> "Task":
+    """The object of the task that is called ``name``.
+
+    Raises:
+        ValueError: there is none; the message lists those there are.
+    """
+    if name not in _TASKS:
+        close = get_close_matches(name, _TASKS, 1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"a task is one of {', '.join(_TASKS)}, not {name!r:.60}{meant}")
+    module, _, attribute = _TASKS[name].partition(":")
+    return cast("Task", getattr(sys.modules.get(module) or import_module(module), attribute))
+
+
+def register_task(name: str, target: str) -> None:
+    """Add a task, whose object is ``target``, as ``"module:object"``.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name in _TASKS:
+        raise ValueError(f"the task {name!r} is there already, as {_TASKS[name]}")
+    _TASKS[name] = target

@@ -1,0 +1,95 @@
+"""Real pictures to calibrate with and to judge on: which ones, and how they are held."""
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from edgevision.core.regular_files import real_path
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.runtime.files.batch import each_done, failure_message
+
+FEWEST = 2
+"""With fewer pictures than this to hold back, a model is judged on what it was calibrated with."""
+
+
+class Pictures:
+    """Pictures in memory, with the names and classes they have in ``data``, the middle cut out where they are large.
+
+    Attributes:
+        failures: what could not be read, and why.
+    """
+
+    def __init__(
+        self,
+        data: ImageFolder,
+        indices: Sequence[int],
+        side: int | None = None,
+        check: Callable[[Image.Image], object] = lambda image: None,
+    ) -> None:
+        """Read those of ``data``; one for which ``check`` raises is a failure too."""
+        self.failures: dict[str, str] = {}
+
+        def read(index: int) -> Image.Image:
+            image: Image.Image = data.image(index)
+            check(image)
+            return image if side is None else _middle(image, side)
+
+        def failed(index: int, error: Exception) -> None:
+            self.failures[data.names[index]] = failure_message(data.names[index], error)
+
+        done = list(each_done(indices, read, failed))
+        kept = [index for index, _ in done]
+        self._images = [image for _, image in done]
+        self.names = tuple(data.names[index] for index in kept)
+        self.class_names = data.class_names
+        self.labels = data.labels[kept]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def every(self, step: int, start: int) -> "Pictures":
+        """Each ``step``-th of them, from ``start`` on."""
+        share = copy.copy(self)
+        places = slice(start, None, step)
+        share._images, share.names, share.labels = self._images[places], self.names[places], self.labels[places]
+        return share
+
+    def image(self, index: int) -> Image.Image:
+        return self._images[index]
+
+
+def divide(
+    calibration: Path, data: Path | None, shown: int, wanted: int
+) -> tuple[ImageFolder, list[int], ImageFolder, list[int]]:
+    """Which pictures to calibrate with, ``shown`` at most, and which to judge on, ``wanted`` at most."""
+    if data is not None and real_path(data) == real_path(calibration):
+        # Given twice they are divided all the same.
+        data = None
+    folder = ImageFolder(calibration, ("train", "val", "test") if _has_splits(calibration) else ())
+    every = list(range(len(folder)))
+    if data is not None or len(folder.splits) > 1:
+        judged = ImageFolder(data) if data is not None else ImageFolder(calibration, ("test", "val"))
+        return folder, _spread(every, shown), judged, _spread(list(range(len(judged))), wanted)
+    held = [index for index in every if is_held_out(folder.names[index])]
+    if len(held) < min(wanted, 8):
+        held = every[::5] if len(every) >= 5 * FEWEST else every
+    seen = sorted(set(every) - set(held)) or held
+    return folder, _spread(seen, shown), folder, _spread(held, wanted)
+
+
+def _has_splits(path: Path) -> bool:
+    return bool(ImageFolder(path).splits)
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """``count`` of them from the first to the last."""
+    return [indices[int(i)] for i in np.unique(np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int))]
+
+
+def _middle(image: Image.Image, side: int) -> Image.Image:
+    width, height = image.size
+    left, top = max(0, (width - side) // 2), max(0, (height - side) // 2)
+    return image.crop((left, top, min(width, left + side), min(height, top + side)))

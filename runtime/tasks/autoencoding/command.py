@@ -1,0 +1,118 @@
+"""The verbs ``edgevision run reconstruct`` and ``encode``."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import DEVICE_PANEL
+from edgevision.cli.output import end_with_failures
+from edgevision.core.atomic_files import check_writable
+from edgevision.core.errors import InputError, OutputError
+from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
+from edgevision.runtime.files.inputs import expand_inputs
+from edgevision.runtime.files.outputs import Job, make_folders, plan
+from edgevision.runtime.load import load
+from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.tasks.autoencoding.result import save_array
+from edgevision.runtime.tasks.autoencoding.task import ENCODE, RECONSTRUCT
+from edgevision.runtime.tasks.run_options import RunOptions, announce, report_written
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options(RunOptions):
+    """What every such verb takes, where no model ships."""
+
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model file (.onnx or .xml) of an autoencoder; none ships: edgevision train vae makes one to export.",
+            rich_help_panel=DEVICE_PANEL,
+        ),
+    ] = None
+
+
+@on_boards("run reconstruct", "edgevision.runtime.tasks.autoencoding.board_files:reconstruct_files")
+@option_groups
+def reconstruct(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="File, or folder that mirrors the inputs.")
+    ] = None,
+    *,
+    options: _Options,
+) -> None:
+    """Squeeze pictures through the code of an autoencoder, at the size that it was trained for.
+
+    Examples:
+        edgevision run reconstruct photos/ --model vae.onnx -o seen/
+    """
+    pictures = expand_inputs(inputs)
+    jobs = plan(pictures, output, ending="reconstructed", force=options.force)
+    failures: list[tuple[str, str]] = []
+    started = time.monotonic()
+    with _autoencoder(RECONSTRUCT.name, options) as restore:
+        announce(restore, options)
+        make_folders(jobs)
+
+        def reconstruct_one(job: Job) -> None:
+            restore(job.picture.source).save(job.target, force=options.force)
+
+        def failed(job: Job, error: Exception) -> None:
+            failures.append((job.picture.name, failure_message(job.picture.name, error)))
+
+        written = [job.target for job, _ in each_done(jobs, reconstruct_one, failed)]
+        report_written(restore, written, time.monotonic() - started, options)
+    end_with_failures(failures, len(jobs))
+
+
+@on_boards("run encode", "edgevision.runtime.tasks.autoencoding.board_files:encode_files")
+@option_groups
+def encode(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],
+    *,
+    options: _Options,
+) -> None:
+    """Write the codes that an autoencoder's encoder gives for pictures, in their order.
+
+    Examples:
+        edgevision run encode photos/ --model encoder.onnx -o codes.npy
+    """
+    pictures = expand_inputs(inputs)
+    check_codes(output, force=options.force)
+    started = time.monotonic()
+    with _autoencoder(ENCODE.name, options) as encoder:
+        announce(encoder, options)
+        # All or none: a row that is missing would shift the others.
+        codes = [_encoded(encoder, picture.name, picture.source) for picture in pictures]
+        save_array(np.stack(codes), output, force=options.force)
+        report_written(encoder, [output], time.monotonic() - started, options, count=len(codes))
+
+
+def _encoded(encoder: Any, name: str, source: Any) -> Any:
+    try:
+        return encoder(source)
+    except ABOUT_ONE_FILE as error:
+        raise InputError(failure_message(name, error)) from error
+
+
+def _autoencoder(task: str, options: _Options) -> Any:
+    if options.model is None:
+        raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
+    return load(
+        options.model, options.device, threads=options.threads, allow_fallback=options.allow_fallback, task=task
+    )
+
+
+def check_codes(target: Path, *, force: bool) -> None:
+    """Refuse a file of codes that could not be written, before anything is encoded."""
+    if target.suffix != ".npy":
+        raise OutputError(f"codes are written as .npy, not {target.name!r}")
+    check_writable(target, force=force)

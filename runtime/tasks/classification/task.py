@@ -1,0 +1,117 @@
+"""The task ``classify``: what is in a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse, shortened_list
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
+from edgevision.runtime.tasks.task import Stages, Task, with_picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edgevision.data.datasets import ImageDataset, ImageFolder
+    from edgevision.runtime.engines.engine import Engine
+    from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.quality import QualityMeasure
+    from edgevision.runtime.tasks.task import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationTask(Task):
+    """A picture in, a score for each class out."""
+
+    def check(self, metadata: ModelMetadata, inputs: Specs, outputs: Specs) -> None:
+        check_count(metadata, "inputs", inputs, 1)
+        check_picture(needed_image(metadata), inputs[0])
+        scores, spec = outputs[0], metadata.spec_as(ClassificationSpec)
+        if not scores.dtype.startswith("float"):
+            raise ValueError(
+                f"its output {scores.name!r} is {scores.dtype}, and {self.name} needs a score for each class, as float"
+            )
+        classes = class_count(scores, inputs[0])
+        if classes == 1 and spec.activation is Activation.SOFTMAX:
+            refuse("spec.activation", "softmax", "of one score it is always 1")
+        labels = len(spec.labels)
+        # One score decides between two.
+        if labels and classes not in (None, labels) and not (classes == 1 and labels == 2):
+            refuse(
+                "spec.labels", shortened_list(spec.labels), f"its graph has {classes} outputs for these {labels} labels"
+            )
+
+    def facts(self, metadata: ModelMetadata) -> dict[str, str]:
+        spec = metadata.spec_as(ClassificationSpec)
+        return {"labels": ", ".join(spec.labels), "scores": str(spec.activation or "")}
+
+    def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
+        return with_picture(document, shape, given=given, fixed=True)
+
+    def output_name(self, metadata: ModelMetadata) -> str:
+        return "logits"
+
+    def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
+        from edgevision.runtime.tasks.classification.classifier import Classifier
+
+        return Classifier(engine, metadata, **options)
+
+    def stages(self, pipeline: Any) -> Stages:
+        from edgevision.imaging.images import read_image
+
+        return Stages(read_image, lambda image: pipeline(image).top())
+
+    def answers(self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata) -> "NDArray[Any]":
+        from edgevision.runtime.tasks.classification.scores import class_scores, classification_of
+
+        answers: NDArray[Any] = class_scores(outputs[0], count, classification_of(metadata)).argmax(-1)
+        return answers
+
+    def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
+        return bool(data.class_names)
+
+    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
+        from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
+
+        return evaluate_classifier(pipeline, data, quiet=options.quiet)
+
+    def quality_measure(
+        self,
+        metadata: ModelMetadata,
+        reference: "Engine",
+        inputs: "Batch",
+        data: "ImageDataset | None",
+        options: "EvaluationOptions",
+    ) -> "QualityMeasure":
+        from edgevision.runtime.tasks.classification.quality import ClassifierQuality
+
+        return ClassifierQuality.on_pictures(metadata, reference, inputs, data)
+
+
+def class_count(scores: TensorSpec, picture: TensorSpec) -> int | None:
+    """How many scores a classifier's output holds for each sample of its input, ``None`` where the graph does not tell.
+
+    Sides of 1 do not count: (batch, classes, 1, 1) is as good as (batch, classes), and (batch,) one score each.
+
+    Raises:
+        ValueError: the output is no list of scores.
+    """
+    shape, batch = scores.shape, picture.shape[0] if picture.shape else 1
+    # (classes,) of a network for one picture has no side for the batch.
+    sides = shape if batch == 1 and len(shape) == 1 else shape[1:]
+    larger = [side for side in sides if side != 1]
+    if len(larger) > 1:
+        raise ValueError(f"its output {scores.name!r} is {shape}, and classes have one score each: (batch, classes)")
+    if not larger:
+        return 1
+    return larger[0] if isinstance(larger[0], int) else None
+
+
+CLASSIFY = ClassificationTask(
+    name="classify",
+    summary="Say what is in a picture.",
+    command="edgevision.runtime.tasks.classification.command:classify",
+    spec=ClassificationSpec,
+    scores_first=True,
+    describe_network="edgevision.exporters.network_facts.classification:describe_classification",
+)

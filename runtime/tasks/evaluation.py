@@ -1,0 +1,68 @@
+"""What every evaluation takes and gives, whatever the task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgevision.core.errors import DatasetError
+from edgevision.core.records import Record, record
+from edgevision.data.datasets import ImageDataset
+from edgevision.data.hole_kinds import HoleKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """How to evaluate; each task takes what is for it.
+
+    Attributes:
+        sigma: noise that is added to pictures to denoise, of 255.
+        holes: what the holes look like that are to be filled.
+        held_out: only the tenth of the pictures that training leaves out.
+        samples: how many pictures a generator draws.
+        judge: the classifier in whose features drawn pictures are seen; ``None`` for the one that ships.
+        seed: of everything that is drawn.
+        threads: CPU threads of the judge.
+        quiet: no progress.
+    """
+
+    sigma: float = 25.0
+    holes: HoleKind = HoleKind.STROKES
+    held_out: bool = False
+    samples: int = 2000
+    judge: Path | None = None
+    seed: int = 0
+    threads: int | None = None
+    quiet: bool = False
+
+
+@record
+class QualityReport(Record):
+    """What an evaluation finds; a task adds its figures.
+
+    Attributes:
+        images: how many pictures the figures are means over.
+        failures: what could not be used, by name, and why.
+    """
+
+    images: int
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """The figures that count, in one line."""
+        raise NotImplementedError
+
+    def table(self) -> str:
+        """All figures, as text for a terminal."""
+        return self.headline()
+
+
+def none_left(count: int, failures: Mapping[str, str]) -> DatasetError:
+    """The error where every one of ``count`` pictures failed; the first failure stands for all."""
+    first = next(iter(failures.values()), "there are none")
+    return DatasetError(f"not one of the {count} pictures could be used: {first}")
+
+
+def picture_name(data: ImageDataset, index: int) -> str:
+    """What a picture is called in reports; data that is not made of files has numbers only."""
+    names: Sequence[str] = getattr(data, "names", ())
+    return names[index] if names else f"picture {index}"

@@ -1,0 +1,1 @@
+"""Any other model: tensors in, tensors out."""

@@ -1,0 +1,156 @@
+"""The verb ``edgevision run other``."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.output import echo, end_with_failures, print_json
+from edgevision.core.atomic_files import check_writable
+from edgevision.core.errors import InputError
+from edgevision.core.printable import one_line
+from edgevision.core.regular_files import open_regular
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.commands.ran_on import engine_facts
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.tasks.other.raw_model import Outputs, RawModel, check_ending
+from edgevision.runtime.tasks.other.task import OTHER
+from edgevision.runtime.tasks.run_options import RunOptions, announce
+
+_ARRAYS = (".npz", ".npy")
+_LARGEST_ARRAYS = 1 << 31
+
+
+@option_groups
+def other(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help=".npz with an array for each input, .npy of one, or pictures."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="File of all outputs (.npz, or .npy of one), or folder for several inputs."
+        ),
+    ] = None,
+    *,
+    options: RunOptions,
+) -> None:
+    """Run a model that is for no known task, or any other as such: its outputs as they are.
+
+    Without -o a line for each output says what it is; --json prints all values.
+    """
+    if options.model is None:
+        raise InputError(f"no model ships for {OTHER.name}: name one with --model")
+    sources = _expanded(inputs)
+    started = time.monotonic()
+    failures: list[tuple[str, str]] = []
+    done: list[tuple[str, Outputs, Path | None]] = []
+    with _open(options.model, options) as model:
+        targets = _targets(output, sources, len(model.engine.outputs), force=options.force)
+        announce(model, options)
+
+        def run(one: tuple[PictureInput, Path | None]) -> Outputs:
+            source, target = one
+            outputs = _run(model, source)
+            if target is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                outputs.save(target, force=options.force)
+            return outputs
+
+        def failed(one: tuple[PictureInput, Path | None], error: Exception) -> None:
+            failures.append((one[0].name, failure_message(one[0].name, error)))
+
+        for (source, target), outputs in each_done(list(zip(sources, targets, strict=True)), run, failed):
+            if options.as_json:
+                done.append((source.name, outputs, target))
+            elif target is not None:
+                echo(one_line(target))
+            else:
+                echo(_table(source.name, outputs))
+        if options.as_json:
+            results = [
+                {"input": name} | ({"outputs": outputs.to_dict()} if target is None else {"output": str(target)})
+                for name, outputs, target in done
+            ]
+            print_json(
+                {
+                    "model": str(options.model),
+                    "name": model.metadata.name,
+                    **engine_facts(model.engine),
+                    "seconds": round(time.monotonic() - started, 3),
+                    "results": results,
+                    "failures": [{"input": name, "error": message} for name, message in failures],
+                }
+            )
+    end_with_failures(failures, len(sources))
+
+
+def _open(path: Path, options: RunOptions) -> RawModel:
+    """The model as it is, whatever it is for, also one that says nothing of itself."""
+    metadata = read_metadata(path) or ModelMetadata(task=OTHER.name, name=path.stem)
+    engine = open_engine(
+        path, options.device, threads=options.threads, allow_fallback=options.allow_fallback, cache=True
+    )
+    return RawModel(engine, metadata)
+
+
+def _expanded(words: list[str]) -> list[PictureInput]:
+    sources: list[PictureInput] = []
+    for word in words:
+        path = Path(word)
+        sources += [PictureInput(word, path)] if path.suffix in _ARRAYS and path.is_file() else expand_inputs([word])
+    return sources
+
+
+def _targets(output: str | None, sources: list[PictureInput], outputs: int, *, force: bool) -> list[Path | None]:
+    if output is None:
+        return [None] * len(sources)
+    if len(sources) == 1 and not output.endswith("/") and not Path(output).is_dir():
+        targets = [Path(output)]
+    else:
+        targets = [Path(output) / f"{Path(source.name).stem}.npz" for source in sources]
+        if len(set(targets)) < len(targets):
+            raise InputError("several inputs have one name, so their outputs would have too; give one folder at a time")
+    for target in targets:
+        check_ending(target, outputs)
+        check_writable(target, force=force)
+    return [*targets]
+
+
+def _run(model: RawModel, source: PictureInput) -> Outputs:
+    if not isinstance(source.source, Path) or source.source.suffix not in _ARRAYS:
+        return model(source.source)
+    return model(_arrays(source.source, model))
+
+
+def _arrays(path: Path, model: RawModel) -> dict[str, Any]:
+    try:
+        with open_regular(path) as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {model.engine.inputs[0].name: loaded}
+            size = sum(entry.file_size for entry in loaded.zip.infolist())
+            if size > _LARGEST_ARRAYS:
+                raise ValueError(f"it unpacks to {size >> 20} MB, and {_LARGEST_ARRAYS >> 20} MB is the most")
+            return {name: loaded[name] for name in loaded.files}
+    # A zip that is cut off, encrypted or lies ends in almost anything, and so does an array of objects.
+    except Exception as error:
+        raise InputError(f"{str(path)!r} holds no arrays that can be read: {error}") from error
+
+
+def _table(name: str, outputs: Outputs) -> str:
+    lines = [one_line(name)]
+    for row in outputs.to_rows():
+        values = ", ".join(
+            f"{key.replace('_', ' ')} {row[key]:.6g}" for key in ("least", "mean", "largest") if row[key] != ""
+        )
+        bad = f", {row['not_finite']} NaN or Inf" if row["not_finite"] else ""
+        lines.append(f"  {one_line(row['output'])}  {row['type']}  {values}{bad}")
+    return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""Any model as it is: arrays in, all outputs out."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgevision.core.atomic_files import atomic_file
+from edgevision.core.errors import InputError, OutputError
+from edgevision.imaging.picture_sources import ImageSource
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.tasks.pipeline import Pipeline
+
+# More numbers than anybody reads; a file holds any number.
+_MOST_NUMBERS = 100_000
+
+
+class Outputs:
+    """All outputs of a model for one call, by name, in the model's order."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self.arrays = dict(arrays)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The only output; :class:`ValueError` where there are several."""
+        if len(self.arrays) > 1:
+            raise ValueError(f"there are {len(self.arrays)} outputs, take one by name: {', '.join(self.arrays)}")
+        (array,) = self.arrays.values()
+        return np.array(array, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"Outputs({', '.join(f'{name}: {_described(array)}' for name, array in self.arrays.items())})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Shape, type and values of each output, a value that is not finite as text.
+
+        Raises:
+            OutputError: more than 100,000 values, which belong into a file.
+        """
+        return {
+            name: {"shape": list(array.shape), "dtype": str(array.dtype), "values": _values(name, array)}
+            for name, array in self.arrays.items()
+        }
+
+    def to_rows(self) -> list[dict[str, str | int | float]]:
+        """A line for each output: what it is, and what its values are like."""
+        return [{"output": name, "type": _described(array), **_summary(array)} for name, array in self.arrays.items()]
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = True) -> None:
+        """Write an ``.npz`` with an array for each output, or an ``.npy`` of the only one.
+
+        Raises:
+            OutputError: another ending, ``.npy`` for several, or the file exists and ``force`` is not given.
+        """
+        target = Path(path)
+        check_ending(target, len(self.arrays))
+        with atomic_file(target, force=force) as temporary, temporary.open("wb") as file:
+            if target.suffix == ".npz":
+                np.savez(file, **self.arrays)  # type: ignore[arg-type]  # its own keywords come first in the signature
+            else:
+                np.save(file, next(iter(self.arrays.values())))
+
+    def compare(self, reference: Self) -> Mapping[str, float]:
+        """SQNR in dB of each output; :class:`ValueError` for others than those of ``reference``."""
+        shapes = [{name: array.shape for name, array in one.arrays.items()} for one in (self, reference)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"the outputs are {shapes[0]} and {shapes[1]}")
+        return {name: sqnr_db(_float(reference[name]), _float(array)) for name, array in self.arrays.items()}
+
+
+class RawModel(Pipeline):
+    """A model on an engine, of which nothing is known but its inputs and outputs; call it on those inputs.
+
+    Attributes:
+        engine: what runs the model.
+        metadata: what the model file says about itself.
+    """
+
+    def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
+        """Use ``engine``, which this closes in turn."""
+        self.engine = engine
+        self.metadata = metadata
+        single = len(engine.inputs) == 1 and metadata.image is not None
+        self._preprocess = Preprocessor(metadata.image) if single and metadata.image is not None else None
+
+    def __call__(self, inputs: ImageSource | Mapping[str, ArrayLike] | None = None, **arrays: ArrayLike) -> Outputs:
+        """All outputs for arrays by the name of the input, batch included, or for a picture where the model takes one.
+
+        A type of the same kind is converted where no value is lost but precision.
+
+        Raises:
+            InputError: an input is missing, unknown, or of a shape or type that the model does not take.
+            ImageError: a picture cannot be decoded.
+            DeviceError: the device failed.
+        """
+        if inputs is not None and not isinstance(inputs, Mapping):
+            arrays = {self.engine.inputs[0].name: self._picture(inputs)} | arrays
+        elif inputs is not None:
+            arrays = {**inputs, **arrays}
+        known = [spec.name for spec in self.engine.inputs]
+        if sorted(arrays) != sorted(known):
+            raise InputError(f"{self.metadata.name!r} takes {', '.join(known)}, and was given {', '.join(arrays)}")
+        feeds = {spec.name: _fitted(spec, np.asarray(arrays[spec.name])) for spec in self.engine.inputs}
+        names = [spec.name for spec in self.engine.outputs]
+        return Outputs(dict(zip(names, self.engine.run(feeds), strict=True)))
+
+    def _picture(self, source: ImageSource) -> Array:
+        if self._preprocess is None:
+            names = ", ".join(f"{spec.name} {spec.dtype} {spec.shape}" for spec in self.engine.inputs)
+            raise InputError(
+                f"{self.metadata.name!r} does not say how a picture becomes an input; give arrays, as .npz: {names}"
+            )
+        return self._preprocess(source)[None]
+
+
+def check_ending(target: Path, outputs: int) -> None:
+    """Refuse a file that the outputs could not be written as."""
+    if target.suffix not in (".npz", ".npy") or (target.suffix == ".npy" and outputs > 1):
+        several = f" for {outputs} outputs" if outputs > 1 else ""
+        raise OutputError(
+            f"raw outputs are written as .npz{' or .npy' if outputs == 1 else several}, not {target.name!r}"
+        )
+
+
+def _fitted(spec: TensorSpec, array: NDArray[Any]) -> Array:
+    wanted = np.dtype(spec.dtype)
+    if array.dtype != wanted:
+        if not np.can_cast(array.dtype, wanted, "same_kind"):
+            raise InputError(f"input {spec.name!r} is {wanted}, and was given {array.dtype}")
+        array = array.astype(wanted)
+    fits = len(array.shape) == len(spec.shape) and all(
+        isinstance(side, str) or side == own for side, own in zip(spec.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise InputError(f"input {spec.name!r} is {'x'.join(map(str, spec.shape))}, and was given {array.shape}")
+    return array
+
+
+def _float(array: Array) -> NDArray[np.float64]:
+    return np.asarray(array, np.float64)
+
+
+def _described(array: Array) -> str:
+    return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'a single value'}"
+
+
+def _summary(array: Array) -> dict[str, str | int | float]:
+    if array.dtype.kind not in "biuf" or not array.size:
+        return {"least": "", "mean": "", "largest": "", "not_finite": 0}
+    values = _float(array)
+    finite = values[np.isfinite(values)]
+    figures = (finite.min(), finite.mean(), finite.max()) if finite.size else ("", "", "")
+    least, mean, largest = (float(value) if finite.size else "" for value in figures)
+    return {"least": least, "mean": mean, "largest": largest, "not_finite": int(values.size - finite.size)}
+
+
+def _values(name: str, array: Array) -> Any:
+    if array.size > _MOST_NUMBERS:
+        raise OutputError(f"output {name!r} holds {array.size:,} values, too many for JSON; -o OUT.npz keeps them all")
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value if not isinstance(value, float) or np.isfinite(value) else str(value)
+
+    if array.dtype.kind == "f":
+        array = array.astype(np.float64)
+    return plain(array.tolist())

@@ -1,0 +1,63 @@
+"""One figure for how much worse a form of a model is than the float model, on data it was not calibrated with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.core.records import Record, record
+from edgevision.metrics.figures import sqnr_db
+from edgevision.runtime.engines.batching import run_batched
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.samples import Batch
+
+# As many as the largest networks take at once without the memory of the machine coming into it.
+_BATCH = 32
+
+
+@record
+class Quality(Record):
+    """``figures`` by name: top1 and agreement in percent, psnr and sqnr in dB. ``loss`` is what the budget bounds."""
+
+    figures: Mapping[str, float]
+    loss: float
+
+
+class QualityMeasure(Protocol):
+    """Compares a form of a model with the float model.
+
+    Attributes:
+        metric: the figure that counts, and ``unit`` that of the loss.
+        budget: the most a loss may be by default.
+    """
+
+    metric: str
+    unit: str
+    budget: float
+
+    def __call__(self, engine: Engine) -> Quality:
+        """Judge the model on ``engine``."""
+        ...
+
+
+class OutputQuality:
+    """SQNR in dB of the worst output against the float model's, for which a loss is its negative."""
+
+    metric = "sqnr"
+    unit = "dB"
+    budget = -30.0
+
+    def __init__(self, reference: Engine, inputs: Batch) -> None:
+        self._inputs = inputs
+        self._reference = output_values(reference, inputs)
+
+    def __call__(self, engine: Engine) -> Quality:
+        found = output_values(engine, self._inputs)
+        worst = min(sqnr_db(r, f) for r, f in zip(self._reference, found, strict=True))
+        return Quality(figures={"sqnr": worst}, loss=-worst)
+
+
+def output_values(engine: Engine, inputs: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
+    """All outputs for ``inputs``, in float64."""
+    return [np.asarray(output, np.float64) for output in run_batched(engine, inputs, most=_BATCH)]

@@ -1,0 +1,42 @@
+"""How much worse a form of a restoration network is than the float model."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from edgevision.core.errors import DatasetError
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.task_registry import find_task
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer
+
+
+class RestorationQuality:
+    """PSNR in dB of pictures damaged and restored by the task's own pipeline; for upscaling that of the luma."""
+
+    unit = "dB"
+    budget = 0.1
+
+    def __init__(self, reference: Engine, metadata: ModelMetadata, pictures: Any, options: EvaluationOptions) -> None:
+        self._metadata, self._pictures, self._options = metadata, pictures, replace(options, quiet=True)
+        first = self._report(reference)
+        self.metric = "psnr_y" if "psnr_y" in first.figures else "psnr"
+        self._reference = first.figures[self.metric]
+        self._failures = first.failures.keys()
+
+    def __call__(self, engine: Engine) -> Quality:
+        try:
+            report = self._report(engine)
+        except DatasetError:  # not one picture was restored
+            report = None
+        # A mean without those that it cannot do would make a model look better than it is.
+        if report is None or report.failures.keys() - self._failures:
+            return Quality(figures={self.metric: math.nan}, loss=math.inf)
+        return Quality(figures=report.figures, loss=self._reference - report.figures[self.metric])
+
+    def _report(self, engine: Engine) -> RestorationReport:
+        # The pipeline is not closed: that would close the engine, which is the caller's.
+        restorer = find_task(self._metadata.task).pipeline(engine, self._metadata)
+        return evaluate_restorer(restorer, self._pictures, self._options)

@@ -1,0 +1,204 @@
+"""The tasks ``inpaint``, ``denoise``, ``upscale`` and ``brighten``: pictures into better pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgevision.modelfiles.graph_check import (
+    Specs,
+    check_count,
+    check_picture,
+    check_sides,
+    needed_image,
+    refuse,
+    shapes_match,
+)
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
+from edgevision.runtime.tasks.task import SAMPLE_SIDE, EngineNeeds, Stages, Task, with_picture
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgevision.data.datasets import ImageDataset, ImageFolder
+    from edgevision.runtime.engines.engine import Engine
+    from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.quality import QualityMeasure
+    from edgevision.runtime.tasks.task import Batch
+
+# The side of what is cut from a photograph to calibrate and judge on, times the scale of upscaling.
+_CROP = 128
+
+# As many steps of noise as show all that a denoiser for several strengths may meet.
+_STRENGTHS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorationTask(Task):
+    """A picture in, the same picture restored out."""
+
+    def check(self, metadata: ModelMetadata, inputs: Specs, outputs: Specs) -> None:
+        image = needed_image(metadata)
+        if metadata.spec is None:
+            raise ValueError(f"metadata.spec is missing, which says what the output is in {self.name}")
+        spec = metadata.spec_as(RestorationSpec)
+        if spec.sigma is not None and spec.sigma[1] > 255:
+            refuse("spec.sigma", spec.sigma, "it is of 255")
+        curves = spec.predicts is Prediction.CURVES
+        if curves and self.name != RestorationKind.BRIGHTEN:
+            refuse("spec.predicts", str(spec.predicts), f"curves brighten, which is not {self.name}")
+        if (spec.scale > 1) != (self.name == RestorationKind.UPSCALE):
+            refuse("spec.scale", spec.scale, f"for {self.name} it is {'2 or more' if spec.scale == 1 else 1}")
+        self._check_inputs(metadata, inputs)
+        restored = outputs[0]
+        if len(restored.shape) != 4:
+            raise ValueError(
+                f"its output {restored.name!r} is {restored.shape}, and pictures are (batch, channels, h, w)"
+            )
+        if curves:
+            if image.size is None:
+                raise ValueError("metadata.image.size is missing, the size of what curves are estimated from")
+            if isinstance(restored.shape[1], int) and restored.shape[1] % 3:
+                refuse("spec.predicts", str(spec.predicts), f"its output is {restored.shape}, not three a curve")
+            return
+        if not shapes_match(restored.shape[1:2], (image.color.channels,)):
+            refuse("image.color", str(image.color), f"its output {restored.name!r} is {restored.shape}")
+        check_sides("spec.scale", spec.scale, inputs[0].shape[2:], restored.shape[2:])
+        multiple = metadata.tile.multiple if metadata.tile else 1
+        if any(isinstance(side, int) and side % multiple for side in inputs[0].shape[2:]):
+            refuse("tile.multiple", multiple, f"its input {inputs[0].name!r} is {inputs[0].shape}")
+
+    def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
+        check_count(metadata, "inputs", inputs, 1)
+        check_picture(needed_image(metadata), inputs[0])
+
+    def facts(self, metadata: ModelMetadata) -> dict[str, str]:
+        spec = metadata.spec_as(RestorationSpec)
+        text = f"predicts {spec.predicts}"
+        text += f", {spec.scale} times the sides" if spec.scale > 1 else ""
+        text += f", sigma {spec.sigma[0]:g} to {spec.sigma[1]:g}" if spec.sigma is not None else ""
+        return {"restores": text}
+
+    def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
+        return {"spec": {}} | with_picture(document, shape, given=given)
+
+    def sample_shape(self, metadata: ModelMetadata) -> tuple[int, ...] | None:
+        shape = super().sample_shape(metadata)
+        if shape is not None or metadata.image is None:
+            return shape
+        side = metadata.tile.padded(SAMPLE_SIDE) if metadata.tile else SAMPLE_SIDE
+        return (metadata.image.color.channels, side, side)
+
+    def input_names(self, metadata: ModelMetadata, count: int) -> list[str]:
+        return ["image", "mask"][:count]
+
+    def output_name(self, metadata: ModelMetadata) -> str:
+        return f"restored_{metadata.spec_as(RestorationSpec).predicts}"
+
+    def keeps_size(self, metadata: ModelMetadata) -> bool:
+        return metadata.spec_as(RestorationSpec).predicts is not Prediction.CURVES
+
+    def engine_needs(self, metadata: ModelMetadata) -> EngineNeeds:
+        # Threads that wait for the next thumbnail would take the cores from what is done to the pictures.
+        threads = None if self.keeps_size(metadata) else 1
+        # Between the tiles of a large picture the memory is needed for the picture itself.
+        return EngineNeeds(threads, keep_memory=False)
+
+    def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
+        from edgevision.runtime.tasks.restoration.restorer import Restorer
+
+        return Restorer(engine, metadata, **options)
+
+    def stages(self, pipeline: Any) -> Stages:
+        from edgevision.imaging.pictures import Picture
+
+        return Stages(Picture.read, pipeline)
+
+    def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
+        return True
+
+    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
+        from edgevision.runtime.tasks.restoration.evaluation import evaluate_restorer
+
+        return evaluate_restorer(pipeline, data, options)
+
+    def calibration_damages(self, metadata: ModelMetadata, options: "EvaluationOptions") -> "list[EvaluationOptions]":
+        """Every noise that it is made for, every kind of hole."""
+        from dataclasses import replace
+
+        from edgevision.data.hole_kinds import HoleKind
+
+        sigma = metadata.spec_as(RestorationSpec).sigma
+        if self.name == RestorationKind.INPAINT:
+            return [replace(options, holes=kind) for kind in HoleKind]
+        if self.name == RestorationKind.DENOISE and sigma is not None:
+            step = (sigma[1] - sigma[0]) / (_STRENGTHS - 1)
+            return [replace(options, sigma=sigma[0] + step * index) for index in range(_STRENGTHS)]
+        return [options]
+
+    def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
+        from edgevision.runtime.tasks.restoration.evaluation import holds_pairs
+
+        # Ready pairs of a small and a large picture would not fit each other any more.
+        return None if any(map(holds_pairs, data)) else _CROP * metadata.spec_as(RestorationSpec).scale
+
+    def quality_measure(
+        self,
+        metadata: ModelMetadata,
+        reference: "Engine",
+        inputs: "Batch",
+        data: "ImageDataset | None",
+        options: "EvaluationOptions",
+    ) -> "QualityMeasure":
+        from edgevision.runtime.tasks.restoration.quality import RestorationQuality
+
+        return RestorationQuality(reference, metadata, data, options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InpaintingTask(RestorationTask):
+    """A picture with holes and the mask of the holes in, the whole picture out."""
+
+    def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
+        check_count(metadata, "inputs", inputs, 2)
+        check_picture(needed_image(metadata), inputs[0])
+        mask, picture = inputs[1].shape, inputs[0].shape
+        if not shapes_match(mask, (picture[0], 1, *picture[2:])):
+            raise ValueError(f"its inputs are {picture} and {mask}: a mask has one channel and the picture's sides")
+
+    def with_inputs_beside(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
+        """With a mask for each picture, 1 where it is to be filled."""
+        from edgevision.runtime.tasks.restoration.masks import sample_masks
+
+        return pictures, sample_masks(pictures.shape, draw)
+
+    def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
+        from edgevision.runtime.tasks.restoration.inpainter import Inpainter
+
+        return Inpainter(engine, metadata, **options)
+
+    def stages(self, pipeline: Any) -> Stages:
+        from edgevision.imaging.pictures import Picture
+        from edgevision.runtime.tasks.restoration.masks import middle_hole
+
+        return Stages(Picture.read, lambda picture: pipeline(picture, middle_hole(*picture.size)))
+
+
+def _task(kind: RestorationKind, summary: str, room: type[RestorationTask] = RestorationTask) -> RestorationTask:
+    return room(
+        name=kind.value,
+        summary=summary,
+        command=f"edgevision.runtime.tasks.restoration.command:{kind}",
+        spec=RestorationSpec,
+        bounds={"scale": (1, 16)},
+        describe_network="edgevision.exporters.network_facts.restoration:describe_restoration",
+        beside_range=(0.0, 1.0),
+        any_size=True,
+    )
+
+
+INPAINT = _task(RestorationKind.INPAINT, "Fill what a mask marks.", InpaintingTask)
+DENOISE = _task(RestorationKind.DENOISE, "Remove noise.")
+UPSCALE = _task(RestorationKind.UPSCALE, "Enlarge two or four times.")
+BRIGHTEN = _task(RestorationKind.BRIGHTEN, "Light up dark pictures.")
