@@ -1,7 +1,6 @@
 """The models that ship with the package, by name."""
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from edgevision.cli.numbers import shortened
@@ -24,6 +23,8 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
     names = shipped_names()
     if path.name in names:
         return _shipped(path.name)
+    from difflib import get_close_matches
+
     similar = get_close_matches(path.name, names, n=1)
     hint = f"; did you mean {similar[0]!r}?" if similar else ""
     raise InputError(

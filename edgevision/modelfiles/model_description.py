@@ -3,23 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from edgevision.modelfiles.external_data import ExternalData
 from edgevision.modelfiles.metadata import TensorSpec
-
-
-class ExternalData(NamedTuple):
-    """Where numbers lie that are kept beside the model.
-
-    Attributes:
-        file: relative to the model's folder.
-        offset, length: in bytes; the length is 0 where it is left open.
-        is_companion: found by the model's own name. All others the model names itself, and none may lie outside of its
-            folder.
-    """
-
-    file: str
-    offset: int = 0
-    length: int = 0
-    is_companion: bool = False
 
 
 class Graph(NamedTuple):

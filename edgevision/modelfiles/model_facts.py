@@ -11,7 +11,6 @@ from edgevision.modelfiles.model_file import (
     declared_metadata,
     describe,
     external_files,
-    external_size,
     find_contradiction,
     model_format,
     model_hash,
@@ -45,7 +44,7 @@ def read_facts(path: Path) -> ModelFacts:
     metadata, graph = declared_metadata(path), describe(path).graph
     facts = ModelFacts(
         format=model_format(path),
-        size_bytes=path.stat().st_size + sum(external_size(path, data) for data in external_files(path)),
+        size_bytes=path.stat().st_size + sum(data.file_size(path) for data in external_files(path)),
         sha256=model_hash(path),
         metadata=metadata,
         contradiction=None if metadata is None else find_contradiction(metadata, graph),

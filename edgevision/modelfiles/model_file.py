@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from edgevision.core.errors import ModelFileError
-from edgevision.core.regular_files import real_path, sha256
+from edgevision.core.regular_files import sha256
+from edgevision.modelfiles.external_data import ExternalData
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.metadata_check import check_graph, check_sense
-from edgevision.modelfiles.model_description import ExternalData, Graph, ModelDescription
+from edgevision.modelfiles.model_description import Graph, ModelDescription
 
 
 class ModelFormat(StrEnum):
@@ -135,21 +136,8 @@ def check_model_file(path: Path) -> ModelFormat:
     if not graph.outputs:
         raise _damaged(path, "its graph has no output")
     for data in graph.external_data:
-        if data.offset + data.length > external_size(path, data):
-            raise ModelFileError(f"{str(path)!r} lacks some of its weights; {data.file!r} beside it is cut off")
+        data.check(path)
     return kind
-
-
-def external_size(path: Path, data: ExternalData) -> int:
-    """The size in bytes of a file beside the model.
-
-    Raises:
-        ModelFileError: it is not there, or outside of the model's folder.
-    """
-    file = _external_path(path, data)
-    if not file.is_file():
-        raise ModelFileError(f"{str(path)!r} lacks its weights; {data.file!r} belongs beside it")
-    return file.stat().st_size
 
 
 def companions(path: Path) -> tuple[str, ...]:
@@ -177,7 +165,7 @@ def model_hash(path: Path) -> str:
     Raises:
         ModelFileError: as :func:`model_format`; damaged, or with weights outside its folder.
     """
-    beside = [_external_path(path, data) for data in external_files(path)]
+    beside = [data.path(path) for data in external_files(path)]
     own = sha256(path)
     parts = [own, *(sha256(file) for file in beside if file.is_file())]
     return own if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
@@ -212,11 +200,3 @@ def _checked_metadata(path: Path, state: State) -> ModelMetadata | None:
 
 def _damaged(path: Path, reason: object) -> ModelFileError:
     return ModelFileError(f"{str(path)!r} is damaged, cut off or not a model: {reason}")
-
-
-def _external_path(path: Path, data: ExternalData) -> Path:
-    folder = real_path(path.parent)
-    file = real_path(folder / data.file)
-    if not data.is_companion and not file.is_relative_to(folder):
-        raise ModelFileError(f"{str(path)!r} wants weights from {data.file!r}; they must lie in the model's own folder")
-    return file

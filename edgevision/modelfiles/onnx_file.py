@@ -5,8 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from edgevision.core.regular_files import mapped
+from edgevision.modelfiles.external_data import ExternalData
 from edgevision.modelfiles.metadata import METADATA_KEY, TensorSpec
-from edgevision.modelfiles.model_description import ExternalData, Graph, ModelDescription
+from edgevision.modelfiles.model_description import Graph, ModelDescription
 from edgevision.modelfiles.onnx_messages import Message, messages
 from edgevision.modelfiles.onnx_proto import (
     NUMPY_DTYPES,

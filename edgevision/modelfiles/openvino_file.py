@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from edgevision.modelfiles.external_data import ExternalData
 from edgevision.modelfiles.metadata import METADATA_KEY, TensorSpec
-from edgevision.modelfiles.model_description import ExternalData, Graph, ModelDescription
+from edgevision.modelfiles.model_description import Graph, ModelDescription
 
 _FREE_ELEMENTS, _BYTES_AN_ELEMENT = 100_000, 12
 _MOST_DEEP = 100

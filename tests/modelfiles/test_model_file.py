@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from edgevision.core.errors import ModelFileError
 from edgevision.core.records import Record
 from edgevision.core.regular_files import sha256
-from edgevision.exporters.openvino_conversion import write_openvino
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.modelfiles import onnx_file, openvino_file
 from edgevision.modelfiles.metadata import METADATA_KEY, ImageSpec, ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_description import ModelDescription
