@@ -1,4 +1,4 @@
-"""The face: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
+"""The program: one explicit table from verbs to functions. No verb's module is imported before the verb is called."""
 
 import os
 import sys
@@ -69,12 +69,12 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
 }
 
 
-class _Face(LazyGroup):
+class _Program(LazyGroup):
     verbs = VERBS
 
 
 app = typer.Typer(
-    cls=_Face,
+    cls=_Program,
     # As wide as the terminal, which the groups and verbs inherit.
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": sys.maxsize},
     rich_markup_mode=None,
@@ -90,7 +90,7 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _face(
+def _program(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,

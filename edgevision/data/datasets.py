@@ -109,7 +109,7 @@ class ImageFolder:
         for split in wanted or ("test", "val", "train"):
             if split in self.splits:
                 return split
-        raise DatasetError(f"{str(self.path)!r} has no part {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
+        raise DatasetError(f"{str(self.path)!r} has no split {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
 
 
 def is_held_out(name: str) -> bool:

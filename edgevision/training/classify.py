@@ -19,12 +19,12 @@ from edgevision.runtime.tasks.classification.task import CLASSIFY
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import EpochBatches, TensorImages, channel_statistics, loader
-from edgevision.training.data_source import image_spec, open_data, open_part
+from edgevision.training.data_source import image_spec, open_data, open_split
 from edgevision.training.launched import is_launched_helper
-from edgevision.training.parts import read_parts
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import ClassifierSettings
+from edgevision.training.splits import read_splits
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def train_classifier(
     Of several processes the first one does so, the others return ``None``.
 
     The folder of an interrupted training with the same settings is resumed at its last finished epoch. The weights of
-    the epoch with the best macro F1 on the validation part are kept. A ``test`` part of the data is used once, at the
+    the epoch with the best macro F1 on the validation split are kept. A ``test`` split of the data is used once, at the
     end, for the figures in the metadata.
 
     Raises:
@@ -55,7 +55,7 @@ def train_classifier(
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
-    train, val = read_parts(
+    train, val = read_splits(
         data, settings.data, image, val_fraction=settings.val_fraction, seed=settings.seed, quiet=quiet
     )
     mean, std = channel_statistics(train)
@@ -142,9 +142,9 @@ def _network_options(settings: ClassifierSettings, data: ImageDataset, image: Im
 
 @torch.inference_mode()
 def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSpec) -> dict[str, float]:
-    """Top-1 and macro F1 in percent on the ``test`` part, or nothing where there is none that can be read."""
+    """Top-1 and macro F1 in percent on the ``test`` split, or nothing where there is none that can be read."""
     try:
-        data = open_part(settings.data, "test")
+        data = open_split(settings.data, "test")
     except DatasetError:
         return {}
     if getattr(data, "split", "") != "test" or not data.class_names:
@@ -152,7 +152,7 @@ def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSp
     try:
         images = TensorImages(data, np.arange(len(data)), image, quiet=True)
     except DatasetError as error:
-        _log.warning("there are no figures of the test part: %s", error)
+        _log.warning("there are no figures of the test split: %s", error)
         return {}
     module.eval()
     # Not torchmetrics: it would wait for the other processes, which have ended.

@@ -34,22 +34,22 @@ def open_data(settings: ClassifierSettings | GenerativeSettings) -> ImageDataset
     """The pictures to train on.
 
     Raises:
-        DatasetError: as :func:`open_part`; fewer than two class folders where ``settings.classes_for`` needs them.
+        DatasetError: as :func:`open_split`; fewer than two class folders where ``settings.classes_for`` needs them.
     """
-    data = open_part(settings.data, "train")
+    data = open_split(settings.data, "train")
     count = len(data.class_names)
     if settings.classes_for is not None and count < 2:
         raise DatasetError(f"{settings.data!r} has {count} class folders; {settings.classes_for} needs two or more")
     return data
 
 
-def open_part(data: str, split: str) -> ImageDataset:
-    """One part of the data; an undivided folder is all of its parts."""
+def open_split(data: str, split: str) -> ImageDataset:
+    """One split of the data; an undivided folder is all of its splits."""
     return Digits(split) if data == DIGITS else ImageFolder(data, (split,))
 
 
 def open_photos(path: str) -> ImageFolder:
-    """Photographs to damage, of one part where the data are divided."""
+    """Photographs to damage, of one split where the data are divided."""
     return ImageFolder(path, ("train", "val", "test"))
 
 

@@ -14,14 +14,14 @@ _TEST_EVERY = 5
 
 
 class Digits:
-    """One part of the digits, ``train`` (four fifths) or ``test``; an :class:`.datasets.ImageDataset`."""
+    """One split of the digits, ``train`` (four fifths) or ``test``; an :class:`.datasets.ImageDataset`."""
 
     class_names: tuple[str, ...] = tuple("0123456789")
     splits: ClassVar[tuple[str, ...]] = ("test", "train")
 
     def __init__(self, split: str) -> None:
         if split not in self.splits:
-            raise DatasetError(f"the digits have no part {split!r}; they have {', '.join(self.splits)}")
+            raise DatasetError(f"the digits have no split {split!r}; they have {', '.join(self.splits)}")
         with requires_extra("train"):
             from sklearn.datasets import load_digits
         digits = load_digits()

@@ -18,10 +18,10 @@ from edgevision.training.data import CropImages, EpochBatches, TensorImages, loa
 from edgevision.training.data_source import image_spec, open_data
 from edgevision.training.generative_module import GenerativeModule, Sheets
 from edgevision.training.launched import is_launched_helper
-from edgevision.training.parts import read_parts
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import GenerativeSettings
+from edgevision.training.splits import read_splits
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 
 # As many as compare well, and cost little of the steps' time.
@@ -85,7 +85,7 @@ class GenerativeTraining:
         if self.settings.model in TEXTURES:
             train = CropImages(self.data, self.image, crops=_CROPS, seed=seed)
             return train, train.other_crops(_MOST_VALIDATED // len(self.data) + 1, seed + 1)
-        return read_parts(
+        return read_splits(
             self.data,
             self.settings.data,
             self.image,

@@ -1,4 +1,4 @@
-"""The knobs of a training, validated; nothing here needs torch, so ``--help`` does not either."""
+"""The settings of a training, validated; nothing here needs torch, so ``--help`` does not either."""
 
 import math
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ class LossTerm(StrEnum):
 
 @record
 class TrainingSettings(Record):
-    """The knobs that every training has."""
+    """What every training is told."""
 
     model: str
     model_options: Mapping[str, Any] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class TrainingSettings(Record):
 
 @record
 class ClassifierSettings(TrainingSettings):
-    """All knobs of a classifier. ``image_size`` and ``color`` of ``None`` are taken from the data.
+    """All settings of a classifier. ``image_size`` and ``color`` of ``None`` are taken from the data.
 
     Raises:
         InputError: a number out of its range.
@@ -150,7 +150,7 @@ class ClassifierSettings(TrainingSettings):
 
 @record
 class RestorationSettings(TrainingSettings):
-    """All knobs of a restoration network; one step is one batch of crops.
+    """All settings of a restoration network; one step is one batch of crops.
 
     ``zoom`` is the least scale that pictures are shrunk to before a crop is taken: shrinking shows the network finer
     detail than the files have, and removes their compression artefacts. ``sigma`` bounds the noise to remove, in
@@ -245,7 +245,7 @@ class DiffAugment(StrEnum):
 
 @record
 class GenerativeSettings(TrainingSettings):
-    """The knobs of every generative training; one step is one batch of pictures.
+    """The settings of every generative training; one step is one batch of pictures.
 
     ``sample_every`` steps there is a sheet of samples, the figures, and a place to resume. ``classifier`` names a
     checkpoint of the project's residual classifier, in whose features samples are compared with held-out pictures.
@@ -287,7 +287,7 @@ class GenerativeSettings(TrainingSettings):
 
 @record
 class GanSettings(GenerativeSettings):
-    """All knobs of a GAN.
+    """All settings of a GAN.
 
     ``conditional`` lets the class folders be asked for. The generator learns in every ``d_steps``-th step, the
     discriminator in each, at ``discriminator_rate`` times the learning rate; real pictures count as
@@ -295,7 +295,7 @@ class GanSettings(GenerativeSettings):
     for is added to the generator's loss (after Odena et al. 2017, whose discriminator is the classifier).
 
     Raises:
-        InputError: a number out of its range, or a knob without what it needs.
+        InputError: a number out of its range, or a setting without what it needs.
     """
 
     model: str = "dcgan"
@@ -326,7 +326,7 @@ class GanSettings(GenerativeSettings):
 
 @record
 class VaeSettings(GenerativeSettings):
-    """All knobs of a variational autoencoder; ``beta`` weighs the code's divergence from a normal distribution."""
+    """All settings of a variational autoencoder; ``beta`` weighs the code's divergence from a normal distribution."""
 
     model: str = "conv_vae"
     learning_rate: float = 0.003

@@ -88,7 +88,7 @@ def test_the_first_split_that_exists_is_taken(tmp_path: Path) -> None:
 
 def test_a_missing_split_lists_what_is_there(tmp_path: Path) -> None:
     path = store(tmp_path / "data", {"train/cat/a.png": picture(), "val/cat/a.png": picture()})
-    with pytest.raises(DatasetError, match=r"no part 'test'; it has train, val"):
+    with pytest.raises(DatasetError, match=r"no split 'test'; it has train, val"):
         ImageFolder(path, ("test",))
 
 

@@ -238,7 +238,7 @@ def test_a_val_and_a_test_part_are_used_where_there_are_some(tmp_path: Path, wri
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_a_part_with_other_classes_is_refused(tmp_path: Path, write_class_folders, split: str) -> None:
     counts = {"train/cat": 4, "train/dog": 4, "train/owl": 4, f"{split}/cat": 2, f"{split}/dog": 2}
-    with pytest.raises(DatasetError, match=f"other classes in its {split} part"):
+    with pytest.raises(DatasetError, match=f"other classes in its {split} split"):
         train_classifier(settings(write_class_folders(tmp_path / "data", counts)), tmp_path / "run", quiet=True)
 
 

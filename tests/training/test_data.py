@@ -200,5 +200,5 @@ def test_the_digits_are_divided_once_and_for_all() -> None:
     assert set(test.labels) == set(train.labels) == set(range(10))
     assert test.image(0).size == (8, 8)
     assert np.asarray(train.image(0)).max() > 200
-    with pytest.raises(DatasetError, match="no part 'val'; they have test, train"):
+    with pytest.raises(DatasetError, match="no split 'val'; they have test, train"):
         Digits("val")

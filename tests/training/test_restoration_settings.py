@@ -1,4 +1,4 @@
-"""The knobs of restoration: what cannot work is refused where it is given."""
+"""The settings of restoration: what cannot work is refused where it is given."""
 
 import json
 from typing import Any
@@ -78,7 +78,7 @@ def test_settings_survive_json() -> None:
     assert RestorationSettings.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
-def test_classifiers_and_restorers_share_their_common_knobs() -> None:
+def test_classifiers_and_restorers_share_their_common_settings() -> None:
     assert issubclass(ClassifierSettings, TrainingSettings)
     assert issubclass(RestorationSettings, TrainingSettings)
     for wrong in ({"devices": 0}, {"batch_size": -1}):

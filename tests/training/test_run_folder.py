@@ -225,7 +225,7 @@ def test_only_the_first_process_is_the_users_own(
 
 
 @pytest.mark.parametrize(
-    ("knob", "message"),
+    ("setting", "message"),
     [
         ({"epochs": 0}, "epochs must be positive, not 0"),
         ({"batch_size": -1}, "batch-size must be positive"),
@@ -238,6 +238,6 @@ def test_only_the_first_process_is_the_users_own(
         ({"val_fraction": 1.0}, "val-fraction must lie between 0 and 1"),
     ],
 )
-def test_a_knob_out_of_range_is_refused(knob: dict[str, Any], message: str) -> None:
+def test_a_setting_out_of_range_is_refused(setting: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        ClassifierSettings(**knob)
+        ClassifierSettings(**setting)

@@ -16,7 +16,7 @@ from edgevision.training.commands.run_training import (
     Hardware,
     ModelOptionsOption,
     Output,
-    knobs,
+    option_values,
     run_training,
 )
 from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Optimizer
@@ -37,7 +37,7 @@ class _Data:
         Color | None, typer.Option(help="What the network sees.", show_default="rgb; gray for the digits")
     ] = None
     val_fraction: Annotated[
-        float, typer.Option(help="Part of each class held out for validation if the data has no val part.")
+        float, typer.Option(help="Part of each class held out for validation if the data has no val split.")
     ] = 0.1
     augment: Annotated[
         list[Augmentation] | None, typer.Option(help="Vary the pictures; give it once for each kind.")
@@ -85,6 +85,6 @@ def classify(
         edgevision train classify
         edgevision train classify --data photos.zip --model mobilenet --epochs 30 --augment flip --patience 5
     """
-    chosen = knobs(data, network, training, hardware) | {"augment": tuple(data.augment or ())}
+    chosen = option_values(data, network, training, hardware) | {"augment": tuple(data.augment or ())}
     settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
     run_training("edgevision.training.classify:train_classifier", settings, Path(data.data).stem, output)

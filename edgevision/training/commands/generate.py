@@ -16,7 +16,7 @@ from edgevision.training.commands.run_training import (
     Hardware,
     ModelOptionsOption,
     Output,
-    knobs,
+    option_values,
     run_training,
 )
 from edgevision.training.settings import DiffAugment, GanLoss, GanSettings, Optimizer, VaeSettings
@@ -159,7 +159,7 @@ def vae(
 
 
 def _generative(*groups: Any) -> dict[str, Any]:
-    chosen = knobs(*groups)
+    chosen = option_values(*groups)
     color, classifier = chosen["color"], chosen["classifier"]
     return chosen | {
         "color": None if color is None else Color(color),

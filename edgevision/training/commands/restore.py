@@ -17,18 +17,18 @@ from edgevision.training.commands.run_training import (
     Hardware,
     ModelOptionsOption,
     Output,
-    knobs,
+    option_values,
     run_training,
 )
 from edgevision.training.settings import RESTORATION_DEFAULTS, Optimizer, RestorationDefaults, RestorationSettings
 
 
-def _by_kind(knob: str) -> str:
+def _by_kind(setting: str) -> str:
     """The default of each kind, as ``--help`` shows it."""
     shown: dict[str, list[str]] = {}
     for kind, defaults in RESTORATION_DEFAULTS.items():
-        value = getattr(defaults, knob)
-        text = _loss_text(value) if knob == "loss" else str(value) if isinstance(value, str) else f"{value:g}"
+        value = getattr(defaults, setting)
+        text = _loss_text(value) if setting == "loss" else str(value) if isinstance(value, str) else f"{value:g}"
         shown.setdefault(text, []).append(kind)
     return "; ".join(f"{text} to {', '.join(kinds)}" for text, kinds in shown.items())
 
@@ -134,7 +134,7 @@ def restore(
     task = RestorationKind(kind.kind)
     if kind.scale and task != RestorationKind.UPSCALE:
         raise InputError(f"--scale is for upscaling; {task} keeps the size")
-    chosen = knobs(data, network, training, hardware)
+    chosen = option_values(data, network, training, hardware)
     steps, model, start = training.steps, training.perceptual_model, network.start_from
     # What is not given is that of the kind.
     defaults: RestorationDefaults = RESTORATION_DEFAULTS[task]

@@ -56,7 +56,7 @@ class Output:
     quiet: QuietOption = False
 
 
-def knobs(*groups: Any) -> dict[str, Any]:
+def option_values(*groups: Any) -> dict[str, Any]:
     """The options of ``groups`` by name, as the settings of a training are called; ``model_options`` as an object."""
     values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
     return values | {"model_options": json_object(values["model_options"], "--model-options")}

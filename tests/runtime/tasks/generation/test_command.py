@@ -586,7 +586,7 @@ def test_a_damaged_picture_ends_an_evaluation_with_1(edgevision, model, write_ju
         ("plain", ("--samples", "64"), "a covariance of 64 features takes more samples than that, not 64"),
         ("plain", ("--judge", "COLOURS"), "'colours' shows no features, so it cannot judge; edgevision export"),
         ("plain", ("--judge", "missing.onnx"), "'missing.onnx' does not exist"),
-        ("plain", ("--split", "test"), "has no part 'test'"),
+        ("plain", ("--split", "test"), "has no split 'test'"),
         ("encoder", (), "only encodes, which shows nothing to compare; export the whole autoencoder"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The pictures of a training in two parts: to train on and to validate on."""
+"""The pictures of a training in two splits: to train on and to validate on."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,26 +7,26 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageDataset
 from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.data import TensorImages, hold_out
-from edgevision.training.data_source import open_part
+from edgevision.training.data_source import open_split
 
 
-def read_parts(
+def read_splits(
     data: ImageDataset, path: str, image: ImageSpec, *, val_fraction: float, seed: int, quiet: bool, least_val: int = 1
 ) -> tuple[TensorImages, TensorImages]:
-    """The pictures to train and to validate on: the ``val`` part, or ``val_fraction`` of every class held out.
+    """The pictures to train and to validate on: the ``val`` split, or ``val_fraction`` of every class held out.
 
     Raises:
-        DatasetError: a part has other classes than ``data``, or there are fewer than two pictures to train on, none of
+        DatasetError: a split has other classes than ``data``, or there are fewer than two pictures to train on, none of
             a class, or fewer than ``least_val`` to validate on.
     """
     splits: tuple[str, ...] = getattr(data, "splits", ())
     for split in {"val", "test"} & set(splits):
-        names = open_part(path, split).class_names
-        # A test part without class folders is only left out of the figures.
+        names = open_split(path, split).class_names
+        # A test split without class folders is only left out of the figures.
         if names != data.class_names and (names or split == "val"):
-            raise DatasetError(f"{path!r} has other classes in its {split} part than in its train part")
+            raise DatasetError(f"{path!r} has other classes in its {split} split than in its train split")
     if "val" in splits:
-        held_out = open_part(path, "val")
+        held_out = open_split(path, "val")
         kept, out = _all(data), _all(held_out)
     else:
         held_out = data
