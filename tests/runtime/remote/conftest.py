@@ -33,8 +33,7 @@ class LoopbackBoard:
         for program in ("sh", "bash", "cat", "sleep"):
             (self.bin / program).symlink_to(shutil.which(program) or program)
         if python:
-            (self.bin / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-            (self.bin / "python3").chmod(0o755)
+            put_python(self.bin)
         host_key = folder / "host_key"
         make_key(host_key)
         with socket.socket() as free:
@@ -91,6 +90,12 @@ class LoopbackBoard:
         if self.sshd.poll() is None:
             self.down()
         self.log.close()
+
+
+def put_python(folder: Path) -> None:
+    """Let the Python of the tests be the ``python3`` of a board whose PATH holds ``folder``."""
+    (folder / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python3").chmod(0o755)
 
 
 def make_key(path: Path) -> None:
@@ -179,7 +184,11 @@ class LocalConnection(Connection):
 
     def __init__(self, home: Path, **environment: str) -> None:
         super().__init__("local")
-        self.environment = os.environ | {"HOME": str(home)} | environment
+        programs = home / "programs"
+        programs.mkdir()
+        put_python(programs)
+        path = {"HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}"}
+        self.environment = os.environ | path | environment
 
     def open(self) -> None:
         """Nothing is needed."""

@@ -116,6 +116,8 @@ def test_every_verb_with_on_says_what_its_values_mean_for_a_board():
     taking = {}
     for name, target in verbs.items():
         module, function = target.split(":")
+        if not module.startswith("edgevision.runtime."):
+            continue  # of which a board gets no code
         verb = getattr(import_module(module), function)
         if "on" in inspect.signature(verb).parameters:
             taking[name] = inspect.getclosurevars(verb).nonlocals

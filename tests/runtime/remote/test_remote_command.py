@@ -3,11 +3,8 @@
 import inspect
 from typing import Annotated
 
-import onnx
 import pytest
 import typer
-from onnx import numpy_helper
-from onnx.external_data_helper import convert_model_to_external_data
 
 from edgevision.cli.options import JsonOption
 from edgevision.core.errors import InputError
@@ -58,7 +55,12 @@ def test_an_openvino_model_brings_its_weights(write_colours):
     assert command.model_formats == {ModelFormat.OPENVINO}
 
 
-def test_an_onnx_model_brings_its_external_weights(write_colours, tmp_path):
+def test_an_onnx_model_brings_its_external_weights(write_colours, tmp_path, need):
+    need("onnx")
+    import onnx
+    from onnx import numpy_helper
+    from onnx.external_data_helper import convert_model_to_external_data
+
     model = onnx.load(write_colours())
     for tensor in model.graph.initializer:  # only raw data can lie outside
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))

@@ -108,7 +108,7 @@ def test_of_the_models_that_ship_the_one_of_the_scale_is_sent(photos, scale, mod
     assert sent(command, "model") == [f"model/00001/{model}.onnx"]
     assert command.inputs[f"model/00001/{model}.onnx"] == shipped_model("upscale", scale)
     assert command.values["scale"] is None
-    assert targets(command) == {"out/00001.png": photos / f"b c-{ending}.png"}
+    assert targets(command) == {"out/00001.jpg": photos / f"b c-{ending}.jpg"}
 
 
 def test_the_size_to_come_is_that_of_the_upright_picture_times_the_models_scale(tmp_path):
