@@ -67,7 +67,7 @@ def alternating(subject: Subject, path: Path, threads: int, rounds: int) -> tupl
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    feeds = subject.feeds
+    feeds = subject.inputs
     timer = InterleavedTimer({"edgevision": subject.infer}, block_ms=100)
     by_hand = []
 

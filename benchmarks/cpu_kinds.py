@@ -24,7 +24,7 @@ from edgevision.cli.values import parse_shape
 from edgevision.core.machine import Machine
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.model_file import require_metadata
-from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
+from edgevision.runtime.benchmark.random_inputs import input_shapes, random_inputs
 from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.openvino_engine import openvino_core
@@ -62,7 +62,7 @@ plain, switch = (request_run, {"LP_TRANSFORMS_MODE": "NO"}) if openvino else (se
 metadata = require_metadata(arguments.int8)
 with open_engine(arguments.float, threads=1) as before, open_engine(arguments.int8, threads=1) as after:
     shape = parse_shape(arguments.shape) if arguments.shape else None
-    feeds = random_feeds(before.inputs, metadata, input_sizes(before.inputs, metadata, batch=1, shape=shape), 0)
+    feeds = random_inputs(before.inputs, metadata, input_shapes(before.inputs, metadata, batch=1, shape=shape), 0)
     runs: dict[str, Run] = {
         "fp32": lambda: before.run(feeds),
         "int8, plain": plain(arguments.int8, feeds),

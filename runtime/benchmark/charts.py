@@ -1,4 +1,4 @@
-"""Drawings of a measurement as inline SVG: histogram, courses over time, bars side by side."""
+"""Drawings of a measurement as inline SVG: histogram, time series, bars side by side."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,10 +12,12 @@ from edgevision.runtime.benchmark.statistics import Estimate, Floats, outlier_fe
 _WIDTH, _LEFT, _RIGHT = 720, 64, 12
 _BINS = 60
 _COLUMNS = 320
+# How far the scale of bars goes past the longest median.
+_BEYOND_MEDIANS = 1.3
 
 
 @dataclass(frozen=True)
-class Course:
+class TimeSeries:
     """One panel over time: ``values`` at ``times`` in seconds, drawn as a line, or as the spread of many samples.
 
     The scale is from the lowest to the highest value, or ``scale``.
@@ -58,7 +60,7 @@ def histogram(samples: Floats) -> str:
     return _drawing(base + 40, label, [*frame, *bars, *ticks])
 
 
-def courses(panels: Sequence[Course], doubtful: Sequence[tuple[float, float]]) -> str:
+def time_series(panels: Sequence[TimeSeries], doubtful: Sequence[tuple[float, float]]) -> str:
     """Panels under each other on one axis of time; what is ``doubtful`` is shaded through all of them."""
     last = max([1e-9, *(time for panel in panels for time in panel.times)])
     tall, gap = 84, 26
@@ -94,9 +96,13 @@ def courses(panels: Sequence[Course], doubtful: Sequence[tuple[float, float]]) -
 
 
 def side_by_side(rows: Sequence[tuple[str, Estimate, float, float]]) -> str:
-    """One bar for each (name, median, 90th and 99th percentile): the median with its interval, ticks for the others."""
-    most = max(p99 for _, _, _, p99 in rows) or 1.0
-    room, tall = _WIDTH - _RIGHT - 110, 44
+    """One bar for each (name, median, 90th and 99th percentile): the median with its interval, ticks for the others.
+
+    The medians fill the width, so that they can be compared; a tick that lies further out is left to its number.
+    """
+    longest = max(median.value if median.high is None else median.high for _, median, _, _ in rows) or 1.0
+    most = _BEYOND_MEDIANS * longest
+    room, tall = _WIDTH - _RIGHT, 48
     parts = []
     for number, (name, median, p90, p99) in enumerate(rows):
         top = number * tall
@@ -105,11 +111,12 @@ def side_by_side(rows: Sequence[tuple[str, Estimate, float, float]]) -> str:
             return value / most * room
 
         parts.append(f"<text class=strong x='0' y='{top + 14}'>{escape(name)}</text>")
-        parts.append(f"<rect class=bar x='0' y='{top + 19}' width='{x(median.value):.1f}' height='14' rx='2' />")
+        figures = f"{_short(median.value)} ms, p90 {_short(p90)}, p99 {_short(p99)}"
+        parts.append(_text(room, top + 14, figures, "end"))
+        parts.append(f"<rect class=bar x='0' y='{top + 21}' width='{x(median.value):.1f}' height='14' rx='2' />")
         if median.low is not None and median.high is not None:
-            parts.append(_line(x(median.low), top + 26, x(median.high), top + 26, "whisker"))
-        parts += [_line(x(value), top + 19, x(value), top + 33, "tick") for value in (p90, p99)]
-        parts.append(_text(x(p99) + 8, top + 31, f"{_short(median.value)} ms"))
+            parts.append(_line(x(median.low), top + 28, x(median.high), top + 28, "whisker"))
+        parts += [_line(x(value), top + 21, x(value), top + 35, "tick") for value in (p90, p99) if value <= most]
     label = "Medians of " + ", ".join(f"{name} {median.value:.3f} ms" for name, median, _, _ in rows)
     return _drawing(len(rows) * tall, label, parts)
 
@@ -141,7 +148,7 @@ def _spread(times: Floats, values: Floats, x: Callable[[float], float], y: Calla
 
 def _polyline(times: Floats, values: Floats, x: Callable[[float], float], y: Callable[[float], float]) -> list[str]:
     points = " ".join(f"{x(t):.1f},{y(v):.1f}" for t, v in zip(times.tolist(), values.tolist(), strict=True))
-    return [f"<polyline class=course points='{points}' />"]
+    return [f"<polyline class=series points='{points}' />"]
 
 
 def _drawing(height: float, label: str, parts: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
         subjects=tuple(_compared(a, b) for a, b in pairs),
         only_first=tuple(subject.label for subject in only_first),
         only_second=tuple(subject.label for subject in only_second),
-        notes=(*_notes_on_runs(first, second, names), *(note for a, b in pairs for note in _notes_on_pair(a, b))),
+        notes=(*_notes_on_runs(first, second, names), *_notes_on_pairs(pairs)),
     )
 
 
@@ -118,7 +118,8 @@ def _notes_on_runs(first: BenchmarkReport, second: BenchmarkReport, names: tuple
     return notes
 
 
-def _notes_on_pair(a: SubjectReport, b: SubjectReport) -> list[str]:
+def _notes_on_pairs(pairs: Sequence[tuple[SubjectReport, SubjectReport]]) -> list[str]:
+    """What differs within the pairs; what does so alike in several is said once."""
     facts: tuple[tuple[str, Callable[[SubjectReport], object]], ...] = (
         ("model", lambda s: s.name),
         ("precision", lambda s: s.precision),
@@ -132,7 +133,15 @@ def _notes_on_pair(a: SubjectReport, b: SubjectReport) -> list[str]:
         ("nodes", lambda s: str(s.assignment)),
         ("steady after the warm-up", lambda s: "yes" if s.warmup.steady else "no"),
     )
-    return [f"{a.label}: {what} differs: {fact(a)} / {fact(b)}" for what, fact in facts if fact(a) != fact(b)]
+    labels: dict[str, list[str]] = {}
+    for a, b in pairs:
+        for what, fact in facts:
+            if fact(a) != fact(b):
+                labels.setdefault(f"{what} differs: {fact(a)} / {fact(b)}", []).append(a.label)
+    return [
+        f"{'all' if len(pairs) == len(same) > 1 else '; '.join(same)}: {difference}"
+        for difference, same in labels.items()
+    ]
 
 
 def _listed(subjects: Sequence[SubjectReport]) -> str:

@@ -17,12 +17,11 @@ from edgevision.core.machine import Machine, peak_memory_mb
 from edgevision.modelfiles.denormals import denormal_share
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_end, read_pictures
-from edgevision.runtime.benchmark.names import told_apart
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import percentile, ratio_of_medians
 from edgevision.runtime.benchmark.streams import measure_streams
-from edgevision.runtime.benchmark.subject import Subject, load_subject
+from edgevision.runtime.benchmark.subject import Subject, distinct_names, load_subject
 from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
 from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.telemetry.sampler import Telemetry
@@ -107,7 +106,7 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
         subjects: list[Subject] = []
         most_memory = None
         for (path, name), device, threads, batch in product(
-            zip(models, told_apart(models), strict=True),
+            zip(models, distinct_names(models), strict=True),
             settings.devices,
             settings.threads or (None,),
             settings.batches,
@@ -206,7 +205,7 @@ def _reported(subject: Subject, timed: TimedRuns, started: float, power_w: float
         assignment=subject.engine.assignment,
         threads=subject.threads,
         batch=subject.batch,
-        shapes={name: tuple(feed.shape) for name, feed in subject.feeds.items()},
+        shapes={name: tuple(feed.shape) for name, feed in subject.inputs.items()},
         load_ms=subject.load_ms,
         first_ms=subject.first_ms,
         warmup=subject.warmup,

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from edgevision.core.errors import DeviceError
-from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
+from edgevision.runtime.benchmark.engine_profile import EngineProfile, OperatorTime, Shape
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.onnx_runtime import OnnxRuntimeEngine
@@ -28,7 +28,7 @@ _BLOCK = 16
 Tensors = list[tuple[Shape, int]]
 
 
-def profile_onnx_runtime(subject: Subject) -> Profiled:
+def profile_onnx_runtime(subject: Subject) -> EngineProfile:
     """Run the subject's model 30 times with the profiler on."""
     events = _events(subject, _RUNS)
     # What is packed for its kernel in advance is no input any more: its shape is known where that is left off.
@@ -43,7 +43,7 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
     for name, args in details.items():
         inputs, outputs = asked.shapes(name, whole.get(name, args))
         operators.append(
-            Timed(
+            OperatorTime(
                 name=name.removesuffix(_ENDING),
                 operator=args["op_name"],
                 where=args["provider"],
@@ -55,7 +55,7 @@ def profile_onnx_runtime(subject: Subject) -> Profiled:
         )
     session = {event["name"]: event["dur"] / 1000 for event in events if event.get("cat") == "Session"}
     loaded = next((ms for name, ms in session.items() if name.startswith("model_loading")), None)
-    return Profiled(_RUNS - 1, loaded, session.get("session_initialization"), operators)
+    return EngineProfile(_RUNS - 1, loaded, session.get("session_initialization"), operators)
 
 
 class _Asked:
@@ -112,7 +112,7 @@ def _events(subject: Subject, runs: int, entries: Mapping[str, str] | None = Non
         session = engine.open_profiled(str(Path(folder) / "profile"), entries or {})
         run = denormals_as_zero(session.run)
         for _ in range(runs):
-            run(None, subject.feeds)
+            run(None, subject.inputs)
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         return events
 

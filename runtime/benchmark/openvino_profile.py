@@ -5,7 +5,7 @@ from collections import defaultdict
 from statistics import median
 from typing import Any
 
-from edgevision.runtime.benchmark.operators import Profiled, Shape, Timed
+from edgevision.runtime.benchmark.engine_profile import EngineProfile, OperatorTime, Shape
 from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.openvino_engine import OpenVinoEngine, openvino_core
@@ -13,13 +13,13 @@ from edgevision.runtime.engines.openvino_engine import OpenVinoEngine, openvino_
 _RUNS = 30
 
 
-def profile_openvino(subject: Subject) -> Profiled:
+def profile_openvino(subject: Subject) -> EngineProfile:
     """Run the subject's model 30 times with its counters on, compiled for the very shapes of the feeds."""
     assert isinstance(subject.engine, OpenVinoEngine)
     start = time.perf_counter()
     model = openvino_core().read_model(subject.path)
     read = time.perf_counter()
-    model.reshape({name: feed.shape for name, feed in subject.feeds.items()})
+    model.reshape({name: feed.shape for name, feed in subject.inputs.items()})
     compiled = subject.engine.compile(model, PERF_COUNT="YES")
     done = time.perf_counter()
     request = compiled.create_infer_request()
@@ -27,7 +27,7 @@ def profile_openvino(subject: Subject) -> Profiled:
     durations: dict[str, list[float]] = defaultdict(list)
     kinds: dict[str, tuple[str, str]] = {}
     for run in range(_RUNS):
-        infer(subject.feeds)
+        infer(subject.inputs)
         for counter in request.get_profiling_info():
             # What was fused into another operator did not run; the first inference belongs to the warm-up.
             if counter.status.name == "EXECUTED" and run:
@@ -35,7 +35,7 @@ def profile_openvino(subject: Subject) -> Profiled:
                 kinds[counter.node_name] = counter.node_type, counter.exec_type
     ports = {node.get_friendly_name(): node for node in compiled.get_runtime_model().get_ordered_ops()}
     operators = [
-        Timed(
+        OperatorTime(
             name=name,
             operator=kind,
             where=implementation,
@@ -45,7 +45,7 @@ def profile_openvino(subject: Subject) -> Profiled:
         )
         for name, (kind, implementation) in kinds.items()
     ]
-    return Profiled(_RUNS - 1, 1e3 * (read - start), 1e3 * (done - read), operators)
+    return EngineProfile(_RUNS - 1, 1e3 * (read - start), 1e3 * (done - read), operators)
 
 
 def _shapes(ports: list[Any]) -> list[tuple[Shape, int]]:

@@ -2,31 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from edgevision.core.records import Record, record
+from edgevision.runtime.benchmark.engine_profile import OperatorTime, Shape
 from edgevision.runtime.benchmark.roofline import Peak, is_openvino, measure_peak
 from edgevision.runtime.benchmark.subject import Subject
-
-Shape = tuple[int, ...]
 
 _MOVES = {
     *("Cast", "Concat", "Convert", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MemcpyFromHost"),
     *("MemcpyToHost", "Pad", "Reorder", "ReorderInput", "ReorderOutput", "Reshape", "Shape", "Slice", "SpaceToDepth"),
     *("Split", "Squeeze", "StridedSlice", "Tile", "Transpose", "Unsqueeze"),
 }
-
-
-@dataclass(frozen=True)
-class Timed:
-    """What an engine's profiler says of one operator: inputs and outputs as (shape, bytes an element)."""
-
-    name: str
-    operator: str
-    where: str
-    microseconds: float
-    inputs: Sequence[tuple[Shape, int]]
-    outputs: Sequence[tuple[Shape, int]]
 
 
 @record
@@ -87,17 +73,7 @@ def profile(subject: Subject) -> OperatorProfile:
     )
 
 
-@dataclass(frozen=True)
-class Profiled:
-    """What a profiler gave: the operators in the order in which they ran."""
-
-    runs: int
-    read_ms: float | None
-    compile_ms: float | None
-    operators: Sequence[Timed]
-
-
-def _described(timed: Timed, total: float, peak: Peak) -> Operator:
+def _described(timed: OperatorTime, total: float, peak: Peak) -> Operator:
     work = count_operations(timed.operator, [s for s, _ in timed.inputs], [s for s, _ in timed.outputs])
     moved = sum(math.prod(shape) * size for shape, size in (*timed.inputs, *timed.outputs))
     operator = Operator(

@@ -1,4 +1,4 @@
-"""A measurement as one page: subjects side by side, how each was spread and went over time, operators, findings."""
+"""A measurement as one page: subjects side by side, their distributions and time series, operators, findings."""
 
 from collections.abc import Iterable
 from html import escape
@@ -8,7 +8,7 @@ import numpy as np
 
 from edgevision.core.html_page import html_table, write_html
 from edgevision.core.printable import shown
-from edgevision.runtime.benchmark.charts import Course, courses, histogram, share_bar, side_by_side
+from edgevision.runtime.benchmark.charts import TimeSeries, histogram, share_bar, side_by_side, time_series
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
 from edgevision.runtime.benchmark.statistics import Ratio
@@ -17,7 +17,7 @@ from edgevision.runtime.benchmark.table import circumstances, interval_words, ra
 _STYLE = """
 .bar { fill: var(--first); } .far { fill: var(--second); } .doubtful { fill: var(--mark); }
 .strong { fill: var(--ink); }
-.reach { stroke: var(--first); opacity: .45; stroke-width: 1.5; } .course { stroke: var(--second); fill: none;
+.reach { stroke: var(--first); opacity: .45; stroke-width: 1.5; } .series { stroke: var(--second); fill: none;
   stroke-width: 2; } .dots { stroke: var(--first); stroke-width: 3; stroke-linecap: round; }
 .whisker { stroke: var(--ink); stroke-width: 2; } .tick { stroke: var(--second); stroke-width: 2; }
 td.n { white-space: nowrap; }
@@ -37,7 +37,10 @@ def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> No
     if len(report.subjects) > 1:
         rows = [(s.label, s.latency.p50_ms, s.latency.p90_ms.value, s.latency.p99_ms.value) for s in report.subjects]
         body += ["<h2>Side by side</h2>", side_by_side(rows)]
-        body.append("<p class=soft>Bars are medians, the line on them the 95 % interval; ticks are p90 and p99.</p>")
+        body.append(
+            "<p class=soft>Bars are medians, the line on them the 95 % interval; ticks are p90 and p99, where they are"
+            " not far beyond.</p>"
+        )
     body += ["<h2>Over time</h2>", _over_time(report)]
     body.append(
         "<p class=soft>Dots are medians, the lines behind them reach from the fastest to the slowest sample of that"
@@ -86,7 +89,7 @@ def _ratio(ratio: Ratio) -> str:
 
 
 def _over_time(report: BenchmarkReport) -> str:
-    panels = [Course(s.label, "ms", s.samples.start_s, s.samples.ms, is_samples=True) for s in report.subjects]
+    panels = [TimeSeries(s.label, "ms", s.samples.start_s, s.samples.ms, is_samples=True) for s in report.subjects]
     readings = report.board.readings
     hottest = [(r.time_s, max(r.temperatures.values())) for r in readings if r.temperatures]
     clock = [(r.time_s, max(r.cpu_mhz)) for r in readings if r.cpu_mhz]
@@ -100,9 +103,9 @@ def _over_time(report: BenchmarkReport) -> str:
     ):
         if points:
             times, values = zip(*points, strict=True)
-            panels.append(Course(name, unit, times, values, scale=scale))
+            panels.append(TimeSeries(name, unit, times, values, scale=scale))
     last = max((r.time_s for r in readings), default=0.0)
-    return courses(panels, [(f.start_s, last if f.end_s is None else f.end_s) for f in report.board.findings])
+    return time_series(panels, [(f.start_s, last if f.end_s is None else f.end_s) for f in report.board.findings])
 
 
 def _operators(profile: OperatorProfile) -> str:

@@ -1,21 +1,13 @@
 """What a measurement found, and its file."""
 
-import json
-import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from edgevision.cli.output import REPORT_SCHEMA_VERSION
-from edgevision.core.atomic_files import atomic_file
-from edgevision.core.errors import InputError
-from edgevision.core.installation import upgrade_command
 from edgevision.core.machine import Machine
-from edgevision.core.printable import exact_json
 from edgevision.core.records import Record, record
-from edgevision.core.regular_files import read_text_file
 from edgevision.runtime.benchmark.end_to_end import EndToEnd
 from edgevision.runtime.benchmark.memory import MemoryUse
 from edgevision.runtime.benchmark.operators import OperatorProfile
@@ -150,60 +142,7 @@ class BenchmarkReport(Record):
         """The JSON document, ``schema_version`` first."""
         return {"schema_version": REPORT_SCHEMA_VERSION} | self.to_dict()
 
-    def write(self, path: Path, *, force: bool = True) -> None:
-        """Write the document to ``path``, all of it or nothing; without ``force`` only where there is no file."""
-        with atomic_file(path, force=force) as temporary:
-            text = exact_json(self.to_document(), allow_nan=False, separators=(",", ":"))
-            temporary.write_text(text + "\n", encoding="utf-8")
-
 
 def threads_words(threads: int | None) -> str:
     """As in ``2 threads``."""
     return "all threads" if threads is None else f"{threads} thread{'s' * (threads != 1)}"
-
-
-def read_report(path: Path) -> BenchmarkReport:
-    """Read what :meth:`BenchmarkReport.write` or ``bench --json`` wrote.
-
-    Raises:
-        InputError: no such file, not a report, or one of a release newer than this.
-    """
-    name = str(path)
-    try:
-        document = json.loads(read_text_file(path, "the report"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name!r} is no report of `edgevision bench`: it is not JSON ({error})") from error
-    return parse_report(document, name)
-
-
-def parse_report(document: object, name: str) -> BenchmarkReport:
-    """The report in a decoded JSON document; raises as :func:`read_report`, naming the file ``name``."""
-    version = document.pop("schema_version", None) if isinstance(document, dict) else None
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(f"{name!r} is no report of `edgevision bench`: it has no schema_version")
-    if version > REPORT_SCHEMA_VERSION:
-        raise InputError(
-            f"{name!r} is a report of schema {version}, this release reads up to {REPORT_SCHEMA_VERSION}:"
-            f" {upgrade_command()}"
-        )
-    try:
-        report = BenchmarkReport.from_dict(document, "report")
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{name!r} is no report of `edgevision bench`: {error}") from error
-    if not report.subjects:
-        raise InputError(f"{name!r} is no report of `edgevision bench`: it has no subjects")
-    for subject in report.subjects:
-        if not _fit_together(subject.samples):
-            raise InputError(f"{name!r} is damaged: the samples of {subject.name!r} do not fit together")
-    return report
-
-
-# A picosecond, and eleven days: what lies beyond was not measured, and ratios of it are no numbers any more.
-_SHORTEST_MS, _LONGEST_MS = 1e-9, 1e9
-
-
-def _fit_together(samples: Samples) -> bool:
-    count = len(samples.ms)
-    lengths = count == len(samples.start_s) == sum(samples.rounds) and min(samples.rounds, default=0) > 0
-    plausible = all(_SHORTEST_MS <= ms <= _LONGEST_MS for ms in samples.ms)
-    return lengths and plausible and all(map(math.isfinite, samples.start_s))

@@ -40,7 +40,7 @@ def measure_streams(subject: Subject, streams: int, *, seconds: float) -> Stream
     with ExitStack() as stack:
         engines = [stack.enter_context(subject.again(threads_each)) for _ in range(streams)]
         for engine in engines:
-            engine.run(subject.feeds)
+            engine.run(subject.inputs)
         gate = threading.Barrier(streams + 1)
         times: list[list[int]] = [[] for _ in engines]
         failures: list[BaseException] = []
@@ -83,7 +83,7 @@ def _stream(
     try:
         while len(durations) < 3 or clock() < end:
             start = clock()
-            engine.run(subject.feeds)
+            engine.run(subject.inputs)
             durations.append(clock() - start)
     except BaseException as error:  # it is raised again where somebody sees it
         failures.append(error)

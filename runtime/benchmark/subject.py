@@ -1,7 +1,7 @@
 """One model on one device with so many threads and pictures at once, loaded and ready to be measured."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ from edgevision.core.errors import InputError
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import model_hash, read_metadata
-from edgevision.runtime.benchmark.feeds import input_sizes, random_feeds
 from edgevision.runtime.benchmark.memory import MemoryUse, MemoryWatch
+from edgevision.runtime.benchmark.random_inputs import input_shapes, random_inputs
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.timing import WarmUp, warm_up
 from edgevision.runtime.devices.opening import open_engine
@@ -31,7 +31,7 @@ class Subject:
     metadata: ModelMetadata | None
     engine: Engine
     fixed: dict[str, tuple[int, ...]] | None
-    feeds: dict[str, Array]
+    inputs: dict[str, Array]
     load_ms: float
     first_ms: float
     warmup: WarmUp
@@ -40,13 +40,13 @@ class Subject:
     @property
     def batch(self) -> int:
         """Pictures an inference, which the model itself may fix."""
-        first = self.feeds[self.engine.inputs[0].name]
+        first = self.inputs[self.engine.inputs[0].name]
         return first.shape[0] if first.ndim else 1
 
     @property
     def infer(self) -> Callable[[], list[Array]]:
         """One inference, as it is timed: with nothing of ours between the clock and the engine."""
-        return partial(self.engine.run, self.feeds)
+        return partial(self.engine.run, self.inputs)
 
     def again(self, threads: int | None) -> Engine:
         """The same model on the same device once more, with so many threads."""
@@ -69,21 +69,21 @@ def load_subject(
     sha256 = model_hash(path)
     fixed = None
     if settings.shape is not None:
-        fixed = input_sizes(read_facts(path).inputs, metadata, batch=batch, shape=settings.shape)
+        fixed = input_shapes(read_facts(path).inputs, metadata, batch=batch, shape=settings.shape)
     memory = MemoryWatch()
     start = time.perf_counter_ns()
     engine = open_engine(path, device, threads=threads, allow_fallback=settings.allow_fallback, shapes=fixed)
     try:
         loaded = time.perf_counter_ns()
-        sizes = fixed or input_sizes(engine.inputs, metadata, batch=batch, shape=None)
-        feeds = random_feeds(engine.inputs, metadata, sizes, settings.seed)
+        shapes = fixed or input_shapes(engine.inputs, metadata, batch=batch, shape=None)
+        inputs = random_inputs(engine.inputs, metadata, shapes, settings.seed)
         before = time.perf_counter_ns()
         try:
-            engine.run(feeds)
+            engine.run(inputs)
         except ValueError as error:
             raise InputError(f"{error}; --shape gives another input size") from error
         after = time.perf_counter_ns()
-        warmed = warm_up(partial(engine.run, feeds), seconds=settings.warmup)
+        warmed = warm_up(partial(engine.run, inputs), seconds=settings.warmup)
     except BaseException:
         engine.close()
         raise
@@ -97,9 +97,21 @@ def load_subject(
         metadata=metadata,
         engine=engine,
         fixed=fixed,
-        feeds=feeds,
+        inputs=inputs,
         load_ms=(loaded - start) / 1e6,
         first_ms=(after - before) / 1e6,
         warmup=warmed,
         memory=memory.seen(),
     )
+
+
+def distinct_names(models: Sequence[Path]) -> list[str]:
+    """Each file's name, behind as many of its folders as tell files apart; one that is there again has its number."""
+    places = [path.absolute().parts for path in models]
+    names: list[str] = []
+    for number, parts in enumerate(places):
+        others = {other for other in places if other != parts}
+        length = next(n for n in range(1, len(parts) + 1) if all(other[-n:] != parts[-n:] for other in others))
+        before = places[:number].count(parts)
+        names.append("/".join(parts[-length:]) + (f" #{before + 1}" if before else ""))
+    return names

@@ -114,7 +114,7 @@ def bench(
     )
     settings.check()
     from edgevision.runtime.benchmark.measurement import measure
-    from edgevision.runtime.benchmark.outputs import refuse_unreliable, write_files
+    from edgevision.runtime.benchmark.report_files import refuse_unreliable, write_files
 
     report = measure(models, settings, measurement.picture or ())
     # First, as what reads the terminal's text may have gone away.

@@ -9,9 +9,9 @@ from edgevision.core.atomic_files import check_all_writable
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.core.printable import one_line, shown
 from edgevision.modelfiles.model_file import model_hash
-from edgevision.runtime.benchmark.names import told_apart
-from edgevision.runtime.benchmark.outputs import refuse_unreliable, write_files
-from edgevision.runtime.benchmark.report import BenchmarkReport, parse_report
+from edgevision.runtime.benchmark.report import BenchmarkReport
+from edgevision.runtime.benchmark.report_files import parse_report, refuse_unreliable, write_files
+from edgevision.runtime.benchmark.subject import distinct_names
 from edgevision.runtime.benchmark.table import FIGURES, columns, figure_cells, interval_words, report_text
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.dispatch import raise_failures, run_on_boards
@@ -49,7 +49,7 @@ def bench_on_boards(command: RemoteCommand, boards: Boards) -> None:
     check_all_writable([path for files in targets.values() for path in files.values()], force=given["force"])
     results = run_on_boards(command, boards)
     # What models of one name are called here, by what they are called there.
-    names = dict(zip(told_apart(command.values["models"]), told_apart(given["models"]), strict=True))
+    names = dict(zip(distinct_names(command.values["models"]), distinct_names(given["models"]), strict=True))
     hashes = set(map(model_hash, given["models"]))
     reports: dict[str, BenchmarkReport] = {}
     failures: list[tuple[str, EdgevisionError]] = []

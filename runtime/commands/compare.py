@@ -12,7 +12,7 @@ from edgevision.core.errors import InputError, MeasurementError
 from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.comparison import Comparison, slower_than
 from edgevision.runtime.benchmark.comparison import compare as compare_reports
-from edgevision.runtime.benchmark.report import read_report
+from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.benchmark.statistics import SAME
 from edgevision.runtime.benchmark.table import columns, ratio_words
 

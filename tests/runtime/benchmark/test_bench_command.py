@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from edgevision.runtime.benchmark.report import read_report
+from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 
 QUICK = ("--seconds", 0.02, "--warmup", 0, "--runs", 20)
@@ -135,7 +135,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_measured(edgevision, 
 
 
 def test_an_input_of_more_than_a_gigabyte_is_refused_with_the_bound(edgevision, write_colours, monkeypatch):
-    monkeypatch.setattr("edgevision.runtime.benchmark.feeds._MOST_VALUES", 2**16)
+    monkeypatch.setattr("edgevision.runtime.benchmark.random_inputs._MOST_VALUES", 2**16)
     code, out, err = edgevision("bench", write_colours(), "--batch", 4096)
     assert (code, out) == (2, "")
     assert f"has more than {2**16} values; give a smaller --batch" in err

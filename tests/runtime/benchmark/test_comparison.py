@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from edgevision.core.errors import InputError
 from edgevision.runtime.benchmark.comparison import compare, slower_than
-from edgevision.runtime.benchmark.report import Samples, parse_report, read_report
+from edgevision.runtime.benchmark.report import Samples
+from edgevision.runtime.benchmark.report_files import parse_report, read_report, write_report
 from edgevision.runtime.benchmark.table import ratio_words
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 
@@ -18,7 +19,7 @@ from edgevision.runtime.telemetry.findings import Finding, FindingKind
 @pytest.fixture
 def write(tmp_path):
     def to_file(name, report):
-        report.write(tmp_path / name)
+        write_report(tmp_path / name, report)
         return tmp_path / name
 
     return to_file
@@ -72,6 +73,17 @@ def test_other_machines_engines_and_findings_are_noted(make_report, make_subject
         "b.json is unreliable, throttled: under-voltage at 1 s",
         "net.onnx, cpu, 2 threads, batch 1: engine differs: Engine 1.0 / Engine 2.0",
     )
+
+
+def test_what_differs_alike_in_several_subjects_is_noted_once(make_report, make_subject):
+    def report(**changes):
+        return make_report(*(make_subject(threads=threads, **changes) for threads in (1, 2, 4)))
+
+    assert compare(report(), report(engine="Engine 2.0")).notes == ("all: engine differs: Engine 1.0 / Engine 2.0",)
+    one = report(engine="Engine 2.0")
+    mixed = one.updated(subjects=(report().subjects[0], *one.subjects[1:]))
+    labels = "net.onnx, cpu, 2 threads, batch 1; net.onnx, cpu, 4 threads, batch 1"
+    assert compare(report(), mixed).notes == (f"{labels}: engine differs: Engine 1.0 / Engine 2.0",)
 
 
 def test_nothing_in_common_is_an_error(make_report, make_subject):

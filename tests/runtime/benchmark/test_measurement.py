@@ -11,7 +11,8 @@ from onnx import TensorProto, helper
 import edgevision
 from edgevision.core.errors import DeviceError, InputError
 from edgevision.core.machine import Machine
-from edgevision.runtime.benchmark.report import BenchmarkReport, Samples, parse_report
+from edgevision.runtime.benchmark.report import BenchmarkReport, Samples
+from edgevision.runtime.benchmark.report_files import parse_report
 from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.benchmark.table import report_text
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from edgevision.core.regular_files import sha256
-from edgevision.runtime.benchmark.report import read_report
+from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.remote import software
 from edgevision.runtime.remote.board_program import start_time
 from edgevision.runtime.remote.call import call
