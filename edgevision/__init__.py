@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edgevision.exporters.export import export
     from edgevision.runtime.benchmark.measurement import benchmark
     from edgevision.runtime.load import load
+    from edgevision.training.train import train
 
 # In a checkout two sub-packages stand beside this folder. They are found there, with or without the links in here that
 # are for editors and type checkers, and a traceback names the files that git knows.
@@ -21,12 +22,13 @@ if (_checkout / "pyproject.toml").is_file():
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "benchmark", "export", "load"]
+__all__ = ["__version__", "benchmark", "export", "load", "train"]
 
 _PUBLIC = {
     "benchmark": "edgevision.runtime.benchmark.measurement",
     "export": "edgevision.exporters.export",
     "load": "edgevision.runtime.load",
+    "train": "edgevision.training.train",
 }
 
 
@@ -36,3 +38,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

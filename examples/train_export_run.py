@@ -8,16 +8,15 @@ import tempfile
 from pathlib import Path
 
 import edgevision
-from edgevision.training.classify import train_classifier
 from edgevision.training.digits import Digits
-from edgevision.training.settings import Augmentation, ClassifierSettings
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
 
     # 1. PyTorch: three conv-pool blocks on 28x28; digits may be moved a little, but not mirrored.
-    settings = ClassifierSettings(model="cnn3", epochs=6, augment=(Augmentation.SHIFT,), dropout=0.2)
-    checkpoint = train_classifier(settings, folder / "training")
+    checkpoint = edgevision.train(
+        "classify", "digits", folder / "training", model="cnn3", epochs=6, augment=["shift"], dropout=0.2
+    )
     assert checkpoint is not None
 
     # 2. One file that explains itself, proven to compute what the checkpoint computes.

@@ -1,52 +1,136 @@
 """Opening a model file as the pipeline its metadata asks for."""
 
 import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
-from edgevision.core.errors import ModelFileError
+from edgevision.core.errors import InputError, ModelFileError
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.shipped_models import resolve_model
+from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
+
+if TYPE_CHECKING:
+    from edgevision.imaging.picture_sources import ArrayColor
+    from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
+    from edgevision.runtime.tasks.classification.classifier import Classifier
+    from edgevision.runtime.tasks.generation.generator import Generator
+    from edgevision.runtime.tasks.restoration.inpainter import Inpainter
+    from edgevision.runtime.tasks.restoration.restorer import Restorer
 
 
+class LoadOptions(TypedDict, total=False):
+    """What every model can be loaded with; :func:`load` says what it means."""
+
+    threads: int | None
+    allow_fallback: bool
+    color: "ArrayColor"
+
+
+class RestorationOptions(LoadOptions, total=False):
+    """The options of a restoration model, which are those of a :class:`Restorer`."""
+
+    tile: int | None
+    memory: int
+
+
+ModelPath = str | os.PathLike[str]
+
+
+# What a type checker knows of a pipeline: it is told by the name of a model that ships, or by the task.
+@overload
+def load(model: Literal["classify"], device: str = ..., **options: Unpack[LoadOptions]) -> "Classifier": ...
+@overload
+def load(model: Literal["generate"], device: str = ..., **options: Unpack[LoadOptions]) -> "Generator": ...
+@overload
+def load(model: Literal["inpaint"], device: str = ..., **options: Unpack[RestorationOptions]) -> "Inpainter": ...
+@overload
 def load(
-    model: str | os.PathLike[str],
+    model: Literal["denoise", "brighten", "upscale_x4"], device: str = ..., **options: Unpack[RestorationOptions]
+) -> "Restorer": ...
+@overload
+def load(
+    model: Literal["upscale"], device: str = ..., *, scale: int | None = ..., **options: Unpack[RestorationOptions]
+) -> "Restorer": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["classify"], **options: Unpack[LoadOptions]
+) -> "Classifier": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["generate"], **options: Unpack[LoadOptions]
+) -> "Generator": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["inpaint"], **options: Unpack[RestorationOptions]
+) -> "Inpainter": ...
+@overload
+def load(
+    model: ModelPath,
+    device: str = ...,
+    *,
+    task: Literal["denoise", "upscale", "brighten"],
+    **options: Unpack[RestorationOptions],
+) -> "Restorer": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["encode"], **options: Unpack[LoadOptions]
+) -> "Encoder": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["reconstruct"], **options: Unpack[LoadOptions]
+) -> "Reconstructor": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: str | None = ..., scale: int | None = ..., **options: Any
+) -> Any: ...
+def load(
+    model: ModelPath,
     device: str = "cpu",
     *,
     threads: int | None = None,
     allow_fallback: bool = False,
     task: str | None = None,
+    scale: int | None = None,
     **options: Any,
 ) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
 
-    ``model`` is a path to an ``.onnx`` or ``.xml`` file, or the name of a model that ships with the package, which is
-    that of its task (and ``upscale_x4``). ``device`` is one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``,
-    ``auto``, with ``:N`` for one of several, or exact as in ``openvino:npu``; ``allow_fallback`` lets the CPU do what
-    it cannot. ``threads`` bounds the CPU threads; by default the engine takes all cores where that helps. With
-    ``task`` a model for another task is refused.
-
         classify = edgevision.load("classify")
-        classify("photo.jpg").top(3)                    # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
-        [c.label for c in classify(["a.jpg", "b.jpg"])]  # a list runs in batches
+        classify("photo.jpg").top(3)                      # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
+        [c.label for c in classify(["a.jpg", "b.jpg"])]   # a list runs in batches
         inpaint = edgevision.load("inpaint", memory=256 << 20)
         inpaint("photo.jpg", "mask.png").save("whole.png")
+        denoise = edgevision.load("my.onnx", task="denoise", color="bgr")
+        cv2.imwrite("clean.png", numpy.asarray(denoise(cv2.imread("photo.png"))))
 
-    A picture is a path, encoded bytes, a Pillow image, or a uint8 array (H, W, 3) in RGB, (H, W, 4) or (H, W).
-    The pipeline is a context manager; leaving it frees the model. It is a
-    :class:`~edgevision.runtime.tasks.classification.classifier.Classifier`, or for restoration a
-    :class:`~edgevision.runtime.tasks.restoration.restorer.Restorer`, which takes ``tile`` and ``memory`` as
-    ``options``.
+    A picture is a path, encoded bytes, a Pillow image, a result that is a picture, or an array: (H, W) for gray,
+    (H, W, 3) or with alpha (H, W, 4), of uint8, uint16 or floats in 0..1. Several are a list, or an array (N, H, W, C).
+
+    Args:
+        model: a path to an ``.onnx`` or ``.xml`` file, or the name of a model that ships with the package, which is
+            that of its task.
+        device: one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``, ``auto``, with ``:N`` for one of several, or
+            exact as in ``openvino:npu``.
+        threads: bounds the CPU threads; by default the engine takes all cores where that helps.
+        allow_fallback: let the CPU do what the device cannot.
+        task: a model for another task is refused; a type checker then knows the pipeline.
+        scale: of the models that ship for upscaling, the one that enlarges so many times: 2 or 4.
+        options: of the pipeline. All that take pictures have ``color``, the order of channels in arrays that they are
+            called on and in those made of their results: ``"rgb"``, or ``"bgr"`` as in OpenCV. Restoration has ``tile``
+            and ``memory``, as :class:`~edgevision.runtime.tasks.restoration.restorer.Restorer` explains them.
+
+    Returns:
+        A :class:`~edgevision.runtime.tasks.pipeline.Pipeline`; it is a context manager, and leaving it frees the model.
 
     Raises:
-        InputError: a word that is neither a file nor a model that ships.
+        InputError: a word that is neither a file nor a model that ships, or a scale at which none does.
         ModelFileError: missing, damaged, without metadata, or newer than this release.
         DeviceError: the device is not there or cannot run all of the model.
     """
-    path = resolve_model(model)
+    path = resolve_model(model) if scale is None else _shipped_at(model, scale)
     metadata = require_metadata(path)
     if task is not None and metadata.task != task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")
@@ -65,6 +149,13 @@ def load(
     except Exception:
         engine.close()
         raise
+
+
+def _shipped_at(model: ModelPath, scale: int) -> Path:
+    """The model that ships under that name for ``scale``, which one with a file of its own has already."""
+    if str(model) not in shipped_names():
+        raise InputError(f"scale chooses among the models that ship; {str(model)!r} has its own scale")
+    return shipped_model(str(model), scale)
 
 
 def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> Any:

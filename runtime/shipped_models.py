@@ -43,7 +43,8 @@ def shipped_model(task: str, scale: int | None = None) -> Path:
     For upscaling there is one for each ``scale``, and twice is the default.
     """
     path = _shipped(task if scale in (None, 2) else f"{task}_x{scale}")
-    if not path.is_file():
+    without_scales = scale is not None and not any(_ASSETS.glob(f"{task}_x*.onnx"))
+    if without_scales or not path.is_file():
         what = task if scale is None else f"{task} by {scale}"
         raise InputError(f"no model ships for {what}; name one with --model")
     return path

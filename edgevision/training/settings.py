@@ -201,6 +201,8 @@ class RestorationSettings(TrainingSettings):
             raise InputError("the perceptual loss needs the checkpoint of a classifier: --perceptual-model NAME.pt")
         if self.crop % self.scale:
             raise InputError(f"crop must be a multiple of the scale {self.scale}, not {self.crop}")
+        if self.scale > 1 and self.kind != RestorationKind.UPSCALE:
+            raise InputError(f"--scale is for upscaling; {self.kind} keeps the size")
 
 
 class RestorationDefaults(NamedTuple):
@@ -219,6 +221,17 @@ RESTORATION_DEFAULTS: Mapping[RestorationKind, RestorationDefaults] = {
     RestorationKind.UPSCALE: RestorationDefaults("subpixel", 64, 16, {"l1": 1.0}),
     RestorationKind.BRIGHTEN: RestorationDefaults("curves", 256, 16, {"l1": 1.0}),
 }
+
+
+def restoration_defaults(kind: RestorationKind, given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given``, and where that has ``None`` or nothing, what suits the ``kind``."""
+    steps = given.get("steps") or RestorationSettings.steps
+    suited = {
+        **RESTORATION_DEFAULTS[kind]._asdict(),
+        "scale": 2 if kind == RestorationKind.UPSCALE else 1,
+        "validate_every": max(every for every in range(1, 501) if steps % every == 0),
+    }
+    return suited | {name: value for name, value in given.items() if value is not None or name not in suited}
 
 
 class GanLoss(StrEnum):

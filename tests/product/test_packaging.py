@@ -157,7 +157,7 @@ def test_a_users_program_is_type_checked_from_the_folder_that_holds_an_editable_
 ):
     place = request.getfixturevalue(source)
     programs = install(place, "--editable")
-    (tmp_path / "user.py").write_text("import edgevision\n\nanswer = edgevision.load('classify')('a.jpg')\n")
+    (tmp_path / "user.py").write_bytes((Path(__file__).parent / "typed_program.py").read_bytes())
     options = ["--strict", "--follow-imports=silent", "--python-executable", str(programs / "python")]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, "--cache-dir", str(place.parent / "cache"), str(tmp_path / "user.py")],

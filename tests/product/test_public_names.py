@@ -15,7 +15,8 @@ def modules():
 
 
 def test_the_public_names_are_those_of_all():
-    assert set(edgevision.__all__) == {"__version__", "benchmark", "export", "load"}
+    assert set(edgevision.__all__) == {"__version__", "benchmark", "export", "load", "train"}
+    assert set(edgevision.__all__) <= set(dir(edgevision))
     for name in edgevision.__all__:
         assert getattr(edgevision, name) is not None
 
@@ -31,7 +32,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_every_public_function_is_documented_with_its_errors():
-    for name in ("benchmark", "export", "load"):
+    for name in edgevision.__all__[1:]:
         assert "Raises:" in getattr(edgevision, name).__doc__
 
 

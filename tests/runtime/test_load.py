@@ -101,3 +101,27 @@ def test_a_pipeline_that_cannot_be_built_closes_its_engine(write_restorer, monke
     (engine,) = opened
     with pytest.raises(AttributeError):  # its session is gone
         engine._session.run(None, {})
+
+
+def test_a_scale_chooses_among_the_models_that_ship(write_restorer):
+    for scale in (2, 4):
+        with load("upscale", scale=scale) as upscale:
+            assert upscale.scale == scale
+    with pytest.raises(InputError, match="no model ships for upscale by 3"):
+        load("upscale", scale=3)
+    with pytest.raises(InputError, match="no model ships for denoise by 2"):
+        load("denoise", scale=2)
+    with pytest.raises(InputError, match=r"scale chooses among the models that ship; .*upscale\.onnx' has its own"):
+        load(write_restorer("upscale"), scale=2)
+
+
+def test_a_task_may_be_named_and_a_model_for_another_is_refused(write_restorer):
+    with load(write_restorer("denoise"), task="denoise") as denoise:
+        assert type(denoise) is Restorer
+    with pytest.raises(ModelFileError, match=r"denoise\.onnx' is for denoise, not for classify"):
+        load(write_restorer("denoise"), task="classify")
+
+
+def test_an_option_that_the_pipeline_does_not_have_is_a_type_error():
+    with pytest.raises(TypeError, match="tile"):
+        load("classify", tile=64)

@@ -1,7 +1,6 @@
 """The verb ``edgevision train classify``."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
@@ -87,4 +86,4 @@ def classify(
     """
     chosen = option_values(data, network, training, hardware) | {"augment": tuple(data.augment or ())}
     settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
-    run_training("edgevision.training.classify:train_classifier", settings, Path(data.data).stem, output)
+    run_training(settings, output)

@@ -9,7 +9,6 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.core.errors import InputError
-from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
@@ -20,7 +19,8 @@ from edgevision.training.commands.run_training import (
     option_values,
     run_training,
 )
-from edgevision.training.settings import RESTORATION_DEFAULTS, Optimizer, RestorationDefaults, RestorationSettings
+from edgevision.training.settings import RESTORATION_DEFAULTS, Optimizer
+from edgevision.training.train import training_settings
 
 
 def _by_kind(setting: str) -> str:
@@ -131,27 +131,14 @@ def restore(
         edgevision train restore --kind inpaint --data photos --steps 20000
         edgevision train restore --kind upscale --scale 4 --data photos --loss l1=1,ssim=0.1
     """
-    task = RestorationKind(kind.kind)
-    if kind.scale and task != RestorationKind.UPSCALE:
-        raise InputError(f"--scale is for upscaling; {task} keeps the size")
-    chosen = option_values(data, network, training, hardware)
-    steps, model, start = training.steps, training.perceptual_model, network.start_from
-    # What is not given is that of the kind.
-    defaults: RestorationDefaults = RESTORATION_DEFAULTS[task]
-    chosen |= {name: value for name, value in defaults._asdict().items() if chosen[name] is None}
-    chosen |= {
-        "kind": task,
-        "scale": kind.scale or (2 if task == RestorationKind.UPSCALE else 1),
-        "data": tuple(data.data),
+    chosen = option_values(data, network, training, hardware) | {
+        "scale": kind.scale,
         "sigma": _range(data.sigma),
-        "validate_every": training.validate_every or max(every for every in range(1, 501) if steps % every == 0),
-        "perceptual_model": None if model is None else str(model),
-        "start_from": None if start is None else str(start),
+        "loss": None if training.loss is None else _loss(training.loss),
+        "licence": output.licence,
+        "seed": seed,
     }
-    if training.loss is not None:
-        chosen["loss"] = _loss(training.loss)
-    settings = RestorationSettings(**chosen, licence=output.licence, seed=seed)
-    run_training("edgevision.training.restore:train_restorer", settings, task.value, output)
+    run_training(training_settings(kind.kind, chosen.pop("data"), **chosen), output)
 
 
 def _range(text: str) -> tuple[float, float]:

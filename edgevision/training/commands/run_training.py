@@ -1,7 +1,6 @@
 """What every ``edgevision train`` takes beside its own options, and how it is carried out."""
 
 from dataclasses import dataclass, fields
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -10,9 +9,9 @@ import typer
 from edgevision.cli.options import OUTPUT_PANEL, ForceOption, QuietOption
 from edgevision.cli.output import echo
 from edgevision.cli.values import json_object
-from edgevision.core.extras import requires_extra
 from edgevision.training.launched import leave_interruption_to_the_first
 from edgevision.training.settings import MixedPrecision, TrainingSettings
+from edgevision.training.train import train_with
 
 DATA_PANEL = "Data"
 NETWORK_PANEL = "Network"
@@ -62,17 +61,9 @@ def option_values(*groups: Any) -> dict[str, Any]:
     return values | {"model_options": json_object(values["model_options"], "--model-options")}
 
 
-def run_training(target: str, settings: TrainingSettings, what: str, output: Output) -> None:
-    """Call ``module:function``, which needs the training extra, and print the path of the checkpoint."""
-    from edgevision.training.data_source import check_data
-
-    # What is wrong with the data is said at once: torch and Lightning take a minute to import on a slow machine.
-    check_data(settings)
+def run_training(settings: TrainingSettings, output: Output) -> None:
+    """Train, and print the path of the checkpoint."""
     leave_interruption_to_the_first()
-    module, function = target.split(":")
-    with requires_extra("train"):
-        train = getattr(import_module(module), function)
-    folder = output.output or Path("runs") / f"{what}-{settings.model}"
-    result = train(settings, folder, force=output.force, quiet=output.quiet)
-    if result is not None:
-        echo(result)
+    checkpoint = train_with(settings, output.output, force=output.force, quiet=output.quiet)
+    if checkpoint is not None:
+        echo(checkpoint)

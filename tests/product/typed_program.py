@@ -1,0 +1,68 @@
+"""What a type checker knows of a user's program; it is checked as one in test_packaging, and never run."""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+import numpy as np
+
+import edgevision
+from edgevision.imaging.pictures import Picture
+from edgevision.runtime.benchmark.report import BenchmarkReport
+from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
+from edgevision.runtime.tasks.autoencoding.result import Code, Reconstruction
+from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.generation.generator import Generator
+from edgevision.runtime.tasks.generation.result import GeneratedPictures
+from edgevision.runtime.tasks.pipeline import Drawable, Pipeline, Result
+from edgevision.runtime.tasks.restoration.inpainter import Inpainter
+from edgevision.runtime.tasks.restoration.restorer import Restorer
+
+
+def models_that_ship() -> None:
+    assert_type(edgevision.load("classify", color="bgr"), Classifier)
+    assert_type(edgevision.load("generate", "openvino:npu"), Generator)
+    assert_type(edgevision.load("inpaint", memory=1 << 28), Inpainter)
+    assert_type(edgevision.load("denoise", threads=2, tile=512), Restorer)
+    assert_type(edgevision.load("brighten"), Restorer)
+    assert_type(edgevision.load("upscale", scale=4), Restorer)
+
+
+def models_of_ones_own(path: Path, name: str) -> None:
+    assert_type(edgevision.load(path, task="classify"), Classifier)
+    assert_type(edgevision.load(path, task="generate"), Generator)
+    assert_type(edgevision.load(path, task="inpaint", tile=0), Inpainter)
+    assert_type(edgevision.load(path, task="upscale"), Restorer)
+    assert_type(edgevision.load(path, task="encode"), Encoder)
+    assert_type(edgevision.load(path, task="reconstruct"), Reconstructor)
+    assert_type(edgevision.load(path), Any)
+    assert_type(edgevision.load(name), Any)
+
+
+def results(path: Path, picture: Picture, paths: list[Path]) -> None:
+    with edgevision.load("classify") as classify, edgevision.load("inpaint") as inpaint:
+        assert_type(classify("photo.jpg"), Classification)
+        assert_type(classify(paths), list[Classification])
+        assert_type(classify(np.zeros((2, 8, 8, 3), np.uint8)), list[Classification])
+        assert_type(classify("photo.jpg").top(3), list[tuple[str, float]])
+        assert_type(inpaint(path, picture.pixels > 3), Picture)
+        assert_type(inpaint([picture, picture], "mask.png"), list[Picture])
+    assert_type(edgevision.load("denoise")(picture), Picture)
+    assert_type(edgevision.load("denoise")(("a.jpg", b"...")), list[Picture])
+    assert_type(edgevision.load("generate")(4, height=64, width=96), GeneratedPictures)
+    assert_type(edgevision.load("generate")(4)[0], Picture)
+    assert_type(edgevision.load(path, task="encode")("a.jpg"), Code)
+    assert_type(edgevision.load(path, task="reconstruct")("a.jpg"), Reconstruction)
+
+
+def protocols(classify: Classifier, generate: Generator, inpaint: Inpainter, denoise: Restorer) -> None:
+    pipelines: list[Pipeline] = [classify, generate, inpaint, denoise]
+    answers: list[Result] = [classify("a.jpg"), generate(), inpaint("a.png"), denoise("a.jpg")]
+    drawn: list[Drawable] = [generate(), denoise("a.jpg")]
+    assert len(pipelines) == len(answers) > len(drawn)
+
+
+def the_rest(path: Path) -> None:
+    assert_type(edgevision.benchmark("classify"), BenchmarkReport)
+    assert_type(edgevision.train("classify", "digits", epochs=1), Path | None)
+    edgevision.export(path, path.with_suffix(".onnx"))

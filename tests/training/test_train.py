@@ -1,0 +1,86 @@
+"""``edgevision.train``: from a kind, data and settings to the training of that kind."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edgevision
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.runtime.tasks.restoration.spec import RestorationKind
+from edgevision.training.settings import (
+    RESTORATION_DEFAULTS,
+    Augmentation,
+    ClassifierSettings,
+    GanSettings,
+    Optimizer,
+    RestorationSettings,
+    VaeSettings,
+)
+from edgevision.training.train import train_with, training_settings
+
+
+def test_plain_values_become_settings() -> None:
+    chosen = training_settings("classify", Path("photos.zip"), augment=["flip"], optimizer="sgd", learning_rate=1)
+    assert chosen == ClassifierSettings(
+        data="photos.zip", augment=(Augmentation.FLIP,), optimizer=Optimizer.SGD, learning_rate=1.0
+    )
+    assert training_settings("gan", "digits", conditional=True) == GanSettings(conditional=True)
+    assert training_settings("vae", "digits", classifier=Path("c.pt")) == VaeSettings(classifier="c.pt")
+
+
+@pytest.mark.parametrize("kind", RESTORATION_DEFAULTS)
+def test_restoration_is_trained_with_what_suits_the_kind(kind: RestorationKind) -> None:
+    chosen = training_settings(kind.value, ["a", Path("b.zip")], steps=600, sigma=(0, 25), batch_size=None)
+    assert isinstance(chosen, RestorationSettings)
+    assert chosen.kind is kind
+    assert chosen.data == ("a", "b.zip")
+    for name, value in RESTORATION_DEFAULTS[kind]._asdict().items():
+        assert getattr(chosen, name) == value
+    assert (chosen.scale, chosen.validate_every, chosen.sigma) == (2 if kind == "upscale" else 1, 300, (0.0, 25.0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "error", "message"),
+    [
+        ("segment", {}, ValueError, "one of classify, gan, vae, inpaint, denoise, upscale, brighten, not 'segment'"),
+        ("classify", {"epocs": 3}, TypeError, "a training of classify has no setting 'epocs'; did you mean 'epochs'?"),
+        ("vae", {"augment": ["flip"]}, TypeError, "a training of vae has no setting 'augment'"),
+        ("classify", {"epochs": "3"}, ValueError, r"classify\.epochs must be int, not '3'"),
+        ("classify", {"augment": ["mirror"]}, ValueError, r"classify\.augment\[0\] must be one of flip, .*'mirror'"),
+        ("classify", {"epochs": 0}, InputError, "epochs must be positive, not 0"),
+        ("denoise", {"scale": 2}, InputError, "scale is for upscaling; denoise keeps the size"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(kind: Any, settings: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        edgevision.train(kind, "digits", **settings)
+
+
+def test_one_set_of_class_folders_is_enough() -> None:
+    with pytest.raises(ValueError, match="takes one folder or zip of pictures, not 2"):
+        edgevision.train("classify", ["a", "b"])
+
+
+def test_data_that_are_missing_are_named_before_anything_heavy_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgevision.training.train.import_module", None)
+    with pytest.raises(DatasetError, match="nowhere"):
+        edgevision.train("classify", "nowhere")
+
+
+def test_a_classifier_is_trained_into_the_folder_asked_for(tmp_path: Path) -> None:
+    checkpoint = edgevision.train("classify", "digits", tmp_path / "digits", model="cnn2", epochs=1, quiet=True)
+    assert checkpoint is not None
+    assert checkpoint.parent == tmp_path / "digits"
+    assert checkpoint.is_file()
+
+
+def test_without_a_folder_it_is_that_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edgevision.training.classify.train_classifier", lambda _, folder, **__: seen.append(folder))
+    monkeypatch.setattr("edgevision.training.restore.train_restorer", lambda _, folder, **__: seen.append(folder))
+    monkeypatch.setattr("edgevision.training.data_source.check_data", lambda _: None)
+    train_with(ClassifierSettings(data="photos.zip"), None, force=False, quiet=True)
+    edgevision.train("upscale", "photos")
+    assert seen == [Path("runs/photos-cnn3"), Path("runs/upscale-subpixel")]
