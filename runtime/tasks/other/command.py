@@ -19,6 +19,7 @@ from edgevision.runtime.commands.ran_on import engine_facts
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.other.raw_model import Outputs, RawModel, check_ending
 from edgevision.runtime.tasks.other.task import OTHER
 from edgevision.runtime.tasks.run_options import RunOptions, announce
@@ -27,6 +28,7 @@ _ARRAYS = (".npz", ".npy")
 _LARGEST_ARRAYS = 1 << 31
 
 
+@on_boards("run other", "edgevision.runtime.tasks.other.board_files:other_files")
 @option_groups
 def other(
     inputs: Annotated[
@@ -48,12 +50,12 @@ def other(
     """
     if options.model is None:
         raise InputError(f"no model ships for {OTHER.name}: name one with --model")
-    sources = _expanded(inputs)
+    sources = expand_sources(inputs)
     started = time.monotonic()
     failures: list[tuple[str, str]] = []
     done: list[tuple[str, Outputs, Path | None]] = []
     with _open(options.model, options) as model:
-        targets = _targets(output, sources, len(model.engine.outputs), force=options.force)
+        targets = find_targets(output, sources, len(model.engine.outputs), force=options.force)
         announce(model, options)
 
         def run(one: tuple[PictureInput, Path | None]) -> Outputs:
@@ -101,7 +103,8 @@ def _open(path: Path, options: RunOptions) -> RawModel:
     return RawModel(engine, metadata)
 
 
-def _expanded(words: list[str]) -> list[PictureInput]:
+def expand_sources(words: list[str]) -> list[PictureInput]:
+    """Files of arrays as they are named, and whatever else the words stand for."""
     sources: list[PictureInput] = []
     for word in words:
         path = Path(word)
@@ -109,7 +112,8 @@ def _expanded(words: list[str]) -> list[PictureInput]:
     return sources
 
 
-def _targets(output: str | None, sources: list[PictureInput], outputs: int, *, force: bool) -> list[Path | None]:
+def find_targets(output: str | None, sources: list[PictureInput], outputs: int, *, force: bool) -> list[Path | None]:
+    """A file for each source, or none; refuses what could not be written for a model of so many ``outputs``."""
     if output is None:
         return [None] * len(sources)
     if len(sources) == 1 and not output.endswith("/") and not Path(output).is_dir():
@@ -120,7 +124,8 @@ def _targets(output: str | None, sources: list[PictureInput], outputs: int, *, f
             raise InputError("several inputs have one name, so their outputs would have too; give one folder at a time")
     for target in targets:
         check_ending(target, outputs)
-        check_writable(target, force=force)
+        if target.parent.exists():  # else it is made
+            check_writable(target, force=force)
     return [*targets]
 
 

@@ -169,6 +169,18 @@ def test_what_a_generator_draws_comes_back(prepared, edgevision, tmp_path):
     assert np.asarray(Image.open(tmp_path / "sheet.png")).any()
 
 
+def test_any_model_runs_on_a_board_and_its_outputs_come_back(prepared, edgevision, write_colours, tmp_path):
+    words = ["run", "other", PICTURES / "cat.jpg", "--model", write_colours()]
+    here, there = edgevision(*words, "--json"), edgevision(*words, "--json", "--on", prepared.name)
+    assert json.loads(there[1])["results"] == json.loads(here[1])["results"]
+    code, out, _ = edgevision(*words, "-o", tmp_path / "there.npz", "--on", prepared.name)
+    assert (code, out.split()) == (0, [str(tmp_path / "there.npz")])
+    edgevision(*words, "-o", tmp_path / "here.npz")
+    with np.load(tmp_path / "there.npz") as there, np.load(tmp_path / "here.npz") as here:
+        assert there.files == here.files == ["logits"]
+        assert np.array_equal(there["logits"], here["logits"])
+
+
 def test_an_error_on_the_board_ends_the_command_here_as_it_would_there(prepared, edgevision, tmp_path):
     (tmp_path / "no.jpg").write_text("no picture")
     code, out, err = edgevision("run", "classify", tmp_path / "no.jpg", "--on", prepared.name)
