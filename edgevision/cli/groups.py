@@ -92,20 +92,20 @@ class LazyGroup(QuickStart, TyperGroup):
     def _similar(self, ctx: Any, word: str) -> list[str]:
         """The commands that may have been meant, in full: those of this group, else of the whole program."""
         root = ctx.find_root()
-        for path, verbs in ((ctx.command_path, self.verbs), (root.command_path, root.command.verbs)):
-            commands = list(_commands(path, verbs))
+        own = [] if ctx is root else [(f"{ctx.command_path} {name}", name) for name in self.verbs]
+        for commands in (own, list(_commands(root))):
             found = get_close_matches(word, {name for _, name in commands})
             if found:
                 return [command for match in found for command, name in commands if name == match]
         return []
 
 
-def _commands(path: str, verbs: Mapping[str, Verb | VerbGroup]) -> Iterator[tuple[str, str]]:
-    """Every command under ``path`` as (command in full, its last word)."""
-    for name, verb in verbs.items():
-        yield f"{path} {name}", name
-        if isinstance(verb, VerbGroup):
-            yield from _commands(f"{path} {name}", verb.verbs)
+def _commands(root: Any) -> Iterator[tuple[str, str]]:
+    """Every command of the program as (command in full, its last word); the verbs of a group are not looked into."""
+    for name, verb in root.command.verbs.items():
+        yield f"{root.command_path} {name}", name
+        for inner in verb.verbs if isinstance(verb, VerbGroup) else ():
+            yield f"{root.command_path} {name} {inner}", inner
 
 
 class VerbCommand(QuickStart, TyperCommand):

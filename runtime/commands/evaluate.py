@@ -26,21 +26,42 @@ from edgevision.runtime.commands.ran_on import engine_facts
 from edgevision.runtime.load import load
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
+_PICTURES_PANEL = "Pictures"
+_GENERATORS_PANEL = "Of generators"
+
 
 def evaluate(
     model: ModelArgument,
     data: Annotated[Path, typer.Argument(help="Folder or zip of pictures: [test/][CLASS/]picture.")],
     split: Annotated[
-        str | None, typer.Option(help="train, val or test; by default test, else val, if the data is divided.")
+        str | None,
+        typer.Option(
+            help="train, val or test, if the data is divided.",
+            show_default="test, else val",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
     ] = None,
     sigma: SigmaOption = 25.0,
     holes: HolesOption = HoleKind.STROKES,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Only the tenth that edgevision train restore holds out.")
+        bool,
+        typer.Option(
+            "--held-out",
+            help="Only the tenth that edgevision train restore holds out.",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
     ] = False,
-    samples: Annotated[int, typer.Option(min=1, max=100_000, help="How many pictures a generator draws.")] = 2000,
+    samples: Annotated[
+        int,
+        typer.Option(min=1, max=100_000, help="How many pictures are drawn.", rich_help_panel=_GENERATORS_PANEL),
+    ] = 2000,
     judge: Annotated[
-        Path | None, typer.Option(help="Classifier for judging samples, exported with --part features.")
+        Path | None,
+        typer.Option(
+            help="Classifier for judging samples, exported with --part features.",
+            show_default="the one that ships",
+            rich_help_panel=_GENERATORS_PANEL,
+        ),
     ] = None,
     device: DeviceOption = "cpu",
     allow_fallback: FallbackOption = False,

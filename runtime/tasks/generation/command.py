@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import typer
 
 from edgevision.cli.numbers import LARGEST, positive_number, shortened, whole_number
 from edgevision.cli.option_groups import option_groups
-from edgevision.cli.options import (
-    SeedOption,
-)
+from edgevision.cli.options import OUTPUT_PANEL, SeedOption
 from edgevision.core.atomic_files import atomic_file, check_writable, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.progress import track
@@ -41,26 +40,42 @@ LARGEST_PICTURE = 2**26
 _FRAME_MS = 80
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """What to draw."""
+
+    panel: ClassVar[str] = "Drawing"
+
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_PICTURES, help="How many pictures.")] = 16
+    seed: SeedOption = 0
+    label: Annotated[str | None, typer.Option("--class", help="What to draw.", show_default="all classes in turn")] = (
+        None
+    )
+    truncation: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=100, help="Draw latents beyond it again, as 0.7: fewer surprises, less variety."),
+    ] = None
+    between: Annotated[
+        str | None,
+        typer.Option("--interpolate", metavar="A:B", help="From one seed to another: a strip, or a .gif or .webp."),
+    ] = None
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, of textures only.", show_default="256x256")] = None
+
+
 @on_boards("run generate", "edgevision.runtime.tasks.generation.board_files:generate_files")
 @option_groups
 def generate(
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="Sheet of all pictures (.png ...), or folder with a file for each."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Sheet of all pictures (.png ...), or folder with a file for each.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = "generated.png",
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST_PICTURES, help="How many pictures.")] = 16,
-    seed: SeedOption = 0,
-    label: Annotated[str | None, typer.Option("--class", help="What to draw; by default all classes in turn.")] = None,
-    truncation: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=100, help="Draw latents beyond it again, as 0.7: fewer surprises, less variety."),
-    ] = None,
-    between: Annotated[
-        str | None,
-        typer.Option("--interpolate", metavar="A:B", help="From one seed to another: a strip, or a .gif or .webp."),
-    ] = None,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of a texture; by default 256x256.")] = None,
     *,
+    drawing: _Drawing,
     options: RunOptions,
 ) -> None:
     """Draw pictures from a generator. The same seed gives the same pictures on every device.
@@ -71,11 +86,12 @@ def generate(
         edgevision run generate --class horse --count 16 --seed 7 -o horses.png
         edgevision run generate --interpolate 1:2 --count 24 -o morph.gif
     """
-    seeds = parse_seeds(between)
+    seeds = parse_seeds(drawing.between)
     folder = is_folder(output)
     target = Path(output)
-    height, width = _size(size)
-    settings: dict[str, Any] = {"label": label, "truncation": truncation, "height": height, "width": width}
+    height, width = _size(drawing.size)
+    label, count = drawing.label, drawing.count
+    settings: dict[str, Any] = {"label": label, "truncation": drawing.truncation, "height": height, "width": width}
     started = time.monotonic()
     with load(
         options.model or shipped_model(GENERATE.name),
@@ -92,12 +108,12 @@ def generate(
         batches = (
             iter([generator.between(seeds, count, **settings)])
             if seeds is not None
-            else generator.batches(count, seed=seed, **settings)
+            else generator.batches(count, seed=drawing.seed, **settings)
         )
         first = next(batches)  # what is wrong with the options shows before anything is written
         every = _chained(first, batches)
         if folder:
-            written = each_path(target, count, seeds, seed, force=options.force)
+            written = each_path(target, count, seeds, drawing.seed, force=options.force)
             with translated_write_errors(target):
                 target.mkdir(parents=True, exist_ok=True)
             silent = options.quiet or options.as_json

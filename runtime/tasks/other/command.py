@@ -47,6 +47,10 @@ def other(
     """Run a model that is for no known task, or any other as such: its outputs as they are.
 
     Without -o a line for each output says what it is; --json prints all values.
+
+    Examples:
+        edgevision run other inputs.npz --model model.onnx -o outputs.npz
+        edgevision run other photo.jpg --model classify --json
     """
     if options.model is None:
         raise InputError(f"no model ships for {OTHER.name}: name one with --model")

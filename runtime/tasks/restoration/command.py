@@ -13,6 +13,7 @@ import typer
 from edgevision.cli.numbers import positive_number, shortened
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
+    DEVICE_PANEL,
     OUTPUT_PANEL,
     DeviceOption,
     FallbackOption,
@@ -40,6 +41,7 @@ from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 
 _LARGE_PICTURES_PANEL = "Large pictures"
+_MASK_PANEL = "Mask"
 
 _LARGEST_TILE = 2**16
 _LARGEST_MEMORY = 2**40
@@ -110,9 +112,16 @@ def inpaint(
             metavar="INPUT... MASK", help="Pictures, and last the mask (white is filled) or a folder of masks."
         ),
     ],
-    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Fill what is black in the mask.")] = False,
+    invert_mask: Annotated[
+        bool, typer.Option("--invert-mask", help="Fill what is black in the mask.", rich_help_panel=_MASK_PANEL)
+    ] = False,
     from_alpha: Annotated[
-        bool, typer.Option("--mask-from-alpha", help="Fill what is transparent; no MASK is given then.")
+        bool,
+        typer.Option(
+            "--mask-from-alpha",
+            help="Fill what is transparent; no MASK is given then.",
+            rich_help_panel=_MASK_PANEL,
+        ),
     ] = False,
     *,
     options: _Options,
@@ -164,7 +173,14 @@ def denoise(
 def upscale(
     inputs: InputsArgument,
     scale: Annotated[
-        int | None, typer.Option(min=2, max=4, help="2 or 4, of the models that ship; a --model has its own.")
+        int | None,
+        typer.Option(
+            min=2,
+            max=4,
+            help="2 or 4, of the models that ship; a --model has its own.",
+            show_default="2",
+            rich_help_panel=DEVICE_PANEL,
+        ),
     ] = None,
     *,
     options: _Options,
