@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgevision.exporters.export import export
     from edgevision.runtime.benchmark.measurement import benchmark
+    from edgevision.runtime.evaluation import evaluate
     from edgevision.runtime.load import load
     from edgevision.training.train import train
 
@@ -22,10 +23,11 @@ if (_checkout / "pyproject.toml").is_file():
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "benchmark", "export", "load", "train"]
+__all__ = ["__version__", "benchmark", "evaluate", "export", "load", "train"]
 
 _PUBLIC = {
     "benchmark": "edgevision.runtime.benchmark.measurement",
+    "evaluate": "edgevision.runtime.evaluation",
     "export": "edgevision.exporters.export",
     "load": "edgevision.runtime.load",
     "train": "edgevision.training.train",

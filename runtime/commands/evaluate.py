@@ -20,11 +20,10 @@ from edgevision.core.errors import PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
-from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.commands.model_options import ModelArgument
 from edgevision.runtime.commands.ran_on import engine_facts
+from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
-from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
 _PICTURES_PANEL = "Pictures"
 _GENERATORS_PANEL = "Of generators"
@@ -83,18 +82,19 @@ def evaluate(
         edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
     """
     folder = ImageFolder(data, (split,) if split else ())
-    options = EvaluationOptions(
-        sigma=sigma,
-        holes=holes,
-        held_out=held_out,
-        samples=samples,
-        judge=judge,
-        seed=seed,
-        threads=threads,
-        quiet=quiet or as_json,
-    )
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
-        report = find_task(pipeline.metadata.task).evaluate(pipeline, folder, options)
+        report = evaluate_pipeline(
+            pipeline,
+            folder,
+            sigma=sigma,
+            holes=holes,
+            held_out=held_out,
+            samples=samples,
+            judge=judge,
+            seed=seed,
+            threads=threads,
+            quiet=quiet or as_json,
+        )
         part = f"{data.name} {folder.split}".strip()
         if as_json:
             engine = engine_facts(pipeline.engine)

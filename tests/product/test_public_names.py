@@ -15,7 +15,7 @@ def modules():
 
 
 def test_the_public_names_are_those_of_all():
-    assert set(edgevision.__all__) == {"__version__", "benchmark", "export", "load", "train"}
+    assert set(edgevision.__all__) == {"__version__", "benchmark", "evaluate", "export", "load", "train"}
     assert set(edgevision.__all__) <= set(dir(edgevision))
     for name in edgevision.__all__:
         assert getattr(edgevision, name) is not None

@@ -9,12 +9,16 @@ import edgevision
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.benchmark.report import BenchmarkReport
 from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
+from edgevision.runtime.tasks.autoencoding.evaluation import ReconstructionReport
 from edgevision.runtime.tasks.autoencoding.result import Code, Reconstruction
 from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.evaluation import ClassificationReport
 from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.generation.evaluation import GenerationReport
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
 from edgevision.runtime.tasks.pipeline import Drawable, Pipeline, Result
+from edgevision.runtime.tasks.restoration.evaluation import RestorationReport
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 
@@ -60,6 +64,16 @@ def protocols(classify: Classifier, generate: Generator, inpaint: Inpainter, den
     answers: list[Result] = [classify("a.jpg"), generate(), inpaint("a.png"), denoise("a.jpg")]
     drawn: list[Drawable] = [generate(), denoise("a.jpg")]
     assert len(pipelines) == len(answers) > len(drawn)
+
+
+def reports(path: Path, classify: Classifier, denoise: Restorer, reconstruct: Reconstructor) -> None:
+    assert_type(edgevision.evaluate("classify", "photos.zip", split="test"), ClassificationReport)
+    assert_type(edgevision.evaluate(classify, path).top1, float)
+    assert_type(edgevision.evaluate(denoise, path, sigma=25), RestorationReport)
+    assert_type(edgevision.evaluate("inpaint", path, holes="text"), RestorationReport)
+    assert_type(edgevision.evaluate("generate", path, samples=500), GenerationReport)
+    assert_type(edgevision.evaluate(reconstruct, path), ReconstructionReport)
+    assert_type(edgevision.evaluate(path, path), Any)
 
 
 def the_rest(path: Path) -> None:
