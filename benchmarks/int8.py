@@ -26,7 +26,8 @@ from edgevision.exporters.origin import read_origin
 from edgevision.exporters.parts import Part
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.calibration import RecordingEngine, collect_calibration_data
-from edgevision.exporters.quantization.settings import EFFORTS, Preset, QuantizationSettings
+from edgevision.exporters.quantization.options import Preset
+from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.samples import seeded_batches
 from edgevision.modelfiles.metadata import METADATA_KEY
 from edgevision.modelfiles.model_file import require_metadata

@@ -91,7 +91,7 @@ def quantize(
     with ExitStack() as stack:
         plain = stack.enter_context(open_model(model))
         say("reading the calibration data")
-        material = gather(plain)
+        material = collect_calibration_data(plain)
         fixed = plain.inputs[0].shape[0]
         size = fixed if isinstance(fixed, int) else 1
         if isinstance(fixed, int):

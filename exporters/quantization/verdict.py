@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import onnx
 
 from edgevision.exporters.passes.half_precision import to_half
+from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
-from edgevision.exporters.quantization.settings import Preference
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.trials import Bench, Trials
 from edgevision.modelfiles.model_file import ModelFormat

@@ -34,8 +34,9 @@ from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.calibration import Amount, CalibrationData
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
+from edgevision.exporters.quantization.options import Preference, Preset
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
-from edgevision.exporters.quantization.settings import EFFORTS, Effort, Preference, Preset, QuantizationSettings
+from edgevision.exporters.quantization.settings import EFFORTS, Effort, QuantizationSettings
 from edgevision.exporters.quantization.trials import Bench
 from edgevision.exporters.quantization.units import find_units
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import edgevision.runtime.assets
-from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
+from edgevision.exporters.quantization.options import Preset
+from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.shipped_models import shipped_model

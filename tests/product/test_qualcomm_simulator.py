@@ -15,8 +15,9 @@ from PIL import Image
 import edgevision
 from edgevision.core.errors import DeviceError
 from edgevision.data.datasets import ImageFolder
+from edgevision.exporters.quantization.options import Preset
 from edgevision.exporters.quantization.report import OperatorPrecision
-from edgevision.exporters.quantization.settings import Preset, QuantizationSettings
+from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.metrics.figures import psnr_db, sqnr_db
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.shipped_models import shipped_model

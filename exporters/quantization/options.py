@@ -1,0 +1,62 @@
+"""What a user may ask of int8, in words of the command line; nothing here needs more than that."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from edgevision.cli.options import ThreadsOption
+
+
+class Preset(StrEnum):
+    """How long the search may take."""
+
+    QUICK = "quick"
+    """About a minute: the ranges, everything in int8, and a few likely sets."""
+    DEFAULT = "default"
+    """A few minutes: the search within the quality budget."""
+    THOROUGH = "thorough"
+    """Up to half an hour: on more data, and every part by itself."""
+
+
+class Preference(StrEnum):
+    """What is written where int8 does not pay in time."""
+
+    SPEED = "speed"
+    """The fastest float model."""
+    SIZE = "size"
+    """The smallest file that holds the quality budget."""
+    INT8 = "int8"
+    """As much int8 arithmetic as the quality budget bears."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationOptions:
+    """How to quantise.
+
+    Attributes:
+        calibration: a folder, zip or ``.npz`` of real data; generators need none.
+        target: a name of ``targets.py``.
+        max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
+        threads: CPU threads to time with; by default as many as there are cores.
+    """
+
+    panel: ClassVar[str] = "With --int8"
+
+    calibration: Annotated[
+        Path | None, typer.Option(help="Real pictures (folder, zip) or inputs (.npz); generators need none.")
+    ] = None
+    target: Annotated[
+        str, typer.Option(help="The device, as auto (this CPU), x86-avx2, pi5, orin-nano, qualcomm-htp.")
+    ] = "auto"
+    preset: Annotated[Preset, typer.Option(help="How long to search.")] = Preset.DEFAULT
+    prefer: Annotated[Preference, typer.Option(help="What to write where int8 does not pay in time.")] = (
+        Preference.SPEED
+    )
+    max_drop: Annotated[
+        float | None,
+        typer.Option(help="Largest loss, by default 0.3 points, 0.1 dB, or what leaves 30 dB of SQNR."),
+    ] = None
+    threads: ThreadsOption = None
