@@ -1,9 +1,7 @@
 """Checkpoint in, one self-describing model file out, proven to compute the same."""
 
-import itertools
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -19,22 +17,20 @@ from edgevision.core.atomic_files import atomic_folder, check_writable, translat
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
-from edgevision.exporters.conversion.openvino_conversion import write_openvino
+from edgevision.exporters.model_writing import SUFFIX, ModelOpener, write_model
 from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.parts import Part
-from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
-from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
-from edgevision.exporters.quantization.calibration import CalibrationData, collect_calibration_data
-from edgevision.exporters.quantization.quantize import Quantized, quantize
+from edgevision.exporters.quantization.calibration import collect_calibration_data
+from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import picture_batches, seeded_batches
-from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision
+from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.modelfiles.task_registry import find_task
@@ -44,7 +40,6 @@ from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
 
-_SUFFIX = {ModelFormat.ONNX: ".onnx", ModelFormat.OPENVINO: ".xml"}
 _SAMPLES = 64
 
 
@@ -105,8 +100,8 @@ def export(
         raise ValueError(f"export writes onnx or openvino, not {format}")
     source = Path(checkpoint)
     target = Path(output) if output is not None else _default_output(source, format, precision)
-    if target.suffix != _SUFFIX[format]:
-        raise InputError(f"an {format} model's name ends in {_SUFFIX[format]}, not {target.name!r}")
+    if target.suffix != SUFFIX[format]:
+        raise InputError(f"an {format} model's name ends in {SUFFIX[format]}, not {target.name!r}")
     check_writable(target, force=force)
     if format is ModelFormat.OPENVINO:
         check_writable(target.with_suffix(".bin"), force=force)
@@ -148,7 +143,7 @@ def export(
     # A report that an export left which failed is no reason for --force.
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
         file = temporary / target.name
-        _write(model, file, format, described)
+        write_model(model, file, format, described)
         with origin.reference() as reference, _opened(file, model) as engine:
             batches, sample_source = _samples(folder, described, origin.shape, seed)
             if quantized is not None:
@@ -234,47 +229,25 @@ def search_log(output: Path) -> Path:
 
 def _default_output(source: Path, format: ModelFormat, precision: Precision) -> Path:
     """Beside the checkpoint; an ONNX model is not written over itself."""
-    output = source.with_name(stem(source) + _SUFFIX[format])
+    output = source.with_name(stem(source) + SUFFIX[format])
     return output if output != source else source.with_name(f"{source.stem}-{precision}{source.suffix}")
 
 
 def _quantized(
     origin: Origin, format: ModelFormat, settings: QuantizationSettings, log: Path, say: Callable[[str], None]
 ) -> Quantized:
-    metadata = origin.metadata.updated(target=find_target(settings.target).name)
-    with tempfile.TemporaryDirectory() as folder:
-        count = itertools.count()
-
-        def open_model(model: onnx.ModelProto) -> Engine:
-            file = Path(folder) / f"{next(count)}{_SUFFIX[format]}"
-            _write(model, file, format, metadata)
-            try:
-                return open_engine(file, threads=settings.threads)
-            finally:
-                for written in Path(folder).iterdir():
-                    written.unlink()
-
-        def material(reference: Engine) -> CalibrationData:
-            return collect_calibration_data(
-                metadata,
-                origin.shape,
-                reference,
-                calibration=settings.calibration,
-                data=settings.data,
-                evaluation=settings.evaluation,
-                amount=EFFORTS[settings.preset].amount,
-                seed=settings.seed,
-            )
-
-        return quantize(origin.conversion.model, material, open_model, settings, format=format, log=log, say=say)
-
-
-def _write(model: onnx.ModelProto, path: Path, format: ModelFormat, metadata: ModelMetadata) -> None:
-    half = metadata.precision is Precision.FP16
-    if format is ModelFormat.OPENVINO:
-        write_openvino(model, path, metadata, half=half)
-        return
-    if half:
-        model = to_half(model)
-    add_metadata(model, METADATA_KEY, metadata.to_json())
-    path.write_bytes(model.SerializeToString())
+    model, metadata = origin.conversion.model, origin.metadata.updated(target=find_target(settings.target).name)
+    check_float(model)
+    with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model) as reference:
+        say("reading the calibration data")
+        data = collect_calibration_data(
+            metadata,
+            origin.shape,
+            reference,
+            calibration=settings.calibration,
+            data=settings.data,
+            evaluation=settings.evaluation,
+            amount=EFFORTS[settings.preset].amount,
+            seed=settings.seed,
+        )
+        return quantize(model, reference, data, open_model, settings, format=format, log=log, say=say)

@@ -71,6 +71,16 @@ class Quantizer:
     wide_ranges: Mapping[str, Range] = field(default_factory=dict)
 
     @property
+    def computable(self) -> list[Unit]:
+        """The units that the target has int8 kernels for, in the order of the graph."""
+        return [unit for unit in self.units.values() if self.target.has_kernel(unit.operator, unit.channels)]
+
+    @property
+    def everything(self) -> Plan:
+        """All of them in int8."""
+        return Plan(frozenset(unit.name for unit in self.computable))
+
+    @property
     def storable(self) -> dict[str, int]:
         """How many numbers the weights have that can be stored, by node."""
         return {name: weights.values.size for name, weights in self.storage.items()}

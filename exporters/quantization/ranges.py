@@ -1,12 +1,20 @@
 """Which range of a tensor's values 256 steps are spread over."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import numpy as np
+import onnx_ir
 
-from edgevision.exporters.passes.ir import Array
-from edgevision.exporters.quantization.observations import Histogram
+from edgevision.exporters.passes.ir import Array, constant_input
+from edgevision.exporters.quantization.observations import Histogram, Observations
+from edgevision.exporters.quantization.units import Unit
 
+# What the calibration has not seen is cut off, which with 16 bits would cost more than all their rounding. Twice the
+# range costs one of the bits.
+_HEADROOM = 2
+# A scale in float32 may be rounded up by less than this.
+_JUST_BELOW = 1 - 2**-20
 _STEPS = 255
 _SHARE = 0.9999
 
@@ -22,6 +30,30 @@ class RangeMethod(StrEnum):
     """That with the least squared error of rounding and clipping together."""
     ENTROPY = "entropy"
     """That with the least Kullback-Leibler divergence (Migacz 2017, "8-bit inference with TensorRT")."""
+
+
+def choose_ranges(seen: Observations, method: RangeMethod) -> dict[str, tuple[float, float]]:
+    """Of each tensor, the lowest and the highest value that is represented."""
+    return {name: choose_range(histogram, method) for name, histogram in seen.histograms.items()}
+
+
+def choose_ranges_of_16_bits(
+    seen: Observations, units: Iterable[Unit], model: onnx_ir.Model
+) -> dict[str, tuple[float, float]]:
+    """With headroom, but not past what a Clip lets through.
+
+    Only where the range says the same as the Clip, engines leave it out and fuse the pair with what comes before it.
+    """
+    extremes = choose_ranges(seen, RangeMethod.MINMAX)
+    ranges = {name: (_HEADROOM * low, _HEADROOM * high) for name, (low, high) in extremes.items()}
+    nodes = {str(node.name): node for node in model.graph}
+    for unit in units:
+        last = nodes[unit.nodes[-1]]
+        most = constant_input(last, 2) if last.op_type == "Clip" else None
+        if most is not None:
+            low, high = ranges[unit.output]
+            ranges[unit.output] = low, min(high, _JUST_BELOW * float(most))
+    return ranges
 
 
 def choose_range(histogram: Histogram, method: RangeMethod) -> tuple[float, float]:

@@ -53,6 +53,10 @@ class Target:
     speedup: float
     source: str
 
+    def has_kernel(self, operator: str, channels: tuple[int, int] | None) -> bool:
+        """Whether it computes that in int8; ``channels`` are (in, out) of a weighted operator."""
+        return operator in self.operators and (channels is None or min(channels) >= self.least_channels)
+
     def activation_scale(self, low: float, high: float, *, wide: bool = False) -> tuple[float, Array]:
         """Scale and zero point for values from ``low`` to ``high``.
 

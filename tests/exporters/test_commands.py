@@ -51,7 +51,7 @@ def test_export_says_what_it_made(
     assert errors == "exporting tiny.pt ...\n"
     lines = output.splitlines()
     assert lines[0].startswith(f"{tmp_path / 'net.onnx'}  onnx, fp32, 0.")
-    assert lines[1] == "free sides: batch"
+    assert lines[1] == "dynamic axes: batch"
     assert lines[2].startswith("compared with PyTorch")
     assert lines[3].startswith("  logits: SQNR 1")
     assert lines[4].startswith("  same answer for ")

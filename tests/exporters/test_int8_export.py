@@ -31,10 +31,11 @@ from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
 from edgevision.exporters.passes.ir import to_ir
-from edgevision.exporters.quantization.calibration import Amount, CalibrationData
+from edgevision.exporters.quantization.calibration import Amount
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.options import Preference, Preset
+from edgevision.exporters.quantization.ranges import choose_ranges_of_16_bits
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, QuantizationSettings
 from edgevision.exporters.quantization.trials import Bench
@@ -550,7 +551,7 @@ def test_ranges_of_16_bits_have_room_for_what_was_not_seen_but_not_past_a_clip(m
     graph = to_ir(make_model(parts, opset_imports=[make_opsetid("", 18)], ir_version=8))
     units = find_units(graph, {"Conv"})
     inputs = np.linspace(-3, 8, 64, dtype=np.float32).reshape(1, 4, 4, 4)
-    ranges = quantize._wide_ranges(observe(graph, units, [[inputs]]), units, graph)
+    ranges = choose_ranges_of_16_bits(observe(graph, units, [[inputs]]), units, graph)
     assert ranges["x"] == pytest.approx((-6, 16))
     low, high = ranges["y"]
     assert low == 0
@@ -660,9 +661,9 @@ def test_a_search_for_something_else_does_not_go_on_from_it(
 
 
 def test_a_search_in_the_other_format_notes_its_candidates_under_the_same_name_but_is_another(foreign: Path) -> None:
-    material = CalibrationData([(np.zeros((1, 3, 8, 8), np.float32),)], measure=None, source="zeros")  # type: ignore[arg-type]
+    batches = [(np.zeros((1, 3, 8, 8), np.float32),)]
     settings, model = QuantizationSettings(), onnx.load(foreign)
-    keys = {quantize._key(model, settings, model_format, material) for model_format in ModelFormat}
+    keys = {quantize.search_key(model, settings, model_format, batches) for model_format in ModelFormat}
     assert len(keys) == len(ModelFormat)
     assert search_log(Path("net.onnx")) == search_log(Path("net.xml")) == Path("net.search.jsonl")
 

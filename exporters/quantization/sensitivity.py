@@ -1,0 +1,38 @@
+"""How much each unit alone costs: the noise in the output where nothing but it is int8."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgevision.exporters.passes.ir import to_proto
+from edgevision.exporters.quantization.batches import representatives
+from edgevision.exporters.quantization.qdq import Plan, Quantizer
+from edgevision.exporters.quantization.trials import Opener
+from edgevision.exporters.quantization.units import Unit
+from edgevision.runtime.tasks.quality import OutputQuality
+from edgevision.runtime.tasks.samples import Batch
+
+
+def noise_of_each(
+    quantizer: Quantizer,
+    units: Sequence[Unit],
+    batches: Sequence[Batch],
+    open_model: Opener,
+    end: float,
+) -> dict[str, float]:
+    """Of each unit, the noise power relative to the signal; what is not reached before ``end`` counts as the mean.
+
+    ``end`` is of :func:`time.monotonic`.
+    """
+    sample = representatives(batches)
+    with open_model(to_proto(quantizer.model)) as reference:
+        judge = OutputQuality(reference, sample)
+    noise: dict[str, float] = {}
+    for unit in units:
+        if time.monotonic() > end:
+            break
+        with open_model(quantizer(Plan(frozenset([unit.name])))) as engine:
+            noise[unit.name] = 10 ** (judge(engine).loss / 10)
+    usual = float(np.mean(list(noise.values()))) if noise else 1.0
+    return {unit.name: noise.get(unit.name, usual) for unit in units}
