@@ -10,6 +10,7 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
+from edgevision.modelfiles.model_file import ModelFormat, external_files
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.commands.model_options import ModelArgument
 
@@ -52,8 +53,11 @@ def inspect(
 
 
 def _table(model: Path, facts: ModelFacts) -> str:
+    # Size and hash are those of all of them.
+    beside = () if facts.format is ModelFormat.CHECKPOINT else external_files(model)
+    files = " with ".join([str(model), *(data.file for data in beside)])
     rows: list[tuple[str, Any]] = [
-        ("file", f"{model} ({facts.format}, {facts.size_bytes / 1e6:.2f} MB)"),
+        ("file", f"{files} ({facts.format}, {facts.size_bytes / 1e6:.2f} MB)"),
         ("sha256", facts.sha256),
         ("opset", ", ".join(f"{name} {version}" for name, version in facts.opsets.items())),
         ("weights", "" if facts.weights is None else f"{facts.weights:,}"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,14 +45,16 @@ ModelsArgument = Annotated[
         help="Model files (.onnx or .xml), or names of those that ship, as classify.",
     ),
 ]
+
+
+def model_option(help: str) -> Any:
+    """The option ``--model`` of a verb with a ``help`` of its own, for :class:`typing.Annotated`."""
+    return typer.Option(
+        "--model", "-m", callback=_resolve, autocompletion=_complete, help=help, rich_help_panel=DEVICE_PANEL
+    )
+
+
 ModelOption = Annotated[
     Path | None,
-    typer.Option(
-        "--model",
-        "-m",
-        callback=_resolve,
-        autocompletion=_complete,
-        help="Model file (.onnx or .xml), or the name of one that ships; by default the one for this.",
-        rich_help_panel=DEVICE_PANEL,
-    ),
+    model_option("Model file (.onnx or .xml), or the name of one that ships; by default the one for this."),
 ]

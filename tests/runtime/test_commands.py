@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from edgevision.cli.app import main
+from edgevision.modelfiles.model_file import model_hash
 from edgevision.runtime.tasks.classification.classifier import Classifier
 
 COLOURS = ("red", "green", "blue")
@@ -142,11 +143,13 @@ def test_evaluate_with_a_damaged_picture_ends_with_1(edgevision, write_colours, 
     assert "broken.png" in err or "damaged" in err
 
 
-@pytest.mark.parametrize("name", ["colours.onnx", "colours.xml"])
-def test_inspect_shows_what_is_in_the_file(edgevision, write_colours, name):
+@pytest.mark.parametrize(("name", "beside"), [("colours.onnx", ""), ("colours.xml", " with colours.bin")])
+def test_inspect_shows_what_is_in_the_file(edgevision, write_colours, name, beside):
     path = write_colours(name)
     code, out, _ = edgevision("inspect", path)
     assert code == 0
+    assert out.splitlines()[0].startswith(f"{'file':<11} {path}{beside} (")
+    assert out.splitlines()[1] == f"{'sha256':<11} {model_hash(path)}"
     for text in ("image float32", "logits float32", "red, green, blue", "1 ReduceMean"):
         assert text in out
     document = json.loads(edgevision("inspect", path, "--json")[1])

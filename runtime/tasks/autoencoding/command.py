@@ -9,10 +9,11 @@ import numpy as np
 import typer
 
 from edgevision.cli.option_groups import option_groups
-from edgevision.cli.options import DEVICE_PANEL
+from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.cli.output import end_with_failures
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, OutputError
+from edgevision.runtime.commands.model_options import model_option
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import Job, make_folders, plan
@@ -29,11 +30,8 @@ class _Options(RunOptions):
 
     model: Annotated[
         Path | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Model file (.onnx or .xml) of an autoencoder; none ships: edgevision train vae makes one to export.",
-            rich_help_panel=DEVICE_PANEL,
+        model_option(
+            "Model file (.onnx or .xml) of an autoencoder; none ships: edgevision train vae makes one to export."
         ),
     ] = None
 
@@ -43,7 +41,14 @@ class _Options(RunOptions):
 def reconstruct(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="File, or folder that mirrors the inputs.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File, or folder that mirrors the inputs.",
+            show_default="beside the picture, in its own format",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     *,
     options: _Options,
@@ -76,7 +81,12 @@ def reconstruct(
 @option_groups
 def encode(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="NumPy file (.npy) of all codes, float32 (N, size).", rich_help_panel=OUTPUT_PANEL
+        ),
+    ],
     *,
     options: _Options,
 ) -> None:

@@ -1,6 +1,7 @@
 """The verb ``edgevision run other``."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import typer
 
 from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError
@@ -15,6 +17,7 @@ from edgevision.core.printable import one_line
 from edgevision.core.regular_files import open_regular
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.commands.model_options import model_option
 from edgevision.runtime.commands.ran_on import engine_facts
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.files.batch import each_done, failure_message
@@ -28,6 +31,15 @@ _ARRAYS = (".npz", ".npy")
 _LARGEST_ARRAYS = 1 << 31
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Options(RunOptions):
+    """What the verb takes, which has no model by default."""
+
+    model: Annotated[
+        Path | None, model_option("Model file (.onnx or .xml), or the name of one that ships; it has to be given.")
+    ] = None
+
+
 @on_boards("run other", "edgevision.runtime.tasks.other.board_files:other_files")
 @option_groups
 def other(
@@ -38,11 +50,14 @@ def other(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File of all outputs (.npz, or .npy of one), or folder for several inputs."
+            "--output",
+            "-o",
+            help="File of all outputs (.npz, or .npy of one), or folder for several inputs.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
     *,
-    options: RunOptions,
+    options: _Options,
 ) -> None:
     """Run a model that is for no known task, or any other as such: its outputs as they are.
 
