@@ -50,6 +50,20 @@ def test_the_python_of_the_readme_runs(folder):
     assert done.stdout.startswith("cat ")
 
 
+def test_the_python_of_the_docs_runs(folder):
+    pytest.importorskip("cv2")
+    (folder / "runtime").symlink_to(ROOT / "runtime")
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    program = "".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    said = re.findall(r"print\(\w+\)  # (.*)", program)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert len(said) == 2
+    assert set(said) <= set(done.stdout.splitlines())
+    for name in ("clean.png", "whole.png", "horses.png", "first.png"):
+        assert (folder / name).is_file()
+
+
 def test_every_option_the_readme_shows_exists():
     text = "\n".join(blocks("text")).replace("\\\n", " ")
     for line in text.splitlines():
