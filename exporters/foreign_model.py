@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx.inliner
 import onnx_ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.errors import DeviceError, InputError, ModelFileError
 from edgevision.core.printable import one_line
+from edgevision.exporters.analysis.picture_sizes import Examples, Sides, find_sides, repeated
 from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
 from edgevision.exporters.passes.cleanup import without_default_inputs
 from edgevision.exporters.passes.walk import every_node, every_node_of
@@ -17,7 +19,7 @@ from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph
 from edgevision.modelfiles.model_file import check_model_file
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.engines.engine import Array, Closeable
+from edgevision.runtime.engines.engine import Array, Closeable, Engine
 from edgevision.runtime.tasks.classification.task import class_count
 from edgevision.runtime.tasks.other.task import OTHER
 
@@ -27,7 +29,7 @@ _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc",
 _FEW_COMPUTE_IN = {onnx.TensorProto.BFLOAT16: "bfloat16", onnx.TensorProto.DOUBLE: "float64"}
 
 
-def load_given(source: Path) -> onnx.ModelProto:
+def load_foreign_model(source: Path) -> onnx.ModelProto:
     """Read an ``.onnx`` file whose inputs and outputs are tensors of numbers, and which an engine takes.
 
     Raises:
@@ -105,7 +107,7 @@ def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ..
     return model, (f"output {values[0].name!r} is put first: it holds the scores",)
 
 
-class GivenEngine(Closeable):
+class ForeignEngine(Closeable):
     """The model as it was given, with its outputs in the order of ``names``."""
 
     def __init__(self, source: Path, names: Sequence[str]) -> None:
@@ -123,6 +125,59 @@ class GivenEngine(Closeable):
 
     def close(self) -> None:
         self._engine.close()
+
+
+def probe_dynamic_axes(
+    engine: Engine, examples: Examples, dynamic: Sequence[str], *, multiple: int = 1, keeps_size: bool = False
+) -> tuple[tuple[str, ...], Sides | None]:
+    """Those of ``dynamic`` (among batch, height and width) for which ``engine`` takes other sizes, found by running it.
+
+    Graphs may say that an axis is dynamic, and hold a shape as a constant inside.
+
+    Args:
+        examples: what it takes, one tensor for each input.
+        multiple, keeps_size: as of :func:`edgevision.exporters.conversion.onnx_conversion.convert_to_onnx`.
+    """
+    names = [spec.name for spec in engine.inputs]
+
+    def run(inputs: Sequence[Array]) -> list[Array] | None:
+        try:
+            return engine.run(dict(zip(names, inputs, strict=True)))
+        except (ValueError, DeviceError):
+            return None
+
+    arrays = [example.numpy() for example in examples]
+    first = run(arrays)
+    if first is None:
+        return tuple(dynamic), None  # whoever runs it next says why
+    count = len(arrays[0])
+
+    def samples(outputs: list[Array]) -> list[int]:
+        """Of each output that has one answer for every sample; a constant shape may put them together otherwise."""
+        return [len(o) for o, known in zip(outputs, first, strict=True) if known.ndim and len(known) == count]
+
+    several = False
+    if "batch" in dynamic:
+        # An input of a model of several may be for all samples alike.
+        dynamic_inputs = [bool(spec.shape) and isinstance(spec.shape[0], str) for spec in engine.inputs]
+        pairs = zip(arrays, dynamic_inputs, strict=True)
+        outputs = run([np.concatenate([array, array]) if is_dynamic else array for array, is_dynamic in pairs])
+        several = outputs is not None and set(samples(outputs)) <= {2 * count}
+    batch = ("batch",) if several else ()
+    sizes = {array.shape[2:] for array in arrays}
+    if not {"height", "width"} & set(dynamic) or any(array.ndim != 4 for array in arrays) or len(sizes) != 1:
+        return batch, None
+    ((height, width),) = sizes
+
+    def takes(other_height: int, other_width: int) -> bool:
+        outputs = run([example.numpy() for example in repeated(examples, other_height, other_width)])
+        if outputs is None or not set(samples(outputs)) <= {count}:
+            return False
+        scale = first[0].shape[2] // height if keeps_size else 0
+        return not keeps_size or outputs[0].shape[2:] == (scale * other_height, scale * other_width)
+
+    sides = find_sides(takes, height, width, multiple=multiple)
+    return (*batch, *(name for name in sides.dynamic if name in dynamic)), sides
 
 
 def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:

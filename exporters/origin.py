@@ -12,7 +12,6 @@ from torch import nn
 
 import edgevision
 from edgevision.core.errors import InputError
-from edgevision.exporters.analysis.given_sides import sides_that_run
 from edgevision.exporters.analysis.picture_sizes import Examples, Sides
 from edgevision.exporters.analysis.randomness import check_model_repeatable, check_repeatable
 from edgevision.exporters.checkpoints import Checkpoint, read_checkpoint
@@ -25,7 +24,7 @@ from edgevision.exporters.conversion.onnx_conversion import (
     run_network,
 )
 from edgevision.exporters.describe import current_form, describe, given_task, parsed
-from edgevision.exporters.foreign_model import GivenEngine, load_given, scores_first
+from edgevision.exporters.foreign_model import ForeignEngine, load_foreign_model, probe_dynamic_axes, scores_first
 from edgevision.exporters.network_facts.network import Network, check_fit, describe_network
 from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.passes.static_shapes import with_static_shapes
@@ -79,13 +78,13 @@ class Origin:
         shape = tuple(examples[0].shape[1:])
         return replace(self, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
 
-    def truly_open(self) -> "Origin":
+    def with_probed_axes(self) -> "Origin":
         """With the sides fixed that the graph says are open and that are not, which is noted."""
         metadata, said, examples = self.metadata, self.conversion.dynamic, self.examples
         if not said or examples[0].ndim == 0:
             return self
         with self.reference() as engine:
-            dynamic, sides = sides_that_run(
+            dynamic, sides = probe_dynamic_axes(
                 engine,
                 examples,
                 said,
@@ -156,7 +155,7 @@ def read_origin(
             f"{source.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
         )
     else:
-        origin = _from_onnx(source, input_shape, metadata, seed).truly_open()
+        origin = _from_onnx(source, input_shape, metadata, seed).with_probed_axes()
         origin = _described_by_running(origin, described=read_metadata(source) is not None, seed=seed)
     check_fit(origin.metadata, origin.conversion)
     return origin
@@ -197,7 +196,7 @@ def _from_checkpoint(
 
 
 def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> Origin:
-    model = load_given(source)
+    model = load_foreign_model(source)
     own = read_metadata(source)
     notes: tuple[str, ...] = ()
     given = current_form(metadata) if own is not None else {"task": OTHER.name} | current_form(metadata)
@@ -206,9 +205,9 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
         model, notes = scores_first(model)
     conversion = Conversion(model, "given", ())
     first, *others = conversion.inputs
-    open_sides = tuple(name for axis, name in _POSITIONS.items() if axis < len(first.shape) and _is_open(first, axis))
+    dynamic = tuple(name for axis, name in _POSITIONS.items() if axis < len(first.shape) and _is_open(first, axis))
     if own is None and task is OTHER and (others or not _may_be_picture(first)):
-        open_sides = open_sides[:1] if "batch" in open_sides else ()
+        dynamic = dynamic[:1] if "batch" in dynamic else ()
         described, shape = _of_tensors(source.stem, given, first, input_shape)
     else:
         if own is None and input_shape is None:
@@ -222,10 +221,10 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
             f"{source.name!r} has {len(conversion.inputs)} inputs ({given_names}), and {described.task} needs"
             f" {len(examples)}"
         )
-    conversion, names = replace(conversion, dynamic=open_sides), [spec.name for spec in conversion.outputs]
-    with GivenEngine(source, names) as engine:
+    conversion, names = replace(conversion, dynamic=dynamic), [spec.name for spec in conversion.outputs]
+    with ForeignEngine(source, names) as engine:
         check_model_repeatable(model, engine, examples)
-    return Origin(conversion, described, shape, examples, lambda: GivenEngine(source, names), notes)
+    return Origin(conversion, described, shape, examples, lambda: ForeignEngine(source, names), notes)
 
 
 def _described_by_running(origin: Origin, *, described: bool, seed: int) -> Origin:

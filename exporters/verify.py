@@ -18,7 +18,7 @@ from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.checkpoint import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.describe import describe
-from edgevision.exporters.foreign_model import GivenEngine, load_given
+from edgevision.exporters.foreign_model import ForeignEngine, load_foreign_model
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.samples import picture_batches, seeded_batches
@@ -78,7 +78,7 @@ def verify(
     task = find_task(metadata.task)
     folder = ImageFolder(data) if data is not None else None
     original: Checkpoint | None = None
-    opened: TorchEngine | GivenEngine
+    opened: TorchEngine | ForeignEngine
     if source.suffix.lower() != ".onnx":
         original = read_checkpoint(
             source, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle
@@ -112,9 +112,9 @@ def verify(
     return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, notes=notes, **quality)
 
 
-def _given(source: Path, metadata: ModelMetadata) -> GivenEngine:
+def _given(source: Path, metadata: ModelMetadata) -> ForeignEngine:
     """An ONNX model that has to have the inputs and outputs that ``metadata`` names."""
-    given = load_given(source)
+    given = load_foreign_model(source)
     for kind, values, specs in (
         ("input", given.graph.input, metadata.inputs),
         ("output", given.graph.output, metadata.outputs),
@@ -122,4 +122,4 @@ def _given(source: Path, metadata: ModelMetadata) -> GivenEngine:
         missing = [spec.name for spec in specs if spec.name not in {value.name for value in values}]
         if missing:
             raise InputError(f"{metadata.name!r} was not made from {source.name!r}, which has no {kind} {missing[0]!r}")
-    return GivenEngine(source, [spec.name for spec in metadata.outputs])
+    return ForeignEngine(source, [spec.name for spec in metadata.outputs])

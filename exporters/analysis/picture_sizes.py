@@ -13,20 +13,20 @@ Examples = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Sides:
-    """The sides that are ``free``, of height and width, in steps of ``multiple`` and from ``minimum``.
+    """The sides that are ``dynamic``, of height and width, in steps of ``multiple`` and from ``minimum``.
 
     ``height`` and ``width`` are those of the example, from which other sizes are derived.
     """
 
     height: int
     width: int
-    free: tuple[str, ...] = ()
+    dynamic: tuple[str, ...] = ()
     multiple: int = 1
     minimum: int = 1
 
     def sized(self, height: int, width: int) -> tuple[int, int]:
-        """That height and width where they are free, those of the example where not."""
-        return height if "height" in self.free else self.height, width if "width" in self.free else self.width
+        """That height and width where they are dynamic, those of the example where not."""
+        return height if "height" in self.dynamic else self.height, width if "width" in self.dynamic else self.width
 
     def larger(self) -> tuple[int, int]:
         """A size that only a network for any size takes: half as high again and twice as wide.
@@ -53,8 +53,8 @@ class Sides:
                 yield replace(self, multiple=multiple, minimum=-(-self.minimum // multiple) * multiple)
 
     def lengths(self) -> list[int]:
-        """The example's free sides."""
-        return [length for name, length in (("height", self.height), ("width", self.width)) if name in self.free]
+        """The example's dynamic sides."""
+        return [length for name, length in (("height", self.height), ("width", self.width)) if name in self.dynamic]
 
 
 def find_sides(takes: Callable[[int, int], bool], height: int, width: int, *, multiple: int = 1) -> Sides:
@@ -64,8 +64,8 @@ def find_sides(takes: Callable[[int, int], bool], height: int, width: int, *, mu
     """
     takes = cache(takes)
     fixed = Sides(height, width)
-    for free in (("height", "width"), ("height",), ("width",)):
-        sides = replace(fixed, free=free)
+    for dynamic in (("height", "width"), ("height",), ("width",)):
+        sides = replace(fixed, dynamic=dynamic)
         common = math.gcd(*sides.lengths())
         # Most networks with a dense layer are told by this alone.
         if not takes(*sides.sized(height + common, width + common)):

@@ -132,7 +132,7 @@ def check_sides(
     for number, (tensor, sides) in enumerate(zip(inputs, expected, strict=True)):
         fits = tensor.ndim == len(sides)
         for actual, side in zip(tensor.shape, sides, strict=False):
-            # While the network is traced a free side is a symbol of the tracer's.
+            # While the network is traced a dynamic axis is a symbol of the tracer's.
             if type(actual) is not int:
                 continue
             if not side.symbol or not side.factor:

@@ -53,7 +53,7 @@ class Comparison:
                 found = session.run(None, feeds)
             except Exception:  # ONNX Runtime has a dozen kinds
                 fourier = any(node.op_type == "DFT" for node in model.graph.node)
-                why = ", as ONNX Runtime has no open sides for Fourier transforms (DFT)" if fourier else ""
+                why = ", as ONNX Runtime has no dynamic axes for Fourier transforms (DFT)" if fourier else ""
                 raise DisagreementError(f"its graph does not run for {case.name}{why}") from None
             if not self._alike(self._known[case.name], found) and not self._rounded(case):
                 raise DisagreementError(f"its graph computes something else for {case.name}")

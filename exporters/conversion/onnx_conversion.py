@@ -34,7 +34,7 @@ class FrozenBranchError(Exception):
 class Conversion:
     """The ``model``, the exporter that made it (``dynamo`` or ``torchscript``), and remarks for the user.
 
-    ``dynamic`` names the sides left open among batch, height and width. ``sides`` are those that the network itself
+    ``dynamic`` names the dynamic axes among batch, height and width. ``sides`` are those that the network itself
     takes, and in the multiples for which the model agrees with it; ``None`` where it takes no pictures.
     """
 
@@ -88,8 +88,8 @@ def convert_to_onnx(
     count = ("batch",) if several else ()
     alone = examples if _runs(network, examples) else batch
     sides = _sides_of(network, alone, multiple, keeps_size)
-    free = sides.free if sides else ()
-    choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *free), count, free, ()]))
+    takes_any = sides.dynamic if sides else ()
+    choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *takes_any), count, takes_any, ()]))
     comparison = Comparison(lambda inputs: _arrays(network, inputs), lambda inputs: _exactly(network, inputs))
     request = ExportRequest(network, examples, input_names, output_names, multiple=sides.multiple if sides else 1)
     reasons: list[Exception] = []
@@ -101,7 +101,7 @@ def convert_to_onnx(
                 model = exporter(replace(request, examples=inputs, dynamic=dynamic))
                 _check_dynamic(model, dynamic)
                 model = without_traces(model)
-                notes = _notes(name, dynamic, (*count, *free), examples, reasons)
+                notes = _notes(name, dynamic, (*count, *takes_any), examples, reasons)
                 found = Conversion(model, name, dynamic, notes, sides)
                 # A network that decides by the batch goes another way for one picture.
                 batches = {len(tensors[0]): tensors for tensors in (inputs, alone if "batch" in dynamic else inputs)}

@@ -117,7 +117,7 @@ def _check_assumptions(program: ExportedProgram, axes: Mapping[str, int]) -> Non
     ``torch.export`` follows a branch on a side the way the example goes and notes the condition. The ONNX exporter
     drops it, so that the graph would go that way for every size.
 
-    ``axes`` names the open sides of the pictures that ``program`` takes.
+    ``axes`` names the dynamic axes of the pictures that ``program`` takes.
     """
     nodes = program.graph.nodes
     pictures = [node.meta["val"] for node in nodes if node.op == "placeholder"]

@@ -44,7 +44,7 @@ def describe_restoration(metadata: ModelMetadata, network: Network) -> ModelMeta
         outputs = (outputs[0].updated(value_range=clipped_range(conversion.model)), *outputs[1:])
     tile = metadata.tile or TileSpec()
     sides = conversion.sides
-    if sides is not None and sides.free:
+    if sides is not None and sides.dynamic:
         tile = tile.updated(multiple=sides.multiple, minimum=max(tile.minimum, sides.minimum))
     if sides is not None:
         try:
@@ -114,7 +114,7 @@ def _cut_up(tile: TileSpec, network: nn.Module, examples: Examples, sides: Sides
         return tuple(inputs)
 
     step = max(8, tile.multiple)
-    if len(sides.free) < 2:
+    if len(sides.dynamic) < 2:
         limit = min(sides.height, sides.width) // 2 - _MARGIN
         if tile.overlap is None and limit >= step:
             tile = tile.updated(

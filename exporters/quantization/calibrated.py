@@ -22,7 +22,7 @@ from edgevision.runtime.tasks.samples import Batch
 _log = logging.getLogger(__name__)
 
 # Fewer weights than this are not worth two nodes more.
-_FEWEST_STORED = 256
+_FEWEST_WEIGHTS = 256
 
 
 def calibrated_quantizer(
@@ -44,12 +44,14 @@ def calibrated_quantizer(
         )
         for name in weighted
     }
-    storage = {
+    weight_only = {
         name: quantize_weights(nodes[name], seen.inputs[name], pair_limit=None)
         for name in weighted
-        if weights[name].values.size >= _FEWEST_STORED
+        if weights[name].values.size >= _FEWEST_WEIGHTS
     }
-    quantizer = Quantizer(ir, units, target, {}, weights, storage, choose_ranges_of_16_bits(seen, units.values(), ir))
+    quantizer = Quantizer(
+        ir, units, target, {}, weights, weight_only, choose_ranges_of_16_bits(seen, units.values(), ir)
+    )
     everything = quantizer.everything
     if not everything.computed:
         return quantizer, RangeMethod.MINMAX

@@ -22,8 +22,8 @@ def node_precisions(
         if unit is None:
             why = "no int8 kernel, or it only moves values"
         elif unit.name in plan.computed:
-            wide = unit.name in plan.wide
-            precision = OperatorPrecision.INT8_WIDE if wide else OperatorPrecision.INT8
+            a16w8 = unit.name in plan.a16w8
+            precision = OperatorPrecision.A16W8 if a16w8 else OperatorPrecision.INT8
             why = choice.reasons.get(unit.name, "pays within the budget")
             if name != unit.name:
                 why = f"fused into {unit.name}"
@@ -31,8 +31,8 @@ def node_precisions(
             why = f"no int8 kernel on {quantizer.target.name}"
         else:
             why = choice.reasons.get(unit.name, "the float form is faster as a whole")
-        if name in plan.stored:
-            precision = OperatorPrecision.STORED
+        if name in plan.weight_only:
+            precision = OperatorPrecision.WEIGHT_ONLY
         power = noise.get(name)
         rows.append(
             NodePrecision(

@@ -20,9 +20,9 @@ Range = tuple[float, float]
 
 # Half of what an int32 holds: the other half is for the products that are added to it.
 _LARGEST_BIAS = 2**30
-_WIDE_DOMAIN = "com.microsoft"
+_DOMAIN_OF_16_BITS = "com.microsoft"
 # ONNX has 16 bits from opset 21 on only; ONNX Runtime's operators have them with any, and OpenVINO reads them too.
-_DOMAINS = {False: "", True: _WIDE_DOMAIN}
+_DOMAINS = {False: "", True: _DOMAIN_OF_16_BITS}
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Plan:
 
     Attributes:
         computed: names of units.
-        stored: names of nodes that compute in float with weights that are int8 in the file.
-        wide: those of ``computed`` that take and give activations of 16 bits.
+        weight_only: names of nodes that compute in float with weights that are int8 in the file.
+        a16w8: those of ``computed`` that take and give activations of 16 bits.
     """
 
     computed: frozenset[str] = frozenset()
-    stored: frozenset[str] = frozenset()
-    wide: frozenset[str] = frozenset()
+    weight_only: frozenset[str] = frozenset()
+    a16w8: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Quantizer:
 
     Attributes:
         ranges: the lowest and highest value of each tensor that units take or give.
-        weights: for computing, by node; ``storage`` those for storing.
-        wide_ranges: as ``ranges``, for activations of 16 bits.
+        weights: of int8 arithmetic, by node; ``weight_only`` those that float arithmetic is done with.
+        ranges_of_16_bits: as ``ranges``, for activations of 16 bits.
     """
 
     model: onnx_ir.Model
@@ -67,8 +67,8 @@ class Quantizer:
     target: Target
     ranges: Mapping[str, Range]
     weights: Mapping[str, QuantizedWeights]
-    storage: Mapping[str, QuantizedWeights] = field(default_factory=dict)
-    wide_ranges: Mapping[str, Range] = field(default_factory=dict)
+    weight_only: Mapping[str, QuantizedWeights] = field(default_factory=dict)
+    ranges_of_16_bits: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def computable(self) -> list[Unit]:
@@ -81,9 +81,9 @@ class Quantizer:
         return Plan(frozenset(unit.name for unit in self.computable))
 
     @property
-    def storable(self) -> dict[str, int]:
+    def weight_only_sizes(self) -> dict[str, int]:
         """How many numbers the weights have that can be stored, by node."""
-        return {name: weights.values.size for name, weights in self.storage.items()}
+        return {name: weights.values.size for name, weights in self.weight_only.items()}
 
     def __call__(self, plan: Plan) -> onnx.ModelProto:
         """The model of ``plan``; the inputs and outputs stay float32."""
@@ -103,10 +103,10 @@ class _Rewriting:
         self._constants: dict[str, onnx_ir.Value] = {}
         chosen = [quantizer.units[name] for name in plan.computed]
         self._main = {unit.name: unit for unit in chosen}
-        self._ranges = {False: dict(quantizer.ranges), True: dict(quantizer.wide_ranges)}
+        self._ranges = {False: dict(quantizer.ranges), True: dict(quantizer.ranges_of_16_bits)}
         # What int8 kernels give, everybody reads from behind the pair: only then the engines fuse it. By tensor,
         # whether it has 16 bits.
-        self._behind = {unit.output: unit.name in plan.wide for unit in chosen}
+        self._behind = {unit.output: unit.name in plan.a16w8 for unit in chosen}
         self._follow(chosen)
         self._paired: dict[tuple[str, bool], onnx_ir.Value] = {}
         self._quantized: dict[tuple[str, bool], onnx_ir.Value] = {}
@@ -124,8 +124,8 @@ class _Rewriting:
             graph.insert_after(node, self._take_new())
         # What is read in the other format only is not needed in its own, and NPUs do not take what nobody reads.
         RemoveUnusedNodesPass()(self._model)
-        if any(node.domain == _WIDE_DOMAIN for node in graph):
-            graph.opset_imports.setdefault(_WIDE_DOMAIN, 1)
+        if any(node.domain == _DOMAIN_OF_16_BITS for node in graph):
+            graph.opset_imports.setdefault(_DOMAIN_OF_16_BITS, 1)
         return to_proto(self._model)
 
     def _take_new(self) -> list[onnx_ir.Node]:
@@ -149,8 +149,8 @@ class _Rewriting:
                 wanted.add(source)
         for source, output in forward:
             if output in wanted:
-                self._behind[output] = wide = self._behind[source]
-                self._ranges[wide][output] = self._ranges[wide][source]
+                self._behind[output] = a16w8 = self._behind[source]
+                self._ranges[a16w8][output] = self._ranges[a16w8][source]
 
     def _rewrite(self, node: onnx_ir.Node) -> None:
         main = self._main.get(str(node.name))
@@ -158,45 +158,45 @@ class _Rewriting:
             if value is None or constant(value) is not None:
                 continue
             if main is not None:
-                node.replace_input_with(position, self._pair(value, main.name in self._plan.wide))
+                node.replace_input_with(position, self._pair(value, main.name in self._plan.a16w8))
             elif self._names[value] in self._behind:
                 node.replace_input_with(position, self._pair(value, self._behind[self._names[value]]))
         if main is not None and main.channels is not None:
             self._weigh(node, self._quantizer.weights[main.name], computed=True)
         elif main is not None:
             self._quantize_constants(node)
-        elif node.name in self._plan.stored:
-            self._weigh(node, self._quantizer.storage[node.name], computed=False)
+        elif node.name in self._plan.weight_only:
+            self._weigh(node, self._quantizer.weight_only[node.name], computed=False)
 
-    def _pair(self, value: onnx_ir.Value, wide: bool) -> onnx_ir.Value:
+    def _pair(self, value: onnx_ir.Value, a16w8: bool) -> onnx_ir.Value:
         """What stands behind the pair for ``value`` in that format, which is made where there is none yet."""
         name = self._names[value]
-        if (name, wide) in self._paired:
-            return self._paired[name, wide]
-        label, domain = _label(name, wide), _DOMAINS[wide]
+        if (name, a16w8) in self._paired:
+            return self._paired[name, a16w8]
+        label, domain = _label(name, a16w8), _DOMAINS[a16w8]
         made = self._behind.get(name)
         source = value
-        if made is not None and made != wide:
+        if made is not None and made != a16w8:
             # Read by nobody else: only then the engines take it with what follows for one conversion.
             parts = [self._quantized[name, made], *self._limits(name, made)]
             source = self._add("DequantizeLinear", parts, f"{label}_converted", f"{label}_convert", _DOMAINS[made])
-        limits = self._limits(name, wide)
+        limits = self._limits(name, a16w8)
         integers = self._add("QuantizeLinear", [source, *limits], f"{label}_quantized", f"{label}_quantize", domain)
         behind = self._add(
             "DequantizeLinear", [integers, *limits], f"{label}_dequantized", f"{label}_dequantize", domain
         )
-        if value.is_graph_output() and made == wide:
+        if value.is_graph_output() and made == a16w8:
             outputs = self._model.graph.outputs
             behind.shape, behind.type = value.shape, value.type
             value.name, behind.name = f"{name}_computed", name
             outputs[outputs.index(value)] = behind
-        self._quantized[name, wide], self._paired[name, wide] = integers, behind
+        self._quantized[name, a16w8], self._paired[name, a16w8] = integers, behind
         return behind
 
-    def _limits(self, name: str, wide: bool) -> tuple[onnx_ir.Value, onnx_ir.Value]:
+    def _limits(self, name: str, a16w8: bool) -> tuple[onnx_ir.Value, onnx_ir.Value]:
         """The scale and the zero point of a tensor in that format."""
-        scale, zero = self._quantizer.target.activation_scale(*self._ranges[wide][name], wide=wide)
-        label = _label(name, wide)
+        scale, zero = self._quantizer.target.activation_scale(*self._ranges[a16w8][name], a16w8=a16w8)
+        label = _label(name, a16w8)
         return self._constant(f"{label}_scale", np.float32(scale)), self._constant(f"{label}_zero_point", zero)
 
     def _weigh(self, node: onnx_ir.Node, weights: QuantizedWeights, *, computed: bool) -> None:
@@ -243,30 +243,30 @@ class _Rewriting:
     def _input_scale(self, node: onnx_ir.Node) -> float:
         """Of what a unit's operator takes first."""
         unit = self._main[str(node.name)]
-        wide = unit.name in self._plan.wide
-        return self._quantizer.target.activation_scale(*self._ranges[wide][unit.inputs[0]], wide=wide)[0]
+        a16w8 = unit.name in self._plan.a16w8
+        return self._quantizer.target.activation_scale(*self._ranges[a16w8][unit.inputs[0]], a16w8=a16w8)[0]
 
     def _quantize_constants(self, node: onnx_ir.Node) -> None:
         """Constants that an Add, Mul or Concat takes beside what is computed."""
-        wide = node.name in self._plan.wide
+        a16w8 = node.name in self._plan.a16w8
         for position, value in enumerate(node.inputs):
             values = constant(value)
             if values is None or values.dtype != np.float32 or (node.op_type in ("Clip", "Pad", "Resize") and position):
                 continue
             assert value is not None
             low, high = float(values.min()), float(values.max())
-            scale, zero = self._quantizer.target.activation_scale(low, high, wide=wide)
+            scale, zero = self._quantizer.target.activation_scale(low, high, a16w8=a16w8)
             info = np.iinfo(zero.dtype)
             integers = np.rint(values / np.float32(scale) + zero).clip(info.min, info.max).astype(zero.dtype)
             name = self._names[value]
-            label = _label(name, wide)
+            label = _label(name, a16w8)
             parts = [
                 self._constant(f"{label}_quantized", integers),
                 self._constant(f"{label}_scale", np.float32(scale)),
                 self._constant(f"{label}_zero_point", zero),
             ]
             behind = f"{name}_dequantized_of_{node.name}"
-            domain = _DOMAINS[wide]
+            domain = _DOMAINS[a16w8]
             node.replace_input_with(position, self._add("DequantizeLinear", parts, behind, f"{behind}_node", domain))
 
     def _add(
@@ -291,9 +291,9 @@ class _Rewriting:
         return self._constants[name]
 
 
-def _label(name: str, wide: bool) -> str:
+def _label(name: str, a16w8: bool) -> str:
     """What the integers of a tensor and their scale are named after."""
-    return f"{name}_16bit" if wide else name
+    return f"{name}_16bit" if a16w8 else name
 
 
 def _with_room_for_bias(weights: QuantizedWeights, input_scale: float, axis: int) -> QuantizedWeights:

@@ -81,7 +81,7 @@ def quantize(
     units, everything = quantizer.computable, quantizer.everything
     bench = Bench(open_model, judge, reference if measured else None, feeds, effort.timing)
     trials = Trials(
-        lambda plan: quantizer(plan) if plan.computed or plan.stored else prepared.fast,
+        lambda plan: quantizer(plan) if plan.computed or plan.weight_only else prepared.fast,
         bench,
         log,
         search_key(model, settings, format, batches),
@@ -94,11 +94,11 @@ def quantize(
         profiled = Profile({}, ())
         if measured and format is ModelFormat.ONNX:
             profiled = profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
-        deadline, wide = began + effort.seconds, target.wide_activations is not None
-        choice = Search(trials, units, noise, profiled, budget, deadline, wide=wide).run()
+        deadline, a16w8 = began + effort.seconds, target.activations_of_16_bits is not None
+        choice = Search(trials, units, noise, profiled, budget, deadline, a16w8=a16w8).run()
     say("measuring the verdict")
     verdict = decide(
-        Candidates(model, prepared.fast, everything, choice.plan, quantizer.storable),
+        Candidates(model, prepared.fast, everything, choice.plan, quantizer.weight_only_sizes),
         trials,
         bench,
         target,

@@ -13,8 +13,8 @@ class Outcome(StrEnum):
 
     INT8 = "int8"
     """Arithmetic in int8 where it pays; it is faster than any float form, within the budget."""
-    STORED = "stored"
-    """Float arithmetic, because that is faster here, on weights stored in int8."""
+    WEIGHT_ONLY = "stored"
+    """Weight-only int8: float arithmetic, because that is faster here, on weights stored in int8."""
     FLOAT = "float"
     """The fastest float form: int8 breaks the budget even where weights are only stored in it."""
 
@@ -23,9 +23,9 @@ class OperatorPrecision(StrEnum):
     """What one operator computes in."""
 
     FLOAT = "float"
-    STORED = "float, weights stored in int8"
+    WEIGHT_ONLY = "float, weights stored in int8"
     INT8 = "int8"
-    INT8_WIDE = "int8, 16-bit activations"
+    A16W8 = "int8, 16-bit activations"
     """Weights of 8 bits, what flows in and out of 16."""
 
 

@@ -31,7 +31,7 @@ class Search:
         profile: what int8 saves in each unit by the engine's own profile; empty where nothing is known.
         budget: the largest loss of the judge.
         deadline: of :func:`time.monotonic`, after which the best so far is taken.
-        wide: whether the target has activations of 16 bits for units that lose too much with 8.
+        a16w8: whether the target has activations of 16 bits for units that lose too much with 8.
     """
 
     trials: Trials
@@ -40,7 +40,7 @@ class Search:
     profile: Profile
     budget: float
     deadline: float
-    wide: bool = False
+    a16w8: bool = False
 
     def run(self) -> Choice:
         """Everything, without what does not pay; without what costs too much quality; with what fits again."""
@@ -51,11 +51,11 @@ class Search:
         plan = self._within_budget(paying)
         kept = plan.computed
         reasons |= dict.fromkeys(paying - kept, "int8 costs too much quality here")
-        reasons |= dict.fromkeys(plan.wide, "activations of 8 bits cost too much quality here")
+        reasons |= dict.fromkeys(plan.a16w8, "activations of 8 bits cost too much quality here")
         if kept and kept != paying:
             # What is left between float parts may no longer be worth its conversions.
             connected = self._without_islands(kept)
-            lean = Plan(connected, wide=plan.wide & connected)
+            lean = Plan(connected, a16w8=plan.a16w8 & connected)
             if connected != kept and self._is_faster(lean, plan):
                 reasons |= dict.fromkeys(kept - connected, "a lone int8 part between float ones does not pay")
                 plan = lean
@@ -99,11 +99,11 @@ class Search:
 
     def _within_budget(self, names: frozenset[str]) -> Plan:
         """As many of ``names`` as the budget allows, with activations of 16 bits only where 8 cost too much."""
-        if not self.wide or self._holds(Plan(names), "what pays"):
+        if not self.a16w8 or self._holds(Plan(names), "what pays"):
             return Plan(self._most(names, Plan, "what pays"))
-        kept = self._most(names, lambda chosen: Plan(chosen, wide=chosen), "all 16-bit")
-        narrow = self._most(kept, lambda chosen: Plan(kept, wide=kept - chosen), "8-bit again")
-        return Plan(kept, wide=kept - narrow)
+        kept = self._most(names, lambda chosen: Plan(chosen, a16w8=chosen), "all 16-bit")
+        narrow = self._most(kept, lambda chosen: Plan(kept, a16w8=kept - chosen), "8-bit again")
+        return Plan(kept, a16w8=kept - narrow)
 
     def _most(self, names: frozenset[str], plan: Callable[[frozenset[str]], Plan], what: str) -> frozenset[str]:
         """As many of ``names`` as the budget allows in their ``plan``, that of none being within it.
@@ -136,7 +136,7 @@ class Search:
             "%s, %d units, %d of them with 16 bits: loss %.4f of %.4f",
             name,
             len(plan.computed),
-            len(plan.wide),
+            len(plan.a16w8),
             quality.loss,
             self.budget,
         )

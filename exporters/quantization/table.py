@@ -12,9 +12,9 @@ def verdict_table(report: QuantizationReport) -> str:
     rows = [form_columns(report), *(form_cells(form, report) for form in report.forms)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    wide = sum(node.precision == OperatorPrecision.INT8_WIDE for node in report.nodes)
-    int8 = sum(node.precision == OperatorPrecision.INT8 for node in report.nodes) + wide
-    finer = f", {wide} of them with 16-bit activations," if wide else ""
+    a16w8 = sum(node.precision == OperatorPrecision.A16W8 for node in report.nodes)
+    int8 = sum(node.precision == OperatorPrecision.INT8 for node in report.nodes) + a16w8
+    finer = f", {a16w8} of them with 16-bit activations," if a16w8 else ""
     lines += [
         f"{int8} of {len(report.nodes)} operators compute in int8{finer} for {report.target};"
         f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}",

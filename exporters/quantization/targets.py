@@ -24,7 +24,7 @@ class Target:
 
     Attributes:
         activations: dtype of what flows between operators, ``uint8`` or ``int8``.
-        wide_activations: the one of 16 bits for operators that lose too much with 8; ``None`` where there is none.
+        activations_of_16_bits: the one for operators that lose too much with 8 (A16W8); ``None`` where there is none.
         symmetric: whether zero has to be the integer 0.
         pair_limit: the largest magnitude of the sum of two weights whose products are added up in 16 bits.
         operators: those that have int8 kernels.
@@ -40,7 +40,7 @@ class Target:
 
     name: str
     activations: str = "uint8"
-    wide_activations: str | None = None
+    activations_of_16_bits: str | None = None
     symmetric: bool = False
     pair_limit: int | None = None
     operators: frozenset[str] = _CPU_OPERATORS
@@ -57,13 +57,13 @@ class Target:
         """Whether it computes that in int8; ``channels`` are (in, out) of a weighted operator."""
         return operator in self.operators and (channels is None or min(channels) >= self.least_channels)
 
-    def activation_scale(self, low: float, high: float, *, wide: bool = False) -> tuple[float, Array]:
+    def activation_scale(self, low: float, high: float, *, a16w8: bool = False) -> tuple[float, Array]:
         """Scale and zero point for values from ``low`` to ``high``.
 
-        The zero point is a 0-d array of :attr:`activations`, or where ``wide`` of :attr:`wide_activations`. Zero is
-        always represented exactly: padding and what a Relu cuts off must not shift.
+        The zero point is a 0-d array of :attr:`activations`, or of :attr:`activations_of_16_bits` for ``a16w8``. Zero
+        is always represented exactly: padding and what a Relu cuts off must not shift.
         """
-        dtype = self.wide_activations if wide else self.activations
+        dtype = self.activations_of_16_bits if a16w8 else self.activations
         assert dtype is not None
         info = np.iinfo(dtype)
         low, high = min(low, 0.0), max(high, 0.0)
@@ -110,7 +110,7 @@ TARGETS: Mapping[str, Target] = {
         # a Convert of the NPU (onnxruntime pull 19511).
         Target(
             name="qualcomm-htp",
-            wide_activations="uint16",
+            activations_of_16_bits="uint16",
             operators=_NPU_OPERATORS,
             least_range=1e-4,
             per_tensor=frozenset({"MatMul", "Gemm"}),

@@ -101,9 +101,9 @@ class Trials:
         trial = known or Trial(
             name=name,
             computed=len(plan.computed),
-            stored=len(plan.stored),
+            stored=len(plan.weight_only),
             size_bytes=model.ByteSize(),
-            wide=len(plan.wide),
+            wide=len(plan.a16w8),
         )
         with self._bench.open(model) as engine:
             if quality:
@@ -121,7 +121,7 @@ class Trials:
 
 
 def _key(plan: Plan) -> str:
-    text = json.dumps([sorted(plan.computed), sorted(plan.stored), sorted(plan.wide)])
+    text = json.dumps([sorted(plan.computed), sorted(plan.weight_only), sorted(plan.a16w8)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

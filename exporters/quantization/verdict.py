@@ -45,14 +45,14 @@ class Candidates:
         plain: the float model as it was given, and ``fast`` its rewritten form, which should be faster.
         everything: the plan in which all units compute in int8.
         int8: the plan that the search has chosen.
-        storable: sizes of the weights that can be stored in int8, by node.
+        weight_only_sizes: sizes of the weights that can be stored in int8, by node.
     """
 
     plain: onnx.ModelProto
     fast: onnx.ModelProto
     everything: Plan
     int8: Plan
-    storable: Mapping[str, int]
+    weight_only_sizes: Mapping[str, int]
 
 
 def decide(
@@ -67,15 +67,15 @@ def decide(
     format: ModelFormat,
 ) -> Verdict:
     """Time all forms interleaved, for ``seconds`` each where the target is at hand, and choose one of them."""
-    int8 = _with_stored(candidates.int8, candidates, trials, budget) if candidates.int8.computed else None
-    stored = _with_stored(Plan(), candidates, trials, budget)
+    int8 = _with_weight_only(candidates.int8, candidates, trials, budget) if candidates.int8.computed else None
+    weight_only = _with_weight_only(Plan(), candidates, trials, budget)
     forms = {"fp32": candidates.plain}
     if candidates.fast is not candidates.plain:
         forms["rewritten"] = candidates.fast
     if candidates.everything.computed:
         forms["all int8"] = trials.model(candidates.everything)
-        if candidates.int8.wide:
-            forms["all 16-bit"] = trials.model(replace(candidates.everything, wide=candidates.everything.computed))
+        if candidates.int8.a16w8:
+            forms["all 16-bit"] = trials.model(replace(candidates.everything, a16w8=candidates.everything.computed))
     if (half := _half(candidates.plain, format)) is not None:
         forms["fp16"] = half
     if int8 == candidates.everything:
@@ -83,8 +83,8 @@ def decide(
         forms["int8"] = forms.pop("all int8")
     elif int8 is not None:
         forms["int8"] = trials.model(int8)
-    if stored.stored and (int8 is None or bench.baseline is not None):
-        forms["stored"] = trials.model(stored)
+    if weight_only.weight_only and (int8 is None or bench.baseline is not None):
+        forms["weight-only"] = trials.model(weight_only)
     with _opened(forms, bench) as (qualities, timer):
         if timer is not None:
             timer.measure(seconds * len(forms))
@@ -105,7 +105,7 @@ def decide(
         elif timer is None:
             reason = _expectation(int8, target)
         whole = {"all int8": "int8"} if int8 == candidates.everything else {}
-        shown = {name: name for name in forms if name not in ("rewritten", "int8", "stored")}
+        shown = {name: name for name in forms if name not in ("rewritten", "int8", "weight-only")}
         names = {"fp32": "fp32", "fastest float": fastest} | whole | shown | {"chosen": chosen}
         rows = tuple(
             Form(
@@ -117,7 +117,7 @@ def decide(
             )
             for name, form in names.items()
         )
-    plan = {"int8": int8, "stored": stored}.get(chosen) or Plan()
+    plan = {"int8": int8, "weight-only": weight_only}.get(chosen) or Plan()
     return Verdict(plan, forms[chosen], outcome, reason, rows, _notes(rows, budget))
 
 
@@ -154,13 +154,13 @@ def _chosen(
         if prefer is Preference.INT8:
             return "int8", Outcome.INT8, f"int8 is {_times(int8)}; it is written because --prefer int8 asks for it"
         reasons.append(f"int8 arithmetic does not pay here: int8 is {_times(int8)}")
-    if "stored" in forms:
-        stored = against("stored")
-        if stored is None or stored.high >= _AS_FAST or prefer is not Preference.SPEED:
-            slower = f", which is {_times(stored)}" if stored is not None and stored.high < 1 else ""
+    if "weight-only" in forms:
+        weight_only = against("weight-only")
+        if weight_only is None or weight_only.high >= _AS_FAST or prefer is not Preference.SPEED:
+            slower = f", which is {_times(weight_only)}" if weight_only is not None and weight_only.high < 1 else ""
             reasons.append(f"the weights are stored in int8 and computed with in float{slower}")
-            return "stored", Outcome.STORED, "; ".join(reasons)
-        reasons.append(f"with weights stored in int8 it is {_times(stored)}")
+            return "weight-only", Outcome.WEIGHT_ONLY, "; ".join(reasons)
+        reasons.append(f"with weights stored in int8 it is {_times(weight_only)}")
     return fastest, Outcome.FLOAT, "; ".join([*reasons, "written is the fastest float form"])
 
 
@@ -175,21 +175,21 @@ def _times(found: Speedup) -> str:
 
 
 def _expectation(plan: Plan, target: Target) -> str:
-    if not plan.wide:
+    if not plan.a16w8:
         return f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured"
     return (
-        f"int8 for {target.name} with activations of 16 bits in {len(plan.wide)} of {len(plan.computed)} operators,"
+        f"int8 for {target.name} with activations of 16 bits in {len(plan.a16w8)} of {len(plan.computed)} operators,"
         f" expected at most {target.speedup:g} times as fast, not measured"
     )
 
 
-def _with_stored(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:
+def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:
     """With the largest weights among those of float operators, as many as hold the budget in int8."""
-    sizes = {name: size for name, size in candidates.storable.items() if name not in plan.computed}
+    sizes = {name: size for name, size in candidates.weight_only_sizes.items() if name not in plan.computed}
     order = sorted(sizes, key=lambda name: -sizes[name])
     while order:
-        candidate = replace(plan, stored=frozenset(order))
-        if trials.judged(candidate, f"{len(order)} stored").loss <= budget:
+        candidate = replace(plan, weight_only=frozenset(order))
+        if trials.judged(candidate, f"{len(order)} weight-only").loss <= budget:
             return candidate
         order = order[: len(order) // 2]
     return plan

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.export import export
-from edgevision.exporters.foreign_model import load_given
+from edgevision.exporters.foreign_model import load_foreign_model
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import load
@@ -102,7 +102,7 @@ def test_text_in_no_encoding_makes_a_model_invalid(tmp_path, place):
     setattr(given.graph.node[0], place, "QQQQ")
     (tmp_path / "given.onnx").write_bytes(given.SerializeToString().replace(b"QQQQ", b"\xff\xfe\xff\xfe"))
     with pytest.raises(ModelFileError):
-        load_given(tmp_path / "given.onnx")
+        load_foreign_model(tmp_path / "given.onnx")
 
 
 def test_the_newest_and_the_oldest_operators_are_taken(tmp_path):

@@ -252,7 +252,7 @@ def test_where_int8_does_not_pay_the_weights_are_only_stored_in_it(
 ) -> None:
     stopwatch.ratio = 0.8
     found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
-    assert found.outcome is Outcome.STORED
+    assert found.outcome is Outcome.WEIGHT_ONLY
     assert found.verdict.startswith("int8 arithmetic does not pay here: int8 is slower, 0.80 times (0.70 to 0.90) ")
     assert found.verdict.endswith("; the weights are stored in int8 and computed with in float")
     assert not operators(tmp_path / "net.onnx") & QUANTISED
@@ -292,7 +292,7 @@ def test_what_is_chosen_has_the_figures_of_its_own_row(
     small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch, prefer: Preference
 ) -> None:
     # The rewritten form is slower than what was given, and so are weights that are only stored.
-    stopwatch.ratio, stopwatch.others = 0.9, {"rewritten": 0.8, "stored": 0.7}
+    stopwatch.ratio, stopwatch.others = 0.9, {"rewritten": 0.8, "weight-only": 0.7}
     found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, prefer=prefer)
     rows = {form.name: form for form in found.forms}
     fastest, chosen = rows["fastest float"].speedup, rows["chosen"].speedup
@@ -570,7 +570,7 @@ def test_an_interrupted_search_over_16_bits_goes_on_where_it_was(
 
     def until_16_bits(self: trials.Trials, plan: Any, name: str) -> Any:
         found = judged(self, plan, name)
-        if plan.wide:
+        if plan.a16w8:
             raise KeyboardInterrupt
         return found
 

@@ -12,7 +12,7 @@ from edgevision.exporters.analysis.picture_sizes import Sides, find_sides, repea
 @pytest.mark.parametrize("least", [1, 7, 20, 48])
 def test_the_multiple_and_the_least_side_are_found(multiple: int, least: int) -> None:
     sides = find_sides(lambda h, w: not h % multiple and not w % multiple and min(h, w) >= least, 96, 48)
-    assert sides.free == ("height", "width")
+    assert sides.dynamic == ("height", "width")
     assert sides.multiple == multiple
     assert sides.minimum == -(-least // multiple) * multiple
 
@@ -43,7 +43,7 @@ def test_a_multiple_that_is_known_is_the_least_that_is_tried() -> None:
     ],
 )
 def test_a_side_that_cannot_be_free_is_not(takes: Callable[[int, int], bool], free: tuple[str, ...]) -> None:
-    assert find_sides(takes, 64, 48).free == free
+    assert find_sides(takes, 64, 48).dynamic == free
 
 
 def test_a_dense_network_is_asked_three_times_only() -> None:

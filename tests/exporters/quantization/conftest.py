@@ -94,7 +94,7 @@ def calibrate() -> Callable[..., Quantizer]:
         units = {unit.name: unit for unit in find_units(ir, device.operators | WEIGHTED)}
         seen = observe(ir, units.values(), [[array] for array in arrays])
         ranges = {name: choose_range(histogram, RangeMethod.MINMAX) for name, histogram in seen.histograms.items()}
-        weights, storage = (
+        weights, weight_only = (
             {
                 name: quantize_weights(
                     nodes[name],
@@ -106,6 +106,6 @@ def calibrate() -> Callable[..., Quantizer]:
             }
             for limit in (device.pair_limit, None)
         )
-        return Quantizer(ir, units, device, ranges, weights, storage, ranges)
+        return Quantizer(ir, units, device, ranges, weights, weight_only, ranges)
 
     return make

@@ -482,7 +482,7 @@ def test_names_that_the_model_has_already_are_not_taken(
     model = build(nodes, constants)
     x = random(2, 4, 6, 6)
     quantizer = calibrate(model, x)
-    for plan in (everything(quantizer), Plan(frozenset({"conv"})), Plan(stored=frozenset({"conv"}))):
+    for plan in (everything(quantizer), Plan(frozenset({"conv"})), Plan(weight_only=frozenset({"conv"}))):
         quantized = quantizer(plan)
         names = [tensor.name for tensor in quantized.graph.initializer]
         assert len(names) == len(set(names))
@@ -526,14 +526,14 @@ def test_stored_weights_compute_like_float_with_rounded_weights(
 ) -> None:
     model = made(name)
     quantizer = calibrate(model, random(4, 4, 10, 10))
-    stored = quantizer(Plan(stored=frozenset(quantizer.storage)))
+    stored = quantizer(Plan(weight_only=frozenset(quantizer.weight_only)))
     onnx.checker.check_model(stored, full_check=True)
     assert not {"QuantizeLinear", "DequantizeLinear"} & operators(stored).keys()
     rounded = onnx.ModelProto()
     rounded.CopyFrom(model)
     for node in rounded.graph.node:
-        if node.name in quantizer.storage:
-            replace_weights(rounded, node, quantizer.storage[node.name])
+        if node.name in quantizer.weight_only:
+            replace_weights(rounded, node, quantizer.weight_only[node.name])
     x = random(2, 4, 10, 10)
     assert sqnr(run(rounded, x), run(stored, x)) > 110
     assert 90 > sqnr(run(model, x), run(stored, x)) > 35
@@ -566,7 +566,7 @@ def test_stored_weights_take_a_quarter_of_the_bytes_and_are_float_again_when_loa
     constants = {"w": random(64, 4, 3, 3), "wb": random(64), "v": random(64, 64, 3, 3)}
     model = build(nodes, constants, x=("batch", 4, 8, 8))
     quantizer = calibrate(model, random(1, 4, 8, 8))
-    stored = quantizer(Plan(stored=frozenset(quantizer.storage)))
+    stored = quantizer(Plan(weight_only=frozenset(quantizer.weight_only)))
     assert stored.ByteSize() < 0.3 * model.ByteSize()
     assert not {"Cast", "Mul"} & optimized(stored).keys()
 
@@ -623,7 +623,7 @@ def test_16_bits_everywhere_leave_only_what_rounding_the_weights_costs(
     model, x = made(name), random(8, 4, 10, 10)
     quantizer = calibrate(model, x[:4], x[4:], target="qualcomm-htp")
     units = frozenset(quantizer.units)
-    wide = quantizer(Plan(units, wide=units))
+    wide = quantizer(Plan(units, a16w8=units))
     onnx.checker.check_model(wide, full_check=True)
     assert [(entry.domain, entry.version) for entry in wide.opset_import] == [("", 18), ("com.microsoft", 1)]
     exact = run(model, x)
@@ -643,7 +643,7 @@ def test_any_mixture_of_8_and_16_bits_and_float_computes_the_same(
     drawn = {unit: int(generator.integers(3)) for unit in quantizer.units}
     plan = Plan(
         frozenset(unit for unit, kind in drawn.items() if kind),
-        wide=frozenset(unit for unit, kind in drawn.items() if kind == 2),
+        a16w8=frozenset(unit for unit, kind in drawn.items() if kind == 2),
     )
     mixed = quantizer(plan)
     onnx.checker.check_model(mixed, full_check=True)
@@ -652,7 +652,7 @@ def test_any_mixture_of_8_and_16_bits_and_float_computes_the_same(
     read = {name for node in mixed.graph.node for name in node.input} | {"y"}
     assert all(read.intersection(node.output) for node in mixed.graph.node)
     for unit in plan.computed:
-        assert formats(mixed, quantizer.units[unit]) == {"uint16" if unit in plan.wide else "uint8"}
+        assert formats(mixed, quantizer.units[unit]) == {"uint16" if unit in plan.a16w8 else "uint8"}
     exact, given = run(model, x), run(mixed, x, literally=True)
     assert sqnr(exact, given) > 30
     # ONNX Runtime's own rewritings of pairs in a row must not take one format for the other.
@@ -664,7 +664,7 @@ def test_between_both_formats_stands_one_conversion_that_nobody_else_reads(
 ) -> None:
     quantizer = calibrate(made("residual"), random(4, 4, 10, 10), target="qualcomm-htp")
     # The sum takes both what the second convolution gives, and what that one takes.
-    graph = GraphView(quantizer(Plan(frozenset("acd"), wide=frozenset("d"))))
+    graph = GraphView(quantizer(Plan(frozenset("acd"), a16w8=frozenset("d"))))
     for tensor in ("b", "c"):
         taken = graph.makers[f"{tensor}_16bit_dequantized"]
         assert graph.readers[taken.output[0]] == [graph.nodes["d"]]
@@ -685,7 +685,7 @@ def test_what_float_nodes_give_goes_straight_into_either_format(
         [conv("x", "w", "y"), conv("x", "v", "z")], {"w": random(8, 4, 3, 3), "v": random(8, 4, 3, 3)}, y=None, z=None
     )
     quantizer = calibrate(model, random(2, 4, 6, 6), target="qualcomm-htp")
-    quantized = quantizer(Plan(frozenset("yz"), wide=frozenset("z")))
+    quantized = quantizer(Plan(frozenset("yz"), a16w8=frozenset("z")))
     readers = [node for node in quantized.graph.node if "x" in node.input]
     assert [(node.op_type, node.output[0]) for node in readers] == [
         ("QuantizeLinear", "x_quantized"),
@@ -704,7 +704,7 @@ def test_what_only_moves_values_keeps_the_format_that_reaches_it(
     constants |= {"ends": np.array([99]), "axes": np.array([2])}
     model = build([conv("x", "w", "a"), node, conv("b", "v", "y")], constants, x=("batch", 4, 10, 10))
     quantizer = calibrate(model, random(2, 4, 10, 10), target="qualcomm-htp")
-    quantized = quantizer(Plan(frozenset("ay"), wide=frozenset(wide)))
+    quantized = quantizer(Plan(frozenset("ay"), a16w8=frozenset(wide)))
     graph = GraphView(quantized)
     label = "a_16bit" if "a" in wide else "a"
     assert graph.nodes["b"].input[0] == f"{label}_dequantized"
@@ -715,10 +715,10 @@ def test_what_only_moves_values_keeps_the_format_that_reaches_it(
 
 def test_16_bits_have_ranges_of_their_own(made: Any, calibrate: Calibrate, random: Random) -> None:
     quantizer = calibrate(made("convolutions"), random(2, 4, 10, 10), target="qualcomm-htp")
-    whole = dict(quantizer.wide_ranges)
+    whole = dict(quantizer.ranges_of_16_bits)
     # With 8 bits it pays to cut off what is rare.
     quantizer = replace(quantizer, ranges={name: (low / 2, high / 2) for name, (low, high) in whole.items()})
-    quantized = quantizer(Plan(frozenset("ac"), wide=frozenset("c")))
+    quantized = quantizer(Plan(frozenset("ac"), a16w8=frozenset("c")))
     graph = GraphView(quantized)
     low, high = whole["b"]
     steps = {name: float(graph.constants[name]) for name in ("b_scale", "b_16bit_scale")}
@@ -733,7 +733,7 @@ def test_an_output_in_16_bits_keeps_its_name(
     model = build(nodes, {"w": random(8, 4, 3, 3), "v": random(8, 8, 3, 3)}, a=None, y=None)
     quantizer = calibrate(model, random(2, 4, 6, 6), target="qualcomm-htp")
     for wide in ("a", "y"):
-        quantized = quantizer(Plan(frozenset("ay"), wide=frozenset(wide)))
+        quantized = quantizer(Plan(frozenset("ay"), a16w8=frozenset(wide)))
         onnx.checker.check_model(quantized, full_check=True)
         assert [value.name for value in quantized.graph.output] == ["a", "y"]
         x = random(1, 4, 7, 5)

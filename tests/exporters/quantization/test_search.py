@@ -41,10 +41,10 @@ class FakeTrials:
         self.timings: dict[Names, str] = {}
 
     def judged(self, plan: Plan, name: str) -> Quality:
-        assert not plan.stored
-        assert plan.wide <= plan.computed
-        assert self._rest is not None or not plan.wide
-        noise = dict(self._noise) | {name: (self._rest or {})[name] for name in plan.wide}
+        assert not plan.weight_only
+        assert plan.a16w8 <= plan.computed
+        assert self._rest is not None or not plan.a16w8
+        noise = dict(self._noise) | {name: (self._rest or {})[name] for name in plan.a16w8}
         loss = self.judgements[plan.computed] = self.plans[plan] = sum(noise[name] for name in plan.computed)
         return Quality(figures={"sqnr": -loss}, loss=loss)
 
@@ -81,7 +81,7 @@ def search(
     made: Any = trials
     profile = Profile(gain or {}, borders)
     wide = rest is not None
-    return Search(made, units or chain("".join(noise)), noise, profile, budget, deadline, wide=wide).run(), trials
+    return Search(made, units or chain("".join(noise)), noise, profile, budget, deadline, a16w8=wide).run(), trials
 
 
 def test_everything_within_the_budget_is_kept() -> None:
@@ -286,7 +286,7 @@ def test_where_8_bits_hold_the_budget_none_has_16() -> None:
 def test_the_noisiest_have_16_bits_and_all_stay_int8() -> None:
     noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
     choice, trials = search(noise, budget=7.2, speed=None, rest=finer(noise))
-    assert choice.plan == Plan(frozenset("abcdef"), wide=frozenset("ac"))
+    assert choice.plan == Plan(frozenset("abcdef"), a16w8=frozenset("ac"))
     assert choice.reasons == {"a": TOO_COARSE, "c": TOO_COARSE}
     assert trials.plans[choice.plan] <= 7.2
 
@@ -295,13 +295,13 @@ def test_whatever_8_bits_still_bear_goes_back_to_them() -> None:
     # By noise: d, a, b, c. With d and a in 8 bits there is no room for b, but its 16 bits are noisier than those of c.
     noise, rest = {"a": 3, "b": 3.5, "c": 3.6, "d": 1}, {"a": 0, "b": 0.1, "c": 2, "d": 0}
     choice, _ = search(noise, budget=8, speed=None, rest=rest)
-    assert choice.plan == Plan(frozenset("abcd"), wide=frozenset("b"))
+    assert choice.plan == Plan(frozenset("abcd"), a16w8=frozenset("b"))
 
 
 def test_what_16_bits_do_not_mend_stays_float_and_the_others_in_8_where_they_can() -> None:
     noise = {"a": 1, "b": 50, "c": 9, "d": 2}
     choice, trials = search(noise, budget=5, speed=None, rest=finer(noise) | {"b": 40})
-    assert choice.plan == Plan(frozenset("acd"), wide=frozenset("c"))
+    assert choice.plan == Plan(frozenset("acd"), a16w8=frozenset("c"))
     assert choice.reasons == {"b": TOO_NOISY, "c": TOO_COARSE}
     assert trials.plans[choice.plan] <= 5
 
@@ -322,8 +322,8 @@ def test_no_16_bits_are_left_that_could_be_8_for_any_budget() -> None:
         plan = choice.plan
         assert plan.computed == set(noise)
         assert trials.plans[plan] <= budget
-        assert all(trials.plans[plan] + noise[name] - rest[name] > budget for name in plan.wide)
-        assert set(choice.reasons) == plan.wide
+        assert all(trials.plans[plan] + noise[name] - rest[name] > budget for name in plan.a16w8)
+        assert set(choice.reasons) == plan.a16w8
         assert len(trials.plans) <= 2 + 4 + len(noise)
 
 
@@ -336,7 +336,7 @@ def test_whenever_the_deadline_comes_8_and_16_bits_together_hold_the_budget(
     choice, trials = search(noise, budget=4.2, deadline=deadline, speed=None, rest=finer(noise))
     assert trials.plans[choice.plan] <= 4.2
     assert choice.plan.computed == set(noise)
-    assert set(choice.reasons) == choice.plan.wide
+    assert set(choice.reasons) == choice.plan.a16w8
 
 
 # --- the deadline ---

@@ -65,7 +65,7 @@ def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
 
 
 def test_how_many_operators_have_16_bits_is_said_where_there_are_any() -> None:
-    wide = NodePrecision(name="d", operator="Conv", precision=OperatorPrecision.INT8_WIDE, why="for a reason")
+    wide = NodePrecision(name="d", operator="Conv", precision=OperatorPrecision.A16W8, why="for a reason")
     line = verdict_table(report(nodes=(*NODES, wide, wide), target="qualcomm-htp")).splitlines()[3]
     assert line.startswith("3 of 5 operators compute in int8, 2 of them with 16-bit activations, for qualcomm-htp; ")
 

@@ -77,14 +77,14 @@ def test_16_bits_have_steps_256_times_as_fine(one: float, other: float) -> None:
     low, high = sorted((one, other))
     target = TARGETS["qualcomm-htp"]
     scale, zero = target.activation_scale(low, high)
-    fine, place = target.activation_scale(low, high, wide=True)
+    fine, place = target.activation_scale(low, high, a16w8=True)
     assert fine == pytest.approx(scale / 257)
     assert (place.dtype, place.shape) == (np.uint16, ())
     assert abs(int(place) - 257 * int(zero)) <= 129
 
 
 def test_only_qualcomms_npu_has_activations_of_16_bits() -> None:
-    wide = {name: target.wide_activations for name, target in TARGETS.items() if target.wide_activations}
+    wide = {name: target.activations_of_16_bits for name, target in TARGETS.items() if target.activations_of_16_bits}
     assert wide == {"qualcomm-htp": "uint16"}
 
 
