@@ -21,7 +21,7 @@ from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
-from edgevision.exporters.quantization.trials import Bench, Opener, Trials
+from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import Candidates, decide
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
@@ -79,10 +79,10 @@ def quantize(
     say("calibrating")
     quantizer, method = calibrated_quantizer(prepared.int8_ready, batches, target, open_model)
     units, everything = quantizer.computable, quantizer.everything
-    bench = Bench(open_model, judge, reference if measured else None, feeds, effort.timing)
+    setup = TrialSetup(open_model, judge, reference if measured else None, feeds, effort.timing)
     trials = Trials(
         lambda plan: quantizer(plan) if plan.computed or plan.weight_only else prepared.fast,
-        bench,
+        setup,
         log,
         search_key(model, settings, format, batches),
     )
@@ -100,7 +100,7 @@ def quantize(
     verdict = decide(
         Candidates(model, prepared.fast, everything, choice.plan, quantizer.weight_only_sizes),
         trials,
-        bench,
+        setup,
         target,
         budget=budget,
         seconds=3 * effort.timing,

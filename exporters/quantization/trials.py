@@ -36,7 +36,7 @@ class Trial(Record):
 
 
 @dataclass(frozen=True)
-class Bench:
+class TrialSetup:
     """What candidates are measured with: the plain float model, inputs to time on, and for how many seconds.
 
     ``baseline`` is ``None`` where the device is not at hand.
@@ -59,8 +59,8 @@ class Trials:
     What is measured is appended to ``log`` at once; a search with the same ``key`` starts with what it finds there.
     """
 
-    def __init__(self, make: Callable[[Plan], onnx.ModelProto], bench: Bench, log: Path | None, key: str) -> None:
-        self._make, self._bench = make, bench
+    def __init__(self, make: Callable[[Plan], onnx.ModelProto], setup: TrialSetup, log: Path | None, key: str) -> None:
+        self._make, self._setup = make, setup
         self._log = log
         self._trials: dict[str, Trial] = {}
         if log is not None:
@@ -94,7 +94,7 @@ class Trials:
         key = _key(plan)
         known = self._trials.get(key)
         quality = quality and (known is None or known.quality is None)
-        speed = speed and self._bench.baseline is not None and (known is None or known.speedup is None)
+        speed = speed and self._setup.baseline is not None and (known is None or known.speedup is None)
         if known is not None and not quality and not speed:
             return known
         model = self._make(plan)
@@ -105,13 +105,13 @@ class Trials:
             size_bytes=model.ByteSize(),
             wide=len(plan.a16w8),
         )
-        with self._bench.open(model) as engine:
+        with self._setup.open(model) as engine:
             if quality:
-                trial = trial.updated(quality=self._bench.judge(engine))
+                trial = trial.updated(quality=self._setup.judge(engine))
             if speed:
-                assert self._bench.baseline is not None
-                timer = self._bench.timer({"fp32": self._bench.baseline, "candidate": engine})
-                timer.measure(self._bench.seconds)
+                assert self._setup.baseline is not None
+                timer = self._setup.timer({"fp32": self._setup.baseline, "candidate": engine})
+                timer.measure(self._setup.seconds)
                 trial = trial.updated(speedup=timer.speedup("candidate", over="fp32"))
         self._trials[key] = trial
         if self._log is not None:

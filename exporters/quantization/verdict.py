@@ -12,7 +12,7 @@ from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.exporters.quantization.targets import Target
-from edgevision.exporters.quantization.trials import Bench, Trials
+from edgevision.exporters.quantization.trials import Trials, TrialSetup
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.tasks.quality import Quality
@@ -58,7 +58,7 @@ class Candidates:
 def decide(
     candidates: Candidates,
     trials: Trials,
-    bench: Bench,
+    setup: TrialSetup,
     target: Target,
     *,
     budget: float,
@@ -83,9 +83,9 @@ def decide(
         forms["int8"] = forms.pop("all int8")
     elif int8 is not None:
         forms["int8"] = trials.model(int8)
-    if weight_only.weight_only and (int8 is None or bench.baseline is not None):
+    if weight_only.weight_only and (int8 is None or setup.baseline is not None):
         forms["weight-only"] = trials.model(weight_only)
-    with _opened(forms, bench) as (qualities, timer):
+    with _opened(forms, setup) as (qualities, timer):
         if timer is not None:
             timer.measure(seconds * len(forms))
         fastest = _fastest_float(forms, timer)
@@ -101,7 +101,7 @@ def decide(
 
         chosen, outcome, reason = _chosen(forms, against, fastest, prefer)
         if int8 is None:
-            reason = f"no operator can be int8 within the budget of {abs(budget):g} {bench.judge.unit}; {reason}"
+            reason = f"no operator can be int8 within the budget of {abs(budget):g} {setup.judge.unit}; {reason}"
         elif timer is None:
             reason = _expectation(int8, target)
         whole = {"all int8": "int8"} if int8 == candidates.everything else {}
@@ -123,12 +123,12 @@ def decide(
 
 @contextmanager
 def _opened(
-    forms: Mapping[str, onnx.ModelProto], bench: Bench
+    forms: Mapping[str, onnx.ModelProto], setup: TrialSetup
 ) -> Iterator[tuple[Mapping[str, Quality], InterleavedTimer[str] | None]]:
     with ExitStack() as stack:
-        engines = {name: stack.enter_context(bench.open(model)) for name, model in forms.items()}
-        qualities = {name: bench.judge(engine) for name, engine in engines.items()}
-        yield qualities, None if bench.baseline is None else bench.timer(engines)
+        engines = {name: stack.enter_context(setup.open(model)) for name, model in forms.items()}
+        qualities = {name: setup.judge(engine) for name, engine in engines.items()}
+        yield qualities, None if setup.baseline is None else setup.timer(engines)
 
 
 def _fastest_float(forms: Mapping[str, onnx.ModelProto], timer: InterleavedTimer[str] | None) -> str:

@@ -131,7 +131,7 @@ def _notes_on_pairs(pairs: Sequence[tuple[SubjectReport, SubjectReport]]) -> lis
         ("batch", lambda s: s.batch),
         ("shapes", lambda s: {name: "x".join(map(str, shape)) for name, shape in s.shapes.items()}),
         ("nodes", lambda s: str(s.assignment)),
-        ("steady after the warm-up", lambda s: "yes" if s.warmup.steady else "no"),
+        ("steady state after the warm-up", lambda s: "yes" if s.warmup.steady else "no"),
     )
     labels: dict[str, list[str]] = {}
     for a, b in pairs:

@@ -185,7 +185,9 @@ def _is_precise(timed: TimedRuns, precision: float) -> bool:
 
 def _announced(subjects: Sequence[Subject], settings: Settings) -> str:
     what = f"{len(subjects)} subjects, interleaved," if len(subjects) > 1 else subjects[0].name
-    return f"{what} for about {settings.seconds * len(subjects):g} s"
+    runs = 0 if settings.precision is not None else settings.runs
+    seconds = sum(max(settings.seconds, runs * subject.seconds_each) for subject in subjects)
+    return f"{what} for about {seconds:.3g} s"
 
 
 def _reported(subject: Subject, timed: TimedRuns, started: float, power_w: float | None) -> SubjectReport:

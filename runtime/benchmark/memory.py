@@ -13,7 +13,7 @@ class MemoryUse(Record):
     """By how much this process's resident memory grew for one subject, in MB of 2^20 bytes.
 
     ``steady_mb`` is what it held after the warm-up, ``peak_mb`` the most at any moment of loading and warming up,
-    beyond what there was before. Both include the feeds, and for the first subject of an engine its library.
+    beyond what there was before. Both include the inputs, and for the first subject of an engine its library.
     """
 
     steady_mb: float

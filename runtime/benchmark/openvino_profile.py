@@ -14,7 +14,7 @@ _RUNS = 30
 
 
 def profile_openvino(subject: Subject) -> EngineProfile:
-    """Run the subject's model 30 times with its counters on, compiled for the very shapes of the feeds."""
+    """Run the subject's model 30 times with its counters on, compiled for the very shapes of its inputs."""
     assert isinstance(subject.engine, OpenVinoEngine)
     start = time.perf_counter()
     model = openvino_core().read_model(subject.path)

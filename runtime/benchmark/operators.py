@@ -54,7 +54,7 @@ class OperatorProfile(Record):
 
 
 def profile(subject: Subject) -> OperatorProfile:
-    """Profile the subject's model on its own feeds, in an engine of its own."""
+    """Profile the subject's model on its own inputs, in an engine of its own."""
     if is_openvino(subject):
         from edgevision.runtime.benchmark.openvino_profile import profile_openvino as run_profiled
     else:

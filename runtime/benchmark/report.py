@@ -122,7 +122,7 @@ class SubjectReport(Record):
 
 @record
 class BenchmarkReport(Record):
-    """One run: ``seconds`` is how long the measuring took, ``rounds`` how often the subjects took turns.
+    """One run: ``seconds`` is how long the measuring took, ``rounds`` how many they were interleaved in.
 
     ``peak_memory_mb`` is the most that the process had resident while all was loaded.
     """

@@ -15,7 +15,7 @@ class Settings(Record):
 
     A subject is measured for ``seconds`` and at least ``runs`` inferences. With ``precision``, a share as 0.02, it ends
     as soon as the interval of every subject's median is narrower than that, and after ``seconds`` however many there
-    were. ``warmup`` bounds the seconds spent before, until it is steady.
+    were. ``warmup`` bounds the seconds spent before, until the steady state.
 
     ``streams`` adds the throughput of so many inferences at once, ``end_to_end`` the way from encoded pictures to
     answers, ``profile`` the time of each operator.

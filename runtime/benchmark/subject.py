@@ -44,6 +44,11 @@ class Subject:
         return first.shape[0] if first.ndim else 1
 
     @property
+    def seconds_each(self) -> float:
+        """How long an inference took in the warm-up, in the mean; without one, the first."""
+        return self.warmup.seconds / self.warmup.runs if self.warmup.runs else self.first_ms / 1e3
+
+    @property
     def infer(self) -> Callable[[], list[Array]]:
         """One inference, as it is timed: with nothing of ours between the clock and the engine."""
         return partial(self.engine.run, self.inputs)

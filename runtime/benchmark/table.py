@@ -51,7 +51,7 @@ def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, 
 
 
 def _several(report: BenchmarkReport) -> list[str]:
-    names = _telling_names(report.subjects)
+    names = _distinguishing_names(report.subjects)
     rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES, "MB", "times as fast as the first (95 %)")]
     for name, s in zip(names, report.subjects, strict=True):
         rows.append(
@@ -65,12 +65,25 @@ def _several(report: BenchmarkReport) -> list[str]:
         )
     lines = columns(rows)
     notes = [*circumstances(report), ("measured", f"interleaved, {report.rounds} rounds, {report.seconds:.1f} s")]
+    # What all have in common is said once.
+    common = [words for words in _setting(report.subjects[0]) if all(words in _setting(s) for s in report.subjects)]
+    notes += [("all", "; ".join(common))] if common else []
     for name, s in zip(names, report.subjects, strict=True):
-        notes.append((name, f"{s.engine}; {s.assignment}; {_shapes(s)}"))
-        notes.append(("", f"load {s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms, warm-up {_warm_up(s)}"))
+        own = "; ".join(words for words in _setting(s) if words not in common)
+        notes += [(name, own)] if own else []
+        notes.append(
+            (
+                "" if own else name,
+                f"load {s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms, warm-up {_warm_up(s)}",
+            )
+        )
         notes.append(("", f"{s.latency.runs} runs; {_outliers(s)}"))
         notes += _extras(s)
     return [*lines, "", *_aligned(notes)]
+
+
+def _setting(s: SubjectReport) -> tuple[str, ...]:
+    return (s.engine, str(s.assignment), _shapes(s))
 
 
 def figure_cells(s: SubjectReport) -> tuple[str, ...]:
@@ -175,7 +188,7 @@ def _operators(profile: OperatorProfile) -> list[str]:
     return lines
 
 
-def _telling_names(subjects: Sequence[SubjectReport]) -> list[str]:
+def _distinguishing_names(subjects: Sequence[SubjectReport]) -> list[str]:
     """What differs between the subjects of a run."""
     facts = [
         (
@@ -209,7 +222,7 @@ def _shapes(s: SubjectReport) -> str:
 
 
 def _warm_up(s: SubjectReport) -> str:
-    state = "steady" if s.warmup.steady else "NOT steady yet"
+    state = "steady state" if s.warmup.steady else "steady state NOT reached"
     return f"{s.warmup.runs} runs, {s.warmup.seconds:.1f} s, {state}"
 
 

@@ -1,4 +1,4 @@
-"""Timing calls on a machine that does other things too: warmed up until they are steady, and interleaved.
+"""Timing calls on a machine that does other things too: warmed up to their steady state, and interleaved.
 
 In every round each call runs a block, in an order drawn anew: whatever else the machine does hits all alike, and none
 always follows the same one. A block is one run, or as many as fill its length; where it has several, it begins with
@@ -26,7 +26,7 @@ _WARM_UP_RUNS = 3
 
 @record
 class WarmUp(Record):
-    """What was run before anything counted, and whether it was ``steady`` in the end."""
+    """What was run before anything counted, and whether the steady state was reached."""
 
     runs: int
     seconds: float
@@ -34,9 +34,9 @@ class WarmUp(Record):
 
 
 def warm_up(call: Call, *, seconds: float) -> WarmUp:
-    """Run ``call`` until it is steady: caches filled, clocks raised, memory allocated; for ``seconds`` at most.
+    """Run ``call`` to its steady state: caches filled, clocks raised, memory allocated; for ``seconds`` at most.
 
-    Steady is when the medians of three windows in a row lie within 5 % of each other. A window lasts 30 ms, or one
+    It is reached when the medians of three windows in a row lie within 5 % of each other. A window lasts 30 ms, or one
     run where that is longer.
     """
     clock = time.perf_counter_ns

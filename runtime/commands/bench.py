@@ -43,7 +43,7 @@ class _Measurement:
         str | None, typer.Option(help="End when each median's 95 % interval is narrower than this, e.g. 2%.")
     ] = None
     warmup: Annotated[
-        float, typer.Option(min=0, max=86400, help="Seconds at most until it is steady, before measuring.")
+        float, typer.Option(min=0, max=86400, help="Seconds at most until the steady state, before measuring.")
     ] = 3.0
     streams: Annotated[int | None, typer.Option(min=1, max=1024, help="Also the throughput of so many at once.")] = None
     end_to_end: Annotated[bool, typer.Option("--end-to-end", help="Also from the picture to the answer.")] = False
@@ -88,7 +88,7 @@ def bench(
 ) -> None:
     """Measure models, here or --on boards: inference alone, every sample kept, the board's state beside it.
 
-    --device, --threads and --batch may be repeated: all combinations take turns in one run.
+    --device, --threads and --batch may be repeated: all combinations are interleaved in one run.
 
     Examples:
         edgevision bench classify --seconds 1

@@ -38,7 +38,7 @@ from edgevision.exporters.quantization.options import Preference, Preset
 from edgevision.exporters.quantization.ranges import choose_ranges_of_16_bits
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, QuantizationSettings
-from edgevision.exporters.quantization.trials import Bench
+from edgevision.exporters.quantization.trials import TrialSetup
 from edgevision.exporters.quantization.units import find_units
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, read_metadata
@@ -79,7 +79,7 @@ class Stopwatch:
             ratio=ratio, low=ratio - 0.1, high=ratio + 0.1, before_ms=before, after_ms=before / ratio, rounds=11
         )
 
-    def timer(self, bench: Bench, engines: Mapping[str, object]) -> "Stopwatch.Timer":
+    def timer(self, setup: TrialSetup, engines: Mapping[str, object]) -> "Stopwatch.Timer":
         if "candidate" in engines:
             self.count += 1
             if self.count == self.interrupt_at:
@@ -110,7 +110,7 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     effort = Effort(seconds=60, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=24))
     for preset in Preset:
         monkeypatch.setitem(EFFORTS, preset, effort)
-    monkeypatch.setattr(Bench, "timer", lambda bench, engines: watch.timer(bench, engines))
+    monkeypatch.setattr(TrialSetup, "timer", lambda setup, engines: watch.timer(setup, engines))
     for module in (side_by_side, transposed_convolutions):
         monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
     monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))

@@ -182,7 +182,7 @@ class InpaintingTask(RestorationTask):
         from edgevision.imaging.pictures import Picture
         from edgevision.runtime.tasks.restoration.masks import middle_hole
 
-        return Stages(Picture.read, lambda picture: pipeline(picture, middle_hole(*picture.size)))
+        return Stages(Picture.read, lambda picture: pipeline(picture, middle_hole(picture.height, picture.width)))
 
 
 def _task(kind: RestorationKind, summary: str, room: type[RestorationTask] = RestorationTask) -> RestorationTask:

@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.trials import Bench, Trial, Trials
+from edgevision.exporters.quantization.trials import Trial, Trials, TrialSetup
 from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.quality import Quality
@@ -66,15 +66,15 @@ class Workshop:
             assert (name, over) == ("candidate", "fp32")
             return FASTER
 
-    def bench(self, *, at_hand: bool = True) -> Bench:
-        return Bench(self.open, self, self.baseline if at_hand else None, FEEDS, 0.5)
+    def setup(self, *, at_hand: bool = True) -> TrialSetup:
+        return TrialSetup(self.open, self, self.baseline if at_hand else None, FEEDS, 0.5)
 
 
 @pytest.fixture
 def workshop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     """Whatever is opened in it is closed again, but the baseline, which is the caller's."""
     workshop = Workshop()
-    monkeypatch.setattr(Bench, "timer", lambda bench, engines: workshop.timer(engines))
+    monkeypatch.setattr(TrialSetup, "timer", lambda setup, engines: workshop.timer(engines))
     yield workshop
     assert all(engine.closed for engine in workshop.engines)
     assert not workshop.baseline.closed
@@ -87,7 +87,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def test_a_plan_is_judged_once_and_timed_once(workshop: Workshop) -> None:
-    trials = Trials(workshop.make, workshop.bench(), None, "key")
+    trials = Trials(workshop.make, workshop.setup(), None, "key")
     for _ in range(3):
         assert trials.judged(ONE, "one").loss == -40
         assert trials.timed(ONE, "one") is FASTER
@@ -96,14 +96,14 @@ def test_a_plan_is_judged_once_and_timed_once(workshop: Workshop) -> None:
 
 
 def test_judging_does_not_time_and_timing_does_not_judge(workshop: Workshop) -> None:
-    trials = Trials(workshop.make, workshop.bench(), None, "key")
+    trials = Trials(workshop.make, workshop.setup(), None, "key")
     trials.judged(ONE, "one")
     trials.timed(TWO, "two")
     assert [(t.quality is None, t.speedup is None) for t in trials.all] == [(False, True), (True, False)]
 
 
 def test_plans_are_the_same_where_they_hold_the_same_names(workshop: Workshop) -> None:
-    trials = Trials(workshop.make, workshop.bench(), None, "key")
+    trials = Trials(workshop.make, workshop.setup(), None, "key")
     for names in (["a", "b"], ["b", "a"]):
         trials.judged(Plan(frozenset(names), frozenset(["c"])), "two")
     trials.judged(Plan(frozenset(["a", "b", "c"])), "three")
@@ -116,7 +116,7 @@ def test_plans_are_the_same_where_they_hold_the_same_names(workshop: Workshop) -
 
 
 def test_a_trial_keeps_its_first_name_and_counts_its_units(workshop: Workshop) -> None:
-    trials = Trials(workshop.make, workshop.bench(), None, "key")
+    trials = Trials(workshop.make, workshop.setup(), None, "key")
     trials.judged(TWO, "two")
     trials.timed(TWO, "again")
     trials.judged(ONE, "one")
@@ -139,7 +139,7 @@ def test_candidates_are_timed_on_the_inputs_that_are_given() -> None:
         return []
 
     engines = {"fp32": FakeEngine((), (), run), "candidate": FakeEngine((), (), run)}
-    timer = Workshop().bench().timer(engines)
+    timer = Workshop().setup().timer(engines)
     timer.run_round()
     assert timer.rounds == 1
     assert seen
@@ -147,7 +147,7 @@ def test_candidates_are_timed_on_the_inputs_that_are_given() -> None:
 
 
 def test_nothing_is_timed_where_the_device_is_not_at_hand(workshop: Workshop) -> None:
-    trials = Trials(workshop.make, workshop.bench(at_hand=False), None, "key")
+    trials = Trials(workshop.make, workshop.setup(at_hand=False), None, "key")
     trials.judged(ONE, "one")
     assert trials.timed(ONE, "one") is None
     assert workshop.timed == []
@@ -158,8 +158,8 @@ def test_an_engine_that_fails_is_closed_and_nothing_is_noted(workshop: Workshop,
     def refuse(engine: Engine) -> Quality:
         raise RuntimeError("no memory")
 
-    bench = Bench(workshop.open, refuse, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
-    trials = Trials(workshop.make, bench, log, "key")
+    setup = TrialSetup(workshop.open, refuse, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
+    trials = Trials(workshop.make, setup, log, "key")
     with pytest.raises(RuntimeError, match="no memory"):
         trials.judged(ONE, "one")
     assert trials.all == ()
@@ -167,11 +167,11 @@ def test_an_engine_that_fails_is_closed_and_nothing_is_noted(workshop: Workshop,
 
 
 def test_an_interrupted_search_goes_on_with_what_it_knew(workshop: Workshop, log: Path) -> None:
-    before = Trials(workshop.make, workshop.bench(), log, "key")
+    before = Trials(workshop.make, workshop.setup(), log, "key")
     before.judged(ONE, "one")
     before.timed(ONE, "one")
     before.judged(TWO, "two")
-    after = Trials(workshop.make, workshop.bench(), log, "key")
+    after = Trials(workshop.make, workshop.setup(), log, "key")
     assert after.all == before.all
     workshop.made.clear()
     assert after.judged(ONE, "one").loss == -40
@@ -181,11 +181,11 @@ def test_an_interrupted_search_goes_on_with_what_it_knew(workshop: Workshop, log
     # What is not known yet is found out.
     after.timed(TWO, "two")
     assert workshop.made == [TWO]
-    assert Trials(workshop.make, workshop.bench(), log, "key").all == after.all
+    assert Trials(workshop.make, workshop.setup(), log, "key").all == after.all
 
 
 def test_what_is_measured_is_in_the_log_at_once(workshop: Workshop, log: Path) -> None:
-    trials = Trials(workshop.make, workshop.bench(), log, "key")
+    trials = Trials(workshop.make, workshop.setup(), log, "key")
     assert [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] == [{"search": "key"}]
     trials.judged(ONE, "one")
     trials.timed(ONE, "one")
@@ -198,16 +198,16 @@ def test_what_is_measured_is_in_the_log_at_once(workshop: Workshop, log: Path) -
 @pytest.mark.parametrize("exact", [float("inf"), float("-inf")])
 def test_a_candidate_that_is_exact_comes_back_from_the_log(workshop: Workshop, log: Path, exact: float) -> None:
     perfect = Quality(figures={"sqnr": exact}, loss=-exact)
-    bench = Bench(workshop.open, lambda engine: perfect, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
-    Trials(workshop.make, bench, log, "key").judged(ONE, "one")
+    setup = TrialSetup(workshop.open, lambda engine: perfect, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
+    Trials(workshop.make, setup, log, "key").judged(ONE, "one")
     workshop.made.clear()
-    assert Trials(workshop.make, bench, log, "key").judged(ONE, "one") == perfect
+    assert Trials(workshop.make, setup, log, "key").judged(ONE, "one") == perfect
     assert workshop.made == []
 
 
 def test_the_log_of_another_search_is_not_used(workshop: Workshop, log: Path) -> None:
-    Trials(workshop.make, workshop.bench(), log, "one model").judged(ONE, "one")
-    assert Trials(workshop.make, workshop.bench(), log, "another model").all == ()
+    Trials(workshop.make, workshop.setup(), log, "one model").judged(ONE, "one")
+    assert Trials(workshop.make, workshop.setup(), log, "another model").all == ()
     assert log.read_text(encoding="utf-8").splitlines() == ['{"search": "another model"}']
 
 
@@ -218,30 +218,30 @@ def test_the_log_of_another_search_is_not_used(workshop: Workshop, log: Path) ->
 )
 def test_a_file_that_is_no_log_is_replaced(workshop: Workshop, log: Path, text: str) -> None:
     log.write_bytes(text.encode("utf-8", "surrogateescape"))
-    trials = Trials(workshop.make, workshop.bench(), log, "key")
+    trials = Trials(workshop.make, workshop.setup(), log, "key")
     assert trials.all == ()
     trials.judged(ONE, "one")
-    assert Trials(workshop.make, workshop.bench(), log, "key").all == trials.all
+    assert Trials(workshop.make, workshop.setup(), log, "key").all == trials.all
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 100])
 def test_a_torn_last_line_costs_that_candidate_only(workshop: Workshop, log: Path, cut: int) -> None:
-    trials = Trials(workshop.make, workshop.bench(), log, "key")
+    trials = Trials(workshop.make, workshop.setup(), log, "key")
     trials.judged(ONE, "one")
     trials.judged(TWO, "two")
     log.write_bytes(log.read_bytes()[: -1 - cut])
-    again = Trials(workshop.make, workshop.bench(), log, "key")
+    again = Trials(workshop.make, workshop.setup(), log, "key")
     assert [trial.name for trial in again.all] == ["one"]
 
 
 def test_what_is_found_after_a_torn_line_survives_the_next_interruption_too(workshop: Workshop, log: Path) -> None:
-    Trials(workshop.make, workshop.bench(), log, "key").judged(ONE, "one")
+    Trials(workshop.make, workshop.setup(), log, "key").judged(ONE, "one")
     with log.open("a", encoding="utf-8") as file:
         file.write('{"plan": "12')
-    second = Trials(workshop.make, workshop.bench(), log, "key")
+    second = Trials(workshop.make, workshop.setup(), log, "key")
     second.judged(TWO, "two")
     second.timed(TWO, "two")
-    assert Trials(workshop.make, workshop.bench(), log, "key").all == second.all
+    assert Trials(workshop.make, workshop.setup(), log, "key").all == second.all
     assert [trial.name for trial in second.all] == ["one", "two"]
 
 
@@ -250,14 +250,14 @@ def test_what_is_found_after_a_torn_line_survives_the_next_interruption_too(work
     [{"plan": "0"}, {"trial": {}}, {"plan": "0", "trial": {"name": 5}}, ["plan"], {"plan": [], "trial": {}}, None],
 )
 def test_a_line_that_is_no_trial_ends_what_is_read(workshop: Workshop, log: Path, entry: object) -> None:
-    trials = Trials(workshop.make, workshop.bench(), log, "key")
+    trials = Trials(workshop.make, workshop.setup(), log, "key")
     trials.judged(ONE, "one")
     with log.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
-    assert Trials(workshop.make, workshop.bench(), log, "key").all == trials.all
+    assert Trials(workshop.make, workshop.setup(), log, "key").all == trials.all
 
 
 def test_the_model_of_a_plan_is_made_anew(workshop: Workshop) -> None:
-    trials = Trials(workshop.make, workshop.bench(), None, "key")
+    trials = Trials(workshop.make, workshop.setup(), None, "key")
     assert trials.model(TWO).doc_string == "xx"
     assert trials.all == ()

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 
 import pytest
 
+from edgevision.modelfiles.metadata import TileSpec
 from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 
@@ -14,7 +16,16 @@ QUICK = ("--seconds", 0.02, "--warmup", 0, "--runs", 20)
 def test_one_model_is_shown_as_a_block_of_lines(edgevision, write_colours):
     code, out, err = edgevision("bench", write_colours(), *QUICK)
     assert code == 0
-    for word in ("p50", "p90", "p95", "p99", "standard deviation", "outlier", "CPUExecutionProvider", "NOT steady yet"):
+    for word in (
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "standard deviation",
+        "outlier",
+        "CPUExecutionProvider",
+        "steady state NOT reached",
+    ):
         assert word in out
     assert "measuring colours.onnx" in err
 
@@ -25,6 +36,30 @@ def test_several_are_shown_as_a_table_with_what_differs(edgevision, write_colour
     assert code == 0
     assert [line.split("  ")[0] for line in lines[1:3]] == ["1 thread", "2 threads"]
     assert "times as fast as the first" in lines[0]
+    # What both have in common is said once.
+    assert sum("image 1x3x8x8" in line for line in lines) == 1
+    assert any(line.startswith("all  ") and "ONNX Runtime" in line and "cpu 2 nodes" in line for line in lines)
+
+
+def test_what_differs_in_setting_stands_with_each(edgevision, write_colours):
+    _, out, _ = edgevision("bench", write_colours(), "--batch", 1, "--batch", 4, *QUICK)
+    assert "batch 1     image 1x3x8x8" in out
+    assert "batch 4     image 4x3x8x8" in out
+    assert out.count("ONNX Runtime") == 1
+
+
+def test_how_long_it_will_take_is_said_from_the_runs_asked_for(edgevision, write_colours):
+    _, _, err = edgevision("bench", write_colours(), "--seconds", 0.01, "--warmup", 0.1, "--runs", 20)
+    announced = float(re.search(r"measuring colours.onnx for about ([0-9.]+) s", err)[1])
+    assert 0.01 <= announced < 5
+
+
+def test_a_restorer_of_any_size_is_measured_on_its_advised_tile(edgevision, write_restorer):
+    model = write_restorer("denoise", tile=TileSpec(size=24, multiple=8))
+    code, out, err = edgevision("bench", model, *QUICK, "--json")
+    assert code == 0
+    assert json.loads(out)["subjects"][0]["shapes"]["image"] == [1, 3, 24, 24]
+    assert "its advised tile, 24x24; --shape gives another" in err
 
 
 def test_the_same_model_twice_is_numbered(edgevision, write_colours):

@@ -212,7 +212,7 @@ def test_energy_is_that_of_the_mean_power_during_one_inference(write_colours, mo
     monkeypatch.setattr(sampler, "mean_power", lambda readings: 5.0)
     one = edgevision.benchmark(write_colours(), **QUICK).subjects[0]
     assert one.energy_mj == pytest.approx(5 * one.latency.mean_ms.value)
-    # Who took how much of it is not known where several took turns.
+    # Who took how much of it is not known where several were interleaved.
     several = edgevision.benchmark(write_colours(), batch=[1, 2], **QUICK)
     assert [s.energy_mj for s in several.subjects] == [None, None]
     assert isinstance(several, BenchmarkReport)
