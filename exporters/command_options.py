@@ -19,8 +19,15 @@ from edgevision.modelfiles.task_registry import task_names
 from edgevision.runtime.tasks.classification.spec import Activation
 from edgevision.runtime.tasks.restoration.spec import Prediction
 
+_COMPARISON_PANEL = "Comparison with the original"
+
 DataOption = Annotated[
-    Path | None, typer.Option(help="Folder or zip of pictures to compare on, instead of the seeded sampler.")
+    Path | None,
+    typer.Option(
+        help="Folder or zip of pictures to compare on.",
+        show_default="seeded samples",
+        rich_help_panel=_COMPARISON_PANEL,
+    ),
 ]
 
 
@@ -57,6 +64,20 @@ class CheckpointOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ComparisonOptions:
+    """What a model is compared with, and on what."""
+
+    panel: ClassVar[str] = _COMPARISON_PANEL
+
+    against: Annotated[Path, typer.Option("--against", help="The checkpoint or ONNX model it was made from.")]
+    data: DataOption = None
+    input_shape: Annotated[
+        str | None, typer.Option(help="Size of the seeded samples, as 1x3x64x64, for a model that takes any.")
+    ] = None
+    samples: Annotated[int, typer.Option(min=1, max=100_000, help="How many inputs to compare on.")] = 256
+
+
+@dataclass(frozen=True, kw_only=True)
 class DescriptionOptions:
     """What a foreign model does not say itself."""
 
@@ -68,27 +89,27 @@ class DescriptionOptions:
     task: Annotated[
         str | None, typer.Option(metavar="TASK", help=f"What the model is for: {', '.join(task_names())}.")
     ] = None
-    name: Annotated[str | None, typer.Option(help="The model's name; by default the checkpoint's.")] = None
+    name: Annotated[str | None, typer.Option(help="The model's name.", show_default="the checkpoint's")] = None
     labels: Annotated[
         str | None, typer.Option(help="Class names in output order: a text file, one a line, or a,b,c.")
     ] = None
     activation: Annotated[
-        Activation | None, typer.Option(help="What a classifier ends in; by default found out from its scores.")
+        Activation | None, typer.Option(help="What a classifier ends in.", show_default="found out from its scores")
     ] = None
     color: Annotated[Color | None, typer.Option(help="Order of the channels.")] = None
     value_range: Annotated[
-        str | None, typer.Option(help="LOW,HIGH that 0 and 255 become before mean and std; by default 0,1.")
+        str | None, typer.Option(help="LOW,HIGH that 0 and 255 become before mean and std.", show_default="0,1")
     ] = None
     mean: Annotated[str | None, typer.Option(help="Subtracted from each channel, as 0.485,0.456,0.406.")] = None
     std: Annotated[str | None, typer.Option(help="Divides each channel, as 0.229,0.224,0.225.")] = None
     resize: Annotated[Resize | None, typer.Option(help="How pictures get the network's size.")] = None
     resample: Annotated[Resample | None, typer.Option(help="Filter of that resizing.")] = None
     predicts: Annotated[
-        Prediction | None, typer.Option(help="What a restoration network's output is; by default the image.")
+        Prediction | None, typer.Option(help="What a restoration network's output is.", show_default="the image")
     ] = None
     output_range: Annotated[
         str | None,
-        typer.Option(help="LOW,HIGH that are black and white in a restored image; by default as in the input."),
+        typer.Option(help="LOW,HIGH that are black and white in a restored image.", show_default="as in the input"),
     ] = None
     licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None
     metadata: Annotated[
@@ -132,7 +153,7 @@ class OutputOptions:
     panel: ClassVar[str] = OUTPUT_PANEL
 
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Model file; by default beside the checkpoint.")
+        Path | None, typer.Option("--output", "-o", help="Model file.", show_default="beside the checkpoint")
     ] = None
     model_format: Annotated[Literal["onnx", "openvino"], typer.Option("--format", help="The kind of model file.")] = (
         "onnx"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from edgevision.cli.option_groups import option_groups
-from edgevision.cli.options import DeviceOption, JsonOption, QuietOption, SeedOption
+from edgevision.cli.options import OUTPUT_PANEL, DeviceOption, JsonOption, QuietOption, SeedOption
 from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_shape
 from edgevision.core.atomic_files import check_writable
@@ -15,6 +15,7 @@ from edgevision.core.extras import requires_extra
 from edgevision.core.printable import one_line, shown
 from edgevision.exporters.command_options import (
     CheckpointOptions,
+    ComparisonOptions,
     DamageOptions,
     DataOption,
     DescriptionOptions,
@@ -35,7 +36,10 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="Made by edgevision train, or anyone's with --arch.")],
     part: Annotated[
         Literal["both", "encoder", "decoder", "features"],
-        typer.Option(help="Encoder or decoder of an autoencoder; features: a classifier that shows them, too."),
+        typer.Option(
+            help="Encoder or decoder of an autoencoder; features: a classifier that shows them, too.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = "both",
     data: DataOption = None,
     seed: SeedOption = 0,
@@ -108,17 +112,12 @@ def export(
 @option_groups
 def verify(
     model: ModelArgument,
-    against: Annotated[Path, typer.Option("--against", help="The checkpoint or ONNX model it was made from.")],
-    data: DataOption = None,
-    input_shape: Annotated[
-        str | None, typer.Option(help="Size of the seeded samples, as 1x3x64x64, for a model that takes any.")
-    ] = None,
-    samples: Annotated[int, typer.Option(min=1, max=100_000, help="How many inputs to compare on.")] = 256,
     device: DeviceOption = "cpu",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     *,
+    comparison: ComparisonOptions,
     reading: CheckpointOptions,
     damage: DamageOptions,
 ) -> None:
@@ -132,12 +131,12 @@ def verify(
         from edgevision.runtime.tasks.evaluation import EvaluationOptions
     report = run_verify(
         model,
-        against,
-        input_shape=parse_shape(input_shape) if input_shape else None,
-        data=data,
+        comparison.against,
+        input_shape=parse_shape(comparison.input_shape) if comparison.input_shape else None,
+        data=comparison.data,
         evaluation=EvaluationOptions(sigma=damage.sigma, holes=damage.holes, seed=seed),
         device=device,
-        samples=samples,
+        samples=comparison.samples,
         seed=seed,
         quiet=quiet or as_json,
         **reading.arguments(),

@@ -24,7 +24,8 @@ THREADS = typer.Option(
     "--threads",
     min=1,
     max=_MOST_THREADS,
-    help="CPU threads; by default as many as there are cores.",
+    help="CPU threads.",
+    show_default="as many as there are cores",
     rich_help_panel=DEVICE_PANEL,
 )
 """The options themselves, for verbs that take several of each."""

@@ -57,6 +57,6 @@ class QuantizationOptions:
     )
     max_drop: Annotated[
         float | None,
-        typer.Option(help="Largest loss, by default 0.3 points, 0.1 dB, or what leaves 30 dB of SQNR."),
+        typer.Option(help="Largest loss.", show_default="0.3 points, 0.1 dB, or what leaves 30 dB of SQNR"),
     ] = None
     threads: ThreadsOption = None
