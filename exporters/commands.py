@@ -24,7 +24,7 @@ from edgevision.exporters.command_options import (
 from edgevision.exporters.quantization.options import QuantizationOptions
 from edgevision.modelfiles.metadata import Precision
 from edgevision.modelfiles.model_file import require_metadata
-from edgevision.runtime.commands.model_options import ModelArgument
+from edgevision.runtime.model_options import ModelArgument
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport

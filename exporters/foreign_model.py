@@ -20,7 +20,7 @@ from edgevision.modelfiles.metadata_check import check_graph
 from edgevision.modelfiles.model_file import check_model_file
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Closeable, Engine
-from edgevision.runtime.tasks.classification.task import class_count
+from edgevision.runtime.tasks.classification.spec import class_count
 from edgevision.runtime.tasks.other.task import OTHER
 
 # What ONNX Runtime's own wheels know.

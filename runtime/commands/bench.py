@@ -21,7 +21,7 @@ from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_shape, parse_share
 from edgevision.core.atomic_files import check_all_writable
 from edgevision.runtime.benchmark.settings import Settings
-from edgevision.runtime.commands.model_options import ModelsArgument
+from edgevision.runtime.model_options import ModelsArgument
 from edgevision.runtime.remote.on_boards import on_boards
 
 _MEASUREMENT_PANEL = "Measurement"

@@ -20,10 +20,10 @@ from edgevision.core.errors import PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
-from edgevision.runtime.commands.model_options import ModelArgument
-from edgevision.runtime.commands.ran_on import engine_facts
+from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
+from edgevision.runtime.model_options import ModelArgument
 
 _PICTURES_PANEL = "Pictures"
 _GENERATORS_PANEL = "Of generators"

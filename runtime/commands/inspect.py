@@ -12,7 +12,7 @@ from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 from edgevision.modelfiles.model_file import ModelFormat, external_files
 from edgevision.modelfiles.task_registry import find_task
-from edgevision.runtime.commands.model_options import ModelArgument
+from edgevision.runtime.model_options import ModelArgument
 
 
 def inspect(
@@ -41,8 +41,8 @@ def inspect(
     placed: dict[str, Any] = {}
     line = ""
     if device is not None:
-        from edgevision.runtime.commands.ran_on import engine_facts, headline
         from edgevision.runtime.devices.opening import open_engine
+        from edgevision.runtime.engine_facts import engine_facts, headline
 
         with open_engine(model, device, allow_fallback=True) as engine:
             placed, line = engine_facts(engine), headline("runs", engine)

@@ -14,8 +14,8 @@ from edgevision.cli.options import (
 )
 from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
-from edgevision.runtime.commands.model_options import ModelOption
-from edgevision.runtime.commands.ran_on import engine_facts, headline
+from edgevision.runtime.engine_facts import engine_facts, headline
+from edgevision.runtime.model_options import ModelOption
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -162,7 +162,7 @@ class Task:
         Raises:
             ModelFileError, InputError: the metadata or the options do not fit the model.
         """
-        from edgevision.runtime.tasks.other.raw_model import RawModel
+        from edgevision.runtime.tasks.raw_model import RawModel
 
         return RawModel(engine, metadata, **options)
 

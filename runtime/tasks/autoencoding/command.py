@@ -13,11 +13,11 @@ from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.cli.output import end_with_failures
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, OutputError
-from edgevision.runtime.commands.model_options import model_option
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
+from edgevision.runtime.model_options import model_option
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.autoencoding.result import save_array
 from edgevision.runtime.tasks.autoencoding.task import ENCODE, RECONSTRUCT

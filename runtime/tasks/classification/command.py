@@ -10,11 +10,11 @@ from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import csv_row, one_line
 from edgevision.core.terminal import results as results_stream
-from edgevision.runtime.commands.model_options import ModelOption
-from edgevision.runtime.commands.ran_on import engine_facts, headline
+from edgevision.runtime.engine_facts import engine_facts, headline
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
+from edgevision.runtime.model_options import ModelOption
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.classification.result import Classification

@@ -17,14 +17,14 @@ from edgevision.core.printable import one_line
 from edgevision.core.regular_files import open_regular
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata
-from edgevision.runtime.commands.model_options import model_option
-from edgevision.runtime.commands.ran_on import engine_facts
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.model_options import model_option
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.tasks.other.raw_model import Outputs, RawModel, check_ending
 from edgevision.runtime.tasks.other.task import OTHER
+from edgevision.runtime.tasks.raw_model import Outputs, RawModel, check_ending
 from edgevision.runtime.tasks.run_options import RunOptions, announce
 
 _ARRAYS = (".npz", ".npy")

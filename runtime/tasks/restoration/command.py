@@ -27,12 +27,12 @@ from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.commands.model_options import ModelOption
-from edgevision.runtime.commands.ran_on import engine_facts, headline
+from edgevision.runtime.engine_facts import engine_facts, headline
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import Job, make_folders, plan
 from edgevision.runtime.load import load
+from edgevision.runtime.model_options import ModelOption
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.holes import mask_from_alpha, read_mask
