@@ -14,7 +14,7 @@ from edgevision.runtime.benchmark.comparison import Comparison, slower_than
 from edgevision.runtime.benchmark.comparison import compare as compare_reports
 from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.benchmark.statistics import SAME
-from edgevision.runtime.benchmark.table import columns, ratio_words
+from edgevision.runtime.benchmark.table import columns, ratio_verdict, ratio_words
 
 
 def compare(
@@ -54,9 +54,8 @@ def _text(found: Comparison) -> str:
     rows = [("", "A, p50 ms", "B, p50 ms", "times as fast as A (95 %)", "")]
     for subject in found.subjects:
         a, b = (f"{p50.value:.3f}" for p50 in (subject.first_p50_ms, subject.second_p50_ms))
-        rows.append(
-            (subject.label, a, b, ratio_words(subject.speedup), subject.verdict if subject.speedup.differs else "")
-        )
+        interval = ratio_verdict(subject.speedup)[0]
+        rows.append((subject.label, a, b, f"{subject.speedup.value:.3f} ({interval})", subject.verdict))
     lines = columns(rows)
     lines += [f"only in A: {label}" for label in found.only_first]
     lines += [f"only in B: {label}" for label in found.only_second]
