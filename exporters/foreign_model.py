@@ -29,8 +29,8 @@ _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc",
 _FEW_COMPUTE_IN = {onnx.TensorProto.BFLOAT16: "bfloat16", onnx.TensorProto.DOUBLE: "float64"}
 
 
-def load_foreign_model(source: Path) -> onnx.ModelProto:
-    """Read an ``.onnx`` file whose inputs and outputs are tensors of numbers, and which an engine takes.
+def load_foreign_model(source: Path) -> tuple[onnx.ModelProto, Engine]:
+    """An ``.onnx`` file whose inputs and outputs are tensors of numbers, and the engine that takes it as it is.
 
     Raises:
         ModelFileError: it is damaged, or uses what no engine here has.
@@ -77,14 +77,14 @@ def load_foreign_model(source: Path) -> onnx.ModelProto:
         raise InputError(f"{source.name!r} cannot be used: {error}") from error
     # What an engine does not take is said in its words, before anything is asked of the user.
     try:
-        open_engine(source).close()
+        engine = open_engine(source)
     except ModelFileError as error:
         types = {value.data_type for value in model.graph.initializer}
         found = [name for kind, name in _FEW_COMPUTE_IN.items() if kind in types]
         if not found:
             raise
         raise ModelFileError(f"{error}; its weights are {' and '.join(found)}: make it again in float32") from error
-    return model
+    return model, engine
 
 
 def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
@@ -108,15 +108,15 @@ def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ..
 
 
 class ForeignEngine(Closeable):
-    """The model as it was given, with its outputs in the order of ``names``."""
+    """``engine``, which stays open, with its outputs in the order of ``names``."""
 
-    def __init__(self, source: Path, names: Sequence[str]) -> None:
-        self._engine = open_engine(source)
-        self.name, self.device, self.provider = self._engine.name, self._engine.device, self._engine.provider
-        self.assignment, self.inputs = self._engine.assignment, self._engine.inputs
-        given = [spec.name for spec in self._engine.outputs]
+    def __init__(self, engine: Engine, names: Sequence[str]) -> None:
+        self._engine = engine
+        self.name, self.device, self.provider = engine.name, engine.device, engine.provider
+        self.assignment, self.inputs = engine.assignment, engine.inputs
+        given = [spec.name for spec in engine.outputs]
         self._order = [given.index(name) for name in names]
-        self.outputs = tuple(self._engine.outputs[index] for index in self._order)
+        self.outputs = tuple(engine.outputs[index] for index in self._order)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """All outputs; raises as :meth:`edgevision.runtime.engines.engine.Engine.run`."""
@@ -124,7 +124,7 @@ class ForeignEngine(Closeable):
         return [outputs[index] for index in self._order]
 
     def close(self) -> None:
-        self._engine.close()
+        """Loading a model takes as long as much of what is done with it: all that is asked of it is asked of one."""
 
 
 def probe_dynamic_axes(

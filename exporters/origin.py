@@ -196,7 +196,7 @@ def _from_checkpoint(
 
 
 def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> Origin:
-    model = load_foreign_model(source)
+    model, opened = load_foreign_model(source)
     own = read_metadata(source)
     notes: tuple[str, ...] = ()
     given = current_form(metadata) if own is not None else {"task": OTHER.name} | current_form(metadata)
@@ -222,9 +222,8 @@ def _from_onnx(source: Path, input_shape: tuple[int, ...] | None, metadata: Mapp
             f" {len(examples)}"
         )
     conversion, names = replace(conversion, dynamic=dynamic), [spec.name for spec in conversion.outputs]
-    with ForeignEngine(source, names) as engine:
-        check_model_repeatable(model, engine, examples)
-    return Origin(conversion, described, shape, examples, lambda: ForeignEngine(source, names), notes)
+    check_model_repeatable(model, ForeignEngine(opened, names), examples)
+    return Origin(conversion, described, shape, examples, lambda: ForeignEngine(opened, names), notes)
 
 
 def _described_by_running(origin: Origin, *, described: bool, seed: int) -> Origin:

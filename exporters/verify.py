@@ -114,7 +114,7 @@ def verify(
 
 def _given(source: Path, metadata: ModelMetadata) -> ForeignEngine:
     """An ONNX model that has to have the inputs and outputs that ``metadata`` names."""
-    given = load_foreign_model(source)
+    given, engine = load_foreign_model(source)
     for kind, values, specs in (
         ("input", given.graph.input, metadata.inputs),
         ("output", given.graph.output, metadata.outputs),
@@ -122,4 +122,4 @@ def _given(source: Path, metadata: ModelMetadata) -> ForeignEngine:
         missing = [spec.name for spec in specs if spec.name not in {value.name for value in values}]
         if missing:
             raise InputError(f"{metadata.name!r} was not made from {source.name!r}, which has no {kind} {missing[0]!r}")
-    return ForeignEngine(source, [spec.name for spec in metadata.outputs])
+    return ForeignEngine(engine, [spec.name for spec in metadata.outputs])

@@ -5,6 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import edgevision.exporters.export as exporting
+import edgevision.exporters.foreign_model as foreign_model
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.export import export
 from edgevision.exporters.foreign_model import load_foreign_model
@@ -93,6 +95,21 @@ def test_it_becomes_a_valid_model_that_runs(given, precision, tmp_path):
     onnx.checker.check_model(tmp_path / "o.onnx")
     with open_engine(tmp_path / "o.onnx") as engine:
         assert [spec.name for spec in engine.inputs] == [i.name for i in given.graph.input if i.name != "w"]
+
+
+def test_a_foreign_model_is_opened_once_however_much_is_asked_of_it(tmp_path, monkeypatch):
+    onnx.save(pointwise(FLOAT, "n", 3, "h", "w"), tmp_path / "given.onnx")
+    opened = []
+
+    def open_noted(source, *arguments, **options):
+        opened.append(source.name)
+        return open_engine(source, *arguments, **options)
+
+    for module in (foreign_model, exporting):
+        monkeypatch.setattr(module, "open_engine", open_noted)
+    report = export(tmp_path / "given.onnx", tmp_path / "done.onnx", input_shape=(1, 3, 8, 8))
+    assert set(report.dynamic) == {"batch", "height", "width"}
+    assert opened == ["given.onnx", "done.onnx"]
 
 
 @pytest.mark.parametrize("place", ["name", "op_type", "doc_string"])
