@@ -1,9 +1,13 @@
 """Small networks and what is made of them; exporting takes seconds, so every kind is exported once a session."""
 
 import copy
+import io
+import pickle
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.onnx._internal._lazy_import import onnxscript_apis
 
 import edgevision.exporters.origin as origin
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
@@ -22,8 +27,12 @@ from edgevision.models import build_model
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import save_checkpoint
 
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 Sqnr = Callable[[object, object], float]
 Export = Callable[[str, str], tuple[Path, ExportReport]]
+
+_KNOWN = (["edgevision", "models"], ["torch", "nn"])
+"""Packages whose networks are what they are whichever test makes them; a test's own may change with it."""
 
 OPTIONS = {"num_classes": 4, "image_size": 8}
 LABELS = ("cat", "dög", "emu", "fox")
@@ -77,6 +86,35 @@ def gives_a_number():
 
 number = 7
 '''
+
+
+@pytest.fixture(scope="session", autouse=True)
+def conversions(made_once: MadeOnce) -> Iterator[None]:
+    """What an export converts is converted once a run: networks of ours, whatever the format, the precision, the test.
+
+    The file's name is the hash of the network with its weights, the examples and the options.
+    """
+
+    def convert(network: nn.Module, examples: tuple[torch.Tensor, ...], **options: object) -> Conversion:
+        def fill(folder: Path) -> None:
+            (folder / "pickle").write_bytes(pickle.dumps(convert_to_onnx(network, examples, **options)))
+
+        if any(type(module).__module__.split(".")[:2] not in _KNOWN for module in network.modules()):
+            return convert_to_onnx(network, examples, **options)
+        torch.save((network, examples, sorted(options.items())), content := io.BytesIO())
+        return pickle.loads((made_once(sha256(content.getvalue()).hexdigest(), fill) / "pickle").read_bytes())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(origin, "convert_to_onnx", convert)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators_parsed_once() -> Iterator[None]:
+    """PyTorch's exporter parses the source of its 500 operators for every model, a third of a small one's time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxscript_apis, "get_torchlib_ops", cache(onnxscript_apis.get_torchlib_ops))
+        yield
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Generators and autoencoders, the project's own and others', become models that draw what the checkpoints do."""
 
-import copy
 import json
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,11 @@ from onnx import TensorProto, helper
 from torch import nn
 
 import edgevision
-import edgevision.exporters.origin as origin
 from edgevision.cli.app import main
 from edgevision.core.errors import InputError
 from edgevision.exporters.analysis.output_range import clipped_range
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
+from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
 from edgevision.exporters.generation import describe_generation
 from edgevision.exporters.parts import Part
@@ -126,22 +123,13 @@ def exported_generator(checkpoints: dict[str, Path], tmp_path_factory: pytest.Te
     """A checkpoint, or a part of it, exported in a format, with the report; the files must not be changed."""
     folder = tmp_path_factory.mktemp("generators")
     done: dict[tuple[str, str, str], tuple[Path, ExportReport]] = {}
-    conversions: dict[tuple[str, str], Conversion] = {}
 
     def make(name: str, model_format: str = "onnx", part: str = "both") -> tuple[Path, ExportReport]:
         key = (name, model_format, part)
         if key not in done:
             path = folder / f"{name}-{part}{'.onnx' if model_format == 'onnx' else '.xml'}"
-            with pytest.MonkeyPatch.context() as patched:
-                # Both formats begin with the same conversion, which takes most of the time.
-                patched.setattr(origin, "convert_to_onnx", partial(convert_once, (name, part)))
-                done[key] = path, export(checkpoints[name], path, format=model_format, part=part)
+            done[key] = path, export(checkpoints[name], path, format=model_format, part=part)
         return done[key]
-
-    def convert_once(key: tuple[str, str], *args: Any, **options: Any) -> Conversion:
-        if key not in conversions:
-            conversions[key] = convert_to_onnx(*args, **options)
-        return copy.deepcopy(conversions[key])
 
     return make
 

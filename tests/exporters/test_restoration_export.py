@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 import edgevision
+from edgevision.core.errors import EdgevisionError
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.export import export
@@ -248,3 +249,18 @@ def test_without_pictures_there_is_no_quality(exported_restorer: Exported, check
     report.parity.check(Precision.FP32)
     assert (report.checkpoint_quality, report.model_quality) == (None, None)
     assert report.parity.source == "seeded sampler, seed 0"
+
+
+@pytest.mark.parametrize(
+    ("task", "side", "reason"),
+    [
+        ("brighten", 64, "whose pictures are resized to 32x32"),
+        ("denoise", 16, r"looks \d+ pixels far, so that its tiles have to be at least \d+"),
+    ],
+)
+def test_a_static_shape_that_the_pipeline_cannot_use_is_refused(
+    checkpoints: dict[str, Path], tmp_path: Path, task: str, side: int, reason: str
+) -> None:
+    with pytest.raises(EdgevisionError, match=reason):
+        export(checkpoints[task], tmp_path / "static.onnx", static=(1, 3, side, side))
+    assert list(tmp_path.iterdir()) == []
