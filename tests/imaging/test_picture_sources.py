@@ -129,3 +129,28 @@ def test_an_order_of_channels_that_arrays_do_not_have_is_refused() -> None:
     assert [check_array_color(color) for color in ("rgb", "bgr")] == ["rgb", "bgr"]
     with pytest.raises(ValueError, match="'rgb' or 'bgr', not 'BGR'"):
         check_array_color("BGR")
+
+
+@given(
+    st.lists(st.integers(0, 5), max_size=5),
+    st.sampled_from(["u1", "u2", "u4", "i1", "i8", "f2", "f4", "f8", "b1", "c8", "O", "U2", "M8[s]"]),
+    st.sampled_from(["rgb", "bgr"]),
+    st.randoms(use_true_random=False),
+)
+def test_any_array_is_a_picture_or_misuse(shape: list[int], dtype: str, color: Any, random: Any) -> None:
+    array = np.zeros(shape, dtype)
+    if dtype[0] in "uf" and array.size:
+        array.flat[0] = random.choice([0, 1, 0.5, -1, 300, np.nan, np.inf]) if dtype[0] == "f" else 1
+    try:
+        sources, several = split_pictures(array, color)
+        pictures = [Picture.read(source) for source in sources]
+        images = [read_image(source) for source in sources]
+    except (TypeError, ValueError) as error:
+        refused = str(error)
+        assert refused.startswith("an image array ")  # it may as well be taken
+        return
+    assert several == (array.ndim == 4)
+    for picture, image in zip(pictures, images, strict=True):
+        assert image.size == (picture.width, picture.height)
+        assert min(image.size) >= 1
+        assert picture.pixels.dtype in (np.uint8, np.uint16, np.float32)
