@@ -73,15 +73,19 @@ def parsed(document: Mapping[str, Any]) -> ModelMetadata:
 
 def _check_own_fields(task: Task, given: Mapping[str, Any]) -> None:
     """Refuse what the user gave for another task: nobody would ever look at it."""
-    known = [field.name for field in fields(task.spec) if field.name != "extra"] if task.spec else []
-    asked = given.get("spec")
-    strange = [name for name in asked if name not in known] if isinstance(asked, Mapping) else []
+    known, asked = _own_fields(task), given.get("spec")
+    every = {field for name in task_names() for field in _own_fields(find_task(name))}
+    strange = [name for name in asked if name in every and name not in known] if isinstance(asked, Mapping) else []
     if strange:
         has = f"has {', '.join(known)}" if known else "has nothing of its own"
         raise InputError(
             f"{', '.join(strange)} among the metadata {'are' if len(strange) > 1 else 'is'} not for"
             f" {task.name}, which {has}"
         )
+
+
+def _own_fields(task: Task) -> list[str]:
+    return [field.name for field in fields(task.spec) if field.name != "extra"] if task.spec else []
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,12 +82,11 @@ def test_a_foreign_checkpoint_is_described_by_options(
     edgevision: Call, tiny_networks: ModuleType, tmp_path: Path
 ) -> None:
     torch.save(tiny_networks.restorer(width=5, channels=3).state_dict(), tmp_path / "net.pth")
-    (tmp_path / "labels.txt").write_text("red\n\n  grün \nblue\n", encoding="utf-8")
     (tmp_path / "more.json").write_text('{"provenance": {"data": "photos"}, "image": {"color": "rgb"}}')
     code, _, errors = edgevision(
         *("export", tmp_path / "net.pth", "--arch", "tiny_networks:restorer"),
         *("--arch-kwargs", '{"width": 5, "channels": 3}', "--input-shape", "1x3x8x8", "--task", "denoise"),
-        *("--name", "mine", "--labels", tmp_path / "labels.txt", "--color", "bgr", "--value-range", "-1,1"),
+        *("--name", "mine", "--color", "bgr", "--value-range", "-1,1"),
         *("--mean", "0.1,0.2,0.3", "--std", "1,1,2", "--resize", "pad", "--resample", "lanczos"),
         *("--licence", "MIT", "--metadata", tmp_path / "more.json"),
     )
@@ -95,7 +94,6 @@ def test_a_foreign_checkpoint_is_described_by_options(
     metadata = read_metadata(tmp_path / "net.onnx")
     assert metadata is not None
     assert (metadata.task, metadata.name, metadata.licence) == ("denoise", "mine", "MIT")
-    assert metadata.spec.labels == ("red", "grün", "blue")
     assert metadata.provenance.data == "photos"
     assert metadata.image == ImageSpec(
         color=Color.BGR,
@@ -105,6 +103,18 @@ def test_a_foreign_checkpoint_is_described_by_options(
         resize=Resize.PAD,
         resample="lanczos",
     )
+
+
+def test_labels_are_read_from_a_file_a_line_each(
+    edgevision: Call, checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.txt").write_text("red\n\n  grün \nblue\ngray\n", encoding="utf-8")
+    labels = ("--labels", tmp_path / "labels.txt")
+    code, _, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx", *labels)
+    assert code == 0, errors
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert metadata.spec.labels == ("red", "grün", "blue", "gray")
 
 
 @pytest.mark.parametrize(
@@ -174,10 +184,19 @@ def test_labels_without_a_label_are_refused(edgevision: Call, checkpoint: Path, 
         (["--metadata", '{"image": 5}'], "the metadata cannot be right: image must be an object, not 5"),
         (["--metadata", '{"image": 5}', "--resize", "pad"], "image must be an object, not 5"),
         (["--output-range", "0,white"], "--output-range must be finite numbers joined by commas, not '0,white'"),
-        (["--output-range", "0,0.5,1"], "the metadata cannot be right: metadata.spec.output_range must be"),
+        (
+            ["--output-range", "0,0.5,1"],
+            "output_range among the metadata is not for classify, which has labels, activation",
+        ),
         (["--output-range", "1,1"], "output_range"),
-        (["--output-range", "0,1", "--predicts", "noise"], "output_range is that of a predicted image, not of noise"),
-        (["--metadata", '{"restoration": 5}'], "the metadata cannot be right: metadata.spec must be"),
+        (
+            ["--output-range", "0,1", "--predicts", "noise"],
+            "predicts, output_range among the metadata are not for classify",
+        ),
+        (
+            ["--metadata", '{"restoration": 5}'],
+            "be right: metadata.restoration must be an object, not 5",
+        ),
         (["--metadata", '{"restoration": 5}', "--predicts", "noise"], "restoration must be an object, not 5"),
         (["--arch-kwargs", "[1]", "--arch", "a:b"], "--arch-kwargs must be a JSON object, not '[1]'"),
         (
@@ -283,7 +302,7 @@ def test_verify_on_labelled_pictures_gives_both_accuracies(
     code, output, errors = edgevision(*arguments, "--json")
     assert (code, errors) == (0, "")
     found = document(output)
-    assert found["checkpoint_accuracy"]["images"] == found["model_accuracy"]["images"] == 8
+    assert found["checkpoint_quality"]["images"] == found["model_quality"]["images"] == 8
     code, output, _ = edgevision(*arguments, "-q")
     assert code == 0
     assert [line.split()[0] for line in output.splitlines()[-2:]] == ["checkpoint", "model"]

@@ -82,8 +82,8 @@ def test_a_generators_colours_are_those_of_its_pictures() -> None:
     [
         ({}, (1, 3, 8, 8), "does not say what it is for; give --task"),
         ({"task": "classify"}, None, "size is unknown; give --input-shape, as 1x3x224x224"),
-        ({"task": "knit"}, (1, 3, 8, 8), "metadata.task must be one of classify,"),
-        ({"task": "classify"}, (1, 4, 8, 8), r"is 1x3xHxW, or 1x1xHxW for gray, not \(1, 4, 8, 8\)"),
+        ({"task": "knit"}, (1, 3, 8, 8), "a task is one of classify, .* not 'knit'"),
+        ({"task": "classify"}, (1, 4, 8, 8), "is 1x3xHxW, or 1x1xHxW for gray, not 1x4x8x8"),
         ({"task": "classify"}, (1, 3, 8), "is 1x3xHxW"),
         ({"task": "classify"}, (3,), "at least one size"),
         ({"task": "generate"}, (64,), "at least one size"),

@@ -15,7 +15,7 @@ from edgevision.exporters.analysis.receptive_field import receptive_radius
 from edgevision.exporters.export import export
 from edgevision.exporters.torch_engine import EngineNetwork
 from edgevision.imaging.pictures import Picture
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
+from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.load import load
 
 
@@ -146,11 +146,10 @@ def test_the_reach_seen_by_running_covers_the_one_by_derivatives(convolutions):
     for convolution in network:
         nn.init.constant_(convolution.weight, 1 / 27)
     spec = TensorSpec(name="x", shape=("n", 3, "h", "w"), value_range=(0.0, 1.0))
-    metadata = ModelMetadata(task="denoise", name="n", inputs=(spec,), image=ImageSpec())
     with torch.inference_mode():
         engine = FakeEngine((spec,), (spec,), lambda feeds: [network(torch.from_numpy(feeds["x"])).detach().numpy()])
         picture = torch.rand(1, 3, 128, 128)
-        seen = receptive_radius(EngineNetwork(engine, metadata), (picture,), limit=48, step=4)
+        seen = receptive_radius(EngineNetwork(engine), (picture,), limit=48, step=4)
     assert seen is not None
     derived = receptive_radius(network, (picture.clone(),), limit=48, step=4)
     assert seen <= 4 * -(-convolutions // 4)
