@@ -13,7 +13,7 @@ from edgevision.core.errors import DeviceError, InputError, ModelFileError
 from edgevision.core.printable import one_line
 from edgevision.exporters.analysis.picture_sizes import Examples, Sides, find_sides, repeated
 from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
-from edgevision.exporters.passes.cleanup import without_default_inputs
+from edgevision.exporters.passes.cleanup import with_dense_weights, without_default_inputs
 from edgevision.exporters.passes.walk import every_node, every_node_of
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph
@@ -66,9 +66,16 @@ def load_foreign_model(source: Path) -> tuple[onnx.ModelProto, Engine]:
     if not model.graph.node:
         raise InputError(f"{source.name!r} computes nothing: its graph has no operators")
     try:
-        model = _with_shapes(onnx.inliner.inline_local_functions(without_default_inputs(model)))
+        model = without_default_inputs(with_dense_weights(model))
+        model = _with_shapes(onnx.inliner.inline_local_functions(model))
     # What stands in the graph may contradict itself in as many ways as there are operators.
-    except (onnx_ir.serde.SerdeError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
+    except (
+        onnx_ir.serde.SerdeError,
+        onnx.checker.ValidationError,
+        onnx.shape_inference.InferenceError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise ModelFileError(f"{source.name!r} is no valid ONNX model: {first_cause(error)}") from error
     conversion = Conversion(model, "given", ())
     try:

@@ -1,11 +1,19 @@
 """Graphs brought to the form that everything behind relies on: folded, and free of what is not inference."""
 
+import math
+
+import numpy as np
 import onnx
 import onnx_ir
 import onnxscript.optimizer
+from onnx import numpy_helper
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
+from edgevision.exporters.passes.walk import every_graph_of, every_node_of
 from edgevision.exporters.quiet import quiet_exporter
+
+# What a protobuf holds.
+_LARGEST_TENSOR = 2**31 - 1
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -27,6 +35,39 @@ def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
     model.producer_version = ""
     onnx.checker.check_model(model)
     return model
+
+
+def with_dense_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With all values written out where a constant gives only those that are not zero: onnx_ir leaves the others out.
+
+    Raises:
+        onnx.checker.ValidationError: the positions of a constant's values contradict its shape.
+        ValueError: it is larger than a model can be.
+    """
+    dense = onnx.ModelProto()
+    dense.CopyFrom(model)
+    for graph in every_graph_of(dense):
+        graph.initializer.extend(map(_written_out, graph.sparse_initializer))
+        del graph.sparse_initializer[:]
+    for node in every_node_of(dense):
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "sparse_value":
+                values = onnx.helper.make_attribute("value", _written_out(attribute.sparse_tensor))
+                attribute.CopyFrom(values)
+    return dense
+
+
+def _written_out(sparse: onnx.SparseTensorProto) -> onnx.TensorProto:
+    onnx.checker.check_sparse_tensor(sparse)
+    values, shape = numpy_helper.to_array(sparse.values), tuple(sparse.dims)
+    if math.prod(shape) * values.itemsize > _LARGEST_TENSOR:
+        raise ValueError(f"the sparse constant {sparse.values.name!r} is {'x'.join(map(str, shape))}: more than 2 GiB")
+    dense = np.zeros(shape, values.dtype)
+    if values.size:
+        # One number a value, counted through the whole array, or one for each axis.
+        positions = numpy_helper.to_array(sparse.indices)
+        dense[np.unravel_index(positions, shape) if positions.ndim == 1 else tuple(positions.T)] = values
+    return numpy_helper.from_array(dense, sparse.values.name)
 
 
 def without_default_inputs(model: onnx.ModelProto) -> onnx.ModelProto:

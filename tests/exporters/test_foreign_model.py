@@ -112,6 +112,71 @@ def test_a_foreign_model_is_opened_once_however_much_is_asked_of_it(tmp_path, mo
     assert opened == ["given.onnx", "done.onnx"]
 
 
+def sparse(name, dense, *, by_axis=False):
+    where = np.argwhere(dense) if by_axis else np.flatnonzero(dense)
+    values = numpy_helper.from_array(dense[dense != 0], name)
+    return helper.make_sparse_tensor(values, numpy_helper.from_array(where, f"{name}_at"), dense.shape)
+
+
+def sparse_model(*, by_axis=False):
+    """Sparse weights of the graph, of a branch of it and of a constant: (x * w + c) * (v where x is large, else u)."""
+
+    def branch(name, factors):
+        nodes = [node("Mul", ["z", name], [f"{name}z"])]
+        graph = helper.make_graph(nodes, name, [], [value(f"{name}z", FLOAT, "n", 3, 8, 8)])
+        factors = np.array(factors, np.float32).reshape(1, 3, 1, 1)
+        graph.sparse_initializer.append(sparse(name, factors, by_axis=by_axis))
+        return graph
+
+    kernel = np.array([[0, 2, 0], [0.5, 0, 0], [0, 0, 1]], np.float32).reshape(3, 3, 1, 1)
+    added = np.array([0, 0, 3], np.float32).reshape(1, 3, 1, 1)
+    nodes = [
+        node("Constant", [], ["c"], sparse_value=sparse("", added, by_axis=by_axis)),
+        node("Conv", ["x", "w"], ["k"]),
+        node("Add", ["k", "c"], ["z"]),
+        node("ReduceMax", ["x"], ["m"], keepdims=0),
+        node("Greater", ["m", "limit"], ["large"]),
+        node("If", ["large"], ["y"], then_branch=branch("v", [1, 0, 2]), else_branch=branch("u", [0, 4, 1])),
+    ]
+    ends = value("x", FLOAT, "n", 3, 8, 8), value("y", FLOAT, "n", 3, 8, 8)
+    given = model(nodes, ends[:1], ends[1:], [numpy_helper.from_array(np.float32(1), "limit")])
+    given.graph.sparse_initializer.append(sparse("w", kernel, by_axis=by_axis))
+    onnx.checker.check_model(given)
+    return given
+
+
+@pytest.mark.parametrize("by_axis", [False, True])
+def test_sparse_weights_count_wherever_they_are(by_axis, tmp_path):
+    onnx.save(sparse_model(by_axis=by_axis), tmp_path / "given.onnx")
+    report = export(tmp_path / "given.onnx", tmp_path / "o.onnx")
+    assert report.verdict == "good"
+    x = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    kept = np.stack([2 * x[:, 1], 0.5 * x[:, 0], x[:, 2] + 3], 1)
+    with open_engine(tmp_path / "o.onnx") as engine:
+        (small,), (large,) = engine.run({"x": x}), engine.run({"x": x + 2})
+    shifted = kept + np.array([4, 1, 2], np.float32).reshape(3, 1, 1)
+    assert np.allclose(small, kept * np.array([0, 4, 1], np.float32).reshape(3, 1, 1))
+    assert np.allclose(large, shifted * np.array([1, 0, 2], np.float32).reshape(3, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("dims", "position", "message"), [([3, 3, 1, 1], 9, "ind"), ([3, 3, 2**20, 2**20], 1, "more than 2 GiB")]
+)
+def test_sparse_weights_that_cannot_be_are_refused(dims, position, message, tmp_path):
+    given = sparse_model()
+    (kernel,) = given.graph.sparse_initializer
+    kernel.CopyFrom(
+        helper.make_sparse_tensor(
+            numpy_helper.from_array(np.ones(1, np.float32), "w"),
+            numpy_helper.from_array(np.array([position]), "w_at"),
+            dims,
+        )
+    )
+    onnx.save(given, tmp_path / "given.onnx")
+    with pytest.raises(ModelFileError, match=f"no valid ONNX model: .*{message}"):
+        load_foreign_model(tmp_path / "given.onnx")
+
+
 @pytest.mark.parametrize("place", ["name", "op_type", "doc_string"])
 def test_text_in_no_encoding_makes_a_model_invalid(tmp_path, place):
     given = onnx.ModelProto()
