@@ -29,6 +29,7 @@ from edgevision.exporters.report import ExportReport
 from edgevision.modelfiles.metadata import ImageSpec, Precision
 from edgevision.modelfiles.model_file import ModelFormat, model_hash, read_metadata
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.tasks.classification.spec import Activation
 from edgevision.runtime.tasks.generation.spec import LatentSpec
 
 Sqnr = Callable[[object, object], float]
@@ -69,7 +70,8 @@ def test_the_metadata_is_in_the_file_and_complete(
     assert metadata == report.metadata
     assert metadata is not None
     assert own is not None
-    kept = ("task", "name", "labels", "image", "quality", "licence")
+    assert metadata.spec == own.spec.updated(activation=Activation.NONE)
+    kept = ("task", "name", "image", "quality", "licence")
     assert [getattr(metadata, field) for field in kept] == [getattr(own, field) for field in kept]
     assert metadata.precision is Precision(precision)
     assert [(spec.name, spec.shape) for spec in metadata.inputs] == [("image", ("batch", 3, 8, 8))]

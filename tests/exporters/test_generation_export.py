@@ -20,7 +20,8 @@ from edgevision.exporters.analysis.output_range import clipped_range
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
-from edgevision.exporters.generation import describe_generation
+from edgevision.exporters.network_facts.generation import describe_generation
+from edgevision.exporters.network_facts.network import Network
 from edgevision.exporters.parts import Part
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches
@@ -29,6 +30,7 @@ from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, 
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.models import ConvVae, TextureGenerator, build_model
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.latents import draw_latents
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
@@ -67,14 +69,14 @@ METADATA = {
             TensorSpec(name="latent", shape=("batch", 5)),
             TensorSpec(name="classes", shape=("batch", 3), value_range=(0.0, 1.0)),
         ),
-        labels=LABELS,
+        spec=GenerationSpec(latent=LatentSpec(size=5), labels=LABELS),
     ),
     "texture": drawing(
         "texture",
         TEXTURE,
         ("batch", 3, "4*height", "4*width"),
         inputs=(TensorSpec(name="latent", shape=("batch", 3, "height", "width")),),
-        latent=LatentSpec(size=3, pixels=4),
+        spec=GenerationSpec(latent=LatentSpec(size=3, pixels=4)),
     ),
     "conv_vae": ModelMetadata(
         task="reconstruct",
@@ -236,6 +238,13 @@ def graph(*inputs: tuple[str, list[int | str]], shape: list[int | str]) -> Conve
     return Conversion(helper.make_model(helper.make_graph(nodes, "g", values, [output])), "dynamo", ("batch",))
 
 
+def network_of_graph(conversion: Conversion) -> Network:
+    def unopened() -> Engine:
+        raise AssertionError("the graph alone tells")
+
+    return Network(nn.Identity(), conversion, (torch.zeros(1, 5),), unopened, (5,), described=False, seed=0)
+
+
 @pytest.mark.parametrize(
     ("classes", "labels", "message"),
     [
@@ -248,16 +257,16 @@ def test_labels_and_classes_have_to_fit(classes: int, labels: tuple[str, ...], m
     inputs: list[tuple[str, list[int | str]]] = [("latent", ["batch", 5])]
     if classes:
         inputs.append(("classes", ["batch", classes]))
-    metadata = drawing("net", DCGAN, PICTURE, labels=labels)
+    metadata = drawing("net", DCGAN, PICTURE, spec=GenerationSpec(latent=LatentSpec(size=5), labels=labels))
     with pytest.raises(InputError, match=message):
-        describe_generation(metadata, nn.Identity(), graph(*inputs, shape=["batch", 5]), (torch.zeros(1, 5),))
+        describe_generation(metadata, network_of_graph(graph(*inputs, shape=["batch", 5])))
 
 
 def test_a_generator_that_draws_no_picture_is_refused() -> None:
     metadata = drawing("net", DCGAN, ("batch", 3, 8))
     conversion = graph(("latent", ["batch", 5]), shape=["batch", 3, 8])
     with pytest.raises(InputError, match=r"a generator's output is \(batch, channels, height, width\), not"):
-        describe_generation(metadata, nn.Identity(), conversion, (torch.zeros(1, 5),))
+        describe_generation(metadata, network_of_graph(conversion))
 
 
 def test_classes_are_compared_on_in_turn() -> None:

@@ -11,7 +11,6 @@ from fake_engine import FakeEngine
 from edgevision.core.errors import ParityError
 from edgevision.exporters.parity import ParityReport, TensorParity, compare_engines
 from edgevision.modelfiles.metadata import Precision, TensorSpec
-from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.samples import Batch
 
 REFERENCE = np.float32([[1, 2, 3], [-4, 0, 2]])
@@ -38,6 +37,10 @@ def rows(*counts: int) -> list[Batch]:
     return [(part,) for part in np.split(everything, np.cumsum(counts)[:-1])]
 
 
+def largest(outputs: Sequence[np.ndarray], count: int) -> np.ndarray:
+    return outputs[0].reshape(count, -1).argmax(-1)
+
+
 def compare(
     reference: Sequence[np.ndarray],
     actual: Sequence[np.ndarray],
@@ -49,7 +52,7 @@ def compare(
         engine(*actual),
         batches,
         source="a table",
-        classification=ClassificationSpec() if classifier else None,
+        answers=largest if classifier else None,
     )
 
 
@@ -145,7 +148,7 @@ def test_a_fixed_batch_is_fed_in_portions_and_the_last_one_is_filled_up() -> Non
     expected = compare([reference], [actual], rows(7), True)
     for sizes in ((1, "batch"), ("batch", 2), (2, 4), (16, 1)):
         engines = engine(reference, batch=sizes[0]), engine(actual, batch=sizes[1])
-        found = compare_engines(*engines, rows(5, 2), source="a table", classification=ClassificationSpec())
+        found = compare_engines(*engines, rows(5, 2), source="a table", answers=largest)
         assert found.samples == 7
         assert found.agreement == expected.agreement
         assert found.outputs[0].sqnr_db == pytest.approx(expected.outputs[0].sqnr_db, rel=1e-9)

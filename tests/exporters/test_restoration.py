@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
-from edgevision.exporters.restoration import describe_restoration
+from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
+from edgevision.exporters.network_facts.network import Network
+from edgevision.exporters.network_facts.restoration import describe_restoration
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
+from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -66,6 +68,13 @@ def pixel_shuffle(scale: int) -> nn.Module:
     return nn.Sequential(convolution(3 * scale**2), nn.PixelShuffle(scale))
 
 
+def facts(network: nn.Module, conversion: Conversion, examples: tuple[Tensor, ...]) -> Network:
+    def unopened() -> Engine:
+        raise AssertionError("what a network restores is found out from itself")
+
+    return Network(network, conversion, examples, unopened, tuple(examples[0].shape[1:]), described=False, seed=0)
+
+
 def described(
     network: nn.Module,
     task: str = "denoise",
@@ -92,7 +101,7 @@ def described(
         spec=restoration or RestorationSpec(),
         tile=tile,
     )
-    return describe_restoration(metadata, network, conversion, examples)
+    return describe_restoration(metadata, facts(network, conversion, examples))
 
 
 # --- scale ---
@@ -106,7 +115,7 @@ def test_the_scale_is_found(scale: int) -> None:
 
 def test_what_else_is_known_of_the_restoration_is_kept() -> None:
     spec = RestorationSpec(output_range=(-1, 1), extra={"source": "a paper"})
-    assert described(convolution(), restoration=spec).restoration == spec
+    assert described(convolution(), restoration=spec).spec == spec
 
 
 @pytest.mark.parametrize("task", ["denoise", "brighten"])
@@ -186,7 +195,7 @@ def test_a_stated_range_is_kept() -> None:
     conversion = convert_to_onnx(network, (IMAGE,), input_names=["image"], output_names=["restored"])
     outputs = (TensorSpec(name="restored", shape=("batch", 3, "height", "width"), value_range=(0.25, 0.75)),)
     metadata = ModelMetadata(task="denoise", name="tiny", outputs=outputs, image=ImageSpec())
-    assert describe_restoration(metadata, network, conversion, (IMAGE,)).outputs == outputs
+    assert describe_restoration(metadata, facts(network, conversion, (IMAGE,))).outputs == outputs
 
 
 # --- tiles ---

@@ -215,7 +215,6 @@ def test_a_checkpoint_and_its_model_restore_equally_well(
     report.parity.check(Precision.FP32)
     assert report.parity.samples == 2
     assert report.parity.agreement is None
-    assert report.model_accuracy is None
     before, after = report.checkpoint_quality, report.model_quality
     assert before is not None
     assert after is not None
@@ -226,7 +225,7 @@ def test_a_checkpoint_and_its_model_restore_equally_well(
     for name, figure in before.figures.items():
         assert 0 < figure < 60
         assert after.figures[name] == pytest.approx(figure, abs=0.01 if name.startswith("psnr") else 1e-4)
-    assert VerificationReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    assert VerificationReport.from_dict(json.loads(json.dumps(report.to_dict()))).to_dict() == report.to_dict()
 
 
 def test_the_damage_is_the_one_that_is_asked_for(

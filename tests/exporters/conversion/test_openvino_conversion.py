@@ -16,7 +16,7 @@ from edgevision.core.errors import DiskFullError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.exporters.report import ExportReport
-from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
@@ -24,7 +24,10 @@ from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 Sqnr = Callable[[object, object], float]
 
 METADATA = ModelMetadata(
-    task="other", name="tiny", spec=ClassificationSpec(labels=('"quoted" & <odd>', "b", "c", "dög"))
+    task="classify",
+    name="tiny",
+    image=ImageSpec(size=(8, 8)),
+    spec=ClassificationSpec(labels=('"quoted" & <odd>', "b", "c", "dög")),
 )
 
 
@@ -88,7 +91,7 @@ import onnx, openvino
 from edgevision.core.errors import DiskFullError
 from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.core.atomic_files import atomic_folder
-from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 
 save = openvino.save_model
 def limited(*args, **kwargs):
