@@ -18,7 +18,7 @@ from edgevision.runtime.remote.job import Existing, Fetched
 from edgevision.runtime.remote.picture_check import Size, picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
+from edgevision.runtime.tasks.restoration.masks import match_masks, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side_size
 from edgevision.runtime.tasks.restoration.spec import RestorationKind, RestorationSpec
 
@@ -43,12 +43,12 @@ class _Document(RunDocument):
 def inpaint_files(command: RemoteCommand) -> None:
     """Pictures, and the masks that belong to them."""
     from_alpha = command.given["from_alpha"]
-    words, mask = split_words(command.given["inputs"], from_alpha=from_alpha)
-    masks = [] if mask in (None, "-") else expand_inputs([str(mask)])
+    pictures, masks_path = split_off_mask(command.given["inputs"], from_alpha=from_alpha)
+    masks = [] if masks_path in (None, "-") else expand_inputs([str(masks_path)])
     protected = [each.source for each in masks if isinstance(each.source, Path)]
-    jobs = _restored(command, RestorationKind.INPAINT, words, ending="inpainted", protected=protected)
-    if mask is not None and jobs:
-        command.values["inputs"].append(_send_masks(command, mask, masks, [job.picture for job in jobs]))
+    jobs = _restored(command, RestorationKind.INPAINT, pictures, ending="inpainted", protected=protected)
+    if masks_path is not None and jobs:
+        command.values["inputs"].append(_send_masks(command, masks_path, masks, [job.picture for job in jobs]))
 
 
 def denoise_files(command: RemoteCommand) -> None:
@@ -74,7 +74,7 @@ def brighten_files(command: RemoteCommand) -> None:
 def _restored(
     command: RemoteCommand,
     task: str,
-    words: list[str],
+    inputs: list[str],
     *,
     ending: str,
     scale: int | None = None,
@@ -84,7 +84,7 @@ def _restored(
     given = command.given
     model = given["model"] or shipped_model(task, scale)
     command.values["model"] = command.send_model(model, called=None if given["model"] else f"{task} (shipped)")
-    pictures, force, resume = expand_inputs(words), given["force"], given["resume"]
+    pictures, force, resume = expand_inputs(inputs), given["force"], given["resume"]
     jobs = plan(
         pictures,
         given["output"],
@@ -120,13 +120,13 @@ def _restored(
 
 
 def _send_masks(
-    command: RemoteCommand, word: str, masks: Sequence[PictureInput], pictures: Sequence[PictureInput]
+    command: RemoteCommand, masks_path: str, masks: Sequence[PictureInput], pictures: Sequence[PictureInput]
 ) -> str:
-    """Add the masks of the pictures; the word there that stands for them."""
-    find = match_masks(word)
-    if len(masks) == 1 and not Path(word).is_dir():
+    """Add the masks of the pictures; the argument there that stands for them."""
+    find = match_masks(masks_path)
+    if len(masks) == 1 and not Path(masks_path).is_dir():
         return command.send_file("mask", 1, masks[0])
-    if word == "-":
+    if masks_path == "-":
         return command.send_file("mask", 1, PictureInput("-", find(pictures[0])))
     for number, picture in enumerate(pictures, start=1):
         try:
@@ -134,7 +134,7 @@ def _send_masks(
         except ImageError:
             continue  # which is said there, for this picture alone
         command.send_file("mask", number, PictureInput(str(mask), mask))
-    return command.name_folder("mask", word)
+    return command.name_folder("mask", masks_path)
 
 
 def _read_document(sent: Sequence[str], skipped: int, document: dict[str, Any], fetched: Fetched) -> dict[str, Any]:

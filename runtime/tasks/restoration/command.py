@@ -35,8 +35,7 @@ from edgevision.runtime.load import load
 from edgevision.runtime.model_options import ModelOption
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.restoration.holes import mask_from_alpha, read_mask
-from edgevision.runtime.tasks.restoration.masks import match_masks, split_words
+from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 
@@ -132,10 +131,9 @@ def inpaint(
         edgevision run inpaint photo.jpg mask.png
         edgevision run inpaint photos/ masks/ -o whole/ --resume
     """
-    words, mask_word = split_words(inputs, from_alpha=from_alpha)
-    find = match_masks(mask_word) if mask_word is not None else None
-
-    masks = [] if mask_word in (None, "-") else [mask.source for mask in expand_inputs([str(mask_word)])]
+    pictures, masks_path = split_off_mask(inputs, from_alpha=from_alpha)
+    find = match_masks(masks_path) if masks_path is not None else None
+    masks = [] if masks_path in (None, "-") else [mask.source for mask in expand_inputs([str(masks_path)])]
 
     def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
         mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.height, content.width)
@@ -143,7 +141,7 @@ def inpaint(
 
     _run(
         RestorationKind.INPAINT,
-        words,
+        pictures,
         options,
         ending="inpainted",
         read_holes=read_holes,
@@ -214,7 +212,7 @@ def brighten(
 
 def _run(
     task: str,
-    words: list[str],
+    inputs: list[str],
     options: _Options,
     *,
     ending: str,
@@ -222,7 +220,7 @@ def _run(
     from_alpha: bool = False,
     protected: Sequence[Path] = (),
 ) -> None:
-    pictures = expand_inputs(words)
+    pictures = expand_inputs(inputs)
     planned = plan(
         pictures,
         options.output,

@@ -23,7 +23,7 @@ from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
-from edgevision.runtime.tasks.restoration.holes import Mask, mask_from_alpha, masks_for, read_mask
+from edgevision.runtime.tasks.restoration.masks import Mask, mask_from_alpha, masks_for, read_mask
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork, TileInputs
 
@@ -101,7 +101,7 @@ class Inpainter(Pipeline):
         Args:
             images: a picture; or a list or an array of several.
             mask: white, or true, where the picture is to be filled; as in :func:`read_mask`. For several pictures a
-                list of as many, or an array of them, (N, H, W) of bool or (N, H, W, 1 or 3); or one mask for all.
+                list of as many, or an array of them, (N, H, W) or with channels (N, H, W, C); or one mask for all.
                 Without, what is transparent is filled and becomes opaque.
             invert: fill what is black instead.
             opaque: make what is filled opaque, under any mask.
