@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError, OutputError
+from edgevision.core.numpy_protocol import requested_array
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.metrics.figures import sqnr_db
@@ -35,7 +36,7 @@ class Outputs:
         if len(self.arrays) > 1:
             raise ValueError(f"there are {len(self.arrays)} outputs, take one by name: {', '.join(self.arrays)}")
         (array,) = self.arrays.values()
-        return np.array(array, dtype=dtype, copy=copy)
+        return requested_array(array, dtype, copy, shared=True)
 
     def __repr__(self) -> str:
         return f"Outputs({', '.join(f'{name}: {_described(array)}' for name, array in self.arrays.items())})"
@@ -109,9 +110,22 @@ class RawModel(Pipeline):
         known = [spec.name for spec in self.engine.inputs]
         if sorted(arrays) != sorted(known):
             raise InputError(f"{self.metadata.name!r} takes {', '.join(known)}, and was given {', '.join(arrays)}")
-        feeds = {spec.name: _fitted(spec, np.asarray(arrays[spec.name])) for spec in self.engine.inputs}
+        tensors = {spec.name: _fitted(spec, np.asarray(arrays[spec.name])) for spec in self.engine.inputs}
+        self._check_sides(tensors[known[0]].shape)
         names = [spec.name for spec in self.engine.outputs]
-        return Outputs(dict(zip(names, self.engine.run(feeds), strict=True)))
+        return Outputs(dict(zip(names, self.engine.run(tensors), strict=True)))
+
+    def _check_sides(self, shape: tuple[int, ...]) -> None:
+        """Refuse a picture (N, C, H, W) that the engine would only fail on, somewhere in the graph."""
+        tile = self.metadata.tile
+        if tile is None or len(shape) != 4 or all(tile.padded(side) == side for side in shape[2:]):
+            return
+        height, width = shape[2:]
+        raise InputError(
+            f"{self.metadata.name!r} takes pictures whose sides are multiples of {tile.multiple}, at least"
+            f" {tile.padded(1)}, not {width}x{height}; crop, pad or scale it, as to"
+            f" {tile.padded(width)}x{tile.padded(height)}"
+        )
 
     def _picture(self, source: ImageSource) -> Array:
         if self._preprocess is None:
