@@ -6,12 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import typer
 
-from edgevision.cli.numbers import real_number, shortened
+from edgevision.cli.numbers import real_number
 from edgevision.cli.options import OUTPUT_PANEL, ForceOption, HolesOption, JsonOption, QuietOption, SigmaOption
 from edgevision.cli.output import echo
 from edgevision.cli.values import json_object, parse_shape
 from edgevision.core.errors import InputError
 from edgevision.core.extras import requires_extra
+from edgevision.core.printable import shortened
 from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.modelfiles.metadata import Color, Resample, Resize

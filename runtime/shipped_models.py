@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from edgevision.cli.numbers import shortened
 from edgevision.core.errors import InputError
+from edgevision.core.printable import shortened
 
 _ASSETS = Path(__file__).parent / "assets"
 

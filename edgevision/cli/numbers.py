@@ -31,8 +31,3 @@ def positive_number(text: str, most: int) -> int:
     if not 1 <= number <= most:
         raise ValueError(f"{text!r} is no whole number from 1 to {most}")
     return number
-
-
-def shortened(text: str) -> str:
-    """``text`` as an error quotes it: what is far too long is cut."""
-    return repr(text if len(text) <= 60 else f"{text[:50]}...")

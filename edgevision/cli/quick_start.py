@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import typer
 
-from edgevision.cli.numbers import LARGEST, real_number, shortened, whole_number
+from edgevision.cli.numbers import LARGEST, real_number, whole_number
+from edgevision.core.printable import shortened
 
 
 class QuickStart:

@@ -4,8 +4,9 @@ import json
 import math
 from typing import Any
 
-from edgevision.cli.numbers import LARGEST, positive_number, real_number, shortened, whole_number
+from edgevision.cli.numbers import LARGEST, positive_number, real_number, whole_number
 from edgevision.core.errors import InputError
+from edgevision.core.printable import shortened
 
 _LAST_CORE = 8191
 """The largest number that Linux gives a core."""

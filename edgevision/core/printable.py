@@ -37,6 +37,11 @@ def one_line(text: object) -> str:
     return word if word.isprintable() else "".join(map(_shown, word))
 
 
+def shortened(text: str) -> str:
+    """``text`` as an error quotes it: what is far too long is cut."""
+    return repr(text if len(text) <= 60 else f"{text[:50]}...")
+
+
 def printable_values(value: Any) -> Any:
     """JSON values with every string in them, keys too, made :func:`printable`."""
     return _changed(value, printable)

@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import typer
 
-from edgevision.cli.numbers import LARGEST, positive_number, shortened, whole_number
+from edgevision.cli.numbers import LARGEST, positive_number, whole_number
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL, SeedOption
 from edgevision.core.atomic_files import atomic_file, check_writable, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
+from edgevision.core.printable import shortened
 from edgevision.core.progress import track
 from edgevision.imaging.picture_formats import written_format
 from edgevision.imaging.picture_writing import encoded

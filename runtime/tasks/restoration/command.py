@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from edgevision.cli.numbers import positive_number, shortened
+from edgevision.cli.numbers import positive_number
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
     DEVICE_PANEL,
@@ -24,7 +24,7 @@ from edgevision.cli.options import (
 )
 from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError, OutputError
-from edgevision.core.printable import one_line
+from edgevision.core.printable import one_line, shortened
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.engine_facts import engine_facts, headline
