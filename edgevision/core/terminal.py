@@ -165,17 +165,6 @@ def _on_a_descriptor_of_its_own(stream: TextIO) -> TextIO:
     return _guarded(open(kept, "w", encoding=plain.encoding))  # noqa: PTH123
 
 
-@contextmanager
-def drawing_streams() -> Iterator[None]:
-    """For a library that moves the cursor itself: the streams without their guard, while nothing of a file is shown."""
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = unguarded(sys.stdout), unguarded(sys.stderr)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-
-
 def unguarded(stream: TextIO) -> TextIO:
     """The stream behind its guard; it still never fails for a character that its encoding lacks."""
     return stream._stream if isinstance(stream, GuardedStream) else stream

@@ -16,7 +16,7 @@ from edgevision.cli.groups import Verb
 from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DiskFullError, OutputError
 from edgevision.core.progress import track
-from edgevision.core.terminal import drawing_streams, encodable, guarded_streams
+from edgevision.core.terminal import encodable, guarded_streams, unguarded
 
 HOSTILE = "\x1b]0;t\x07é\u202e█\udcff"
 
@@ -74,7 +74,7 @@ def test_errors_of_every_origin_are_shown(streams, monkeypatch, encoding):
         raise RuntimeError(HOSTILE)
 
     monkeypatch.setattr(sys.modules[__name__], "fail", fail, raising=False)
-    monkeypatch.setattr(cli._Face, "verbs", {"fail": Verb(f"{__name__}:fail", "fails")})
+    monkeypatch.setattr(cli._Program, "verbs", {"fail": Verb(f"{__name__}:fail", "fails")})
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     for arguments in (["fail"], ["fail", HOSTILE], [HOSTILE], [f"--{HOSTILE}"]):
         run(arguments)
@@ -90,8 +90,9 @@ def test_the_guard_goes_when_the_program_ends(streams):
     before = sys.stdout
     with guarded_streams():
         assert sys.stdout is not before
-        with guarded_streams(), drawing_streams():
-            assert sys.stdout is before or sys.stdout._stream is before
+        with guarded_streams():
+            plain = unguarded(sys.stdout)
+            assert plain is before or plain._stream is before
     assert sys.stdout is before
 
 
