@@ -154,8 +154,8 @@ def export(
                 other = (origin.shape[0], *conversion.sides.larger())
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
-            answers = partial(find_task(described.task).answers, metadata=described)
-            parity = compare_engines(reference, engine, batches, source=sample_source, answers=answers)
+            predictions = partial(find_task(described.task).predictions, metadata=described)
+            parity = compare_engines(reference, engine, batches, source=sample_source, predictions=predictions)
         facts = read_facts(file)
         report = ExportReport(
             model=target.name,

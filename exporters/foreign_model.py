@@ -125,9 +125,9 @@ class ForeignEngine(Closeable):
         self._order = [given.index(name) for name in names]
         self.outputs = tuple(engine.outputs[index] for index in self._order)
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """All outputs; raises as :meth:`edgevision.runtime.engines.engine.Engine.run`."""
-        outputs = self._engine.run(feeds)
+        outputs = self._engine.run(inputs)
         return [outputs[index] for index in self._order]
 
     def close(self) -> None:

@@ -350,7 +350,7 @@ def _completed(metadata: ModelMetadata, conversion: Conversion, digest: str) -> 
         spec.updated(value_range=value_range) for spec, value_range in zip(conversion.outputs, ranges, strict=True)
     )
     first, *beside = conversion.inputs
-    value_range = find_task(metadata.task).beside_range
+    value_range = find_task(metadata.task).auxiliary_range
     if value_range is not None:
         beside = [spec.updated(value_range=value_range) for spec in beside]
     inputs = (first.updated(value_range=_input_range(metadata)), *beside)

@@ -12,7 +12,7 @@ from edgevision.runtime.engines.batching import run_batched, sample_count
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.samples import Batch
 
-Answers = Callable[[Sequence[Any], int], Any]
+Predictions = Callable[[Sequence[Any], int], Any]
 
 # fp32 engines reorder sums, which costs some 1e-6 of the range (above 100 dB in practice); fp16 keeps 11 bits, and
 # rounding through some tens of layers leaves 45 dB and more. Below these a graph is wrong, not rounded.
@@ -108,11 +108,11 @@ def compare_engines(
     batches: Iterable[Batch],
     *,
     source: str,
-    answers: Answers | None = None,
+    predictions: Predictions | None = None,
 ) -> ParityReport:
-    """Run both engines on every batch and compare all outputs in order, and where there are some the ``answers``.
+    """Run both engines on every batch and compare all outputs in order, and where there are some the ``predictions``.
 
-    Those are what the task makes of the outputs of so many samples, see :meth:`.Task.answers`.
+    Those are what the task makes of the outputs of so many samples, see :meth:`.Task.predictions`.
 
     Raises:
         ParityError: different numbers or shapes of outputs.
@@ -130,10 +130,10 @@ def compare_engines(
             total.add(r, a)
         count = sample_count(batch)
         samples += count
-        if answers is not None:
-            theirs, ours = answers(expected, count), answers(found, count)
+        if predictions is not None:
+            theirs, ours = predictions(expected, count), predictions(found, count)
             if theirs is None or ours is None:
-                answers = None
+                predictions = None
             else:
                 equal += int(np.sum(theirs == ours))
     return ParityReport(
@@ -142,5 +142,5 @@ def compare_engines(
         samples=samples,
         source=source,
         outputs=tuple(total.figures(spec.name) for total, spec in zip(sums, actual.outputs, strict=True)),
-        agreement=None if answers is None else 100 * equal / samples,
+        agreement=None if predictions is None else 100 * equal / samples,
     )

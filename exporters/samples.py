@@ -47,7 +47,7 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
         height, width = (side // multiple * multiple for side in pictures.shape[2:])
         if not height or not width:
             raise DatasetError(f"a picture of {pictures.shape[2:]} is smaller than the network's multiple {multiple}")
-        yield find_task(metadata.task).with_inputs_beside(pictures[:, :, :height, :width], generator)
+        yield find_task(metadata.task).with_auxiliary_inputs(pictures[:, :, :height, :width], generator)
     if not used:
         raise DatasetError(f"not one of the {len(indices)} pictures to compare on could be read")
 
@@ -67,7 +67,7 @@ def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator
         return
     channels, height, width = shape
     normalise = Preprocessor(metadata.image).normalise
-    with_inputs_beside = find_task(metadata.task).with_inputs_beside
+    with_auxiliary_inputs = find_task(metadata.task).with_auxiliary_inputs
     noise = np.random.default_rng(0).integers(0, 16, (height, width, channels), dtype=np.uint8)
     for name, pixels, filled in (
         ("a black picture", np.zeros_like(noise), 0.0),
@@ -77,4 +77,4 @@ def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator
         ("a very light picture", 255 - noise, 0.5),
     ):
         pictures = normalise(pixels)[None]
-        yield name, with_inputs_beside(pictures, filled)
+        yield name, with_auxiliary_inputs(pictures, filled)

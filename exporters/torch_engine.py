@@ -26,10 +26,10 @@ class TorchEngine(Closeable):
         self._network: nn.Module | None = network
 
     @torch.inference_mode()
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """All outputs, float32; raises as :meth:`edgevision.runtime.engines.engine.Engine.run`."""
         assert self._network is not None
-        tensors = [torch.from_numpy(feeds[spec.name]) for spec in self.inputs]
+        tensors = [torch.from_numpy(inputs[spec.name]) for spec in self.inputs]
         try:
             outputs = self._network(*tensors)
         except RuntimeError as error:

@@ -102,8 +102,8 @@ def verify(
             notes = (*original.notes, *cast_in_float32(original.network, examples))
             check_repeatable(original.network, examples)
         batches = chain([first], batches)
-        answers = partial(task.answers, metadata=metadata)
-        parity = compare_engines(reference, engine, batches, source=origin.strip(), answers=answers)
+        predictions = partial(task.predictions, metadata=metadata)
+        parity = compare_engines(reference, engine, batches, source=origin.strip(), predictions=predictions)
         quality: dict[str, Any] = {}
         if folder is not None and task.can_evaluate(metadata, folder):
             options = dataclasses.replace(evaluation, quiet=quiet)

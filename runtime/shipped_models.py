@@ -50,7 +50,7 @@ def shipped_model(task: str, scale: int | None = None) -> Path:
     return path
 
 
-def shipped_judge() -> Path:
+def shipped_feature_classifier() -> Path:
     """The classifier in whose features generated pictures are judged, of the ten classes of CIFAR-10."""
     return _shipped("features")
 

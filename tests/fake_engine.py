@@ -8,7 +8,7 @@ from edgevision.runtime.engines.engine import Array, Closeable
 
 
 class FakeEngine(Closeable):
-    """Its outputs are ``function`` of its feeds; it counts its ``calls`` and knows whether it was ``closed``."""
+    """Its outputs are ``function`` of its inputs; it counts its ``calls`` and knows whether it was ``closed``."""
 
     name = "fake"
     device = "cpu"
@@ -27,9 +27,9 @@ class FakeEngine(Closeable):
         self.closed = False
         self._function = function
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         self.calls += 1
-        return self._function(feeds)
+        return self._function(inputs)
 
     def close(self) -> None:
         self.closed = True

@@ -1,6 +1,6 @@
 """What models can be for: the one table from the name of a task to the object that knows everything of it.
 
-The name is also the word after ``edgevision run``. Nothing else in the code names a task: whoever opens, exports,
+The name is also the verb of ``edgevision run``. Nothing else in the code names a task: whoever opens, exports,
 judges, measures or runs a model asks the object, which :class:`edgevision.runtime.tasks.task.Task` describes. Here
 stand only strings, as reading what a model file says of itself is below all that, and one room is imported, not all.
 """

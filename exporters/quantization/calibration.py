@@ -136,11 +136,11 @@ def _from_pictures(
     amount: Amount,
 ) -> CalibrationData:
     task = find_task(metadata.task)
-    damages = task.calibration_damages(metadata, evaluation)
-    folder, seen, judged, held = divide(calibration, data, *(amount.crops if damages else amount.pictures))
+    degradations = task.calibration_degradations(metadata, evaluation)
+    folder, seen, judged, held = divide(calibration, data, *(amount.crops if degradations else amount.pictures))
     side = task.crop_side(metadata, [folder, judged])
     assert metadata.image is not None
-    check = Picture.read if damages else Preprocessor(metadata.image)
+    check = Picture.read if degradations else Preprocessor(metadata.image)
     ours, theirs = Pictures(folder, seen, side, check), Pictures(judged, held, side, check)
     failures = ours.failures | theirs.failures
     if not len(ours) or not len(theirs):
@@ -154,10 +154,10 @@ def _from_pictures(
         notes.append(f"judged on the {len(theirs)} pictures it was calibrated with: give more")
     source = f"{len(ours)} pictures of {folder.path.name} {folder.split}".strip()
     source += f", judged on {len(theirs)} of {judged.path.name} {judged.split}".rstrip()
-    if damages:
+    if degradations:
         recorder = RecordingEngine(reference)
-        for index, options in enumerate(damages):
-            if len(share := ours.every(len(damages), index)):
+        for index, options in enumerate(degradations):
+            if len(share := ours.every(len(degradations), index)):
                 task.quality_measure(metadata, recorder, (), share, options)
         batches: list[Batch] = [tuple(batch) for batch in recorder.batches]
         inputs: Batch = ()
@@ -178,9 +178,9 @@ class RecordingEngine(Closeable):
         self.inputs, self.outputs = engine.inputs, engine.outputs
         self.batches: list[tuple[Array, ...]] = []
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        self.batches.append(tuple(np.array(feeds[spec.name]) for spec in self.inputs))
-        return self._engine.run(feeds)
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
+        self.batches.append(tuple(np.array(inputs[spec.name]) for spec in self.inputs))
+        return self._engine.run(inputs)
 
     def close(self) -> None:
         """The engine is the caller's."""

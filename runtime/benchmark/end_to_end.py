@@ -48,9 +48,9 @@ class _Watched:
         self.first = 0
         self.inside = 0
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         start = time.perf_counter_ns()
-        outputs = self._engine.run(feeds)
+        outputs = self._engine.run(inputs)
         self.inside += time.perf_counter_ns() - start
         self.first = self.first or start
         return outputs

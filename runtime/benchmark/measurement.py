@@ -207,7 +207,7 @@ def _reported(subject: Subject, timed: TimedRuns, started: float, power_w: float
         assignment=subject.engine.assignment,
         threads=subject.threads,
         batch=subject.batch,
-        shapes={name: tuple(feed.shape) for name, feed in subject.inputs.items()},
+        shapes={name: tuple(array.shape) for name, array in subject.inputs.items()},
         load_ms=subject.load_ms,
         first_ms=subject.first_ms,
         warmup=subject.warmup,

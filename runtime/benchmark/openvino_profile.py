@@ -19,7 +19,7 @@ def profile_openvino(subject: Subject) -> EngineProfile:
     start = time.perf_counter()
     model = openvino_core().read_model(subject.path)
     read = time.perf_counter()
-    model.reshape({name: feed.shape for name, feed in subject.inputs.items()})
+    model.reshape({name: array.shape for name, array in subject.inputs.items()})
     compiled = subject.engine.compile(model, PERF_COUNT="YES")
     done = time.perf_counter()
     request = compiled.create_infer_request()

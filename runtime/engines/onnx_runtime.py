@@ -66,11 +66,11 @@ class OnnxRuntimeEngine(Closeable):
         if not options.allow_fallback:
             refuse_fallback(self.assignment, path)
         self._trim = None if options.keep_memory else _heap_trimmer()
-        self._run = denormals_as_zero(self._bound() or (lambda feeds: self._session.run(None, feeds)))
+        self._run = denormals_as_zero(self._bound() or (lambda inputs: self._session.run(None, inputs)))
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         try:
-            outputs: list[Array] = self._run({**feeds, **self._cast(feeds)} if self._casts else feeds)
+            outputs: list[Array] = self._run({**inputs, **self._cast(inputs)} if self._casts else inputs)
         except Exception as error:  # each of ONNX Runtime's failures has a class of its own that shares no base
             reason = first_line(error)
             if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
@@ -85,11 +85,11 @@ class OnnxRuntimeEngine(Closeable):
             self._trim(0)
         return outputs
 
-    def _cast(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def _cast(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """What is float32 and is to be something else: rounded, and cut to the range, for whole numbers."""
         cast: dict[str, Array] = {}
         for name, dtype in self._casts.items():
-            array = feeds.get(name)
+            array = inputs.get(name)
             if array is None or array.dtype != np.float32:
                 continue
             if dtype.kind == "u":
@@ -261,7 +261,7 @@ def _is_static(metadata: ModelMetadata | None) -> bool:
     return metadata is not None and all(isinstance(side, int) for spec in metadata.inputs for side in spec.shape)
 
 
-def _closed(feeds: Mapping[str, Array]) -> list[Array]:
+def _closed(inputs: Mapping[str, Array]) -> list[Array]:
     raise RuntimeError("the engine is closed")
 
 

@@ -86,18 +86,18 @@ class IoBinding:
         for spec, value in zip(outputs, self._outputs, strict=True):
             self._binding.bind_ortvalue_output(spec.name, value)
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """All outputs, copied to the host; :class:`ValueError` for an input that is missing or of another kind."""
         for name, spec in self._specs.items():
-            if name not in feeds:
+            if name not in inputs:
                 raise ValueError(f"the input {name!r} is missing")
-            if feeds[name].shape != spec.shape or feeds[name].dtype != spec.dtype:
-                found = f"{feeds[name].dtype} {feeds[name].shape}"
+            if inputs[name].shape != spec.shape or inputs[name].dtype != spec.dtype:
+                found = f"{inputs[name].dtype} {inputs[name].shape}"
                 raise ValueError(f"the input {name!r} is {spec.dtype} {spec.shape}, not {found}")
         # There is one set of buffers, and several threads may have something to ask.
         with self._lock:
             for name, value in self._inputs.items():
-                value.update_inplace(np.ascontiguousarray(feeds[name]))
+                value.update_inplace(np.ascontiguousarray(inputs[name]))
             self._session.run_with_iobinding(self._binding)
             # Of a CPU's buffer it would be a view, which the next call changes.
             return [np.array(value.numpy()) for value in self._outputs]

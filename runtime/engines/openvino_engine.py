@@ -100,11 +100,11 @@ class OpenVinoEngine(Closeable):
         self.outputs = tuple(_spec(port) for port in program.outputs if not is_kept(port))
         self.assignment = Assignment.of(device.split(":")[0], _nodes(program, device.split(":")[0]))
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         try:
             # Several threads may have something to ask of the one request.
             with self._lock:
-                self._bind(feeds)
+                self._bind(inputs)
                 # Started and waited for, it would go through another thread, which takes 20 microseconds.
                 answers = self._infer(share_outputs=True).values()
                 # Behind those of the model lie those that only keep its biases.
@@ -115,12 +115,12 @@ class OpenVinoEngine(Closeable):
                 raise UnfitInputError(f"the model does not take this input: {reason}") from error
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
 
-    def _bind(self, feeds: Mapping[str, Array]) -> None:
+    def _bind(self, inputs: Mapping[str, Array]) -> None:
         """Let the request read its inputs where they lie."""
         for index, name in enumerate(self._names):
-            if name not in feeds:
+            if name not in inputs:
                 raise ValueError(f"the model also takes {name}")
-            given = feeds[name]
+            given = inputs[name]
             # Binding takes OpenVINO some 40 microseconds; an array that it sees already may hold other values.
             if given is not self._bound[index]:
                 array = np.asarray(given, self._dtypes[index], order="C")

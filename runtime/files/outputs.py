@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
+class PictureJob:
     """One picture, where its result goes, and where the comparison of both goes, if there is to be one."""
 
     picture: PictureInput
@@ -23,7 +23,7 @@ class Job:
     compare: Path | None = None
 
 
-def plan(
+def plan_outputs(
     pictures: Sequence[PictureInput],
     output: str | Path | None,
     *,
@@ -32,7 +32,7 @@ def plan(
     protected: Iterable[Path] = (),
     force: bool = False,
     resume: bool = False,
-) -> list[Job]:
+) -> list[PictureJob]:
     """Decide every output before the work starts.
 
     Without ``output`` the result of a picture that the user named lies beside it as ``NAME-ending`` in its own format.
@@ -69,7 +69,7 @@ def plan(
             target = _writable(alike)
             if target != alike:
                 only_read.add(alike.suffix)
-        jobs.append(Job(picture, target, _compare_target(compare, picture, single=single)))
+        jobs.append(PictureJob(picture, target, _compare_target(compare, picture, single=single)))
     _check(jobs, protected, force=force or resume)
     if only_read:
         _log.info("pictures in %s are read only: their results are PNG", ", ".join(sorted(only_read)))
@@ -79,7 +79,7 @@ def plan(
     return left
 
 
-def make_folders(jobs: Sequence[Job]) -> None:
+def make_folders(jobs: Sequence[PictureJob]) -> None:
     """The folders that the targets are to lie in."""
     for job in jobs:
         for target in (job.target, job.compare):
@@ -88,7 +88,7 @@ def make_folders(jobs: Sequence[Job]) -> None:
                     target.parent.mkdir(parents=True, exist_ok=True)
 
 
-def _check(jobs: Sequence[Job], protected: Iterable[Path], *, force: bool) -> None:
+def _check(jobs: Sequence[PictureJob], protected: Iterable[Path], *, force: bool) -> None:
     seen: dict[Path, str] = {}
     inputs = {real_path(path) for path in protected} | {
         real_path(job.picture.source) for job in jobs if isinstance(job.picture.source, Path)

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+import numpy as np
+
+from edgevision.core.errors import NotFiniteError
 from edgevision.modelfiles.metadata import ModelMetadata
-from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.engines.engine import Array, Engine
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -83,7 +86,7 @@ class Pipeline(Protocol):
 
         Raises:
             ImageError: an input cannot be read.
-            NotFiniteError: the model's answer is infinite or not a number.
+            NotFiniteError: the model's answer has NaN or Inf.
             DeviceError: the device failed.
         """
         ...
@@ -102,3 +105,18 @@ class Pipeline(Protocol):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.metadata.name!r}, on {self.engine.name}, {self.engine.device})"
+
+
+def require_finite(output: Array, engine: Engine) -> Any:
+    """What ``engine`` gave, without NaN and Inf, of which a picture would be black, and a label any.
+
+    Raises:
+        NotFiniteError: it has some, as where 16-bit floats end at 65504.
+    """
+    if np.isfinite(output).all():
+        return output
+    raise NotFiniteError(
+        f"{int((~np.isfinite(output)).sum())} of {output.size} values that the model gave are not finite"
+        f" ({engine.name} on {engine.device}); see with `edgevision verify` whether the file is to blame, and try a"
+        " float32 export or another --device"
+    )

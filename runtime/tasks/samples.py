@@ -21,7 +21,7 @@ def picture_samples(
     shape: tuple[int, ...],
     count: int,
     seed: int,
-    with_inputs_beside: Callable[[NDArray[np.float32], np.random.Generator], Batch],
+    with_auxiliary_inputs: Callable[[NDArray[np.float32], np.random.Generator], Batch],
 ) -> Iterator[Batch]:
     """``count`` pictures of ``shape`` (channels, height, width) from numpy's ``default_rng(seed)``.
 
@@ -33,7 +33,7 @@ def picture_samples(
     normalise = Preprocessor(image).normalise
     for size in _batch_sizes(count):
         pictures = np.stack([normalise(_pink_noise(generator, shape)) for _ in range(size)])
-        yield with_inputs_beside(pictures, generator)
+        yield with_auxiliary_inputs(pictures, generator)
 
 
 def tensor_samples(inputs: Sequence[TensorSpec], shape: tuple[int, ...], count: int, seed: int) -> Iterator[Batch]:

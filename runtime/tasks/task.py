@@ -47,7 +47,7 @@ class Task:
     """Everything that is one task's own.
 
     Attributes:
-        name: in the registry, and the word after ``edgevision run``.
+        name: in the registry, and the verb of ``edgevision run``.
         summary: one line, for ``edgevision run --help``.
         command: the verb, as ``"module:function"``, imported when it is called.
         spec: the record of the task's own part in the metadata; ``None`` where it has none.
@@ -56,8 +56,8 @@ class Task:
             workstation's side; see :mod:`edgevision.exporters.network_facts`. ``None`` where nothing is to be found.
         takes_pictures: whether its pipeline is called with a picture; others draw.
         draws_inputs: whether :meth:`samples` are what the model will really be given, so that int8 needs no pictures.
-        beside_range: what values inputs beside the first may have, where that is known.
-        any_size: whether a network is taken to work on pictures of any size where its graph leaves the sides open.
+        auxiliary_range: what values the inputs behind the first may have, where that is known.
+        any_size: whether a network with dynamic axes is taken to work on pictures of any size.
         scores_first: whether of several outputs that with the scores has to be the first.
     """
 
@@ -69,7 +69,7 @@ class Task:
     describe_network: str | None = None
     takes_pictures: bool = True
     draws_inputs: bool = False
-    beside_range: tuple[float, float] | None = None
+    auxiliary_range: tuple[float, float] | None = None
     any_size: bool = False
     scores_first: bool = False
 
@@ -141,12 +141,12 @@ class Task:
         if metadata.image is None:
             yield from tensor_samples(metadata.inputs, shape, count, seed)
         else:
-            yield from picture_samples(metadata.image, shape, count, seed, self.with_inputs_beside)
+            yield from picture_samples(metadata.image, shape, count, seed, self.with_auxiliary_inputs)
 
-    def with_inputs_beside(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
-        """Pictures (n, channels, h, w) with what the network is given beside them.
+    def with_auxiliary_inputs(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
+        """Pictures (n, channels, h, w) and the network's other inputs for them, such as masks.
 
-        That is drawn from a generator, or is what goes with a share of the picture (0..1) that is affected.
+        These are drawn from a generator, or are what goes with a share of the picture (0..1) that is affected.
         """
         return (pictures,)
 
@@ -174,8 +174,10 @@ class Task:
 
     # How good it is.
 
-    def answers(self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata) -> "NDArray[Any] | None":
-        """One answer for each of ``count`` samples, of which parity counts how many are equal; ``None`` for no such."""
+    def predictions(
+        self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata
+    ) -> "NDArray[Any] | None":
+        """One for each of ``count`` samples, whose equal ones parity counts; ``None`` where it cannot."""
         return None
 
     def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
@@ -196,8 +198,10 @@ class Task:
             " --against compares it with what it was made from"
         )
 
-    def calibration_damages(self, metadata: ModelMetadata, options: "EvaluationOptions") -> "list[EvaluationOptions]":
-        """The evaluations whose inputs show all that a model may meet, to find the ranges of int8.
+    def calibration_degradations(
+        self, metadata: ModelMetadata, options: "EvaluationOptions"
+    ) -> "list[EvaluationOptions]":
+        """The evaluations whose inputs show all that a model may meet, to calibrate int8 with.
 
         They are recorded while the task's own pipeline runs on a share of the pictures each. Where there are none,
         pictures are only preprocessed.
@@ -219,7 +223,7 @@ class Task:
         """What judges forms of the model by one figure: ``reference`` is the float model.
 
         Args:
-            inputs: to judge on; empty for a task with :meth:`calibration_damages`, whose pipeline makes them.
+            inputs: to judge on; empty for a task with :meth:`calibration_degradations`, whose pipeline makes them.
             data: the pictures that the inputs were made of, where they are pictures.
         """
         from edgevision.runtime.tasks.quality import OutputQuality

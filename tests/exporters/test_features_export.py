@@ -13,7 +13,7 @@ from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, 
 from edgevision.models import CifarResNet, build_model
 from edgevision.runtime.load import load
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
-from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
+from edgevision.runtime.tasks.generation.feature_classifier import FeatureClassifier
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
 
@@ -57,7 +57,7 @@ def test_its_features_are_those_that_training_compares_in(judge: Path, network: 
     pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     with torch.inference_mode():
         expected = ClassifierFeatures(network, METADATA)(torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255)
-    with FeatureJudge.open(judge) as opened:
+    with FeatureClassifier.open(judge) as opened:
         features, answers = opened(list(pixels))
         assert (opened.size, opened.labels, opened.side) == (64, LABELS, (8, 8))
     np.testing.assert_allclose(features, expected.pooled, rtol=1e-3, atol=1e-4)

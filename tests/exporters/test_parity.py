@@ -52,7 +52,7 @@ def compare(
         engine(*actual),
         batches,
         source="a table",
-        answers=largest if classifier else None,
+        predictions=largest if classifier else None,
     )
 
 
@@ -148,7 +148,7 @@ def test_a_fixed_batch_is_fed_in_portions_and_the_last_one_is_filled_up() -> Non
     expected = compare([reference], [actual], rows(7), True)
     for sizes in ((1, "batch"), ("batch", 2), (2, 4), (16, 1)):
         engines = engine(reference, batch=sizes[0]), engine(actual, batch=sizes[1])
-        found = compare_engines(*engines, rows(5, 2), source="a table", answers=largest)
+        found = compare_engines(*engines, rows(5, 2), source="a table", predictions=largest)
         assert found.samples == 7
         assert found.agreement == expected.agreement
         assert found.outputs[0].sqnr_db == pytest.approx(expected.outputs[0].sqnr_db, rel=1e-9)

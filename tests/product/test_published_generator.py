@@ -10,9 +10,9 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.verify import verify
 from edgevision.modelfiles.metadata import Precision
 from edgevision.modelfiles.model_file import read_metadata
-from edgevision.runtime.shipped_models import shipped_judge
+from edgevision.runtime.shipped_models import shipped_feature_classifier
 from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
-from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
+from edgevision.runtime.tasks.generation.feature_classifier import FeatureClassifier
 from edgevision.runtime.tasks.generation.spec import LatentSpec
 
 ARCH = {
@@ -73,7 +73,7 @@ def test_it_computes_what_the_checkpoint_does(generator, weights):
 
 def test_the_generator_that_ships_is_as_good_as_promised(shared):
     data = ImageFolder(shared / "data/cifar10.zip", ("test",))
-    with edgevision.load("generate") as generator, FeatureJudge.open(shipped_judge()) as judge:
+    with edgevision.load("generate") as generator, FeatureClassifier.open(shipped_feature_classifier()) as judge:
         report = evaluate_generator(generator, data, judge, samples=1000, quiet=True)
         promised = generator.metadata.quality
     assert (report.samples, report.images, report.remarks) == (1000, 1000, ())

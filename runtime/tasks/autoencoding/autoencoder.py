@@ -25,8 +25,7 @@ from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.autoencoding.result import Code, Reconstruction
-from edgevision.runtime.tasks.finite_outputs import require_finite
-from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
 
 _BATCH = 32
 

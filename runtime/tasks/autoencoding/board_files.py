@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgevision.core.errors import ImageError
 from edgevision.runtime.files.inputs import expand_inputs
-from edgevision.runtime.files.outputs import plan
+from edgevision.runtime.files.outputs import plan_outputs
 from edgevision.runtime.remote.documents import read_outputs_document
 from edgevision.runtime.remote.job import Check, Existing
 from edgevision.runtime.remote.picture_check import Size, picture_check
@@ -16,7 +16,7 @@ from edgevision.runtime.tasks.autoencoding.command import check_codes
 def reconstruct_files(command: RemoteCommand) -> None:
     """Pictures, which come back at the size that the autoencoder was trained for."""
     given, model = command.given, _send_model(command)
-    jobs = plan(expand_inputs(given["inputs"]), given["output"], ending="reconstructed", force=given["force"])
+    jobs = plan_outputs(expand_inputs(given["inputs"]), given["output"], ending="reconstructed", force=given["force"])
     command.values["inputs"] = [
         command.send_file("in", number, job.picture) for number, job in enumerate(jobs, start=1)
     ]

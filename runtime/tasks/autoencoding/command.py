@@ -15,7 +15,7 @@ from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, OutputError
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
-from edgevision.runtime.files.outputs import Job, make_folders, plan
+from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.load import load
 from edgevision.runtime.model_options import model_option
 from edgevision.runtime.remote.on_boards import on_boards
@@ -59,17 +59,17 @@ def reconstruct(
         edgevision run reconstruct photos/ --model vae.onnx -o seen/
     """
     pictures = expand_inputs(inputs)
-    jobs = plan(pictures, output, ending="reconstructed", force=options.force)
+    jobs = plan_outputs(pictures, output, ending="reconstructed", force=options.force)
     failures: list[tuple[str, str]] = []
     started = time.monotonic()
     with _autoencoder(RECONSTRUCT.name, options) as restore:
         announce(restore, options)
         make_folders(jobs)
 
-        def reconstruct_one(job: Job) -> None:
+        def reconstruct_one(job: PictureJob) -> None:
             restore(job.picture.source).save(job.target, force=options.force)
 
-        def failed(job: Job, error: Exception) -> None:
+        def failed(job: PictureJob, error: Exception) -> None:
             failures.append((job.picture.name, failure_message(job.picture.name, error)))
 
         written = [job.target for job, _ in each_done(jobs, reconstruct_one, failed)]

@@ -20,8 +20,7 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.scores import class_labels, class_scores, classification_of
 from edgevision.runtime.tasks.classification.spec import Activation, class_count
-from edgevision.runtime.tasks.finite_outputs import require_finite
-from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
 
 _BATCH = 32
 

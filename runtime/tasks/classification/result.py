@@ -17,7 +17,7 @@ class Classification:
 
     Attributes:
         labels: the classes, in the order of ``scores``.
-        scores: the model's output, float32 (classes,), as :func:`.class_scores.class_scores` has it: logits, or
+        scores: the model's output, float32 (classes,), as :func:`.scores.class_scores` has it: logits, or
             what the model ends in.
     """
 

@@ -61,11 +61,11 @@ class ClassificationTask(Task):
 
         return Stages(read_image, lambda image: pipeline(image).top())
 
-    def answers(self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata) -> "NDArray[Any]":
+    def predictions(self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata) -> "NDArray[Any]":
         from edgevision.runtime.tasks.classification.scores import class_scores, classification_of
 
-        answers: NDArray[Any] = class_scores(outputs[0], count, classification_of(metadata)).argmax(-1)
-        return answers
+        predicted: NDArray[Any] = class_scores(outputs[0], count, classification_of(metadata)).argmax(-1)
+        return predicted
 
     def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
         return bool(data.class_names)

@@ -16,7 +16,7 @@ from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.feature_distances import frechet_distance, share_within, spread
 from edgevision.runtime.tasks.evaluation import QualityReport
-from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
+from edgevision.runtime.tasks.generation.feature_classifier import FeatureClassifier
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.reference_pictures import Pixels, ReferencePictures
 
@@ -86,7 +86,7 @@ class GenerationReport(QualityReport):
 def evaluate_generator(
     generator: Generator,
     data: ImageFolder,
-    judge: FeatureJudge,
+    judge: FeatureClassifier,
     *,
     samples: int = 2000,
     seed: int = 0,
@@ -148,14 +148,14 @@ def evaluate_generator(
     )
 
 
-def _check_number(count: int, data: ImageFolder, judge: FeatureJudge) -> None:
+def _check_number(count: int, data: ImageFolder, judge: FeatureClassifier) -> None:
     if count <= judge.size:
         raise DatasetError(
             f"a covariance of {judge.size} features takes more pictures than that, and {str(data.path)!r} gives {count}"
         )
 
 
-def _judged(judge: FeatureJudge, pictures: Iterable[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _judged(judge: FeatureClassifier, pictures: Iterable[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Features and verdicts of all ``pictures``, a batch at a time."""
     stream = iter(pictures)
     features, taken = [np.empty((0, judge.size), np.float32)], [np.empty(0, np.int64)]

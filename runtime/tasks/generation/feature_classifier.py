@@ -21,7 +21,7 @@ from edgevision.runtime.tasks.classification.task import CLASSIFY
 _BATCH = 32
 
 
-class FeatureJudge(Closeable):
+class FeatureClassifier(Closeable):
     """A classifier with an output ``features``, (N, D), beside its logits, as ``export --part features`` makes it.
 
     Attributes:

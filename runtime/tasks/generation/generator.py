@@ -11,11 +11,10 @@ from edgevision.imaging.picture_sources import ArrayColor, check_array_color
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.tasks.finite_outputs import require_finite
 from edgevision.runtime.tasks.generation.latents import LEAST_TRUNCATION, Latents, draw_latents, interpolate
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
-from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
 
 _BATCH = 32
 _TEXTURE_SIDE = 256

@@ -113,12 +113,12 @@ class GenerationTask(Task):
         return Stages(lambda _: None, lambda _: pipeline(1))
 
     def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
-        from edgevision.runtime.shipped_models import shipped_judge
+        from edgevision.runtime.shipped_models import shipped_feature_classifier
         from edgevision.runtime.tasks.generation.evaluation import evaluate_generator
-        from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
+        from edgevision.runtime.tasks.generation.feature_classifier import FeatureClassifier
 
         # On the CPU, so that samples of every device are measured alike.
-        with FeatureJudge.open(options.judge or shipped_judge(), threads=options.threads) as judge:
+        with FeatureClassifier.open(options.judge or shipped_feature_classifier(), threads=options.threads) as judge:
             return evaluate_generator(
                 pipeline, data, judge, samples=options.samples, seed=options.seed, quiet=options.quiet
             )
@@ -142,5 +142,5 @@ GENERATE = GenerationTask(
     describe_network="edgevision.exporters.network_facts.generation:describe_generation",
     takes_pictures=False,
     draws_inputs=True,
-    beside_range=(0.0, 1.0),
+    auxiliary_range=(0.0, 1.0),
 )

@@ -12,7 +12,7 @@ from edgevision.core.records import Record, record
 from edgevision.imaging.exif import orientation
 from edgevision.imaging.picture_formats import format_of_content
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
-from edgevision.runtime.files.outputs import Job, plan
+from edgevision.runtime.files.outputs import PictureJob, plan_outputs
 from edgevision.runtime.remote.documents import FailedInput, RunDocument, check_names
 from edgevision.runtime.remote.job import Existing, Fetched
 from edgevision.runtime.remote.picture_check import Size, picture_check
@@ -79,13 +79,13 @@ def _restored(
     ending: str,
     scale: int | None = None,
     protected: Sequence[Path] = (),
-) -> list[Job]:
+) -> list[PictureJob]:
     """Add the model, and the pictures whose results are wanted and not there yet; returns these."""
     given = command.given
     model = given["model"] or shipped_model(task, scale)
     command.values["model"] = command.send_model(model, called=None if given["model"] else f"{task} (shipped)")
     pictures, force, resume = expand_inputs(inputs), given["force"], given["resume"]
-    jobs = plan(
+    jobs = plan_outputs(
         pictures,
         given["output"],
         ending=ending,

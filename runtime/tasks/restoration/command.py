@@ -30,7 +30,7 @@ from edgevision.imaging.pictures import Picture
 from edgevision.runtime.engine_facts import engine_facts, headline
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
-from edgevision.runtime.files.outputs import Job, make_folders, plan
+from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.load import load
 from edgevision.runtime.model_options import ModelOption
 from edgevision.runtime.remote.on_boards import on_boards
@@ -221,7 +221,7 @@ def _run(
     protected: Sequence[Path] = (),
 ) -> None:
     pictures = expand_inputs(inputs)
-    planned = plan(
+    planned = plan_outputs(
         pictures,
         options.output,
         ending=ending,
@@ -246,17 +246,17 @@ def _run(
     ) as restore:
         make_folders(planned)
 
-        def read(job: Job) -> tuple[Job, Picture, Any]:
+        def read(job: PictureJob) -> tuple[PictureJob, Picture, Any]:
             picture = Picture.read(job.picture.source)
             return job, picture, read_holes(job.picture, picture) if read_holes else None
 
-        def process(content: tuple[Job, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
+        def process(content: tuple[PictureJob, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
             job, picture, holes = content
             how = {"in_place": job.compare is None} | ({} if holes is None else {"mask": holes, "opaque": from_alpha})
             result: Picture = restore(picture, **how)
             return result, *((picture, holes) if job.compare is not None else (None, None))
 
-        def write(job: Job, content: tuple[Picture, Picture | None, Any]) -> None:
+        def write(job: PictureJob, content: tuple[Picture, Picture | None, Any]) -> None:
             result, before, holes = content
             if job.compare is not None and before is not None:
                 side_by_side(before, result, holes).save(job.compare, force=options.force or options.resume)

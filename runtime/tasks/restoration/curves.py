@@ -11,7 +11,7 @@ from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.imaging.samples import Array, Samples, as_float
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.finite_outputs import require_finite
+from edgevision.runtime.tasks.pipeline import require_finite
 
 # Of a picture at once: few enough for the caches, and for OpenBLAS not to share a product of them among threads, where
 # pictures would wait for each other; enough for threads not to wait for each other's Python.

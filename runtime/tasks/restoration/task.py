@@ -123,7 +123,9 @@ class RestorationTask(Task):
 
         return evaluate_restorer(pipeline, data, options)
 
-    def calibration_damages(self, metadata: ModelMetadata, options: "EvaluationOptions") -> "list[EvaluationOptions]":
+    def calibration_degradations(
+        self, metadata: ModelMetadata, options: "EvaluationOptions"
+    ) -> "list[EvaluationOptions]":
         """Every noise that it is made for, every kind of hole."""
         from dataclasses import replace
 
@@ -167,7 +169,7 @@ class InpaintingTask(RestorationTask):
         if not shapes_match(mask, (picture[0], 1, *picture[2:])):
             raise ValueError(f"its inputs are {picture} and {mask}: a mask has one channel and the picture's sides")
 
-    def with_inputs_beside(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
+    def with_auxiliary_inputs(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
         """With a mask for each picture, 1 where it is to be filled."""
         from edgevision.runtime.tasks.restoration.masks import sample_masks
 
@@ -193,7 +195,7 @@ def _task(kind: RestorationKind, summary: str, room: type[RestorationTask] = Res
         spec=RestorationSpec,
         bounds={"scale": (1, 16)},
         describe_network="edgevision.exporters.network_facts.restoration:describe_restoration",
-        beside_range=(0.0, 1.0),
+        auxiliary_range=(0.0, 1.0),
         any_size=True,
     )
 

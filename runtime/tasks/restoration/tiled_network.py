@@ -11,7 +11,7 @@ from edgevision.imaging.samples import Samples
 from edgevision.imaging.tiling import Span, blend, take
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.finite_outputs import require_finite
+from edgevision.runtime.tasks.pipeline import require_finite
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.tile_sizes import TileSizes
 

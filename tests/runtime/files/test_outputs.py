@@ -3,7 +3,7 @@ from PIL import Image
 
 from edgevision.core.errors import InputError, OutputError
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
-from edgevision.runtime.files.outputs import make_folders, plan
+from edgevision.runtime.files.outputs import make_folders, plan_outputs
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def photos(tmp_path):
 
 def planned(words, output=None, **options):
     words = words if isinstance(words, list) else [words]
-    return plan(expand_inputs([str(word) for word in words]), output, **({"ending": "denoised"} | options))
+    return plan_outputs(expand_inputs([str(word) for word in words]), output, **({"ending": "denoised"} | options))
 
 
 def targets(*arguments, **options):
@@ -112,8 +112,8 @@ def test_several_pictures_need_a_place(photos):
 
 def test_standard_input_needs_a_place(tmp_path):
     with pytest.raises(InputError, match="name the folder for the results with -o"):
-        plan([PictureInput("-", b"bytes")], None, ending="denoised")
-    (job,) = plan([PictureInput("-", b"bytes")], tmp_path / "result.png", ending="denoised")
+        plan_outputs([PictureInput("-", b"bytes")], None, ending="denoised")
+    (job,) = plan_outputs([PictureInput("-", b"bytes")], tmp_path / "result.png", ending="denoised")
     assert job.target == tmp_path / "result.png"
 
 

@@ -10,9 +10,13 @@ from fake_engine import FakeEngine
 from PIL import Image
 
 import edgevision
-from edgevision.core.errors import OutputError
+from edgevision.core.errors import NotFiniteError, OutputError
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.load import build_pipeline
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
 from edgevision.runtime.tasks.pipeline import Drawable, Pipeline, Result
 
@@ -201,3 +205,19 @@ def test_arrays_of_opencv_go_in_and_come_out_in_its_order(pipelines, results, ta
             np.testing.assert_array_equal(from_pillow[..., ::-1] if from_pillow.ndim == 3 else from_pillow, expected)
     with pytest.raises(ValueError, match="'rgb' or 'bgr', not 'gbr'"):
         build(task, color="gbr")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("task", SHIPPED)
+def test_nan_or_inf_becomes_an_error_and_not_a_picture(task, value):
+    path = shipped_model(task)
+    with open_engine(path, threads=1) as engine:
+
+        def spoiled(inputs):
+            outputs = engine.run(inputs)
+            outputs[0].flat[-1] = value
+            return outputs
+
+        pipeline = build_pipeline(FakeEngine(engine.inputs, engine.outputs, spoiled), require_metadata(path))
+        with pytest.raises(NotFiniteError, match=r"^1 of \d+ values .* are not finite \(fake on cpu\)"):
+            asked(pipeline)

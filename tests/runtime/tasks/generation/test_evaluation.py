@@ -12,10 +12,10 @@ from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.feature_distances import frechet_distance, share_within, spread
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.load import load
-from edgevision.runtime.shipped_models import shipped_judge
+from edgevision.runtime.shipped_models import shipped_feature_classifier
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.evaluation import GenerationReport, evaluate_generator
-from edgevision.runtime.tasks.generation.feature_classifier import FeatureJudge
+from edgevision.runtime.tasks.generation.feature_classifier import FeatureClassifier
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.reference_pictures import ReferencePictures
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
@@ -36,7 +36,7 @@ def judge(labels=COLOURS, side=SIDE, outputs=("logits", "features"), **changes):
     described = ModelMetadata(
         task="classify", name="eye", image=ImageSpec(size=(side, side)), spec=ClassificationSpec(labels=labels)
     )
-    return FeatureJudge(engine, described.updated(**changes))
+    return FeatureClassifier(engine, described.updated(**changes))
 
 
 def painter(labels=COLOURS, channels=3, side=SIDE, strength=0.5, pixels=None):
@@ -222,7 +222,7 @@ def test_a_model_without_features_cannot_judge(changes):
 
 def test_the_judge_that_ships_is_the_classifier_that_ships():
     cat = np.asarray(Image.open(Path(__file__).parents[4] / "examples/pictures/cat.jpg").convert("RGB"))
-    with FeatureJudge.open(shipped_judge()) as shipped, load("classify") as classify:
+    with FeatureClassifier.open(shipped_feature_classifier()) as shipped, load("classify") as classify:
         features, answers = shipped([cat])
         assert (shipped.size, shipped.side, shipped.labels) == (64, (32, 32), classify.labels)
         assert features.shape == (1, 64)
