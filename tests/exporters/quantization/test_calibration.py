@@ -13,8 +13,13 @@ from fake_engine import FakeEngine
 from PIL import Image
 
 from edgevision.core.errors import DatasetError, InputError
-from edgevision.data.datasets import is_held_out
-from edgevision.exporters.quantization.calibration import Amount, CalibrationData, collect_calibration_data
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.exporters.quantization.calibration import (
+    Amount,
+    CalibrationData,
+    RecordingEngine,
+    collect_calibration_data,
+)
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec, TileSpec
 from edgevision.runtime.engines.engine import Array
 from edgevision.runtime.tasks.classification.quality import ClassifierQuality
@@ -537,3 +542,37 @@ def test_arrays_that_would_unpack_to_more_than_a_gigabyte_or_never_come_are_refu
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(DatasetError, match="not a regular file"):
         classified(tmp_path / "pipe.npz")
+
+
+# --- what goes into a network ---
+
+
+def adding() -> FakeEngine:
+    pair = tuple(TensorSpec(name=name, shape=("batch", 2)) for name in ("a", "b"))
+    return FakeEngine(pair, (pair[0].updated(name="sum"),), lambda feeds: [feeds["a"] + feeds["b"]])
+
+
+def test_a_recorder_keeps_what_its_engine_is_given_in_the_order_of_its_inputs() -> None:
+    engine = adding()
+    with RecordingEngine(engine) as recorder:
+        assert (recorder.name, recorder.device, recorder.provider) == ("fake", "cpu", "FakeProvider")
+        assert (recorder.inputs, recorder.outputs) == (engine.inputs, engine.outputs)
+        for value in (1.0, 2.0):
+            a, b = np.full((3, 2), value, np.float32), np.zeros((3, 2), np.float32)
+            assert np.array_equal(recorder.run({"b": b, "a": a})[0], a)
+            # What is done to the arrays later does not reach what was noted.
+            a[:] = b[:] = 9
+    assert [[array[0, 0] for array in batch] for batch in recorder.batches] == [[1, 0], [2, 0]]
+    assert engine.calls == 2
+    # It is the caller's.
+    assert not engine.closed
+
+
+def test_what_a_pipeline_makes_of_pictures_is_recorded(tmp_path: Path) -> None:
+    write_shades(tmp_path, [101, 102, 103], (16, 12))
+    recorder = RecordingEngine(Reference(image_input("height", "width"), restores=True))
+    RestorationQuality(recorder, restorer("denoise"), ImageFolder(tmp_path), EvaluationOptions(sigma=10))
+    assert len(recorder.batches) == 3
+    for (noisy,) in recorder.batches:
+        assert noisy.shape == (1, 3, 12, 16)
+        assert np.std(noisy) == pytest.approx(10 / 255, rel=0.15)
