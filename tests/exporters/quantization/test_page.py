@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quantization_reports import faster, form, quantization_report
 
 from edgevision.exporters.quantization.page import write_page
-from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, QuantizationReport
 from edgevision.exporters.quantization.trials import Trial
-from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.tasks.quality import Quality
 
 NASTY = "<script>alert('ö')</script>&\"quoted\""
@@ -48,14 +48,6 @@ class Page(HTMLParser):
         return [found for name, found in self.elements if name == tag and attributes.items() <= found.items()]
 
 
-def faster(ratio: float) -> Speedup:
-    return Speedup(ratio=ratio, low=ratio - 0.02, high=ratio + 0.03, before_ms=3.0, after_ms=3 / ratio, rounds=101)
-
-
-def form(name: str, loss: float, speedup: Speedup | None = None, metric: str = "top1") -> Form:
-    return Form(name=name, figures={metric: 91.5 - loss}, loss=loss, size_bytes=1_234_567, speedup=speedup)
-
-
 def trial(name: str, loss: float, ratio: float | None) -> Trial:
     speedup = None if ratio is None else faster(ratio)
     return Trial(name=name, computed=3, stored=0, size_bytes=9, quality=Quality(figures={}, loss=loss), speedup=speedup)
@@ -66,26 +58,18 @@ def node(name: str, sqnr: float | None) -> NodePrecision:
     return NodePrecision(name=name, operator="Conv", precision=precision, why=why, sqnr_db=sqnr)
 
 
+FORMS = (
+    form("fp32", 0, top1=91.5),
+    form("all int8", 0.5, faster(1.6), top1=91),
+    form("chosen", 0.25, faster(1.5), top1=91.25),
+)
+TRIALS = (trial("all int8", 0.5, 1.6), trial("without the first", 0.25, 1.5), trial("judged", 0.1, None))
+NODES = (node("conv", 31.25), node("dense", 12.5), node("relu", None))
+
+
 def report(**changes: Any) -> QuantizationReport:
-    base: dict[str, Any] = {
-        "outcome": Outcome.INT8,
-        "verdict": "int8 is 1.50 times as fast as the fastest float form",
-        "target": "x86-avx2",
-        "measured": True,
-        "expected_speedup": None,
-        "metric": "top1",
-        "unit": "points",
-        "budget": 0.3,
-        "source": "256 pictures of data",
-        "ranges": "mse",
-        "forms": (form("fp32", 0), form("all int8", 0.5, faster(1.6)), form("chosen", 0.25, faster(1.5))),
-        "trials": (trial("all int8", 0.5, 1.6), trial("without the first", 0.25, 1.5), trial("judged", 0.1, None)),
-        "nodes": (node("conv", 31.25), node("dense", 12.5), node("relu", None)),
-        "notes": ("3 pictures were left out",),
-        "threads": 2,
-        "seconds": 61.4,
-    }
-    return QuantizationReport(**(base | changes))
+    base = {"forms": FORMS, "trials": TRIALS, "nodes": NODES, "notes": ("3 pictures were left out",)}
+    return quantization_report(**(base | changes))
 
 
 def page_of(tmp_path: Path, model: str = "net.onnx", **changes: Any) -> tuple[Page, str]:
@@ -160,7 +144,7 @@ def test_names_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
         target=NASTY,
         ranges=NASTY,
         metric="top1",
-        forms=(form("fp32", 0), form(NASTY, 0.2, faster(1.5))),
+        forms=(form("fp32", 0, top1=91.5), form(NASTY, 0.2, faster(1.5), top1=91.3)),
         trials=(trial(NASTY, 0.5, 1.6),),
         nodes=(NodePrecision(name=NASTY, operator=NASTY, precision=NASTY, why=NASTY, sqnr_db=1.0),),
     )
@@ -197,7 +181,7 @@ def test_it_works_where_nothing_was_timed(tmp_path: Path, metric: str) -> None:
         measured=False,
         expected_speedup=5.0,
         target="qualcomm-htp",
-        forms=tuple(form(name, 0.1, metric=metric) for name in ("fp32", "all int8", "chosen")),
+        forms=tuple(form(name, 0.1, **{metric: 91.4}) for name in ("fp32", "all int8", "chosen")),
         trials=(trial("all int8", 0.1, None),),
     )
     assert "Nothing was timed." in text
@@ -210,7 +194,11 @@ def test_it_works_where_nothing_was_timed(tmp_path: Path, metric: str) -> None:
 def test_what_has_no_place_in_the_drawing_is_left_out(tmp_path: Path, loss: float) -> None:
     page, text = page_of(
         tmp_path,
-        forms=(form("fp32", loss), form("all int8", -20, faster(1.6)), form("chosen", -31, faster(1.5))),
+        forms=(
+            form("fp32", loss, top1=91.5),
+            form("all int8", -20, faster(1.6), top1=91.5),
+            form("chosen", -31, faster(1.5), top1=91.5),
+        ),
         trials=(trial("exact", loss, 1.2), trial("all int8", -20, 1.6)),
         budget=-30.0,
     )
@@ -222,7 +210,7 @@ def test_what_has_no_place_in_the_drawing_is_left_out(tmp_path: Path, loss: floa
 def test_one_loss_for_all_is_no_trouble(tmp_path: Path) -> None:
     page, _ = page_of(
         tmp_path,
-        forms=(form("fp32", 0), form("chosen", 0, faster(1.0))),
+        forms=(form("fp32", 0, top1=91.5), form("chosen", 0, faster(1.0), top1=91.5)),
         trials=(trial("all int8", 0, 1.0),),
         budget=0.0,
     )
@@ -237,9 +225,9 @@ def test_an_sqnr_is_drawn_as_it_is_and_not_as_a_loss(tmp_path: Path) -> None:
         unit="dB",
         budget=-30.0,
         forms=(
-            form("fp32", float("-inf"), metric="sqnr"),
-            form("all int8", -20, faster(1.6), metric="sqnr"),
-            form("chosen", -36, faster(1.5), metric="sqnr"),
+            form("fp32", float("-inf"), sqnr=float("inf")),
+            form("all int8", -20, faster(1.6), sqnr=20),
+            form("chosen", -36, faster(1.5), sqnr=36),
         ),
         trials=(),
     )

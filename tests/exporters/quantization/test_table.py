@@ -3,19 +3,10 @@
 from typing import Any
 
 import pytest
+from quantization_reports import faster, form, quantization_report
 
-from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns, verdict_table
-from edgevision.runtime.benchmark.timing import Speedup
-
-
-def faster(ratio: float) -> Speedup:
-    return Speedup(ratio=ratio, low=ratio - 0.02, high=ratio + 0.03, before_ms=3.0, after_ms=3 / ratio, rounds=101)
-
-
-def form(name: str, loss: float, speedup: Speedup | None = None, **figures: float) -> Form:
-    return Form(name=name, figures=figures, loss=loss, size_bytes=1_234_567, speedup=speedup)
-
 
 NODES = tuple(
     NodePrecision(name=name, operator="Conv", precision=OperatorPrecision(precision), why="for a reason")
@@ -24,25 +15,7 @@ NODES = tuple(
 
 
 def report(**changes: Any) -> QuantizationReport:
-    base: dict[str, Any] = {
-        "outcome": Outcome.INT8,
-        "verdict": "int8 is 1.50 times as fast as the fastest float form",
-        "target": "x86-avx2",
-        "measured": True,
-        "expected_speedup": None,
-        "metric": "top1",
-        "unit": "points",
-        "budget": 0.3,
-        "source": "256 pictures of data",
-        "ranges": "mse",
-        "forms": (form("fp32", 0, top1=91.5), form("chosen", 0.25, faster(1.5), top1=91.25)),
-        "trials": (),
-        "nodes": NODES,
-        "notes": (),
-        "threads": 2,
-        "seconds": 61.4,
-    }
-    return QuantizationReport(**(base | changes))
+    return quantization_report(**({"nodes": NODES} | changes))
 
 
 def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
