@@ -1,7 +1,7 @@
-"""What the trainings of the tests have in common: one thread, and photographs to damage."""
+"""What the trainings of the tests have in common: one thread, pictures of two classes, and photographs to damage."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,13 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
     # An interrupted Lightning leaves Ctrl-C switched off.
     signal.signal(signal.SIGINT, interrupt)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, write_class_folders: Callable[[Path, Mapping[str, int]], Path]) -> Path:
+    """Twenty pictures of two classes, and sixty to validate on."""
+    parts = {"train/cat": 10, "train/dog": 10, "val/cat": 30, "val/dog": 30}
+    return write_class_folders(tmp_path / "pictures", parts)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from training_runs import TRAINING_MARKS, assert_same_weights, history, load_checkpoint, train
 
 from edgevision.core.errors import CollapseError, DatasetError, DeviceError, InputError, OutputError
 from edgevision.imaging.preprocessing import Preprocessor
@@ -23,12 +24,7 @@ from edgevision.training.data import EpochBatches
 from edgevision.training.digits import Digits
 from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, MixedPrecision, Optimizer
 
-# Lightning and torch deprecate parts of each other from release to release.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.usefixtures("one_thread"),
-]
+pytestmark = TRAINING_MARKS
 
 TWO_CLASSES = {"cat": 16, "dog": 16}
 
@@ -43,30 +39,9 @@ def settings(data: Path | str, **changes: Any) -> ClassifierSettings:
     return ClassifierSettings(**({"data": str(data)} | tiny | changes))
 
 
-def train(chosen: ClassifierSettings, folder: Path, **options: Any) -> dict[str, Any]:
-    path = train_classifier(chosen, folder, quiet=True, **options)
-    assert path == folder / f"{chosen.model}.pt"
-    return load(path)
-
-
-def load(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = torch.load(path, weights_only=True)
-    return loaded
-
-
-def history(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-
-
-def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert first["state_dict"].keys() == second["state_dict"].keys()
-    for name, tensor in first["state_dict"].items():
-        assert torch.equal(tensor, second["state_dict"][name]), name
-
-
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, pictures: Path) -> None:
     with pytest.raises(CollapseError, match=r"loss is (nan|inf); try a lower --learning-rate"):
-        train(settings(pictures, learning_rate=1e30), tmp_path / "run")
+        train(train_classifier, settings(pictures, learning_rate=1e30), tmp_path / "run")
     assert not (tmp_path / "run" / "cnn3.pt").exists()
 
 
@@ -74,7 +49,7 @@ def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path
     chosen = ClassifierSettings(
         model="cnn3", image_size=8, epochs=4, batch_size=64, learning_rate=0.01, augment=(Augmentation.SHIFT,)
     )
-    loaded = train(chosen, tmp_path / "run")
+    loaded = train(train_classifier, chosen, tmp_path / "run")
     metadata = ModelMetadata.from_json(loaded["edgevision"])
     network = build_model(loaded["model"], **json.loads(loaded["options"])).eval()
     network.load_state_dict(loaded["state_dict"], strict=True)
@@ -117,7 +92,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     tmp_path: Path, pictures: Path, changes: dict[str, Any]
 ) -> None:
     first, second, other = (
-        train(settings(pictures, epochs=1, **changes, seed=seed), tmp_path / name)
+        train(train_classifier, settings(pictures, epochs=1, **changes, seed=seed), tmp_path / name)
         for name, seed in (("a", 4), ("b", 4), ("c", 5))
     )
     assert_same_weights(first, second)
@@ -182,7 +157,9 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(tmp_path: Path, pic
     assert resumed.stdout == f"{folder / 'cnn3.pt'}\n"
     assert "resuming" in resumed.stderr
     assert "epoch 1 of" not in resumed.stderr
-    assert_same_weights(load(folder / "cnn3.pt"), train(chosen, tmp_path / "uninterrupted"))
+    assert_same_weights(
+        load_checkpoint(folder / "cnn3.pt"), train(train_classifier, chosen, tmp_path / "uninterrupted")
+    )
     # The last epoch, not only the best, must agree.
     last, reference = (
         torch.load(run / "last.ckpt", weights_only=False)["state_dict"] for run in (folder, tmp_path / "uninterrupted")
@@ -205,30 +182,32 @@ def test_two_processes_train_one_model(tmp_path: Path, pictures: Path) -> None:
     assert "Traceback" not in done.stderr
     assert [epoch["epoch"] for epoch in history(folder)] == [1, 2]
     assert sorted(path.name for path in folder.glob("*.pt")) == ["cnn3.pt"]
-    loaded = load(folder / "cnn3.pt")
+    loaded = load_checkpoint(folder / "cnn3.pt")
     build_model("cnn3", **json.loads(loaded["options"])).load_state_dict(loaded["state_dict"], strict=True)
     # 28 of 32 pictures are trained on: each process has 14, one whole batch of 8 an epoch.
     assert torch.load(folder / "last.ckpt", weights_only=False)["global_step"] == 2
 
 
 def test_a_finished_folder_is_refused_and_force_trains_it_again(tmp_path: Path, pictures: Path) -> None:
-    first = train(settings(pictures, epochs=1), tmp_path / "run")
+    first = train(train_classifier, settings(pictures, epochs=1), tmp_path / "run")
     with pytest.raises(OutputError, match="finished already; --force"):
         train_classifier(settings(pictures, epochs=1), tmp_path / "run", quiet=True)
-    second = train(settings(pictures, epochs=1, seed=1), tmp_path / "run", force=True)
+    second = train(train_classifier, settings(pictures, epochs=1, seed=1), tmp_path / "run", force=True)
     assert len(history(tmp_path / "run")) == 1
     assert not torch.equal(*(next(iter(run["state_dict"].values())) for run in (first, second)))
 
 
 def test_training_stops_when_f1_no_longer_rises(tmp_path: Path, pictures: Path) -> None:
     chosen = settings(pictures, epochs=40, patience=2, learning_rate=1e-12)  # nothing is learned at this rate
-    train(chosen, tmp_path / "run")
+    train(train_classifier, chosen, tmp_path / "run")
     assert len(history(tmp_path / "run")) == 3
 
 
 def test_a_val_and_a_test_part_are_used_where_there_are_some(tmp_path: Path, write_class_folders) -> None:
     counts = {f"{split}/{name}": n for split, n in (("train", 12), ("val", 5), ("test", 3)) for name in ("cat", "dog")}
-    loaded = train(settings(write_class_folders(tmp_path / "data", counts), epochs=8), tmp_path / "run")
+    loaded = train(
+        train_classifier, settings(write_class_folders(tmp_path / "data", counts), epochs=8), tmp_path / "run"
+    )
     quality = ModelMetadata.from_json(loaded["edgevision"]).quality
     assert quality.keys() == {"val_top1", "val_f1", "top1", "f1"}
     assert quality["top1"] == 100  # one bright quarter a class is easily learned
@@ -246,7 +225,7 @@ def test_a_test_part_without_classes_gives_no_figures(tmp_path: Path, write_clas
     root = write_class_folders(tmp_path / "data", {"train/cat": 6, "train/dog": 6})
     (root / "test").mkdir()
     (root / "test" / "a.png").write_bytes((root / "train" / "cat" / "000.png").read_bytes())
-    loaded = train(settings(root, epochs=1), tmp_path / "run")
+    loaded = train(train_classifier, settings(root, epochs=1), tmp_path / "run")
     assert ModelMetadata.from_json(loaded["edgevision"]).quality.keys() == {"val_top1", "val_f1"}
 
 
@@ -296,7 +275,7 @@ def test_a_test_part_that_cannot_be_read_costs_its_figures_alone(tmp_path: Path,
         path.write_bytes(b"damaged")
     result = train_classifier(settings(root, epochs=1), tmp_path / "run", quiet=True)
     assert result is not None
-    assert "top1" not in ModelMetadata.from_json(load(result)["edgevision"]).quality
+    assert "top1" not in ModelMetadata.from_json(load_checkpoint(result)["edgevision"]).quality
 
 
 def test_a_class_of_which_nothing_can_be_read_is_refused_before_the_first_step(tmp_path: Path, pictures: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
+from training_runs import TINY_GENERATIVE, TRAINING_MARKS, assert_same_weights, history, train
 
 from edgevision.core.errors import CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
@@ -39,22 +40,9 @@ from edgevision.training.run_folder import RunFolder
 from edgevision.training.sample_quality import SampleQuality
 from edgevision.training.settings import DiffAugment, GanLoss, GanSettings
 
-# Lightning and torch deprecate parts of each other from release to release.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.usefixtures("one_thread"),
-]
+pytestmark = TRAINING_MARKS
 
 Call = Callable[..., tuple[int, str, str]]
-
-PARTS = {"train/cat": 10, "train/dog": 10, "val/cat": 30, "val/dog": 30}
-
-
-@pytest.fixture
-def pictures(tmp_path: Path, write_class_folders) -> Path:
-    """Twenty pictures of two classes, and sixty to validate on."""
-    return write_class_folders(tmp_path / "pictures", PARTS)
 
 
 @pytest.fixture
@@ -72,33 +60,7 @@ def classifier(tmp_path: Path) -> Path:
 
 
 def settings(data: Path | str, **changes: Any) -> GanSettings:
-    tiny: dict[str, Any] = {
-        "data": str(data),
-        "model_options": {"width": 8, "latent": 4},
-        "steps": 4,
-        "sample_every": 2,
-        "batch_size": 4,
-        "ema": 0.5,
-        "workers": 0,
-    }
-    return GanSettings(**(tiny | changes))
-
-
-def train(chosen: GanSettings, folder: Path, **options: Any) -> dict[str, Any]:
-    path = train_gan(chosen, folder, quiet=True, **options)
-    assert path == folder / f"{chosen.model}.pt"
-    loaded: dict[str, Any] = torch.load(path, weights_only=True)
-    return loaded
-
-
-def history(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-
-
-def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert first["state_dict"].keys() == second["state_dict"].keys()
-    for name, tensor in first["state_dict"].items():
-        assert torch.equal(tensor, second["state_dict"][name]), name
+    return GanSettings(data=str(data), **(TINY_GENERATIVE | changes))
 
 
 def pixels_of(path: Path) -> np.ndarray:
@@ -120,7 +82,7 @@ def test_a_conditional_generator_trains_to_a_checkpoint_that_explains_itself(
     chosen = settings(
         pictures, conditional=True, classifier=str(classifier), class_weight=0.5, steps=6, licence="CC0-1.0"
     )
-    kept = train(chosen, tmp_path / "run")
+    kept = train(train_gan, chosen, tmp_path / "run")
     metadata = read_checkpoint(tmp_path / "run" / "dcgan.pt").metadata
     assert metadata is not None
     assert (metadata.task, metadata.name, metadata.licence) == ("generate", "dcgan", "CC0-1.0")
@@ -157,7 +119,7 @@ def test_a_conditional_generator_trains_to_a_checkpoint_that_explains_itself(
 
 
 def test_sheets_show_the_kept_network_beside_real_pictures(tmp_path: Path, pictures: Path) -> None:
-    kept = train(settings(pictures), tmp_path / "run")
+    kept = train(train_gan, settings(pictures), tmp_path / "run")
     folder = tmp_path / "run" / "samples"
     assert sorted(path.name for path in folder.iterdir()) == ["0001.png", "0002.png"]
     sheet = pixels_of(folder / "0002.png")
@@ -180,7 +142,7 @@ def test_sheets_show_the_kept_network_beside_real_pictures(tmp_path: Path, pictu
 
 
 def test_the_last_weights_are_kept_where_nothing_judges(tmp_path: Path, pictures: Path) -> None:
-    kept = train(settings(pictures), tmp_path / "run")["state_dict"]
+    kept = train(train_gan, settings(pictures), tmp_path / "run")["state_dict"]
     state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["state_dict"]
     for name, tensor in kept.items():
         assert torch.equal(tensor, state[f"averaged.module.{name}"]), name
@@ -198,7 +160,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
     chosen = settings(
         pictures, steps=6, loss=GanLoss.BCE, augment=tuple(DiffAugment), flip=True, dropout=0.3, spectral_norm=True
     )
-    whole = train(chosen, tmp_path / "whole")
+    whole = train(train_gan, chosen, tmp_path / "whole")
     record = RunFolder.record
 
     def interrupt(self: RunFolder, epoch: dict[str, float]) -> None:
@@ -216,7 +178,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
 
     with pytest.raises(InputError, match="unfinished training with seed 0, not 1"):
         train_gan(chosen.updated(seed=1), folder, quiet=True)
-    assert_same_weights(train(chosen, folder), whole)
+    assert_same_weights(train(train_gan, chosen, folder), whole)
     assert [line["epoch"] for line in history(folder)] == [1, 2, 3]
     # Not only the average: both networks, and what their optimisers remember.
     resumed, reference = (torch.load(run / "last.ckpt", weights_only=False) for run in (folder, tmp_path / "whole"))
@@ -228,7 +190,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, pictures: Path) -> None:
     first, second, other = (
-        train(settings(pictures, steps=2, augment=tuple(DiffAugment), seed=seed), tmp_path / name)
+        train(train_gan, settings(pictures, steps=2, augment=tuple(DiffAugment), seed=seed), tmp_path / name)
         for name, seed in (("a", 4), ("b", 4), ("c", 5))
     )
     assert_same_weights(first, second)
@@ -242,7 +204,9 @@ def test_a_texture_is_learned_from_crops_of_one_picture(
     (tmp_path / "wall").mkdir()
     (tmp_path / "wall/a.png").write_bytes((photographs / "000.png").read_bytes())
     options = {"width": 4, "latent": 3, "doublings": 2}
-    train(settings(tmp_path / "wall", model="texture", image_size=16, model_options=options), tmp_path / "run")
+    train(
+        train_gan, settings(tmp_path / "wall", model="texture", image_size=16, model_options=options), tmp_path / "run"
+    )
     metadata = read_checkpoint(tmp_path / "run" / "texture.pt").metadata
     assert metadata is not None
     assert metadata.spec.latent == LatentSpec(size=3, pixels=4)
@@ -274,7 +238,7 @@ def test_only_the_network_that_is_updated_changes(
         )
 
     monkeypatch.setattr(GanModule, "_update", watched)
-    train(settings(pictures, steps=4, sample_every=4, d_steps=2), tmp_path / "run")
+    train(train_gan, settings(pictures, steps=4, sample_every=4, d_steps=2), tmp_path / "run")
     assert updated == ["discriminator", "generator", "discriminator"] * 2
 
 
@@ -292,7 +256,7 @@ def test_any_number_of_pictures_is_learned_from_or_refused_before_the_first_step
         with pytest.raises(DatasetError, match="too few to train on two and hold out"):
             train_gan(chosen, tmp_path / "run", quiet=True)
         return
-    train(chosen, tmp_path / "run")
+    train(train_gan, chosen, tmp_path / "run")
     sheet = pixels_of(tmp_path / "run" / "samples" / "0001.png")
     assert sheet.shape == (78, 78 + 16 + 78, 3)
     held_out = max(2 if judged else 1, round(count * 0.1))
@@ -308,7 +272,7 @@ def test_neither_a_sheet_nor_a_figure_can_cost_the_training(
 
     monkeypatch.setattr(SampleQuality, "compute", fail)
     monkeypatch.setattr(generative_module, "contact_sheet", fail)
-    kept = train(settings(pictures, steps=6, classifier=str(classifier)), tmp_path / "run")
+    kept = train(train_gan, settings(pictures, steps=6, classifier=str(classifier)), tmp_path / "run")
     assert caplog.text.count("there are no sheets of samples (out of luck)") == 1
     assert caplog.text.count("there are no figures (out of luck)") == 1
     assert [line["val_classifier_frechet"] for line in history(tmp_path / "run")] == [None] * 3
@@ -323,7 +287,7 @@ def test_the_checkpoint_is_stored_before_the_sheet_is_drawn(
 ) -> None:
     stored: list[bool] = []
     monkeypatch.setattr(GanModule, "show", lambda module: stored.append((tmp_path / "run" / "last.ckpt").is_file()))
-    train(settings(pictures), tmp_path / "run")
+    train(train_gan, settings(pictures), tmp_path / "run")
     assert stored == [True, True]
 
 
@@ -344,11 +308,11 @@ def test_two_processes_train_one_generator(tmp_path: Path, pictures: Path) -> No
 
 def test_a_damaged_last_checkpoint_is_resumed_from_the_one_before(tmp_path: Path, pictures: Path) -> None:
     chosen = settings(pictures, steps=6)
-    whole = train(chosen, tmp_path / "run")
+    whole = train(train_gan, chosen, tmp_path / "run")
     (tmp_path / "run" / "dcgan.pt").unlink()
     last = tmp_path / "run" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
-    assert_same_weights(train(chosen, tmp_path / "run"), whole)
+    assert_same_weights(train(train_gan, chosen, tmp_path / "run"), whole)
     assert [line["epoch"] for line in history(tmp_path / "run")] == [1, 2, 3, 3]
 
 
@@ -387,7 +351,7 @@ def test_samples_that_are_all_alike_end_the_training(
 def test_the_first_steps_may_look_alike(tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = MlpGenerator.forward
     monkeypatch.setattr(MlpGenerator, "forward", lambda self, latent: draw(self, torch.zeros_like(latent)))
-    train(settings(pictures, model="mlp_gan", model_options={"hidden": [8], "latent": 4}), tmp_path / "run")
+    train(train_gan, settings(pictures, model="mlp_gan", model_options={"hidden": [8], "latent": 4}), tmp_path / "run")
 
 
 # --- the steps ---

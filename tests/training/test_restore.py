@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from training_runs import TRAINING_MARKS, assert_same_weights, history, train
 
 from edgevision.core.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
 from edgevision.exporters.checkpoints import read_checkpoint
@@ -24,12 +25,7 @@ from edgevision.training.restore import train_restorer
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
 
-# Lightning and torch deprecate parts of each other from release to release.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.usefixtures("one_thread"),
-]
+pytestmark = TRAINING_MARKS
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -57,29 +53,12 @@ def settings(data: Path, kind: RestorationKind, **changes: Any) -> RestorationSe
     return RestorationSettings(**(tiny | changes))
 
 
-def train(chosen: RestorationSettings, folder: Path, **options: Any) -> dict[str, Any]:
-    path = train_restorer(chosen, folder, quiet=True, **options)
-    assert path == folder / f"{chosen.model}.pt"
-    loaded: dict[str, Any] = torch.load(path, weights_only=True)
-    return loaded
-
-
-def history(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-
-
-def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert first["state_dict"].keys() == second["state_dict"].keys()
-    for name, tensor in first["state_dict"].items():
-        assert torch.equal(tensor, second["state_dict"][name]), name
-
-
 @pytest.mark.parametrize("kind", RESTORATION_DEFAULTS)
 def test_every_kind_trains_to_a_checkpoint_that_explains_itself(
     tmp_path: Path, photographs: Path, kind: RestorationKind
 ) -> None:
     chosen = settings(photographs, kind, licence="Apache-2.0")
-    train(chosen, tmp_path / "run")
+    train(train_restorer, chosen, tmp_path / "run")
     checkpoint = read_checkpoint(tmp_path / "run" / f"{chosen.model}.pt")
     metadata = checkpoint.metadata
     assert metadata is not None
@@ -132,7 +111,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
     tmp_path: Path, photographs: Path, kind: RestorationKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = settings(photographs, kind, steps=6)
-    whole = train(chosen, tmp_path / "whole")
+    whole = train(train_restorer, chosen, tmp_path / "whole")
     record = RunFolder.record
 
     def interrupt(self: RunFolder, epoch: dict[str, float]) -> None:
@@ -151,7 +130,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
 
     with pytest.raises(InputError, match="unfinished training with seed 0, not 1"):
         train_restorer(chosen.updated(seed=1), folder, quiet=True)
-    assert_same_weights(train(chosen, folder), whole)
+    assert_same_weights(train(train_restorer, chosen, folder), whole)
     assert [line["epoch"] for line in history(folder)] == [1, 2, 3]
     # The last weights, not only the best, must agree: those that are averaged, and their average.
     resumed, reference = (torch.load(run / "last.ckpt", weights_only=False) for run in (folder, tmp_path / "whole"))
@@ -162,7 +141,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
 
 
 def test_the_averaged_weights_are_kept_and_not_the_last(tmp_path: Path, photographs: Path) -> None:
-    kept = train(settings(photographs, "upscale"), tmp_path / "run")["state_dict"]
+    kept = train(train_restorer, settings(photographs, "upscale"), tmp_path / "run")["state_dict"]
     best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=False)
     for name, tensor in kept.items():
         assert torch.equal(tensor, best["state_dict"][f"network.{name}"]), name
@@ -170,7 +149,7 @@ def test_the_averaged_weights_are_kept_and_not_the_last(tmp_path: Path, photogra
 
 
 def test_without_an_average_the_weights_themselves_are_kept(tmp_path: Path, photographs: Path) -> None:
-    kept = train(settings(photographs, "upscale", ema=0.0), tmp_path / "run")["state_dict"]
+    kept = train(train_restorer, settings(photographs, "upscale", ema=0.0), tmp_path / "run")["state_dict"]
     best = torch.load(tmp_path / "run" / "best.ckpt", weights_only=False)
     assert "current_model_state" not in best
     for name, tensor in kept.items():
@@ -179,7 +158,7 @@ def test_without_an_average_the_weights_themselves_are_kept(tmp_path: Path, phot
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, photographs: Path) -> None:
     first, second, other = (
-        train(settings(photographs, "upscale", seed=seed), tmp_path / name)
+        train(train_restorer, settings(photographs, "upscale", seed=seed), tmp_path / name)
         for name, seed in (("a", 4), ("b", 4), ("c", 5))
     )
     assert_same_weights(first, second)
@@ -187,11 +166,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, 
 
 
 def test_a_training_can_begin_with_the_weights_of_another(tmp_path: Path, photographs: Path) -> None:
-    first = train(settings(photographs, "upscale"), tmp_path / "first")
+    first = train(train_restorer, settings(photographs, "upscale"), tmp_path / "first")
     again = settings(
         photographs, "upscale", start_from=str(tmp_path / "first" / "subpixel.pt"), learning_rate=1e-12, seed=3
     )
-    second = train(again, tmp_path / "second")
+    second = train(train_restorer, again, tmp_path / "second")
     for name, tensor in first["state_dict"].items():
         torch.testing.assert_close(second["state_dict"][name], tensor, rtol=1e-4, atol=1e-6)
 
@@ -224,7 +203,7 @@ def test_the_perceptual_loss_trains_and_leaves_its_classifier_out_of_the_file(
     chosen = settings(
         photographs, "upscale", loss={"l1": 1.0, "perceptual": 0.1}, perceptual_model=str(tmp_path / "a.pt")
     )
-    loaded = train(chosen, tmp_path / "run")
+    loaded = train(train_restorer, chosen, tmp_path / "run")
     assert loaded["state_dict"].keys() == build_model("subpixel", width=8).state_dict().keys()
     before = torch.load(tmp_path / "a.pt", weights_only=True)["state_dict"]
     last = torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["current_model_state"]
@@ -234,15 +213,15 @@ def test_the_perceptual_loss_trains_and_leaves_its_classifier_out_of_the_file(
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, photographs: Path) -> None:
     with pytest.raises(CollapseError, match=r"the (loss|PSNR) is (nan|inf); try a lower"):
-        train(settings(photographs, "denoise", learning_rate=1e30), tmp_path / "run")
+        train(train_restorer, settings(photographs, "denoise", learning_rate=1e30), tmp_path / "run")
     assert not (tmp_path / "run" / "denoise_unet.pt").exists()
 
 
 def test_a_finished_folder_is_refused_and_force_trains_it_again(tmp_path: Path, photographs: Path) -> None:
-    first = train(settings(photographs, "upscale"), tmp_path / "run")
+    first = train(train_restorer, settings(photographs, "upscale"), tmp_path / "run")
     with pytest.raises(OutputError, match="finished already; --force"):
         train_restorer(settings(photographs, "upscale"), tmp_path / "run", quiet=True)
-    second = train(settings(photographs, "upscale", seed=1), tmp_path / "run", force=True)
+    second = train(train_restorer, settings(photographs, "upscale", seed=1), tmp_path / "run", force=True)
     assert not torch.equal(first["state_dict"]["head.weight"], second["state_dict"]["head.weight"])
 
 
@@ -258,7 +237,7 @@ def test_too_few_pictures_to_hold_any_out_are_refused(tmp_path: Path, photograph
 def test_a_mistyped_data_path_does_not_keep_the_right_one_from_the_folder(tmp_path: Path, photographs: Path) -> None:
     with pytest.raises(DatasetError, match="does not exist"):
         train_restorer(settings(tmp_path / "nowhere", "upscale"), tmp_path / "run", quiet=True)
-    train(settings(photographs, "upscale"), tmp_path / "run")
+    train(train_restorer, settings(photographs, "upscale"), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("kind", "crop"), [("denoise", 30), ("inpaint", 20), ("inpaint", 72)])

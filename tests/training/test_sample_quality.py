@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from training_runs import TRAINING_MARKS
 
 from edgevision.core.errors import CheckpointError, InputError
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
@@ -16,11 +17,7 @@ from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures, Features
 from edgevision.training.sample_quality import SampleQuality
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.usefixtures("one_thread"),
-]
+pytestmark = TRAINING_MARKS
 
 IMAGE = ImageSpec(size=(8, 8), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
 METADATA = ModelMetadata(task="classify", name="resnet8", spec=ClassificationSpec(labels=("a", "b", "c")), image=IMAGE)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from training_runs import TINY_GENERATIVE, TRAINING_MARKS, assert_same_weights, history, train
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints import read_checkpoint
@@ -20,56 +21,17 @@ from edgevision.training.settings import VaeSettings
 from edgevision.training.vae import train_vae
 from edgevision.training.vae_module import VaeModule
 
-# Lightning and torch deprecate parts of each other from release to release.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.usefixtures("one_thread"),
-]
+pytestmark = TRAINING_MARKS
 
 Call = Callable[..., tuple[int, str, str]]
 
-PARTS = {"train/cat": 10, "train/dog": 10, "val/cat": 30, "val/dog": 30}
-
-
-@pytest.fixture
-def pictures(tmp_path: Path, write_class_folders) -> Path:
-    """Twenty pictures of two classes, and sixty to validate on."""
-    return write_class_folders(tmp_path / "pictures", PARTS)
-
 
 def settings(data: Path | str, **changes: Any) -> VaeSettings:
-    tiny: dict[str, Any] = {
-        "data": str(data),
-        "model_options": {"width": 8, "latent": 4},
-        "steps": 4,
-        "sample_every": 2,
-        "batch_size": 4,
-        "ema": 0.5,
-        "workers": 0,
-    }
-    return VaeSettings(**(tiny | changes))
-
-
-def train(chosen: VaeSettings, folder: Path, **options: Any) -> dict[str, Any]:
-    path = train_vae(chosen, folder, quiet=True, **options)
-    assert path == folder / f"{chosen.model}.pt"
-    loaded: dict[str, Any] = torch.load(path, weights_only=True)
-    return loaded
-
-
-def history(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-
-
-def assert_same_weights(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert first["state_dict"].keys() == second["state_dict"].keys()
-    for name, tensor in first["state_dict"].items():
-        assert torch.equal(tensor, second["state_dict"][name]), name
+    return VaeSettings(data=str(data), **(TINY_GENERATIVE | changes))
 
 
 def test_an_autoencoder_trains_to_a_checkpoint_that_explains_itself(tmp_path: Path, pictures: Path) -> None:
-    kept = train(settings(pictures, licence="CC0-1.0"), tmp_path / "run")
+    kept = train(train_vae, settings(pictures, licence="CC0-1.0"), tmp_path / "run")
     checkpoint = read_checkpoint(tmp_path / "run" / "conv_vae.pt")
     metadata = checkpoint.metadata
     assert metadata is not None
@@ -108,7 +70,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = settings(pictures, steps=6, flip=True)
-    whole = train(chosen, tmp_path / "whole")
+    whole = train(train_vae, chosen, tmp_path / "whole")
     record = RunFolder.record
 
     def interrupt(self: RunFolder, epoch: dict[str, float]) -> None:
@@ -124,7 +86,7 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
     assert not (folder / "conv_vae.pt").exists()
     with pytest.raises(InputError, match=r"unfinished training with beta 1\.0, not 2\.0"):
         train_vae(chosen.updated(beta=2.0), folder, quiet=True)
-    assert_same_weights(train(chosen, folder), whole)
+    assert_same_weights(train(train_vae, chosen, folder), whole)
     resumed, reference = (torch.load(run / "last.ckpt", weights_only=False) for run in (folder, tmp_path / "whole"))
     assert resumed["global_step"] == reference["global_step"] == 6
     for name, tensor in reference["state_dict"].items():
@@ -133,7 +95,8 @@ def test_an_interrupted_training_is_resumed_to_the_same_bits(
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, pictures: Path) -> None:
     first, second, other = (
-        train(settings(pictures, steps=2, seed=seed), tmp_path / name) for name, seed in (("a", 4), ("b", 4), ("c", 5))
+        train(train_vae, settings(pictures, steps=2, seed=seed), tmp_path / name)
+        for name, seed in (("a", 4), ("b", 4), ("c", 5))
     )
     assert_same_weights(first, second)
     code = "encoder.mean.weight"
@@ -141,7 +104,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path, 
 
 
 def test_the_loss_falls(tmp_path: Path, pictures: Path) -> None:
-    train(settings(pictures, steps=60, sample_every=20), tmp_path / "run")
+    train(train_vae, settings(pictures, steps=60, sample_every=20), tmp_path / "run")
     losses = [line["train_loss"] for line in history(tmp_path / "run")]
     assert losses[2] < losses[1] < losses[0]
 
