@@ -51,7 +51,7 @@ def request_run(path: Path, feeds: dict[str, Any], **properties: str) -> Run:
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("float", type=Path)
 parser.add_argument("int8", type=Path)
-parser.add_argument("--shape", help="of the input, where the model leaves it open")
+parser.add_argument("--shape", help="of the input, where the model's axes are dynamic")
 parser.add_argument("--seconds", type=float, default=20.0)
 arguments = parser.parse_args()
 

@@ -18,8 +18,8 @@ import torch
 import edgevision
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.exporters.parts import Part, take_part
 from edgevision.exporters.samples import seeded_batches
+from edgevision.exporters.sources.network_part import NetworkPart, take_part
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
@@ -46,7 +46,7 @@ def main() -> None:
         quality.add_real(_tensor(np.stack(pictures)))
     print("| model | agreement % | Fréchet distance | precision % | recall % |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
-        for path, part in ((arguments.generator, Part.BOTH), (arguments.vae, Part.DECODER)):
+        for path, part in ((arguments.generator, NetworkPart.BOTH), (arguments.vae, NetworkPart.DECODER)):
             model = Path(name) / f"{path.stem}.onnx"
             edgevision.export(path, model, part=part)
             agreement = _agreement(model, quality)
@@ -82,7 +82,7 @@ def _agreement(model: Path, quality: SampleQuality) -> float | None:
     return quality.compute()["class_agreement"]
 
 
-def _parity(checkpoint: Path, part: Part, model: Path) -> float:
+def _parity(checkpoint: Path, part: NetworkPart, model: Path) -> float:
     metadata = require_metadata(model)
     network = take_part(read_checkpoint(checkpoint), part).network
     latent = metadata.spec_as(GenerationSpec).latent

@@ -22,13 +22,13 @@ import onnx
 import edgevision
 from edgevision.core.machine import Machine
 from edgevision.data.datasets import ImageFolder
-from edgevision.exporters.origin import read_origin
-from edgevision.exporters.parts import Part
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.calibration import RecordingEngine, collect_calibration_data
 from edgevision.exporters.quantization.options import Preset
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.samples import seeded_batches
+from edgevision.exporters.sources.network_part import NetworkPart
+from edgevision.exporters.sources.reading import read_source_model
 from edgevision.modelfiles.metadata import METADATA_KEY
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.benchmark.timing import InterleavedTimer
@@ -174,9 +174,10 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> None:
 def write_plain(case: Case, path: Path) -> None:
     """What torch.onnx.export makes of the network, with the metadata that lets the pipelines run it."""
     given: dict[str, Any] = {"arch": None, "input_shape": None, "metadata": {}} | case.options
-    origin = read_origin(case.checkpoint, part=Part.BOTH, arch_options=None, trust_pickle=False, seed=0, **given)
-    model = origin.conversion.model
-    add_metadata(model, METADATA_KEY, origin.metadata.to_json())
+    given |= {"part": NetworkPart.BOTH, "arch_options": None}
+    source = read_source_model(case.checkpoint, trust_pickle=False, seed=0, **given)
+    model = source.conversion.model
+    add_metadata(model, METADATA_KEY, source.metadata.to_json())
     onnx.save(model, path)
 
 

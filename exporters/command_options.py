@@ -124,7 +124,7 @@ class DescriptionOptions:
     def fields(self) -> dict[str, Any]:
         """As in the JSON of :class:`ModelMetadata`."""
         with requires_extra("export"):
-            from edgevision.exporters.describe import current_form
+            from edgevision.exporters.sources.describe import current_form
         fields = current_form(_metadata_document(self.metadata))
         image = {
             "color": self.color,

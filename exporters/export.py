@@ -18,9 +18,7 @@ from edgevision.core.errors import DeviceError, InputError, ModelFileError, Pari
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.model_writing import SUFFIX, ModelOpener, write_model
-from edgevision.exporters.origin import Origin, read_origin
 from edgevision.exporters.parity import compare_engines
-from edgevision.exporters.parts import Part
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 from edgevision.exporters.quantization.calibration import collect_calibration_data
@@ -30,6 +28,10 @@ from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSett
 from edgevision.exporters.quantization.targets import find_target
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.sources.input_shapes import with_static_shape
+from edgevision.exporters.sources.network_part import NetworkPart
+from edgevision.exporters.sources.reading import read_source_model
+from edgevision.exporters.sources.source_model import SourceModel
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
@@ -49,7 +51,7 @@ def export(
     *,
     format: ModelFormat | str = ModelFormat.ONNX,
     precision: Precision | str = Precision.FP32,
-    part: Part | str = Part.BOTH,
+    part: NetworkPart | str = NetworkPart.BOTH,
     arch: str | None = None,
     arch_options: Mapping[str, Any] | None = None,
     weights: str | None = None,
@@ -98,8 +100,8 @@ def export(
     format, precision = ModelFormat(format), Precision(precision)
     if format is ModelFormat.CHECKPOINT:
         raise ValueError(f"export writes onnx or openvino, not {format}")
-    source = Path(checkpoint)
-    target = Path(output) if output is not None else _default_output(source, format, precision)
+    path = Path(checkpoint)
+    target = Path(output) if output is not None else _default_output(path, format, precision)
     if target.suffix != SUFFIX[format]:
         raise InputError(f"an {format} model's name ends in {SUFFIX[format]}, not {target.name!r}")
     check_writable(target, force=force)
@@ -109,9 +111,9 @@ def export(
     settings = int8 or QuantizationSettings()
     needs_static = precision is Precision.INT8 and find_target(settings.target).static_shapes
 
-    origin = read_origin(
-        source,
-        part=Part(part),
+    source = read_source_model(
+        path,
+        part=NetworkPart(part),
         arch=arch,
         arch_options=arch_options,
         weights=weights,
@@ -121,16 +123,16 @@ def export(
         seed=seed,
     )
     if static is not None or needs_static:
-        origin = origin.fixed(static, seed=seed)
-    examples = [example.numpy() for example in origin.examples]
-    flushed = DenormalWeights(examples)(origin.conversion.model)
-    origin = replace(origin, conversion=replace(origin.conversion, model=flushed.model))
-    described, conversion = origin.metadata.updated(precision=precision), origin.conversion
-    model, notes = conversion.model, origin.notes + conversion.notes + flushed.notes
+        source = with_static_shape(source, static, seed=seed)
+    examples = [example.numpy() for example in source.examples]
+    flushed = DenormalWeights(examples)(source.conversion.model)
+    source = replace(source, conversion=replace(source.conversion, model=flushed.model))
+    described, conversion = source.metadata.updated(precision=precision), source.conversion
+    model, notes = conversion.model, source.notes + conversion.notes + flushed.notes
     quantized: Quantized | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
-            quantized = _quantized(origin, format, settings, search_log(target), say)
+            quantized = _quantized(source, format, settings, search_log(target), say)
         model = quantized.model
         described = described.updated(target=quantized.report.target)
         if quantized.report.outcome is Outcome.FLOAT:
@@ -144,14 +146,14 @@ def export(
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
         file = temporary / target.name
         write_model(model, file, format, described)
-        with origin.reference() as reference, _opened(file, model) as engine:
-            batches, sample_source = _samples(folder, described, origin.shape, seed)
+        with source.reference() as reference, _opened(file, model) as engine:
+            batches, sample_source = _samples(folder, described, source.shape, seed)
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
                 batches, sample_source = [quantized.samples], f"of {quantized.report.source}"
             elif conversion.sides is not None and {"height", "width"} & set(conversion.dynamic):
                 # That other sizes are accepted is a promise too.
-                other = (origin.shape[0], *conversion.sides.larger())
+                other = (source.shape[0], *conversion.sides.larger())
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
             predictions = partial(find_task(described.task).predictions, metadata=described)
@@ -159,7 +161,7 @@ def export(
         facts = read_facts(file)
         report = ExportReport(
             model=target.name,
-            checkpoint=source.name,
+            checkpoint=path.name,
             verdict="good",
             format=format,
             precision=described.precision,
@@ -234,15 +236,15 @@ def _default_output(source: Path, format: ModelFormat, precision: Precision) -> 
 
 
 def _quantized(
-    origin: Origin, format: ModelFormat, settings: QuantizationSettings, log: Path, say: Callable[[str], None]
+    source: SourceModel, format: ModelFormat, settings: QuantizationSettings, log: Path, say: Callable[[str], None]
 ) -> Quantized:
-    model, metadata = origin.conversion.model, origin.metadata.updated(target=find_target(settings.target).name)
+    model, metadata = source.conversion.model, source.metadata.updated(target=find_target(settings.target).name)
     check_float(model)
     with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model) as reference:
         say("reading the calibration data")
         data = collect_calibration_data(
             metadata,
-            origin.shape,
+            source.shape,
             reference,
             calibration=settings.calibration,
             data=settings.data,

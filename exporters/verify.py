@@ -17,11 +17,11 @@ from edgevision.exporters.analysis.randomness import check_repeatable
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.checkpoint import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
-from edgevision.exporters.describe import describe
-from edgevision.exporters.foreign_model import ForeignEngine, load_foreign_model
 from edgevision.exporters.parity import ParityReport, compare_engines
-from edgevision.exporters.parts import exported_part, take_part
 from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.sources.describe import describe
+from edgevision.exporters.sources.foreign_model import ForeignEngine, load_foreign_model
+from edgevision.exporters.sources.network_part import exported_part, take_part
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata

@@ -20,7 +20,7 @@ class ExactAdaptivePooling(TorchFunctionMode):
     """While it is entered, adaptive pooling of sides that its windows do not divide is done window by window.
 
     Window i of n over a side s holds the places from floor(i s / n) up to ceil((i + 1) s / n), so its length depends on
-    the side: pooling to more than one place is refused where the side is open.
+    the side: pooling to more than one place is refused where the side is dynamic.
     """
 
     def __torch_function__(

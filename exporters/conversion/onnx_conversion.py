@@ -164,7 +164,7 @@ def _notes(
     if exporter == "torchscript":
         notes.append(f"converted by TorchScript tracing, because the dynamo exporter failed: {first_cause(reasons[0])}")
     if "batch" not in dynamic:
-        notes.append(f"batch fixed to {len(examples[0])}: the network cannot leave it open")
+        notes.append(f"batch fixed to {len(examples[0])}: the network does not take another")
     sides = [side for side in wanted if side != "batch" and side not in dynamic]
     if sides:
         height, width = examples[0].shape[2:]
@@ -204,7 +204,7 @@ def _check_dynamic(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
-    # Some exporters write -1 for a side that is open.
+    # Some exporters write -1 for a dynamic axis.
     shape = tuple(
         d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else d.dim_param or "?" for d in tensor.shape.dim
     )

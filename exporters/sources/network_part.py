@@ -12,7 +12,7 @@ from edgevision.runtime.tasks.generation.spec import GenerationSpec
 from edgevision.runtime.tasks.generation.task import GENERATE
 
 
-class Part(StrEnum):
+class NetworkPart(StrEnum):
     """What of a network a model file holds."""
 
     BOTH = "both"
@@ -25,15 +25,15 @@ class Part(StrEnum):
     """A classifier that shows what its last layer is given: the judge of ``edgevision evaluate GENERATOR``."""
 
 
-def take_part(checkpoint: Checkpoint, part: Part) -> Checkpoint:
+def take_part(checkpoint: Checkpoint, part: NetworkPart) -> Checkpoint:
     """The part of one of the project's own networks as a checkpoint by itself; :class:`InputError` where it has none.
 
     Encoder and decoder are those of an autoencoder, features those of a residual classifier.
     """
     network, metadata = checkpoint.network, checkpoint.metadata
-    if part is Part.BOTH:
+    if part is NetworkPart.BOTH:
         return checkpoint
-    if part is Part.FEATURES:
+    if part is NetworkPart.FEATURES:
         if not isinstance(network, CifarResNet) or metadata is None:
             raise InputError("--part features is for a residual classifier (resnet20 ...) of edgevision train classify")
         features = TensorSpec(name="features", shape=("batch", network.linear.in_features))
@@ -43,7 +43,7 @@ def take_part(checkpoint: Checkpoint, part: Part) -> Checkpoint:
     if not isinstance(network, ConvVae) or metadata is None or latent_spec is None:
         raise InputError(f"--part {part} is for a variational autoencoder made by edgevision train vae")
     name = f"{metadata.name}-{part}"
-    if part is Part.ENCODER:
+    if part is NetworkPart.ENCODER:
         code = next(spec for spec in metadata.outputs if spec.name == "code")
         return replace(
             checkpoint,
@@ -56,9 +56,9 @@ def take_part(checkpoint: Checkpoint, part: Part) -> Checkpoint:
     return replace(checkpoint, network=network.decoder, metadata=described)
 
 
-def exported_part(checkpoint: Checkpoint, model: ModelMetadata) -> Part:
+def exported_part(checkpoint: Checkpoint, model: ModelMetadata) -> NetworkPart:
     """Which part of ``checkpoint`` a model of that metadata was made of."""
     if isinstance(checkpoint.network, ConvVae):
-        return {ENCODE.name: Part.ENCODER, GENERATE.name: Part.DECODER}.get(model.task, Part.BOTH)
+        return {ENCODE.name: NetworkPart.ENCODER, GENERATE.name: NetworkPart.DECODER}.get(model.task, NetworkPart.BOTH)
     shows_features = isinstance(checkpoint.network, CifarResNet) and len(model.outputs) > 1
-    return Part.FEATURES if shows_features else Part.BOTH
+    return NetworkPart.FEATURES if shows_features else NetworkPart.BOTH

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.onnx._internal._lazy_import import onnxscript_apis
 
-import edgevision.exporters.origin as origin
+import edgevision.exporters.sources.checkpoint_source as checkpoint_source
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import export
 from edgevision.exporters.report import ExportReport
@@ -105,7 +105,7 @@ def conversions(made_once: MadeOnce) -> Iterator[None]:
         return pickle.loads((made_once(sha256(content.getvalue()).hexdigest(), fill) / "pickle").read_bytes())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(origin, "convert_to_onnx", convert)
+        patch.setattr(checkpoint_source, "convert_to_onnx", convert)
         yield
 
 
@@ -203,5 +203,5 @@ def classifier_conversion(classifier: nn.Module) -> Conversion:
 def quick_conversion(classifier_conversion: Conversion, monkeypatch: pytest.MonkeyPatch) -> Conversion:
     """Exports of the classifier use this copy of its conversion, which the test may spoil."""
     conversion = copy.deepcopy(classifier_conversion)
-    monkeypatch.setattr(origin, "convert_to_onnx", lambda *args, **kwargs: copy.deepcopy(conversion))
+    monkeypatch.setattr(checkpoint_source, "convert_to_onnx", lambda *args, **kwargs: copy.deepcopy(conversion))
     return conversion

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import edgevision
 import edgevision.exporters.export as exporting
-import edgevision.exporters.origin as origin
+import edgevision.exporters.sources.reading as reading
 from edgevision.core.errors import DiskFullError, InputError, OutputError, ParityError
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
@@ -272,7 +272,7 @@ def test_a_program_for_one_picture_becomes_a_model_for_one_picture(tiny_networks
     assert report.metadata.inputs[0].shape == (1, 1, 8, 8)
     assert report.dynamic == ()
     assert report.parity.samples == 64
-    assert "batch fixed to 1: the network cannot leave it open" in report.notes
+    assert "batch fixed to 1: the network does not take another" in report.notes
     assert any("cannot be laid over a picture in tiles" in note for note in report.notes)
 
 
@@ -283,9 +283,9 @@ def test_every_output_of_a_network_is_named_and_compared(
         def forward(self, images: Tensor) -> dict[str, Tensor]:
             return {"mean": images.mean((2, 3))[:, [0, 1, 2, 0]], "largest": images.amax((2, 3))}
 
-    original = origin.read_checkpoint(checkpoint)
+    original = reading.read_checkpoint(checkpoint)
     monkeypatch.setattr(
-        origin, "read_checkpoint", lambda *args, **kwargs: dataclasses.replace(original, network=TwoHeads())
+        reading, "read_checkpoint", lambda *args, **kwargs: dataclasses.replace(original, network=TwoHeads())
     )
     report = export(checkpoint, tmp_path / "two.onnx")
     assert [output.name for output in report.parity.outputs] == ["logits", "output_1"]
@@ -300,7 +300,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("the checkpoint was read before the options were checked")
 
-    monkeypatch.setattr(origin, "read_checkpoint", fail)
+    monkeypatch.setattr(reading, "read_checkpoint", fail)
 
 
 def test_an_existing_model_is_kept_without_force(checkpoint: Path, tmp_path: Path, no_work: None) -> None:

@@ -22,9 +22,9 @@ from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
 from edgevision.exporters.network_facts.generation import describe_generation
 from edgevision.exporters.network_facts.network import Network
-from edgevision.exporters.parts import Part
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches
+from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.verify import verify
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import read_metadata
@@ -370,7 +370,7 @@ def test_only_an_autoencoder_has_parts(
 def test_a_part_that_there_is_not_is_misuse(checkpoints: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="middle"):
         export(checkpoints["conv_vae"], part="middle")
-    assert list(Part) == ["both", "encoder", "decoder", "features"]
+    assert list(NetworkPart) == ["both", "encoder", "decoder", "features"]
 
 
 def test_the_command_exports_a_part(

@@ -22,11 +22,11 @@ from PIL import Image
 from torch import nn
 
 import edgevision
-import edgevision.exporters.origin as origin
 import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
+import edgevision.exporters.sources.checkpoint_source as checkpoint_source
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
@@ -136,7 +136,7 @@ def small(network: nn.Module, conversion: Conversion, tmp_path: Path, monkeypatc
     path = tmp_path / "small.pt"
     save_checkpoint(path, network, METADATA, model="tiny_cnn", options=OPTIONS)
     monkeypatch.setitem(MODELS, "tiny_cnn", tiny_cnn)
-    monkeypatch.setattr(origin, "convert_to_onnx", lambda *arguments, **options: copy.deepcopy(conversion))
+    monkeypatch.setattr(checkpoint_source, "convert_to_onnx", lambda *args, **kwargs: copy.deepcopy(conversion))
     return path
 
 

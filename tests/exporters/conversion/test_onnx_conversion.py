@@ -35,7 +35,7 @@ def convolutional() -> nn.Module:
 
 
 class Loop(nn.Module):
-    """Reads its batch as a number of Python, which no exporter can leave open."""
+    """Reads its batch as a number of Python, which no exporter can make dynamic."""
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([images[i] * (i + 1) for i in range(images.shape[0])])
@@ -147,7 +147,7 @@ def test_a_batch_that_cannot_be_open_is_fixed_to_the_examples_and_the_sides_stay
     conversion = convert(Loop())
     assert conversion.dynamic == ("height", "width")
     assert conversion.inputs[0].shape == (1, 3, "height", "width")
-    assert conversion.notes == ("batch fixed to 1: the network cannot leave it open",)
+    assert conversion.notes == ("batch fixed to 1: the network does not take another",)
     images = torch.rand(1, 3, 9, 11)
     assert sqnr(Loop()(images), run(conversion.model, images)) > 100
 
@@ -156,7 +156,7 @@ def test_a_network_for_one_sample_alone_is_converted_for_one(run: Callable, sqnr
     conversion = convert(OnlyOne())
     assert conversion.dynamic == ()
     assert conversion.inputs[0].shape == (1, 3, 8, 8)
-    assert conversion.notes == ("batch fixed to 1: the network cannot leave it open",)
+    assert conversion.notes == ("batch fixed to 1: the network does not take another",)
     assert sqnr(OnlyOne()(IMAGE), run(conversion.model, IMAGE)) > 100
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.describe import describe
+from edgevision.exporters.sources.describe import describe
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Resize, TensorSpec
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.spec import LatentSpec

@@ -6,10 +6,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import edgevision.exporters.export as exporting
-import edgevision.exporters.foreign_model as foreign_model
+import edgevision.exporters.sources.foreign_model as foreign_model
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.export import export
-from edgevision.exporters.foreign_model import load_foreign_model
+from edgevision.exporters.sources.foreign_model import load_foreign_model
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import load
@@ -62,7 +62,7 @@ TAKEN = {
     "of a list of any length": pointwise(FLOAT, "k"),
     "of a number": pointwise(FLOAT),
     "of volumes": pointwise(FLOAT, "n", 3, 2, 4, 4),
-    "of open sides written as -1": pointwise(FLOAT, -1, 3, 8, 8),
+    "of dynamic axes written as -1": pointwise(FLOAT, -1, 3, 8, 8),
     "of indices": model(
         [node("Gather", ["e", "i"])], [value("i", INT, "n", 5)], [value("y", FLOAT, "n", 5, 3)], [weights("e", 2, 3)]
     ),

@@ -51,7 +51,7 @@ def test_a_side_that_a_constant_shape_closes_is_fixed_which_is_said(
     assert metadata is not None
     assert metadata.inputs[0].shape == fixed
     closed = {"batch", "height", "width"} - set(dynamic)
-    assert bool(closed) == any("the graph says it is open" in note for note in report.notes)
+    assert bool(closed) == any("the graph says it is dynamic" in note for note in report.notes)
 
 
 def test_the_multiple_that_a_graph_needs_is_found(tmp_path: Path) -> None:
