@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import MISSING, fields, is_dataclass
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, get_annotations, signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
@@ -15,7 +15,7 @@ def option_groups(function: Callable[..., None]) -> Callable[..., None]:
 
     A keyword-only parameter that is annotated with a dataclass receives one, made from its options. The class
     attribute ``panel`` of the dataclass is the heading that they stand under in ``--help``, but for those that have
-    one of their own (``rich_help_panel``).
+    one of their own (``rich_help_panel``). What the dataclass adds to its base stands before what it inherits.
 
         @dataclass(frozen=True, kw_only=True)
         class Int8Options:
@@ -50,7 +50,8 @@ def option_groups(function: Callable[..., None]) -> Callable[..., None]:
 
 def _options(declared: Any) -> Iterator[Parameter]:
     hints = get_type_hints(declared, include_extras=True)
-    for field in fields(declared):
+    own = get_annotations(declared)
+    for field in sorted(fields(declared), key=lambda field: field.name not in own):
         annotation = _in_panel(hints[field.name], getattr(declared, "panel", None))
         default = Parameter.empty if field.default is MISSING else field.default
         yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

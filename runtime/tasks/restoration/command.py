@@ -12,32 +12,23 @@ import typer
 
 from edgevision.cli.numbers import positive_number
 from edgevision.cli.option_groups import option_groups
-from edgevision.cli.options import (
-    DEVICE_PANEL,
-    OUTPUT_PANEL,
-    DeviceOption,
-    FallbackOption,
-    ForceOption,
-    JsonOption,
-    QuietOption,
-    ThreadsOption,
-)
+from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL
 from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line, shortened
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.engine_facts import engine_facts, headline
+from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.load import load
-from edgevision.runtime.model_options import ModelOption
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
+from edgevision.runtime.tasks.run_options import RunOptions, announce
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 _MASK_PANEL = "Mask"
@@ -84,22 +75,15 @@ ResumeOption = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options:
+class _Options(RunOptions):
     """What all four verbs take, beside their own."""
 
     output: OutputOption = None
-    model: ModelOption = None
-    device: DeviceOption = "cpu"
-    allow_fallback: FallbackOption = False
-    threads: ThreadsOption = None
     tile: TileOption = "auto"
     memory: MemoryOption = "256MB"
     quality: QualityOption = 95
     compare: CompareOption = None
     resume: ResumeOption = False
-    force: ForceOption = False
-    as_json: JsonOption = False
-    quiet: QuietOption = False
 
 
 @on_boards("run inpaint", "edgevision.runtime.tasks.restoration.board_files:inpaint_files")
@@ -267,8 +251,7 @@ def _run(
                 if not (options.resume and job.target.exists()):
                     raise
 
-        if not options.quiet and not options.as_json:
-            echo(headline(restore.metadata.name, restore.engine), err=True)
+        announce(restore, options)
         results = overlapped(planned, read, process, write, at_once=restore.at_once)
         for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
             if error is not None:
