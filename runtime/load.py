@@ -126,7 +126,7 @@ def load(
         A :class:`~edgevision.runtime.tasks.pipeline.Pipeline`; it is a context manager, and leaving it frees the model.
 
     Raises:
-        InputError: a word that is neither a file nor a model that ships, or a scale at which none does.
+        InputError: a name that is neither of a file nor of a model that ships, or a scale at which none does.
         ModelFileError: missing, damaged, without metadata, or newer than this release.
         DeviceError: the device is not there or cannot run all of the model.
     """

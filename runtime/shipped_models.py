@@ -12,10 +12,10 @@ _ASSETS = Path(__file__).parent / "assets"
 def resolve_model(model: str | os.PathLike[str]) -> Path:
     """The file that a user means by ``model``: one that exists, else the shipped model of that name.
 
-    What is no bare word, as ``models/new.onnx``, is returned as it is: who opens it says what is wrong with it.
+    What is no bare name, as ``models/new.onnx``, is returned as it is: who opens it says what is wrong with it.
 
     Raises:
-        InputError: a bare word that is neither; the models that ship are listed.
+        InputError: a bare name that is neither; the models that ship are listed.
     """
     path = Path(model)
     if path.suffix or len(path.parts) != 1 or path.is_file():

@@ -56,7 +56,7 @@ class _Conversion:
 
 
 def _converter(kind: Any, parameter: Any) -> Any:
-    """A function from a word, or a default, to its value, which raises ``ValueError``; ``None`` where Typer has to."""
+    """A function from text, or a default, to its value, which raises ``ValueError``; ``None`` where Typer has to."""
     if get_origin(kind) is list:
         convert = _converter(get_args(kind)[0], parameter)
         return None if convert is None else lambda values: [convert(value) for value in values]

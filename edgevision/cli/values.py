@@ -1,4 +1,4 @@
-"""Values of options that are words of their own: cores, shapes, shares, JSON objects."""
+"""Values of options that are written in a way of their own: cores, shapes, shares, JSON objects."""
 
 import json
 import math

@@ -33,8 +33,8 @@ def printable(text: str) -> str:
 
 def one_line(text: object) -> str:
     """As :func:`printable`, for a name among others: it makes no line and no column of its own."""
-    word = str(text)
-    return word if word.isprintable() else "".join(map(_shown, word))
+    line = str(text)
+    return line if line.isprintable() else "".join(map(_shown, line))
 
 
 def shortened(text: str) -> str:

@@ -32,11 +32,11 @@ class NetworkTensors:
     def to_tensor(self, samples: Samples) -> Array:
         """float32 (N, C, H, W) in the network's range; N is 3 for a colour picture in a gray network, else 1."""
         colored = self._network_colors(samples)
-        planes = colored.transpose(2, 0, 1)
-        if self._color is Color.GRAY and len(planes) == 3:
-            channels: Array = planes[:, None] * self._scale + self._offset
-            return channels
-        return np.ascontiguousarray(planes[None] * self._scale + self._offset)
+        channels = colored.transpose(2, 0, 1)
+        if self._color is Color.GRAY and len(channels) == 3:
+            batch: Array = channels[:, None] * self._scale + self._offset
+            return batch
+        return np.ascontiguousarray(channels[None] * self._scale + self._offset)
 
     def channels(self, channels: int) -> int:
         """How many channels :meth:`from_tensor` gives for a picture of so many ``channels``."""
@@ -46,8 +46,8 @@ class NetworkTensors:
         """float32 (H, W, C) in 0..1 in the network's own colours."""
         restored: Array = (tensor * self._back).astype(np.float32, copy=False)
         restored += self._shift
-        planes: Array = restored[:, 0] if len(restored) == 3 else restored[0]
-        return planes.transpose(1, 2, 0)
+        channels: Array = restored[:, 0] if len(restored) == 3 else restored[0]
+        return channels.transpose(1, 2, 0)
 
     def in_picture_colors(self, restored: Array, samples: Samples) -> Array:
         """The picture (H, W, 1 or 3) in gray or RGB of :meth:`from_tensor`'s answer for ``samples``."""
@@ -58,8 +58,8 @@ class NetworkTensors:
             height, width = restored.shape[:2]
             luma, restored = restored, np.empty((height, width, 3), np.float32)
             restored[:, :, :1] = luma
-            for number, plane in enumerate(to_ycbcr(samples).transpose(2, 0, 1)[1:], 1):
-                restored[:, :, number] = _enlarged(plane, height, width)
+            for number, chroma in enumerate(to_ycbcr(samples).transpose(2, 0, 1)[1:], 1):
+                restored[:, :, number] = _enlarged(chroma, height, width)
             restored = to_rgb(restored)
         elif self._color is Color.YCBCR:
             restored = restored[:, :, :1] if gray else to_rgb(restored)
@@ -90,6 +90,6 @@ class NetworkTensors:
         return as_float(samples[:, :, ::-1] if self._color is Color.BGR else samples)
 
 
-def _enlarged(plane: Array, height: int, width: int) -> Array:
-    image = Image.fromarray(np.ascontiguousarray(plane))
+def _enlarged(channel: Array, height: int, width: int) -> Array:
+    image = Image.fromarray(np.ascontiguousarray(channel))
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))

@@ -165,8 +165,8 @@ def _line(x1: float, y1: float, x2: float, y2: float, kind: str = "axis") -> str
     return f"<line class={kind} x1='{x1:.1f}' y1='{y1:.1f}' x2='{x2:.1f}' y2='{y2:.1f}' />"
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor={anchor}>{escape(words)}</text>"
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor={anchor}>{escape(text)}</text>"
 
 
 def _short(value: float) -> str:

@@ -117,16 +117,16 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
             subjects.append(subject)
             # Each subject's own peak starts anew.
             most_memory = max(filter(None, (most_memory, peak_memory_mb())), default=None)
-        _log.info("measuring %s", _announced(subjects, settings))
+        _log.info("measuring %s", _announcement(subjects, settings))
         start = time.perf_counter()
         with Telemetry() as telemetry:
             timer = time_interleaved(subjects, settings)
             # One inference after another is all that power is asked about.
             alone = telemetry.report().mean_power_w if len(subjects) == 1 else None
-            reports = [_reported(subject, timer.timed[subject], telemetry.started, alone) for subject in subjects]
-            reports = [reports[0], *(_beside(report, reports[0]) for report in reports[1:])]
+            reports = [_subject_report(subject, timer.timed[subject], telemetry.started, alone) for subject in subjects]
+            reports = [reports[0], *(_compared_with(report, reports[0]) for report in reports[1:])]
             for index, subject in enumerate(subjects):
-                reports[index] = _with_more(reports[index], subject, settings, encoded)
+                reports[index] = _with_extras(reports[index], subject, settings, encoded)
         seconds = time.perf_counter() - start
         if settings.profile:
             from edgevision.runtime.benchmark.operators import profile
@@ -155,12 +155,12 @@ def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> Interle
         fewest=_FEWEST_IN_A_BLOCK,
         return_ms=_RETURN_MS,
     )
-    look = _FEWEST_ROUNDS
-    while not all(_is_enough(timed, settings) for timed in timer.timed.values()):
-        if settings.precision is not None and timer.rounds >= look:
+    next_check = _FEWEST_ROUNDS
+    while not all(_is_long_enough(timed, settings) for timed in timer.timed.values()):
+        if settings.precision is not None and timer.rounds >= next_check:
             if all(_is_precise(timed, settings.precision) for timed in timer.timed.values()):
                 return timer
-            look = timer.rounds + max(1, timer.rounds // 5)
+            next_check = timer.rounds + max(1, timer.rounds // 5)
         timer.run_round()
     if settings.precision is not None:
         for subject, timed in timer.timed.items():
@@ -174,7 +174,7 @@ def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> Interle
     return timer
 
 
-def _is_enough(timed: TimedRuns, settings: Settings) -> bool:
+def _is_long_enough(timed: TimedRuns, settings: Settings) -> bool:
     enough_runs = settings.precision is not None or len(timed.durations) >= settings.runs
     return enough_runs and timed.total_ns >= settings.seconds * 1e9
 
@@ -183,14 +183,14 @@ def _is_precise(timed: TimedRuns, precision: float) -> bool:
     return 2 * percentile(timed.milliseconds(), 0.5).relative_width < precision
 
 
-def _announced(subjects: Sequence[Subject], settings: Settings) -> str:
+def _announcement(subjects: Sequence[Subject], settings: Settings) -> str:
     what = f"{len(subjects)} subjects, interleaved," if len(subjects) > 1 else subjects[0].name
     runs = 0 if settings.precision is not None else settings.runs
     seconds = sum(max(settings.seconds, runs * subject.seconds_each) for subject in subjects)
     return f"{what} for about {seconds:.3g} s"
 
 
-def _reported(subject: Subject, timed: TimedRuns, started: float, power_w: float | None) -> SubjectReport:
+def _subject_report(subject: Subject, timed: TimedRuns, started: float, power_w: float | None) -> SubjectReport:
     samples = Samples(
         start_s=tuple(round(ns / 1e9 - started, 6) for ns in timed.starts),
         ms=tuple(round(ns / 1e6, 6) for ns in timed.durations),
@@ -220,12 +220,14 @@ def _reported(subject: Subject, timed: TimedRuns, started: float, power_w: float
     )
 
 
-def _beside(report: SubjectReport, first: SubjectReport) -> SubjectReport:
+def _compared_with(report: SubjectReport, first: SubjectReport) -> SubjectReport:
     speedup = ratio_of_medians(first.samples.in_rounds(), report.samples.in_rounds(), paired=True)
     return report.updated(speedup=speedup, ratio=speedup.inverse())
 
 
-def _with_more(report: SubjectReport, subject: Subject, settings: Settings, encoded: Sequence[bytes]) -> SubjectReport:
+def _with_extras(
+    report: SubjectReport, subject: Subject, settings: Settings, encoded: Sequence[bytes]
+) -> SubjectReport:
     if settings.streams is not None:
         _log.info("measuring %d streams of %s", settings.streams, subject.name)
         report = report.updated(streams=measure_streams(subject, settings.streams, seconds=settings.seconds))

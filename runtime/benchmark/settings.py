@@ -11,7 +11,7 @@ class Settings(Record):
     """Every combination of the models with ``devices``, ``threads`` and ``batches`` is a subject of its own.
 
     ``allow_fallback`` lets the CPU do what a device cannot. ``threads`` without numbers leaves all cores to the engine.
-    ``shape`` is the full shape of the first input where the model leaves it free; the model is then loaded for it.
+    ``shape`` is the full shape of the first input where it has dynamic axes; the model is then loaded for it.
 
     A subject is measured for ``seconds`` and at least ``runs`` inferences. With ``precision``, a share as 0.02, it ends
     as soon as the interval of every subject's median is narrower than that, and after ``seconds`` however many there

@@ -1,7 +1,7 @@
 """A verb's command line for a board: its values there, the files that are sent, and those that come back.
 
 On the board a job's folder holds what was sent in folders such as ``in``, numbered instead of named, and what comes
-back in folders such as ``out``. So no name of a user's file is a word there, and no name from there is a path here.
+back in folders such as ``out``. So no name of a user's file is an argument there, and no name from there a path here.
 """
 
 import re
@@ -50,7 +50,7 @@ class RemoteCommand:
         self._parameters = parameters
         self._folders: set[str] = set()
         # Names that may hold anything, so that their end cannot be told from the text around them.
-        self._whole_words: list[str] = []
+        self._exact_names: list[str] = []
 
     def send_file(self, folder: str, number: int, file: PictureInput) -> str:
         """Add an input; its name there, which keeps the ending because that sets the format of the result.
@@ -78,7 +78,7 @@ class RemoteCommand:
         there = f"{folder}/{path.name}"
         self.inputs[there] = path
         self._add_name(there, str(path) if called is None else called)
-        self._whole_words.append(there)
+        self._exact_names.append(there)
         self.model_formats.add(model_format(path))
         return Path(there)
 
@@ -89,11 +89,11 @@ class RemoteCommand:
         return name
 
     def name_folder(self, folder: str, own: str) -> str:
-        """The word that stands there for a folder of the user's, and here for ``own``."""
-        word = f"{folder}/."
-        self._add_name(word, own)
-        self._whole_words.append(word)
-        return word
+        """The name there of a folder that the user knows as ``own``."""
+        name = f"{folder}/."
+        self._add_name(name, own)
+        self._exact_names.append(name)
+        return name
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -102,14 +102,14 @@ class RemoteCommand:
 
     def in_user_names(self, text: str) -> str:
         """``text`` from the board with the user's names in the place of those there."""
-        for word in self._whole_words:
-            text = text.replace(word, self.user_names[word])
+        for name in self._exact_names:
+            text = text.replace(name, self.user_names[name])
         numbered = rf"\b(?:{'|'.join(map(re.escape, self.folders))})/[\w./-]*\w"
         return re.sub(numbered, lambda found: self.user_names.get(found[0], found[0]), text, flags=re.ASCII)
 
     def command_line(self) -> list[str]:
-        """The verb and its values there as the words of a command line."""
-        return [*self.verb.split(), *command_words(self._parameters, self.values)]
+        """The verb and its values there as the arguments of a command line."""
+        return [*self.verb.split(), *command_arguments(self._parameters, self.values)]
 
     def _add_name(self, name: str, own: str) -> None:
         self.user_names[name] = own
@@ -124,15 +124,15 @@ def model_metadata(path: Path) -> ModelMetadata | None:
         return None
 
 
-def command_words(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> list[str]:
-    """The words that give ``parameters``, declared for Typer, their ``values``; defaults are left out."""
+def command_arguments(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> list[str]:
+    """The arguments that give ``parameters``, declared for Typer, their ``values``; defaults are left out."""
     options: list[str] = []
     arguments: list[str] = []
     for parameter in parameters:
         value = values[parameter.name]
         info = next((i for i in get_args(parameter.annotation) if isinstance(i, ArgumentInfo | OptionInfo)), None)
         if isinstance(info, ArgumentInfo):
-            arguments += [str(word) for word in (value if isinstance(value, list | tuple) else [value])]
+            arguments += [str(item) for item in (value if isinstance(value, list | tuple) else [value])]
         elif value != parameter.default and value is not None:
             options += _option(_option_names(parameter, info), value)
     return [*options, "--", *arguments] if arguments else options
@@ -141,8 +141,8 @@ def command_words(parameters: Sequence[Parameter], values: Mapping[str, Any]) ->
 def _option_names(parameter: Parameter, info: OptionInfo | None) -> tuple[str, str]:
     """The option's long name, and the one that says no, for a flag."""
     # Inside Annotated, Typer keeps the first name where its default would be.
-    words = [info.default, *(info.param_decls or ())] if info else []
-    declared = [word for word in words if isinstance(word, str) and word.startswith("--")]
+    names = [info.default, *(info.param_decls or ())] if info else []
+    declared = [name for name in names if isinstance(name, str) and name.startswith("--")]
     yes, _, no = (declared[0] if declared else f"--{parameter.name.replace('_', '-')}").partition("/")
     return yes, no or f"--no-{yes.removeprefix('--')}"
 

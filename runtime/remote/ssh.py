@@ -165,4 +165,4 @@ def end_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _as_options(options: dict[str, str]) -> list[str]:
-    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    return [argument for name, value in options.items() for argument in ("-o", f"{name}={value}")]

@@ -39,11 +39,11 @@ def picture_samples(
 def tensor_samples(inputs: Sequence[TensorSpec], shape: tuple[int, ...], count: int, seed: int) -> Iterator[Batch]:
     """``count`` samples for inputs of any rank and type, the first of ``shape`` without the batch.
 
-    Sides of one name are of one length. Floats are normal numbers, bytes any; of other integers nothing is known, and
+    Axes of one name are of one length. Floats are normal numbers, bytes any; of other integers nothing is known, and
     0 and 1 are indices of most things. Without ``inputs`` there is one, of floats.
 
     Raises:
-        InputError: a side is open that is not the batch and that ``shape`` does not tell.
+        InputError: a dynamic axis is neither the batch nor told by ``shape``.
     """
     generator = np.random.default_rng(seed)
     for size in _batch_sizes(count):
@@ -67,8 +67,8 @@ def _tensors(inputs: Sequence[TensorSpec], shape: tuple[int, ...], count: int, g
             sides[0] = known[0] if known else count
         if any(isinstance(side, str) for side in sides):
             raise InputError(
-                f"input {spec.name!r} is {spec.shape}, whose open sides are unknown; give the first input's with"
-                " --input-shape, or export the model with fixed ones"
+                f"input {spec.name!r} is {spec.shape}, and the lengths of its dynamic axes are unknown; give the first"
+                " input's with --input-shape, or export the model with static ones"
             )
         size = tuple(int(side) for side in sides)
         dtype = np.dtype(spec.dtype)

@@ -52,7 +52,7 @@ class Classifier(Pipeline):
             classes = class_count(engine.outputs[0], engine.inputs[0])
         except ValueError as error:
             raise ModelFileError(f"{metadata.name!r} is no classifier: {error}") from error
-        # Until the first answer where the graph leaves their number open.
+        # Until the first answer where the number of classes is a dynamic axis.
         self.labels = self._spec.labels if classes is None else class_labels(self._spec.labels, max(classes, 2))
         batch = engine.inputs[0].shape[0]
         self._fixed_batch = batch if isinstance(batch, int) else None

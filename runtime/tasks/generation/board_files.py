@@ -39,7 +39,7 @@ def generate_files(command: RemoteCommand) -> None:
 
 
 def _drawn_size(model: Path) -> Size | None:
-    """The size of what a generator draws; ``None`` where that is free."""
+    """The size of what a generator draws; ``None`` where that is any."""
     metadata = model_metadata(model)
     sides = metadata.outputs[0].shape[2:] if metadata is not None and metadata.outputs else ()
     return (sides[0], sides[1]) if len(sides) == 2 and all(isinstance(side, int) for side in sides) else None  # type: ignore[return-value]

@@ -122,12 +122,12 @@ def _open(path: Path, options: RunOptions) -> RawModel:
     return RawModel(engine, metadata)
 
 
-def expand_sources(words: list[str]) -> list[PictureInput]:
-    """Files of arrays as they are named, and whatever else the words stand for."""
+def expand_sources(inputs: list[str]) -> list[PictureInput]:
+    """Files of arrays as they are named, and every picture that other arguments stand for."""
     sources: list[PictureInput] = []
-    for word in words:
-        path = Path(word)
-        sources += [PictureInput(word, path)] if path.suffix in _ARRAYS and path.is_file() else expand_inputs([word])
+    for name in inputs:
+        path = Path(name)
+        sources += [PictureInput(name, path)] if path.suffix in _ARRAYS and path.is_file() else expand_inputs([name])
     return sources
 
 

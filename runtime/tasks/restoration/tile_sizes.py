@@ -23,7 +23,7 @@ _BYTES_A_RESULT = 12
 _ENGINE_SLACK = 2.5
 
 Sides = tuple[int | None, int | None]
-"""Height and width, each ``None`` where it is free."""
+"""Height and width, each ``None`` where it is a dynamic axis."""
 
 
 class TileSizes:
@@ -59,8 +59,8 @@ class TileSizes:
         if tiles.overlap is None or all(fixed):
             return fixed
         if self._tile is not None:
-            free = self._tile or None
-            return fixed[0] or free, fixed[1] or free
+            side = self._tile or None
+            return fixed[0] or side, fixed[1] or side
         pixels = int(self._memory / (_ENGINE_SLACK * (tiles.memory or _BYTES_A_PIXEL)))
         padded = fixed[0] or tiles.padded(height), fixed[1] or tiles.padded(width)
         if padded[0] * padded[1] <= pixels:

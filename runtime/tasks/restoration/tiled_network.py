@@ -94,7 +94,7 @@ class TiledNetwork:
         output: Any = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         made = len(tensor), tensor.shape[1], *(side * self.scale for side in tensor.shape[2:])
         if output.shape != made:
-            # Sides that a graph leaves open show only now what becomes of them.
+            # What becomes of dynamic axes shows only now.
             raise ModelFileError(
                 f"{self._name!r} makes {output.shape} of {tensor.shape}, which by its metadata is {made}"
             )

@@ -9,7 +9,7 @@ def test_a_file_is_called_by_its_name():
     assert distinct_names([Path("models/a.onnx"), Path("b.onnx")]) == ["a.onnx", "b.onnx"]
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders():
+def test_files_of_one_name_are_named_with_their_folders():
     paths = [Path("v1/fast/model.onnx"), Path("v2/fast/model.onnx"), Path("v2/slow/model.onnx"), Path("other.onnx")]
     assert distinct_names(paths) == ["v1/fast/model.onnx", "v2/fast/model.onnx", "slow/model.onnx", "other.onnx"]
 

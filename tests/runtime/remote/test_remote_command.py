@@ -13,7 +13,7 @@ from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.environment import Environment
 from edgevision.runtime.remote.job import Job
-from edgevision.runtime.remote.remote_command import RemoteCommand, command_words
+from edgevision.runtime.remote.remote_command import RemoteCommand, command_arguments
 from edgevision.runtime.remote.session import Session
 from edgevision.runtime.remote.software import Code, RequirementsWheel, Software
 
@@ -40,7 +40,7 @@ def verb(
 def words(**values):
     parameters = list(inspect.signature(verb).parameters.values())
     defaults = {p.name: p.default for p in parameters}
-    return command_words(parameters, defaults | values)
+    return command_arguments(parameters, defaults | values)
 
 
 def test_values_become_the_words_that_give_them():
