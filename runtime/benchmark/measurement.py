@@ -33,7 +33,7 @@ _Path = str | os.PathLike[str]
 # A block of inferences is long enough that what the subject before left in caches and threads is a small part of it.
 _BLOCK_MS = 50.0
 _ROUNDS = 40
-_RETURN_MS = 5.0
+_REWARM_MS = 5.0
 # A slow subject is not given up to the inference that is not timed before each of its blocks.
 _FEWEST_IN_A_BLOCK = 4
 # Before so many rounds a narrow interval is an accident.
@@ -153,7 +153,7 @@ def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> Interle
         {subject: subject.infer for subject in subjects},
         block_ms=min(_BLOCK_MS, 1000 * settings.seconds / _ROUNDS),
         fewest=_FEWEST_IN_A_BLOCK,
-        return_ms=_RETURN_MS,
+        rewarm_ms=_REWARM_MS,
     )
     next_check = _FEWEST_ROUNDS
     while not all(_is_long_enough(timed, settings) for timed in timer.timed.values()):

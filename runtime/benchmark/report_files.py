@@ -16,7 +16,7 @@ from edgevision.core.printable import csv_row, exact_json
 from edgevision.core.regular_files import read_text_file
 from edgevision.runtime.benchmark.report import BenchmarkReport, Samples
 
-# A picosecond, and eleven days: what lies beyond was not measured, and ratios of it are no numbers any more.
+# A picosecond, and eleven days: what lies beyond was not measured, and ratios of it overflow.
 _SHORTEST_MS, _LONGEST_MS = 1e-9, 1e9
 
 

@@ -38,7 +38,7 @@ def measure_streams(subject: Subject, streams: int, *, seconds: float) -> Stream
     """Run ``streams`` engines of the subject's model at once for ``seconds``, each at least three times."""
     threads_each = max(1, (subject.threads or usable_cores()) // streams)
     with ExitStack() as stack:
-        engines = [stack.enter_context(subject.again(threads_each)) for _ in range(streams)]
+        engines = [stack.enter_context(subject.reopen(threads_each)) for _ in range(streams)]
         for engine in engines:
             engine.run(subject.inputs)
         gate = threading.Barrier(streams + 1)

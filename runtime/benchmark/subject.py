@@ -53,7 +53,7 @@ class Subject:
         """One inference, as it is timed: with nothing of ours between the clock and the engine."""
         return partial(self.engine.run, self.inputs)
 
-    def again(self, threads: int | None) -> Engine:
+    def reopen(self, threads: int | None) -> Engine:
         """The same model on the same device once more, with so many threads."""
         return open_engine(
             self.path, self.device, threads=threads, allow_fallback=self.allow_fallback, shapes=self.fixed

@@ -114,7 +114,7 @@ class InterleavedTimer(Generic[Name]):
         calls: each by its name; all are run a few times before anything is timed.
         block_ms: how long a call runs in a round, at least once.
         fewest: runs of a block at least, where there are several calls.
-        return_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
+        rewarm_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
         clock: in nanoseconds, :func:`time.perf_counter_ns` unless it is given.
 
     Attributes:
@@ -127,12 +127,12 @@ class InterleavedTimer(Generic[Name]):
         *,
         block_ms: float = 2.0,
         fewest: int = 1,
-        return_ms: float = 0.0,
+        rewarm_ms: float = 0.0,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self._calls = dict(calls)
         self._clock = clock or time.perf_counter_ns
-        self._return_ns = round(1e6 * return_ms)
+        self._rewarm_ns = round(1e6 * rewarm_ms)
         self._alone = len(self._calls) == 1
         self._order = np.random.default_rng(0)
         self.timed = {name: TimedRuns() for name in self._calls}
@@ -186,7 +186,7 @@ class InterleavedTimer(Generic[Name]):
     def _run_block(self, name: Name) -> None:
         clock, call, runs, timed = self._clock, self._calls[name], self._block_runs[name], self.timed[name]
         if runs > 1 and not self._alone:
-            end = clock() + self._return_ns
+            end = clock() + self._rewarm_ns
             call()
             while clock() < end:
                 call()

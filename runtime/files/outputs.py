@@ -27,7 +27,7 @@ def plan_outputs(
     pictures: Sequence[PictureInput],
     output: str | Path | None,
     *,
-    ending: str,
+    name_suffix: str,
     compare: Path | None = None,
     protected: Iterable[Path] = (),
     force: bool = False,
@@ -35,7 +35,7 @@ def plan_outputs(
 ) -> list[PictureJob]:
     """Decide every output before the work starts.
 
-    Without ``output`` the result of a picture that the user named lies beside it as ``NAME-ending`` in its own format.
+    Without ``output`` the result of a picture that the user named lies beside it as ``NAME-suffix`` in its own format.
     Where that can only be read it is PNG, which holds all that there may be; that is said. For several,
     for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
     which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
@@ -65,7 +65,7 @@ def plan_outputs(
             target = folder
             written_format(target)
         else:
-            alike = folder / picture.relative if folder is not None else _beside(picture, ending)
+            alike = folder / picture.relative if folder is not None else _beside(picture, name_suffix)
             target = _writable(alike)
             if target != alike:
                 only_read.add(alike.suffix)
@@ -106,9 +106,9 @@ def _check(jobs: Sequence[PictureJob], protected: Iterable[Path], *, force: bool
                 check_writable(target, force=force)
 
 
-def _beside(picture: PictureInput, ending: str) -> Path:
+def _beside(picture: PictureInput, name_suffix: str) -> Path:
     assert isinstance(picture.source, Path)
-    return picture.source.with_name(f"{picture.source.stem}-{ending}{picture.source.suffix}")
+    return picture.source.with_name(f"{picture.source.stem}-{name_suffix}{picture.source.suffix}")
 
 
 def _writable(path: Path) -> Path:

@@ -16,7 +16,9 @@ from edgevision.runtime.tasks.autoencoding.command import check_codes
 def reconstruct_files(command: RemoteCommand) -> None:
     """Pictures, which come back at the size that the autoencoder was trained for."""
     given, model = command.given, _send_model(command)
-    jobs = plan_outputs(expand_inputs(given["inputs"]), given["output"], ending="reconstructed", force=given["force"])
+    jobs = plan_outputs(
+        expand_inputs(given["inputs"]), given["output"], name_suffix="reconstructed", force=given["force"]
+    )
     command.values["inputs"] = [
         command.send_file("in", number, job.picture) for number, job in enumerate(jobs, start=1)
     ]

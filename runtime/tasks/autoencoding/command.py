@@ -59,7 +59,7 @@ def reconstruct(
         edgevision run reconstruct photos/ --model vae.onnx -o seen/
     """
     pictures = expand_inputs(inputs)
-    jobs = plan_outputs(pictures, output, ending="reconstructed", force=options.force)
+    jobs = plan_outputs(pictures, output, name_suffix="reconstructed", force=options.force)
     failures: list[tuple[str, str]] = []
     started = time.monotonic()
     with _autoencoder(RECONSTRUCT.name, options) as restore:

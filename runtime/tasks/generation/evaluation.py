@@ -109,8 +109,8 @@ def evaluate_generator(
     _check_number(pictures.total, data, judge)
     batches = generator.batches(samples, seed=seed, height=height, width=width)
     drawn = (pixels for batch in batches for pixels in batch.pixels)
-    fake, taken = _judged(judge, track(drawn, samples, "sampling", quiet=quiet))
-    real, _ = _judged(judge, track(pictures, pictures.total, "reading pictures", quiet=quiet))
+    fake, taken = _features(judge, track(drawn, samples, "sampling", quiet=quiet))
+    real, _ = _features(judge, track(pictures, pictures.total, "reading pictures", quiet=quiet))
     _check_number(len(real), data, judge)
     variety = _variety(fake, real)
     if variety is None:
@@ -155,14 +155,14 @@ def _check_number(count: int, data: ImageFolder, judge: FeatureClassifier) -> No
         )
 
 
-def _judged(judge: FeatureClassifier, pictures: Iterable[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Features and verdicts of all ``pictures``, a batch at a time."""
+def _features(judge: FeatureClassifier, pictures: Iterable[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The features of all ``pictures`` and the class each is taken for, a batch at a time."""
     stream = iter(pictures)
     features, taken = [np.empty((0, judge.size), np.float32)], [np.empty(0, np.int64)]
     while batch := list(islice(stream, _BATCH)):
-        seen, verdicts = judge(batch)
+        seen, predicted = judge(batch)
         features.append(seen)
-        taken.append(verdicts)
+        taken.append(predicted)
     return np.concatenate(features), np.concatenate(taken)
 
 

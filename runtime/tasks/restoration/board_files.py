@@ -46,14 +46,14 @@ def inpaint_files(command: RemoteCommand) -> None:
     pictures, masks_path = split_off_mask(command.given["inputs"], from_alpha=from_alpha)
     masks = [] if masks_path in (None, "-") else expand_inputs([str(masks_path)])
     protected = [each.source for each in masks if isinstance(each.source, Path)]
-    jobs = _restored(command, RestorationKind.INPAINT, pictures, ending="inpainted", protected=protected)
+    jobs = _send_pictures(command, RestorationKind.INPAINT, pictures, name_suffix="inpainted", protected=protected)
     if masks_path is not None and jobs:
         command.values["inputs"].append(_send_masks(command, masks_path, masks, [job.picture for job in jobs]))
 
 
 def denoise_files(command: RemoteCommand) -> None:
     """Pictures."""
-    _restored(command, RestorationKind.DENOISE, command.given["inputs"], ending="denoised")
+    _send_pictures(command, RestorationKind.DENOISE, command.given["inputs"], name_suffix="denoised")
 
 
 def upscale_files(command: RemoteCommand) -> None:
@@ -61,22 +61,24 @@ def upscale_files(command: RemoteCommand) -> None:
     scale = command.given["scale"]
     if command.given["model"] is None:
         command.values["scale"] = None  # which a model has of its own, and on the board it is one as any other
-        _restored(command, RestorationKind.UPSCALE, command.given["inputs"], ending=f"x{scale or 2}", scale=scale)
+        _send_pictures(
+            command, RestorationKind.UPSCALE, command.given["inputs"], name_suffix=f"x{scale or 2}", scale=scale
+        )
     else:
-        _restored(command, RestorationKind.UPSCALE, command.given["inputs"], ending="upscaled")
+        _send_pictures(command, RestorationKind.UPSCALE, command.given["inputs"], name_suffix="upscaled")
 
 
 def brighten_files(command: RemoteCommand) -> None:
     """Pictures."""
-    _restored(command, RestorationKind.BRIGHTEN, command.given["inputs"], ending="brightened")
+    _send_pictures(command, RestorationKind.BRIGHTEN, command.given["inputs"], name_suffix="brightened")
 
 
-def _restored(
+def _send_pictures(
     command: RemoteCommand,
     task: str,
     inputs: list[str],
     *,
-    ending: str,
+    name_suffix: str,
     scale: int | None = None,
     protected: Sequence[Path] = (),
 ) -> list[PictureJob]:
@@ -88,7 +90,7 @@ def _restored(
     jobs = plan_outputs(
         pictures,
         given["output"],
-        ending=ending,
+        name_suffix=name_suffix,
         compare=given["compare"],
         protected=protected,
         force=force,

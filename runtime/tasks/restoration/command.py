@@ -119,7 +119,7 @@ def inpaint(
     find = match_masks(masks_path) if masks_path is not None else None
     masks = [] if masks_path in (None, "-") else [mask.source for mask in expand_inputs([str(masks_path)])]
 
-    def read_holes(picture: PictureInput, content: Picture) -> np.ndarray:
+    def read_own_mask(picture: PictureInput, content: Picture) -> np.ndarray:
         mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.height, content.width)
         return ~mask if invert_mask else mask
 
@@ -127,8 +127,8 @@ def inpaint(
         RestorationKind.INPAINT,
         pictures,
         options,
-        ending="inpainted",
-        read_holes=read_holes,
+        name_suffix="inpainted",
+        read_own_mask=read_own_mask,
         from_alpha=from_alpha,
         protected=[path for path in masks if isinstance(path, Path)],
     )
@@ -147,7 +147,7 @@ def denoise(
         edgevision run denoise photo.jpg
         edgevision run denoise photos/ -o clean/ --quality 90 --resume
     """
-    _run(RestorationKind.DENOISE, inputs, options, ending="denoised")
+    _run(RestorationKind.DENOISE, inputs, options, name_suffix="denoised")
 
 
 @on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
@@ -176,7 +176,7 @@ def upscale(
         raise InputError("--scale chooses among the models that ship; a --model has its own scale")
     shipped = options.model is None
     options = replace(options, model=options.model or shipped_model(RestorationKind.UPSCALE, scale))
-    _run(RestorationKind.UPSCALE, inputs, options, ending=f"x{scale or 2}" if shipped else "upscaled")
+    _run(RestorationKind.UPSCALE, inputs, options, name_suffix=f"x{scale or 2}" if shipped else "upscaled")
 
 
 @on_boards("run brighten", "edgevision.runtime.tasks.restoration.board_files:brighten_files")
@@ -191,7 +191,7 @@ def brighten(
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
     """
-    _run(RestorationKind.BRIGHTEN, inputs, options, ending="brightened")
+    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened")
 
 
 def _run(
@@ -199,8 +199,8 @@ def _run(
     inputs: list[str],
     options: _Options,
     *,
-    ending: str,
-    read_holes: Callable[[PictureInput, Picture], np.ndarray] | None = None,
+    name_suffix: str,
+    read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None = None,
     from_alpha: bool = False,
     protected: Sequence[Path] = (),
 ) -> None:
@@ -208,7 +208,7 @@ def _run(
     planned = plan_outputs(
         pictures,
         options.output,
-        ending=ending,
+        name_suffix=name_suffix,
         compare=options.compare,
         protected=protected,
         force=options.force,
@@ -232,18 +232,18 @@ def _run(
 
         def read(job: PictureJob) -> tuple[PictureJob, Picture, Any]:
             picture = Picture.read(job.picture.source)
-            return job, picture, read_holes(job.picture, picture) if read_holes else None
+            return job, picture, read_own_mask(job.picture, picture) if read_own_mask else None
 
         def process(content: tuple[PictureJob, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
-            job, picture, holes = content
-            how = {"in_place": job.compare is None} | ({} if holes is None else {"mask": holes, "opaque": from_alpha})
+            job, picture, mask = content
+            how = {"in_place": job.compare is None} | ({} if mask is None else {"mask": mask, "opaque": from_alpha})
             result: Picture = restore(picture, **how)
-            return result, *((picture, holes) if job.compare is not None else (None, None))
+            return result, *((picture, mask) if job.compare is not None else (None, None))
 
         def write(job: PictureJob, content: tuple[Picture, Picture | None, Any]) -> None:
-            result, before, holes = content
+            result, before, mask = content
             if job.compare is not None and before is not None:
-                side_by_side(before, result, holes).save(job.compare, force=options.force or options.resume)
+                side_by_side(before, result, mask).save(job.compare, force=options.force or options.resume)
             try:
                 result.save(job.target, quality=options.quality, force=options.force)
             except OutputError:

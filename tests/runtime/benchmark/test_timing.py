@@ -135,14 +135,14 @@ def test_something_quick_runs_several_times_a_round_behind_one_that_is_not_timed
 
 
 def test_a_call_alone_has_nothing_to_come_back_from(clock: Clock) -> None:
-    timer = InterleavedTimer(clock.calls(a=0.5), fewest=40, return_ms=5)
+    timer = InterleavedTimer(clock.calls(a=0.5), fewest=40, rewarm_ms=5)
     clock.runs = ""
     timer.measure(0)
     assert len(clock.runs) == len(timer.timed["a"].durations) == 11 * 4
 
 
 def test_blocks_begin_with_as_long_a_return_as_asked_for_and_are_as_long_as_asked_for(clock: Clock) -> None:
-    timer = InterleavedTimer(clock.calls(a=1, b=60), block_ms=50, fewest=4, return_ms=5)
+    timer = InterleavedTimer(clock.calls(a=1, b=60), block_ms=50, fewest=4, rewarm_ms=5)
     clock.runs = ""
     timer.run_round()
     assert (clock.runs.count("a"), clock.runs.count("b")) == (5 + 50, 1 + 4)

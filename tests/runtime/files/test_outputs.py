@@ -16,7 +16,7 @@ def photos(tmp_path):
 
 def planned(words, output=None, **options):
     words = words if isinstance(words, list) else [words]
-    return plan_outputs(expand_inputs([str(word) for word in words]), output, **({"ending": "denoised"} | options))
+    return plan_outputs(expand_inputs([str(word) for word in words]), output, **({"name_suffix": "denoised"} | options))
 
 
 def targets(*arguments, **options):
@@ -112,8 +112,8 @@ def test_several_pictures_need_a_place(photos):
 
 def test_standard_input_needs_a_place(tmp_path):
     with pytest.raises(InputError, match="name the folder for the results with -o"):
-        plan_outputs([PictureInput("-", b"bytes")], None, ending="denoised")
-    (job,) = plan_outputs([PictureInput("-", b"bytes")], tmp_path / "result.png", ending="denoised")
+        plan_outputs([PictureInput("-", b"bytes")], None, name_suffix="denoised")
+    (job,) = plan_outputs([PictureInput("-", b"bytes")], tmp_path / "result.png", name_suffix="denoised")
     assert job.target == tmp_path / "result.png"
 
 
