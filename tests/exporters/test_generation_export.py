@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
 from torch import nn
 
 import edgevision
 from edgevision.cli.app import main
 from edgevision.core.errors import InputError
-from edgevision.exporters.analysis.output_range import clipped_range
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
-from edgevision.exporters.network_facts.generation import describe_generation
-from edgevision.exporters.network_facts.network import Network
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.sources.network_part import NetworkPart
@@ -30,7 +24,6 @@ from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, 
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.models import ConvVae, TextureGenerator, build_model
 from edgevision.runtime.devices.opening import open_engine
-from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.latents import draw_latents
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
@@ -230,45 +223,6 @@ def test_another_number_of_labels_than_classes_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def graph(*inputs: tuple[str, list[int | str]], shape: list[int | str]) -> Conversion:
-    """A conversion of a network with these inputs and an output of that shape."""
-    nodes = [helper.make_node("Identity", [inputs[0][0]], ["image"])]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name, sides in inputs]
-    output = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
-    return Conversion(helper.make_model(helper.make_graph(nodes, "g", values, [output])), "dynamo", ("batch",))
-
-
-def network_of_graph(conversion: Conversion) -> Network:
-    def unopened() -> Engine:
-        raise AssertionError("the graph alone tells")
-
-    return Network(nn.Identity(), conversion, (torch.zeros(1, 5),), unopened, (5,), described=False, seed=0)
-
-
-@pytest.mark.parametrize(
-    ("classes", "labels", "message"),
-    [
-        (3, ("a", "b"), r"the network takes \[3\] classes, and there are 2 labels"),
-        (3, (), r"the network takes \[3\] classes, and there are 0 labels"),
-        (0, ("a",), "the network takes no classes, and there are 1 labels"),
-    ],
-)
-def test_labels_and_classes_have_to_fit(classes: int, labels: tuple[str, ...], message: str) -> None:
-    inputs: list[tuple[str, list[int | str]]] = [("latent", ["batch", 5])]
-    if classes:
-        inputs.append(("classes", ["batch", classes]))
-    metadata = drawing("net", DCGAN, PICTURE, spec=GenerationSpec(latent=LatentSpec(size=5), labels=labels))
-    with pytest.raises(InputError, match=message):
-        describe_generation(metadata, network_of_graph(graph(*inputs, shape=["batch", 5])))
-
-
-def test_a_generator_that_draws_no_picture_is_refused() -> None:
-    metadata = drawing("net", DCGAN, ("batch", 3, 8))
-    conversion = graph(("latent", ["batch", 5]), shape=["batch", 3, 8])
-    with pytest.raises(InputError, match=r"a generator's output is \(batch, channels, height, width\), not"):
-        describe_generation(metadata, network_of_graph(conversion))
-
-
 def test_classes_are_compared_on_in_turn() -> None:
     batches = list(seeded_batches(METADATA["dcgan"], (5,), 20, 4))
     assert [len(latent) for latent, _ in batches] == [16, 4]
@@ -392,7 +346,7 @@ def test_the_command_exports_a_part(
 
 
 @both_formats
-def test_a_texture_keeps_its_height_and_width_open(
+def test_a_texture_keeps_its_height_and_width_dynamic(
     exported_generator: Exported, checkpoints: dict[str, Path], sqnr: Sqnr, model_format: str
 ) -> None:
     path, report = exported_generator("texture", model_format)
@@ -519,61 +473,3 @@ def test_flattened_pictures_are_drawn_square(foreign: Any) -> None:
 def test_what_the_latent_is_drawn_from_can_be_said(foreign: Any) -> None:
     report = export_foreign(foreign.flat(), "flat", (1, 6), latent={"distribution": "uniform"})
     assert report.metadata.spec.latent == LatentSpec(size=6, distribution="uniform")
-
-
-# --- the range of an output ---
-
-
-def chain(*nodes: tuple[str, list[str], dict[str, Any]], bounds: dict[str, float] | None = None) -> onnx.ModelProto:
-    """A model of ``nodes`` (operator, further inputs, attributes) one after another."""
-    made, last = [], "input"
-    for index, (operator, more, attributes) in enumerate(nodes):
-        made.append(helper.make_node(operator, [last, *more], [f"value_{index}"], **attributes))
-        last = f"value_{index}"
-    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4]) for name in ("input", last)]
-    constants = [helper.make_tensor(name, TensorProto.FLOAT, [], [bound]) for name, bound in (bounds or {}).items()]
-    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 4])
-    return helper.make_model(helper.make_graph(made, "chain", value[:1], value[1:], [*constants, shape]))
-
-
-TANH, SIGMOID, RELU = (("Tanh", [], {}), ("Sigmoid", [], {}), ("Relu", [], {}))
-RESHAPE, FLATTEN = ("Reshape", ["shape"], {}), ("Flatten", [], {"axis": 1})
-
-
-@pytest.mark.parametrize(
-    ("nodes", "expected"),
-    [
-        ((TANH,), (-1, 1)),
-        ((SIGMOID,), (0, 1)),
-        ((RELU, TANH), (-1, 1)),
-        ((TANH, RESHAPE), (-1, 1)),
-        ((SIGMOID, RESHAPE, FLATTEN, ("Identity", [], {})), (0, 1)),
-        ((TANH, RELU), None),
-        ((RELU,), None),
-        ((RESHAPE,), None),
-        ((("Clip", ["low", "high"], {}),), (-0.5, 2)),
-        ((("Clip", ["low", "high"], {}), FLATTEN), (-0.5, 2)),
-        ((("Clip", ["low"], {}),), None),
-        ((("Clip", ["", "high"], {}),), None),
-    ],
-)
-def test_the_range_of_the_last_operator_is_known(nodes: Any, expected: tuple[float, float] | None) -> None:
-    assert clipped_range(chain(*nodes, bounds={"low": -0.5, "high": 2.0})) == expected
-
-
-def test_an_output_that_is_an_input_has_no_known_range() -> None:
-    value = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 4])
-    assert clipped_range(helper.make_model(helper.make_graph([], "empty", [value], [value]))) is None
-
-
-def test_bounds_that_are_computed_are_not_known() -> None:
-    model = chain(("Clip", ["low", "high"], {}))
-    for name in ("low", "high"):
-        model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, []))
-    assert clipped_range(model) is None
-
-
-def test_a_tensor_that_is_no_output_does_not_matter() -> None:
-    model = chain(TANH)
-    model.graph.node.append(helper.make_node("Sigmoid", ["input"], ["unused"]))
-    assert clipped_range(model) == (-1, 1)

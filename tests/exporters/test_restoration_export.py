@@ -36,7 +36,7 @@ NETWORKS = {
     "upscale": ("subpixel", {"scale": 2, "width": 4, "depth": 3}),
     "brighten": ("curves", {"iterations": 2, "width": 4}),
 }
-OPEN = ("batch", "height", "width")
+DYNAMIC = ("batch", "height", "width")
 
 each_task = pytest.mark.parametrize("task", TASKS)
 
@@ -180,7 +180,7 @@ def test_the_metadata_of_the_checkpoint_is_kept_and_completed(exported_restorer:
     report = exported_restorer(task, "onnx")[1]
     own, metadata = METADATA[task], report.metadata
     assert report.notes == ()
-    assert report.dynamic == OPEN
+    assert report.dynamic == DYNAMIC
     assert (metadata.task, metadata.image, metadata.spec) == (task, own.image, own.spec)
     assert [spec.name for spec in metadata.inputs] == [spec.name for spec in own.inputs]
     assert [spec.value_range for spec in metadata.inputs] == [(0, 1)] * len(own.inputs)
@@ -199,7 +199,7 @@ def test_the_metadata_of_the_checkpoint_is_kept_and_completed(exported_restorer:
     assert metadata.tile.memory is not None
 
 
-def test_both_inputs_of_an_inpainting_model_are_open(exported_restorer: Exported) -> None:
+def test_both_inputs_of_an_inpainting_model_are_dynamic(exported_restorer: Exported) -> None:
     image, mask = exported_restorer("inpaint", "onnx")[1].metadata.inputs
     assert all(isinstance(side, str) for side in (image.shape[0], *image.shape[2:]))
     assert (mask.shape[0], *mask.shape[2:]) == (image.shape[0], *image.shape[2:])

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from fake_engine import FakeEngine
 from torch import Tensor, nn
 
 from edgevision.exporters.analysis.receptive_field import receptive_radius
+from edgevision.exporters.torch_engine import EngineNetwork
+from edgevision.modelfiles.metadata import TensorSpec
 
 
 def averages(depth: int) -> nn.Module:
@@ -108,3 +111,20 @@ def test_a_clipped_output_hides_nothing() -> None:
 
 def test_channels_do_not_make_up_for_each_other() -> None:
     assert radius(Opposite(), channels=2) == 20
+
+
+@pytest.mark.parametrize("convolutions", [1, 4, 13])
+def test_the_reach_seen_by_running_covers_the_one_by_derivatives(convolutions: int) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(convolutions)))
+    for convolution in network:
+        nn.init.constant_(convolution.weight, 1 / 27)
+    spec = TensorSpec(name="x", shape=("n", 3, "h", "w"), value_range=(0.0, 1.0))
+    with torch.inference_mode():
+        engine = FakeEngine((spec,), (spec,), lambda feeds: [network(torch.from_numpy(feeds["x"])).detach().numpy()])
+        picture = torch.rand(1, 3, 128, 128)
+        seen = receptive_radius(EngineNetwork(engine), (picture,), limit=48, step=4)
+    assert seen is not None
+    derived = receptive_radius(network, (picture.clone(),), limit=48, step=4)
+    assert seen <= 4 * -(-convolutions // 4)
+    assert seen >= derived - 4

@@ -120,7 +120,7 @@ def test_what_is_open_stands_in_the_model(convolution: Conversion) -> None:
     assert (restored.name, restored.shape, restored.dtype) == ("restored", ("batch", 3, "height", "width"), "float32")
 
 
-def test_a_dense_head_leaves_only_the_batch_open(
+def test_a_dense_head_leaves_only_the_batch_dynamic(
     classifier_conversion: Conversion, classifier: nn.Module, run: Callable, sqnr: Sqnr
 ) -> None:
     assert classifier_conversion.dynamic == ("batch",)
@@ -131,7 +131,7 @@ def test_a_dense_head_leaves_only_the_batch_open(
         assert sqnr(classifier(images), run(classifier_conversion.model, images)) > 100
 
 
-def test_sides_of_a_multiple_stay_open(run: Callable, sqnr: Sqnr) -> None:
+def test_sides_of_a_multiple_stay_dynamic(run: Callable, sqnr: Sqnr) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.PixelUnshuffle(4), nn.Conv2d(48, 48, 1), nn.PixelShuffle(4)).eval()
     conversion = convert(network, multiple=4)
@@ -141,7 +141,7 @@ def test_sides_of_a_multiple_stay_open(run: Callable, sqnr: Sqnr) -> None:
         assert sqnr(network(images), run(conversion.model, images)) > 100
 
 
-def test_a_batch_that_cannot_be_open_is_fixed_to_the_examples_and_the_sides_stay_open(
+def test_a_batch_that_cannot_be_dynamic_is_fixed_to_the_examples_and_the_sides_stay_dynamic(
     run: Callable, sqnr: Sqnr
 ) -> None:
     conversion = convert(Loop())

@@ -5,17 +5,11 @@ from itertools import pairwise
 import numpy as np
 import onnx
 import pytest
-import torch
-from fake_engine import FakeEngine
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
 
 from edgevision.core.errors import ImageError, InputError
-from edgevision.exporters.analysis.receptive_field import receptive_radius
 from edgevision.exporters.export import export
-from edgevision.exporters.torch_engine import EngineNetwork
 from edgevision.imaging.pictures import Picture
-from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.load import load
 
 
@@ -137,20 +131,3 @@ def test_a_generator_says_its_range(given, tmp_path):
     assert report.metadata.outputs[0].value_range == (0.0, 1.0)
     with load(tmp_path / "o.onnx") as generate:
         assert generate(5).pixels.shape == (5, 4, 4, 3)
-
-
-@pytest.mark.parametrize("convolutions", [1, 4, 13])
-def test_the_reach_seen_by_running_covers_the_one_by_derivatives(convolutions):
-    torch.manual_seed(0)
-    network = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(convolutions)))
-    for convolution in network:
-        nn.init.constant_(convolution.weight, 1 / 27)
-    spec = TensorSpec(name="x", shape=("n", 3, "h", "w"), value_range=(0.0, 1.0))
-    with torch.inference_mode():
-        engine = FakeEngine((spec,), (spec,), lambda feeds: [network(torch.from_numpy(feeds["x"])).detach().numpy()])
-        picture = torch.rand(1, 3, 128, 128)
-        seen = receptive_radius(EngineNetwork(engine), (picture,), limit=48, step=4)
-    assert seen is not None
-    derived = receptive_radius(network, (picture.clone(),), limit=48, step=4)
-    assert seen <= 4 * -(-convolutions // 4)
-    assert seen >= derived - 4
