@@ -44,6 +44,12 @@ _log = logging.getLogger(__name__)
 
 _SAMPLES = 64
 
+_PRECISIONS = {
+    Outcome.INT8: Precision.INT8,
+    Outcome.WEIGHT_ONLY: Precision.INT8_WEIGHTS,
+    Outcome.FLOAT: Precision.FP32,
+}
+
 
 def export(
     checkpoint: str | os.PathLike[str],
@@ -72,7 +78,8 @@ def export(
             ``.onnx`` model.
         output: the model file; by default beside the checkpoint, ending in ``.onnx`` or ``.xml``.
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
-            ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`.
+            ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`. The
+            metadata of what is written say which one it is: ``int8``, ``int8-weights`` or ``fp32``.
         part: ``encoder`` or ``decoder`` of a variational autoencoder, or a residual classifier with its ``features``
             as a second output.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
@@ -100,6 +107,8 @@ def export(
     format, precision = ModelFormat(format), Precision(precision)
     if format is ModelFormat.CHECKPOINT:
         raise ValueError(f"export writes onnx or openvino, not {format}")
+    if precision is Precision.INT8_WEIGHTS:
+        raise ValueError("weight-only int8 is what comes of precision='int8' where its arithmetic does not pay")
     path = Path(checkpoint)
     target = Path(output) if output is not None else _default_output(path, format, precision)
     if target.suffix != SUFFIX[format]:
@@ -135,8 +144,7 @@ def export(
             quantized = _quantized(source, format, settings, search_log(target), say)
         model = quantized.model
         described = described.updated(target=quantized.report.target)
-        if quantized.report.outcome is Outcome.FLOAT:
-            described = described.updated(precision=Precision.FP32)
+        described = described.updated(precision=_PRECISIONS[quantized.report.outcome])
     elif format is ModelFormat.ONNX and precision is Precision.FP32:
         # OpenVINO has its own forms, and half precision was not timed.
         faster = TransposedConvolutions(examples)(model)

@@ -52,13 +52,19 @@ class ParityReport(Record):
         return min(self.outputs, key=lambda o: (-o.not_finite, np.inf if o.sqnr_db is None else o.sqnr_db))
 
     def check(self, precision: Precision) -> None:
-        """Raise :class:`ParityError`, naming the worst output, where the floor of ``precision`` is missed."""
-        worst, floor = self.worst, _FLOOR_DB[precision]
+        """Raise :class:`ParityError`, naming the worst output, where the floor of ``precision`` is missed.
+
+        Only values that are no numbers fail an int8 model: how much it may lose was a question of its budget.
+        """
+        worst = self.worst
         if worst.not_finite:
             raise ParityError(
                 f"the {precision} model does not compute what the checkpoint does: {worst.not_finite} values of output"
                 f" {worst.name!r} are not a number, or infinite on one side only"
             )
+        floor = _FLOOR_DB.get(precision)
+        if floor is None:
+            return
         if worst.sqnr_db is not None and worst.sqnr_db < floor:
             raise ParityError(
                 f"the {precision} model does not compute what the checkpoint does: output {worst.name!r} has an SQNR of"

@@ -27,6 +27,9 @@ class Precision(StrEnum):
     FP32 = "fp32"
     FP16 = "fp16"
     INT8 = "int8"
+    """Arithmetic in int8, at least in part. Older files say so of weight-only int8, too."""
+    INT8_WEIGHTS = "int8-weights"
+    """Weight-only int8: weights are stored in int8, the arithmetic is float32."""
 
 
 class Color(StrEnum):

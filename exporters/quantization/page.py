@@ -32,7 +32,7 @@ def write_page(path: Path, model: str, report: QuantizationReport, *, force: boo
         "<h2>Operators</h2>",
         _nodes(report),
     ]
-    write_html(path, f"{model}: int8", body, _STYLE, force=force)
+    write_html(path, f"{model}: {report.outcome}", body, _STYLE, force=force)
 
 
 def _circumstances(report: QuantizationReport) -> str:

@@ -13,7 +13,7 @@ class Outcome(StrEnum):
 
     INT8 = "int8"
     """Arithmetic in int8 where it pays; it is faster than any float form, within the budget."""
-    WEIGHT_ONLY = "stored"
+    WEIGHT_ONLY = "int8-weights"
     """Weight-only int8: float arithmetic, because that is faster here, on weights stored in int8."""
     FLOAT = "float"
     """The fastest float form: int8 breaks the budget even where weights are only stored in it."""

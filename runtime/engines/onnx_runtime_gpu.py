@@ -30,7 +30,7 @@ def provider_chain(
     tensorrt = {
         "device_id": str(index),
         # What an int8 model leaves in float runs in half precision.
-        "trt_fp16_enable": str(int(precision is not Precision.FP32)),
+        "trt_fp16_enable": str(int(precision in (Precision.FP16, Precision.INT8))),
         "trt_int8_enable": str(int(precision is Precision.INT8)),
         "trt_cuda_graph_enable": str(int(static)),
     }

@@ -35,6 +35,7 @@ from edgevision.exporters.quantization.calibration import Amount
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.options import Preference, Preset
+from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.ranges import choose_ranges_of_16_bits
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, QuantizationSettings
@@ -261,7 +262,11 @@ def test_where_int8_does_not_pay_the_weights_are_only_stored_in_it(
     assert (tmp_path / "net.onnx").stat().st_size < 0.8 * (tmp_path / "float.onnx").stat().st_size
     metadata = read_metadata(tmp_path / "net.onnx")
     assert metadata is not None
-    assert metadata.precision is Precision.INT8
+    assert metadata.precision is Precision.INT8_WEIGHTS
+    # Not even its page is headlined int8.
+    page = tmp_path / "page.html"
+    write_page(page, "net.onnx", found)
+    assert "<title>net.onnx: int8-weights</title>" in page.read_text(encoding="utf-8")
 
 
 def test_int8_that_does_not_pay_is_written_where_it_is_preferred(
@@ -299,11 +304,11 @@ def test_what_is_chosen_has_the_figures_of_its_own_row(
     assert fastest is not None
     assert chosen is not None
     assert fastest.ratio == pytest.approx(1)
-    written = {Preference.SPEED: ("float", 1), Preference.SIZE: ("stored", 0.7), Preference.INT8: ("int8", 0.9)}
+    written = {Preference.SPEED: ("float", 1), Preference.SIZE: ("int8-weights", 0.7), Preference.INT8: ("int8", 0.9)}
     assert (found.outcome, chosen.ratio) == (written[prefer][0], pytest.approx(written[prefer][1]))
     assert all(form.speedup.before_ms == chosen.before_ms for form in found.forms if form.speedup is not None)
     assert "0.90 times" in found.verdict
-    assert found.verdict.count("slower") == {"float": 2, "stored": 2, "int8": 1}[found.outcome]
+    assert found.verdict.count("slower") == {"float": 2, "int8-weights": 2, "int8": 1}[found.outcome]
 
 
 def test_half_precision_that_is_the_fastest_of_all_is_recommended(
@@ -799,7 +804,7 @@ def test_a_preference_is_taken_from_the_command_line(
         prefer: strict(edgevision(*arguments, "--prefer", prefer)[1])["quantization"]["outcome"]
         for prefer in ("speed", "size", "int8")
     }
-    assert outcomes == {"speed": "stored", "size": "stored", "int8": "int8"}
+    assert outcomes == {"speed": "int8-weights", "size": "int8-weights", "int8": "int8"}
 
 
 def test_an_interrupted_command_ends_with_130_and_leaves_its_search(

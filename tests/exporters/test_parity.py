@@ -188,7 +188,16 @@ def test_every_output_is_judged_and_the_worst_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("precision", "decibels", "good"),
-    [("fp32", 61, True), ("fp32", 59, False), ("fp16", 36, True), ("fp16", 34, False), ("fp32", -300, False)],
+    [
+        ("fp32", 61, True),
+        ("fp32", 59, False),
+        ("fp16", 36, True),
+        ("fp16", 34, False),
+        ("fp32", -300, False),
+        # How much these may lose was a question of their budget.
+        ("int8", 10, True),
+        ("int8-weights", 10, True),
+    ],
 )
 def test_each_precision_has_its_floor(precision: str, decibels: float, good: bool) -> None:
     output = TensorParity(name="logits", max_abs_error=1, relative_error=1, sqnr_db=decibels)

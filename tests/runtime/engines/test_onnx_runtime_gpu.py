@@ -26,7 +26,13 @@ def test_cuda_captures_a_graph_where_every_side_is_fixed(static):
 
 
 @pytest.mark.parametrize(
-    ("precision", "fp16", "int8"), [(Precision.FP32, "0", "0"), (Precision.FP16, "1", "0"), (Precision.INT8, "1", "1")]
+    ("precision", "fp16", "int8"),
+    [
+        (Precision.FP32, "0", "0"),
+        (Precision.FP16, "1", "0"),
+        (Precision.INT8, "1", "1"),
+        (Precision.INT8_WEIGHTS, "0", "0"),
+    ],
 )
 def test_tensorrt_computes_in_the_precision_of_the_file(precision, fp16, int8):
     chain = provider_chain(TENSORRT, precision=precision, cache=None)
