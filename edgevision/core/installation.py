@@ -28,14 +28,14 @@ def upgrade_command() -> str:
     return f"git -C {quote(str(_from_here(clone)))} pull" if clone else install_command(options="--upgrade")
 
 
-def pip_command(words: str) -> str:
-    """``pip`` with ``words``, by way of this Python where another one's would answer to that name."""
+def pip_command(arguments: str) -> str:
+    """``pip`` with ``arguments``, by way of this Python where another one's would answer to that name."""
     from shlex import quote
 
     found = which("pip")
     # Not resolved: the Python of an environment is a link to that of the system.
     ours = found is not None and Path(found).parent == Path(sys.executable).parent
-    return f"pip {words}" if ours else f"{quote(sys.executable or 'python')} -m pip {words}"
+    return f"pip {arguments}" if ours else f"{quote(sys.executable or 'python')} -m pip {arguments}"
 
 
 def _clone() -> Path | None:

@@ -234,7 +234,7 @@ def test_a_wrong_option_ends_with_2_and_a_line(
         ["--int3"],
     ],
 )
-def test_a_word_that_is_not_in_the_list_ends_with_2(edgevision: Call, checkpoint: Path, options: list[str]) -> None:
+def test_a_value_that_is_not_in_the_list_ends_with_2(edgevision: Call, checkpoint: Path, options: list[str]) -> None:
     code, output, errors = edgevision("export", checkpoint, *options)
     assert (code, output) == (2, "")
     assert options[-1] in errors

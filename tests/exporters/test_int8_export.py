@@ -878,7 +878,7 @@ def test_a_quantised_model_ends_with_2_and_says_what_to_export(
 
 
 @pytest.mark.parametrize("options", [["--preset", "endless"], ["--prefer", "beauty"]])
-def test_a_word_that_is_not_in_the_list_ends_with_2(edgevision: Call, foreign: Path, options: list[str]) -> None:
+def test_a_value_that_is_not_in_the_list_ends_with_2(edgevision: Call, foreign: Path, options: list[str]) -> None:
     code, output, errors = edgevision("export", foreign, "--int8", *options)
     assert (code, output) == (2, "")
     assert options[-1] in errors

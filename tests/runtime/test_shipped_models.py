@@ -41,12 +41,12 @@ def test_a_file_that_exists_wins_over_the_model_of_its_name(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("path", ["nowhere.onnx", "models/denoise", "/denoise", "denoise.xml"])
-def test_what_is_no_bare_word_is_a_path(path):
+def test_what_is_no_bare_name_is_a_path(path):
     assert resolve_model(path) == Path(path)
 
 
 @pytest.mark.parametrize(("word", "meant"), [("denoize", "denoise"), ("upscale_4x", "upscale_x4"), ("encode", None)])
-def test_a_word_that_is_no_model_lists_those_that_ship(word, meant):
+def test_a_name_that_is_no_models_lists_those_that_ship(word, meant):
     with pytest.raises(InputError) as refused:
         edgevision.load(word)
     message = str(refused.value)

@@ -132,7 +132,7 @@ def test_what_is_added_to_a_product_is_folded_only_where_it_is_a_bias(bias: Sequ
     assert_same(model, cleaned, random(1, 8))
 
 
-def test_a_model_of_a_current_opset_keeps_it_and_its_open_sides() -> None:
+def test_a_model_of_a_current_opset_keeps_it_and_its_dynamic_axes() -> None:
     model = everything()
     cleaned = canonical(model)
     assert cleaned.opset_import == model.opset_import

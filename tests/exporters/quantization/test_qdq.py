@@ -303,7 +303,7 @@ def test_an_empty_plan_is_the_float_model(made: Any, calibrate: Calibrate, rando
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_inputs_and_outputs_keep_their_names_dtypes_and_open_sides(
+def test_inputs_and_outputs_keep_their_names_dtypes_and_dynamic_axes(
     made: Any, calibrate: Calibrate, random: Random, run: Run, name: str
 ) -> None:
     model = made(name)

@@ -42,7 +42,7 @@ def test_another_input_shape_is_the_size_that_pictures_get() -> None:
     assert (metadata.image.size, shape) == ((48, 40), (3, 48, 40))
 
 
-def test_open_sides_are_the_size_that_pictures_get() -> None:
+def test_dynamic_axes_are_the_size_that_pictures_get() -> None:
     own = OWN.updated(inputs=(TensorSpec(name="image", shape=("batch", 3, "height", "width")),))
     assert describe(own, {}, name="ignored", input_shape=None)[1] == (3, 32, 24)
 

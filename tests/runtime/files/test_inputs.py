@@ -33,7 +33,7 @@ def test_a_glob_gives_the_pictures_it_matches(pictures):
     assert names([f"{pictures}/**/*"]) == names([str(pictures)])
 
 
-def test_several_words_keep_their_order(pictures):
+def test_several_arguments_keep_their_order(pictures):
     assert names([str(pictures / "b.png"), str(pictures / "a.JPG")]) == [str(pictures / n) for n in ("b.png", "a.JPG")]
 
 

@@ -43,7 +43,7 @@ def words(**values):
     return command_arguments(parameters, defaults | values)
 
 
-def test_values_become_the_words_that_give_them():
+def test_values_become_the_arguments_that_give_them():
     assert words(inputs=["a", "-b"]) == ["--", "a", "-b"]
     given = words(inputs=["a"], plain=0.5, named="-x y", many=[1, 2], switch=False, as_json=True)
     assert given == ["--plain=0.5", "--other=-x y", "--many=1", "--many=2", "--neither", "--json", "--", "a"]

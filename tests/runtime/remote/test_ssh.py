@@ -91,7 +91,7 @@ def test_a_machine_without_ssh_says_what_to_install(monkeypatch, tmp_path):
         "-a\\b@c",
     ],
 )
-def test_a_word_that_is_no_host_is_refused(word):
+def test_what_is_no_host_is_refused(word):
     with pytest.raises(InputError, match="--on is a host"):
         check_host(word)
 

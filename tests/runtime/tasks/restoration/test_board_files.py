@@ -31,7 +31,7 @@ def sent(command, folder):
     return [name for name in command.inputs if name.startswith(f"{folder}/")]
 
 
-def test_no_name_of_a_user_is_a_word_on_the_board(photos):
+def test_no_name_of_a_user_is_an_argument_on_the_board(photos):
     command = command_for(denoise_files, inputs=[str(photos)])
     assert command.values["inputs"] == ["in/00001.png", "in/00002.jpg", "in/00003.gif"]
     assert targets(command) == {

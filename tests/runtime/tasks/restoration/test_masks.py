@@ -184,7 +184,7 @@ def test_a_folder_without_masks_is_refused(tmp_path):
         match_masks(str(tmp_path))
 
 
-def test_the_last_word_is_the_mask():
+def test_what_is_named_last_is_the_mask():
     assert split_off_mask(["a.jpg", "b.jpg", "masks"], from_alpha=False) == (["a.jpg", "b.jpg"], "masks")
     assert split_off_mask(["a.png"], from_alpha=True) == (["a.png"], None)
 
