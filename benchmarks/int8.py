@@ -208,7 +208,7 @@ def quality(case: Case, engine: Engine, plain: Path) -> float:
 def calibration(case: Case, plain: Path, engine: Engine) -> list[tuple[np.ndarray, ...]]:
     """The batches that edgevision calibrates with, for the others too."""
     metadata = require_metadata(plain)
-    material = collect_calibration_data(
+    collected = collect_calibration_data(
         metadata,
         tuple(side if isinstance(side, int) else 64 for side in metadata.inputs[0].shape[1:]),
         RecordingEngine(engine),
@@ -218,7 +218,7 @@ def calibration(case: Case, plain: Path, engine: Engine) -> list[tuple[np.ndarra
         amount=EFFORTS[Preset.DEFAULT].amount,
         seed=0,
     )
-    return [tuple(batch) for batch in material.batches]
+    return [tuple(batch) for batch in collected.batches]
 
 
 def ort(case: Case, plain: Path, output: Path, engine: Engine, **options: Any) -> Path:

@@ -95,12 +95,12 @@ def shades_of(*batches: Any) -> list[int]:
 
 
 def classified(*arguments: Any, **options: Any) -> tuple[CalibrationData, list[int], list[int]]:
-    """The material for the classifier, the shades to calibrate with and those that it is judged on."""
+    """What is collected for the classifier, the shades to calibrate with and those that it is judged on."""
     reference = Reference(*CLASSIFIER.inputs)
-    material = collect(CLASSIFIER, reference, *arguments, **options)
+    collected = collect(CLASSIFIER, reference, *arguments, **options)
     return (
-        material,
-        shades_of(*(batch[0] for batch in material.batches)),
+        collected,
+        shades_of(*(batch[0] for batch in collected.batches)),
         shades_of(*(feeds["image"] for feeds in reference.seen)),
     )
 
@@ -129,13 +129,13 @@ def test_a_folder_that_is_not_there_is_a_data_set_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [10, 11, 12, 29, 60, 200])
 def test_pictures_that_are_held_back_are_never_calibrated_with(tmp_path: Path, count: int) -> None:
-    material, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
+    collected, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
     assert not set(ours) & set(theirs)
     assert sorted(ours + theirs) == list(range(count))
     assert len(theirs) >= max(2, count // 20)
     assert len(ours) > len(theirs)
-    assert material.notes == ()
-    assert material.source == f"{len(ours)} pictures of data, judged on {len(theirs)} of data"
+    assert collected.notes == ()
+    assert collected.source == f"{len(ours)} pictures of data, judged on {len(theirs)} of data"
 
 
 def test_of_many_pictures_those_are_held_back_that_training_never_sees(tmp_path: Path) -> None:
@@ -145,20 +145,20 @@ def test_of_many_pictures_those_are_held_back_that_training_never_sees(tmp_path:
 
 @pytest.mark.parametrize("count", range(1, 10))
 def test_a_handful_of_pictures_serve_for_both_and_a_note_says_so(tmp_path: Path, count: int) -> None:
-    material, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
+    collected, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
     assert ours == theirs == list(range(count))
-    assert material.notes == (f"judged on the {count} pictures it was calibrated with: give more",)
+    assert collected.notes == (f"judged on the {count} pictures it was calibrated with: give more",)
 
 
 def test_no_more_are_taken_than_asked_for_and_they_are_spread_over_the_folder(tmp_path: Path) -> None:
     folder = write_shades(tmp_path / "data", range(200))
     every = [shade for shade in range(200) if not is_held_out(f"{shade:03}.png")]
-    material, ours, theirs = classified(folder, amount=Amount(pictures=(20, 5), crops=(1, 1), latents=1))
+    collected, ours, theirs = classified(folder, amount=Amount(pictures=(20, 5), crops=(1, 1), latents=1))
     assert (len(ours), len(theirs)) == (20, 5)
     assert (ours[0], ours[-1]) == (every[0], every[-1])
     assert max(np.diff(ours)) < 25
     assert not set(ours) & set(theirs)
-    assert [len(batch[0]) for batch in material.batches] == [16, 4]
+    assert [len(batch[0]) for batch in collected.batches] == [16, 4]
 
 
 def test_a_zip_serves_as_well_as_a_folder(tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_a_zip_serves_as_well_as_a_folder(tmp_path: Path) -> None:
         for file in folder.iterdir():
             archive.write(file, file.name)
     _, *in_folder = classified(folder)
-    material, *in_zip = classified(tmp_path / "data.zip")
+    collected, *in_zip = classified(tmp_path / "data.zip")
     assert in_zip == in_folder
-    assert "pictures of data.zip, judged on" in material.source
+    assert "pictures of data.zip, judged on" in collected.source
 
 
 # --- divided pictures, and pictures to judge on ---
@@ -191,31 +191,31 @@ def test_of_divided_data_the_training_part_calibrates_and_the_test_part_judges(
     shades = {split: range(30 * index, 30 * index + 30) for index, split in enumerate(splits)}
     for split in splits:
         write_shades(tmp_path / "data" / split / "cat", shades[split])
-    material, ours, theirs = classified(tmp_path / "data")
+    collected, ours, theirs = classified(tmp_path / "data")
     assert ours == list(shades[seen])
     assert theirs == list(shades[judged])
-    assert material.notes == ()
+    assert collected.notes == ()
     names = {"Training": "train", "Testing": "test"}
-    assert material.source == (
+    assert collected.source == (
         f"30 pictures of data {names.get(seen, seen)}, judged on 30 of data {names.get(judged, judged)}"
     )
 
 
 def test_a_training_part_alone_is_divided_itself(tmp_path: Path) -> None:
     write_shades(tmp_path / "data" / "train" / "cat", range(60))
-    material, ours, theirs = classified(tmp_path / "data")
+    collected, ours, theirs = classified(tmp_path / "data")
     assert sorted(ours + theirs) == list(range(60))
     assert not set(ours) & set(theirs)
-    assert material.source.startswith(f"{len(ours)} pictures of data train, judged on {len(theirs)} of data train")
+    assert collected.source.startswith(f"{len(ours)} pictures of data train, judged on {len(theirs)} of data train")
 
 
 def test_other_data_to_judge_on_leaves_all_of_the_first_to_calibrate_with(tmp_path: Path) -> None:
     calibration = write_shades(tmp_path / "mine", range(30))
-    material, ours, theirs = classified(calibration, write_shades(tmp_path / "yours", range(100, 105)))
+    collected, ours, theirs = classified(calibration, write_shades(tmp_path / "yours", range(100, 105)))
     assert ours == list(range(30))
     assert theirs == list(range(100, 105))
-    assert material.source == "30 pictures of mine, judged on 5 of yours"
-    assert material.notes == ()
+    assert collected.source == "30 pictures of mine, judged on 5 of yours"
+    assert collected.notes == ()
 
 
 def test_data_given_twice_is_divided_as_if_given_once(tmp_path: Path) -> None:
@@ -232,11 +232,11 @@ def test_broken_pictures_are_left_out_with_a_note(tmp_path: Path) -> None:
     folder = write_shades(tmp_path / "data", range(40))
     for shade in (3, 4, 20):
         (folder / f"{shade:03}.png").write_bytes(b"no picture")
-    material, ours, theirs = classified(folder)
+    collected, ours, theirs = classified(folder)
     assert sorted(ours + theirs) == sorted(set(range(40)) - {3, 4, 20})
-    assert len(material.notes) == 1
-    assert material.notes[0].startswith("3 pictures were left out, as 0")
-    assert ".png: '0" in material.notes[0]
+    assert len(collected.notes) == 1
+    assert collected.notes[0].startswith("3 pictures were left out, as 0")
+    assert ".png: '0" in collected.notes[0]
 
 
 def test_only_broken_pictures_are_a_data_set_error(tmp_path: Path) -> None:
@@ -262,18 +262,18 @@ def test_the_data_without_a_readable_picture_is_the_one_that_is_named(tmp_path: 
 
 def test_classes_that_the_model_knows_are_judged_by_accuracy(write_class_folders: WriteFolders, tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "data", {"dog": 10, "cat": 10})
-    material, _, _ = classified(data)
-    assert isinstance(material.measure, ClassifierQuality)
-    assert material.measure.metric == "top1"
+    collected, _, _ = classified(data)
+    assert isinstance(collected.measure, ClassifierQuality)
+    assert collected.measure.metric == "top1"
 
     def always(label: str) -> FakeEngine:
         row = np.float32([name == label for name in LABELS])
         return FakeEngine(CLASSIFIER.inputs, (), lambda feeds: [np.tile(row, (len(feeds["image"]), 1))])
 
     # The classes are the model's, not those of the folders in alphabetical order.
-    assert material.measure(always("cat")).figures["top1"] == 50
-    assert material.measure(always("dog")).figures["top1"] == 50
-    assert material.measure(always("emu")).figures["top1"] == 0
+    assert collected.measure(always("cat")).figures["top1"] == 50
+    assert collected.measure(always("dog")).figures["top1"] == 50
+    assert collected.measure(always("emu")).figures["top1"] == 0
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_classes_that_the_model_knows_are_judged_by_accuracy(write_class_folders
 def test_folders_that_are_no_classes_of_the_model_are_just_folders(tmp_path: Path, folders: Mapping[str, int]) -> None:
     for index, (name, count) in enumerate(folders.items()):
         write_shades(tmp_path / "data" / name, range(100 * index, 100 * index + count))
-    material, ours, theirs = classified(tmp_path / "data")
-    assert isinstance(material.measure, ClassifierQuality)
-    assert material.measure.metric == "agreement"
+    collected, ours, theirs = classified(tmp_path / "data")
+    assert isinstance(collected.measure, ClassifierQuality)
+    assert collected.measure.metric == "agreement"
     assert len(ours) + len(theirs) == sum(folders.values())
 
 
@@ -303,11 +303,11 @@ def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
     reference = Reference(image_input("height", "width"))
     write_shades(tmp_path / "data", range(15), (8, 8))
     write_shades(tmp_path / "data", range(100, 115), (6, 12))
-    material = collect(metadata, reference, tmp_path / "data")
-    assert isinstance(material.measure, OutputQuality)
-    assert material.measure(reference).loss == float("-inf")
+    collected = collect(metadata, reference, tmp_path / "data")
+    assert isinstance(collected.measure, OutputQuality)
+    assert collected.measure(reference).loss == float("-inf")
     # Pictures keep their size for calibration and are cut to the smallest sides to be judged on together.
-    assert {batch[0].shape for batch in material.batches} == {(1, 3, 8, 8), (1, 3, 12, 6)}
+    assert {batch[0].shape for batch in collected.batches} == {(1, 3, 8, 8), (1, 3, 12, 6)}
     assert {feeds["image"].shape[1:] for feeds in reference.seen} == {(3, 8, 6)}
 
 
@@ -322,11 +322,11 @@ def test_generators_need_no_data(labels: tuple[str, ...]) -> None:
         spec=GenerationSpec(latent=LatentSpec(size=5), labels=labels),
     )
     reference = Reference(*inputs)
-    material = collect(metadata, reference, shape=(5,))
-    assert isinstance(material.measure, OutputQuality)
-    assert material.source == "40 latents of the model's distribution"
-    assert [[len(array) for array in batch] for batch in material.batches] == [[n] * len(inputs) for n in (16, 16, 8)]
-    ours = {row.tobytes() for batch in material.batches for row in batch[0]}
+    collected = collect(metadata, reference, shape=(5,))
+    assert isinstance(collected.measure, OutputQuality)
+    assert collected.source == "40 latents of the model's distribution"
+    assert [[len(array) for array in batch] for batch in collected.batches] == [[n] * len(inputs) for n in (16, 16, 8)]
+    ours = {row.tobytes() for batch in collected.batches for row in batch[0]}
     theirs = {row.tobytes() for feeds in reference.seen for row in feeds["latent"]}
     assert (len(ours), len(theirs)) == (40, 40)
     assert not ours & theirs
@@ -357,12 +357,12 @@ def restorer(task: str, **spec: Any) -> ModelMetadata:
 def test_restoration_is_calibrated_with_what_its_pipeline_makes_of_pictures(tmp_path: Path, count: int) -> None:
     metadata = restorer("denoise")
     reference = Reference(*metadata.inputs, restores=True)
-    material = collect(metadata, reference, write_shades(tmp_path / "data", range(count)))
-    assert isinstance(material.measure, RestorationQuality)
-    ours = shades_of(*(batch[0] for batch in material.batches))
+    collected = collect(metadata, reference, write_shades(tmp_path / "data", range(count)))
+    assert isinstance(collected.measure, RestorationQuality)
+    ours = shades_of(*(batch[0] for batch in collected.batches))
     theirs = shades_of(*(feeds["image"] for feeds in reference.seen[len(ours) :]))
     assert set(ours) | set(theirs) == set(range(count))
-    assert bool(set(ours) & set(theirs)) == bool(material.notes) == (count < 10)
+    assert bool(set(ours) & set(theirs)) == bool(collected.notes) == (count < 10)
 
 
 @pytest.mark.parametrize(("task", "scale", "side"), [("denoise", 1, 128), ("upscale", 2, 128)])
@@ -375,9 +375,9 @@ def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: str, scale: i
     reference = FakeEngine(metadata.inputs, metadata.outputs, enlarge)
     folder = write_shades(tmp_path / "data", range(12), (300, 270))
     amount = Amount(pictures=(1, 1), crops=(3, 2), latents=1)
-    material = collect(metadata, reference, folder, amount=amount)
-    assert {batch[0].shape[2:] for batch in material.batches} == {(side, side)}
-    assert material.source == "3 pictures of data, judged on 2 of data"
+    collected = collect(metadata, reference, folder, amount=amount)
+    assert {batch[0].shape[2:] for batch in collected.batches} == {(side, side)}
+    assert collected.source == "3 pictures of data, judged on 2 of data"
 
 
 def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
@@ -391,29 +391,29 @@ def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
     for index in range(2):
         Image.new("RGB", (300, 260)).save(folder / f"{index}_HR.png")
         Image.new("RGB", (150, 130)).save(folder / f"{index}_LR.png")
-    material = collect(metadata, FakeEngine(metadata.inputs, metadata.outputs, enlarge), folder)
-    assert {batch[0].shape[2:] for batch in material.batches} == {(130, 150)}
+    collected = collect(metadata, FakeEngine(metadata.inputs, metadata.outputs, enlarge), folder)
+    assert {batch[0].shape[2:] for batch in collected.batches} == {(130, 150)}
 
 
 def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_path: Path) -> None:
     metadata = restorer("denoise", sigma=(0.0, 60.0))
     reference = Reference(*metadata.inputs, restores=True)
     folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
-    material = collect(metadata, reference, folder, evaluation=EvaluationOptions(sigma=25.0))
-    found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in material.batches)
+    collected = collect(metadata, reference, folder, evaluation=EvaluationOptions(sigma=25.0))
+    found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in collected.batches)
     assert set(found) == {0, 20, 40, 60}
     assert max(found.values()) - min(found.values()) <= 1
     # It is judged at the noise that was asked for.
-    judged = reference.seen[len(material.batches) :]
+    judged = reference.seen[len(collected.batches) :]
     assert all(20 < 255 * np.std(feeds["image"]) < 30 for feeds in judged)
 
 
 def test_inpainting_is_calibrated_with_pictures_and_masks(tmp_path: Path) -> None:
     metadata = restorer("inpaint")
     reference = Reference(*metadata.inputs, restores=True)
-    material = collect(metadata, reference, write_shades(tmp_path / "data", range(100, 120), (24, 24)))
-    assert all(len(batch) == 2 for batch in material.batches)
-    for picture, mask in material.batches:
+    collected = collect(metadata, reference, write_shades(tmp_path / "data", range(100, 120), (24, 24)))
+    assert all(len(batch) == 2 for batch in collected.batches)
+    for picture, mask in collected.batches:
         assert (picture.shape, mask.shape) == ((1, 3, 24, 24), (1, 1, 24, 24))
         assert 0 < mask.mean() < 1
 
@@ -435,23 +435,23 @@ def numbered(count: int, *sides: int) -> Array:
 def test_of_arrays_every_fifth_sample_is_held_back(tmp_path: Path, count: int) -> None:
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
-    material = collect(ModelMetadata(task="other", name="tiny"), reference, path)
-    ours = [int(row[0]) for batch in material.batches for row in batch[0]]
+    collected = collect(ModelMetadata(task="other", name="tiny"), reference, path)
+    ours = [int(row[0]) for batch in collected.batches for row in batch[0]]
     theirs = [int(row[0]) for feeds in reference.seen for row in feeds["x"]]
     assert theirs == list(range(4, count, 5))
     assert sorted(ours + theirs) == list(range(count))
-    assert isinstance(material.measure, OutputQuality)
-    assert material.source == f"{len(ours)} samples of inputs.npz"
-    assert material.notes == ()
+    assert isinstance(collected.measure, OutputQuality)
+    assert collected.source == f"{len(ours)} samples of inputs.npz"
+    assert collected.notes == ()
 
 
 @pytest.mark.parametrize("count", [1, 9])
 def test_a_few_samples_serve_for_both_and_a_note_says_so(tmp_path: Path, count: int) -> None:
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
-    material = collect(ModelMetadata(task="other", name="tiny"), reference, path)
-    assert len(material.batches[0][0]) == len(reference.seen[0]["x"]) == count
-    assert material.notes == (f"judged on the {count} samples it was calibrated with",)
+    collected = collect(ModelMetadata(task="other", name="tiny"), reference, path)
+    assert len(collected.batches[0][0]) == len(reference.seen[0]["x"]) == count
+    assert collected.notes == (f"judged on the {count} samples it was calibrated with",)
 
 
 def test_arrays_are_taken_in_the_order_and_the_type_of_the_inputs(tmp_path: Path) -> None:
