@@ -83,7 +83,7 @@ class ClassScore(Record):
     support: int
 
 
-def class_scores(matrix: NDArray[np.int64], labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
+def precision_recall_f1(matrix: NDArray[np.int64], labels: tuple[str, ...]) -> tuple[ClassScore, ...]:
     """Precision, recall and F1 of every class of a confusion matrix; a figure whose divisor is 0 counts as 0."""
     hits = matrix.diagonal().astype(float)
     expected, predicted = matrix.sum(axis=1), matrix.sum(axis=0)

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageDataset
-from edgevision.metrics.figures import class_scores, confusion_matrix
+from edgevision.metrics.figures import confusion_matrix, precision_recall_f1
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.models import build_model, model_options
 from edgevision.runtime.tasks.classification.spec import Activation, ClassificationSpec
@@ -161,5 +161,5 @@ def _test(module: ClassifierModule, settings: ClassifierSettings, image: ImageSp
         for batch in loader(images, EpochBatches(len(images), 256, seed=0, shuffle=False), workers=0)
     ]
     matrix = confusion_matrix(images.labels, np.concatenate(predicted), len(data.class_names))
-    scores = class_scores(matrix, data.class_names)
+    scores = precision_recall_f1(matrix, data.class_names)
     return {"top1": 100 * matrix.trace() / matrix.sum(), "f1": 100 * float(np.mean([score.f1 for score in scores]))}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from sklearn.metrics import precision_recall_fscore_support
 
-from edgevision.metrics.figures import class_scores, confusion_matrix, psnr_db, softmax, sqnr_db, ssim
+from edgevision.metrics.figures import confusion_matrix, precision_recall_f1, psnr_db, softmax, sqnr_db, ssim
 
 answers = st.integers(1, 6).flatmap(
     lambda classes: st.tuples(
@@ -31,24 +31,24 @@ def test_the_confusion_matrix_is_what_counting_gives(case: tuple[int, list[tuple
 
 
 @given(answers.filter(lambda case: len(case[1]) > 0))
-def test_class_scores_are_those_of_scikit_learn(case: tuple[int, list[tuple[int, int]]]) -> None:
+def test_precision_recall_and_f1_are_those_of_scikit_learn(case: tuple[int, list[tuple[int, int]]]) -> None:
     classes, pairs = case
     expected, predicted = zip(*pairs, strict=True)
     reference = precision_recall_fscore_support(expected, predicted, labels=range(classes), zero_division=0)
-    scores = class_scores(confusion_matrix(expected, predicted, classes), tuple(map(str, range(classes))))
+    scores = precision_recall_f1(confusion_matrix(expected, predicted, classes), tuple(map(str, range(classes))))
     ours = [(s.precision, s.recall, s.f1, s.support) for s in scores]
     np.testing.assert_allclose(np.array(ours).T, reference, rtol=1e-12)
     assert [s.label for s in scores] == [str(label) for label in range(classes)]
 
 
 def test_a_class_that_never_occurs_counts_as_zero() -> None:
-    absent = class_scores(confusion_matrix([0, 0], [0, 0], 2), ("a", "b"))[1]
+    absent = precision_recall_f1(confusion_matrix([0, 0], [0, 0], 2), ("a", "b"))[1]
     assert (absent.precision, absent.recall, absent.f1, absent.support) == (0, 0, 0, 0)
 
 
 def test_labels_must_be_as_many_as_classes() -> None:
     with pytest.raises(ValueError, match="longer"):
-        class_scores(np.eye(3, dtype=np.int64), ("a", "b"))
+        precision_recall_f1(np.eye(3, dtype=np.int64), ("a", "b"))
 
 
 def test_noise_of_a_tenth_is_twenty_decibels() -> None:

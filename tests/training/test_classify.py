@@ -15,7 +15,7 @@ from training_runs import TRAINING_MARKS, assert_same_weights, history, load_che
 
 from edgevision.core.errors import CollapseError, DatasetError, DeviceError, InputError, OutputError
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.metrics.figures import class_scores, confusion_matrix
+from edgevision.metrics.figures import confusion_matrix, precision_recall_f1
 from edgevision.modelfiles.metadata import Color, ModelMetadata
 from edgevision.models import build_model
 from edgevision.training.classifier_module import ClassifierModule, class_weights
@@ -64,7 +64,7 @@ def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path
     assert top1 > 85
     # What the file says of itself is what anyone measures with the device's preprocessing, but for ties.
     assert metadata.quality["top1"] == pytest.approx(top1, abs=100 / len(digits))
-    f1 = 100 * np.mean([score.f1 for score in class_scores(matrix, digits.class_names)])
+    f1 = 100 * np.mean([score.f1 for score in precision_recall_f1(matrix, digits.class_names)])
     assert metadata.quality["f1"] == pytest.approx(f1, abs=200 / len(digits))
 
     assert (metadata.task, metadata.name, metadata.spec.labels) == ("classify", "cnn3", tuple("0123456789"))

@@ -10,7 +10,7 @@ from edgevision.core.errors import DatasetError
 from edgevision.core.progress import track
 from edgevision.core.records import record
 from edgevision.data.datasets import ImageDataset
-from edgevision.metrics.figures import ClassScore, class_scores, confusion_matrix
+from edgevision.metrics.figures import ClassScore, confusion_matrix, precision_recall_f1
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.result import Classification
@@ -130,7 +130,7 @@ def _report(
     expected: NDArray[np.int64], ranked: NDArray[np.int64], labels: tuple[str, ...], failures: dict[str, str]
 ) -> ClassificationReport:
     matrix = confusion_matrix(expected, ranked[:, 0], len(labels))
-    scores = class_scores(matrix, labels)
+    scores = precision_recall_f1(matrix, labels)
     present = [score for score in scores if score.support]
     return ClassificationReport(
         images=len(expected),

@@ -85,7 +85,7 @@ def evaluate_restorer(
     generator = np.random.default_rng(options.seed)
     failures: dict[str, str] = {}
 
-    def judge(pair: Pair) -> PictureQuality:
+    def measure(pair: Pair) -> PictureQuality:
         name, good, small = pair
         picture = Picture.read(data.image(good))
         given = Picture.read(data.image(small)) if small is not None else None
@@ -96,7 +96,7 @@ def evaluate_restorer(
         failures[pair[0]] = failure_message(pair[0], error)
 
     tracked = track(pairs, len(pairs), "evaluating", quiet=options.quiet)
-    scores = [score for _, score in each_done(tracked, judge, failed)]
+    scores = [score for _, score in each_done(tracked, measure, failed)]
     if not scores:
         raise none_left(len(pairs), failures)
     return RestorationReport(
