@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import ImageError, InputError
-from edgevision.data.degradations import draw_holes
-from edgevision.data.hole_kinds import HoleKind
 from edgevision.imaging.images import gray_8, read_image
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.imaging.pictures import Picture
@@ -133,6 +131,10 @@ def sample_masks(shape: tuple[int, ...], draw: np.random.Generator | float) -> N
 
     It is of all kinds in turn, drawn from a generator, or covers a share (0..1) of each from the left.
     """
+    # A picture that is filled does without what draws.
+    from edgevision.data.degradations import draw_holes
+    from edgevision.data.hole_kinds import HoleKind
+
     count, _, height, width = shape
     if isinstance(draw, np.random.Generator):
         kinds = list(HoleKind)
