@@ -175,7 +175,7 @@ class OutputOptions:
         """The only one that the model is to take."""
         return parse_shape(self.static) if self.static else None
 
-    def say(self, what: str) -> None:
+    def show_progress(self, what: str) -> None:
         """Tell a person what is going on."""
         if not self.quiet and not self.as_json:
             echo(f"{what} ...", err=True)

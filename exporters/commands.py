@@ -76,7 +76,7 @@ def export(
         from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
         from edgevision.runtime.tasks.evaluation import EvaluationOptions
-    output.say(f"exporting {one_line(checkpoint.name)}")
+    output.show_progress(f"exporting {one_line(checkpoint.name)}")
     report = run_export(
         checkpoint,
         output.output,
@@ -94,7 +94,7 @@ def export(
             evaluation=EvaluationOptions(sigma=damage.sigma, holes=damage.holes, seed=seed),
             seed=seed,
         ),
-        say=output.say,
+        progress=output.show_progress,
         seed=seed,
         **reading.arguments(),
     )

@@ -68,7 +68,7 @@ def export(
     trust_pickle: bool = False,
     force: bool = False,
     int8: QuantizationSettings | None = None,
-    say: Callable[[str], None] = _log.info,
+    progress: Callable[[str], None] = _log.info,
     seed: int = 0,
 ) -> ExportReport:
     """Convert a PyTorch checkpoint to ONNX or OpenVINO IR and compare the result with the original.
@@ -91,7 +91,7 @@ def export(
         data: a folder or zip of pictures to compare on; without it a seeded sampler is used (see ``samples.py``).
         force: overwrite an existing output.
         int8: how to quantise. An interrupted search leaves ``NAME.search.jsonl``, and the same call goes on from there.
-        say: told what is going on.
+        progress: told what is going on.
         seed: of the sampler.
 
     Returns:
@@ -141,7 +141,7 @@ def export(
     quantized: Quantized | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
-            quantized = _quantized(source, format, settings, search_log(target), say)
+            quantized = _quantized(source, format, settings, search_log(target), progress)
         model = quantized.model
         described = described.updated(target=quantized.report.target)
         described = described.updated(precision=_PRECISIONS[quantized.report.outcome])
@@ -159,9 +159,9 @@ def export(
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
                 batches, sample_source = [quantized.samples], f"of {quantized.report.source}"
-            elif conversion.sides is not None and {"height", "width"} & set(conversion.dynamic):
+            elif conversion.picture_sizes is not None and {"height", "width"} & set(conversion.dynamic):
                 # That other sizes are accepted is a promise too.
-                other = (source.shape[0], *conversion.sides.larger())
+                other = (source.shape[0], *conversion.picture_sizes.larger())
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
             predictions = partial(find_task(described.task).predictions, metadata=described)
@@ -244,12 +244,12 @@ def _default_output(source: Path, format: ModelFormat, precision: Precision) -> 
 
 
 def _quantized(
-    source: SourceModel, format: ModelFormat, settings: QuantizationSettings, log: Path, say: Callable[[str], None]
+    source: SourceModel, format: ModelFormat, settings: QuantizationSettings, log: Path, progress: Callable[[str], None]
 ) -> Quantized:
     model, metadata = source.conversion.model, source.metadata.updated(target=find_target(settings.target).name)
     check_float(model)
     with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model) as reference:
-        say("reading the calibration data")
+        progress("reading the calibration data")
         data = collect_calibration_data(
             metadata,
             source.shape,
@@ -260,4 +260,4 @@ def _quantized(
             amount=EFFORTS[settings.preset].amount,
             seed=settings.seed,
         )
-        return quantize(model, reference, data, open_model, settings, format=format, log=log, say=say)
+        return quantize(model, reference, data, open_model, settings, format=format, log=log, progress=progress)

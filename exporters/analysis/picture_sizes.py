@@ -12,7 +12,7 @@ Examples = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
-class Sides:
+class PictureSizes:
     """The sides that are ``dynamic``, of height and width, in steps of ``multiple`` and from ``minimum``.
 
     ``height`` and ``width`` are those of the example, from which other sizes are derived.
@@ -46,7 +46,7 @@ class Sides:
         )
         return tuple(dict.fromkeys(size for size in sizes if size != (self.height, self.width)))
 
-    def coarser(self) -> Iterator["Sides"]:
+    def coarser(self) -> Iterator["PictureSizes"]:
         """The same with every larger multiple that the example's sides have."""
         for multiple in _divisors(math.gcd(*self.lengths())):
             if multiple > self.multiple and multiple % self.multiple == 0:
@@ -57,13 +57,15 @@ class Sides:
         return [length for name, length in (("height", self.height), ("width", self.width)) if name in self.dynamic]
 
 
-def find_sides(takes: Callable[[int, int], bool], height: int, width: int, *, multiple: int = 1) -> Sides:
+def find_picture_sizes(
+    takes: Callable[[int, int], bool], height: int, width: int, *, multiple: int = 1
+) -> PictureSizes:
     """What a network ``takes``, of which is known that it takes ``height`` and ``width``.
 
     Where a network takes multiples of a number only, that is a divisor of the example's sides; ``multiple`` divides it.
     """
     takes = cache(takes)
-    fixed = Sides(height, width)
+    fixed = PictureSizes(height, width)
     for dynamic in (("height", "width"), ("height",), ("width",)):
         sides = replace(fixed, dynamic=dynamic)
         common = math.gcd(*sides.lengths())
@@ -87,7 +89,7 @@ def repeated(examples: Examples, height: int, width: int) -> Examples:
     )
 
 
-def _minimum(takes: Callable[[int, int], bool], sides: Sides) -> int:
+def _minimum(takes: Callable[[int, int], bool], sides: PictureSizes) -> int:
     """The least side, by bisection: a network that takes one takes every larger one."""
     step = sides.multiple
     low, high = 1, min(sides.lengths()) // step

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from edgevision.core.errors import EdgevisionError, InputError
-from edgevision.exporters.analysis.picture_sizes import Examples, Sides, find_sides, repeated
+from edgevision.exporters.analysis.picture_sizes import Examples, PictureSizes, find_picture_sizes, repeated
 from edgevision.exporters.conversion.agreement import Case, Comparison, DisagreementError
 from edgevision.exporters.conversion.torch_exporters import ExportRequest, branches, with_dynamo, with_torchscript
 from edgevision.exporters.passes.cleanup import without_traces
@@ -42,7 +42,7 @@ class Conversion:
     exporter: str
     dynamic: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    sides: Sides | None = None
+    picture_sizes: PictureSizes | None = None
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -87,7 +87,7 @@ def convert_to_onnx(
         run_network(network, examples)
     count = ("batch",) if several else ()
     alone = examples if _runs(network, examples) else batch
-    sides = _sides_of(network, alone, multiple, keeps_size)
+    sides = _picture_sizes_of(network, alone, multiple, keeps_size)
     takes_any = sides.dynamic if sides else ()
     choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *takes_any), count, takes_any, ()]))
     comparison = Comparison(lambda inputs: _arrays(network, inputs), lambda inputs: _exactly(network, inputs))
@@ -132,7 +132,7 @@ def _agreeing(found: Conversion, comparison: Comparison, examples: Examples, val
         raise FrozenBranchError(
             f"{error}: the network decides by the values of its input, and a graph has one way only"
         ) from error
-    if found.sides is None or not {"height", "width"} & set(found.dynamic):
+    if found.picture_sizes is None or not {"height", "width"} & set(found.dynamic):
         return found
 
     def difference(size: tuple[int, int]) -> DisagreementError | None:
@@ -142,18 +142,18 @@ def _agreeing(found: Conversion, comparison: Comparison, examples: Examples, val
             return error
         return None
 
-    differences = {size: difference(size) for size in found.sides.others()}
+    differences = {size: difference(size) for size in found.picture_sizes.others()}
     if not any(differences.values()):
         return found
     # A network that pads only what is no multiple has a branch for that; the runtime pads as well.
-    for coarser in found.sides.coarser():
+    for coarser in found.picture_sizes.coarser():
         explained = all(
             (error is None) == (size[0] % coarser.multiple == size[1] % coarser.multiple == 0)
             for size, error in differences.items()
         )
         if explained and not any(map(difference, coarser.others())):
             note = f"sides in multiples of {coarser.multiple}: for others the network goes another way"
-            return replace(found, sides=coarser, notes=(*found.notes, note))
+            return replace(found, picture_sizes=coarser, notes=(*found.notes, note))
     raise next(error for error in differences.values() if error is not None)
 
 
@@ -172,7 +172,7 @@ def _notes(
     return tuple(notes)
 
 
-def _sides_of(network: nn.Module, examples: Examples, multiple: int, keeps_size: bool) -> Sides | None:
+def _picture_sizes_of(network: nn.Module, examples: Examples, multiple: int, keeps_size: bool) -> PictureSizes | None:
     """The heights and widths that the network itself, not just its graph, accepts."""
     sizes = {tuple(example.shape[2:]) for example in examples}
     if any(example.ndim != 4 for example in examples) or len(sizes) != 1:
@@ -187,7 +187,7 @@ def _sides_of(network: nn.Module, examples: Examples, multiple: int, keeps_size:
             return False
         return not keeps_size or output.shape[2:] == (scale * height, scale * width)
 
-    return find_sides(takes, height, width, multiple=multiple)
+    return find_picture_sizes(takes, height, width, multiple=multiple)
 
 
 def _at(places: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from edgevision.core.errors import InputError
 from edgevision.exporters.analysis.activation_memory import activation_bytes
 from edgevision.exporters.analysis.output_range import clipped_range
-from edgevision.exporters.analysis.picture_sizes import Examples, Sides
+from edgevision.exporters.analysis.picture_sizes import Examples, PictureSizes
 from edgevision.exporters.analysis.receptive_field import receptive_radius
 from edgevision.exporters.analysis.tile_stride import tile_stride
 from edgevision.exporters.network_facts.network import Network
@@ -43,7 +43,7 @@ def describe_restoration(metadata: ModelMetadata, network: Network) -> ModelMeta
     if spec.predicts is Prediction.IMAGE and outputs[0].value_range is None:
         outputs = (outputs[0].updated(value_range=clipped_range(conversion.model)), *outputs[1:])
     tile = metadata.tile or TileSpec()
-    sides = conversion.sides
+    sides = conversion.picture_sizes
     if sides is not None and sides.dynamic:
         tile = tile.updated(multiple=sides.multiple, minimum=max(tile.minimum, sides.minimum))
     if sides is not None:
@@ -99,7 +99,7 @@ def _with_scale(
         raise InputError(f"the metadata does not fit the network: {error}") from error
 
 
-def _cut_up(tile: TileSpec, network: nn.Module, examples: Examples, sides: Sides) -> TileSpec:
+def _cut_up(tile: TileSpec, network: nn.Module, examples: Examples, sides: PictureSizes) -> TileSpec:
     """With the overlap and the stride of tiles, where the picture can be cut."""
 
     def draw(height: int, width: int) -> Examples:

@@ -53,15 +53,15 @@ def calibrated_quantizer(
         ir, units, target, {}, weights, weight_only, choose_ranges_of_16_bits(seen, units.values(), ir)
     )
     everything = quantizer.everything
-    if not everything.computed:
+    if not everything.int8:
         return quantizer, RangeMethod.MINMAX
     with open_model(model) as reference:
-        judge = OutputQuality(reference, representatives(batches))
+        measure = OutputQuality(reference, representatives(batches))
     best: tuple[Quantizer, RangeMethod, float] | None = None
     for method in RangeMethod:
         candidate = replace(quantizer, ranges=choose_ranges(seen, method))
         with open_model(candidate(everything)) as engine:
-            loss = judge(engine).loss
+            loss = measure(engine).loss
         _log.debug("ranges by %s: SQNR %.2f dB", method, -loss)
         if best is None or loss < best[2]:
             best = candidate, method, loss

@@ -21,7 +21,7 @@ def node_precisions(
         precision = OperatorPrecision.FLOAT
         if unit is None:
             why = "no int8 kernel, or it only moves values"
-        elif unit.name in plan.computed:
+        elif unit.name in plan.int8:
             a16w8 = unit.name in plan.a16w8
             precision = OperatorPrecision.A16W8 if a16w8 else OperatorPrecision.INT8
             why = choice.reasons.get(unit.name, "pays within the budget")

@@ -42,12 +42,12 @@ class Plan:
     """What is computed in int8, and which other weights are only stored in it.
 
     Attributes:
-        computed: names of units.
+        int8: names of units.
         weight_only: names of nodes that compute in float with weights that are int8 in the file.
-        a16w8: those of ``computed`` that take and give activations of 16 bits.
+        a16w8: those of ``int8`` that take and give activations of 16 bits.
     """
 
-    computed: frozenset[str] = frozenset()
+    int8: frozenset[str] = frozenset()
     weight_only: frozenset[str] = frozenset()
     a16w8: frozenset[str] = frozenset()
 
@@ -101,7 +101,7 @@ class _Rewriting:
         self._names = {value: str(value.name) for value in values}
         self._taken_names = frozenset(self._names.values())
         self._constants: dict[str, onnx_ir.Value] = {}
-        chosen = [quantizer.units[name] for name in plan.computed]
+        chosen = [quantizer.units[name] for name in plan.int8]
         self._main = {unit.name: unit for unit in chosen}
         self._ranges = {False: dict(quantizer.ranges), True: dict(quantizer.ranges_of_16_bits)}
         # What int8 kernels give, everybody reads from behind the pair: only then the engines fuse it. By tensor,

@@ -52,7 +52,7 @@ def quantize(
     *,
     format: ModelFormat,
     log: Path | None,
-    say: Progress,
+    progress: Progress,
 ) -> Quantized:
     """Find the form of the float ``model`` that runs fastest on the target within the quality budget.
 
@@ -67,26 +67,26 @@ def quantize(
         DeviceError: the engine does not run the model.
     """
     start = time.monotonic()
-    target, effort, judge = find_target(settings.target), EFFORTS[settings.preset], data.measure
+    target, effort, measure = find_target(settings.target), EFFORTS[settings.preset], data.measure
     fixed = reference.inputs[0].shape[0]
     size = fixed if isinstance(fixed, int) else 1
     batches = in_portions(data.batches, size) if isinstance(fixed, int) else data.batches
     feeds = {spec.name: array[:size] for spec, array in zip(reference.inputs, batches[0], strict=True)}
-    budget = _budget(judge, settings.max_drop)
+    budget = _budget(measure, settings.max_drop)
     measured = is_this_machine(target) and not target.npu
-    say("preparing the graph")
+    progress("preparing the graph")
     prepared = prepare_graphs(model, list(feeds.values()), target, format)
-    say("calibrating")
+    progress("calibrating")
     quantizer, method = calibrated_quantizer(prepared.int8_ready, batches, target, open_model)
     units, everything = quantizer.computable, quantizer.everything
-    setup = TrialSetup(open_model, judge, reference if measured else None, feeds, effort.timing)
+    setup = TrialSetup(open_model, measure, reference if measured else None, feeds, effort.timing)
     trials = Trials(
-        lambda plan: quantizer(plan) if plan.computed or plan.weight_only else prepared.fast,
+        lambda plan: quantizer(plan) if plan.int8 or plan.weight_only else prepared.fast,
         setup,
         log,
         search_key(model, settings, format, batches),
     )
-    say(f"trying {len(units)} operators in int8")
+    progress(f"trying {len(units)} operators in int8")
     began = time.monotonic()
     noise, choice = {}, Choice(Plan())
     if units:
@@ -96,7 +96,7 @@ def quantize(
             profiled = profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
         deadline, a16w8 = began + effort.seconds, target.activations_of_16_bits is not None
         choice = Search(trials, units, noise, profiled, budget, deadline, a16w8=a16w8).run()
-    say("measuring the verdict")
+    progress("measuring the verdict")
     verdict = decide(
         Candidates(model, prepared.fast, everything, choice.plan, quantizer.weight_only_sizes),
         trials,
@@ -113,8 +113,8 @@ def quantize(
         target=target.name,
         measured=measured,
         expected_speedup=None if measured else target.speedup,
-        metric=judge.metric,
-        unit=judge.unit,
+        metric=measure.metric,
+        unit=measure.unit,
         budget=budget,
         source=data.source,
         ranges=method.value,
@@ -138,11 +138,11 @@ def check_float(model: onnx.ModelProto) -> None:
         raise InputError(f"the model is quantised already (it holds {', '.join(quantized)}): export the float model")
 
 
-def _budget(judge: QualityMeasure, max_drop: float | None) -> float:
+def _budget(measure: QualityMeasure, max_drop: float | None) -> float:
     if max_drop is None:
-        return judge.budget
+        return measure.budget
     # Where the loss is a negative SQNR, what is asked is at least so much of it.
-    return -abs(max_drop) if judge.budget < 0 else max_drop
+    return -abs(max_drop) if measure.budget < 0 else max_drop
 
 
 def search_key(

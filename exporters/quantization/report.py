@@ -33,7 +33,7 @@ class OperatorPrecision(StrEnum):
 class Form(Record):
     """A row of the verdict: fp32, fp16, everything int8, all with 16-bit activations, the fastest float, the chosen.
 
-    ``figures`` are the judge's, ``loss`` what the budget bounds; ``speedup`` is over fp32, ``None`` if not measured.
+    ``figures`` are of its quality, ``loss`` what the budget bounds; ``speedup`` is over fp32, ``None`` if not measured.
     """
 
     name: str

@@ -29,7 +29,7 @@ class Search:
     Attributes:
         noise: of each unit, the noise power relative to the signal that its int8 alone leaves in the output.
         profile: what int8 saves in each unit by the engine's own profile; empty where nothing is known.
-        budget: the largest loss of the judge.
+        budget: the largest loss of quality.
         deadline: of :func:`time.monotonic`, after which the best so far is taken.
         a16w8: whether the target has activations of 16 bits for units that lose too much with 8.
     """
@@ -49,7 +49,7 @@ class Search:
         paying = self._fastest(everything)
         reasons |= dict.fromkeys(everything - paying, "int8 does not pay here")
         plan = self._within_budget(paying)
-        kept = plan.computed
+        kept = plan.int8
         reasons |= dict.fromkeys(paying - kept, "int8 costs too much quality here")
         reasons |= dict.fromkeys(plan.a16w8, "activations of 8 bits cost too much quality here")
         if kept and kept != paying:
@@ -67,14 +67,14 @@ class Search:
     def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
         """The fastest of a few likely sets; everything where time cannot be measured."""
         best = everything
-        speed = self.trials.timed(Plan(best), "all int8")
+        speed = self.trials.speedup(Plan(best), "all int8")
         if speed is None:
             return best
         fastest = speed.ratio
         for name, candidate in self._likely(everything):
             if self._late():
                 break
-            found = self.trials.timed(Plan(candidate), name)
+            found = self.trials.speedup(Plan(candidate), name)
             assert found is not None
             self._holds(Plan(candidate), name)
             if found.ratio > fastest:
@@ -131,11 +131,11 @@ class Search:
         return kept
 
     def _holds(self, plan: Plan, name: str) -> bool:
-        quality = self.trials.judged(plan, name)
+        quality = self.trials.quality(plan, name)
         _log.debug(
             "%s, %d units, %d of them with 16 bits: loss %.4f of %.4f",
             name,
-            len(plan.computed),
+            len(plan.int8),
             len(plan.a16w8),
             quality.loss,
             self.budget,
@@ -143,9 +143,9 @@ class Search:
         return quality.loss <= self.budget
 
     def _is_faster(self, plan: Plan, than: Plan) -> bool:
-        if not plan.computed or self._late() or not self._holds(plan, "without islands"):
+        if not plan.int8 or self._late() or not self._holds(plan, "without islands"):
             return False
-        one, other = (self.trials.timed(each, "without islands") for each in (plan, than))
+        one, other = (self.trials.speedup(each, "without islands") for each in (plan, than))
         return one is not None and other is not None and one.ratio > other.ratio
 
     def _by_cost(self, names: frozenset[str]) -> list[str]:

@@ -27,12 +27,12 @@ def noise_of_each(
     """
     sample = representatives(batches)
     with open_model(to_proto(quantizer.model)) as reference:
-        judge = OutputQuality(reference, sample)
+        measure = OutputQuality(reference, sample)
     noise: dict[str, float] = {}
     for unit in units:
         if time.monotonic() > end:
             break
         with open_model(quantizer(Plan(frozenset([unit.name])))) as engine:
-            noise[unit.name] = 10 ** (judge(engine).loss / 10)
+            noise[unit.name] = 10 ** (measure(engine).loss / 10)
     usual = float(np.mean(list(noise.values()))) if noise else 1.0
     return {unit.name: noise.get(unit.name, usual) for unit in units}

@@ -43,7 +43,7 @@ class TrialSetup:
     """
 
     open: Opener
-    judge: QualityMeasure
+    measure: QualityMeasure
     baseline: Engine | None
     feeds: Mapping[str, Array]
     seconds: float
@@ -78,11 +78,11 @@ class Trials:
         """The candidate itself."""
         return self._make(plan)
 
-    def judged(self, plan: Plan, name: str) -> Quality:
+    def quality(self, plan: Plan, name: str) -> Quality:
         """The quality of a candidate."""
         return self._measured(plan, name, quality=True, speed=False).quality  # type: ignore[return-value]
 
-    def timed(self, plan: Plan, name: str) -> Speedup | None:
+    def speedup(self, plan: Plan, name: str) -> Speedup | None:
         """How many times as fast as the plain float model a candidate is; ``None`` where the device is not at hand."""
         return self._measured(plan, name, quality=False, speed=True).speedup
 
@@ -100,14 +100,14 @@ class Trials:
         model = self._make(plan)
         trial = known or Trial(
             name=name,
-            computed=len(plan.computed),
+            computed=len(plan.int8),
             stored=len(plan.weight_only),
             size_bytes=model.ByteSize(),
             wide=len(plan.a16w8),
         )
         with self._setup.open(model) as engine:
             if quality:
-                trial = trial.updated(quality=self._setup.judge(engine))
+                trial = trial.updated(quality=self._setup.measure(engine))
             if speed:
                 assert self._setup.baseline is not None
                 timer = self._setup.timer({"fp32": self._setup.baseline, "candidate": engine})
@@ -121,7 +121,7 @@ class Trials:
 
 
 def _key(plan: Plan) -> str:
-    text = json.dumps([sorted(plan.computed), sorted(plan.weight_only), sorted(plan.a16w8)])
+    text = json.dumps([sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

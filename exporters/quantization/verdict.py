@@ -44,14 +44,14 @@ class Candidates:
     Attributes:
         plain: the float model as it was given, and ``fast`` its rewritten form, which should be faster.
         everything: the plan in which all units compute in int8.
-        int8: the plan that the search has chosen.
+        searched: the plan that the search has chosen.
         weight_only_sizes: sizes of the weights that can be stored in int8, by node.
     """
 
     plain: onnx.ModelProto
     fast: onnx.ModelProto
     everything: Plan
-    int8: Plan
+    searched: Plan
     weight_only_sizes: Mapping[str, int]
 
 
@@ -67,15 +67,15 @@ def decide(
     format: ModelFormat,
 ) -> Verdict:
     """Time all forms interleaved, for ``seconds`` each where the target is at hand, and choose one of them."""
-    int8 = _with_weight_only(candidates.int8, candidates, trials, budget) if candidates.int8.computed else None
+    int8 = _with_weight_only(candidates.searched, candidates, trials, budget) if candidates.searched.int8 else None
     weight_only = _with_weight_only(Plan(), candidates, trials, budget)
     forms = {"fp32": candidates.plain}
     if candidates.fast is not candidates.plain:
         forms["rewritten"] = candidates.fast
-    if candidates.everything.computed:
+    if candidates.everything.int8:
         forms["all int8"] = trials.model(candidates.everything)
-        if candidates.int8.a16w8:
-            forms["all 16-bit"] = trials.model(replace(candidates.everything, a16w8=candidates.everything.computed))
+        if candidates.searched.a16w8:
+            forms["all 16-bit"] = trials.model(replace(candidates.everything, a16w8=candidates.everything.int8))
     if (half := _half(candidates.plain, format)) is not None:
         forms["fp16"] = half
     if int8 == candidates.everything:
@@ -101,7 +101,7 @@ def decide(
 
         chosen, outcome, reason = _chosen(forms, against, fastest, prefer)
         if int8 is None:
-            reason = f"no operator can be int8 within the budget of {abs(budget):g} {setup.judge.unit}; {reason}"
+            reason = f"no operator can be int8 within the budget of {abs(budget):g} {setup.measure.unit}; {reason}"
         elif timer is None:
             reason = _expectation(int8, target)
         whole = {"all int8": "int8"} if int8 == candidates.everything else {}
@@ -127,7 +127,7 @@ def _opened(
 ) -> Iterator[tuple[Mapping[str, Quality], InterleavedTimer[str] | None]]:
     with ExitStack() as stack:
         engines = {name: stack.enter_context(setup.open(model)) for name, model in forms.items()}
-        qualities = {name: setup.judge(engine) for name, engine in engines.items()}
+        qualities = {name: setup.measure(engine) for name, engine in engines.items()}
         yield qualities, None if setup.baseline is None else setup.timer(engines)
 
 
@@ -178,18 +178,18 @@ def _expectation(plan: Plan, target: Target) -> str:
     if not plan.a16w8:
         return f"int8 for {target.name}, expected {target.speedup:g} times as fast, not measured"
     return (
-        f"int8 for {target.name} with activations of 16 bits in {len(plan.a16w8)} of {len(plan.computed)} operators,"
+        f"int8 for {target.name} with activations of 16 bits in {len(plan.a16w8)} of {len(plan.int8)} operators,"
         f" expected at most {target.speedup:g} times as fast, not measured"
     )
 
 
 def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:
     """With the largest weights among those of float operators, as many as hold the budget in int8."""
-    sizes = {name: size for name, size in candidates.weight_only_sizes.items() if name not in plan.computed}
+    sizes = {name: size for name, size in candidates.weight_only_sizes.items() if name not in plan.int8}
     order = sorted(sizes, key=lambda name: -sizes[name])
     while order:
         candidate = replace(plan, weight_only=frozenset(order))
-        if trials.judged(candidate, f"{len(order)} weight-only").loss <= budget:
+        if trials.quality(candidate, f"{len(order)} weight-only").loss <= budget:
             return candidate
         order = order[: len(order) // 2]
     return plan

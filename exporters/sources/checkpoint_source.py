@@ -15,7 +15,7 @@ from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx, run
 from edgevision.exporters.network_facts.network import Network, describe_network
 from edgevision.exporters.samples import extreme_batches, seeded_batches
 from edgevision.exporters.sources.describe import describe
-from edgevision.exporters.sources.input_shapes import sides_only, tile_notes
+from edgevision.exporters.sources.input_shapes import size_limits, tile_notes
 from edgevision.exporters.sources.source_model import SourceModel, completed, keeps_size
 from edgevision.exporters.torch_engine import TorchEngine, flatten_outputs
 from edgevision.modelfiles.metadata import ModelMetadata
@@ -53,7 +53,7 @@ def convert_checkpoint(
     facts = Network(network, conversion, examples, reference, shape, described=False, seed=seed)
     described = describe_network(described, facts)
     if described.image is not None and not keeps_size(described):
-        described = described.updated(tile=sides_only(described, conversion))
+        described = described.updated(tile=size_limits(described, conversion))
     notes += tile_notes(described, known)
     return SourceModel(conversion, described, shape, examples, reference, notes)
 

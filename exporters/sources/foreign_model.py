@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from edgevision.core.errors import DeviceError, InputError, ModelFileError
 from edgevision.core.printable import one_line
-from edgevision.exporters.analysis.picture_sizes import Examples, Sides, find_sides, repeated
+from edgevision.exporters.analysis.picture_sizes import Examples, PictureSizes, find_picture_sizes, repeated
 from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
 from edgevision.exporters.passes.cleanup import with_dense_weights, without_default_inputs
 from edgevision.exporters.passes.walk import every_node, every_node_of
@@ -136,7 +136,7 @@ class ForeignEngine(Closeable):
 
 def probe_dynamic_axes(
     engine: Engine, examples: Examples, dynamic: Sequence[str], *, multiple: int = 1, keeps_size: bool = False
-) -> tuple[tuple[str, ...], Sides | None]:
+) -> tuple[tuple[str, ...], PictureSizes | None]:
     """Those of ``dynamic`` (among batch, height and width) for which ``engine`` takes other sizes, found by running it.
 
     Graphs may say that an axis is dynamic, and hold a shape as a constant inside.
@@ -183,7 +183,7 @@ def probe_dynamic_axes(
         scale = first[0].shape[2] // height if keeps_size else 0
         return not keeps_size or outputs[0].shape[2:] == (scale * other_height, scale * other_width)
 
-    sides = find_sides(takes, height, width, multiple=multiple)
+    sides = find_picture_sizes(takes, height, width, multiple=multiple)
     return (*batch, *(name for name in sides.dynamic if name in dynamic)), sides
 
 

@@ -49,7 +49,7 @@ def with_probed_axes(source: SourceModel) -> SourceModel:
             multiple=metadata.tile.multiple if metadata.tile else 1,
             keeps_size=keeps_size(metadata),
         )
-    conversion = replace(source.conversion, dynamic=dynamic, sides=sides)
+    conversion = replace(source.conversion, dynamic=dynamic, picture_sizes=sides)
     fixed = [name for name in declared if name not in dynamic]
     reference = source.reference
     if fixed:
@@ -65,7 +65,7 @@ def with_probed_axes(source: SourceModel) -> SourceModel:
             return engine
 
     if not keeps_size(metadata) and metadata.image is not None:
-        metadata = metadata.updated(tile=sides_only(metadata, conversion))
+        metadata = metadata.updated(tile=size_limits(metadata, conversion))
     return replace(source, conversion=conversion, metadata=metadata, reference=reference)
 
 
@@ -89,9 +89,9 @@ def tile_notes(metadata: ModelMetadata, known: TileSpec | None) -> tuple[str, ..
     return tuple(notes)
 
 
-def sides_only(metadata: ModelMetadata, conversion: Conversion) -> TileSpec | None:
+def size_limits(metadata: ModelMetadata, conversion: Conversion) -> TileSpec | None:
     """What sides a network takes whose pictures are never cut; ``None`` for any, or only one."""
-    sides = conversion.sides
+    sides = conversion.picture_sizes
     if sides is None or "height" not in conversion.dynamic or sides.multiple == sides.minimum == 1:
         return metadata.tile
     return (metadata.tile or TileSpec()).updated(multiple=sides.multiple, minimum=sides.minimum)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.analysis.picture_sizes import Sides
+from edgevision.exporters.analysis.picture_sizes import PictureSizes
 from edgevision.exporters.analysis.randomness import check_model_repeatable
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.network_facts.network import Network, describe_network
@@ -69,9 +69,9 @@ def _from_graph(path: Path, input_shape: tuple[int, ...] | None, metadata: Mappi
 def _described_by_running(source: SourceModel, *, described: bool, seed: int) -> SourceModel:
     """With what is found out of the model by running it, as of a checkpoint's network."""
     conversion, examples, metadata = source.conversion, source.examples, source.metadata
-    if conversion.sides is None and keeps_size(metadata):
+    if conversion.picture_sizes is None and keeps_size(metadata):
         height, width = examples[0].shape[2:]
-        conversion = replace(conversion, sides=Sides(height, width))
+        conversion = replace(conversion, picture_sizes=PictureSizes(height, width))
     with source.reference() as engine:
         network = Network(
             EngineNetwork(engine), conversion, examples, source.reference, source.shape, described=described, seed=seed

@@ -571,7 +571,7 @@ def test_an_interrupted_search_over_16_bits_goes_on_where_it_was(
 ) -> None:
     options: dict[str, Any] = {"calibration": inputs, "target": "qualcomm-htp", "max_drop": too_fine_for_8_bits}
     whole = export(foreign, tmp_path / "whole.onnx", **options)
-    judged = trials.Trials.judged
+    judged = trials.Trials.quality
 
     def until_16_bits(self: trials.Trials, plan: Any, name: str) -> Any:
         found = judged(self, plan, name)
@@ -580,7 +580,7 @@ def test_an_interrupted_search_over_16_bits_goes_on_where_it_was(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(trials.Trials, "judged", until_16_bits)
+        patch.setattr(trials.Trials, "quality", until_16_bits)
         with pytest.raises(KeyboardInterrupt):
             export(foreign, tmp_path / "net.onnx", **options)
     lines = (tmp_path / "net.search.jsonl").read_text(encoding="utf-8").splitlines()

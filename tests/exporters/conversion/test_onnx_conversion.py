@@ -369,8 +369,8 @@ def test_sides_that_only_seem_free_are_fixed_which_is_said(network: nn.Module, r
 def test_a_network_that_pads_when_it_has_to_keeps_its_multiples(run: Callable, sqnr: Sqnr) -> None:
     conversion = convert(Padding().eval(), PICTURE, keeps_size=True)
     assert conversion.dynamic == ("batch", "height", "width")
-    assert conversion.sides is not None
-    assert (conversion.sides.multiple, conversion.sides.minimum) == (4, 4)
+    assert conversion.picture_sizes is not None
+    assert (conversion.picture_sizes.multiple, conversion.picture_sizes.minimum) == (4, 4)
     assert conversion.notes == ("sides in multiples of 4: for others the network goes another way",)
     images = torch.rand(1, 3, 12, 40)
     with torch.inference_mode():
@@ -379,7 +379,7 @@ def test_a_network_that_pads_when_it_has_to_keeps_its_multiples(run: Callable, s
 
 def test_an_output_smaller_than_its_picture_does_not_count_as_taken() -> None:
     network = nn.Sequential(nn.AvgPool2d(4), nn.Upsample(scale_factor=4))
-    free, kept = (convert(network, PICTURE, keeps_size=keeps_size).sides for keeps_size in (False, True))
+    free, kept = (convert(network, PICTURE, keeps_size=keeps_size).picture_sizes for keeps_size in (False, True))
     assert free is not None
     assert kept is not None
     assert (free.multiple, free.minimum) == (1, 4)

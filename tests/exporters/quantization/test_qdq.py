@@ -651,7 +651,7 @@ def test_any_mixture_of_8_and_16_bits_and_float_computes_the_same(
     # NPUs leave to the CPU what nobody reads.
     read = {name for node in mixed.graph.node for name in node.input} | {"y"}
     assert all(read.intersection(node.output) for node in mixed.graph.node)
-    for unit in plan.computed:
+    for unit in plan.int8:
         assert formats(mixed, quantizer.units[unit]) == {"uint16" if unit in plan.a16w8 else "uint8"}
     exact, given = run(model, x), run(mixed, x, literally=True)
     assert sqnr(exact, given) > 30

@@ -40,19 +40,19 @@ class FakeTrials:
         self.plans: dict[Plan, float] = {}
         self.timings: dict[Names, str] = {}
 
-    def judged(self, plan: Plan, name: str) -> Quality:
+    def quality(self, plan: Plan, name: str) -> Quality:
         assert not plan.weight_only
-        assert plan.a16w8 <= plan.computed
+        assert plan.a16w8 <= plan.int8
         assert self._rest is not None or not plan.a16w8
         noise = dict(self._noise) | {name: (self._rest or {})[name] for name in plan.a16w8}
-        loss = self.judgements[plan.computed] = self.plans[plan] = sum(noise[name] for name in plan.computed)
+        loss = self.judgements[plan.int8] = self.plans[plan] = sum(noise[name] for name in plan.int8)
         return Quality(figures={"sqnr": -loss}, loss=loss)
 
-    def timed(self, plan: Plan, name: str) -> Speedup | None:
+    def speedup(self, plan: Plan, name: str) -> Speedup | None:
         if self._speed is None:
             return None
-        self.timings.setdefault(plan.computed, name)
-        ratio = self._speed(plan.computed)
+        self.timings.setdefault(plan.int8, name)
+        ratio = self._speed(plan.int8)
         return Speedup(ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio, rounds=11)
 
 
@@ -132,10 +132,10 @@ def test_as_long_a_beginning_as_holds_is_found_for_any_budget() -> None:
     noise = {name: float(index) for index, name in enumerate("abcdefghijk", 1)}
     for budget in range(70):
         choice, trials = search(noise, budget=budget + 0.5, speed=None)
-        loss = sum(noise[name] for name in choice.plan.computed)
+        loss = sum(noise[name] for name in choice.plan.int8)
         assert loss <= budget + 0.5
         # Not one more fits.
-        assert all(loss + noise[name] > budget + 0.5 for name in set(noise) - choice.plan.computed)
+        assert all(loss + noise[name] > budget + 0.5 for name in set(noise) - choice.plan.int8)
         assert len(trials.judgements) <= 1 + 4 + len(noise)
 
 
@@ -146,7 +146,7 @@ def test_nothing_is_left_where_not_one_unit_holds_the_budget() -> None:
 
 def test_a_loss_that_is_no_number_does_not_hold_the_budget() -> None:
     choice, _ = search({"a": float("nan"), "b": 1.0}, budget=5, speed=None)
-    assert "a" not in choice.plan.computed
+    assert "a" not in choice.plan.int8
 
 
 def test_a_lone_unit_is_searched_too() -> None:
@@ -173,7 +173,7 @@ def test_ends_that_are_slower_in_int8_stay_float(slow: str, name: str) -> None:
 
     choice, trials = search(dict.fromkeys("abcd", 1.0), budget=10, speed=speed)
     assert choice == Choice(Plan(frozenset("abcd") - set(slow)), dict.fromkeys(slow, NOT_PAYING))
-    assert trials.timings[choice.plan.computed] == name
+    assert trials.timings[choice.plan.int8] == name
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_kinds_of_layers_that_are_slower_in_int8_stay_float(
     units = chain("abcde", channels)
     choice, trials = search(dict.fromkeys("abcde", 1.0), budget=10, speed=speed, units=units)
     assert choice.plan == Plan(frozenset("abcde") - set(slow))
-    assert trials.timings[choice.plan.computed] == name
+    assert trials.timings[choice.plan.int8] == name
 
 
 def test_what_the_profile_proposes_is_tried() -> None:
@@ -320,7 +320,7 @@ def test_no_16_bits_are_left_that_could_be_8_for_any_budget() -> None:
     for budget in range(1, 70):
         choice, trials = search(noise, budget=budget, speed=None, rest=rest)
         plan = choice.plan
-        assert plan.computed == set(noise)
+        assert plan.int8 == set(noise)
         assert trials.plans[plan] <= budget
         assert all(trials.plans[plan] + noise[name] - rest[name] > budget for name in plan.a16w8)
         assert set(choice.reasons) == plan.a16w8
@@ -335,7 +335,7 @@ def test_whenever_the_deadline_comes_8_and_16_bits_together_hold_the_budget(
     noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
     choice, trials = search(noise, budget=4.2, deadline=deadline, speed=None, rest=finer(noise))
     assert trials.plans[choice.plan] <= 4.2
-    assert choice.plan.computed == set(noise)
+    assert choice.plan.int8 == set(noise)
     assert set(choice.reasons) == choice.plan.a16w8
 
 
@@ -360,9 +360,9 @@ def test_whenever_the_deadline_comes_what_is_left_holds_the_budget(
     monkeypatch.setattr(search_module, "time", Clock())
     noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
     choice, trials = search(noise, budget=7, deadline=deadline, units=chain("abcdef", {"b": (4, 4)}))
-    assert trials.judgements[choice.plan.computed] <= 7
-    assert choice.plan.computed >= frozenset("bdf")
-    assert set(choice.reasons) == set(noise) - choice.plan.computed
+    assert trials.judgements[choice.plan.int8] <= 7
+    assert choice.plan.int8 >= frozenset("bdf")
+    assert set(choice.reasons) == set(noise) - choice.plan.int8
 
 
 def test_after_the_deadline_only_what_is_needed_is_tried() -> None:

@@ -38,7 +38,7 @@ class Workshop:
 
     def make(self, plan: Plan) -> onnx.ModelProto:
         self.made.append(plan)
-        return onnx.ModelProto(doc_string="x" * len(plan.computed))
+        return onnx.ModelProto(doc_string="x" * len(plan.int8))
 
     def open(self, model: onnx.ModelProto) -> Engine:
         self.engines.append(idle())
@@ -89,37 +89,37 @@ def log(tmp_path: Path) -> Path:
 def test_a_plan_is_judged_once_and_timed_once(workshop: Workshop) -> None:
     trials = Trials(workshop.make, workshop.setup(), None, "key")
     for _ in range(3):
-        assert trials.judged(ONE, "one").loss == -40
-        assert trials.timed(ONE, "one") is FASTER
+        assert trials.quality(ONE, "one").loss == -40
+        assert trials.speedup(ONE, "one") is FASTER
     assert workshop.made == [ONE, ONE]
     assert len(workshop.judged) == len(workshop.timed) == 1
 
 
 def test_judging_does_not_time_and_timing_does_not_judge(workshop: Workshop) -> None:
     trials = Trials(workshop.make, workshop.setup(), None, "key")
-    trials.judged(ONE, "one")
-    trials.timed(TWO, "two")
+    trials.quality(ONE, "one")
+    trials.speedup(TWO, "two")
     assert [(t.quality is None, t.speedup is None) for t in trials.all] == [(False, True), (True, False)]
 
 
 def test_plans_are_the_same_where_they_hold_the_same_names(workshop: Workshop) -> None:
     trials = Trials(workshop.make, workshop.setup(), None, "key")
     for names in (["a", "b"], ["b", "a"]):
-        trials.judged(Plan(frozenset(names), frozenset(["c"])), "two")
-    trials.judged(Plan(frozenset(["a", "b", "c"])), "three")
-    trials.judged(Plan(frozenset(["a"]), frozenset(["b", "c"])), "stored")
+        trials.quality(Plan(frozenset(names), frozenset(["c"])), "two")
+    trials.quality(Plan(frozenset(["a", "b", "c"])), "three")
+    trials.quality(Plan(frozenset(["a"]), frozenset(["b", "c"])), "stored")
     assert len(workshop.judged) == 3
     for wide in (["a"], ["b", "a"], ["a", "b"]):
-        trials.judged(Plan(frozenset(["a", "b"]), frozenset(["c"]), frozenset(wide)), "16 bits")
+        trials.quality(Plan(frozenset(["a", "b"]), frozenset(["c"]), frozenset(wide)), "16 bits")
     assert len(workshop.judged) == 5
     assert [trial.wide for trial in trials.all] == [0, 0, 0, 1, 2]
 
 
 def test_a_trial_keeps_its_first_name_and_counts_its_units(workshop: Workshop) -> None:
     trials = Trials(workshop.make, workshop.setup(), None, "key")
-    trials.judged(TWO, "two")
-    trials.timed(TWO, "again")
-    trials.judged(ONE, "one")
+    trials.quality(TWO, "two")
+    trials.speedup(TWO, "again")
+    trials.quality(ONE, "one")
     assert trials.all[0] == Trial(
         name="two",
         computed=2,
@@ -148,8 +148,8 @@ def test_candidates_are_timed_on_the_inputs_that_are_given() -> None:
 
 def test_nothing_is_timed_where_the_device_is_not_at_hand(workshop: Workshop) -> None:
     trials = Trials(workshop.make, workshop.setup(at_hand=False), None, "key")
-    trials.judged(ONE, "one")
-    assert trials.timed(ONE, "one") is None
+    trials.quality(ONE, "one")
+    assert trials.speedup(ONE, "one") is None
     assert workshop.timed == []
     assert workshop.made == [ONE]
 
@@ -161,25 +161,25 @@ def test_an_engine_that_fails_is_closed_and_nothing_is_noted(workshop: Workshop,
     setup = TrialSetup(workshop.open, refuse, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
     trials = Trials(workshop.make, setup, log, "key")
     with pytest.raises(RuntimeError, match="no memory"):
-        trials.judged(ONE, "one")
+        trials.quality(ONE, "one")
     assert trials.all == ()
     assert log.read_text(encoding="utf-8").splitlines() == ['{"search": "key"}']
 
 
 def test_an_interrupted_search_goes_on_with_what_it_knew(workshop: Workshop, log: Path) -> None:
     before = Trials(workshop.make, workshop.setup(), log, "key")
-    before.judged(ONE, "one")
-    before.timed(ONE, "one")
-    before.judged(TWO, "two")
+    before.quality(ONE, "one")
+    before.speedup(ONE, "one")
+    before.quality(TWO, "two")
     after = Trials(workshop.make, workshop.setup(), log, "key")
     assert after.all == before.all
     workshop.made.clear()
-    assert after.judged(ONE, "one").loss == -40
-    assert after.timed(ONE, "one") == FASTER
-    assert after.judged(TWO, "two").loss == -40
+    assert after.quality(ONE, "one").loss == -40
+    assert after.speedup(ONE, "one") == FASTER
+    assert after.quality(TWO, "two").loss == -40
     assert workshop.made == []
     # What is not known yet is found out.
-    after.timed(TWO, "two")
+    after.speedup(TWO, "two")
     assert workshop.made == [TWO]
     assert Trials(workshop.make, workshop.setup(), log, "key").all == after.all
 
@@ -187,8 +187,8 @@ def test_an_interrupted_search_goes_on_with_what_it_knew(workshop: Workshop, log
 def test_what_is_measured_is_in_the_log_at_once(workshop: Workshop, log: Path) -> None:
     trials = Trials(workshop.make, workshop.setup(), log, "key")
     assert [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] == [{"search": "key"}]
-    trials.judged(ONE, "one")
-    trials.timed(ONE, "one")
+    trials.quality(ONE, "one")
+    trials.speedup(ONE, "one")
     _, first, second = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines())
     assert first["plan"] == second["plan"]
     assert "speedup" not in first["trial"]
@@ -199,14 +199,14 @@ def test_what_is_measured_is_in_the_log_at_once(workshop: Workshop, log: Path) -
 def test_a_candidate_that_is_exact_comes_back_from_the_log(workshop: Workshop, log: Path, exact: float) -> None:
     perfect = Quality(figures={"sqnr": exact}, loss=-exact)
     setup = TrialSetup(workshop.open, lambda engine: perfect, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
-    Trials(workshop.make, setup, log, "key").judged(ONE, "one")
+    Trials(workshop.make, setup, log, "key").quality(ONE, "one")
     workshop.made.clear()
-    assert Trials(workshop.make, setup, log, "key").judged(ONE, "one") == perfect
+    assert Trials(workshop.make, setup, log, "key").quality(ONE, "one") == perfect
     assert workshop.made == []
 
 
 def test_the_log_of_another_search_is_not_used(workshop: Workshop, log: Path) -> None:
-    Trials(workshop.make, workshop.setup(), log, "one model").judged(ONE, "one")
+    Trials(workshop.make, workshop.setup(), log, "one model").quality(ONE, "one")
     assert Trials(workshop.make, workshop.setup(), log, "another model").all == ()
     assert log.read_text(encoding="utf-8").splitlines() == ['{"search": "another model"}']
 
@@ -220,27 +220,27 @@ def test_a_file_that_is_no_log_is_replaced(workshop: Workshop, log: Path, text: 
     log.write_bytes(text.encode("utf-8", "surrogateescape"))
     trials = Trials(workshop.make, workshop.setup(), log, "key")
     assert trials.all == ()
-    trials.judged(ONE, "one")
+    trials.quality(ONE, "one")
     assert Trials(workshop.make, workshop.setup(), log, "key").all == trials.all
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 100])
 def test_a_torn_last_line_costs_that_candidate_only(workshop: Workshop, log: Path, cut: int) -> None:
     trials = Trials(workshop.make, workshop.setup(), log, "key")
-    trials.judged(ONE, "one")
-    trials.judged(TWO, "two")
+    trials.quality(ONE, "one")
+    trials.quality(TWO, "two")
     log.write_bytes(log.read_bytes()[: -1 - cut])
     again = Trials(workshop.make, workshop.setup(), log, "key")
     assert [trial.name for trial in again.all] == ["one"]
 
 
 def test_what_is_found_after_a_torn_line_survives_the_next_interruption_too(workshop: Workshop, log: Path) -> None:
-    Trials(workshop.make, workshop.setup(), log, "key").judged(ONE, "one")
+    Trials(workshop.make, workshop.setup(), log, "key").quality(ONE, "one")
     with log.open("a", encoding="utf-8") as file:
         file.write('{"plan": "12')
     second = Trials(workshop.make, workshop.setup(), log, "key")
-    second.judged(TWO, "two")
-    second.timed(TWO, "two")
+    second.quality(TWO, "two")
+    second.speedup(TWO, "two")
     assert Trials(workshop.make, workshop.setup(), log, "key").all == second.all
     assert [trial.name for trial in second.all] == ["one", "two"]
 
@@ -251,7 +251,7 @@ def test_what_is_found_after_a_torn_line_survives_the_next_interruption_too(work
 )
 def test_a_line_that_is_no_trial_ends_what_is_read(workshop: Workshop, log: Path, entry: object) -> None:
     trials = Trials(workshop.make, workshop.setup(), log, "key")
-    trials.judged(ONE, "one")
+    trials.quality(ONE, "one")
     with log.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
     assert Trials(workshop.make, workshop.setup(), log, "key").all == trials.all
