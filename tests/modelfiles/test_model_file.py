@@ -27,6 +27,7 @@ from edgevision.modelfiles.model_file import (
     read_metadata,
 )
 from edgevision.modelfiles.protobuf import fields
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.training.checkpoint import save_checkpoint
 
 METADATA = ModelMetadata(
@@ -194,6 +195,7 @@ def test_a_model_is_parsed_once_however_often_it_is_asked(
     for size in (4, 5):
         square = METADATA.updated(
             task="classify",
+            spec=ClassificationSpec(labels=("á", "b")),
             image=ImageSpec(size=(size, size)),
             inputs=(TensorSpec(name="x", shape=(1, 3, size, size)),),
             outputs=(TensorSpec(name="y", shape=(1, 2)),),

@@ -55,7 +55,7 @@ def iat(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
 
 
 def test_pytorch_onnx_and_openvino_denoise_as_well_as_published(dncnn, shared):
-    data, damage = shared / "data/set12", EvaluationOptions(sigma=25, seed=0)
+    data, damage = shared / "data/set12", EvaluationOptions(sigma=25, seed=0, quiet=True)
     report = verify(
         dncnn[0],
         shared / "cases/dncnn_s25/net.pth",
@@ -66,7 +66,7 @@ def test_pytorch_onnx_and_openvino_denoise_as_well_as_published(dncnn, shared):
         quiet=True,
     )
     with edgevision.load(dncnn[1]) as denoise:
-        openvino = evaluate_restorer(denoise, ImageFolder(data), damage, quiet=True)
+        openvino = evaluate_restorer(denoise, ImageFolder(data), damage)
     for quality in (report.checkpoint_quality, report.model_quality, openvino):
         assert quality.images == 12
         assert quality.figures["psnr"] == pytest.approx(30.38, abs=0.02)

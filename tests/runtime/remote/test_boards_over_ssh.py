@@ -95,10 +95,10 @@ def test_a_board_is_prepared_once_and_a_file_copied_once(prepared, edgevision, t
 
 def test_an_edit_of_the_code_costs_one_archive_and_no_environment(prepared, edgevision, monkeypatch):
     modules = software._modules()
-    edited = modules["edgevision/runtime/commands/ran_on.py"] + b"\nprint('edited')\n"
+    edited = modules["edgevision/runtime/engine_facts.py"] + b"\nprint('edited')\n"
     words = ("run", "classify", PICTURES / "cat.jpg", "--on", prepared.name)
     before = edgevision(*words)
-    monkeypatch.setattr(software, "_modules", lambda: modules | {"edgevision/runtime/commands/ran_on.py": edited})
+    monkeypatch.setattr(software, "_modules", lambda: modules | {"edgevision/runtime/engine_facts.py": edited})
     after = edgevision(*words)
     assert re.search(r"copying 1 file, 0\.\d MB", after[2])
     assert "preparing" not in after[2]
