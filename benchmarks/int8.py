@@ -173,8 +173,8 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> None:
 
 def write_plain(case: Case, path: Path) -> None:
     """What torch.onnx.export makes of the network, with the metadata that lets the pipelines run it."""
-    given: dict[str, Any] = {"arch": None, "input_shape": None, "metadata": {}} | case.options
-    given |= {"part": NetworkPart.BOTH, "arch_options": None}
+    given: dict[str, Any] = {"arch": None, "arch_options": None, "weights": None, "input_shape": None, "metadata": {}}
+    given |= {"part": NetworkPart.BOTH} | case.options
     source = read_source_model(case.checkpoint, trust_pickle=False, seed=0, **given)
     model = source.conversion.model
     add_metadata(model, METADATA_KEY, source.metadata.to_json())

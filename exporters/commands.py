@@ -94,7 +94,7 @@ def export(
             evaluation=EvaluationOptions(sigma=damage.sigma, holes=damage.holes, seed=seed),
             seed=seed,
         ),
-        progress=output.show_progress,
+        say=output.show_progress,
         seed=seed,
         **reading.arguments(),
     )

@@ -68,7 +68,7 @@ def export(
     trust_pickle: bool = False,
     force: bool = False,
     int8: QuantizationSettings | None = None,
-    progress: Callable[[str], None] = _log.info,
+    say: Callable[[str], None] = _log.info,
     seed: int = 0,
 ) -> ExportReport:
     """Convert a PyTorch checkpoint to ONNX or OpenVINO IR and compare the result with the original.
@@ -91,7 +91,7 @@ def export(
         data: a folder or zip of pictures to compare on; without it a seeded sampler is used (see ``samples.py``).
         force: overwrite an existing output.
         int8: how to quantise. An interrupted search leaves ``NAME.search.jsonl``, and the same call goes on from there.
-        progress: told what is going on.
+        say: told what is going on.
         seed: of the sampler.
 
     Returns:
@@ -141,7 +141,7 @@ def export(
     quantized: Quantized | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
-            quantized = _quantized(source, format, settings, search_log(target), progress)
+            quantized = _quantized(source, format, settings, search_log(target), say)
         model = quantized.model
         described = described.updated(target=quantized.report.target)
         described = described.updated(precision=_PRECISIONS[quantized.report.outcome])

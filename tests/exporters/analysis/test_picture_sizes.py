@@ -42,7 +42,7 @@ def test_a_multiple_that_is_known_is_the_least_that_is_tried() -> None:
         (lambda h, w: max(h, w) <= 70, ()),
     ],
 )
-def test_a_side_that_cannot_be_free_is_not(takes: Callable[[int, int], bool], dynamic: tuple[str, ...]) -> None:
+def test_a_side_that_cannot_be_dynamic_is_not(takes: Callable[[int, int], bool], dynamic: tuple[str, ...]) -> None:
     assert find_picture_sizes(takes, 64, 48).dynamic == dynamic
 
 

@@ -1,4 +1,4 @@
-"""Networks become ONNX models that compute the same, open where the network is, and free of the exporting machine."""
+"""Networks become ONNX models that compute the same, dynamic where the network is, with no trace of the machine."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -379,10 +379,10 @@ def test_a_network_that_pads_when_it_has_to_keeps_its_multiples(run: Callable, s
 
 def test_an_output_smaller_than_its_picture_does_not_count_as_taken() -> None:
     network = nn.Sequential(nn.AvgPool2d(4), nn.Upsample(scale_factor=4))
-    free, kept = (convert(network, PICTURE, keeps_size=keeps_size).picture_sizes for keeps_size in (False, True))
-    assert free is not None
+    any_size, kept = (convert(network, PICTURE, keeps_size=keeps_size).picture_sizes for keeps_size in (False, True))
+    assert any_size is not None
     assert kept is not None
-    assert (free.multiple, free.minimum) == (1, 4)
+    assert (any_size.multiple, any_size.minimum) == (1, 4)
     assert (kept.multiple, kept.minimum) == (4, 4)
 
 
