@@ -26,6 +26,7 @@ from edgevision.exporters.quantization.quantize import Quantized, check_float, q
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target
+from edgevision.exporters.quantization.verdict import GivenModel
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.sources.input_shapes import with_static_shape
@@ -47,6 +48,7 @@ _SAMPLES = 64
 _PRECISIONS = {
     Outcome.INT8: Precision.INT8,
     Outcome.WEIGHT_ONLY: Precision.INT8_WEIGHTS,
+    Outcome.FP16: Precision.FP16,
     Outcome.FLOAT: Precision.FP32,
 }
 
@@ -79,7 +81,7 @@ def export(
         output: the model file; by default beside the checkpoint, ending in ``.onnx`` or ``.xml``.
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
             ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`. The
-            metadata of what is written say which one it is: ``int8``, ``int8-weights`` or ``fp32``.
+            metadata of what is written say which one it is: ``int8``, ``int8-weights``, ``fp16`` or ``fp32``.
         part: ``encoder`` or ``decoder`` of a variational autoencoder, or a residual classifier with its ``features``
             as a second output.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
@@ -134,14 +136,16 @@ def export(
     if static is not None or needs_static:
         source = with_static_shape(source, static, seed=seed)
     examples = [example.numpy() for example in source.examples]
-    flushed = DenormalWeights(examples)(source.conversion.model)
+    plain = source.conversion.model
+    flushed = DenormalWeights(examples)(plain)
     source = replace(source, conversion=replace(source.conversion, model=flushed.model))
     described, conversion = source.metadata.updated(precision=precision), source.conversion
     model, notes = conversion.model, source.notes + conversion.notes + flushed.notes
     quantized: Quantized | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
-            quantized = _quantized(source, format, settings, search_log(target), say)
+            given = _in_order(onnx.load(path), plain) if path.suffix.lower() == ".onnx" else plain
+            quantized = _quantized(source, given, format, settings, search_log(target), say)
         model = quantized.model
         described = described.updated(target=quantized.report.target)
         described = described.updated(precision=_PRECISIONS[quantized.report.outcome])
@@ -243,8 +247,22 @@ def _default_output(source: Path, format: ModelFormat, precision: Precision) -> 
     return output if output != source else source.with_name(f"{source.stem}-{precision}{source.suffix}")
 
 
+def _in_order(given: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
+    """``given`` with its outputs in the order of those of ``model``."""
+    outputs = {value.name: value for value in given.graph.output}
+    ordered = [outputs[value.name] for value in model.graph.output]
+    del given.graph.output[:]
+    given.graph.output.extend(ordered)
+    return given
+
+
 def _quantized(
-    source: SourceModel, format: ModelFormat, settings: QuantizationSettings, log: Path, progress: Callable[[str], None]
+    source: SourceModel,
+    given: onnx.ModelProto,
+    format: ModelFormat,
+    settings: QuantizationSettings,
+    log: Path,
+    progress: Callable[[str], None],
 ) -> Quantized:
     model, metadata = source.conversion.model, source.metadata.updated(target=find_target(settings.target).name)
     check_float(model)
@@ -260,4 +278,15 @@ def _quantized(
             amount=EFFORTS[settings.preset].amount,
             seed=settings.seed,
         )
-        return quantize(model, reference, data, open_model, settings, format=format, log=log, progress=progress)
+        cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
+        return quantize(
+            model,
+            reference,
+            data,
+            open_model,
+            settings,
+            given=GivenModel(given, open_model.untouched) if cleaned else None,
+            format=format,
+            log=log,
+            progress=progress,
+        )

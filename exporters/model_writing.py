@@ -18,15 +18,16 @@ from edgevision.runtime.engines.engine import Engine
 SUFFIX = {ModelFormat.ONNX: ".onnx", ModelFormat.OPENVINO: ".xml"}
 
 
-def write_model(model: onnx.ModelProto, path: Path, format: ModelFormat, metadata: ModelMetadata) -> None:
+def write_model(model: onnx.ModelProto, path: Path, format: ModelFormat, metadata: ModelMetadata | None) -> None:
     """Write ``model`` with its ``metadata``, in half precision where they say so; ``path`` has the format's suffix."""
-    half = metadata.precision is Precision.FP16
+    half = metadata is not None and metadata.precision is Precision.FP16
     if format is ModelFormat.OPENVINO:
         write_openvino(model, path, metadata, half=half)
         return
     if half:
         model = to_half(model)
-    add_metadata(model, METADATA_KEY, metadata.to_json())
+    if metadata is not None:
+        add_metadata(model, METADATA_KEY, metadata.to_json())
     path.write_bytes(model.SerializeToString())
 
 
@@ -40,11 +41,18 @@ class ModelOpener:
 
     def __call__(self, model: onnx.ModelProto) -> Engine:
         """The engine of ``model``, whose file is gone again; raises as :func:`open_engine`."""
+        return self._open(model, self._metadata, flush_denormals=True)
+
+    def untouched(self, model: onnx.ModelProto) -> Engine:
+        """The engine of ``model`` as others open it: its file says nothing new, and denormal numbers are computed."""
+        return self._open(model, None, flush_denormals=False)
+
+    def _open(self, model: onnx.ModelProto, metadata: ModelMetadata | None, *, flush_denormals: bool) -> Engine:
         folder = Path(self._folder.name)
         file = folder / f"{next(self._numbers)}{SUFFIX[self._format]}"
-        write_model(model, file, self._format, self._metadata)
+        write_model(model, file, self._format, metadata)
         try:
-            return open_engine(file, threads=self._threads)
+            return open_engine(file, threads=self._threads, flush_denormals=flush_denormals)
         finally:
             for written in folder.iterdir():
                 written.unlink()

@@ -14,7 +14,7 @@ from edgevision.runtime.engines.openvino_engine import import_openvino
 _XML_BYTES = 1 << 20
 
 
-def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, *, half: bool) -> None:
+def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata | None, *, half: bool) -> None:
     """Write ``path`` (``.xml``) and its ``.bin``, the metadata in ``rt_info``; ``half`` stores the weights as fp16.
 
     Raises:
@@ -35,7 +35,8 @@ def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata, 
     finally:
         logging.root.setLevel(level)
         source.unlink()
-    converted.set_rt_info(metadata.to_json(), [METADATA_KEY])
+    if metadata is not None:
+        converted.set_rt_info(metadata.to_json(), [METADATA_KEY])
     try:
         openvino.save_model(converted, path, compress_to_fp16=half)
     except RuntimeError as error:

@@ -24,7 +24,9 @@ def node_precisions(
         elif unit.name in plan.int8:
             a16w8 = unit.name in plan.a16w8
             precision = OperatorPrecision.A16W8 if a16w8 else OperatorPrecision.INT8
-            why = choice.reasons.get(unit.name, "pays within the budget")
+            why = "pays within the budget"
+            if a16w8:
+                why = choice.reasons.get(unit.name, why)
             if name != unit.name:
                 why = f"fused into {unit.name}"
         elif not quantizer.target.has_kernel(unit.operator, unit.channels):

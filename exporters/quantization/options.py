@@ -25,11 +25,11 @@ class Preference(StrEnum):
     """What is written where int8 does not pay in time."""
 
     SPEED = "speed"
-    """The fastest float model."""
+    """The fastest form, weight-only int8 where that is as fast."""
     SIZE = "size"
     """The smallest file that holds the quality budget."""
     INT8 = "int8"
-    """As much int8 arithmetic as the quality budget bears."""
+    """The fastest form with int8 arithmetic that holds the quality budget."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from edgevision.core.html_page import html_table, write_html
 from edgevision.core.printable import one_line, shown
-from edgevision.exporters.quantization.report import QuantizationReport
+from edgevision.exporters.quantization.report import CLEANED, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
 
 _STYLE = """
-tr.chosen td { font-weight: 600; } .verdict { font-size: 1.05rem; }
+tr.written td { font-weight: 600; } .verdict { font-size: 1.05rem; }
 .tried { fill: var(--quiet); } .form { fill: var(--first); } .best { fill: var(--second); } .bar { fill: var(--first); }
 .budget { stroke: var(--second); stroke-dasharray: 4 4; }
 """
@@ -46,23 +46,27 @@ def _forms(report: QuantizationReport) -> str:
     for form in report.forms:
         name, *figures = form_cells(form, report)
         cells = f"<td>{escape(name)}</td>" + "".join(f"<td class=n>{escape(cell)}</td>" for cell in figures)
-        rows.append(f"<tr{' class=chosen' * (form.name == 'chosen')}>{cells}</tr>")
+        rows.append(f"<tr{' class=written' * form.written}>{cells}</tr>")
     first, *others = form_columns(report)
     head = f"<th>{first}</th>" + "".join(f"<th class=n>{escape(name)}</th>" for name in others)
     return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
 
 
 def _plot(report: QuantizationReport) -> str:
-    """Every candidate that was judged and timed: to the right faster, downwards worse."""
+    """Every candidate that was judged and timed: to the right faster, downwards worse.
+
+    The search compared its candidates with the cleaned model, whose row says how fast that is beside the first.
+    """
+    cleaned = next((form.speedup.ratio for form in report.forms if form.name == CLEANED and form.speedup), 1.0)
     points = [
-        (trial.speedup.ratio, trial.quality.loss, "tried", trial.name)
+        (cleaned * trial.speedup.ratio, trial.quality.loss, "tried", trial.name)
         for trial in report.trials
         if trial.speedup is not None and trial.quality is not None
     ]
     points += [
-        (form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.name == "chosen" else "form", form.name)
+        (form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.written else "form", form.name)
         for form in report.forms
-        if form.speedup is not None or form.name == "fp32"
+        if form.latency_ms is not None
     ]
     # Exact, or not a number: there is no place for it.
     points = [point for point in points if isfinite(point[1])]
@@ -89,7 +93,8 @@ def _plot(report: QuantizationReport) -> str:
         depth = -loss if report.metric == "sqnr" else loss
         parts.append(f"<text x={_LEFT - 8} y={y(loss) + 4:.1f} text-anchor=end>{depth:.3g}</text>")
     what = "SQNR, dB" if report.metric == "sqnr" else f"loss, {report.unit}"
-    parts.append(f"<text x={(_LEFT + _WIDTH) / 2} y={_HEIGHT - 6} text-anchor=middle>times as fast as fp32</text>")
+    faster = f"times as fast as {report.forms[0].name}"
+    parts.append(f"<text x={(_LEFT + _WIDTH) / 2} y={_HEIGHT - 6} text-anchor=middle>{escape(faster)}</text>")
     parts.append(f"<text x=14 y={base / 2} transform='rotate(-90 14 {base / 2})' text-anchor=middle>{what}</text>")
     limit = y(report.budget)
     parts.append(f"<line class=budget x1={_LEFT} y1={limit:.1f} x2={_WIDTH - 16} y2={limit:.1f} />")

@@ -22,7 +22,7 @@ from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
-from edgevision.exporters.quantization.verdict import Candidates, decide
+from edgevision.exporters.quantization.verdict import Candidates, GivenModel, decide
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
@@ -50,6 +50,7 @@ def quantize(
     open_model: Opener,
     settings: QuantizationSettings,
     *,
+    given: GivenModel | None,
     format: ModelFormat,
     log: Path | None,
     progress: Progress,
@@ -58,6 +59,7 @@ def quantize(
 
     Args:
         reference: the engine of ``model``.
+        given: what ``model`` was before it was cleaned; ``None`` where there was nothing to clean.
         data: what to calibrate with and to judge by.
         open_model: loads a candidate on the engine it is to be measured with.
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
@@ -98,7 +100,7 @@ def quantize(
         choice = Search(trials, units, noise, profiled, budget, deadline, a16w8=a16w8).run()
     progress("measuring the verdict")
     verdict = decide(
-        Candidates(model, prepared.fast, everything, choice.plan, quantizer.weight_only_sizes),
+        Candidates(given, model, prepared.fast, everything, choice.plan, quantizer.weight_only_sizes),
         trials,
         setup,
         target,

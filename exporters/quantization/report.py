@@ -5,7 +5,11 @@ from enum import StrEnum
 
 from edgevision.core.records import Record, record
 from edgevision.exporters.quantization.trials import Trial
+from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
+
+AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
+"""Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
 
 
 class Outcome(StrEnum):
@@ -15,8 +19,10 @@ class Outcome(StrEnum):
     """Arithmetic in int8 where it pays; it is faster than any float form, within the budget."""
     WEIGHT_ONLY = "int8-weights"
     """Weight-only int8: float arithmetic, because that is faster here, on weights stored in int8."""
+    FP16 = "fp16"
+    """Arithmetic in half precision: it is faster than any form in float32 or int8, within the budget."""
     FLOAT = "float"
-    """The fastest float form: int8 breaks the budget even where weights are only stored in it."""
+    """The fastest float form: nothing smaller is as fast within the budget."""
 
 
 class OperatorPrecision(StrEnum):
@@ -31,9 +37,11 @@ class OperatorPrecision(StrEnum):
 
 @record
 class Form(Record):
-    """A row of the verdict: fp32, fp16, everything int8, all with 16-bit activations, the fastest float, the chosen.
+    """A row of the verdict's table; all rows were timed interleaved, in one run.
 
-    ``figures`` are of its quality, ``loss`` what the budget bounds; ``speedup`` is over fp32, ``None`` if not measured.
+    The first is the model as it was given. ``figures`` are of its quality, ``loss`` what the budget bounds.
+    ``latency_ms`` and ``speedup``, which is over the first row, are of the same runs; ``None`` if not measured.
+    ``written`` is the one that became the model file.
     """
 
     name: str
@@ -41,6 +49,8 @@ class Form(Record):
     loss: float
     size_bytes: int
     speedup: Speedup | None = None
+    latency_ms: Estimate | None = None
+    written: bool = False
 
 
 @record
@@ -59,9 +69,10 @@ class NodePrecision(Record):
 
 @record
 class QuantizationReport(Record):
-    """One quantisation. ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``.
+    """One quantisation, of which ``verdict`` says in words what ``forms`` show.
 
-    ``measured`` says whether the target is this machine; otherwise ``expected_speedup`` is the table's word.
+    ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``.
+    ``measured`` says whether the target is this machine; otherwise ``expected_speedup`` is what its kind is known for.
     """
 
     outcome: Outcome

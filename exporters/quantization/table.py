@@ -4,12 +4,16 @@ import math
 
 from edgevision.core.printable import shown
 from edgevision.exporters.quantization.report import Form, OperatorPrecision, QuantizationReport
+from edgevision.runtime.benchmark.statistics import Estimate
 
 
 def verdict_table(report: QuantizationReport) -> str:
-    """Quality, loss, latency with its interval, speed-up and size of every form, and the verdict."""
+    """Quality, loss, latency, speed-up over the first row and size of every form, and the verdict.
+
+    A star stands before what is written.
+    """
     report = shown(report)
-    rows = [form_columns(report), *(form_cells(form, report) for form in report.forms)]
+    rows = [("", *form_columns(report)), *(("*" * form.written, *form_cells(form, report)) for form in report.forms)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     a16w8 = sum(node.precision == OperatorPrecision.A16W8 for node in report.nodes)
@@ -27,7 +31,7 @@ def verdict_table(report: QuantizationReport) -> str:
 def form_columns(report: QuantizationReport) -> tuple[str, ...]:
     """What :func:`form_cells` gives; where the loss is a negative SQNR, the SQNR itself says it all."""
     loss = () if report.metric == "sqnr" else (f"loss, {report.unit}",)
-    return ("form", report.metric, *loss, "ms", "times as fast as fp32 (95 %)", "MB")
+    return ("form", report.metric, *loss, "ms (95 %)", "times as fast (95 %)", "MB")
 
 
 def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
@@ -36,14 +40,17 @@ def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
     quality = form.figures[report.metric]
     shown = f"{quality:.2f}" if math.isfinite(quality) else "exact"
     loss = () if report.metric == "sqnr" else (f"{form.loss:+.3g}",)
-    if form.name == "fp32":
-        others = [row.speedup.before_ms for row in report.forms if row.speedup is not None]
-        latency, ratio = (f"{others[0]:.3g}", "1") if others else ("", "")
-    elif speed is None:
-        latency, ratio = "", "not measured"
-    else:
-        latency, ratio = f"{speed.after_ms:.3g}", f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
+    latency, ratio = "", "not measured"
+    if form.latency_ms is not None:
+        latency, ratio = _milliseconds(form.latency_ms), "1"
+    if speed is not None:
+        ratio = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
     return (form.name, shown, *loss, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
+
+
+def _milliseconds(found: Estimate) -> str:
+    interval = "" if found.low is None or found.high is None else f" ({found.low:.3g} to {found.high:.3g})"
+    return f"{found.value:.3g}{interval}"
 
 
 def _budget(report: QuantizationReport) -> str:

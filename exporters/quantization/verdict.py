@@ -1,18 +1,21 @@
-"""What is written in the end, and why: all forms judged alike and timed interleaved, so that the table bears it out."""
+"""What is written in the end, and why: all forms judged alike and timed interleaved, and the best row of that table."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx
 
+from edgevision.core.errors import EdgevisionError
+from edgevision.core.printable import one_line
 from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.report import Form, Outcome
+from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Form, Outcome
+from edgevision.exporters.quantization.selection import Candidate, Selection, Selector, SpeedupOver
 from edgevision.exporters.quantization.targets import Target
-from edgevision.exporters.quantization.trials import Trials, TrialSetup
+from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.tasks.quality import Quality
@@ -21,13 +24,11 @@ _log = logging.getLogger(__name__)
 
 # How much longer it is measured where the comparison that decides shows nothing.
 _LONGER = 6
-# What may be lost for a quarter of the size.
-_AS_FAST = 0.97
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The ``plan`` to write and its ``model``, why, and what stands in the table."""
+    """The ``plan`` to write and its ``model``, why, and the table that bears it out."""
 
     plan: Plan
     model: onnx.ModelProto
@@ -38,21 +39,41 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class GivenModel:
+    """The user's own file or the plain export, before anything was done to it, and what opens it untouched."""
+
+    model: onnx.ModelProto
+    open: Opener
+
+
+@dataclass(frozen=True)
 class Candidates:
     """What may be written, and what it is compared with.
 
     Attributes:
-        plain: the float model as it was given, and ``fast`` its rewritten form, which should be faster.
+        given: ``None`` where nothing had to be cleaned: then that is ``plain``.
+        plain: the cleaned float model, and ``fast`` its rewritten form, which should be faster.
         everything: the plan in which all units compute in int8.
         searched: the plan that the search has chosen.
         weight_only_sizes: sizes of the weights that can be stored in int8, by node.
     """
 
+    given: GivenModel | None
     plain: onnx.ModelProto
     fast: onnx.ModelProto
     everything: Plan
     searched: Plan
     weight_only_sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A form as it is measured; ``written`` is the model that is written for it, where that is another."""
+
+    model: onnx.ModelProto
+    outcome: Outcome | None
+    plan: Plan = field(default_factory=Plan)
+    written: onnx.ModelProto | None = None
 
 
 def decide(
@@ -67,111 +88,138 @@ def decide(
     format: ModelFormat,
 ) -> Verdict:
     """Time all forms interleaved, for ``seconds`` each where the target is at hand, and choose one of them."""
-    int8 = _with_weight_only(candidates.searched, candidates, trials, budget) if candidates.searched.int8 else None
-    weight_only = _with_weight_only(Plan(), candidates, trials, budget)
-    forms = {"fp32": candidates.plain}
-    if candidates.fast is not candidates.plain:
-        forms["rewritten"] = candidates.fast
-    if candidates.everything.int8:
-        forms["all int8"] = trials.model(candidates.everything)
-        if candidates.searched.a16w8:
-            forms["all 16-bit"] = trials.model(replace(candidates.everything, a16w8=candidates.everything.int8))
-    if (half := _half(candidates.plain, format)) is not None:
-        forms["fp16"] = half
-    if int8 == candidates.everything:
-        # One model loaded twice would have two times.
-        forms["int8"] = forms.pop("all int8")
-    elif int8 is not None:
-        forms["int8"] = trials.model(int8)
-    if weight_only.weight_only and (int8 is None or setup.baseline is not None):
-        forms["weight-only"] = trials.model(weight_only)
-    with _opened(forms, setup) as (qualities, timer):
+    rows = _rows(candidates, trials, budget, format, measured=setup.baseline is not None)
+    with _opened(rows, candidates.given, setup) as (qualities, timer, notes):
+        speedup = None if timer is None else timer.speedup
+        judged = [Candidate(name, rows[name].outcome, quality.loss) for name, quality in qualities.items()]
+        selector = Selector(judged, speedup, budget, prefer)
         if timer is not None:
-            timer.measure(seconds * len(forms))
-        fastest = _fastest_float(forms, timer)
-        if timer is not None and int8 is not None:
-            found = timer.speedup("int8", fastest)
-            if found.low <= 1 < found.ratio:
-                # Nothing shown yet, perhaps for want of rounds.
-                timer.measure(_LONGER * seconds * len(forms))
-                fastest = _fastest_float(forms, timer)
-
-        def against(name: str) -> Speedup | None:
-            return None if timer is None else timer.speedup(name, fastest)
-
-        chosen, outcome, reason = _chosen(forms, against, fastest, prefer)
-        if int8 is None:
-            reason = f"no operator can be int8 within the budget of {abs(budget):g} {setup.measure.unit}; {reason}"
-        elif timer is None:
-            reason = _expectation(int8, target)
-        whole = {"all int8": "int8"} if int8 == candidates.everything else {}
-        shown = {name: name for name in forms if name not in ("rewritten", "int8", "weight-only")}
-        names = {"fp32": "fp32", "fastest float": fastest} | whole | shown | {"chosen": chosen}
-        rows = tuple(
+            timer.measure(seconds * len(judged))
+            if selector.undecided():
+                timer.measure(_LONGER * seconds * len(judged))
+        selection, first = selector.select(), judged[0].name
+        written = rows[selection.written.name]
+        forms = tuple(
             Form(
                 name=name,
-                figures=qualities[form].figures,
-                loss=qualities[form].loss,
-                size_bytes=forms[form].ByteSize(),
-                speedup=None if timer is None or name == "fp32" else timer.speedup(form, "fp32"),
+                figures=quality.figures,
+                loss=quality.loss,
+                size_bytes=rows[name].model.ByteSize(),
+                speedup=None if timer is None or name == first else timer.speedup(name, first),
+                latency_ms=None if timer is None else timer.latency(name),
+                written=name == selection.written.name,
             )
-            for name, form in names.items()
+            for name, quality in qualities.items()
         )
-    plan = {"int8": int8, "weight-only": weight_only}.get(chosen) or Plan()
-    return Verdict(plan, forms[chosen], outcome, reason, rows, _notes(rows, budget))
+        if speedup is None and written.outcome is Outcome.INT8:
+            reason = _expectation(written.plan, target)
+        else:
+            reason = _reason(selection, first, speedup, prefer)
+            if not candidates.searched.int8:
+                unit = setup.measure.unit
+                reason = f"no operator can be int8 within the budget of {abs(budget):g} {unit}; {reason}"
+    assert written.outcome is not None
+    return Verdict(written.plan, written.written or written.model, written.outcome, reason, forms, notes)
+
+
+def _rows(
+    candidates: Candidates, trials: Trials, budget: float, format: ModelFormat, *, measured: bool
+) -> dict[str, _Row]:
+    """What was searched for stands last."""
+    rows: dict[str, _Row] = {}
+    if candidates.given is not None:
+        rows[AS_GIVEN] = _Row(candidates.given.model, None)
+    rows[CLEANED if rows else AS_GIVEN] = _Row(candidates.plain, Outcome.FLOAT)
+    if candidates.fast is not candidates.plain:
+        rows[REWRITTEN] = _Row(candidates.fast, Outcome.FLOAT)
+    if (half := _half(candidates.plain, format)) is not None:
+        # Files of that precision are converted while they are written.
+        rows["fp16"] = _Row(half, Outcome.FP16, written=candidates.plain)
+    everything, found = candidates.everything, candidates.searched
+    weight_only = _with_weight_only(Plan(), candidates, trials, budget)
+    if weight_only.weight_only and (measured or not found.int8):
+        rows["int8-weights"] = _Row(trials.model(weight_only), Outcome.WEIGHT_ONLY, weight_only)
+    plans = {"all int8": everything} if everything.int8 else {}
+    if found.a16w8:
+        plans = {"all 16-bit": replace(everything, a16w8=everything.int8)} | plans
+    if found.int8:
+        found = _with_weight_only(found, candidates, trials, budget)
+        if found not in plans.values():
+            # One model loaded twice would have two times.
+            plans["int8"] = found
+    return rows | {name: _Row(trials.model(plan), Outcome.INT8, plan) for name, plan in plans.items()}
+
+
+_Opened = tuple[dict[str, Quality], InterleavedTimer[str] | None, tuple[str, ...]]
 
 
 @contextmanager
-def _opened(
-    forms: Mapping[str, onnx.ModelProto], setup: TrialSetup
-) -> Iterator[tuple[Mapping[str, Quality], InterleavedTimer[str] | None]]:
+def _opened(rows: Mapping[str, _Row], given: GivenModel | None, setup: TrialSetup) -> Iterator[_Opened]:
+    """The qualities of all rows that run, in order, what times them, and a note where the given model does not run."""
+    notes: tuple[str, ...] = ()
     with ExitStack() as stack:
-        engines = {name: stack.enter_context(setup.open(model)) for name, model in forms.items()}
-        qualities = {name: setup.measure(engine) for name, engine in engines.items()}
-        yield qualities, None if setup.baseline is None else setup.timer(engines)
+        engines, qualities = {}, {}
+        for name, row in rows.items():
+            try:
+                open_model = given.open if given is not None and row.outcome is None else setup.open
+                engine = stack.enter_context(open_model(row.model))
+                qualities[name] = setup.measure(engine)
+            except EdgevisionError as error:
+                if row.outcome is not None:
+                    raise
+                notes = (f"the model as given does not run here: the first row is the cleaned; {one_line(error):.200}",)
+                continue
+            engines[name] = engine
+        yield qualities, None if setup.baseline is None else setup.timer(engines), notes
 
 
-def _fastest_float(forms: Mapping[str, onnx.ModelProto], timer: InterleavedTimer[str] | None) -> str:
-    """The faster of the plain and the rewritten model, the latter where that is not known."""
-    candidates = [name for name in ("rewritten", "fp32") if name in forms]
-    return candidates[0] if timer is None else min(candidates, key=timer.milliseconds)
+def _reason(selection: Selection, first: str, speedup: SpeedupOver | None, prefer: Preference) -> str:
+    """Why that row is written, in the table's own figures."""
+    written, fastest = selection.written, selection.fastest_float
+    int8, weight_only = selection.fastest_int8, selection.weight_only
+
+    def times(name: str) -> str:
+        return "" if speedup is None else _times(speedup(name, fastest.name), fastest.name)
+
+    if selection.reduced:
+        reasons = [f"{written.name} is {times(written.name)}"]
+        if prefer is Preference.INT8 and speedup is not None and speedup(written.name, fastest.name).low <= 1:
+            reasons.append("it is written because --prefer int8 asks for it")
+    else:
+        reasons = [] if int8 is None else [f"int8 arithmetic does not pay here: {int8.name} is {times(int8.name)}"]
+        if written.outcome is Outcome.WEIGHT_ONLY:
+            slower = speedup is not None and speedup(written.name, fastest.name).high < 1
+            which = f", which is {times(written.name)}" if slower else ""
+            reasons.append(f"the weights are stored in int8 and computed with in float{which}")
+        else:
+            if weight_only is not None:
+                reasons.append(f"with weights stored in int8 it is {times(weight_only.name)}")
+            reasons.append(f"written is the fastest float32 form, {_known_as(written.name)}")
+    if speedup is not None and first not in (written.name, fastest.name):
+        found = speedup(written.name, first)
+        reasons.append(f"it is {_interval(found)} as fast as {_known_as(first)}")
+        if found.high < 1:
+            reasons.append("the model that was given is the faster one")
+    return "; ".join(reasons)
 
 
-def _chosen(
-    forms: Mapping[str, onnx.ModelProto],
-    against: Callable[[str], Speedup | None],
-    fastest: str,
-    prefer: Preference,
-) -> tuple[str, Outcome, str]:
-    """The form, what it is, and the reason; ``against`` is how many times as fast as the fastest float one is."""
-    reasons = []
-    if "int8" in forms:
-        int8 = against("int8")
-        if int8 is None:
-            return "int8", Outcome.INT8, ""
-        if int8.low > 1:
-            return "int8", Outcome.INT8, f"int8 is {_times(int8)}"
-        if prefer is Preference.INT8:
-            return "int8", Outcome.INT8, f"int8 is {_times(int8)}; it is written because --prefer int8 asks for it"
-        reasons.append(f"int8 arithmetic does not pay here: int8 is {_times(int8)}")
-    if "weight-only" in forms:
-        weight_only = against("weight-only")
-        if weight_only is None or weight_only.high >= _AS_FAST or prefer is not Preference.SPEED:
-            slower = f", which is {_times(weight_only)}" if weight_only is not None and weight_only.high < 1 else ""
-            reasons.append(f"the weights are stored in int8 and computed with in float{slower}")
-            return "weight-only", Outcome.WEIGHT_ONLY, "; ".join(reasons)
-        reasons.append(f"with weights stored in int8 it is {_times(weight_only)}")
-    return fastest, Outcome.FLOAT, "; ".join([*reasons, "written is the fastest float form"])
-
-
-def _times(found: Speedup) -> str:
-    """How many times as fast as the fastest float form; what is no gain is called so."""
-    interval = f"{found.ratio:.2f} times ({found.low:.2f} to {found.high:.2f}) as fast as the fastest float form"
+def _times(found: Speedup, fastest: str) -> str:
+    """How many times as fast as the fastest float32 form; what is no gain is called so."""
+    text = f"{_interval(found)} as fast as {_known_as(fastest)}, the fastest float32 form"
     if found.low > 1:
-        return interval
+        return text
     if found.ratio < 1:
-        return f"{'slower' if found.high < 1 else 'rather slower'}, {interval}"
-    return f"not shown to be faster, {interval}"
+        return f"{'slower' if found.high < 1 else 'rather slower'}, {text}"
+    return f"not shown to be faster, {text}"
+
+
+def _interval(found: Speedup) -> str:
+    return f"{found.ratio:.2f} times ({found.low:.2f} to {found.high:.2f})"
+
+
+def _known_as(row: str) -> str:
+    forms = {AS_GIVEN: "given", CLEANED: "cleaned", REWRITTEN: "rewritten"}
+    return f"the {forms[row]} one" if row in forms else row
 
 
 def _expectation(plan: Plan, target: Target) -> str:
@@ -203,15 +251,3 @@ def _half(model: onnx.ModelProto, format: ModelFormat) -> onnx.ModelProto | None
     except Exception as error:  # the converter's own, for graphs that it does not know
         _log.debug("no fp16: %s", error)
         return None
-
-
-def _notes(rows: tuple[Form, ...], budget: float) -> tuple[str, ...]:
-    """Where half precision, which is another option, is the fastest of all."""
-    by_name = {row.name: row for row in rows}
-    half, chosen = by_name.get("fp16"), by_name["chosen"]
-    if half is None or half.speedup is None or chosen.speedup is None or not half.loss <= budget:
-        return ()
-    if half.speedup.low <= max(1.0, chosen.speedup.high):
-        return ()
-    times = half.speedup.ratio / chosen.speedup.ratio
-    return (f"fp16 is {times:.2f} times as fast as what is written: edgevision export --fp16",)

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.benchmark.statistics import Floats, ratio_of_medians
+from edgevision.runtime.benchmark.statistics import Estimate, Floats, percentile, ratio_of_medians
 
 Name = TypeVar("Name", bound=Hashable)
 Call = Callable[[], object]
@@ -161,6 +161,10 @@ class InterleavedTimer(Generic[Name]):
     def milliseconds(self, name: Name) -> float:
         """The median over rounds of a call's time, slow rounds set right."""
         return float(np.median(self._times(name)))
+
+    def latency(self, name: Name) -> Estimate:
+        """:meth:`milliseconds` with the 95 % interval of the median over rounds."""
+        return percentile(self._times(name), 0.5)
 
     def speedup(self, name: Name, over: Name) -> Speedup:
         """How many times as fast as ``over`` a call is; the interval is a bootstrap's over rounds."""

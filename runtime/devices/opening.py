@@ -29,6 +29,7 @@ def open_engine(
     cache: bool = False,
     tile: int | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
+    flush_denormals: bool = True,
 ) -> Engine:
     """Load a model file on the device of that name.
 
@@ -40,6 +41,7 @@ def open_engine(
         cache: what is compiled for the device is kept for the next start.
         tile: side of the tiles, for a device that takes no dynamic axes and a model that has them.
         shapes: the full shape of every input, if it is only ever to run these: OpenVINO is faster so.
+        flush_denormals: without it ONNX Runtime computes with denormal numbers, as it does by itself.
 
     Raises:
         ModelFileError: missing, damaged or not a model.
@@ -60,6 +62,7 @@ def open_engine(
         allow_fallback=allow_fallback,
         cache=cache,
         shapes=shapes or {},
+        flush_denormals=flush_denormals,
     )
     module, name = backend.engine.loader.split(":")
     load: Callable[[Path, str, str, EngineOptions], Engine] = getattr(import_module(module), name)

@@ -25,6 +25,7 @@ class EngineOptions:
         allow_fallback: what the device cannot do runs elsewhere, instead of being an error.
         cache: what is compiled for the device is kept for the next start.
         shapes: full shapes by input, for devices that take no dynamic axes.
+        flush_denormals: ONNX Runtime takes denormal numbers for zero, as it does not by itself.
     """
 
     index: int = 0
@@ -33,6 +34,7 @@ class EngineOptions:
     allow_fallback: bool = False
     cache: bool = False
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    flush_denormals: bool = True
 
 
 class Engine(Protocol):

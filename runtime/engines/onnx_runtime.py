@@ -66,7 +66,7 @@ class OnnxRuntimeEngine(Closeable):
         if not options.allow_fallback:
             refuse_fallback(self.assignment, path)
         self._trim = None if options.keep_memory else _heap_trimmer()
-        self._run = denormals_as_zero(self._bound() or (lambda inputs: self._session.run(None, inputs)))
+        self._run = self._flushed(self._bound() or (lambda inputs: self._session.run(None, inputs)))
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         try:
@@ -165,9 +165,12 @@ class OnnxRuntimeEngine(Closeable):
         except Exception as error:  # each failure has a class of its own that shares no base but Exception
             raise self._load_error(error) from error
 
+    def _flushed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return denormals_as_zero(function) if self._options.flush_denormals else function
+
     def _session_of(self, path: Path, options: Any, **providers: Any) -> Any:
         # What is computed while loading may be denormal, too; and the thread that loads is to be left as it was.
-        return denormals_as_zero(self._runtime.InferenceSession)(str(path), options, **providers)
+        return self._flushed(self._runtime.InferenceSession)(str(path), options, **providers)
 
     def _session_options(self, metadata: ModelMetadata | None, settings: Mapping[str, str]) -> Any:
         options = self._runtime.SessionOptions()
@@ -177,7 +180,11 @@ class OnnxRuntimeEngine(Closeable):
         options.enable_cpu_mem_arena = self._options.keep_memory
         # Without the arena, buffers that are planned to be used again stay until then: 1.5 times the memory.
         options.enable_mem_reuse = self._options.keep_memory
-        entries = {"session.record_ep_graph_assignment_info": "1", "session.set_denormal_as_zero": "1"} | dict(settings)
+        denormal_as_zero = str(int(self._options.flush_denormals))
+        entries = {
+            "session.record_ep_graph_assignment_info": "1",
+            "session.set_denormal_as_zero": denormal_as_zero,
+        } | dict(settings)
         if not _is_exact_in_int8(metadata):
             # On CPUs weights of s8 become u8, whose kernels add in 32 bits. With AMX, which does so anyway, those take
             # five times as long.

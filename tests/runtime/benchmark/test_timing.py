@@ -106,6 +106,16 @@ def test_every_call_has_one_time_and_ratios_are_their_quotients(clock: Clock) ->
             assert found.low <= found.ratio <= found.high
 
 
+def test_a_latency_is_the_time_that_ratios_are_made_of_with_its_interval(clock: Clock) -> None:
+    timer = measured(clock.calls(a=[7, 8, 9, 8, 7, 9], b=4), 1)
+    found = timer.latency("a")
+    assert found.value == timer.milliseconds("a")
+    assert timer.speedup("a", over="b").after_ms == found.value
+    assert found.low is not None
+    assert found.high is not None
+    assert 7 <= found.low <= found.value <= found.high <= 9
+
+
 def test_all_are_warmed_up_and_then_run_once_a_round_in_an_order_that_changes(clock: Clock) -> None:
     timer = measured(clock.calls(a=8, b=4, c=5), 0)
     warm, runs = clock.runs[: 3 * WARM_UP_RUNS], clock.runs[3 * WARM_UP_RUNS :]

@@ -52,6 +52,13 @@ def test_what_is_denormal_on_the_way_is_zero_in_every_thread_and_in_no_other_cod
 
 
 @here
+@pytest.mark.parametrize("threads", [1, 2])
+def test_they_are_computed_where_onnx_runtime_is_to_be_as_it_is_by_itself(tiny, threads):
+    with open_engine(tiny, "ort:cpu", threads=threads, flush_denormals=False) as engine:
+        assert engine.run(FEEDS)[0].view(np.uint32).all()
+
+
+@here
 def test_a_thread_is_as_it_was_after_an_error():
     def fail():
         assert not computes_denormals()
