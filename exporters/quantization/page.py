@@ -27,6 +27,7 @@ def write_page(path: Path, model: str, report: QuantizationReport, *, force: boo
         f"<p class=soft>{escape(_circumstances(report))}</p>",
         "<h2>Verdict</h2>",
         _forms(report),
+        *(f"<p class=soft>{escape(one_line(note))}</p>" for note in report.notes),
         "<h2>Quality against speed</h2>",
         _plot(report),
         "<h2>Operators</h2>",

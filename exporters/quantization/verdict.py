@@ -1,7 +1,7 @@
 """What is written in the end, and why: all forms judged alike and timed interleaved, and the best row of that table."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +19,8 @@ from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.telemetry.findings import Finding
+from edgevision.runtime.telemetry.sampler import Telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -94,9 +96,11 @@ def decide(
         judged = [Candidate(name, rows[name].outcome, quality.loss) for name, quality in qualities.items()]
         selector = Selector(judged, speedup, budget, prefer)
         if timer is not None:
-            timer.measure(seconds * len(judged))
-            if selector.undecided():
-                timer.measure(_LONGER * seconds * len(judged))
+            with Telemetry() as telemetry:
+                timer.measure(seconds * len(judged))
+                if selector.undecided():
+                    timer.measure(_LONGER * seconds * len(judged))
+            notes += _disturbances(telemetry.report().findings)
         selection, first = selector.select(), judged[0].name
         written = rows[selection.written.name]
         forms = tuple(
@@ -171,6 +175,16 @@ def _opened(rows: Mapping[str, _Row], given: GivenModel | None, setup: TrialSetu
                 continue
             engines[name] = engine
         yield qualities, None if setup.baseline is None else setup.timer(engines), notes
+
+
+def _disturbances(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """A note for each kind of finding: busy machines have dozens of one."""
+    notes = []
+    for kind in dict.fromkeys(found.kind for found in findings):
+        first, *others = [found for found in findings if found.kind is kind]
+        more = f", and {len(others)} times more" if others else ""
+        notes.append(f"the timing was disturbed, {kind}: {first.message}{more}")
+    return tuple(notes)
 
 
 def _reason(selection: Selection, first: str, speedup: SpeedupOver | None, prefer: Preference) -> str:

@@ -6,6 +6,7 @@ How long anything takes is made up here: a candidate is as many times as fast as
 import copy
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
+import edgevision.exporters.quantization.verdict as verdict
 import edgevision.exporters.sources.checkpoint_source as checkpoint_source
 from edgevision.core.errors import DatasetError, DeviceError, InputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
@@ -50,6 +52,7 @@ from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
+from edgevision.runtime.telemetry.findings import Finding, FindingKind
 from edgevision.training.checkpoint import save_checkpoint
 
 Call = Callable[..., tuple[int, str, str]]
@@ -73,6 +76,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.ratio = 1.5
+        self.findings: tuple[Finding, ...] = ()
         self.others: dict[str, float] = {}
         self.count = 0
         self.interrupt_at: int | None = None
@@ -90,6 +94,10 @@ class Stopwatch:
                 raise KeyboardInterrupt
         ratios = dict.fromkeys(("candidate", "int8", "all int8", "all 16-bit"), self.ratio) | self.others
         return self.Timer({name: 1 / ratios.get(name, 1.0) for name in engines})
+
+    def report(self) -> "Stopwatch":
+        """In place of that of a board, which has findings."""
+        return self
 
     class Timer:
         """In place of what times engines interleaved."""
@@ -120,6 +128,7 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     monkeypatch.setattr(TrialSetup, "timer", lambda setup, engines: watch.timer(setup, engines))
     for module in (side_by_side, transposed_convolutions):
         monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
+    monkeypatch.setattr(verdict, "Telemetry", lambda: nullcontext(watch))
     monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))
     return watch
 
@@ -375,6 +384,18 @@ def test_the_same_is_written_every_time(small: Path, pictures: Path, tmp_path: P
     for name in ("one.onnx", "two.onnx"):
         export(small, tmp_path / name, calibration=pictures, max_drop=50)
     assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
+
+
+def test_what_disturbed_the_timing_is_said(foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch) -> None:
+    message = "other processes used 43% of the CPU from 0.0 s to the end"
+    shared = Finding(kind=FindingKind.SHARED_CPU, message=message, start_s=0)
+    steal = Finding(kind=FindingKind.STEAL, message="the hypervisor withheld 3.0% of the CPU", start_s=1)
+    stopwatch.findings = (shared, steal, shared, shared)
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
+    assert found.notes[-2:] == (
+        f"the timing was disturbed, shared CPU: {message}, and 2 times more",
+        "the timing was disturbed, steal: the hypervisor withheld 3.0% of the CPU",
+    )
 
 
 # --- the first row ---

@@ -108,6 +108,7 @@ def test_it_says_what_was_found(tmp_path: Path) -> None:
     assert "net.onnx: int8" in words
     assert "int8 is 1.50 times as fast as the fastest float form" in words
     assert "Target x86-avx2; timed on this machine, 2 threads; ranges by mse; 256 pictures of data; 61 s." in words
+    assert "3 pictures were left out" in words
     assert [row for row in page.of("tr") if row.get("class") == "written"] == [{"class": "written"}]
     for cell in ("91.25", "+0.25", "1.50 (1.48 to 1.53)", "1.235"):
         assert f">{cell}</td>" in text
