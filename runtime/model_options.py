@@ -39,7 +39,7 @@ ModelArgument = Annotated[
 ModelsArgument = Annotated[
     list[Path],
     typer.Argument(
-        metavar="MODEL...",
+        metavar="MODEL",
         callback=_resolve_all,
         autocompletion=_complete,
         help="Model files (.onnx or .xml), or names of those that ship, as classify.",

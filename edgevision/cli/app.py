@@ -61,7 +61,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     ),
     "evaluate": Verb(
         "edgevision.runtime.commands.evaluate:evaluate",
-        "How good a model is on pictures: accuracy, PSNR, Fréchet distance ...",
+        "How good a model is: accuracy, PSNR, Fréchet distance.",
     ),
     "run": VerbGroup(_TaskVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),

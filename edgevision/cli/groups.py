@@ -1,5 +1,6 @@
 """Verbs and groups of verbs that are known by name and help, and imported only when they are called."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -16,6 +17,8 @@ from edgevision.cli.values import parse_cores
 from edgevision.core.terminal import results_apart
 
 _EXAMPLES = "Examples:\n"
+
+_LIST = re.compile(r"<list\[(.+)\]>")
 
 _WIDEST_NAME = 30
 """Columns of an option's name in help; the text of a longer one begins on the next line."""
@@ -136,6 +139,11 @@ class VerbCommand(QuickStart, TyperCommand):
             end_interrupted(interrupt)
 
 
+def _several(name: str) -> str:
+    """``<list[Path]>``, as typer has it of what is given several times, as ``<path>...``."""
+    return _LIST.sub(lambda found: f"<{found[1].replace('Path', 'path')}>...", name)
+
+
 def _format_options(command: Any, ctx: Any, formatter: Any) -> None:
     """Arguments, then each panel in the order of its first option, last the options without one."""
     panels: dict[str, list[tuple[str, str]]] = {"Arguments": []}
@@ -143,7 +151,8 @@ def _format_options(command: Any, ctx: Any, formatter: Any) -> None:
         row = parameter.get_help_record(ctx)
         if row is not None:
             kind = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            panels.setdefault(parameter.rich_help_panel or kind, []).append(row)
+            name, text = row
+            panels.setdefault(parameter.rich_help_panel or kind, []).append((_several(name), text))
     panels["Options"] = panels.pop("Options", [])
     # One width for all panels, so that their columns stand in line.
     width = min(_WIDEST_NAME, max(len(name) for rows in panels.values() for name, _ in rows))

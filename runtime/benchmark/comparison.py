@@ -47,8 +47,8 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
     pairs, only_first, only_second = _matched(first.subjects, second.subjects)
     if not pairs:
         raise InputError(
-            f"{names[0]!r} and {names[1]!r} have no subject in common: {_listed(only_first)} there,"
-            f" {_listed(only_second)} here; measure the same models, devices, threads and batches"
+            f"{names[0]!r} and {names[1]!r} have no subject in common: the first has {_listed(only_first)},"
+            f" the second {_listed(only_second)}; measure the same models, devices, threads and batches"
         )
     return Comparison(
         first=names[0],

@@ -39,20 +39,20 @@ def inspect(
     """
     facts = read_facts(model)
     placed: dict[str, Any] = {}
-    line = ""
+    runs_on = ""
     if device is not None:
         from edgevision.runtime.devices.opening import open_engine
-        from edgevision.runtime.engine_facts import engine_facts, headline
+        from edgevision.runtime.engine_facts import engine_facts, placement
 
         with open_engine(model, device, allow_fallback=True) as engine:
-            placed, line = engine_facts(engine), headline("runs", engine)
+            placed, runs_on = engine_facts(engine), placement(engine)
     if as_json:
         print_json({"model": str(model)} | facts.to_dict() | placed)
     else:
-        echo("\n".join(filter(None, (_table(model, facts), line))))
+        echo(_table(model, facts, runs_on))
 
 
-def _table(model: Path, facts: ModelFacts) -> str:
+def _table(model: Path, facts: ModelFacts, runs_on: str) -> str:
     # Size and hash are those of all of them.
     beside = () if facts.format is ModelFormat.CHECKPOINT else external_files(model)
     files = " with ".join([str(model), *(data.file for data in beside)])
@@ -66,6 +66,7 @@ def _table(model: Path, facts: ModelFacts) -> str:
         ("operators", ", ".join(f"{count} {name}" for name, count in facts.operators.items())),
         ("WRONG", facts.contradiction),
         *(_metadata_rows(facts.metadata) if facts.metadata else [("metadata", "none")]),
+        ("runs on", runs_on),
     ]
     return "\n".join(f"{name:<11} {one_line(value)}" for name, value in rows if value)
 

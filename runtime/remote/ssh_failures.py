@@ -73,6 +73,7 @@ def explain(host: str, said: str) -> DeviceError:
     """The error for what ssh ``said`` about ``host``, as the user calls it; its last line comes with it."""
     lines = [printable(line).strip() for line in said.replace("\r", "\n").splitlines()]
     last = next((line for line in reversed(lines) if line.strip("@")), "nothing was said")[:_LONGEST]
+    last = last.removeprefix("ssh: ")
     quoted = shlex.quote(host)  # to be pasted into a shell
     for failure in _FAILURES:
         if any(words in said for words in failure.telling):

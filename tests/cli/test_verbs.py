@@ -49,6 +49,7 @@ def test_every_verb_names_a_module_of_ours_and_a_function(name: str, verb: Verb)
 def test_help_has_all_options_with_a_text_and_those_that_stand_alone_last(name: str) -> None:
     context = context_of(name)
     shown = context.command.get_help(context)
+    assert "list[" not in shown
     assert "\nExamples:\n" in shown
     for parameter in context.command.get_params(context):
         assert parameter.help, (name, parameter.name)

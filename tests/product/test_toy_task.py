@@ -168,7 +168,7 @@ class CountingTask(Task):
 @on_boards("run count", f"{__name__}:board_files")
 @option_groups
 def count(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
     *,
     options: RunOptions,
 ) -> None:

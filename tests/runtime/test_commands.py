@@ -157,6 +157,10 @@ def test_inspect_shows_what_is_in_the_file(edgevision, write_colours, name, besi
     assert document["inputs"][0]["name"] == "image"
 
 
+def test_inspect_with_a_device_ends_in_what_runs_there(edgevision, write_colours):
+    assert edgevision("inspect", write_colours(), "--device", "cpu")[1].splitlines()[-1].startswith("runs on     cpu ")
+
+
 def test_devices_tells_the_truth_in_both_forms(edgevision):
     code, out, _ = edgevision("devices")
     assert code == 0

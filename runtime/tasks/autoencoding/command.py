@@ -39,7 +39,7 @@ class _Options(RunOptions):
 @on_boards("run reconstruct", "edgevision.runtime.tasks.autoencoding.board_files:reconstruct_files")
 @option_groups
 def reconstruct(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
     output: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +80,7 @@ def reconstruct(
 @on_boards("run encode", "edgevision.runtime.tasks.autoencoding.board_files:encode_files")
 @option_groups
 def encode(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
     output: Annotated[
         Path,
         typer.Option(

@@ -25,7 +25,7 @@ _BAR = 24
 
 @on_boards("run classify", "edgevision.runtime.tasks.classification.board_files:classify_files")
 def classify(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
     model: ModelOption = None,
     device: DeviceOption = "cpu",
     allow_fallback: FallbackOption = False,

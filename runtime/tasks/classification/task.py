@@ -43,7 +43,7 @@ class ClassificationTask(Task):
 
     def facts(self, metadata: ModelMetadata) -> dict[str, str]:
         spec = metadata.spec_as(ClassificationSpec)
-        return {"labels": ", ".join(spec.labels), "scores": str(spec.activation or "")}
+        return {"labels": ", ".join(spec.labels), "activation": str(spec.activation or "")}
 
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
         return with_picture(document, shape, given=given, fixed=True)

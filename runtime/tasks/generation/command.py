@@ -58,7 +58,11 @@ class _Drawing:
     ] = None
     between: Annotated[
         str | None,
-        typer.Option("--interpolate", metavar="A:B", help="From one seed to another: a strip, or a .gif or .webp."),
+        typer.Option(
+            "--interpolate",
+            metavar="A:B",
+            help="From one seed to another: a strip, or there and back in a .gif or .webp.",
+        ),
     ] = None
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, of textures only.", show_default="256x256")] = None
 

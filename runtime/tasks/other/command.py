@@ -45,7 +45,7 @@ class _Options(RunOptions):
 def other(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help=".npz with an array for each input, .npy of one, or pictures."),
+        typer.Argument(metavar="INPUT", help=".npz with an array for each input, .npy of one, or pictures."),
     ],
     output: Annotated[
         str | None,

@@ -36,7 +36,7 @@ _MASK_PANEL = "Mask"
 _LARGEST_TILE = 2**16
 _LARGEST_MEMORY = 2**40
 
-InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, folders, globs, or - for stdin.")]
+InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
     str | None,
     typer.Option(

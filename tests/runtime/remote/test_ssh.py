@@ -125,6 +125,7 @@ def test_what_ssh_says_becomes_an_error_with_a_remedy(said, kind, telling):
     error = explain("b", said)
     assert type(error) is kind
     assert telling in str(error)
+    assert "ssh: ssh:" not in str(error)
 
 
 def test_a_command_to_type_keeps_the_backslash_of_a_domain():
