@@ -17,6 +17,7 @@ from edgevision.core.atomic_files import atomic_folder, check_writable, translat
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
+from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
 from edgevision.exporters.model_writing import SUFFIX, ModelOpener, write_model
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
@@ -93,6 +94,7 @@ def export(
         data: a folder or zip of pictures to compare on; without it a seeded sampler is used (see ``samples.py``).
         force: overwrite an existing output.
         int8: how to quantise. An interrupted search leaves ``NAME.search.jsonl``, and the same call goes on from there.
+            With ``keep_candidates`` the forms that were compared lie in ``NAME.candidates/`` in the end.
         say: told what is going on.
         seed: of the sampler.
 
@@ -118,8 +120,10 @@ def export(
     check_writable(target, force=force)
     if format is ModelFormat.OPENVINO:
         check_writable(target.with_suffix(".bin"), force=force)
-    folder = ImageFolder(data) if data is not None else None
     settings = int8 or QuantizationSettings()
+    if precision is Precision.INT8 and settings.keep_candidates:
+        check_candidates_folder(target, force=force)
+    folder = ImageFolder(data) if data is not None else None
     needs_static = precision is Precision.INT8 and find_target(settings.target).static_shapes
 
     source = read_source_model(
@@ -198,6 +202,12 @@ def export(
             for written in temporary.iterdir():
                 written.unlink()
         report.write(temporary / report_path(target).name)
+    if quantized is not None and settings.keep_candidates:
+        candidates = {
+            name: (candidate, described.updated(precision=_PRECISIONS[outcome]))
+            for name, (candidate, outcome) in quantized.candidates.items()
+        }
+        keep_candidates(candidates, target, format, force=force)
     search_log(target).unlink(missing_ok=True)
     if failure is not None:
         raise failure

@@ -2,8 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -16,7 +16,7 @@ from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.report import QuantizationReport
+from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
@@ -36,11 +36,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Quantized:
-    """The ``model`` to write, what was found out about it, and some of the inputs it was calibrated with."""
+    """The ``model`` to write, what was found out about it, and some of the inputs it was calibrated with.
+
+    ``candidates`` are the models that might have been written, by the names of their rows, and what they are.
+    """
 
     model: onnx.ModelProto
     report: QuantizationReport
     samples: Batch
+    candidates: Mapping[str, tuple[onnx.ModelProto, Outcome]]
 
 
 def quantize(
@@ -127,7 +131,7 @@ def quantize(
         threads=settings.threads,
         seconds=round(time.monotonic() - start, 1),
     )
-    return Quantized(verdict.model, report, representatives(batches))
+    return Quantized(verdict.model, report, representatives(batches), verdict.candidates)
 
 
 def check_float(model: onnx.ModelProto) -> None:
@@ -152,7 +156,7 @@ def search_key(
 ) -> str:
     """What tells one search from another."""
     digest = hashlib.sha256(model.SerializeToString(deterministic=True))
-    digest.update(f"{format} {settings!r}".encode())
+    digest.update(f"{format} {replace(settings, keep_candidates=False)!r}".encode())
     for batch in batches:
         for array in batch:
             digest.update(array.tobytes())

@@ -30,13 +30,17 @@ _LONGER = 6
 
 @dataclass(frozen=True)
 class Verdict:
-    """The ``plan`` to write and its ``model``, why, and the table that bears it out."""
+    """The ``plan`` to write and its ``model``, why, and the table that bears it out.
+
+    ``candidates`` are the models that might have been written, by the names of their rows, and what they are.
+    """
 
     plan: Plan
     model: onnx.ModelProto
     outcome: Outcome
     reason: str
     forms: tuple[Form, ...]
+    candidates: Mapping[str, tuple[onnx.ModelProto, Outcome]]
     notes: tuple[str, ...] = ()
 
 
@@ -122,8 +126,9 @@ def decide(
             if not candidates.searched.int8:
                 unit = setup.measure.unit
                 reason = f"no operator can be int8 within the budget of {abs(budget):g} {unit}; {reason}"
-    assert written.outcome is not None
-    return Verdict(written.plan, written.written or written.model, written.outcome, reason, forms, notes)
+    models = {name: (row.written or row.model, row.outcome) for name, row in rows.items() if row.outcome is not None}
+    model, outcome = models[selection.written.name]
+    return Verdict(written.plan, model, outcome, reason, forms, models, notes)
 
 
 def _rows(

@@ -30,7 +30,7 @@ import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.quantization.verdict as verdict
 import edgevision.exporters.sources.checkpoint_source as checkpoint_source
-from edgevision.core.errors import DatasetError, DeviceError, InputError
+from edgevision.core.errors import DatasetError, DeviceError, InputError, OutputError
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
 from edgevision.exporters.passes.ir import to_ir
@@ -458,6 +458,44 @@ def test_where_the_model_as_given_does_not_run_this_is_said_and_the_first_row_is
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
     assert (found.forms[0].name, found.forms[0].speedup) == ("cleaned", None)
     assert "the model as given does not run here: the first row is the cleaned; no such operator" in found.notes
+
+
+# --- the candidates ---
+
+
+def test_what_stands_in_the_table_is_kept_where_it_is_asked_for(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.others = {"fp16": 3.0}
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, keep_candidates=True)
+    kept = {file.name: read_metadata(file) for file in (tmp_path / "net.candidates").iterdir()}
+    expected = {
+        "cleaned": "fp32",
+        "rewritten": "fp32",
+        "fp16": "fp16",
+        "int8-weights": "int8-weights",
+        "all-int8": "int8",
+    }
+    assert {name: metadata and metadata.precision for name, metadata in kept.items()} == {
+        f"{name}.onnx": precision for name, precision in expected.items()
+    }
+    (written,) = [form.name for form in found.forms if form.written]
+    assert written == "fp16"
+    assert (tmp_path / "net.candidates" / "fp16.onnx").read_bytes() == (tmp_path / "net.onnx").read_bytes()
+
+
+def test_a_folder_of_candidates_is_replaced_as_a_whole_and_only_by_force(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    (tmp_path / "net.candidates").mkdir()
+    (tmp_path / "net.candidates" / "earlier.onnx").touch()
+    settings = QuantizationSettings(calibration=inputs, keep_candidates=True, threads=1)
+    with pytest.raises(OutputError, match=r"net\.candidates' exists already; --force replaces it"):
+        edgevision.export(foreign, tmp_path / "net.onnx", precision="int8", int8=settings)
+    assert stopwatch.count == 0
+    edgevision.export(foreign, tmp_path / "net.onnx", precision="int8", int8=settings, force=True)
+    assert "earlier.onnx" not in [file.name for file in (tmp_path / "net.candidates").iterdir()]
+    assert (tmp_path / "net.candidates" / "cleaned.onnx").exists()
 
 
 # --- what is given ---
