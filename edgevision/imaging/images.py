@@ -201,6 +201,8 @@ def _has_more_frames(image: Image.Image) -> bool:
 
 
 def _decode(image: Image.Image, name: str, stored: StoredSamples, *, camera: bool) -> Decoded:
+    if 0 in image.size:  # which Pillow lets a program make
+        raise ImageError(f"{name} has no pixels: it is {image.width}x{image.height}")
     # The tags of a TIFF are read from its file, which is let go with the samples; those of a PNG may stand at its end.
     exif = read_exif(image) if camera and image.format == "TIFF" else None
     try:

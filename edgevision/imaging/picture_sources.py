@@ -1,5 +1,6 @@
 """What users give as pictures: files, bytes, Pillow images and arrays, one or several."""
 
+import io
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol, TypeVar, get_args, runtime_checkable
@@ -50,6 +51,9 @@ def split_pictures(images: Any, color: ArrayColor = "rgb") -> tuple[list[ImageSo
     """
     if isinstance(images, str | bytes | os.PathLike | Image.Image):
         return [images], False
+    if isinstance(images, bytearray | memoryview | io.IOBase):  # which are iterable, too
+        given = "read()" if isinstance(images, io.IOBase) else "bytes(...)"
+        raise TypeError(f"an image is a path, bytes or an array, not {type(images).__name__}; give its {given}")
     if isinstance(images, np.ndarray):
         if images.ndim == 4:
             _check_channels_last(images)
@@ -77,6 +81,8 @@ def array_samples(array: NDArray[Any]) -> tuple[Samples, Samples | None]:
         TypeError: another dtype.
         ValueError: another shape, or floats outside 0..1.
     """
+    # Files may hold the other order of bytes, and of what is masked the values are seen.
+    array = np.asarray(array, array.dtype.newbyteorder("="))
     if array.dtype.kind != "f" and array.dtype not in (np.uint8, np.uint16):
         raise TypeError(
             f"an image array must be uint8, uint16 or floats in 0..1, not {array.dtype}; convert it, as with"

@@ -1,5 +1,6 @@
 """What users give as pictures: every kind of array, one or several, and what is wrong with others."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgevision.core.errors import ImageError
 from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.picture_sources import check_array_color, split_pictures
 from edgevision.imaging.pictures import Picture
@@ -33,6 +35,33 @@ def test_an_array_comes_back_in_its_depth_and_order(dtype: type, channels: tuple
     again = np.asarray(Picture.read(source).with_array_color(color))
     assert again.dtype == dtype
     np.testing.assert_array_equal(again, array[:, :, 0] if channels == (1,) else array)
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<u2", ">f4"])
+def test_the_order_of_bytes_of_an_array_is_any(dtype: str) -> None:
+    array = noise(4, 5, 3, dtype=np.uint8).astype(dtype) / np.dtype(dtype).type(1 if dtype.endswith("u2") else 255)
+    again = Picture.read(array.astype(dtype)).pixels
+    assert again.dtype.isnative
+    np.testing.assert_array_equal(again, array.astype(dtype))
+
+
+def test_of_a_masked_array_the_values_are_seen() -> None:
+    array = noise(4, 5, 3)
+    pixels = Picture.read(np.ma.masked_array(array, array > 9)).pixels
+    assert type(pixels) is np.ndarray
+    np.testing.assert_array_equal(pixels, array)
+
+
+@pytest.mark.parametrize("picture", [bytearray(b"\xff\xd8"), memoryview(b"\xff\xd8"), io.BytesIO(b"\xff\xd8")])
+def test_what_holds_an_encoded_picture_but_is_no_bytes_is_no_list_of_pictures(picture: Any) -> None:
+    with pytest.raises(TypeError, match=f"not {type(picture).__name__}; give its"):
+        split_pictures(picture)
+
+
+@pytest.mark.parametrize("read", [read_image, Picture.read])
+def test_a_pillow_picture_without_pixels_is_refused(read: Any) -> None:
+    with pytest.raises(ImageError, match="no pixels: it is 0x7"):
+        read(Image.new("RGB", (0, 7)))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
