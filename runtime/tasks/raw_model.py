@@ -1,15 +1,16 @@
 """Any model as it is: arrays in, all outputs out."""
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgevision.core.atomic_files import atomic_file
-from edgevision.core.errors import InputError, OutputError
+from edgevision.core.errors import InputError, ModelFileError, OutputError
 from edgevision.core.numpy_protocol import requested_array
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.imaging.preprocessing import Preprocessor
@@ -66,7 +67,7 @@ class Outputs:
         check_ending(target, len(self.arrays))
         with atomic_file(target, force=force) as temporary, temporary.open("wb") as file:
             if target.suffix == ".npz":
-                np.savez(file, **self.arrays)  # type: ignore[arg-type]  # its own keywords come first in the signature
+                _write_arrays(file, self.arrays)
             else:
                 np.save(file, next(iter(self.arrays.values())))
 
@@ -87,7 +88,18 @@ class RawModel(Pipeline):
     """
 
     def __init__(self, engine: Engine, metadata: ModelMetadata) -> None:
-        """Use ``engine``, which this closes in turn."""
+        """Use ``engine``, which this closes in turn.
+
+        Raises:
+            ModelFileError: an input or output is no array of numbers, as a sequence or bfloat16.
+        """
+        for kind, specs in (("input", engine.inputs), ("output", engine.outputs)):
+            for spec in specs:
+                if not _is_numeric(spec.dtype):
+                    raise ModelFileError(
+                        f"{kind} {spec.name!r} of {metadata.name!r} is {spec.dtype}, for which NumPy has no array of"
+                        " numbers; export the model with another type"
+                    )
         self.engine = engine
         self.metadata = metadata
         single = len(engine.inputs) == 1 and metadata.image is not None
@@ -109,9 +121,11 @@ class RawModel(Pipeline):
             arrays = {**inputs, **arrays}
         known = [spec.name for spec in self.engine.inputs]
         if sorted(arrays) != sorted(known):
-            raise InputError(f"{self.metadata.name!r} takes {', '.join(known)}, and was given {', '.join(arrays)}")
+            takes, given = (", ".join(names) or "nothing" for names in (known, arrays))
+            raise InputError(f"{self.metadata.name!r} takes {takes}, and was given {given}")
         tensors = {spec.name: _fitted(spec, np.asarray(arrays[spec.name])) for spec in self.engine.inputs}
-        self._check_sides(tensors[known[0]].shape)
+        if known:
+            self._check_sides(tensors[known[0]].shape)
         names = [spec.name for spec in self.engine.outputs]
         return Outputs(dict(zip(names, self.engine.run(tensors), strict=True)))
 
@@ -150,13 +164,37 @@ def _fitted(spec: TensorSpec, array: NDArray[Any]) -> Array:
     if array.dtype != wanted:
         if not np.can_cast(array.dtype, wanted, "same_kind"):
             raise InputError(f"input {spec.name!r} is {wanted}, and was given {array.dtype}")
-        array = array.astype(wanted)
+        array = _converted(spec.name, array, wanted)
     fits = len(array.shape) == len(spec.shape) and all(
         isinstance(side, str) or side == own for side, own in zip(spec.shape, array.shape, strict=True)
     )
     if not fits:
         raise InputError(f"input {spec.name!r} is {'x'.join(map(str, spec.shape))}, and was given {array.shape}")
     return array
+
+
+def _converted(name: str, array: NDArray[Any], wanted: np.dtype[Any]) -> Array:
+    with np.errstate(over="ignore"):
+        converted = array.astype(wanted)
+    changed = np.isinf(converted) & ~np.isinf(array) if wanted.kind == "f" else converted != array
+    if changed.any():
+        raise InputError(f"input {name!r} is {wanted}, which cannot hold {array[changed].flat[0]!s} of {array.dtype}")
+    return converted
+
+
+def _is_numeric(dtype: str) -> bool:
+    try:
+        return np.dtype(dtype).kind in "biuf"
+    except TypeError:
+        return False
+
+
+def _write_arrays(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
+    """As :func:`numpy.savez`, for which an output must not be called as one of its own parameters."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _float(array: Array) -> NDArray[np.float64]:

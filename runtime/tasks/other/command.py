@@ -72,7 +72,7 @@ def other(
     sources = expand_sources(inputs)
     started = time.monotonic()
     failures: list[tuple[str, str]] = []
-    done: list[tuple[str, Outputs, Path | None]] = []
+    results: list[dict[str, Any]] = []
     with _open(options.model, options) as model:
         targets = find_targets(output, sources, len(model.engine.outputs), force=options.force)
         announce(model, options)
@@ -83,23 +83,18 @@ def other(
             if target is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 outputs.save(target, force=options.force)
+            if options.as_json:
+                own = {"outputs": outputs.to_dict()} if target is None else {"output": str(target)}
+                results.append({"input": source.name, **own})
             return outputs
 
         def failed(one: tuple[PictureInput, Path | None], error: Exception) -> None:
             failures.append((one[0].name, failure_message(one[0].name, error)))
 
         for (source, target), outputs in each_done(list(zip(sources, targets, strict=True)), run, failed):
-            if options.as_json:
-                done.append((source.name, outputs, target))
-            elif target is not None:
-                echo(one_line(target))
-            else:
-                echo(_table(source.name, outputs))
+            if not options.as_json:
+                echo(_table(source.name, outputs) if target is None else one_line(target))
         if options.as_json:
-            results = [
-                {"input": name} | ({"outputs": outputs.to_dict()} if target is None else {"output": str(target)})
-                for name, outputs, target in done
-            ]
             print_json(
                 {
                     "model": str(options.model),
@@ -151,15 +146,20 @@ def find_targets(output: str | None, sources: list[PictureInput], outputs: int, 
 def _run(model: RawModel, source: PictureInput) -> Outputs:
     if not isinstance(source.source, Path) or source.source.suffix not in _ARRAYS:
         return model(source.source)
-    return model(_arrays(source.source, model))
+    arrays = _arrays(source.source)
+    if isinstance(arrays, dict):
+        return model(arrays)
+    first = next((spec.name for spec in model.engine.inputs), "an array")
+    return model({first: arrays})
 
 
-def _arrays(path: Path, model: RawModel) -> dict[str, Any]:
+def _arrays(path: Path) -> Any:
+    """What ``np.load`` reads, the arrays of an ``.npz`` in a dictionary."""
     try:
         with open_regular(path) as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
-                return {model.engine.inputs[0].name: loaded}
+                return loaded
             size = sum(entry.file_size for entry in loaded.zip.infolist())
             if size > _LARGEST_ARRAYS:
                 raise ValueError(f"it unpacks to {size >> 20} MB, and {_LARGEST_ARRAYS >> 20} MB is the most")
@@ -172,9 +172,8 @@ def _arrays(path: Path, model: RawModel) -> dict[str, Any]:
 def _table(name: str, outputs: Outputs) -> str:
     lines = [one_line(name)]
     for row in outputs.to_rows():
-        values = ", ".join(
-            f"{key.replace('_', ' ')} {row[key]:.6g}" for key in ("least", "mean", "largest") if row[key] != ""
-        )
-        bad = f", {row['not_finite']} NaN or Inf" if row["not_finite"] else ""
-        lines.append(f"  {one_line(row['output'])}  {row['type']}  {values}{bad}")
+        values = [f"{key} {row[key]:.6g}" for key in ("least", "mean", "largest") if row[key] != ""]
+        if row["not_finite"]:
+            values.append(f"{row['not_finite']} NaN or Inf")
+        lines.append(f"  {one_line(row['output'])}  {row['type']}  {', '.join(values)}".rstrip())
     return "\n".join(lines)
