@@ -96,9 +96,9 @@ def verify(
             _, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
             batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         first = next(batches)
-        examples = [torch.from_numpy(array[:1]) for array in first]
         notes: tuple[str, ...] = ()
         if original is not None:
+            examples = [torch.from_numpy(array[:1] if array.ndim else array) for array in first]
             notes = (*original.notes, *cast_in_float32(original.network, examples))
             check_repeatable(original.network, examples)
         batches = chain([first], batches)

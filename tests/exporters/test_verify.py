@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import onnx
 import pytest
 import torch
+from onnx import TensorProto
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from torch import nn
 
 from edgevision.core.errors import CheckpointError, DeviceError, InputError, ModelFileError, ParityError
@@ -143,3 +146,12 @@ def test_a_model_is_held_against_the_onnx_model_it_was_made_from(
         verify(tmp_path / "net.onnx", given, samples=4)
     with pytest.raises(InputError, match="--arch and --weights are for PyTorch checkpoints"):
         verify(tmp_path / "out.onnx", given, arch="a:b")
+
+
+def test_a_model_of_a_single_number_is_held_against_its_original(tmp_path: Path) -> None:
+    number = make_tensor_value_info("x", TensorProto.FLOAT, ())
+    doubled = make_tensor_value_info("y", TensorProto.FLOAT, ())
+    graph = make_graph([make_node("Add", ["x", "x"], ["y"])], "graph", [number], [doubled])
+    onnx.save(make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8), tmp_path / "given.onnx")
+    export(tmp_path / "given.onnx", tmp_path / "out.onnx", metadata={"task": "other"})
+    verify(tmp_path / "out.onnx", tmp_path / "given.onnx", samples=4).parity.check(Precision.FP32)
