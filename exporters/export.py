@@ -40,6 +40,7 @@ from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.engines.openvino_engine import import_openvino
 from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ def export(
     check_writable(target, force=force)
     if format is ModelFormat.OPENVINO:
         check_writable(target.with_suffix(".bin"), force=force)
+        import_openvino()  # where it is missing, before the time that a conversion takes
     settings = int8 or QuantizationSettings()
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)

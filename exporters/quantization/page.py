@@ -1,8 +1,10 @@
 """The verdict as one self-contained page: the table, the candidates by quality and speed, and every operator."""
 
+from collections.abc import Iterable
 from html import escape
 from math import isfinite
 from pathlib import Path
+from typing import NamedTuple
 
 from edgevision.core.html_page import html_table, write_html
 from edgevision.core.printable import one_line, shown
@@ -10,6 +12,8 @@ from edgevision.exporters.quantization.report import CLEANED, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 360, 64, 44
+_CHARACTER, _LINE = 8, 15
+"""What a character of a label takes in width, and a line of them in height."""
 
 _STYLE = """
 tr.written td { font-weight: 600; } .verdict { font-size: 1.05rem; }
@@ -100,13 +104,36 @@ def _plot(report: QuantizationReport) -> str:
     limit = y(report.budget)
     parts.append(f"<line class=budget x1={_LEFT} y1={limit:.1f} x2={_WIDTH - 16} y2={limit:.1f} />")
     parts.append(f"<text x={_WIDTH - 18} y={limit - 5:.1f} text-anchor=end>budget</text>")
+    labels: list[_Label] = []
     for ratio, loss, kind, name in points:
         radius = 3 if kind == "tried" else 5
         place = f"cx={x(ratio):.1f} cy={y(loss):.1f} r={radius}"
         parts.append(f"<circle class={kind} {place}><title>{escape(name)}</title></circle>")
         if kind != "tried":
-            parts.append(f"<text x={x(ratio) + 8:.1f} y={y(loss) + 4:.1f}>{escape(name)}</text>")
+            label = _beside(_Label(x(ratio) + 8, y(loss) + 4, _CHARACTER * len(name)), labels, _HEIGHT / 2)
+            labels.append(label)
+            parts.append(f"<text x={label.x:.1f} y={label.y:.1f}>{escape(name)}</text>")
     return "".join([*parts, "</svg>"])
+
+
+class _Label(NamedTuple):
+    """Where a text of the plot begins, on its base line, and how wide it is."""
+
+    x: float
+    y: float
+    width: float
+
+    def covers(self, other: "_Label") -> bool:
+        beside = self.x + self.width < other.x or other.x + other.width < self.x
+        return round(abs(self.y - other.y)) < _LINE and not beside
+
+
+def _beside(label: _Label, labels: Iterable[_Label], middle: float) -> _Label:
+    """``label``, moved by lines towards the ``middle`` height until it covers none of ``labels``."""
+    step = _LINE if label.y < middle else -_LINE
+    while any(label.covers(other) for other in labels):
+        label = label._replace(y=label.y + step)
+    return label
 
 
 def _nodes(report: QuantizationReport) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import edgevision
 import edgevision.exporters.export as exporting
 import edgevision.exporters.sources.reading as reading
-from edgevision.core.errors import DiskFullError, InputError, OutputError, ParityError
+from edgevision.core.errors import DiskFullError, InputError, MissingExtraError, OutputError, ParityError
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
 from edgevision.exporters.report import ExportReport
@@ -334,6 +334,14 @@ def test_a_name_of_another_format_is_an_input_error(
 ) -> None:
     with pytest.raises(InputError, match=words):
         export(checkpoint, tmp_path / name, format=model_format)
+
+
+def test_that_openvino_is_missing_is_said_before_anything_is_converted(
+    checkpoint: Path, tmp_path: Path, no_work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(MissingExtraError, match=r"openvino is not installed"):
+        export(checkpoint, tmp_path / "net.xml", format="openvino")
 
 
 def test_an_output_folder_that_does_not_exist_is_an_output_error(

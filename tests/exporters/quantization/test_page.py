@@ -1,5 +1,6 @@
 """The page with the verdict stands by itself, whatever the model's parts are called and whatever was measured."""
 
+import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -134,6 +135,19 @@ def test_every_candidate_that_was_judged_and_timed_is_a_point(tmp_path: Path) ->
     (budget,) = page.of("line", **{"class": "budget"})
     assert float(str(tried[1]["cy"])) < float(str(budget["y1"])) < float(str(tried[0]["cy"]))
     assert max(places(page)) <= 720
+
+
+@pytest.mark.parametrize("loss", [0, 0.5])
+def test_names_of_forms_in_one_place_stand_under_one_another(tmp_path: Path, loss: float) -> None:
+    names = ("as given", "int8", "fp16", "far away")
+    forms = tuple(form(name, loss, faster(9 if name == "far away" else 1), top1=91.5) for name in names)
+    _, text = page_of(tmp_path, forms=forms)
+    drawing = text[text.index("<svg") : text.index("</svg>")]
+    *near, far = (float(re.findall(rf"y=([\d.]+)>{name}<", drawing)[0]) for name in names)
+    assert near[0] == far
+    assert max(near) - min(near) < 31
+    assert all(abs(a - b) > 14 for a, b in itertools.combinations(near, 2))
+    assert all(0 < height < 316 for height in near)
 
 
 def test_candidates_stand_where_they_would_be_over_the_first_row(tmp_path: Path) -> None:
