@@ -88,7 +88,10 @@ class DescriptionOptions:
         str | None, typer.Option(help="1x3x224x224 (batch, channels, height, width); foreign checkpoints need it.")
     ] = None
     task: Annotated[
-        str | None, typer.Option(metavar="TASK", help=f"What the model is for: {', '.join(task_names())}.")
+        str | None,
+        typer.Option(
+            metavar="TASK", autocompletion=task_names, help=f"What the model is for: {', '.join(task_names())}."
+        ),
     ] = None
     name: Annotated[str | None, typer.Option(help="The model's name.", show_default="the checkpoint's")] = None
     labels: Annotated[

@@ -62,6 +62,11 @@ class Machine(Record):
     features: tuple[str, ...] = ()
 
     @property
+    def processor_and_cores(self) -> str:
+        """As in ``Cortex-A76, 4 cores``."""
+        return f"{self.processor}, {self.cores} core{'s' * (self.cores != 1)}"
+
+    @property
     def int8_sums_saturate(self) -> bool:
         """Whether int8 kernels may add products of u8 and s8 in 16 bits here, where not all sums of two fit.
 

@@ -20,7 +20,7 @@ def training_provenance(data: str, hours: float) -> Provenance:
         data=data,
         # The program's own folder says nothing to anyone else.
         command=shlex.join(["edgevision", *sys.argv[1:]]),
-        machine=gpu or f"{machine.processor}, {machine.cores} cores",
+        machine=gpu or machine.processor_and_cores,
         hours=round(hours, 2),
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
         versions={

@@ -121,7 +121,7 @@ def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
 def circumstances(report: BenchmarkReport) -> list[tuple[str, str]]:
     """The machine and the state of the board as (name, words)."""
     machine, board = report.machine, report.board
-    rows = [("machine", f"{machine.processor}, {machine.cores} cores, load {report.load_average or 0:.1f}")]
+    rows = [("machine", f"{machine.processor_and_cores}, load {report.load_average or 0:.1f}")]
     known = [
         *([f"governor {', '.join(board.before.governors)}"] if board.before.governors else []),
         *([f"power mode {board.power_mode}"] if board.power_mode else []),

@@ -78,7 +78,7 @@ def boards_text(reports: Mapping[str, BenchmarkReport]) -> str:
     notes = [""]
     for board, report in reports.items():
         machine = report.machine
-        notes.append(f"{board}: {machine.processor}, {machine.cores} cores, {machine.system}")
+        notes.append(f"{board}: {machine.processor_and_cores}, {machine.system}")
         notes += [f"{board}: UNRELIABLE {finding.kind}: {finding.message}" for finding in report.board.findings]
         for subject in report.subjects:
             median = subject.latency.p50_ms

@@ -26,7 +26,7 @@ def devices(as_json: JsonOption = False) -> None:
             }
         )
         return
-    echo(f"{machine.processor}, {machine.cores} cores, {machine.memory_gb:.1f} GB, {machine.system}")
+    echo(f"{machine.processor_and_cores}, {machine.memory_gb:.1f} GB, {machine.system}")
     if machine.features:
         echo(f"CPU features: {', '.join(machine.features)}")
     for problem in problems:

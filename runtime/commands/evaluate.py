@@ -100,7 +100,7 @@ def evaluate(
             engine = engine_facts(pipeline.engine)
             print_json({"model": str(model), "data": part} | engine | report.to_dict())
         else:
-            echo(f"{one_line(model.name)} on {one_line(part)}, {report.images} pictures")
+            echo(f"{one_line(model.name)} on {one_line(part)}, {report.images} picture{'s' * (report.images != 1)}")
             echo(shown(report).table())
     if report.failures:
         for message in report.failures.values():

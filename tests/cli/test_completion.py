@@ -52,6 +52,7 @@ def test_verbs_are_completed_without_importing_any(complete, line, words):
         ("edgevision compare --fail", ["--fail-if-slower"]),
         ("edgevision train restore --kind ", ["inpaint", "denoise", "upscale", "brighten"]),
         ("edgevision inspect den", ["denoise"]),
+        ("edgevision export net.pth --task de", ["denoise"]),
         ("edgevision inspect upscale", ["upscale", "upscale_x4"]),
     ],
 )

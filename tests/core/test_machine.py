@@ -131,3 +131,9 @@ def test_peak_memory_grows_with_what_is_held():
     after = peak_memory_mb()
     assert after is not None
     assert after >= before + 32
+
+
+@pytest.mark.parametrize(("cores", "words"), [(1, "a CPU, 1 core"), (4, "a CPU, 4 cores")])
+def test_a_machine_is_named_by_processor_and_cores(cores: int, words: str) -> None:
+    machine = Machine(processor="a CPU", cores=cores, memory_gb=1, system="Linux")
+    assert machine.processor_and_cores == words
