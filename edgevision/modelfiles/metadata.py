@@ -208,7 +208,8 @@ class ModelMetadata(Record):
 
     def to_json(self) -> str:
         """One line of JSON with ``schema_version`` first."""
-        return exact_json({"schema_version": SCHEMA_VERSION} | self.to_dict())
+        version = {"schema_version": SCHEMA_VERSION}
+        return exact_json(version | self.to_dict() | version)  # also where a user's metadata brought another one along
 
     @classmethod
     def from_json(cls, text: str, source: str = "the metadata") -> Self:

@@ -113,6 +113,12 @@ def test_the_schema_version_comes_first() -> None:
     assert "\n" not in text
 
 
+def test_the_schema_version_is_that_of_this_release_whatever_a_user_gave() -> None:
+    text = ModelMetadata.from_dict({"task": "classify", "name": "net", "schema_version": 9}).to_json()
+    assert next(iter(json.loads(text).items())) == ("schema_version", SCHEMA_VERSION)
+    assert ModelMetadata.from_json(text).name == "net"
+
+
 def test_labels_of_any_script_stay_readable() -> None:
     assert (
         "Käfer, 甲虫"
