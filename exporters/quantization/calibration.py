@@ -108,7 +108,13 @@ def _arrays(path: Path, reference: Engine) -> CalibrationData:
                 f"the array {spec.name!r} in {path.name!r} must hold numbers of the input's shape"
                 f" ({'x'.join(map(str, spec.shape))}), not {array.dtype} {array.shape}"
             )
-    samples = [np.asarray(arrays[spec.name], spec.dtype) for spec in reference.inputs]
+    with np.errstate(over="ignore"):  # which is found below
+        samples = [np.asarray(arrays[spec.name], spec.dtype) for spec in reference.inputs]
+    for spec, array in zip(reference.inputs, samples, strict=True):
+        if not np.isfinite(array).all():
+            raise DatasetError(
+                f"the array {spec.name!r} in {path.name!r} has values that are not finite in {spec.dtype}"
+            )
     held = np.arange(count) % 5 == 4 if count >= 5 * FEWEST else np.ones(count, bool)
     seen = ~held if count >= 5 * FEWEST else held
     batches: list[Batch] = [[array[seen][i : i + 16] for array in samples] for i in range(0, int(seen.sum()), 16)]

@@ -5,10 +5,16 @@ from dataclasses import fields
 from typing import Any
 
 from edgevision.core.errors import InputError
+from edgevision.modelfiles.graph_check import Specs
 from edgevision.modelfiles.metadata import ModelMetadata, current
 from edgevision.modelfiles.metadata_check import check_sense
 from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.tasks.task import Task
+
+_DTYPES = (
+    *("float32", "float16", "float64", "bool"),
+    *("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+)
 
 
 def describe(
@@ -39,6 +45,7 @@ def describe(
             "the input's size is unknown; give --input-shape, as 1x3x224x224 (batch, channels, height, width)"
         )
     metadata = parsed(task.describe(document, shape, given=input_shape is not None))
+    _check_inputs(metadata.inputs)
     if metadata.image is not None and task.takes_pictures and metadata.image.color.channels != shape[0]:
         color = metadata.image.color
         raise InputError(f"color {color} has {color.channels} channels, the input {shape[0]}")
@@ -82,6 +89,18 @@ def _check_own_fields(task: Task, given: Mapping[str, Any]) -> None:
             f"{', '.join(strange)} among the metadata {'are' if len(strange) > 1 else 'is'} not for"
             f" {task.name}, which {has}"
         )
+
+
+def _check_inputs(inputs: Specs) -> None:
+    """Refuse what no example can be made of, and names that no graph can have."""
+    names = [spec.name for spec in inputs]
+    if "" in names or len(set(names)) < len(names):
+        raise InputError(f"the inputs among the metadata are {names}: each has to have a name of its own")
+    for spec in inputs:
+        if spec.dtype not in _DTYPES:
+            raise InputError(f"the input {spec.name!r} among the metadata is {spec.dtype!r}, not {', '.join(_DTYPES)}")
+        if any(isinstance(side, int) and side < 1 for side in spec.shape):
+            raise InputError(f"the input {spec.name!r} among the metadata is {spec.shape}: a side is at least 1")
 
 
 def _own_fields(task: Task) -> list[str]:

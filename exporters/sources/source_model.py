@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import edgevision
+from edgevision.core.errors import InputError
 from edgevision.exporters.analysis.picture_sizes import Examples
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.imaging.preprocessing import scale_and_offset
@@ -38,7 +39,16 @@ def keeps_size(metadata: ModelMetadata) -> bool:
 
 
 def completed(metadata: ModelMetadata, conversion: Conversion, digest: str) -> ModelMetadata:
-    """With the converted model's inputs and outputs, and where it came from."""
+    """With the converted model's inputs and outputs, and where it came from.
+
+    Raises:
+        InputError: the metadata name more or fewer outputs than it has.
+    """
+    if metadata.outputs and len(metadata.outputs) != len(conversion.outputs):
+        raise InputError(
+            f"the outputs among the metadata are {', '.join(spec.name for spec in metadata.outputs)}, and the network"
+            f" has {len(conversion.outputs)}: name all of them, or none"
+        )
     ranges = [spec.value_range for spec in metadata.outputs] or [None] * len(conversion.outputs)
     outputs = tuple(
         spec.updated(value_range=value_range) for spec, value_range in zip(conversion.outputs, ranges, strict=True)

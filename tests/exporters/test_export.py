@@ -204,6 +204,18 @@ def test_a_foreign_restorer_is_open_in_size_which_is_compared_too(
         assert sqnr(network(images), engine.run({"image": images.numpy()})[0]) > 100
 
 
+def test_metadata_name_all_outputs_or_none(tiny_networks: ModuleType, tmp_path: Path) -> None:
+    torch.save(tiny_networks.restorer().state_dict(), tmp_path / "net.pth")
+    with pytest.raises(InputError, match="are a, b, and the network has 1: name all of them, or none"):
+        export(
+            tmp_path / "net.pth",
+            arch="tiny_networks:restorer",
+            input_shape=(1, 1, 16, 12),
+            metadata={"task": "other", "outputs": [{"name": name, "shape": []} for name in "ab"]},
+        )
+    assert not (tmp_path / "net.onnx").exists()
+
+
 @pytest.mark.parametrize("inputs", [[{"name": "image", "shape": []}], []], ids=["named", "unnamed"])
 def test_an_output_named_like_an_input_gets_another_name_and_keeps_its_range(
     tiny_networks: ModuleType, tmp_path: Path, inputs: list[dict[str, object]]

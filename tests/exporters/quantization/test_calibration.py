@@ -478,8 +478,13 @@ def test_arrays_are_taken_in_the_order_and_the_type_of_the_inputs(tmp_path: Path
         ({"image": numbered(20, 3, 8)}, InputError, r"\(batchx3x8x8\), not float32 \(20, 3, 8\)"),
         ({"image": np.full((20, 3, 8, 8), "white")}, InputError, r"must hold numbers of .*, not <U5"),
         ({"image": np.full((20, 3, 8, 8), 1j)}, InputError, "must hold numbers of .*, not complex128"),
+        ({"image": np.full((20, 3, 8, 8), np.nan)}, DatasetError, "'image' .* values that are not finite in float32"),
+        ({"image": np.full((20, 3, 8, 8), 1e300)}, DatasetError, "'image' .* values that are not finite in float32"),
     ],
-    ids=["other name", "nothing", "one more", "empty", "a number", "other order", "other rank", "words", "complex"],
+    ids=[
+        *("other name", "nothing", "one more", "empty", "a number", "other order", "other rank", "words", "complex"),
+        *("NaN", "beyond float32"),
+    ],
 )
 def test_arrays_that_do_not_fit_are_refused(
     tmp_path: Path, arrays: Mapping[str, Any], error: type[Exception], words: str

@@ -100,3 +100,20 @@ def test_what_is_missing_or_contradictory_is_named(
 ) -> None:
     with pytest.raises(InputError, match=words):
         foreign(given, shape)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dtype": "foo"}, "the input 'y' among the metadata is 'foo', not float32, float16"),
+        ({"dtype": "tensor(bfloat16)"}, r"the input 'y' among the metadata is 'tensor\(bfloat16\)', not float32"),
+        ({"shape": ["batch", -5]}, r"the input 'y' among the metadata is \('batch', -5\): a side is at least 1"),
+        ({"shape": ["batch", 0]}, r"the input 'y' among the metadata is \('batch', 0\): a side is at least 1"),
+        ({"name": "x"}, r"are \['x', 'x'\]: each has to have a name of its own"),
+        ({"name": ""}, r"are \['x', ''\]: each has to have a name of its own"),
+    ],
+)
+def test_inputs_of_which_no_example_can_be_made_are_refused(changes: dict[str, Any], words: str) -> None:
+    inputs = [{"name": "x", "shape": ["batch", 4]}, {"name": "y", "shape": ["batch", 5]} | changes]
+    with pytest.raises(InputError, match=words):
+        foreign({"task": "other", "inputs": inputs}, (1, 4))
