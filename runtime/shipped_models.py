@@ -18,7 +18,7 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
         InputError: a bare name that is neither; the models that ship are listed.
     """
     path = Path(model)
-    if path.suffix or len(path.parts) != 1 or path.is_file():
+    if path.suffix or not path.name or len(path.parts) != 1 or path.is_file():
         return path
     names = shipped_names()
     if path.name in names:

@@ -40,7 +40,7 @@ def test_a_file_that_exists_wins_over_the_model_of_its_name(tmp_path, monkeypatc
     assert resolve_model("denoise") == Path("denoise")
 
 
-@pytest.mark.parametrize("path", ["nowhere.onnx", "models/denoise", "/denoise", "denoise.xml"])
+@pytest.mark.parametrize("path", ["nowhere.onnx", "models/denoise", "/denoise", "denoise.xml", "/"])
 def test_what_is_no_bare_name_is_a_path(path):
     assert resolve_model(path) == Path(path)
 
