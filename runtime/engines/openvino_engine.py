@@ -95,7 +95,11 @@ class OpenVinoEngine(Closeable):
         self._tensor = openvino.Tensor
         self.inputs = tuple(_spec(port) for port in program.inputs)
         self._names = [spec.name for spec in self.inputs]
-        self._dtypes = [np.dtype(spec.dtype) for spec in self.inputs]
+        try:
+            self._dtypes = [np.dtype(spec.dtype) for spec in self.inputs]
+        except TypeError as error:
+            kinds = ", ".join(f"{spec.name!r} {spec.dtype}" for spec in self.inputs)
+            raise ModelFileError(f"{path.name!r} takes what no NumPy array holds: {kinds}") from error
         self._bound: list[Array | None] = [None] * len(self.inputs)
         self.outputs = tuple(_spec(port) for port in program.outputs if not is_kept(port))
         self.assignment = Assignment.of(device.split(":")[0], _nodes(program, device.split(":")[0]))
