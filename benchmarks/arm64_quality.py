@@ -72,7 +72,7 @@ def main() -> None:
             int8 = ["--int8", "--target", board, "--calibration", str(arguments.calibration)]
             run([*export, str(model), *int8, "--preset", arguments.preset])
             promised = json.loads(model.with_suffix(".report.json").read_text())["quantization"]
-            loss = next(form["loss"] for form in promised["forms"] if form["name"] == "chosen")
+            loss = next(form["loss"] for form in promised["forms"] if form.get("written"))
             here = ask(command, model, chosen, classifies=classifies)
             start = time.perf_counter()
             there = ask(find_board(board).command("edgevision"), model, chosen, classifies=classifies)
