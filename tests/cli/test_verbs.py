@@ -3,6 +3,7 @@
 import inspect
 import re
 import shlex
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -94,7 +95,8 @@ def test_help_has_a_short_name(words: list[str], capsys: pytest.CaptureFixture[s
     assert "Usage: edgevision" in capsys.readouterr().out
 
 
-def test_the_networks_in_the_help_of_a_training_are_those_there_are() -> None:
+def test_the_networks_in_the_help_of_a_training_are_those_there_are(need: Callable[[str], None]) -> None:
+    need("torch")
     registry = import_module("edgevision.models")
     for verb, names in (("classify", "CLASSIFIERS"), ("gan", "GENERATORS"), ("vae", "AUTOENCODERS")):
         (option,) = (p for p in context_of(f"train {verb}").command.params if p.name == "model")

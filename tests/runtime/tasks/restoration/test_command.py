@@ -394,7 +394,7 @@ def test_evaluate_prints_the_figures_before_and_after(edgevision, write_restorer
     code, out, _ = edgevision("evaluate", model, tmp_path / "good", "--sigma", 10)
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == "denoise.onnx on good, 1 pictures"
+    assert lines[0] == "denoise.onnx on good, 1 picture"
     assert lines[1].split()[:2] == ["before", "restored"]
     assert "sigma 10" in lines[1]
     name, before, restored, unit = lines[2].split()
