@@ -189,7 +189,7 @@ def export(
             parity=parity,
             quantization=quantized.report if quantized is not None else None,
             metadata=described,
-            seconds=round(time.monotonic() - start, 1),
+            seconds=round(time.monotonic() - start, 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             sha256=facts.sha256,
             size_bytes=facts.size_bytes,
