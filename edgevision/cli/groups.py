@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from importlib import import_module
 from inspect import cleandoc
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from edgevision.cli.output import end_interrupted
 from edgevision.cli.quick_start import QuickStart
 from edgevision.cli.values import parse_cores
+from edgevision.core.lazy_objects import load_object
 from edgevision.core.terminal import results_apart
 
 _EXAMPLES = "Examples:\n"
@@ -57,8 +57,7 @@ class LazyGroup(QuickStart, TyperGroup):
             group = LazyGroup(name=cmd_name, help=verb.help, rich_markup_mode=None, no_args_is_help=True)
             group.verbs = verb.verbs
             return group
-        module, function = verb.target.split(":")
-        callback = getattr(import_module(module), function)
+        callback = load_object(verb.target)
         text, _, examples = cleandoc(callback.__doc__ or "").partition(_EXAMPLES)
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         app.command(cmd_name, cls=VerbCommand, help=text, epilog=examples, no_args_is_help=False)(callback)

@@ -5,10 +5,9 @@ judges, measures or runs a model asks the object, which :class:`edgevision.runti
 stand only strings, as reading what a model file says of itself is below all that, and one room is imported, not all.
 """
 
-import sys
-from difflib import get_close_matches
-from importlib import import_module
 from typing import TYPE_CHECKING, cast
+
+from edgevision.core.lazy_objects import load_object
 
 if TYPE_CHECKING:
     from edgevision.runtime.tasks.task import Task
@@ -40,11 +39,12 @@ def find_task(name: str) -> "Task":
         ValueError: there is none; the message lists those there are.
     """
     if name not in _TASKS:
+        from difflib import get_close_matches  # which every start would pay for
+
         close = get_close_matches(name, _TASKS, 1)
         meant = f"; did you mean {close[0]}?" if close else ""
         raise ValueError(f"a task is one of {', '.join(_TASKS)}, not {name!r:.60}{meant}")
-    module, _, attribute = _TASKS[name].partition(":")
-    return cast("Task", getattr(sys.modules.get(module) or import_module(module), attribute))
+    return cast("Task", load_object(_TASKS[name]))
 
 
 def register_task(name: str, target: str) -> None:

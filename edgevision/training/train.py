@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
 from edgevision.core.extras import requires_extra
+from edgevision.core.lazy_objects import load_object
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.settings import (
     RESTORATION_DEFAULTS,
@@ -110,9 +110,8 @@ def train_with(settings: TrainingSettings, folder: Path | None, *, force: bool, 
 
     # What is wrong with the data is said at once: torch and Lightning take a minute to import on a slow machine.
     check_data(settings)
-    module, function = _TRAININGS[type(settings)].split(":")
     with requires_extra("train"):
-        run = getattr(import_module(module), function)
+        run = load_object(_TRAININGS[type(settings)])
     checkpoint: Path | None = run(settings, folder or _default_folder(settings), force=force, quiet=quiet)
     return checkpoint
 

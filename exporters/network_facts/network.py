@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import cast
 
 from torch import nn
 
 from edgevision.core.errors import InputError
+from edgevision.core.lazy_objects import load_object
 from edgevision.exporters.analysis.picture_sizes import Examples
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.modelfiles.metadata import ModelMetadata
@@ -56,6 +55,5 @@ def describe_network(metadata: ModelMetadata, network: Network) -> ModelMetadata
     target = find_task(metadata.task).describe_network
     if target is None:
         return metadata
-    module, _, name = target.partition(":")
-    describe = cast(Callable[[ModelMetadata, Network], ModelMetadata], getattr(import_module(module), name))
+    describe: Callable[[ModelMetadata, Network], ModelMetadata] = load_object(target)
     return describe(metadata, network)

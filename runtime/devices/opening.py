@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 
 from edgevision.core.errors import DeviceError
+from edgevision.core.lazy_objects import load_object
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, check_model_file, read_graph, read_metadata
 from edgevision.runtime.devices import availability
@@ -64,8 +64,7 @@ def open_engine(
         shapes=shapes or {},
         flush_denormals=flush_denormals,
     )
-    module, name = backend.engine.loader.split(":")
-    load: Callable[[Path, str, str, EngineOptions], Engine] = getattr(import_module(module), name)
+    load: Callable[[Path, str, str, EngineOptions], Engine] = load_object(backend.engine.loader)
     return load(path, backend.provider, f"{backend.device}:{index}" if index else backend.device, options)
 
 

@@ -1,7 +1,6 @@
 """The option ``--on``, for any verb: the same command line, run on boards."""
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -10,6 +9,7 @@ import typer
 
 from edgevision.cli.options import DEVICE_PANEL
 from edgevision.core.errors import InputError
+from edgevision.core.lazy_objects import load_object
 
 _On = Annotated[
     list[str] | None,
@@ -66,8 +66,8 @@ def on_boards(
                 cores = context.find_root().params.get("cores")
                 boards = Boards(on, wheelhouse, () if cores is None else ("--cores", cores))
                 remote = RemoteCommand(verb, own, values)
-                _imported(files)(remote)
-                _imported(dispatch)(remote, boards)
+                load_object(files)(remote)
+                load_object(dispatch)(remote, boards)
             elif wheelhouse is not None:
                 raise InputError("--wheelhouse is for boards; name one with --on")
             else:
@@ -79,9 +79,3 @@ def on_boards(
         return command
 
     return decorate
-
-
-def _imported(target: str) -> Callable[..., None]:
-    module, name = target.split(":")
-    function: Callable[..., None] = getattr(import_module(module), name)
-    return function

@@ -75,7 +75,7 @@ def test_an_interruption_while_a_verb_is_imported_has_its_exit_code(
     def stop(name: str) -> None:
         raise interrupt
 
-    monkeypatch.setattr("edgevision.cli.groups.import_module", stop)
+    monkeypatch.setattr("edgevision.cli.groups.load_object", stop)
     with pytest.raises(SystemExit) as ended:
         cli.main(["devices"])
     assert (ended.value.code, *capsys.readouterr()) == (code, "", said)

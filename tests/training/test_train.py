@@ -63,7 +63,7 @@ def test_one_set_of_class_folders_is_enough() -> None:
 
 
 def test_data_that_are_missing_are_named_before_anything_heavy_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgevision.training.train.import_module", None)
+    monkeypatch.setattr("edgevision.training.train.load_object", None)
     with pytest.raises(DatasetError, match="nowhere"):
         edgevision.train("classify", "nowhere")
 

@@ -1,7 +1,7 @@
 """The tasks ``inpaint``, ``denoise``, ``upscale`` and ``brighten``: pictures into better pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edgevision.modelfiles.graph_check import (
@@ -126,14 +126,8 @@ class RestorationTask(Task):
     def calibration_degradations(
         self, metadata: ModelMetadata, options: "EvaluationOptions"
     ) -> "list[EvaluationOptions]":
-        """Every noise that it is made for, every kind of hole."""
-        from dataclasses import replace
-
-        from edgevision.data.hole_kinds import HoleKind
-
+        """Every noise that it is made for."""
         sigma = metadata.spec_as(RestorationSpec).sigma
-        if self.name == RestorationKind.INPAINT:
-            return [replace(options, holes=kind) for kind in HoleKind]
         if self.name == RestorationKind.DENOISE and sigma is not None:
             step = (sigma[1] - sigma[0]) / (_STRENGTHS - 1)
             return [replace(options, sigma=sigma[0] + step * index) for index in range(_STRENGTHS)]
@@ -174,6 +168,14 @@ class InpaintingTask(RestorationTask):
         from edgevision.runtime.tasks.restoration.masks import sample_masks
 
         return pictures, sample_masks(pictures.shape, draw)
+
+    def calibration_degradations(
+        self, metadata: ModelMetadata, options: "EvaluationOptions"
+    ) -> "list[EvaluationOptions]":
+        """Every kind of hole."""
+        from edgevision.data.hole_kinds import HoleKind
+
+        return [replace(options, holes=kind) for kind in HoleKind]
 
     def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
         from edgevision.runtime.tasks.restoration.inpainter import Inpainter
