@@ -12,7 +12,8 @@ from typing import Self
 from edgevision.core.errors import InputError
 from edgevision.core.records import Record, record
 
-# What decides how fast a CPU multiplies: vector width, half precision, and int8 dot products (VNNI, asimddp, i8mm).
+# What decides how fast a CPU multiplies: vector width, half precision and bfloat16, int8 dot products (VNNI, asimddp,
+# i8mm).
 _TELLING = (
     "ssse3",
     "avx2",
@@ -21,15 +22,20 @@ _TELLING = (
     "avx512f",
     "avx_vnni",
     "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
     "amx_int8",
+    "amx_bf16",
+    "amx_fp16",
     "asimd",
     "asimdhp",
     "asimddp",
     "i8mm",
+    "bf16",
 )
 
 # Entry of the auxiliary vector (AT_HWCAP, AT_HWCAP2) and bit in it, from Linux' arch/arm64/include/uapi/asm/hwcap.h.
-_ARM64_BITS = {"asimd": (16, 1), "asimdhp": (16, 10), "asimddp": (16, 20), "i8mm": (26, 13)}
+_ARM64_BITS = {"asimd": (16, 1), "asimdhp": (16, 10), "asimddp": (16, 20), "i8mm": (26, 13), "bf16": (26, 14)}
 
 # As numpy names what the processor itself answers (CPUID, getauxval, sysctl), and what cannot be there without it.
 _ASKED = {
@@ -40,12 +46,16 @@ _ASKED = {
     "avx512f": "AVX512F",
     "avx_vnni": "AVX2",
     "avx512_vnni": "AVX512VNNI",
+    "avx512_bf16": "AVX512F",
+    "avx512_fp16": "AVX512F",
     "amx_int8": "AVX512F",
+    "amx_bf16": "AVX512F",
+    "amx_fp16": "AVX512F",
     "asimd": "ASIMD",
     "asimdhp": "ASIMDHP",
     "asimddp": "ASIMDDP",
 }
-_IMPLIED = {"avx_vnni", "amx_int8"}
+_IMPLIED = {"avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16"}
 
 INT8_ON_X86 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
 """The features any of which lets x86 add products of int8 in 32 bits; without them it adds two of them in 16."""

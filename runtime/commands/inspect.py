@@ -76,6 +76,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = [
         ("name", f"{metadata.name}, {metadata.task}, {metadata.precision}"),
         ("target", metadata.target),
+        ("measured in", metadata.measured_in),
     ]
     if image is not None:
         size = "any size" if image.size is None else f"{image.size[1]} x {image.size[0]}, {image.resize}"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from edgevision.core.errors import DeviceError
 from edgevision.core.lazy_objects import load_object
+from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, check_model_file, read_graph, read_metadata
 from edgevision.runtime.devices import availability
 from edgevision.runtime.devices.backends import BACKENDS, DeviceBackend, find_backends
+from edgevision.runtime.devices.engine_preference import measured_first, precision_in
 from edgevision.runtime.engines.engine import Engine, EngineOptions
 
 _log = logging.getLogger(__name__)
@@ -30,29 +32,33 @@ def open_engine(
     tile: int | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     flush_denormals: bool = True,
+    inference_precision: InferencePrecision | None = None,
 ) -> Engine:
     """Load a model file on the device of that name.
 
     Args:
         device: ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``; with ``:N`` the one of that number; exact as in
-            ``openvino:npu``; or ``auto``.
+            ``openvino:npu``; or ``auto``. On a CPU the model's own engine is taken, if it names one.
         allow_fallback: what the device cannot do runs on the CPU; the engine's ``assignment`` says what.
         keep_memory: without it an engine that can gives its buffers back after each inference.
         cache: what is compiled for the device is kept for the next start.
         tile: side of the tiles, for a device that takes no dynamic axes and a model that has them.
         shapes: the full shape of every input, if it is only ever to run these: OpenVINO is faster so.
         flush_denormals: without it ONNX Runtime computes with denormal numbers, as it does by itself.
+        inference_precision: what a CPU computes float operators in; by default what the model was judged with there.
 
     Raises:
         ModelFileError: missing, damaged or not a model.
         DeviceError: an unknown device, one that is not there, or one that cannot run this model.
     """
     kind = check_model_file(path)
+    metadata = read_metadata(path)
+    measured = metadata.measured_in if metadata else None
     if device == "auto":
-        backend, index = _automatic(path, kind), 0
+        backend, index = _automatic(path, kind, metadata), 0
     else:
         backends, index = find_backends(device)
-        backend = _available(backends, index, kind, path, device)
+        backend = _available(backends, index, kind, path, device, measured)
     if shapes is None and not backend.dynamic:
         shapes = static_shapes(path, device, tile=tile)
     options = EngineOptions(
@@ -63,6 +69,7 @@ def open_engine(
         cache=cache,
         shapes=shapes or {},
         flush_denormals=flush_denormals,
+        inference_precision=inference_precision or precision_in(backend, measured),
     )
     load: Callable[[Path, str, str, EngineOptions], Engine] = load_object(backend.engine.loader)
     return load(path, backend.provider, f"{backend.device}:{index}" if index else backend.device, options)
@@ -85,13 +92,20 @@ def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[s
 
 
 def _available(
-    backends: Sequence[DeviceBackend], index: int, kind: ModelFormat, path: Path, device: str
+    backends: Sequence[DeviceBackend],
+    index: int,
+    kind: ModelFormat,
+    path: Path,
+    device: str,
+    measured: MeasuredEngine | None,
 ) -> DeviceBackend:
     """The first of ``backends`` that reads the file and whose device is there."""
-    fitting = [backend for backend in backends if kind in backend.engine.formats]
+    fitting: Sequence[DeviceBackend] = [backend for backend in backends if kind in backend.engine.formats]
     if not fitting:
         others = ", ".join(backend.name for backend in BACKENDS if kind in backend.engine.formats)
         raise DeviceError(f"{path.suffix} models run on {others}, not on {device!r}; export the other format")
+    if fitting[0].device == "cpu":
+        fitting = measured_first(fitting, measured, path.name)
     backend, reasons = _first_available(fitting, index, simulators=len(backends) == 1)
     if backend is not None:
         return backend
@@ -101,13 +115,18 @@ def _available(
     raise DeviceError(f"there is no {device!r} here for {path.name!r}: {'; '.join(reasons.values())}\n{remedy}")
 
 
-def _automatic(path: Path, kind: ModelFormat) -> DeviceBackend:
+def _automatic(path: Path, kind: ModelFormat, metadata: ModelMetadata | None) -> DeviceBackend:
     """What ``auto`` takes: the NPU that the model was made for, else an NVIDIA GPU, else the CPU."""
-    metadata = read_metadata(path)
     made_for = _MADE_FOR.get(metadata.target or "") if metadata else None
-    devices = filter(None, (made_for, "cuda", "cpu"))
-    backends = [backend for device in devices for backend in find_backends(device)[0] if kind in backend.engine.formats]
-    backend, reasons = _first_available(backends, 0, simulators=False)
+    reasons: dict[str, str] = {}
+    for device in filter(None, (made_for, "cuda", "cpu")):
+        fitting: Sequence[DeviceBackend] = [one for one in find_backends(device)[0] if kind in one.engine.formats]
+        if device == "cpu":
+            fitting = measured_first(fitting, metadata.measured_in if metadata else None, path.name)
+        backend, more = _first_available(fitting, 0, simulators=False)
+        reasons |= more
+        if backend is not None:
+            break
     missing = [f"{name}: {reason}" for name, reason in reasons.items()]
     if backend is None:
         raise DeviceError(f"nothing here runs {path.name!r}: {'; '.join(missing)}")

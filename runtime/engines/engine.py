@@ -8,6 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.engines.assignment import Assignment
 
@@ -26,6 +27,7 @@ class EngineOptions:
         cache: what is compiled for the device is kept for the next start.
         shapes: full shapes by input, for devices that take no dynamic axes.
         flush_denormals: ONNX Runtime takes denormal numbers for zero, as it does not by itself.
+        inference_precision: what CPUs compute float operators in.
     """
 
     index: int = 0
@@ -35,13 +37,14 @@ class EngineOptions:
     cache: bool = False
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     flush_denormals: bool = True
+    inference_precision: InferencePrecision = InferencePrecision.FP32
 
 
 class Engine(Protocol):
     """A loaded model. Use it as a context manager, or call :meth:`close`.
 
     Attributes:
-        name: the engine and its version, as in ``ONNX Runtime 1.31.1``.
+        name: the engine and its version, as in ``ONNX Runtime 1.31.1``, and what it computes in if that is not float32.
         device: where it runs, as in ``cpu`` or ``cuda:0``.
         provider: the engine's own name of what runs the graph, as in ``CPUExecutionProvider``.
         assignment: where each node runs.

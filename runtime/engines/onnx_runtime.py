@@ -10,6 +10,7 @@ import numpy as np
 
 from edgevision.core.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
 from edgevision.core.machine import Machine
+from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import model_hash, read_graph, read_metadata
 from edgevision.runtime.engines.assignment import Assignment, refuse_fallback
@@ -54,7 +55,7 @@ class OnnxRuntimeEngine(Closeable):
         self._runtime = import_onnx_runtime()
         self._path = path
         self._options = options
-        self.name = f"ONNX Runtime {self._runtime.__version__}"
+        self.name = options.inference_precision.behind(f"ONNX Runtime {self._runtime.__version__}")
         self.device = device
         self.provider = provider
         self._session: Any = self._open(read_metadata(path))
@@ -185,6 +186,8 @@ class OnnxRuntimeEngine(Closeable):
             "session.record_ep_graph_assignment_info": "1",
             "session.set_denormal_as_zero": denormal_as_zero,
         } | dict(settings)
+        if self._options.inference_precision is InferencePrecision.BF16:
+            entries["mlas.enable_gemm_fastmath_arm64_bfloat16"] = "1"
         if not _is_exact_in_int8(metadata):
             # On CPUs weights of s8 become u8, whose kernels add in 32 bits. With AMX, which does so anyway, those take
             # five times as long.

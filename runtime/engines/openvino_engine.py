@@ -12,6 +12,7 @@ import numpy as np
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, UnfitInputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.machine import Machine
+from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.modelfiles.model_file import model_hash, read_metadata
 from edgevision.runtime.engines.assignment import Assignment
@@ -20,6 +21,7 @@ from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
 from edgevision.runtime.engines.openvino_biases import is_kept, keep_lost_biases
 
+_HINTS = {InferencePrecision.FP32: "f32", InferencePrecision.BF16: "bf16", InferencePrecision.FP16: "f16"}
 _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "u8": "uint8", "i8": "int8"}
 
 # In the compiled graph: what holds values or passes them on.
@@ -45,14 +47,15 @@ class OpenVinoEngine(Closeable):
                 f"device {device!r} is OpenVINO's {provider}, and OpenVINO sees only"
                 f" {', '.join(core.available_devices) or 'none'} here; `edgevision devices` says what brings it"
             )
-        self.name = f"OpenVINO {openvino.__version__.split('-')[0]}"
+        precision = options.inference_precision if provider == "CPU" else InferencePrecision.FP32
+        self.name = precision.behind(f"OpenVINO {openvino.__version__.split('-')[0]}")
         self.device = device
         self.provider = provider
         where = f"HETERO:{name},CPU" if options.allow_fallback and provider != "CPU" else name
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if provider == "CPU":
-            # OpenVINO computes in bf16 where the CPU has it; the file's own precision is what was verified.
-            properties["INFERENCE_PRECISION_HINT"] = "f32"
+            # By itself OpenVINO computes in bf16 where the CPU has it, whether or not that was verified.
+            properties["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
             # It would leave the threads that call it so: see denormals.py.
             properties["CPU_DENORMALS_OPTIMIZATION"] = True
             if options.threads is not None:

@@ -26,11 +26,12 @@ def test_the_dot_product_tells_a_cortex_a76_from_a_cortex_a72():
 
 def test_int8_matrices_are_in_the_second_word_of_capabilities():
     assert arm64_features(vector(CORTEX_A76, (26, 1 << 13), END)) == {"asimd", "asimdhp", "asimddp", "i8mm"}
+    assert arm64_features(vector(CORTEX_A72, (26, 1 << 14), END)) == {"asimd", "bf16"}
 
 
 @given(st.binary())
 def test_any_bytes_give_known_features(garbage):
-    assert arm64_features(garbage) <= {"asimd", "asimdhp", "asimddp", "i8mm"}
+    assert arm64_features(garbage) <= {"asimd", "asimdhp", "asimddp", "i8mm", "bf16"}
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_other_processors_read_cpuinfo(emulated):
     assert emulated(vector(CORTEX_A76, END), machine="x86_64") == ("avx2", "fma")
 
 
-XEON = "flags\t\t: fpu ssse3 avx2 fma f16c avx512f avx512_vnni amx_int8\n"
+XEON = "flags\t\t: fpu ssse3 avx2 fma f16c avx512f avx512_vnni avx512_bf16 amx_int8 amx_bf16\n"
 HASWELL = {"SSSE3": True, "AVX2": True, "FMA3": True, "F16C": True, "AVX512F": False, "AVX512VNNI": False}
 
 
@@ -77,7 +78,7 @@ def test_what_the_processor_denies_is_not_believed_of_cpuinfo(emulated):
     # As in qemu on a Xeon: /proc/cpuinfo is the Xeon's.
     assert emulated(None, "x86_64", XEON, HASWELL) == ("ssse3", "avx2", "fma", "f16c")
     assert emulated(None, "x86_64", XEON, {"AVX2": False, "AVX512F": False, "AVX512VNNI": False})[0] == "ssse3"
-    assert emulated(None, "x86_64", XEON)[-1] == "amx_int8"
+    assert emulated(None, "x86_64", XEON)[-3:] == ("avx512_bf16", "amx_int8", "amx_bf16")
 
 
 def test_x86_emulated_on_arm_does_not_take_the_features_of_arm(emulated):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgevision.core.errors import ModelFileError
+from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine
 from edgevision.modelfiles.metadata import (
     SCHEMA_VERSION,
     Color,
@@ -75,6 +76,15 @@ tasks_and_specs = (
     )
     | st.tuples(st.sampled_from(("encode", "other")), st.none())
 )
+measurements = st.builds(
+    MeasuredEngine,
+    engine=st.text(),
+    inference_precision=st.sampled_from(InferencePrecision),
+    speedup=st.none() | finite,
+    processor=st.text(),
+    features=st.lists(st.text(), max_size=2).map(tuple),
+    threads=st.none() | sizes,
+)
 parts = st.builds(
     dict,
     name=st.text(),
@@ -84,6 +94,7 @@ parts = st.builds(
     tile=st.none() | tiles,
     precision=st.sampled_from(Precision),
     target=st.none() | st.text(),
+    measured_in=st.none() | measurements,
     quality=st.dictionaries(st.text(), finite, max_size=3),
     licence=st.none() | st.text(),
     provenance=st.builds(

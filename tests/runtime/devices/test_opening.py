@@ -62,15 +62,15 @@ def test_auto_takes_the_gpu_before_the_cpu_and_says_why_not(write_colours, only,
         assert engine.device == "cpu"
     assert "auto takes ort:cpu for colours.onnx; no ort:cuda: no ort:cuda" in caplog.text
     only("ort:cpu", "ort:cuda")
-    kind = ModelFormat.ONNX
-    assert opening._automatic(write_colours(), kind).name == "ort:cuda"
+    assert opening._automatic(write_colours(), ModelFormat.ONNX, None).name == "ort:cuda"
 
 
 @pytest.mark.parametrize(("target", "name"), [("qualcomm-htp", "qnn:npu"), ("intel-npu", "openvino:npu")])
 def test_auto_tries_the_npu_that_a_model_was_made_for(write_colours, only, target, name):
     only("ort:cpu", "qnn:npu", "openvino:npu", "ort:cuda")
-    path = write_colours(metadata=require_metadata(write_colours()).updated(target=target))
-    assert opening._automatic(path, ModelFormat.ONNX).name == name
+    path = write_colours()
+    metadata = require_metadata(path).updated(target=target)
+    assert opening._automatic(path, ModelFormat.ONNX, metadata).name == name
 
 
 def test_without_any_engine_auto_says_what_is_missing(write_colours, only):
