@@ -13,6 +13,7 @@ import onnx_ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from edgevision.exporters.passes.ir import Array, add_constant, constant, to_proto
+from edgevision.exporters.quantization.float_layers import keep_float
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
 
@@ -124,6 +125,7 @@ class _Rewriting:
             graph.insert_after(node, self._take_new())
         # What is read in the other format only is not needed in its own, and NPUs do not take what nobody reads.
         RemoveUnusedNodesPass()(self._model)
+        keep_float(self._model)
         if any(node.domain == _DOMAIN_OF_16_BITS for node in graph):
             graph.opset_imports.setdefault(_DOMAIN_OF_16_BITS, 1)
         return to_proto(self._model)
