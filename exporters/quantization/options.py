@@ -41,6 +41,7 @@ class QuantizationOptions:
         target: a name of ``targets.py``.
         max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
         threads: CPU threads to time with; by default as many as there are cores.
+        batch: inputs a run that is timed; by default what the model's batch is fixed to, or one.
         keep_candidates: keep what is in the verdict's table in ``NAME.candidates/``.
     """
 
@@ -61,6 +62,10 @@ class QuantizationOptions:
         typer.Option(help="Largest loss.", show_default="0.3 points, 0.1 dB, or what leaves 30 dB of SQNR"),
     ] = None
     threads: ThreadsOption = None
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, max=4096, help="Inputs a run that is timed; the verdict holds for it.", show_default="1"),
+    ] = None
     keep_candidates: Annotated[
         bool, typer.Option("--keep-candidates", help="Keep the table's forms in NAME.candidates/, to time them again.")
     ] = False

@@ -69,15 +69,16 @@ def quantize(
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
 
     Raises:
-        InputError: the model has nothing to quantise, or the data does not fit.
+        InputError: the model has nothing to quantise, the data does not fit, or the batch is fixed to another than the
+            one to be timed.
         DeviceError: the engine does not run the model.
     """
     start = time.monotonic()
     target, effort, measure = find_target(settings.target), EFFORTS[settings.preset], data.measure
-    fixed = reference.inputs[0].shape[0]
-    size = fixed if isinstance(fixed, int) else 1
-    batches = in_portions(data.batches, size) if isinstance(fixed, int) else data.batches
-    feeds = {spec.name: array[:size] for spec, array in zip(reference.inputs, batches[0], strict=True)}
+    fixed, size = _batch_sizes(reference, settings)
+    batches = data.batches if fixed is None else in_portions(data.batches, fixed)
+    timed = in_portions(data.batches[:1], size)[0]
+    feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
     budget = _budget(measure, settings.max_drop)
     measured = is_this_machine(target) and not target.npu
     progress("preparing the graph")
@@ -115,7 +116,7 @@ def quantize(
     )
     report = QuantizationReport(
         outcome=verdict.outcome,
-        verdict=verdict.reason,
+        verdict=f"in batches of {size}, {verdict.reason}" if measured and size > 1 else verdict.reason,
         target=target.name,
         measured=measured,
         expected_speedup=None if measured else target.speedup,
@@ -129,6 +130,7 @@ def quantize(
         nodes=node_precisions(quantizer, verdict.plan, choice, noise),
         notes=data.notes + prepared.notes + verdict.notes,
         threads=settings.threads,
+        batch=size,
         seconds=round(time.monotonic() - start, 1),
     )
     return Quantized(verdict.model, report, representatives(batches), verdict.candidates)
@@ -142,6 +144,18 @@ def check_float(model: onnx.ModelProto) -> None:
     )
     if quantized:
         raise InputError(f"the model is quantised already (it holds {', '.join(quantized)}): export the float model")
+
+
+def _batch_sizes(reference: Engine, settings: QuantizationSettings) -> tuple[int | None, int]:
+    """What the model's batch is fixed to, if it is, and how many inputs are timed in a run."""
+    batch = reference.inputs[0].shape[0]
+    if not isinstance(batch, int):
+        return None, settings.batch or 1
+    if settings.batch not in (None, batch):
+        raise InputError(
+            f"--batch {settings.batch!r} cannot be timed: the model takes batches of {batch} and no others"
+        )
+    return batch, batch
 
 
 def _budget(measure: QualityMeasure, max_drop: float | None) -> float:

@@ -71,7 +71,8 @@ class NodePrecision(Record):
 class QuantizationReport(Record):
     """One quantisation, of which ``verdict`` says in words what ``forms`` show.
 
-    ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``.
+    ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``. Timed were
+    runs of ``batch`` inputs.
     ``measured`` says whether the target is this machine; otherwise ``expected_speedup`` is what its kind is known for.
     """
 
@@ -91,3 +92,4 @@ class QuantizationReport(Record):
     notes: tuple[str, ...]
     threads: int | None
     seconds: float
+    batch: int = 1

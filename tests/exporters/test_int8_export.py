@@ -547,6 +547,31 @@ def test_a_model_of_a_fixed_batch_is_quantised_in_portions_of_it(tmp_path: Path,
     assert found.forms[-1].figures["sqnr"] >= 30
 
 
+@pytest.mark.parametrize("timed", [None, 1, 40])
+def test_the_verdict_holds_for_the_batch_that_is_timed(
+    foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: int | None
+) -> None:
+    seen: set[int] = set()
+    timer = TrialSetup.timer
+
+    def noted(setup: TrialSetup, engines: Mapping[str, Engine]) -> Any:
+        seen.update(len(array) for array in setup.feeds.values())
+        return timer(setup, engines)
+
+    monkeypatch.setattr(TrialSetup, "timer", noted)
+    # Of the 40 samples less are in one batch.
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, batch=timed)
+    assert seen == {found.batch} == {timed or 1}
+    assert found.verdict.startswith("in batches of 40, ") == (timed == 40)
+
+
+def test_a_batch_that_the_model_does_not_take_is_refused(tmp_path: Path, inputs: Path) -> None:
+    foreign = two_convolutions(tmp_path / "foreign.onnx", 4)
+    with pytest.raises(InputError, match=r"--batch 16 cannot be timed: the model takes batches of 4 and no others"):
+        export(foreign, tmp_path / "net.onnx", calibration=inputs, batch=16)
+    assert export(foreign, tmp_path / "net.onnx", calibration=inputs, batch=4).batch == 4
+
+
 def test_fewer_samples_than_the_fixed_batch_are_enough(tmp_path: Path) -> None:
     foreign = two_convolutions(tmp_path / "foreign.onnx", 4)
     found = export(foreign, tmp_path / "net.onnx", calibration=write_inputs(tmp_path / "inputs.npz", 3))
