@@ -9,6 +9,7 @@ from edgevision.models.fsrcnn import Fsrcnn
 from edgevision.models.iat import Iat
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
+from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
 from edgevision.models.registry import (
     AUTOENCODERS,
@@ -24,6 +25,7 @@ from edgevision.models.registry import (
 from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
+from edgevision.models.vision_transformer import VisionTransformer
 
 __all__ = [
     "AUTOENCODERS",
@@ -45,11 +47,13 @@ __all__ = [
     "MlpDiscriminator",
     "MlpGenerator",
     "MobileNet",
+    "MobileVit",
     "PlainCnn",
     "RestorationUNet",
     "SubPixelCnn",
     "TextureDiscriminator",
     "TextureGenerator",
+    "VisionTransformer",
     "apply_curves",
     "build_model",
     "cnn2",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from edgevision.models.inverted_residual import InvertedResidual
+
 
 @dataclass(frozen=True)
 class _Stage:
@@ -31,46 +33,6 @@ _STAGES = (
 )
 
 
-class _SqueezeExcite(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        squeezed = max(8, channels // 4)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.reduce = nn.Conv2d(channels, squeezed, 1)
-        self.expand = nn.Conv2d(squeezed, channels, 1)
-        self.relu = nn.ReLU()
-        self.gate = nn.Hardsigmoid()
-
-    def forward(self, x: Tensor) -> Tensor:
-        gated: Tensor = x * self.gate(self.expand(self.relu(self.reduce(self.pool(x)))))
-        return gated
-
-
-class _InvertedResidual(nn.Module):
-    def __init__(self, in_channels: int, stage: _Stage, stride: int) -> None:
-        super().__init__()
-        hidden = in_channels * stage.expansion
-        activation = nn.Hardswish if stage.hard_swish else nn.ReLU
-        layers: list[nn.Module] = []
-        if stage.expansion > 1:
-            layers += [nn.Conv2d(in_channels, hidden, 1, bias=False), nn.BatchNorm2d(hidden), activation()]
-        padding = stage.kernel_size // 2
-        layers += [
-            nn.Conv2d(hidden, hidden, stage.kernel_size, stride, padding, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            activation(),
-        ]
-        if stage.squeeze:
-            layers.append(_SqueezeExcite(hidden))
-        layers += [nn.Conv2d(hidden, stage.channels, 1, bias=False), nn.BatchNorm2d(stage.channels)]
-        self.layers = nn.Sequential(*layers)
-        self.residual = stride == 1 and in_channels == stage.channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.layers(x)
-        return x + y if self.residual else y
-
-
 class MobileNet(nn.Module):
     """Inverted residual blocks after a strided stem.
 
@@ -92,7 +54,16 @@ class MobileNet(nn.Module):
         channels = 16
         for stage in _STAGES:
             stride = 1 if small and stage.channels == 96 else stage.stride
-            blocks.append(_InvertedResidual(channels, stage, stride))
+            block = InvertedResidual(
+                channels,
+                stage.channels,
+                expansion=stage.expansion,
+                stride=stride,
+                activation=nn.Hardswish if stage.hard_swish else nn.ReLU,
+                kernel_size=stage.kernel_size,
+                squeeze=stage.squeeze,
+            )
+            blocks.append(block)
             channels = stage.channels
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Sequential(nn.Conv2d(channels, 288, 1, bias=False), nn.BatchNorm2d(288), nn.Hardswish())

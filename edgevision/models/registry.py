@@ -13,10 +13,12 @@ from edgevision.models.curve_net import CurveNet
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
+from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
+from edgevision.models.vision_transformer import VisionTransformer
 
 CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "cnn2": cnn2,
@@ -27,6 +29,8 @@ CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "resnet44": resnet44,
     "resnet56": resnet56,
     "mobilenet": MobileNet,
+    "mobilevit": MobileVit,
+    "vit": VisionTransformer,
 }
 
 RESTORERS: Mapping[str, Callable[..., nn.Module]] = {

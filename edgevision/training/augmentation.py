@@ -29,4 +29,6 @@ def build_augmentation(kinds: Sequence[Augmentation], size: tuple[int, int], cha
         steps += [K.RandomBrightness((0.8, 1.2), p=1.0), K.RandomContrast((0.8, 1.2), p=1.0)]
     elif Augmentation.COLOUR in kinds:
         steps.append(K.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05, p=1.0))
+    if Augmentation.ERASE in kinds:
+        steps.append(K.RandomErasing(p=0.25))
     return nn.Sequential(*steps)

@@ -14,13 +14,14 @@ from edgevision.imaging.preprocessing import scale_and_offset
 from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.augmentation import build_augmentation
 from edgevision.training.data import Batch
+from edgevision.training.mixing import mix
 from edgevision.training.optimizers import build_optimizer
 from edgevision.training.settings import Balance, ClassifierSettings
 from edgevision.training.watched_mean import WatchedMean
 
 
 class ClassifierModule(LightningModule):
-    """The loop's steps: augment, normalise, cross-entropy; accuracy, macro recall and macro F1 per epoch."""
+    """The loop's steps: augment, mix, normalise, cross-entropy; accuracy, macro recall and macro F1 per epoch."""
 
     def __init__(
         self,
@@ -79,8 +80,10 @@ class ClassifierModule(LightningModule):
         # uninterrupted one would have. An epoch's seed would not do: what is drawn before its first step differs.
         torch.manual_seed(self.settings.seed * 100_003 + self.global_step * 1_009 + self.global_rank)
         images, labels = batch
-        logits = self._classify(self.augmentation(images.float() / 255))
-        loss = self._loss(logits, labels, self.settings.label_smoothing)
+        images = self.augmentation(images.float() / 255)
+        if self.settings.mix:
+            images, labels = mix(images, labels, self.settings.mix, len(self.class_weights))  # type: ignore[arg-type]
+        loss = self._loss(self._classify(images), labels, self.settings.label_smoothing)
         self.train_loss.update(loss)
         return loss
 

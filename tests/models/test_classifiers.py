@@ -9,6 +9,7 @@ from torch import nn
 from edgevision.core.errors import InputError
 from edgevision.models import CLASSIFIERS, build_model, model_options
 from edgevision.models.cifar_resnet import _PaddedSubsample
+from edgevision.models.mobile_vit import _MobileVitBlock
 
 
 def weights(network: nn.Module) -> int:
@@ -59,6 +60,55 @@ def test_the_picture_size_is_an_option_where_it_matters(name: str, size: int) ->
 def test_a_resnet_takes_pictures_of_any_size(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         assert build_model("resnet20").eval()(torch.randn(1, 3, *size)).shape == (1, 10)
+
+
+def test_a_vision_transformer_wants_whole_patches() -> None:
+    with pytest.raises(
+        InputError, match=r"vit cannot be built: image_size must be a multiple of the patch_size 4, not 30"
+    ):
+        build_model("vit", image_size=30)
+    with pytest.raises(InputError, match=r"image_size must be a multiple of the patch_size 16, not 8"):
+        build_model("vit", image_size=8, patch_size=16)
+    with pytest.raises(InputError, match=r"width must be a multiple of the 5 heads, not 128"):
+        build_model("vit", heads=5)
+
+
+@pytest.mark.parametrize(("size", "tokens"), [(32, 64), (64, 64), (96, 144), (224, 196)])
+def test_a_vision_transformer_has_patches_by_the_picture(size: int, tokens: int) -> None:
+    assert build_model("vit", image_size=size, layers=1).positions.embedding.shape == (1, tokens, 128)
+
+
+def test_a_token_takes_from_every_other_and_knows_its_place() -> None:
+    network = build_model("vit").eval()
+    images = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    tokens = network.layers(network.positions(network.patches(images).flatten(2).transpose(1, 2)))
+    tokens[0, 0].square().sum().backward()
+    assert (images.grad.abs().sum(dim=(0, 1)) > 0).all()
+    moved = torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        assert not torch.allclose(network(moved), network(moved.roll(4, 3)), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 64)])
+def test_a_hybrid_takes_sides_in_multiples_of_16(size: tuple[int, int]) -> None:
+    with torch.inference_mode():
+        assert build_model("mobilevit").eval()(torch.randn(1, 3, *size)).shape == (1, 10)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_unfolding_and_folding_leave_every_pixel_in_its_place(patch: int) -> None:
+    block = _MobileVitBlock(6, 8, 0, patch)
+    block.norm = nn.Identity()
+    seen: list[torch.Tensor] = []
+    block.local.register_forward_hook(lambda _, inputs, output: seen.append(output))
+    block.back.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    block(torch.randn(2, 6, 4, 8))
+    assert torch.equal(*seen)
+
+
+@pytest.mark.parametrize(("name", "millions"), [("vit", 1.21), ("mobilevit", 0.95), ("mobilenet", 0.55)])
+def test_networks_for_small_boards_stay_small(name: str, millions: float) -> None:
+    assert round(weights(build_model(name)) / 1e6, 2) == millions
 
 
 def test_a_picture_too_small_for_the_poolings_is_refused() -> None:

@@ -35,6 +35,14 @@ def test_each_picture_of_a_batch_is_changed_differently(kind: Augmentation) -> N
     assert different == 2 if kind is Augmentation.FLIP else different > 10
 
 
+def test_erase_makes_a_box_black_in_a_quarter_of_them() -> None:
+    changed = build_augmentation([Augmentation.ERASE], (16, 24), 3)(torch.ones(400, 3, 16, 24))
+    erased = (changed == 0).all(dim=1).flatten(1).float().mean(dim=1)
+    assert 60 < (erased > 0).sum() < 140  # more than four standard deviations of 400 draws
+    assert erased[erased > 0].min() > 0.01
+    assert erased.max() < 0.4
+
+
 def test_flip_mirrors_about_half_of_them_left_to_right() -> None:
     images = pictures(count=400)
     changed = build_augmentation([Augmentation.FLIP], (16, 24), 3)(images)

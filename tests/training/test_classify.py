@@ -22,7 +22,7 @@ from edgevision.training.classifier_module import ClassifierModule, class_weight
 from edgevision.training.classify import train_classifier
 from edgevision.training.data import EpochBatches
 from edgevision.training.digits import Digits
-from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, MixedPrecision, Optimizer
+from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Mix, MixedPrecision, Optimizer
 
 pytestmark = TRAINING_MARKS
 
@@ -85,8 +85,9 @@ def test_the_digits_are_learned_and_the_checkpoint_tells_how_well(tmp_path: Path
         {},
         {"dropout": 0.3, "augment": tuple(Augmentation), "optimizer": Optimizer.SGD},
         {"balance": Balance.RESAMPLE, "label_smoothing": 0.1},
+        {"mix": tuple(Mix), "balance": Balance.WEIGHTS},
     ],
-    ids=["plain", "everything random", "resampled"],
+    ids=["plain", "everything random", "resampled", "mixed"],
 )
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(
     tmp_path: Path, pictures: Path, changes: dict[str, Any]

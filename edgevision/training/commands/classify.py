@@ -18,7 +18,7 @@ from edgevision.training.commands.run_training import (
     option_values,
     run_training,
 )
-from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Optimizer
+from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Mix, Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,9 @@ class _Data:
     augment: Annotated[
         list[Augmentation] | None, typer.Option(help="Vary the pictures; give it once for each kind.")
     ] = None
+    mix: Annotated[
+        list[Mix] | None, typer.Option(help="Mix pictures and their labels; of several kinds each batch has one.")
+    ] = None
     balance: Annotated[
         Balance, typer.Option(help="For classes of unequal size: weigh the loss, or draw pictures evenly.")
     ] = Balance.NONE
@@ -51,7 +54,10 @@ class _Network:
     panel: ClassVar[str] = NETWORK_PANEL
 
     model: Annotated[
-        str, typer.Option("--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet.")
+        str,
+        typer.Option(
+            "--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet, mobilevit, vit."
+        ),
     ] = "cnn3"
     model_options: ModelOptionsOption = "{}"
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the dense head, against overfitting.")] = 0.0
@@ -83,7 +89,9 @@ def classify(
     Examples:
         edgevision train classify
         edgevision train classify --data photos.zip --model mobilenet --epochs 30 --augment flip --patience 5
+        edgevision train classify --data photos.zip --model vit --epochs 200 --augment flip --augment shift --mix cutmix
     """
-    chosen = option_values(data, network, training, hardware) | {"augment": tuple(data.augment or ())}
+    kinds = {"augment": tuple(data.augment or ()), "mix": tuple(data.mix or ())}
+    chosen = option_values(data, network, training, hardware) | kinds
     settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
     run_training(settings, output)

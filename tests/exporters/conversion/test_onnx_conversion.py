@@ -1,5 +1,6 @@
 """Networks become ONNX models that compute the same, dynamic where the network is, with no trace of the machine."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from edgevision.exporters.conversion.onnx_conversion import (
 )
 from edgevision.exporters.conversion.torch_exporters import ExportRequest
 from edgevision.exporters.passes.cleanup import add_metadata
+from edgevision.models import VisionTransformer
+from edgevision.models.mobile_vit import _MobileVitBlock
 from edgevision.runtime.devices.opening import open_engine
 
 Sqnr = Callable[[object, object], float]
@@ -402,3 +405,38 @@ def test_what_only_rounding_decides_is_no_branch() -> None:
     network = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Conv2d(3, 3, 1), nn.InstanceNorm2d(3)))).eval()
     values = [Case(f"a picture of {level}", (torch.full_like(PICTURE, level),)) for level in (0, 0.3, 1)]
     assert convert(network, PICTURE, values=values).exporter == "dynamo"
+
+
+def test_a_vision_transformer_becomes_its_own_operators(sqnr: Sqnr, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = VisionTransformer(width=16, layers=1, heads=2, image_size=8).eval()
+    found = convert(network)
+    assert found.dynamic == ("batch",)
+    operators = Counter(node.op_type for node in found.model.graph.node)
+    once = ("Gelu", "Softmax", "Split", "Conv", "Gemm", "ReduceMean")
+    assert {name: operators[name] for name in once} == dict.fromkeys(once, 1)
+    assert operators["LayerNormalization"] == 3
+    assert operators["MatMul"] == 6
+    assert not operators.keys() & {"Erf", "Pow", "Sqrt", "Shape", "Gather", "Expand", "Identity", "Slice"}
+    assert_same_in_both_engines(found, network, torch.rand(5, 3, 8, 8), tmp_path, sqnr)
+
+
+def test_a_hybrid_unfolds_and_folds_pictures_of_any_whole_patches(sqnr: Sqnr, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = _MobileVitBlock(3, 8, 1, 2).eval()
+    found = convert(network)
+    assert found.dynamic == ("batch", "height", "width")
+    assert found.picture_sizes is not None
+    assert found.picture_sizes.multiple == 2
+    assert_same_in_both_engines(found, network, torch.rand(3, 3, 6, 10), tmp_path, sqnr)
+
+
+def assert_same_in_both_engines(
+    found: Conversion, network: nn.Module, images: Tensor, folder: Path, sqnr: Sqnr
+) -> None:
+    onnx.save(found.model, folder / "network.onnx")
+    with torch.inference_mode():
+        expected = network(images)
+    for device in ("ort:cpu", "openvino:cpu"):
+        with open_engine(folder / "network.onnx", device) as engine:
+            assert sqnr(expected, engine.run({"image": images.numpy()})[0]) > 90
