@@ -77,8 +77,8 @@ class ParityReport(Record):
             )
 
 
-class _Sums:
-    """What one output's figures need, added up batch by batch."""
+class DifferenceSums:
+    """What the figures of one tensor need, added up batch by batch."""
 
     def __init__(self) -> None:
         self.signal = self.noise = self.error = 0.0
@@ -86,6 +86,7 @@ class _Sums:
         self.not_finite = 0
 
     def add(self, reference: Array, actual: Array) -> None:
+        """Add the values of a batch, of equal shape."""
         r, a = reference.astype(np.float64).ravel(), actual.astype(np.float64).ravel()
         finite = np.isfinite(r) & np.isfinite(a)
         self.not_finite += int(np.sum(~finite & (r != a)))
@@ -97,6 +98,7 @@ class _Sums:
         self.low, self.high = min(self.low, float(r.min(initial=np.inf))), max(self.high, float(r.max(initial=-np.inf)))
 
     def figures(self, name: str) -> TensorParity:
+        """Those of all that was added."""
         sqnr = 10 * float(np.log10(max(self.signal, 1e-300) / self.noise)) if self.noise else None
         span = self.high - self.low if self.high > self.low else 0.0
         return TensorParity(
@@ -124,7 +126,7 @@ def compare_engines(
         ParityError: different numbers or shapes of outputs.
         ValueError, DeviceError: an engine does not run.
     """
-    sums = [_Sums() for _ in actual.outputs]
+    sums = [DifferenceSums() for _ in actual.outputs]
     samples = equal = 0
     for batch in batches:
         expected = run_batched(reference, batch)

@@ -1,15 +1,18 @@
 """Inputs to compare two models on: real pictures where there are any, a documented seeded sampler where not."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from edgevision.core.errors import DatasetError
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.core.regular_files import open_regular
 from edgevision.data.datasets import ImageDataset
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.task_registry import find_task
+from edgevision.runtime.engines.engine import Array
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.evaluation import picture_name
 from edgevision.runtime.tasks.samples import Batch
@@ -17,6 +20,7 @@ from edgevision.runtime.tasks.samples import Batch
 _log = logging.getLogger(__name__)
 
 _BATCH = 16
+_LARGEST_ARRAYS = 1 << 30
 
 
 def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> Iterator[Batch]:
@@ -78,3 +82,66 @@ def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator
     ):
         pictures = normalise(pixels)[None]
         yield name, with_auxiliary_inputs(pictures, filled)
+
+
+def read_inputs(path: Path, inputs: Sequence[TensorSpec]) -> list[Array]:
+    """The arrays of an ``.npz`` for the inputs of a model, in their order and types, with equally many samples.
+
+    Raises:
+        DatasetError: it cannot be read, or holds nothing that a model can be given.
+        InputError: it does not fit the inputs.
+    """
+    try:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
+            size = sum(entry.file_size for entry in archive.zip.infolist())
+            if size > _LARGEST_ARRAYS:
+                raise ValueError(f"it unpacks to {size >> 20} MB, and {_LARGEST_ARRAYS >> 20} MB is the most")
+            arrays = {name: archive[name] for name in archive.files}
+    # A zip that is cut off, encrypted or lies ends in almost anything, and so does one array that is no archive.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise DatasetError(f"the data {str(path)!r} cannot be read: {reason}") from error
+    names = [spec.name for spec in inputs]
+    if sorted(arrays) != sorted(names):
+        raise InputError(f"{path.name!r} must hold an array for each input ({', '.join(names)}), not {sorted(arrays)}")
+    counts = {len(array) for array in arrays.values() if array.ndim}
+    if len(counts) != 1 or any(not array.ndim for array in arrays.values()):
+        raise InputError(f"the arrays in {path.name!r} must have equally many samples, not {sorted(counts)}")
+    (count,) = counts
+    if not count:
+        raise DatasetError(f"the arrays in {path.name!r} are empty")
+    for spec in inputs:
+        array = arrays[spec.name]
+        if not _fits(array, spec):
+            raise InputError(
+                f"the array {spec.name!r} in {path.name!r} must hold numbers of the input's shape"
+                f" ({'x'.join(map(str, spec.shape))}), not {array.dtype} {array.shape}"
+            )
+    with np.errstate(over="ignore"):  # which is found below
+        samples = [np.asarray(arrays[spec.name], spec.dtype) for spec in inputs]
+    for spec, array in zip(inputs, samples, strict=True):
+        if not np.isfinite(array).all():
+            raise DatasetError(
+                f"the array {spec.name!r} in {path.name!r} has values that are not finite in {spec.dtype}"
+            )
+    return samples
+
+
+def _fits(array: Array, spec: TensorSpec) -> bool:
+    """Whether ``array`` holds numbers in samples like those of an input, whose named sides may be any."""
+    sides = zip(array.shape[1:], spec.shape[1:], strict=False)
+    return (
+        array.dtype.kind in "biuf"
+        and array.ndim == len(spec.shape)
+        and all(own == asked for own, asked in sides if isinstance(asked, int))
+    )
+
+
+def in_portions(batches: Sequence[Batch], size: int) -> list[Batch]:
+    """As whole batches of the size that the model is fixed to, filled up with the first samples again."""
+    portions: list[Batch] = []
+    for batch in batches:
+        count = len(batch[0])
+        places = np.arange(-(-count // size) * size).reshape(-1, size) % count
+        portions += [[array[place] for array in batch] for place in places]
+    return portions

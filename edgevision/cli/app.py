@@ -56,6 +56,9 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.exporters.commands:export", "Turn a PyTorch checkpoint into one self-describing model file."
     ),
     "verify": Verb("edgevision.exporters.commands:verify", "Check a model against the checkpoint it was made from."),
+    "diff": Verb(
+        "edgevision.exporters.comparison.command:diff", "Where two forms of a model part, layer by layer, and why."
+    ),
     "inspect": Verb(
         "edgevision.runtime.commands.inspect:inspect", "Metadata, inputs, operators, size and hash of a model file."
     ),

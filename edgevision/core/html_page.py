@@ -1,10 +1,13 @@
 """A self-contained page: one file that asks nothing of the network and follows the reader's light or dark mode."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 
 from edgevision.core.atomic_files import atomic_file
+from edgevision.core.drawing import CHART_STYLE
 from edgevision.core.printable import one_line, printable
 
 _STYLE = """
@@ -17,22 +20,31 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; } .soft { color: var(--soft); }
-svg { width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
+th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+td.n, th.n { text-align: right; } .soft { color: var(--soft); }
+text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
 .scroll { overflow-x: auto; }
 """
 
 
-def write_html(path: Path, title: str, body: Iterable[str], style: str = "", *, force: bool = True) -> None:
+def write_html(
+    path: Path, title: str, body: Iterable[str], style: str = "", script: str = "", *, force: bool = True
+) -> None:
     """Write the page of those parts, which are HTML already; ``style`` is added to what all pages have in common.
 
-    Without ``force`` an :class:`OutputError` where the file exists.
+    The page may load nothing, and runs no other script than ``script``, whatever stands in its parts: a browser knows
+    that one by its hash. Without ``force`` an :class:`OutputError` where the file exists.
     """
+    rules = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    if script:
+        rules += f"; script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
     head = f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(one_line(title))}</title>"
-    head += "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    head += f"<meta name=viewport content='width=device-width'><style>{_STYLE}{style}</style></head>"
+    head += f'<meta http-equiv=Content-Security-Policy content="{rules}">'
+    head += "<meta name=viewport content='width=device-width, initial-scale=1'>"
+    head += f"<style>{_STYLE}{CHART_STYLE}{style}</style></head>"
+    end = f"<script>{script}</script>" if script else ""
     with atomic_file(path, force=force) as temporary:
-        temporary.write_text(f"{head}<body>{printable(''.join(body))}</body></html>\n", encoding="utf-8")
+        temporary.write_text(f"{head}<body>{printable(''.join(body))}{end}</body></html>\n", encoding="utf-8")
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:

@@ -1,4 +1,4 @@
-"""Calibration batches as a model of a fixed batch takes them, and a few samples that stand for all."""
+"""Of calibration batches a few samples that stand for all."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,6 @@ import numpy as np
 from edgevision.runtime.tasks.samples import Batch
 
 _REPRESENTATIVES = 16
-
-
-def in_portions(batches: Sequence[Batch], size: int) -> list[Batch]:
-    """As whole batches of the size that the model is fixed to, filled up with the first samples again."""
-    portions: list[Batch] = []
-    for batch in batches:
-        count = len(batch[0])
-        places = np.arange(-(-count // size) * size).reshape(-1, size) % count
-        portions += [[array[place] for array in batch] for place in places]
-    return portions
 
 
 def representatives(batches: Sequence[Batch]) -> Batch:

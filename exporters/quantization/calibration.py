@@ -7,19 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from edgevision.core.errors import DatasetError, InputError
-from edgevision.core.regular_files import open_regular
 from edgevision.exporters.quantization.calibration_pictures import FEWEST, Pictures, divide
-from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.samples import picture_batches, read_inputs, seeded_batches
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Array, Closeable, Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.quality import OutputQuality, QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
-
-_LARGEST_ARRAYS = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -82,55 +79,14 @@ def collect_calibration_data(
 
 
 def _arrays(path: Path, reference: Engine) -> CalibrationData:
-    try:
-        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
-            size = sum(entry.file_size for entry in archive.zip.infolist())
-            if size > _LARGEST_ARRAYS:
-                raise ValueError(f"it unpacks to {size >> 20} MB, and {_LARGEST_ARRAYS >> 20} MB is the most")
-            arrays = {name: archive[name] for name in archive.files}
-    # A zip that is cut off, encrypted or lies ends in almost anything, and so does one array that is no archive.
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise DatasetError(f"the calibration data {str(path)!r} cannot be read: {reason}") from error
-    names = [spec.name for spec in reference.inputs]
-    if sorted(arrays) != sorted(names):
-        raise InputError(f"{path.name!r} must hold an array for each input ({', '.join(names)}), not {sorted(arrays)}")
-    counts = {len(array) for array in arrays.values() if array.ndim}
-    if len(counts) != 1 or any(not array.ndim for array in arrays.values()):
-        raise InputError(f"the arrays in {path.name!r} must have equally many samples, not {sorted(counts)}")
-    (count,) = counts
-    if not count:
-        raise DatasetError(f"the arrays in {path.name!r} are empty")
-    for spec in reference.inputs:
-        array = arrays[spec.name]
-        if not _fits(array, spec):
-            raise InputError(
-                f"the array {spec.name!r} in {path.name!r} must hold numbers of the input's shape"
-                f" ({'x'.join(map(str, spec.shape))}), not {array.dtype} {array.shape}"
-            )
-    with np.errstate(over="ignore"):  # which is found below
-        samples = [np.asarray(arrays[spec.name], spec.dtype) for spec in reference.inputs]
-    for spec, array in zip(reference.inputs, samples, strict=True):
-        if not np.isfinite(array).all():
-            raise DatasetError(
-                f"the array {spec.name!r} in {path.name!r} has values that are not finite in {spec.dtype}"
-            )
+    samples = read_inputs(path, reference.inputs)
+    count = len(samples[0])
     held = np.arange(count) % 5 == 4 if count >= 5 * FEWEST else np.ones(count, bool)
     seen = ~held if count >= 5 * FEWEST else held
     batches: list[Batch] = [[array[seen][i : i + 16] for array in samples] for i in range(0, int(seen.sum()), 16)]
     measure = OutputQuality(reference, [array[held] for array in samples])
     notes = () if count >= 5 * FEWEST else (f"judged on the {count} samples it was calibrated with",)
     return CalibrationData(batches, measure, f"{int(seen.sum())} samples of {path.name}", notes)
-
-
-def _fits(array: Array, spec: TensorSpec) -> bool:
-    """Whether ``array`` holds numbers in samples like those of an input, whose named sides may be any."""
-    sides = zip(array.shape[1:], spec.shape[1:], strict=False)
-    return (
-        array.dtype.kind in "biuf"
-        and array.ndim == len(spec.shape)
-        and all(own == asked for own, asked in sides if isinstance(asked, int))
-    )
 
 
 def _from_pictures(

@@ -7,6 +7,12 @@ import numpy as np
 import onnx
 import onnx_ir
 
+from edgevision.exporters.comparison.onnx_layers import (
+    CHANNEL_SCALE_KEY,
+    HOMOGENEOUS,
+    decoded_scale,
+    encoded_scale,
+)
 from edgevision.exporters.passes.graph_pass import PassResult
 from edgevision.exporters.passes.ir import Array, constant, constant_input, only_reader, to_ir, to_proto
 from edgevision.exporters.quantization.observations import channel_peaks
@@ -25,6 +31,7 @@ class Equalization:
     second one's multiplied, and the network computes the same (Nagel et al. 2019, "Data-free quantization", equation 7;
     here by the activations seen, as each channel's weights have a scale of their own). Done wherever such a tensor is
     read by nothing else. ``strength`` is the power of s: 1 brings all channels to the same range, 0 none.
+    The first layer says so in its file, so that its output can still be compared with the original's.
     """
 
     batches: Sequence[Batch]
@@ -45,6 +52,8 @@ class Equalization:
                 if values is not None:
                     axis = channel_axis(first) if position == 1 else 0
                     _set(first.inputs[position], values / _along(share, axis, values.ndim))
+            earlier = decoded_scale(first.metadata_props.get(CHANNEL_SCALE_KEY, ""))
+            first.metadata_props[CHANNEL_SCALE_KEY] = encoded_scale((1 if earlier is None else earlier) / share)
             values = constant_input(second, 1)
             assert values is not None
             _set(second.inputs[1], values * _along(share, 1 - channel_axis(second), values.ndim))
@@ -78,7 +87,7 @@ def _is_plain(node: onnx_ir.Node) -> bool:
 def _is_homogeneous(node: onnx_ir.Node) -> bool:
     """Whether scaling a channel of the input scales that channel of the output."""
     slope = constant_input(node, 1) if node.op_type == "PRelu" else None
-    return node.op_type in ("AveragePool", "LeakyRelu", "MaxPool", "Relu") or slope is not None
+    return slope is not None if node.op_type == "PRelu" else node.op_type in HOMOGENEOUS
 
 
 def _set(value: onnx_ir.Value | None, values: Array) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.quantization.batches import in_portions, representatives
+from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.calibration import CalibrationData
 from edgevision.exporters.quantization.node_precisions import node_precisions
@@ -23,6 +23,7 @@ from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSett
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import Candidates, GivenModel, decide
+from edgevision.exporters.samples import in_portions
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure

@@ -1025,7 +1025,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_its_search(
         (["--html", "verdict.html"], "--html shows what --int8 tried: give both"),
         (["--int8"], "int8 needs real pictures to find its ranges: give --calibration with a folder, a zip or an .npz"),
         (["--int8", "--calibration", "nowhere"], "the data 'nowhere' does not exist"),
-        (["--int8", "--calibration", "nowhere.npz"], "the calibration data 'nowhere.npz' cannot be read"),
+        (["--int8", "--calibration", "nowhere.npz"], "the data 'nowhere.npz' cannot be read"),
         (["--int8", "--target", "abacus"], "there is no target 'abacus'; known: auto"),
         (["--int8", "--html", "none/verdict.html"], "the output folder 'none' does not exist"),
         (["--int8", "--calibration", "inputs.npz", "-o", "net.xml"], "an onnx model's name ends in .onnx"),

@@ -519,7 +519,7 @@ def test_an_archive_that_cannot_be_read_is_a_data_set_error(tmp_path: Path, kind
         "damaged": whole[:start] + bytes(64) + whole[start + 64 :],
     }
     path.write_bytes(contents[kind])
-    with pytest.raises(DatasetError, match=r"the calibration data '.*inputs\.npz' cannot be read: "):
+    with pytest.raises(DatasetError, match=r"the data '.*inputs\.npz' cannot be read: "):
         collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), path)
 
 
@@ -540,7 +540,7 @@ def test_an_archive_that_would_run_code_or_is_not_there_is_a_data_set_error(tmp_
 def test_arrays_that_would_unpack_to_more_than_a_gigabyte_or_never_come_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgevision.exporters.quantization.calibration._LARGEST_ARRAYS", 2 << 20)
+    monkeypatch.setattr("edgevision.exporters.samples._LARGEST_ARRAYS", 2 << 20)
     np.savez_compressed(tmp_path / "bomb.npz", image=np.zeros((1, 3, 1000, 1000), np.float32))
     with pytest.raises(DatasetError, match=r"bomb\.npz' cannot be read: it unpacks to 11 MB, and 2 MB is the most"):
         classified(tmp_path / "bomb.npz")

@@ -1,0 +1,128 @@
+"""What charts of the pages are drawn with: inline SVG, laid out for a telephone, of which a wide screen has more room.
+
+A chart is :data:`WIDTH` units wide, about the pixels of a telephone. The page's style shrinks the texts, in these
+units, where the chart is shown larger, so that what has room on the smallest screen has room everywhere.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+WIDTH = 360
+"""Of every chart."""
+
+CHARACTER, LINE = 6.2, 13
+"""What a character takes in width on a telephone, and a line of them in height."""
+
+CHART_STYLE = """
+.chart { display: block; width: 100%; max-width: 46rem; height: auto; } .chart text { font-size: 11px; }
+.chart line, .chart path, .chart polyline, .chart circle { vector-effect: non-scaling-stroke; }
+@media (min-width: 30rem) { .chart text { font-size: 9px; } }
+@media (min-width: 40rem) { .chart text { font-size: 7.3px; } }
+@media (min-width: 48rem) { .chart text { font-size: 6.3px; } }
+"""
+
+
+def chart(height: float, label: str, parts: Iterable[str]) -> str:
+    """A drawing of :data:`WIDTH` by ``height``, which ``label`` says in words."""
+    title = f"<title>{escape(label)}</title>"
+    return f"<svg class=chart viewBox='0 0 {WIDTH} {height:.0f}' role=img>{title}{''.join(parts)}</svg>"
+
+
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> str:
+    """``words`` whose base line is at ``y``."""
+    return f"<text{f' class={kind}' * bool(kind)} x='{x:.1f}' y='{y:.1f}' text-anchor={anchor}>{escape(words)}</text>"
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str = "axis") -> str:
+    """A straight line of the style ``kind``."""
+    return f"<line class={kind} x1='{x1:.1f}' y1='{y1:.1f}' x2='{x2:.1f}' y2='{y2:.1f}' />"
+
+
+def bar(x: float, base: float, wide: float, tall: float, title: str = "", kind: str = "bar") -> str:
+    """A bar that stands on ``base``; ``title`` is shown when it is pointed at."""
+    place = f"x='{x:.1f}' y='{base - tall:.1f}' width='{wide:.1f}' height='{tall:.1f}'"
+    return f"<rect class={kind} {place}>{f'<title>{escape(title)}</title>' * bool(title)}</rect>"
+
+
+def point(x: float, y: float, radius: float, title: str, kind: str) -> str:
+    """A dot; ``title`` is shown when it is pointed at."""
+    return f"<circle class={kind} cx='{x:.1f}' cy='{y:.1f}' r='{radius:g}'><title>{escape(title)}</title></circle>"
+
+
+def round_values(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between both, 1, 2 or 5 times a power of ten apart: up to ``most``, which is at least 4.
+
+    There are none where both are equal.
+    """
+    if not high > low:
+        return []
+    exponent = math.floor(math.log10((high - low) / most))
+    steps = (factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5))
+    step = next(step for step in steps if (high - low) / step <= most - 1)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def short(value: float) -> str:
+    """A number for a label: four digits, and no -0."""
+    return f"{value + 0.0:.4g}" if abs(value) > 1e-12 else "0"
+
+
+class Box(NamedTuple):
+    """A rectangle by its edges."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def meets(self, other: "Box") -> bool:
+        """Whether both have a place in common."""
+        beside = self.right <= other.left or other.right <= self.left
+        return not beside and self.top < other.bottom and other.top < self.bottom
+
+
+class Label(NamedTuple):
+    """Where a text begins, on its base line, and whether it is so far from its point that a line has to lead there."""
+
+    x: float
+    y: float
+    far: bool
+
+
+def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str], area: Box) -> list[Label]:
+    """Beside each of ``points`` its name, so that no two names and no name and point cover each other in ``area``.
+
+    Where there is no room left at all, which takes dozens of long names, a name stands over others.
+    """
+    taken = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in points]
+    labels = []
+    for (x, y), name in zip(points, names, strict=True):
+        wide = CHARACTER * len(name)
+        chosen = None
+        for distance in range(24):
+            for left, base in _around(x, y, wide, distance):
+                box = Box(left, base - LINE + 3, left + wide, base + 3)
+                inside = box.left >= area.left and box.right <= area.right
+                inside = inside and box.top >= area.top and box.bottom <= area.bottom
+                if inside and not any(box.meets(other) for other in taken):
+                    chosen = Label(left, base, far=distance > 1), box
+                    break
+            if chosen is not None:
+                break
+        label, box = chosen or (Label(x + 7, y + 4, far=False), Box(x, y, x, y))
+        taken.append(box)
+        labels.append(label)
+    return labels
+
+
+def _around(x: float, y: float, wide: float, distance: int) -> Iterable[tuple[float, float]]:
+    """Places for a text of that width beside a point, above it and below, ``distance`` half lines away."""
+    away = distance * LINE / 2
+    for base in dict.fromkeys((y + 4 - away, y + 4 + away)):
+        yield x + 7, base
+        yield x - 7 - wide, base
+        if distance > 1:
+            yield x - wide / 2, base
