@@ -15,6 +15,7 @@ import onnx
 
 from edgevision.core.atomic_files import atomic_folder, check_writable, translated_write_errors
 from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
+from edgevision.core.machine import Machine
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
@@ -23,17 +24,20 @@ from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 from edgevision.exporters.quantization.calibration import collect_calibration_data
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, find_engine_settings
+from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
-from edgevision.exporters.quantization.report import Outcome
+from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
-from edgevision.exporters.quantization.targets import find_target
-from edgevision.exporters.quantization.verdict import GivenModel
+from edgevision.exporters.quantization.targets import find_target, is_this_machine
+from edgevision.exporters.quantization.verdict import Written
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.sources.input_shapes import with_static_shape
 from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.sources.reading import read_source_model
 from edgevision.exporters.sources.source_model import SourceModel
+from edgevision.modelfiles.measured_engine import MeasuredEngine
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
@@ -152,9 +156,8 @@ def export(
         with translated_write_errors(target):
             given = _in_order(onnx.load(path), plain) if path.suffix.lower() == ".onnx" else plain
             quantized = _quantized(source, given, format, settings, search_log(target), say)
-        model = quantized.model
-        described = described.updated(target=quantized.report.target)
-        described = described.updated(precision=_PRECISIONS[quantized.report.outcome])
+        model = quantized.written.model
+        described = _described(described, quantized.written, quantized.report)
     elif format is ModelFormat.ONNX and precision is Precision.FP32:
         # OpenVINO has its own forms, and half precision was not timed.
         faster = TransposedConvolutions(examples)(model)
@@ -206,14 +209,32 @@ def export(
         report.write(temporary / report_path(target).name)
     if quantized is not None and settings.keep_candidates:
         candidates = {
-            name: (candidate, described.updated(precision=_PRECISIONS[outcome]))
-            for name, (candidate, outcome) in quantized.candidates.items()
+            name: (candidate.model, _described(described, candidate, quantized.report))
+            for name, candidate in quantized.candidates.items()
         }
         keep_candidates(candidates, target, format, force=force)
     search_log(target).unlink(missing_ok=True)
     if failure is not None:
         raise failure
     return report
+
+
+def _described(metadata: ModelMetadata, written: Written, report: QuantizationReport) -> ModelMetadata:
+    """``metadata`` of a model that came out of a quantisation."""
+    here = Machine.this()
+    measured_in = MeasuredEngine(
+        engine=written.settings.engine,
+        inference_precision=written.settings.inference_precision,
+        speedup=written.speedup,
+        processor=here.processor,
+        features=here.features,
+        threads=report.threads,
+    )
+    return metadata.updated(
+        target=report.target,
+        precision=_PRECISIONS[written.outcome],
+        measured_in=measured_in if report.measured else None,
+    )
 
 
 def _opened(file: Path, model: onnx.ModelProto) -> Engine:
@@ -278,7 +299,11 @@ def _quantized(
 ) -> Quantized:
     model, metadata = source.conversion.model, source.metadata.updated(target=find_target(settings.target).name)
     check_float(model)
-    with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model) as reference:
+    target = find_target(settings.target)
+    measured = is_this_machine(target) and not target.npu
+    engines = find_engine_settings(settings.engine, format, measured=measured)
+    plainest = OPENVINO if format is ModelFormat.OPENVINO else ONNX_RUNTIME
+    with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model, plainest) as reference:
         progress("reading the calibration data")
         data = collect_calibration_data(
             metadata,
@@ -291,13 +316,14 @@ def _quantized(
             seed=settings.seed,
         )
         cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
+        row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
         return quantize(
             model,
             reference,
             data,
-            open_model,
+            {one: partial(open_model, settings=one) for one in engines},
             settings,
-            given=GivenModel(given, open_model.untouched) if cleaned else None,
+            given=row if cleaned or engines[0] != plainest else None,
             format=format,
             log=log,
             progress=progress,

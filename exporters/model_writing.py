@@ -10,6 +10,7 @@ import onnx
 from edgevision.exporters.conversion.openvino_conversion import write_openvino
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.passes.half_precision import to_half
+from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.devices.opening import open_engine
@@ -32,27 +33,35 @@ def write_model(model: onnx.ModelProto, path: Path, format: ModelFormat, metadat
 
 
 class ModelOpener:
-    """Opens models that are in memory only; while it is entered it has a folder for them."""
+    """Opens models that are in memory only, on this CPU; while it is entered it has a folder for them."""
 
     def __init__(self, format: ModelFormat, metadata: ModelMetadata, threads: int | None) -> None:
         self._format, self._metadata, self._threads = format, metadata, threads
         self._folder = tempfile.TemporaryDirectory()
         self._numbers = itertools.count()
 
-    def __call__(self, model: onnx.ModelProto) -> Engine:
+    def __call__(self, model: onnx.ModelProto, settings: EngineSettings) -> Engine:
         """The engine of ``model``, whose file is gone again; raises as :func:`open_engine`."""
-        return self._open(model, self._metadata, flush_denormals=True)
+        return self._open(model, settings, self._metadata, flush_denormals=True)
 
-    def untouched(self, model: onnx.ModelProto) -> Engine:
+    def untouched(self, model: onnx.ModelProto, settings: EngineSettings) -> Engine:
         """The engine of ``model`` as others open it: its file says nothing new, and denormal numbers are computed."""
-        return self._open(model, None, flush_denormals=False)
+        return self._open(model, settings, None, flush_denormals=False)
 
-    def _open(self, model: onnx.ModelProto, metadata: ModelMetadata | None, *, flush_denormals: bool) -> Engine:
+    def _open(
+        self, model: onnx.ModelProto, settings: EngineSettings, metadata: ModelMetadata | None, *, flush_denormals: bool
+    ) -> Engine:
         folder = Path(self._folder.name)
         file = folder / f"{next(self._numbers)}{SUFFIX[self._format]}"
         write_model(model, file, self._format, metadata)
         try:
-            return open_engine(file, threads=self._threads, flush_denormals=flush_denormals)
+            return open_engine(
+                file,
+                settings.device,
+                threads=self._threads,
+                flush_denormals=flush_denormals,
+                inference_precision=settings.inference_precision,
+            )
         finally:
             for written in folder.iterdir():
                 written.unlink()

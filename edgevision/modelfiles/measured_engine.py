@@ -21,16 +21,20 @@ class InferencePrecision(StrEnum):
         """The ``engine`` and this, as in ``OpenVINO bf16``; float32 goes without saying."""
         return engine if self is InferencePrecision.FP32 else f"{engine} {self}"
 
-    def is_native(self, features: Iterable[str]) -> bool:
-        """Whether a CPU of these ``features`` computes in it by itself: emulated it is slower than float32."""
-        return self is InferencePrecision.FP32 or not _NATIVE[self].isdisjoint(features)
 
-
-# As in Machine.features.
-_NATIVE = {
-    InferencePrecision.BF16: frozenset({"avx512_bf16", "amx_bf16", "bf16"}),
-    InferencePrecision.FP16: frozenset({"avx512_fp16", "amx_fp16", "asimdhp"}),
+# By engine and precision the features, as in Machine.features, any of which it takes: emulated it would be slower than
+# float32. ONNX Runtime has kernels for bfloat16 on Arm only.
+_NATIVE: Mapping[tuple[str, InferencePrecision], frozenset[str]] = {
+    ("onnxruntime", InferencePrecision.BF16): frozenset({"bf16"}),
+    ("openvino", InferencePrecision.BF16): frozenset({"avx512_bf16", "amx_bf16"}),
+    ("openvino", InferencePrecision.FP16): frozenset({"avx512_fp16", "amx_fp16", "asimdhp"}),
 }
+
+
+def native_precisions(engine: str, features: Iterable[str]) -> tuple[InferencePrecision, ...]:
+    """What an engine computes in by itself on a CPU of these ``features``, float32 first."""
+    found = [one for one in InferencePrecision if not _NATIVE.get((engine, one), frozenset()).isdisjoint(features)]
+    return (InferencePrecision.FP32, *found)
 
 
 @record

@@ -32,6 +32,15 @@ class Preference(StrEnum):
     """The fastest form with int8 arithmetic that holds the quality budget."""
 
 
+class EngineChoice(StrEnum):
+    """What a model may be run in afterwards."""
+
+    ANY = "any"
+    """Those that are installed: the fastest of them is written into the file, which all of them read."""
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
 @dataclass(frozen=True, kw_only=True)
 class QuantizationOptions:
     """How to quantise.
@@ -39,6 +48,7 @@ class QuantizationOptions:
     Attributes:
         calibration: a folder, zip or ``.npz`` of real data; generators need none.
         target: a name of ``targets.py``.
+        engine: what forms are run in, each with all that it computes in on this CPU.
         max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
         threads: CPU threads to time with; by default as many as there are cores.
         batch: inputs a run that is timed; by default what the model's batch is fixed to, or one.
@@ -53,6 +63,9 @@ class QuantizationOptions:
     target: Annotated[
         str, typer.Option(help="The device, as auto (this CPU), x86-avx2, pi5, orin-nano, qualcomm-htp.")
     ] = "auto"
+    engine: Annotated[EngineChoice, typer.Option(help="What is to run it.", show_default="any that is installed")] = (
+        EngineChoice.ANY
+    )
     preset: Annotated[Preset, typer.Option(help="How long to search.")] = Preset.DEFAULT
     prefer: Annotated[Preference, typer.Option(help="What to write where int8 does not pay in time.")] = (
         Preference.SPEED

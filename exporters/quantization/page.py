@@ -69,7 +69,7 @@ def _plot(report: QuantizationReport) -> str:
         if trial.speedup is not None and trial.quality is not None
     ]
     points += [
-        (form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.written else "form", form.name)
+        (form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.written else "form", form.label)
         for form in report.forms
         if form.latency_ms is not None
     ]

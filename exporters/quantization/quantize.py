@@ -12,17 +12,19 @@ from edgevision.core.errors import InputError
 from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.calibration import CalibrationData
+from edgevision.exporters.quantization.engine_settings import EngineSettings
+from edgevision.exporters.quantization.forms import Candidates, GivenModel
 from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.report import Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
-from edgevision.exporters.quantization.verdict import Candidates, GivenModel, decide
+from edgevision.exporters.quantization.verdict import Written, decide
 from edgevision.exporters.samples import in_portions
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
@@ -37,22 +39,22 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Quantized:
-    """The ``model`` to write, what was found out about it, and some of the inputs it was calibrated with.
+    """What is ``written``, what was found out about it, and some of the inputs it was calibrated with.
 
-    ``candidates`` are the models that might have been written, by the names of their rows, and what they are.
+    ``candidates`` are the models that might have been written, by the names of their files.
     """
 
-    model: onnx.ModelProto
+    written: Written
     report: QuantizationReport
     samples: Batch
-    candidates: Mapping[str, tuple[onnx.ModelProto, Outcome]]
+    candidates: Mapping[str, Written]
 
 
 def quantize(
     model: onnx.ModelProto,
     reference: Engine,
     data: CalibrationData,
-    open_model: Opener,
+    openers: Mapping[EngineSettings, Opener],
     settings: QuantizationSettings,
     *,
     given: GivenModel | None,
@@ -66,7 +68,7 @@ def quantize(
         reference: the engine of ``model``.
         given: what ``model`` was before it was cleaned; ``None`` where there was nothing to clean.
         data: what to calibrate with and to judge by.
-        open_model: loads a candidate on the engine it is to be measured with.
+        openers: load a candidate as it is to be measured, by what it is run in; the first one the float model, too.
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
 
     Raises:
@@ -75,6 +77,7 @@ def quantize(
         DeviceError: the engine does not run the model.
     """
     start = time.monotonic()
+    open_model = next(iter(openers.values()))
     target, effort, measure = find_target(settings.target), EFFORTS[settings.preset], data.measure
     fixed, size = _batch_sizes(reference, settings)
     batches = data.batches if fixed is None else in_portions(data.batches, fixed)
@@ -87,7 +90,7 @@ def quantize(
     progress("calibrating")
     quantizer, method = calibrated_quantizer(prepared.int8_ready, batches, target, open_model)
     units, everything = quantizer.computable, quantizer.everything
-    setup = TrialSetup(open_model, measure, reference if measured else None, feeds, effort.timing)
+    setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing)
     trials = Trials(
         lambda plan: quantizer(plan) if plan.int8 or plan.weight_only else prepared.fast,
         setup,
@@ -106,7 +109,9 @@ def quantize(
         choice = Search(trials, units, noise, profiled, budget, deadline, a16w8=a16w8).run()
     progress("measuring the verdict")
     verdict = decide(
-        Candidates(given, model, prepared.fast, everything, choice.plan, quantizer.weight_only_sizes),
+        Candidates(
+            given, model, prepared.fast, everything, {trials.settings: choice.plan}, quantizer.weight_only_sizes
+        ),
         trials,
         setup,
         target,
@@ -116,7 +121,7 @@ def quantize(
         format=format,
     )
     report = QuantizationReport(
-        outcome=verdict.outcome,
+        outcome=verdict.written.outcome,
         verdict=f"in batches of {size}, {verdict.reason}" if measured and size > 1 else verdict.reason,
         target=target.name,
         measured=measured,
@@ -134,7 +139,7 @@ def quantize(
         batch=size,
         seconds=round(time.monotonic() - start, 1),
     )
-    return Quantized(verdict.model, report, representatives(batches), verdict.candidates)
+    return Quantized(verdict.written, report, representatives(batches), verdict.candidates)
 
 
 def check_float(model: onnx.ModelProto) -> None:

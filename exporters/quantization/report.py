@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from edgevision.core.records import Record, record
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME
 from edgevision.exporters.quantization.trials import Trial
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
@@ -41,16 +42,27 @@ class Form(Record):
 
     The first is the model as it was given. ``figures`` are of its quality, ``loss`` what the budget bounds.
     ``latency_ms`` and ``speedup``, which is over the first row, are of the same runs; ``None`` if not measured.
-    ``written`` is the one that became the model file.
+    ``name`` is that of the file, ``engine`` what it was run in. ``written`` is the one that became the model file.
     """
 
     name: str
     figures: Mapping[str, float]
     loss: float
     size_bytes: int
+    engine: str = ONNX_RUNTIME.title
     speedup: Speedup | None = None
     latency_ms: Estimate | None = None
     written: bool = False
+
+    @property
+    def label(self) -> str:
+        """The file and what it was run in, as in ``all int8 in OpenVINO bf16``; ONNX Runtime goes without saying."""
+        return form_label(self.name, self.engine)
+
+
+def form_label(name: str, engine: str) -> str:
+    """See :attr:`Form.label`."""
+    return name if engine == ONNX_RUNTIME.title else f"{name} in {engine}"
 
 
 @record

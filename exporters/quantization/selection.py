@@ -3,24 +3,33 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.report import Outcome
+from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
 
 SpeedupOver = Callable[[str, str], Speedup]
 """How many times as fast the first form is as the second."""
 
-_REDUCED = (Outcome.INT8, Outcome.FP16)
-
 
 @dataclass(frozen=True)
 class Candidate:
-    """A form as it was judged: what it would be to write it, and what it loses; ``outcome`` is ``None`` for the file
-    that was given, which is compared with only."""
+    """A form as it was judged: what it would be to write its file, what it is run in, and what it loses there.
+
+    ``outcome`` is ``None`` for the file that was given, which is compared with only.
+    """
 
     name: str
     outcome: Outcome | None
     loss: float
+    settings: EngineSettings = ONNX_RUNTIME
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it computes in less than float32."""
+        precision = self.settings.inference_precision
+        return self.outcome in (Outcome.INT8, Outcome.FP16) or precision is not InferencePrecision.FP32
 
 
 @dataclass(frozen=True)
@@ -30,18 +39,13 @@ class Selection:
     Attributes:
         fastest_float: of those with float32 arithmetic, weight-only int8 among them.
         fastest_int8: of those with int8 arithmetic; ``None`` where none is within the budget.
-        weight_only: the one with weight-only int8, likewise.
+        weight_only: the first with weight-only int8 and float32 arithmetic, likewise.
     """
 
     written: Candidate
     fastest_float: Candidate
     fastest_int8: Candidate | None
     weight_only: Candidate | None
-
-    @property
-    def reduced(self) -> bool:
-        """Whether what is written computes in less than float32."""
-        return self.written.outcome in _REDUCED
 
 
 @dataclass(frozen=True)
@@ -61,56 +65,63 @@ class Selector:
     def select(self) -> Selection:
         """No form within the budget is shown to be faster than what is written, unless something else is preferred.
 
-        Shown means that the 95 % interval of the ratio lies above 1. Arithmetic in less than float32 has to be shown
-        to be faster than any float form; of the float forms that none is shown to be faster than, weight-only int8
-        is written for its size.
+        Shown means that the 95 % interval of the ratio lies above 1. What asks for more has to be shown to be faster
+        than all that ask for less: arithmetic in less than float32 than that in float32, and of either another engine
+        than the first. Of the forms that none is shown to be faster than, weight-only int8 is written for its size.
         """
-        within = self._within_budget()
-        floats = [one for one in within if one.outcome not in _REDUCED]
+        within = self.within_budget()
+        floats = [one for one in within if not one.reduced]
         int8 = [one for one in within if one.outcome is Outcome.INT8]
         fastest_float = self._fastest([one for one in floats if one.outcome is Outcome.FLOAT])
         if self.speedup is not None:
             fastest_float = self._fastest(floats)
         fastest_int8 = self._fastest(int8) if int8 else None
         weight_only = next((one for one in floats if one.outcome is Outcome.WEIGHT_ONLY), None)
-        written = self._written(within, floats, fastest_int8, weight_only)
+        written = self._written(within, fastest_int8, weight_only)
         return Selection(written, fastest_float, fastest_int8, weight_only)
 
     def undecided(self) -> bool:
-        """Whether a form seems to be faster than any float form, and this is not shown, perhaps for want of rounds."""
+        """Whether a form seems to be faster than all that ask for less, and this is not shown, perhaps for want of
+        rounds."""
         if self.speedup is None:
             return False
-        selection = self.select()
-        found = [
-            self.speedup(one.name, selection.fastest_float.name)
-            for one in self._within_budget()
-            if one.outcome in _REDUCED
-        ]
-        return not selection.reduced and any(one.low <= 1 < one.ratio for one in found)
+        rank, within = self._rank(self.select().written), self.within_budget()
+        fastest = self._fastest([one for one in within if self._rank(one) <= rank])
+        found = [self.speedup(one.name, fastest.name) for one in within if self._rank(one) > rank]
+        return any(one.low <= 1 < one.ratio for one in found)
 
-    def _within_budget(self) -> list[Candidate]:
+    def within_budget(self) -> list[Candidate]:
+        """What may be written; the float model always may."""
         possible = [one for one in self.candidates if one.outcome is not None]
         return [one for one in possible if one is possible[0] or one.loss <= self.budget]
 
+    def _rank(self, one: Candidate) -> tuple[bool, bool]:
+        """How much it asks for: the larger, the more it has to be shown to be faster."""
+        home = next(first for first in self.candidates if first.outcome is not None).settings.engine
+        return one.reduced, one.settings.engine != home
+
     def _written(
-        self,
-        within: Sequence[Candidate],
-        floats: Sequence[Candidate],
-        fastest_int8: Candidate | None,
-        weight_only: Candidate | None,
+        self, within: Sequence[Candidate], fastest_int8: Candidate | None, weight_only: Candidate | None
     ) -> Candidate:
         if fastest_int8 is not None and (self.speedup is None or self.prefer is Preference.INT8):
             return fastest_int8
         if self.speedup is None:
-            return weight_only or self._fastest(floats)
+            return weight_only or self._fastest([one for one in within if not one.reduced])
         unbeaten = [one for one in within if not any(self._is_faster(other, one) for other in within)]
-        unbeaten_floats = [one for one in floats if one in unbeaten]
-        if not unbeaten_floats:
-            paying = [one for one in unbeaten if all(self._is_faster(one, other) for other in floats)]
-            return self._fastest(paying or unbeaten)
-        if weight_only is not None and (weight_only in unbeaten_floats or self.prefer is Preference.SIZE):
-            return weight_only
-        return self._fastest(unbeaten_floats)
+        paying = [
+            one
+            for one in unbeaten
+            if all(self._is_faster(one, other) for other in within if self._rank(other) < self._rank(one))
+        ]
+        least = min(map(self._rank, paying), default=None)
+        alike = [one for one in paying if self._rank(one) == least] or unbeaten
+        fastest = self._fastest(alike)
+        if fastest.outcome is not Outcome.FLOAT:
+            return fastest
+        small = [one for one in alike if one.outcome is Outcome.WEIGHT_ONLY]
+        if not small and self.prefer is Preference.SIZE:
+            small = [one for one in within if one.outcome is Outcome.WEIGHT_ONLY]
+        return self._fastest([one for one in small if self._rank(one) == self._rank(fastest)] or [fastest])
 
     def _is_faster(self, one: Candidate, other: Candidate) -> bool:
         """Whether it is shown to be."""

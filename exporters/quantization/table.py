@@ -31,11 +31,11 @@ def verdict_table(report: QuantizationReport) -> str:
 def form_columns(report: QuantizationReport) -> tuple[str, ...]:
     """What :func:`form_cells` gives; where the loss is a negative SQNR, the SQNR itself says it all."""
     loss = () if report.metric == "sqnr" else (f"loss, {report.unit}",)
-    return ("form", report.metric, *loss, "ms (95 %)", "times as fast (95 %)", "MB")
+    return ("form", "run in", report.metric, *loss, "ms (95 %)", "times as fast (95 %)", "MB")
 
 
 def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
-    """One form's quality, loss, latency, speed-up with its interval, and size."""
+    """One form's file and engine, quality, loss, latency, speed-up with its interval, and size."""
     speed = form.speedup
     quality = form.figures[report.metric]
     shown = f"{quality:.2f}" if math.isfinite(quality) else "exact"
@@ -45,7 +45,7 @@ def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
         latency, ratio = _milliseconds(form.latency_ms), "1"
     if speed is not None:
         ratio = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
-    return (form.name, shown, *loss, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
+    return (form.name, form.engine, shown, *loss, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
 
 
 def _milliseconds(found: Estimate) -> str:

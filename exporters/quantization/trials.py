@@ -1,8 +1,12 @@
-"""Candidates that were tried and what came out: each is judged and timed at most once, over interruptions too."""
+"""Candidates that were tried and what came out: each is judged and timed at most once, over interruptions too.
+
+A candidate is a plan and the engine settings that it is run in.
+"""
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Any
 import onnx
 
 from edgevision.core.records import Record, record
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.engines.engine import Array, Engine
@@ -23,7 +28,7 @@ Opener = Callable[[onnx.ModelProto], Engine]
 class Trial(Record):
     """One candidate: how many units compute in int8, the bytes of its graph, and what was measured of it so far.
 
-    ``wide`` are those of ``computed`` with activations of 16 bits.
+    ``wide`` are those of ``computed`` with activations of 16 bits, ``engine`` is what it was run in.
     """
 
     name: str
@@ -31,18 +36,20 @@ class Trial(Record):
     stored: int
     size_bytes: int
     wide: int = 0
+    engine: str = ONNX_RUNTIME.title
     quality: Quality | None = None
     speedup: Speedup | None = None
 
 
 @dataclass(frozen=True)
 class TrialSetup:
-    """What candidates are measured with: the plain float model, inputs to time on, and for how many seconds.
+    """What candidates are measured with: engines, the plain float model, inputs to time on, and for how many seconds.
 
-    ``baseline`` is ``None`` where the device is not at hand.
+    ``openers`` are those of all engine settings, the plainest first; ``baseline`` is ``None`` where the device is not
+    at hand.
     """
 
-    open: Opener
+    openers: Mapping[EngineSettings, Opener]
     measure: QualityMeasure
     baseline: Engine | None
     feeds: Mapping[str, Array]
@@ -57,11 +64,15 @@ class Trials:
     """All candidates of one search by their plan.
 
     What is measured is appended to ``log`` at once; a search with the same ``key`` starts with what it finds there.
+
+    Attributes:
+        settings: what candidates are run in.
     """
 
     def __init__(self, make: Callable[[Plan], onnx.ModelProto], setup: TrialSetup, log: Path | None, key: str) -> None:
         self._make, self._setup = make, setup
         self._log = log
+        self.settings = next(iter(setup.openers))
         self._trials: dict[str, Trial] = {}
         if log is not None:
             self._trials = _read(log, key)
@@ -73,6 +84,17 @@ class Trials:
     def all(self) -> tuple[Trial, ...]:
         """In the order they were first tried."""
         return tuple(self._trials.values())
+
+    @property
+    def measured(self) -> bool:
+        """Whether the device is at hand."""
+        return self._setup.baseline is not None
+
+    def within(self, settings: EngineSettings) -> "Trials":
+        """The same, run in ``settings``."""
+        other = copy(self)
+        other.settings = settings
+        return other
 
     def model(self, plan: Plan) -> onnx.ModelProto:
         """The candidate itself."""
@@ -88,10 +110,10 @@ class Trials:
 
     def trial(self, plan: Plan) -> Trial:
         """What is known of a candidate that was tried."""
-        return self._trials[_key(plan)]
+        return self._trials[_key(plan, self.settings)]
 
     def _measured(self, plan: Plan, name: str, *, quality: bool, speed: bool) -> Trial:
-        key = _key(plan)
+        key = _key(plan, self.settings)
         known = self._trials.get(key)
         quality = quality and (known is None or known.quality is None)
         speed = speed and self._setup.baseline is not None and (known is None or known.speedup is None)
@@ -104,8 +126,9 @@ class Trials:
             stored=len(plan.weight_only),
             size_bytes=model.ByteSize(),
             wide=len(plan.a16w8),
+            engine=self.settings.title,
         )
-        with self._setup.open(model) as engine:
+        with self._setup.openers[self.settings](model) as engine:
             if quality:
                 trial = trial.updated(quality=self._setup.measure(engine))
             if speed:
@@ -120,8 +143,8 @@ class Trials:
         return trial
 
 
-def _key(plan: Plan) -> str:
-    text = json.dumps([sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8)])
+def _key(plan: Plan, settings: EngineSettings) -> str:
+    text = json.dumps([sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8), settings.title])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

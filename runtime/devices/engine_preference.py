@@ -6,7 +6,7 @@ from functools import cache
 
 from edgevision.core.machine import Machine
 from edgevision.core.printable import one_line
-from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine
+from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine, native_precisions
 from edgevision.runtime.devices import availability
 from edgevision.runtime.devices.backends import DeviceBackend
 
@@ -36,8 +36,8 @@ def precision_in(backend: DeviceBackend, measured: MeasuredEngine | None) -> Inf
     """What a model computes in on that backend: what it was judged with there, where this CPU does so by itself."""
     if measured is None or (backend.device, backend.engine.package) != ("cpu", measured.engine):
         return InferencePrecision.FP32
-    native = measured.inference_precision.is_native(Machine.this().features)
-    return measured.inference_precision if native else InferencePrecision.FP32
+    native = native_precisions(measured.engine, Machine.this().features)
+    return measured.inference_precision if measured.inference_precision in native else InferencePrecision.FP32
 
 
 def _not_measured_here(measured: MeasuredEngine) -> str | None:

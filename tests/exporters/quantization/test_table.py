@@ -22,6 +22,7 @@ def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
     lines = verdict_table(report()).splitlines()
     assert [cell.strip() for cell in lines[0].split("  ") if cell] == [
         "form",
+        "run in",
         "top1",
         "loss, points",
         "ms (95 %)",
@@ -29,9 +30,9 @@ def test_every_form_has_a_row_and_the_last_line_says_what_was_written() -> None:
         "MB",
     ]
     cells = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[1:3]]
-    assert cells[0] == ["as given", "91.50", "+0", "3 (2.9 to 3.1)", "1", "1.235"]
+    assert cells[0] == ["as given", "ONNX Runtime", "91.50", "+0", "3 (2.9 to 3.1)", "1", "1.235"]
     # A star stands before what was written.
-    assert cells[1] == ["*", "int8", "91.25", "+0.25", "2 (1.9 to 2.1)", "1.50 (1.48 to 1.53)", "1.235"]
+    assert cells[1] == ["*", "int8", "ONNX Runtime", "91.25", "+0.25", "2 (1.9 to 2.1)", "1.50 (1.48 to 1.53)", "1.235"]
     assert lines[3] == (
         "1 of 3 operators compute in int8 for x86-avx2; judged by top1, loss at most 0.3 points; 256 pictures of data"
     )
@@ -61,17 +62,24 @@ def test_notes_are_said() -> None:
 def test_an_sqnr_says_it_all_and_has_no_column_of_losses() -> None:
     forms = (form("as given", float("-inf"), sqnr=float("inf")), form("int8", -33.5, faster(1.25), sqnr=33.5))
     found = report(metric="sqnr", unit="dB", budget=-30.0, forms=forms)
-    assert form_columns(found) == ("form", "sqnr", "ms (95 %)", "times as fast (95 %)", "MB")
-    assert form_cells(forms[0], found) == ("as given", "exact", "3 (2.9 to 3.1)", "1", "1.235")
-    assert form_cells(forms[1], found) == ("int8", "33.50", "2.4 (2.3 to 2.5)", "1.25 (1.23 to 1.28)", "1.235")
+    assert form_columns(found) == ("form", "run in", "sqnr", "ms (95 %)", "times as fast (95 %)", "MB")
+    assert form_cells(forms[0], found) == ("as given", "ONNX Runtime", "exact", "3 (2.9 to 3.1)", "1", "1.235")
+    assert form_cells(forms[1], found) == (
+        "int8",
+        "ONNX Runtime",
+        "33.50",
+        "2.4 (2.3 to 2.5)",
+        "1.25 (1.23 to 1.28)",
+        "1.235",
+    )
     assert "judged by sqnr, loss at most what leaves 30 dB; " in verdict_table(found)
 
 
 def test_a_psnr_has_its_loss_in_db() -> None:
     forms = (form("as given", 0, psnr=31.25), form("int8", -0.125, faster(1.25), psnr=31.375))
     found = report(metric="psnr", unit="dB", budget=0.1, forms=forms)
-    assert form_columns(found)[2] == "loss, dB"
-    assert form_cells(forms[1], found)[1:3] == ("31.38", "-0.125")
+    assert form_columns(found)[3] == "loss, dB"
+    assert form_cells(forms[1], found)[2:4] == ("31.38", "-0.125")
     assert "loss at most 0.1 dB; " in verdict_table(found)
 
 
@@ -80,7 +88,7 @@ def test_where_nothing_was_timed_no_time_is_given() -> None:
     forms = tuple(form(name, loss, top1=91.5 - loss).updated(latency_ms=None) for name, loss in losses.items())
     found = report(measured=False, expected_speedup=5.0, forms=forms)
     for row in forms:
-        assert form_cells(row, found)[3:] == ("", "not measured", "1.235")
+        assert form_cells(row, found)[4:] == ("", "not measured", "1.235")
     assert len(verdict_table(found).splitlines()) == 6
 
 

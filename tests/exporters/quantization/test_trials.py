@@ -9,6 +9,7 @@ import onnx
 import pytest
 from fake_engine import FakeEngine
 
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.trials import Trial, Trials, TrialSetup
 from edgevision.runtime.benchmark.timing import Speedup
@@ -67,7 +68,7 @@ class Workshop:
             return FASTER
 
     def setup(self, *, at_hand: bool = True) -> TrialSetup:
-        return TrialSetup(self.open, self, self.baseline if at_hand else None, FEEDS, 0.5)
+        return TrialSetup({ONNX_RUNTIME: self.open}, self, self.baseline if at_hand else None, FEEDS, 0.5)
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_an_engine_that_fails_is_closed_and_nothing_is_noted(workshop: Workshop,
     def refuse(engine: Engine) -> Quality:
         raise RuntimeError("no memory")
 
-    setup = TrialSetup(workshop.open, refuse, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
+    setup = TrialSetup({ONNX_RUNTIME: workshop.open}, refuse, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
     trials = Trials(workshop.make, setup, log, "key")
     with pytest.raises(RuntimeError, match="no memory"):
         trials.quality(ONE, "one")
@@ -198,7 +199,7 @@ def test_what_is_measured_is_in_the_log_at_once(workshop: Workshop, log: Path) -
 @pytest.mark.parametrize("exact", [float("inf"), float("-inf")])
 def test_a_candidate_that_is_exact_comes_back_from_the_log(workshop: Workshop, log: Path, exact: float) -> None:
     perfect = Quality(figures={"sqnr": exact}, loss=-exact)
-    setup = TrialSetup(workshop.open, lambda engine: perfect, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
+    setup = TrialSetup({ONNX_RUNTIME: workshop.open}, lambda engine: perfect, workshop.baseline, FEEDS, 0.5)  # type: ignore[arg-type]
     Trials(workshop.make, setup, log, "key").quality(ONE, "one")
     workshop.made.clear()
     assert Trials(workshop.make, setup, log, "key").quality(ONE, "one") == perfect

@@ -5,12 +5,12 @@ import logging
 import pytest
 
 from edgevision.core.machine import Machine
-from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine
+from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine, native_precisions
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices import availability, engine_preference
 from edgevision.runtime.devices.opening import open_engine
 
-BF16, FP32 = InferencePrecision.BF16, InferencePrecision.FP32
+BF16, FP16, FP32 = InferencePrecision.BF16, InferencePrecision.FP16, InferencePrecision.FP32
 MEASURED = MeasuredEngine(
     engine="openvino",
     inference_precision=BF16,
@@ -104,14 +104,15 @@ def test_bfloat16_is_not_emulated_even_where_openvino_is_asked_for(written, need
     assert not opened(written(), "openvino:cpu").endswith("bf16")
 
 
-def test_the_precision_is_told_to_the_engine(written, need):
+def test_the_precision_is_told_to_the_engine(written, need, here):
     need("openvino")
     path = written()
     with open_engine(path) as engine:
         assert engine._properties["INFERENCE_PRECISION_HINT"] == "bf16"
     with open_engine(path, inference_precision=FP32) as engine:
         assert engine._properties["INFERENCE_PRECISION_HINT"] == "f32"
-    with open_engine(written(engine="onnxruntime")) as engine:
+    here("asimd", "bf16")
+    with open_engine(written(engine="onnxruntime", features=())) as engine:
         entry = engine._session_options(None, {}).get_session_config_entry
         assert entry("mlas.enable_gemm_fastmath_arm64_bfloat16") == "1"
 
@@ -121,18 +122,18 @@ def test_an_engine_of_which_this_release_knows_nothing_is_no_reason_to_fail(writ
 
 
 @pytest.mark.parametrize(
-    ("precision", "features", "native"),
+    ("engine", "features", "precisions"),
     [
-        (FP32, (), True),
-        (BF16, ("avx512f",), False),
-        (BF16, ("amx_bf16",), True),
-        (BF16, ("asimd", "bf16"), True),
-        (InferencePrecision.FP16, ("asimd",), False),
-        (InferencePrecision.FP16, ("asimd", "asimdhp"), True),
+        ("openvino", ("avx2", "avx512f"), (FP32,)),
+        ("openvino", ("avx512f", "amx_bf16"), (FP32, BF16)),
+        ("openvino", ("asimd", "asimdhp", "bf16"), (FP32, FP16)),
+        ("onnxruntime", ("avx512f", "amx_bf16"), (FP32,)),
+        ("onnxruntime", ("asimd", "bf16"), (FP32, BF16)),
+        ("new", ("amx_bf16",), (FP32,)),
     ],
 )
-def test_what_a_cpu_computes_in_by_itself(precision, features, native):
-    assert precision.is_native(features) is native
+def test_what_an_engine_computes_in_by_itself(engine, features, precisions):
+    assert native_precisions(engine, features) == precisions
 
 
 def test_inspect_shows_it(written, edgevision):

@@ -1,0 +1,136 @@
+"""What may be written, and what it is compared with: files, and what each of them is run in."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import onnx
+
+from edgevision.exporters.passes.half_precision import to_half
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome, form_label
+from edgevision.exporters.quantization.trials import Opener, Trials
+from edgevision.modelfiles.model_file import ModelFormat
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """The user's own file or the plain export, before anything was done to it, and what opens it untouched."""
+
+    model: onnx.ModelProto
+    open: Opener
+    settings: EngineSettings = ONNX_RUNTIME
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What forms are made from.
+
+    Attributes:
+        given: ``None`` where that is ``plain``, run in the first settings.
+        plain: the cleaned float model, and ``fast`` its rewritten form, which should be faster in the first engine.
+        everything: the plan in which all units compute in int8.
+        searched: the plans that were found, each by the settings in which it was.
+        weight_only_sizes: sizes of the weights that can be stored in int8, by node.
+    """
+
+    given: GivenModel | None
+    plain: onnx.ModelProto
+    fast: onnx.ModelProto
+    everything: Plan
+    searched: Mapping[EngineSettings, Plan]
+    weight_only_sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class PossibleForm:
+    """A file and what it is run in; ``written`` is the model that is written for it, where that is another."""
+
+    name: str
+    model: onnx.ModelProto
+    outcome: Outcome | None
+    plan: Plan = field(default_factory=Plan)
+    written: onnx.ModelProto | None = None
+    settings: EngineSettings = ONNX_RUNTIME
+
+    @property
+    def label(self) -> str:
+        """As :attr:`Form.label`."""
+        return form_label(self.name, self.settings.title)
+
+
+def possible_forms(
+    candidates: Candidates, trials: Trials, settings: Sequence[EngineSettings], budget: float, format: ModelFormat
+) -> list[PossibleForm]:
+    """Every file in each of the ``settings``, the model as it was given first and what was searched for last.
+
+    A file that has an arithmetic of its own, as fp16, is run in the first ones only.
+    """
+    files: list[PossibleForm] = []
+    first = settings[0]
+    measured = trials.measured
+    plain = AS_GIVEN if candidates.given is None or candidates.given.model is candidates.plain else CLEANED
+    files.append(PossibleForm(plain, candidates.plain, Outcome.FLOAT))
+    if candidates.fast is not candidates.plain:
+        files.append(PossibleForm(REWRITTEN, candidates.fast, Outcome.FLOAT))
+    half = _half(candidates.plain, format)
+    if half is not None:
+        # Files of that precision are converted while they are written.
+        files.append(PossibleForm("fp16", half, Outcome.FP16, written=candidates.plain))
+    found = [plan for plan in candidates.searched.values() if plan.int8]
+    weight_only = _with_weight_only(Plan(), candidates, trials, budget)
+    if weight_only.weight_only and (measured or not found):
+        files.append(PossibleForm("int8-weights", trials.model(weight_only), Outcome.WEIGHT_ONLY, weight_only))
+    files += [
+        PossibleForm(name, trials.model(plan), Outcome.INT8, plan)
+        for name, plan in _plans(candidates, trials, budget).items()
+    ]
+    forms = [replace(file, settings=one) for one in settings for file in files if one == first or _suits(file, one)]
+    if candidates.given is not None:
+        forms.insert(0, PossibleForm(AS_GIVEN, candidates.given.model, None, settings=candidates.given.settings))
+    return forms
+
+
+def _plans(candidates: Candidates, trials: Trials, budget: float) -> dict[str, Plan]:
+    """Those with int8 arithmetic by the names of their files, each once: one loaded twice would have two times."""
+    everything = candidates.everything
+    plans = {"all int8": everything} if everything.int8 else {}
+    if any(plan.a16w8 for plan in candidates.searched.values()):
+        plans = {"all 16-bit": replace(everything, a16w8=everything.int8)} | plans
+    for number, (settings, plan) in enumerate(candidates.searched.items()):
+        if not plan.int8:
+            continue
+        plan = _with_weight_only(plan, candidates, trials.within(settings), budget)
+        if plan not in plans.values():
+            plans["int8" if number == 0 else f"int8 for {settings.title}"] = plan
+    return plans
+
+
+def _suits(file: PossibleForm, settings: EngineSettings) -> bool:
+    """Whether other ``settings`` than the first are worth a try: what has an arithmetic of its own keeps it."""
+    return file.outcome is not Outcome.FP16
+
+
+def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:
+    """With the largest weights among those of float operators, as many as hold the budget in int8."""
+    sizes = {name: size for name, size in candidates.weight_only_sizes.items() if name not in plan.int8}
+    order = sorted(sizes, key=lambda name: -sizes[name])
+    while order:
+        candidate = replace(plan, weight_only=frozenset(order))
+        if trials.quality(candidate, f"{len(order)} weight-only").loss <= budget:
+            return candidate
+        order = order[: len(order) // 2]
+    return plan
+
+
+def _half(model: onnx.ModelProto, format: ModelFormat) -> onnx.ModelProto | None:
+    if format is not ModelFormat.ONNX:
+        return None
+    try:
+        return to_half(model)
+    except Exception as error:  # the converter's own, for graphs that it does not know
+        _log.debug("no fp16: %s", error)
+        return None
