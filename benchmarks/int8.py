@@ -1,16 +1,23 @@
 """int8 by edgevision against what ONNX Runtime's own quantisation makes of the same float models.
 
-    python benchmarks/int8.py --shared ../shared [--only dncnn_s25 resnet20 ...] [--classifier mobilenet.pt] [--nncf]
+    python benchmarks/int8.py --shared ../shared [--classifier mobilenet.pt] [--nncf]     # about 15 minutes
+    python benchmarks/int8.py --shared ../shared --all --preset default                   # every model: an hour
 
-One table: quality in float, and for every way to int8 the change of it, the speed over the plain fp32 export in ONNX
-Runtime (paired runs on --threads, median and 95 % interval) and the share of its size. Quality is measured on the whole
-of the data (Set12, the test part of cifar10.zip, Set5), of which edgevision's search sees at most a part: its pictures
-to calibrate with are others. The models are foreign checkpoints, and those that ship.
+A table for this kind of CPU, in Markdown: quality in float, and for every way to int8 the change of it, the speed over
+the plain fp32 export in ONNX Runtime (all ways of a model interleaved on --threads, ratio of medians and 95 % interval)
+and the share of its size. The fastest way is in bold. Quality is measured on the whole of the data (Set12, the test
+part of cifar10.zip, Set5), of which edgevision's search sees at most a part: its pictures to calibrate with are others.
+The models are foreign checkpoints, and those that ship.
+
+What is done is kept in --results, by the kind of CPU; the same command goes on from there.
 """
 
 import argparse
+import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -46,7 +53,10 @@ CIFAR = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse"
 
 @dataclass(frozen=True)
 class Case:
-    """A model, what it is calibrated with, what it is judged on in the end, and the input it is timed with."""
+    """A model, what it is calibrated with, what it is judged on in the end, and the input it is timed with.
+
+    ``brief`` are those with a floor, which are measured unless all are asked for.
+    """
 
     name: str
     checkpoint: Path
@@ -54,6 +64,7 @@ class Case:
     data: Path | None
     shape: tuple[int, ...]
     options: dict[str, Any] = field(default_factory=dict)
+    brief: bool = True
 
 
 def cases(shared: Path, checkpoints: Path, classifier: Path | None) -> Iterator[Case]:
@@ -95,13 +106,17 @@ def cases(shared: Path, checkpoints: Path, classifier: Path | None) -> Iterator[
             "input_shape": (1, 3, 64, 64),
             "metadata": {"task": "upscale", "image": {"color": "ycbcr"}},
         },
+        brief=False,
     )
     yield Case("gan", checkpoints / "gan.pt", None, None, (1, 128))
-    yield Case("classifier", checkpoints / "classifier.pt", data / "cifar10.zip", data / "cifar10.zip", (1, 3, 32, 32))
+    yield Case("gan, batch 16", checkpoints / "gan.pt", None, None, (16, 128))
+    pictures = data / "cifar10.zip"
     if classifier is not None:
-        yield Case("mobilenet", classifier, data / "cifar10.zip", data / "cifar10.zip", (1, 3, 32, 32))
+        yield Case("mobilenet", classifier, pictures, pictures, (1, 3, 32, 32))
+    yield Case("classifier", checkpoints / "classifier.pt", pictures, pictures, (1, 3, 32, 32), brief=False)
     for name in ("denoise", "inpaint", "upscale", "upscale_x4", "brighten"):
-        yield Case(name, checkpoints / f"{name}.pt", data / "photos", data / "photos", (1, 3, 128, 128))
+        brief = name in ("denoise", "inpaint", "upscale")
+        yield Case(name, checkpoints / f"{name}.pt", data / "photos", data / "photos", (1, 3, 128, 128), brief=brief)
 
 
 def main() -> None:
@@ -109,66 +124,104 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--checkpoints", type=Path, default=Path("examples/checkpoints"))
     parser.add_argument("--classifier", type=Path, help="a checkpoint of the mobilenet, trained on cifar10.zip")
-    parser.add_argument("--only", nargs="+")
-    parser.add_argument("--preset", default="default")
+    parser.add_argument("--only", nargs="+", help="names of models")
+    parser.add_argument("--all", action="store_true", help="also models without a floor")
+    parser.add_argument("--preset", default="quick")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each paired run")
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each way, interleaved")
     parser.add_argument("--nncf", action="store_true", help="NNCF to ONNX too")
+    parser.add_argument("--results", type=Path, default=Path("int8-results"), help="what is done already")
     arguments = parser.parse_args()
     machine = Machine.this()
-    print(f"{machine.processor}, {machine.cores} cores, {' '.join(machine.features)}; {arguments.threads} threads")
-    print(f"{'case':<12} {'way':<28} {'quality':>9} {'change':>8} {'times fp32 (95 %)':>22} {'size':>6}")
+    results = arguments.results / machine.cpu_kind.replace(" ", "-")
+    results.mkdir(parents=True, exist_ok=True)
+    print(f"{machine.cpu_kind}: {machine.processor}, {machine.cores} cores, {arguments.threads} threads\n")
+    print("| model | way | quality | change | times as fast as fp32 (95 %) | size | verdict, and load |")
+    print("|---|---|---|---|---|---|---|")
     for case in cases(arguments.shared, arguments.checkpoints, arguments.classifier):
-        if arguments.only and case.name not in arguments.only:
+        if case.name not in arguments.only if arguments.only else not (case.brief or arguments.all):
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            compare(case, Path(folder), arguments)
+        file = results / f"{case.name.replace(', ', '-').replace(' ', '')}.json"
+        if not file.exists():
+            with tempfile.TemporaryDirectory() as folder:
+                rows = compare(case, Path(folder), arguments)
+            file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        print_rows(case, json.loads(file.read_text(encoding="utf-8")))
 
 
-def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> None:
-    """Print the rows of one case."""
+Row = dict[str, Any]
+
+
+def print_rows(case: Case, rows: list[Row]) -> None:
+    fastest = max(row["ratio"][0] for row in rows if "ratio" in row)
+    for row in rows:
+        if "fails" in row:
+            print(f"| | {row['way']} | | | fails: {row['fails']} | | |", flush=True)
+            continue
+        ratio, low, high = row["ratio"]
+        times = f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+        times = f"**{times}**" if ratio == fastest else times
+        first = row is rows[0]
+        change = "" if first or row["change"] is None else f"{row['change']:+.3f}"
+        cells = (case.name if first else "", row["way"], f"{row['quality']:.3f}", change, "1" if first else times)
+        print(f"| {' | '.join(cells)} | {row['size']:.2f} | {row['note']} |", flush=True)
+
+
+def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> list[Row]:
+    """A row for the plain export, and one for each way to int8."""
     settings = QuantizationSettings(
-        calibration=case.calibration, preset=Preset(arguments.preset), threads=arguments.threads
+        calibration=case.calibration,
+        preset=Preset(arguments.preset),
+        threads=arguments.threads,
+        batch=case.shape[0],
     )
     plain = folder / "plain.onnx"
     write_plain(case, plain)
-    with open_engine(plain, threads=arguments.threads) as engine:
-        metadata = require_metadata(plain)
-        judged = quality(case, engine, plain)
-        print(f"{case.name:<12} {'fp32, plain export':<28} {judged:9.3f}")
-        ways: dict[str, Callable[[], Path]] = {
-            "ORT default": lambda: ort(case, plain, folder / "ort.onnx", engine),
-            "ORT u8s8 channel, reduced": lambda: ort(
-                case, plain, folder / "ort2.onnx", engine, per_channel=True, reduce_range=True
+    with ExitStack() as stack:
+        engines = {"fp32, plain export": stack.enter_context(open_engine(plain, threads=arguments.threads))}
+        (engine,) = engines.values()
+        ways: dict[str, Callable[[], tuple[Path, str]]] = {
+            "ORT default": lambda: (ort(case, plain, folder / "ort.onnx", engine), ""),
+            "ORT u8s8 channel, reduced": lambda: (
+                ort(case, plain, folder / "ort2.onnx", engine, per_channel=True, reduce_range=True),
+                "",
             ),
         }
         if arguments.nncf:
-            ways["NNCF to ONNX"] = lambda: nncf(case, plain, folder / "nncf.onnx", engine)
+            ways["NNCF to ONNX"] = lambda: (nncf(case, plain, folder / "nncf.onnx", engine), "")
         ways["edgevision --int8"] = lambda: ours(case, folder / "ours.onnx", settings)
-        random = np.random.default_rng(0)
-        feeds = dict(
-            zip(
-                [spec.name for spec in engine.inputs],
-                [array[:1] for array in timed_inputs(case, metadata, random, len(engine.inputs))],
-                strict=True,
-            )
-        )
+        made, failures = {"fp32, plain export": (plain, "")}, {}
         for way, make in ways.items():
             try:
-                path = make()
-                with open_engine(path, threads=arguments.threads) as candidate:
-                    found = quality(case, candidate, plain)
-                    timer = InterleavedTimer({"fp32": partial(engine.run, feeds), way: partial(candidate.run, feeds)})
-                    timer.measure(arguments.seconds)
-                    speed = timer.speedup(way, over="fp32")
+                made[way] = make()
+                engines[way] = stack.enter_context(open_engine(made[way][0], threads=arguments.threads))
             except Exception as error:  # other tools fail in their own ways, which is a result too
-                reason = (str(error).splitlines() or [""])[0]
-                print(f"{'':<12} {way:<28} fails: {type(error).__name__}: {reason:.90}")
+                failures[way] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]:.90}"
+        arrays = timed_inputs(case, require_metadata(plain), np.random.default_rng(0), len(engine.inputs))
+        feeds = dict(zip([spec.name for spec in engine.inputs], arrays, strict=True))
+        timer = InterleavedTimer({way: partial(one.run, feeds) for way, one in engines.items()})
+        timer.measure(arguments.seconds * len(engines))
+        load = f"load {os.getloadavg()[0]:.1f}"
+        judged = {way: quality(case, one, plain) for way, one in engines.items()}
+        float_quality = judged["fp32, plain export"]
+        rows: list[Row] = []
+        for way in ("fp32, plain export", *ways):
+            if way in failures:
+                rows.append({"way": way, "fails": failures[way]})
                 continue
-            interval = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
-            size = path.stat().st_size / plain.stat().st_size
-            change = found - judged if np.isfinite(judged) else float("nan")
-            print(f"{'':<12} {way:<28} {found:9.3f} {change:+8.3f} {interval:>22} {size:6.2f}", flush=True)
+            file, note = made[way]
+            speed = timer.speedup(way, over="fp32, plain export")
+            rows.append(
+                {
+                    "way": way,
+                    "quality": judged[way],
+                    "change": judged[way] - float_quality if np.isfinite(float_quality) else None,
+                    "ratio": [speed.ratio, speed.low, speed.high],
+                    "size": file.stat().st_size / plain.stat().st_size,
+                    "note": note or (load if way == "fp32, plain export" else ""),
+                }
+            )
+    return rows
 
 
 def write_plain(case: Case, path: Path) -> None:
@@ -184,7 +237,7 @@ def write_plain(case: Case, path: Path) -> None:
 def timed_inputs(case: Case, metadata: Any, random: np.random.Generator, count: int) -> list[np.ndarray]:
     """What is timed on: values as the model takes them, in the case's shape."""
     if metadata.task == "generate":
-        return list(next(iter(seeded_batches(metadata, case.shape[1:], 1, 0))))
+        return list(next(iter(seeded_batches(metadata, case.shape[1:], case.shape[0], 0))))
     picture = random.random(case.shape, np.float32)
     return [picture, (random.random((1, 1, *case.shape[2:])) < 0.1).astype(np.float32)][:count]
 
@@ -257,12 +310,11 @@ def nncf(case: Case, plain: Path, output: Path, engine: Engine) -> Path:
     return output
 
 
-def ours(case: Case, output: Path, settings: QuantizationSettings) -> Path:
+def ours(case: Case, output: Path, settings: QuantizationSettings) -> tuple[Path, str]:
     """``edgevision export --int8``, with its verdict."""
     report = edgevision.export(case.checkpoint, output, precision="int8", int8=settings, **case.options)
     assert report.quantization is not None
-    print(f"{'':<12} {report.quantization.verdict} ({report.quantization.seconds:.0f} s)")
-    return output
+    return output, f"{report.quantization.outcome}, {report.quantization.seconds:.0f} s"
 
 
 if __name__ == "__main__":

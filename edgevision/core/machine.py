@@ -57,6 +57,18 @@ _ASKED = {
 }
 _IMPLIED = {"avx_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16"}
 
+_CPU_KINDS = {
+    "amx_int8": "AMX",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "avx512f": "AVX-512 without VNNI",
+    "avx2": "AVX2",
+    "ssse3": "SSSE3",
+    "i8mm": "arm64 with i8mm",
+    "asimddp": "arm64 with dot products",
+    "asimd": "arm64",
+}
+
 INT8_ON_X86 = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
 """The features any of which lets x86 add products of int8 in 32 bits; without them it adds two of them in 16."""
 
@@ -75,6 +87,11 @@ class Machine(Record):
     def processor_and_cores(self) -> str:
         """As in ``Cortex-A76, 4 cores``."""
         return f"{self.processor}, {self.cores} core{'s' * (self.cores != 1)}"
+
+    @property
+    def cpu_kind(self) -> str:
+        """What this CPU multiplies int8 with, the best that it has, as in ``AVX-512 VNNI``."""
+        return next((kind for feature, kind in _CPU_KINDS.items() if feature in self.features), "neither x86 nor arm64")
 
     @property
     def int8_sums_saturate(self) -> bool:

@@ -115,6 +115,22 @@ def test_sums_of_int8_saturate_on_x86_without_vnni(features, saturate):
     assert machine.int8_sums_saturate is saturate
 
 
+@pytest.mark.parametrize(
+    ("features", "kind"),
+    [
+        ((), "neither x86 nor arm64"),
+        (("ssse3", "avx2", "fma"), "AVX2"),
+        (("ssse3", "avx2", "avx_vnni"), "AVX-VNNI"),
+        (("ssse3", "avx2", "avx512f"), "AVX-512 without VNNI"),
+        (("ssse3", "avx2", "avx512f", "avx512_vnni", "avx512_bf16"), "AVX-512 VNNI"),
+        (("ssse3", "avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8"), "AMX"),
+        (("asimd", "asimddp"), "arm64 with dot products"),
+    ],
+)
+def test_a_kind_of_cpu_is_named_after_the_best_that_it_has(features, kind):
+    assert Machine(processor="a CPU", cores=1, memory_gb=1.0, system="S", features=features).cpu_kind == kind
+
+
 def test_the_machine_knows_itself():
     machine = Machine.this()
     assert machine.processor
