@@ -100,6 +100,13 @@ class DescriptionOptions:
     activation: Annotated[
         Activation | None, typer.Option(help="What a classifier ends in.", show_default="found out from its scores")
     ] = None
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="A detector's head: a layout's name, or a JSON object or a file that holds one.",
+            show_default="found out from its outputs",
+        ),
+    ] = None
     color: Annotated[Color | None, typer.Option(help="Order of the channels.")] = None
     value_range: Annotated[
         str | None, typer.Option(help="LOW,HIGH that 0 and 255 become before mean and std.", show_default="0,1")
@@ -141,6 +148,7 @@ class DescriptionOptions:
         spec = {
             "labels": _labels(self.labels),
             "activation": self.activation,
+            **_head(self.head),
             "predicts": self.predicts,
             "output_range": _numbers(self.output_range, "--output-range"),
         }
@@ -192,6 +200,17 @@ class DamageOptions:
     holes: HolesOption = HoleKind.STROKES
 
 
+def _head(text: str | None) -> dict[str, Any]:
+    """The name of a layout, or all that is to be said of a head."""
+    if text is None:
+        return {}
+    if text.lstrip().startswith("{"):
+        return {"head": json_object(text, "--head")}
+    if _is_file(text):
+        return {"head": json_object(read_text_file(Path(text), "the head"), "--head")}
+    return {"layout": text}
+
+
 def _metadata_document(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         return json_object(text, "--metadata")
@@ -214,8 +233,11 @@ def _labels(text: str | None) -> list[str] | None:
             raise InputError(f"the labels {text!r} are empty; write one a line")
         return labels
     if "," not in text:
-        raise InputError(f"--labels must be a file or names joined by commas; there is no file {text!r}")
-    return [label.strip() for label in text.split(",")]
+        raise InputError(
+            "--labels must be a file or names joined by commas, a single one with a comma behind it; there is no file"
+            f" {text!r}"
+        )
+    return [label.strip() for label in text.removesuffix(",").split(",")]
 
 
 def _is_file(text: str) -> bool:

@@ -56,6 +56,7 @@ class ImageFolder:
         split: "train", "val", "test", or "" where the data is not divided.
         splits: all that the data holds.
         names: the path of each picture inside the data.
+        other_files: the paths of all files that are no pictures, of every split.
     """
 
     def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
@@ -67,7 +68,9 @@ class ImageFolder:
         self.path = Path(path)
         self._remarked = False
         self._files: _Folder | _Zip = _open(self.path)
-        names = [name for name in self._files.names() if _is_picture(name)]
+        found = self._files.names()
+        names = [name for name in found if _is_picture(name)]
+        self.other_files = tuple(sorted(set(found) - set(names)))
         if not names:
             raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
         self._root = _wrapping_folder(names)
@@ -80,9 +83,9 @@ class ImageFolder:
             parts = {n: part[1:] for n, part in parts.items() if _SPLITS[part[0].lower()] == self.split}
         self.names = tuple(sorted(parts))
         classes = {name: part[0] if len(part) > 1 else "" for name, part in parts.items()}
-        found = sorted(set(classes.values()))
+        folders = sorted(set(classes.values()))
         # Pictures beside class folders would be a class without a name: then nothing is taken for a class.
-        self.class_names: tuple[str, ...] = () if "" in found else tuple(found)
+        self.class_names: tuple[str, ...] = () if "" in folders else tuple(folders)
         index = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([index.get(classes[name], -1) for name in self.names], np.int64)
 
@@ -96,6 +99,13 @@ class ImageFolder:
             return read_image(self._files.read(name), remark=lambda sentence: self._remark(name, sentence))
         except ImageError as error:
             raise ImageError(f"{name!r} in {str(self.path)!r}: {error}") from error
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file by its path inside the data; :class:`DatasetError` where it cannot be read."""
+        try:
+            return self._files.read(name)
+        except ImageError as error:
+            raise DatasetError(f"{name!r} in {str(self.path)!r}: {error}") from error
 
     def _remark(self, name: str, sentence: str) -> None:
         """Warn of the first of such pictures: of thousands, read in every epoch, each would be too much."""

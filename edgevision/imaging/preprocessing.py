@@ -1,5 +1,7 @@
 """From a picture to the tensor the network was trained on: the one way used in training, export and on the device."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -49,27 +51,63 @@ def scale_and_offset(spec: ImageSpec) -> tuple[NDArray[np.float32], NDArray[np.f
     return scale.astype(np.float32)[:, None, None], offset.astype(np.float32)[:, None, None]
 
 
+class Placement(NamedTuple):
+    """Where a picture lies in the network's input: its pixel edge x is at ``scale * x + offset`` there, each (x, y)."""
+
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+
+
+def placement(width: int, height: int, spec: ImageSpec) -> Placement:
+    """Where :func:`resize` puts a picture of ``width`` x ``height`` pixels."""
+    if spec.size is None:
+        return Placement((1.0, 1.0), (0.0, 0.0))
+    rows, columns = spec.size
+    if spec.resize is Resize.STRETCH:
+        return Placement((columns / width, rows / height), (0.0, 0.0))
+    if spec.resize is Resize.CROP:
+        scale = max(columns / width, rows / height)
+        left, top = _crop_start(width, height, spec.size, scale)
+        return Placement((scale, scale), (-left * scale, -top * scale))
+    scaled = _padded_size(width, height, spec)
+    left, top = (0, 0) if spec.pad_corner else ((columns - scaled[0]) // 2, (rows - scaled[1]) // 2)
+    return Placement((scaled[0] / width, scaled[1] / height), (float(left), float(top)))
+
+
 def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     """Bring the picture to ``spec.size`` in the way of ``spec.resize``; a picture of that size is left alone."""
     if spec.size is None or image.size == (spec.size[1], spec.size[0]):
         return image
-    # Palettes cannot be interpolated, and transparency must be on white before the padding is added in black.
+    # Palettes cannot be interpolated, and transparency must be on white before the padding is added.
     if image.mode not in ("RGB", "L") or image.has_transparency_data:
         image = Image.fromarray(to_array(image))
     height, width = spec.size
     resample = _FILTERS[spec.resample]
     if spec.resize is Resize.STRETCH:
         return image.resize((width, height), resample)
-    fit = max if spec.resize is Resize.CROP else min
-    scale = fit(width / image.width, height / image.height)
-    scaled = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     if spec.resize is Resize.CROP:
         # Resampling only the part that stays is faster, and exact where the scaled size would be rounded.
         # Rounding must not put it a hair outside the picture.
-        left = max(0.0, (image.width - width / scale) / 2)
-        top = max(0.0, (image.height - height / scale) / 2)
+        scale = max(width / image.width, height / image.height)
+        left, top = _crop_start(image.width, image.height, spec.size, scale)
         box = (left, top, min(left + width / scale, image.width), min(top + height / scale, image.height))
         return image.resize((width, height), resample, box=box)
-    canvas = Image.new(image.mode, (width, height))
-    canvas.paste(image.resize(scaled, resample), ((width - scaled[0]) // 2, (height - scaled[1]) // 2))
+    canvas = Image.new(image.mode, (width, height), (spec.pad_value,) * len(image.getbands()))
+    scaled = image.resize(_padded_size(image.width, image.height, spec), resample)
+    left, top = placement(image.width, image.height, spec).offset
+    canvas.paste(scaled, (int(left), int(top)))
     return canvas
+
+
+def _crop_start(width: int, height: int, size: tuple[int, int], scale: float) -> tuple[float, float]:
+    """The upper left corner (x, y) of what :attr:`Resize.CROP` keeps, in the picture's own pixels."""
+    return max(0.0, (width - size[1] / scale) / 2), max(0.0, (height - size[0] / scale) / 2)
+
+
+def _padded_size(width: int, height: int, spec: ImageSpec) -> tuple[int, int]:
+    """What a picture is scaled to before it is padded: (width, height)."""
+    assert spec.size is not None
+    scale = min(spec.size[1] / width, spec.size[0] / height)
+    if not spec.scale_up:
+        scale = min(scale, 1.0)
+    return max(1, round(width * scale)), max(1, round(height * scale))

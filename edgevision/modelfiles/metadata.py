@@ -56,7 +56,7 @@ class Resize(StrEnum):
     CROP = "crop"
     """The shorter side is scaled to fit, the middle is cut out."""
     PAD = "pad"
-    """The longer side is scaled to fit, the rest is filled with black on both sides."""
+    """The longer side is scaled to fit, the rest is filled, on both sides unless ``pad_corner`` is set."""
 
 
 class Resample(StrEnum):
@@ -84,7 +84,9 @@ class ImageSpec(Record):
 
     A sample ``p`` of 0..255 becomes ``(p / 255 * (high - low) + low - mean) / std`` with ``value_range = (low, high)``;
     ``mean`` and ``std`` hold one number a channel, in the order of ``color``, or are empty for none.
-    ``size`` is (height, width); ``None`` keeps the picture's own.
+    ``size`` is (height, width); ``None`` keeps the picture's own. What :attr:`Resize.PAD` fills is ``pad_value``, of
+    255; with ``pad_corner`` the picture lies in the upper left corner instead of the middle, and without ``scale_up``
+    one that is smaller keeps its size.
     """
 
     color: Color = Color.RGB
@@ -94,6 +96,9 @@ class ImageSpec(Record):
     value_range: tuple[float, float] = (0.0, 1.0)
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    pad_value: int = 0
+    pad_corner: bool = False
+    scale_up: bool = True
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -103,6 +108,8 @@ class ImageSpec(Record):
             raise ValueError(f"std must be positive, not {self.std!r}")
         if self.size and min(self.size) < 1:
             raise ValueError(f"size must be positive (height, width), not {self.size!r}")
+        if not 0 <= self.pad_value <= 255:
+            raise ValueError(f"pad_value is a sample of 0..255, not {self.pad_value}")
 
 
 @record

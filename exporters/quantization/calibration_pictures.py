@@ -19,6 +19,7 @@ class Pictures:
     """Pictures in memory, with the names and classes they have in ``data``, the middle cut out where they are large.
 
     Attributes:
+        folder: where they are from.
         failures: what could not be read, and why.
     """
 
@@ -30,6 +31,7 @@ class Pictures:
         check: Callable[[Image.Image], object] = lambda image: None,
     ) -> None:
         """Read those of ``data``; one for which ``check`` raises is a failure too."""
+        self.folder = data
         self.failures: dict[str, str] = {}
 
         def read(index: int) -> Image.Image:

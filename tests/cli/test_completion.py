@@ -36,7 +36,7 @@ def complete(run_python):
     ("line", "words"),
     [
         ("edgevision ru", ["run"]),
-        ("edgevision run de", ["denoise"]),
+        ("edgevision run de", ["detect", "denoise"]),
         ("edgevision train ", ["classify", "gan", "vae", "restore"]),
         ("edgevision --ver", ["--version"]),
     ],

@@ -1,0 +1,130 @@
+"""Marks on a picture that a person reads: boxes, names, points and tinted areas, at any size of the picture."""
+
+import colorsys
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels."""
+
+# Colours that are told apart with any kind of colour vision (Okabe & Ito 2008), black left out.
+_COLORS = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+
+
+def class_color(index: int) -> tuple[int, int, int]:
+    """RGB of a class, always the same; behind the first seven their lighter and darker kin."""
+    color = _COLORS[index % len(_COLORS)]
+    turn = index // len(_COLORS) % 3
+    if turn == 0:
+        return color
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(value / 255 for value in color))
+    lightness = lightness + (1 - lightness) * 0.5 if turn == 1 else lightness * 0.55
+    red, green, blue = (round(255 * value) for value in colorsys.hls_to_rgb(hue, lightness, saturation))
+    return red, green, blue
+
+
+class Marker:
+    """Draws on a copy of an RGB picture; the width of lines and the size of letters follow from the picture's size.
+
+    Letters are smaller where the things that are marked are: ``thing`` is the side of a usual one, in pixels.
+    """
+
+    def __init__(self, image: Image.Image, thing: float | None = None) -> None:
+        self.image = image.convert("RGB")
+        if self.image is image:
+            self.image = image.copy()
+        side = min(image.size)
+        self.line = max(1, round(side / 240))
+        largest = side / 32 if thing is None else min(side / 32, thing / 2.5)
+        self._letters = max(9, round(largest))
+        self._draw = ImageDraw.Draw(self.image)
+        self._taken: list[Box] = []
+
+    def box(self, box: Box, color: tuple[int, int, int]) -> None:
+        """A frame; where it reaches beyond the picture only what is inside is seen."""
+        x1, y1, x2, y2 = _ordered(box)
+        self._draw.rectangle((x1, y1, x2, y2), outline=color, width=self.line)
+
+    def label(self, box: Box, text: str, color: tuple[int, int, int]) -> None:
+        """``text`` at the box: above, or where no other text stands yet."""
+        font = _font(self._letters)
+        left, top, right, bottom = self._draw.textbbox((0, 0), text, font=font)
+        width, height = right - left + 2 * self.line + 2, bottom - top + 2 * self.line + 2
+        place = self._free_place(_ordered(box), width, height)
+        self._taken.append(place)
+        self._draw.rectangle(place, fill=color)
+        ink = (0, 0, 0) if _luma(color) > 110 else (255, 255, 255)
+        self._draw.text((place[0] + self.line + 1 - left, place[1] + self.line + 1 - top), text, fill=ink, font=font)
+
+    def points(self, points: Iterable[Sequence[float]], color: tuple[int, int, int]) -> None:
+        """A dot for each (x, y)."""
+        radius = self.line * 1.5
+        for x, y, *_ in points:
+            self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
+
+    def line_between(self, one: Sequence[float], other: Sequence[float], color: tuple[int, int, int]) -> None:
+        """A straight line from (x, y) to (x, y)."""
+        self._draw.line((one[0], one[1], other[0], other[1]), fill=color, width=self.line)
+
+    def area(self, mask: NDArray[np.bool_], color: tuple[int, int, int], strength: float = 0.45) -> None:
+        """Tint what ``mask`` (H, W) marks."""
+        tint = Image.new("RGB", self.image.size, color)
+        self.image.paste(tint, mask=Image.fromarray(np.where(mask, np.uint8(255 * strength), np.uint8(0))))
+        self._draw = ImageDraw.Draw(self.image)
+
+    def _free_place(self, box: Box, width: float, height: float) -> Box:
+        """Of the places at a box the first that is inside the picture and free, else that which hides least."""
+        x1, y1, x2, y2 = box
+        corners = [
+            (x1, y1 - height),
+            (x1, y2),
+            (x1, y1),
+            (x2 - width, y1 - height),
+            (x2 - width, y2),
+            (x2, y1),
+            (x1 - width, y1),
+            (x2 - width, y2 - height),
+        ]
+        places = [self._inside((x, y, x + width, y + height)) for x, y in corners]
+        hidden = [sum(_shared(place, other) for other in self._taken) for place in places]
+        # Moved into the picture, a place may lie elsewhere than at its corner; that is still at the box.
+        return places[hidden.index(min(hidden))]
+
+    def _inside(self, place: Box) -> Box:
+        width, height = place[2] - place[0], place[3] - place[1]
+        x = min(max(place[0], 0), max(self.image.width - width - 1, 0))
+        y = min(max(place[1], 0), max(self.image.height - height - 1, 0))
+        return (x, y, x + width, y + height)
+
+
+def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    try:
+        return ImageFont.load_default(size)
+    except ImportError:  # a Pillow without FreeType has one size only
+        return ImageFont.load_default()
+
+
+def _ordered(box: Box) -> Box:
+    x1, y1, x2, y2 = box
+    return (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+
+
+def _shared(one: Box, other: Box) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0) * max(height, 0)
+
+
+def _luma(color: tuple[int, int, int]) -> float:
+    return 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]

@@ -1,0 +1,172 @@
+"""Average precision of boxes as COCO defines it: 101 recalls, ten overlaps, sizes, ignored regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+OVERLAPS = np.linspace(0.5, 0.95, 10)
+_RECALLS = np.linspace(0, 1, 101)
+_AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+_MOST = 100
+
+
+class Truth(NamedTuple):
+    """What is in one picture: boxes (N, 4) x1, y1, x2, y2, classes (N,), and which are neither missed nor found."""
+
+    boxes: Array
+    classes: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
+
+
+class Found(NamedTuple):
+    """What was found in it: boxes (N, 4), scores (N,) and classes (N,)."""
+
+    boxes: Array
+    scores: Array
+    classes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePrecision:
+    """Figures in 0..1; NaN where there is nothing to be found.
+
+    Attributes:
+        precision: (overlaps, recalls, classes) of all sizes: the curves.
+        by_class: (overlaps, classes).
+        sizes: the mean over overlaps and classes by size: small, medium, large.
+        recall: (overlaps, classes), with at most 100 boxes a picture.
+    """
+
+    precision: Array
+    by_class: Array
+    sizes: dict[str, float]
+    recall: Array
+
+    @property
+    def mean(self) -> float:
+        """Over the ten overlaps from 0.5 to 0.95 and the classes: mAP50-95."""
+        return _mean(self.by_class)
+
+    def at(self, overlap: float) -> float:
+        """Over the classes, at one of :data:`OVERLAPS`: mAP50, mAP75."""
+        return _mean(self.by_class[int(np.abs(OVERLAPS - overlap).argmin())])
+
+
+def average_precision(found: Sequence[Found], truth: Sequence[Truth], classes: int) -> AveragePrecision:
+    """Of what was found in pictures, one of each for every picture.
+
+    Matching, interpolation and sizes are those of pycocotools' ``COCOeval`` with ``iouType="bbox"``.
+    """
+    curves = {area: _curves(found, truth, classes, ends) for area, ends in _AREAS.items()}
+    precision, recall = curves["all"]
+    sizes = {area: _mean(curves[area][0].mean(axis=1)) for area in ("small", "medium", "large")}
+    return AveragePrecision(precision, _over_recalls(precision), sizes, recall)
+
+
+def _over_recalls(precision: Array) -> Array:
+    """The area under each curve; NaN where there is nothing to be found."""
+    area: Array = precision.mean(axis=1)
+    return area
+
+
+def _mean(values: Array) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _curves(
+    found: Sequence[Found], truth: Sequence[Truth], classes: int, area: tuple[float, float]
+) -> tuple[Array, Array]:
+    precision = np.full((len(OVERLAPS), len(_RECALLS), classes), np.nan)
+    recall = np.full((len(OVERLAPS), classes), np.nan)
+    for index in range(classes):
+        matches = [_match(one, other, index, area) for one, other in zip(found, truth, strict=True)]
+        positives = sum(match.positives for match in matches)
+        if not positives:
+            continue
+        scores = np.concatenate([match.scores for match in matches])
+        order = np.argsort(-scores, kind="mergesort")
+        hit = np.concatenate([match.hit for match in matches], axis=1)[:, order]
+        out = np.concatenate([match.out for match in matches], axis=1)[:, order]
+        true = np.cumsum(hit & ~out, axis=1).astype(float)
+        false = np.cumsum(~hit & ~out, axis=1).astype(float)
+        for row in range(len(OVERLAPS)):
+            recalls = true[row] / positives
+            precisions = true[row] / np.maximum(true[row] + false[row], np.spacing(1))
+            # The best precision at this recall and any higher one.
+            envelope = np.maximum.accumulate(precisions[::-1])[::-1]
+            places = np.searchsorted(recalls, _RECALLS, side="left")
+            inside = places < len(envelope)
+            precision[row, :, index] = 0.0
+            precision[row, inside, index] = envelope[places[inside]]
+            recall[row, index] = recalls[-1] if len(recalls) else 0.0
+    return precision, recall
+
+
+class _Match(NamedTuple):
+    """Of one picture and class: scores (N,), what is a hit and what does not count (overlaps, N), and how many there
+    are to be found."""
+
+    scores: Array
+    hit: NDArray[np.bool_]
+    out: NDArray[np.bool_]
+    positives: int
+
+
+def _match(found: Found, truth: Truth, index: int, area: tuple[float, float]) -> _Match:
+    rows = np.flatnonzero(found.classes == index)
+    rows = rows[np.argsort(-found.scores[rows], kind="mergesort")][:_MOST]
+    boxes, scores = found.boxes[rows].astype(float), found.scores[rows].astype(float)
+    own = truth.classes == index
+    things, crowd = truth.boxes[own].astype(float), truth.ignored[own]
+    sizes = _areas(things)
+    ignored = crowd | (sizes < area[0]) | (sizes > area[1])
+    # What counts comes first, so that it is preferred.
+    order = np.argsort(ignored, kind="mergesort")
+    things, crowd, ignored = things[order], crowd[order], ignored[order]
+    overlap = _overlaps(boxes, things, crowd)
+    hit = np.zeros((len(OVERLAPS), len(boxes)), bool)
+    out = np.zeros_like(hit)
+    for row, least in enumerate(OVERLAPS):
+        taken = np.zeros(len(things), bool)
+        for box in range(len(boxes)):
+            best = _best(overlap[box], taken, crowd, ignored, min(least, 1 - 1e-10))
+            if best is not None:
+                hit[row, box], out[row, box], taken[best] = True, ignored[best], True
+    own_area = _areas(boxes)
+    outside = (own_area < area[0]) | (own_area > area[1])
+    out |= ~hit & outside
+    return _Match(scores, hit, out, int((~ignored).sum()))
+
+
+def _best(
+    overlap: Array, taken: NDArray[np.bool_], crowd: NDArray[np.bool_], ignored: NDArray[np.bool_], least: float
+) -> int | None:
+    """The thing that a box is, of those that no better box is; one that counts before one that does not."""
+    possible = (~taken | crowd) & (overlap >= least)
+    for members in (possible & ~ignored, possible & ignored):
+        if members.any():
+            candidates = np.where(members, overlap, -1.0)
+            # Of equals the last, as the reference takes.
+            return len(candidates) - 1 - int(candidates[::-1].argmax())
+    return None
+
+
+def _areas(boxes: Array) -> Array:
+    area: Array = np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
+    return area
+
+
+def _overlaps(boxes: Array, things: Array, crowd: NDArray[np.bool_]) -> Array:
+    """Intersection over union (N, M); of a crowd over the box alone."""
+    low = np.maximum(boxes[:, None, :2], things[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], things[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    union = np.where(crowd[None], _areas(boxes)[:, None], _areas(boxes)[:, None] + _areas(things)[None] - shared)
+    ratio: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return ratio

@@ -1,0 +1,1 @@
+"""Detection: pictures in, boxes round the things in them out."""

@@ -1,0 +1,156 @@
+"""Detection: pictures in, boxes in their pixels out."""
+
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevision.core.errors import ModelFileError
+from edgevision.imaging.images import read_image, to_array
+from edgevision.imaging.picture_sources import (
+    ArrayColor,
+    Batch,
+    ImageSource,
+    ImageSources,
+    Source,
+    check_array_color,
+    split_pictures,
+)
+from edgevision.imaging.preprocessing import Placement, Preprocessor, placement, resize
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.detection.decoding import Candidates, candidates
+from edgevision.runtime.tasks.detection.result import Detections
+from edgevision.runtime.tasks.detection.rows import gather_rows
+from edgevision.runtime.tasks.detection.spec import DetectionSpec
+from edgevision.runtime.tasks.detection.suppression import merge_overlapping
+from edgevision.runtime.tasks.pipeline import Pipeline
+
+_MOST_CANDIDATES = 30_000
+"""What non-maximum suppression is given at most, those of the highest scores: more come of a threshold near 0 only."""
+
+
+class Detector(Pipeline):
+    """A detector on an engine; call it on a picture or on a list of them.
+
+    Attributes:
+        engine: what runs the model.
+        metadata: what the model file says about itself.
+        labels: the classes, by their index.
+        min_score, iou, most: as in :class:`.DetectionSpec`; they may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        metadata: ModelMetadata,
+        *,
+        color: ArrayColor = "rgb",
+        min_score: float | None = None,
+        iou: float | None = None,
+        most: int | None = None,
+    ) -> None:
+        """Use ``engine``, which the detector closes in turn; ``color`` is the order of channels in arrays.
+
+        Raises:
+            ModelFileError: the metadata does not say how a picture becomes an input, or outputs boxes.
+        """
+        spec = metadata.spec_as(DetectionSpec)
+        if metadata.image is None or spec.head is None:
+            raise ModelFileError(f"the metadata of {metadata.name!r} does not say how its outputs become boxes")
+        self.engine = engine
+        self.metadata = metadata
+        self._spec, self._head = spec, spec.head
+        self.labels = self._spec.labels
+        self.min_score = self._spec.min_score if min_score is None else min_score
+        self.iou = self._spec.iou if iou is None else iou
+        self.most = self._spec.most if most is None else most
+        self._color = check_array_color(color)
+        self._image: ImageSpec = metadata.image
+        self._preprocess = Preprocessor(metadata.image)
+        self._input = engine.inputs[0].name
+        batch = engine.inputs[0].shape[0]
+        self._copies = batch if isinstance(batch, int) else 1
+
+    @overload
+    def __call__(self, images: Batch) -> list[Detections]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, images: ImageSource) -> Detections: ...
+
+    @overload
+    def __call__(self, images: ImageSources[Source]) -> list[Detections]: ...
+
+    def __call__(self, images: Any) -> Detections | list[Detections]:
+        """What is in a picture, or in several.
+
+        Raises:
+            ImageError: a picture cannot be decoded.
+            ModelFileError: the outputs are not what the metadata say of the head.
+            DeviceError: the device failed.
+        """
+        pictures, several = split_pictures(images, self._color)
+        found = [self._detect(read_image(picture)) for picture in pictures]
+        return found if several else found[0]
+
+    def _detect(self, image: Image.Image) -> Detections:
+        tensor, place = self._input_of(image)
+        outputs = self._run(tensor)
+        height, width = tensor.shape[2:]
+        rows = gather_rows(self._head, outputs, height, width)
+        found = candidates(
+            self._head, rows, height, width, min_score=self.min_score, multi_label=self._spec.multi_label
+        )
+        return self._answers(found, place, (image.height, image.width))
+
+    def _input_of(self, image: Image.Image) -> tuple[NDArray[np.float32], Placement]:
+        """The tensor (1, C, H, W) of a picture, and where it lies in it."""
+        pixels = to_array(resize(image, self._image), self._image.color)
+        tile = self.metadata.tile
+        if self._image.size is None and tile is not None:
+            height, width = pixels.shape[:2]
+            frame = ((0, tile.padded(height) - height), (0, tile.padded(width) - width), (0, 0))
+            pixels = np.pad(pixels, frame, constant_values=self._image.pad_value)
+        return self._preprocess.normalise(pixels)[None], placement(image.width, image.height, self._image)
+
+    def _run(self, tensor: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        fed = np.repeat(tensor, self._copies, axis=0) if self._copies > 1 else tensor
+        arrays = self.engine.run({self._input: fed})
+        names = [spec.name for spec in self.engine.outputs]
+        if self._copies > 1:
+            arrays = [array[:1] for array in arrays]
+        return dict(zip(names, arrays, strict=True))
+
+    def _answers(self, found: Candidates, place: Placement, size: tuple[int, int]) -> Detections:
+        boxes, scores, classes, points = found
+        if len(scores) > _MOST_CANDIDATES:
+            best = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
+            boxes, scores, classes = boxes[best], scores[best], classes[best]
+            points = None if points is None else points[best]
+        if self.iou is None:
+            rows = np.argsort(-scores, kind="stable")[: self.most]
+            boxes, scores, points = boxes[rows], scores[rows], None if points is None else points[rows]
+        else:
+            apart = classes if self._spec.class_wise else None
+            rows, boxes, scores, points = merge_overlapping(
+                boxes, scores, apart, points, iou=self.iou, most=self.most, merge=self._spec.merge
+            )
+        classes = classes[rows]
+        height, width = size
+        scale, offset = (np.array(pair, np.float32) for pair in place)
+        corners = (boxes.reshape(-1, 2, 2) - offset) / scale
+        boxes = np.clip(corners, 0, np.array([width, height], np.float32)).reshape(-1, 4)
+        if points is not None:
+            xy = (points[:, :, :2] - offset) / scale
+            points = np.concatenate([xy, points[:, :, 2:]], axis=2).astype(np.float32)
+        seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # in the padding there is nothing
+        return Detections(
+            boxes[seen],
+            scores[seen],
+            classes[seen],
+            size=size,
+            labels=self.labels,
+            points=None if points is None else points[seen],
+            skeleton=self._spec.skeleton,
+        )

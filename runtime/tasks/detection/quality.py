@@ -1,0 +1,90 @@
+"""How much worse a form of a detector is than the float model, through the pipeline that people run."""
+
+from collections.abc import Sequence
+
+from edgevision.core.errors import DatasetError
+from edgevision.data.box_annotations import AnnotatedFolder
+from edgevision.data.datasets import ImageDataset, ImageFolder
+from edgevision.metrics.average_precision import Truth, average_precision
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.detection.detector import Detector
+from edgevision.runtime.tasks.detection.evaluation import LEAST_SCORE, class_order, found_in, truth_of
+from edgevision.runtime.tasks.detection.matching import matched_pairs
+from edgevision.runtime.tasks.detection.result import Detections
+from edgevision.runtime.tasks.detection.spec import DetectionSpec
+from edgevision.runtime.tasks.quality import Quality
+
+# Of a detector that finds nothing any more, or so many times as much: it is broken, whatever a figure says.
+_EXPLODED = 3
+_BROKEN = 100.0
+
+
+class DetectionQuality:
+    """mAP50-95 where there are boxes to compare with, in points; else how well both models' boxes agree.
+
+    Without boxes the loss is what is missing to an F1 of 100 % between the boxes of both models at IoU 0.75.
+    """
+
+    unit = "points"
+    budget = 0.5
+
+    def __init__(self, metadata: ModelMetadata, reference: Engine, data: ImageDataset) -> None:
+        self._metadata, self._data = metadata, data
+        self._truth = _truth(metadata, data)
+        self._labels = max(1, _class_count(metadata, self._truth))
+        self.metric = "agreement" if self._truth is None else "map"
+        self._reference = self._found(reference)
+        self._least = metadata.spec_as(DetectionSpec).min_score
+
+    def __call__(self, engine: Engine) -> Quality:
+        found = self._found(engine)
+        ours = [one.chosen(one.scores >= self._least) for one in found]
+        theirs = [one.chosen(one.scores >= self._least) for one in self._reference]
+        agreement = _agreement(ours, theirs)
+        figures = {"agreement": agreement, "boxes": float(sum(map(len, ours)))}
+        if self._truth is None:
+            loss = 100.0 - agreement
+        else:
+            figures["map"] = self._map(found)
+            loss = self._map(self._reference) - figures["map"]
+        before, after = sum(map(len, theirs)), sum(map(len, ours))
+        if before and (after == 0 or after > _EXPLODED * before):
+            loss = max(loss, _BROKEN)
+        return Quality(figures=figures, loss=loss)
+
+    def _found(self, engine: Engine) -> list[Detections]:
+        detector = Detector(engine, self._metadata, min_score=LEAST_SCORE)
+        return [detector(self._data.image(index)) for index in range(len(self._data))]
+
+    def _map(self, found: Sequence[Detections]) -> float:
+        assert self._truth is not None
+        return 100 * average_precision([found_in(one) for one in found], self._truth, self._labels).mean
+
+
+def _truth(metadata: ModelMetadata, data: ImageDataset) -> list[Truth] | None:
+    folder: ImageFolder | None = getattr(data, "folder", None)
+    names: Sequence[str] = getattr(data, "names", ())
+    if folder is None:
+        return None
+    try:
+        annotated = AnnotatedFolder(folder)
+        labels = class_order(metadata.spec_as(DetectionSpec).labels, annotated)
+    except DatasetError:
+        return None
+    things = [annotated.of(name) for name in names]
+    if any(one is None for one in things) or not any(len(one.labels) for one in things if one is not None):
+        return None
+    return [truth_of(one, labels) for one in things if one is not None]
+
+
+def _class_count(metadata: ModelMetadata, truth: Sequence[Truth] | None) -> int:
+    named = len(metadata.spec_as(DetectionSpec).labels)
+    return max([named, *(int(one.classes.max(initial=-1)) + 1 for one in truth or ())])
+
+
+def _agreement(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
+    """F1 in percent over all pictures, of boxes of one class at IoU 0.75; 100 where neither finds anything."""
+    pairs = sum(len(matched_pairs(one, other, 0.75)) for one, other in zip(ours, theirs, strict=True))
+    boxes = sum(map(len, ours)) + sum(map(len, theirs))
+    return 100.0 * 2 * pairs / boxes if boxes else 100.0

@@ -1,0 +1,65 @@
+"""A detector that finds bright squares, and pictures of them with VOC's boxes."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+HEIGHT, WIDTH, SIDE, STRIDE = 64, 96, 12, 4
+
+
+def write_detector(path: Path) -> Path:
+    """CenterNet's outputs: how bright a square round each cell is, its size and its offset."""
+    rows, columns = HEIGHT // STRIDE, WIDTH // STRIDE
+    pad = (SIDE - STRIDE) // 2
+
+    def constant(name, values):
+        return numpy_helper.from_array(np.asarray(values, np.float32), name)
+
+    kernel = np.full((1, 3, SIDE, SIDE), 1 / (3 * SIDE * SIDE), np.float32)
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["hm"], strides=[STRIDE] * 2, pads=[pad] * 4),
+        helper.make_node("Mul", ["hm", "zeros"], ["none"]),
+        helper.make_node("Add", ["none", "cells"], ["wh"]),
+        helper.make_node("Add", ["none", "half"], ["reg"]),
+    ]
+    both = (1, 2, rows, columns)
+    graph = helper.make_graph(
+        nodes,
+        "squares",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, HEIGHT, WIDTH))],
+        [
+            helper.make_tensor_value_info("hm", TensorProto.FLOAT, (1, 1, rows, columns)),
+            helper.make_tensor_value_info("wh", TensorProto.FLOAT, both),
+            helper.make_tensor_value_info("reg", TensorProto.FLOAT, both),
+        ],
+        [
+            constant("kernel", kernel),
+            constant("zeros", np.zeros((1, 2, 1, 1))),
+            constant("cells", np.full((1, 2, 1, 1), SIDE / STRIDE)),
+            constant("half", np.full((1, 2, 1, 1), 0.5)),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+def write_pictures(folder: Path, count: int = 12, seed: int = 0) -> Path:
+    """``count`` pictures ``NN.png`` with one to three squares each, and ``NN.xml`` beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(seed)
+    for number in range(count):
+        pixels = generator.integers(0, 60, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+        places = [(x, y) for x in (8, 40, 72) for y in (8, 40)]
+        chosen = generator.permutation(len(places))[: int(generator.integers(1, 4))]
+        things = []
+        for index in chosen:
+            x, y = places[int(index)]
+            pixels[y : y + SIDE, x : x + SIDE] = 250
+            box = f"<xmin>{x}</xmin><ymin>{y}</ymin><xmax>{x + SIDE}</xmax><ymax>{y + SIDE}</ymax>"
+            things.append(f"<object><name>square</name><bndbox>{box}</bndbox></object>")
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+        (folder / f"{number:02d}.xml").write_text(f"<annotation>{''.join(things)}</annotation>")
+    return folder

@@ -1,0 +1,113 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgevision.core.errors import DatasetError
+from edgevision.data.box_annotations import AnnotatedFolder
+from edgevision.data.datasets import ImageFolder
+
+VOC = """<annotation><size><width>40</width><height>30</height></size>{}</annotation>"""
+OBJECT = """<object><name>{}</name>{}<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox>
+</object>"""
+
+
+def voc(*things):
+    return VOC.format("".join(OBJECT.format(*thing) for thing in things))
+
+
+def pictures(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30)).save(path)
+
+
+def test_voc_files_beside_the_pictures(tmp_path):
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    (tmp_path / "a.xml").write_text(voc(("dog", "", 1, 2, 11, 22), ("cat", "<difficult>1</difficult>", 5, 5, 9, 9)))
+    (tmp_path / "b.xml").write_text(voc())
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    assert found.class_names == ("cat", "dog")
+    one = found.of("a.png")
+    np.testing.assert_array_equal(one.boxes, [[1, 2, 11, 22], [5, 5, 9, 9]])
+    assert (one.labels, one.ignored.tolist()) == (("dog", "cat"), [False, True])
+    assert len(found.of("b.png").labels) == 0  # somebody looked, and there is nothing
+    assert found.of("c.png") is None
+
+
+def test_in_a_zip_with_splits_and_boxes_without_area_left_out(tmp_path):
+    pictures(tmp_path / "set", "train/a.png", "test/b.png")
+    (tmp_path / "set/train/a.xml").write_text(voc(("dog", "", 1, 2, 11, 22)))
+    (tmp_path / "set/test/b.xml").write_text(voc(("cat", "", 1, 2, 1, 22), ("cat", "", 1, 2, 3, 4)))
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for path in sorted((tmp_path / "set").rglob("*.*")):
+            archive.write(path, path.relative_to(tmp_path / "set"))
+    found = AnnotatedFolder(ImageFolder(tmp_path / "set.zip"))
+    assert (found.folder.split, found.class_names, found.skipped) == ("test", ("cat",), 1)
+    np.testing.assert_array_equal(found.of("test/b.png").boxes, [[1, 2, 3, 4]])
+
+
+def test_a_coco_document(tmp_path):
+    pictures(tmp_path, "images/a.png", "images/b.png")
+    document = {
+        "images": [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "gone.png"}],
+        "categories": [{"id": 3, "name": "zebra"}, {"id": 9, "name": "ant"}],
+        "annotations": [
+            {"image_id": 7, "category_id": 9, "bbox": [1, 2, 10, 20]},
+            {"image_id": 7, "category_id": 3, "bbox": [0, 0, 5, 5], "iscrowd": 1},
+        ],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(document))
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    assert found.class_names == ("zebra", "ant")
+    one = found.of("images/a.png")
+    np.testing.assert_array_equal(one.boxes, [[1, 2, 11, 22], [0, 0, 5, 5]])
+    assert (one.labels, one.ignored.tolist()) == (("ant", "zebra"), [False, True])
+
+
+@pytest.mark.parametrize(
+    ("listed", "text"),
+    [
+        ("classes.txt", "dog\ncat\n"),
+        ("data.yaml", "nc: 2\nnames: ['dog', \"cat\"]\n"),
+        ("data.yaml", "names:\n  0: dog\n  1: cat\npath: .\n"),
+        ("data.yaml", "names:\n- dog\n- cat\n"),
+    ],
+)
+def test_yolo_lines_in_their_own_folder(tmp_path, listed, text):
+    pictures(tmp_path, "images/a.png", "images/b.png")
+    (tmp_path / listed).write_text(text)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("1 0.5 0.5 0.5 0.2\n0 0.1 0.1 0.3 0.1 0.3 0.4 0.1 0.4\n")
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    assert found.class_names == ("dog", "cat")
+    one = found.of("images/a.png")
+    np.testing.assert_allclose(one.boxes, [[10, 12, 30, 18], [4, 3, 12, 12]], atol=1e-4)
+    assert one.labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("a.xml", "<annotation><object>", "no VOC annotation"),
+        ("a.xml", voc(("dog", "", "x", 2, 3, 4)), "no VOC annotation"),
+        ("a.xml", '<!DOCTYPE a [<!ENTITY b "c">]><annotation/>', "defines entities"),
+        ("a.txt", "0 0.5 0.5 0.2\n", "a line is: class, centre x"),
+        ("a.txt", "dog 0.5 0.5 0.2 0.1\n", "line 1 of 'a.txt'"),
+        ("b.json", '{"images": [{"id": 1}], "annotations": [], "categories": []}', "no whole COCO document"),
+    ],
+)
+def test_damaged_annotations_are_named(tmp_path, name, text, rule):
+    pictures(tmp_path, "a.png")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DatasetError, match=rule):
+        AnnotatedFolder(ImageFolder(tmp_path))
+
+
+def test_pictures_without_boxes_say_what_is_looked_for(tmp_path):
+    pictures(tmp_path, "a.png")
+    with pytest.raises(DatasetError, match=r"NAME\.xml beside the pictures \(VOC\)"):
+        AnnotatedFolder(ImageFolder(tmp_path))

@@ -1,0 +1,55 @@
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgevision.imaging.drawing import Marker, class_color
+
+
+def test_colours_of_classes_are_stable_and_differ():
+    colors = [class_color(index) for index in range(21)]
+    assert len(set(colors)) == 21
+    assert colors[3] == class_color(3)
+
+
+def test_the_picture_that_is_drawn_on_stays_as_it_was():
+    image = Image.new("RGB", (60, 40), (10, 20, 30))
+    marker = Marker(image)
+    marker.box((5, 5, 30, 30), (255, 0, 0))
+    marker.label((5, 5, 30, 30), "thing", (255, 0, 0))
+    marker.points([(40, 20)], (0, 255, 0))
+    marker.area(np.ones((40, 60), bool), (0, 0, 255))
+    assert image.getcolors() == [(60 * 40, (10, 20, 30))]
+    assert len(marker.image.getcolors(10_000)) > 3
+
+
+@pytest.mark.parametrize("size", [(32, 24), (320, 240), (4000, 3000)])
+def test_lines_and_letters_follow_the_size(size):
+    marker = Marker(Image.new("RGB", size))
+    marker.box((2, 2, size[0] - 3, size[1] - 3), (255, 255, 255))
+    share = (np.asarray(marker.image) > 0).any(axis=2).mean()
+    assert 0.01 < share < 0.3
+
+
+def test_labels_of_things_side_by_side_do_not_lie_on_each_other():
+    marker = Marker(Image.new("RGB", (640, 480)))
+    boxes = [(x, y, x + 90, y + 70) for x in range(20, 500, 100) for y in range(20, 380, 80)]
+    for box in boxes:
+        marker.label(box, "apple 97", (255, 255, 0))
+    for one, other in itertools.combinations(marker._taken, 2):
+        width = min(one[2], other[2]) - max(one[0], other[0])
+        height = min(one[3], other[3]) - max(one[1], other[1])
+        assert min(width, height) <= 0
+    for place in marker._taken:
+        assert min(place) >= 0
+        assert (place[2], place[3]) <= (640, 480)
+
+
+def test_a_box_at_the_edge_has_its_label_inside():
+    marker = Marker(Image.new("RGB", (100, 80)))
+    marker.label((-20, -20, 30, 5), "an edge", (255, 255, 0))
+    x1, y1, x2, y2 = marker._taken[0]
+    assert min(x1, y1) >= 0
+    assert x2 <= 100
+    assert y2 <= 80

@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+from PIL import Image
+
+from edgevision.core.errors import ModelFileError
+from edgevision.imaging.preprocessing import placement, resize
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, TensorSpec, TileSpec
+from edgevision.runtime.tasks.detection.detector import Detector
+from edgevision.runtime.tasks.detection.spec import BoxCoding, DetectionSpec, Field, HeadSpec, Level, OutputPart, Unit
+
+SPEC = DetectionSpec(
+    head=HeadSpec(
+        parts=(OutputPart(outputs=("boxes",), fields=(Field.BOX,)), OutputPart(outputs=("s",), fields=(Field.SCORES,)))
+    ),
+    labels=("dog", "cat"),
+)
+
+
+def metadata(image=None, spec=SPEC, **more):
+    return ModelMetadata(task="detect", name="finder", image=image or ImageSpec(size=(64, 96)), spec=spec, **more)
+
+
+def engine(boxes, scores, shape=(1, 3, 64, 96)):
+    outputs = [np.array([boxes], np.float32), np.array([scores], np.float32)]
+    return FakeEngine(
+        (TensorSpec(name="image", shape=shape),),
+        (TensorSpec(name="boxes", shape=(1, "n", 4)), TensorSpec(name="s", shape=(1, "n", 2))),
+        lambda inputs: [np.repeat(output, len(inputs["image"]), axis=0) for output in outputs],
+    )
+
+
+def test_boxes_are_in_pixels_of_the_picture():
+    finder = Detector(
+        engine([[24, 16, 48, 32]], [[0.9, 0.1]]), metadata(ImageSpec(size=(64, 96), resize=Resize.STRETCH))
+    )
+    found = finder(np.zeros((128, 480, 3), np.uint8))
+    np.testing.assert_allclose(found.boxes, [[120, 32, 240, 64]])
+    assert found.names == ("dog",)
+    assert found.size == (128, 480)
+
+
+@pytest.mark.parametrize("how", list(Resize))
+@pytest.mark.parametrize("corner", [False, True])
+@pytest.mark.parametrize("scale_up", [False, True])
+def test_what_is_marked_in_a_picture_is_found_where_it_is(how, corner, scale_up):
+    """A bright square is found in the network's input by looking, and has to come back to where it was drawn."""
+    generator = np.random.default_rng(5)
+    spec = ImageSpec(size=(96, 128), resize=how, pad_corner=corner, scale_up=scale_up, pad_value=114)
+    for _ in range(20):
+        width, height = (int(side) for side in generator.integers(60, 400, 2))
+        pixels = np.zeros((height, width, 3), np.uint8)
+        middle, side = (width // 2, height // 2), 10
+        square = np.array([middle[0] - side, middle[1] - side, middle[0] + side, middle[1] + side], float)
+        pixels[middle[1] - side : middle[1] + side, middle[0] - side : middle[0] + side] = 255
+        small = np.asarray(resize(Image.fromarray(pixels), spec))[:, :, 0].astype(float)
+        small[small == 114] = 0
+        columns, rows = small.max(axis=0), small.max(axis=1)
+        # Edges to a part of a pixel: how bright the pixels at them are.
+        x1, x2 = _ends(columns)
+        y1, y2 = _ends(rows)
+        place = placement(width, height, spec)
+        scale, offset = np.array(place.scale), np.array(place.offset)
+        back = (np.array([[x1, y1], [x2, y2]]) - offset) / scale
+        tolerance = 0.5 + 0.75 / scale.min()
+        np.testing.assert_allclose(back.reshape(-1), square, atol=tolerance)
+
+
+def _ends(profile):
+    bright = np.flatnonzero(profile > 127)
+    return bright[0], bright[-1] + 1
+
+
+def test_the_way_to_the_network_and_back_is_exact_for_any_size():
+    generator = np.random.default_rng(0)
+    for number in range(1000):
+        width, height = (int(side) for side in generator.integers(1, 5000, 2))
+        spec = ImageSpec(
+            size=tuple(int(side) for side in generator.integers(16, 1280, 2)),
+            resize=list(Resize)[number % 3],
+            pad_corner=bool(number % 2),
+            scale_up=bool(number % 5),
+        )
+        scale, offset = (np.array(pair) for pair in placement(width, height, spec))
+        corners = generator.uniform(0, 1, (5, 2)) * (width, height)
+        there = corners * scale + offset
+        np.testing.assert_allclose((there - offset) / scale, corners, atol=0.5)
+        if spec.resize is not Resize.CROP:
+            edges = np.array([[0, 0], [width, height]]) * scale + offset
+            assert edges.min() >= 0
+            assert (edges <= np.array(spec.size[::-1]) + 1e-6).all()
+
+
+def test_the_same_thing_is_found_once_and_each_class_by_itself():
+    boxes = [[10, 10, 30, 30], [11, 10, 31, 30], [10, 11, 30, 31], [60, 20, 80, 40]]
+    scores = [[0.9, 0], [0.8, 0], [0, 0.7], [0.2, 0]]
+    finder = Detector(engine(boxes, scores), metadata())
+    found = finder(np.zeros((64, 96, 3), np.uint8))
+    assert found.names == ("dog", "cat")  # 0.2 is below the model's least score
+    everything = Detector(engine(boxes, scores), metadata(), min_score=0.1, most=2)(np.zeros((64, 96, 3), np.uint8))
+    assert everything.scores.tolist() == pytest.approx([0.9, 0.7])
+    of_any_class = metadata(spec=SPEC.updated(class_wise=False))
+    assert Detector(engine(boxes, scores), of_any_class)(np.zeros((64, 96, 3), np.uint8)).names == ("dog",)
+
+
+def test_what_lies_in_the_padding_is_no_answer_and_boxes_end_with_the_picture():
+    padded = ImageSpec(size=(64, 96), resize=Resize.PAD)
+    finder = Detector(engine([[0, 0, 10, 60], [20, 40, 90, 60]], [[0.9, 0], [0.8, 0]]), metadata(padded))
+    found = finder(np.zeros((64, 32, 3), np.uint8))  # columns 32 to 64 of the input
+    np.testing.assert_allclose(found.boxes, [[0, 40, 32, 60]])
+
+
+def test_a_picture_of_any_size_is_padded_to_what_the_network_takes():
+    seen = []
+
+    def network(inputs):
+        seen.append(inputs["image"].shape)
+        return [np.array([[[0, 0, 5, 5]]], np.float32), np.array([[[1, 0]]], np.float32)]
+
+    fake = engine([], [], shape=(1, 3, "height", "width"))
+    fake._function = network
+    finder = Detector(fake, metadata(ImageSpec(size=None), tile=TileSpec(multiple=32)))
+    assert finder(np.zeros((33, 64, 3), np.uint8)).size == (33, 64)
+    assert seen == [(1, 3, 64, 64)]
+
+
+def test_a_fixed_batch_gets_copies():
+    finder = Detector(engine([[0, 0, 5, 5]], [[1, 0]], shape=(4, 3, 64, 96)), metadata())
+    assert len(finder([np.zeros((64, 96, 3), np.uint8)] * 3)) == 3
+
+
+def test_ten_thousand_boxes_and_none():
+    generator = np.random.default_rng(0)
+    corners = generator.uniform(0, 60, (10_000, 2))
+    boxes = np.concatenate([corners, corners + generator.uniform(0, 30, (10_000, 2))], axis=1)
+    many = Detector(engine(boxes, np.full((10_000, 2), 0.9)), metadata())(np.zeros((64, 96, 3), np.uint8))
+    assert 0 < len(many) <= 300
+    none = Detector(engine(boxes, np.zeros((10_000, 2))), metadata())(np.zeros((64, 96, 3), np.uint8))
+    assert len(none) == 0
+    assert none.to_dict() == {"width": 96, "height": 64, "detections": []}
+
+
+def test_metadata_without_a_head_are_refused():
+    with pytest.raises(ModelFileError, match="does not say how its outputs become boxes"):
+        Detector(engine([], []), metadata(spec=DetectionSpec(labels=("dog", "cat"))))
+
+
+def test_a_wrong_stride_is_named_when_the_model_runs():
+    head = SPEC.head.updated(coding=BoxCoding.DISTANCES, unit=Unit.STRIDES, levels=(Level(stride=8),))
+    finder = Detector(engine([[0, 0, 5, 5]], [[1, 0]]), metadata(spec=SPEC.updated(head=head)))
+    with pytest.raises(ModelFileError, match=r"96 rows for a picture of 96x64, and box has 1"):
+        finder(np.zeros((64, 96, 3), np.uint8))
