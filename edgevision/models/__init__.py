@@ -22,6 +22,7 @@ from edgevision.models.registry import (
     build_model,
     model_options,
 )
+from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
@@ -49,6 +50,8 @@ __all__ = [
     "MobileNet",
     "MobileVit",
     "PlainCnn",
+    "ResidualDiscriminator",
+    "ResidualGenerator",
     "RestorationUNet",
     "SubPixelCnn",
     "TextureDiscriminator",

@@ -15,6 +15,7 @@ from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
+from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
@@ -43,12 +44,14 @@ RESTORERS: Mapping[str, Callable[..., nn.Module]] = {
 GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp_gan": MlpGenerator,
     "dcgan": DcganGenerator,
+    "residual_gan": ResidualGenerator,
     "texture": TextureGenerator,
 }
 
 DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
     "mlp_gan": MlpDiscriminator,
     "dcgan": DcganDiscriminator,
+    "residual_gan": ResidualDiscriminator,
     "texture": TextureDiscriminator,
 }
 """What each generator is trained against."""

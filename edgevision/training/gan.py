@@ -34,7 +34,7 @@ def train_gan(settings: GanSettings, output: Path, *, force: bool = False, quiet
     options = training.options(settings.model, num_classes=len(labels))
     generator = build_model(settings.model, **options)
     if settings.conditional and "num_classes" not in options:
-        raise InputError(f"the model {settings.model} cannot be conditional; dcgan can")
+        raise InputError(f"the model {settings.model} cannot be conditional; dcgan and residual_gan can")
     discriminator = DISCRIMINATORS[settings.model]
     known = inspect.signature(discriminator).parameters
     wanted = options | {"spectral_norm": settings.spectral_norm, "dropout": settings.dropout}

@@ -15,6 +15,8 @@ from edgevision.models import (
     DcganGenerator,
     MlpDiscriminator,
     MlpGenerator,
+    ResidualDiscriminator,
+    ResidualGenerator,
     TextureDiscriminator,
     TextureGenerator,
     build_model,
@@ -25,6 +27,7 @@ from edgevision.models.normalisation import ConditionalBatchNorm
 PAIRS = {
     "mlp_gan": ({"latent": 5, "hidden": (12, 16), "image_size": 8}, {"hidden": (16, 12), "image_size": 8}),
     "dcgan": ({"latent": 5, "image_size": 16, "width": 4}, {"image_size": 16, "width": 4}),
+    "residual_gan": ({"latent": 5, "image_size": 16, "width": 4}, {"image_size": 16, "width": 4}),
     "texture": ({"latent": 5, "width": 4, "doublings": 2}, {"width": 4, "halvings": 2}),
 }
 each_pair = pytest.mark.parametrize("name", PAIRS)
@@ -312,3 +315,29 @@ def test_the_gradient_reaches_every_weight_of_an_autoencoder() -> None:
     for parameter, tensor in network.named_parameters():
         assert tensor.grad is not None, parameter
         assert tensor.grad.abs().sum() > 0, parameter
+
+
+# --- the residual pair ---
+
+
+@pytest.mark.parametrize("image_size", [28, 32, 64])
+def test_the_residual_pair_takes_what_the_dcgan_takes(image_size: int) -> None:
+    generator = ResidualGenerator(image_size=image_size, width=4)
+    pictures = run(generator, latents(generator, 2))
+    assert pictures.shape == (2, 3, image_size, image_size)
+    assert run(ResidualDiscriminator(image_size=image_size, width=4), pictures).shape == (2,)
+
+
+def test_latent_and_class_of_the_residual_generator_set_its_normalisations() -> None:
+    generator = scrambled(ResidualGenerator(image_size=16, width=4, latent=5, num_classes=3))
+    latent = torch.randn(1, 5).expand(2, 5)
+    first, second = run(generator, latent, one_hot(0, 2, of=3))
+    assert (first - second).abs().max() > 1e-3
+    assert all(norm.gain.in_features == 8 for norm in generator.modules() if isinstance(norm, ConditionalBatchNorm))
+
+
+def test_the_class_moves_the_residual_discriminators_score() -> None:
+    discriminator = ResidualDiscriminator(image_size=16, width=4, num_classes=3)
+    picture = torch.randn(1, 3, 16, 16).expand(2, 3, 16, 16)
+    first, second = run(discriminator, picture, one_hot(0, 2, of=3))
+    assert first != second

@@ -52,7 +52,7 @@ class _GanData(_Data):
 class _GanNetwork:
     panel: ClassVar[str] = NETWORK_PANEL
 
-    model: Annotated[str, typer.Option("--model", "-m", help="mlp_gan, dcgan or texture.")] = "dcgan"
+    model: Annotated[str, typer.Option("--model", "-m", help="mlp_gan, dcgan, residual_gan or texture.")] = "dcgan"
     model_options: ModelOptionsOption = "{}"
     spectral_norm: Annotated[bool, typer.Option(help="In the discriminator.")] = True
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the discriminator.")] = 0.0
