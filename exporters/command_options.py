@@ -7,7 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import typer
 
 from edgevision.cli.numbers import real_number
-from edgevision.cli.options import OUTPUT_PANEL, ForceOption, HolesOption, JsonOption, QuietOption, SigmaOption
+from edgevision.cli.options import (
+    OUTPUT_PANEL,
+    ForceOption,
+    HolesOption,
+    JsonOption,
+    NoiseOption,
+    QuietOption,
+    SigmaOption,
+)
 from edgevision.cli.output import echo
 from edgevision.cli.values import json_object, parse_shape
 from edgevision.core.errors import InputError
@@ -15,6 +23,7 @@ from edgevision.core.extras import requires_extra
 from edgevision.core.printable import shortened
 from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.modelfiles.metadata import Color, Resample, Resize
 from edgevision.modelfiles.task_registry import task_names
 from edgevision.runtime.tasks.classification.spec import Activation
@@ -196,6 +205,7 @@ class OutputOptions:
 class DamageOptions:
     """What is done to pictures that are then restored."""
 
+    noise: NoiseOption = NoiseKind.WHITE
     sigma: SigmaOption = 25.0
     holes: HolesOption = HoleKind.STROKES
 

@@ -91,7 +91,7 @@ def export(
         int8=QuantizationSettings(
             **vars(quantization),
             data=data,
-            evaluation=EvaluationOptions(sigma=damage.sigma, holes=damage.holes, seed=seed),
+            evaluation=EvaluationOptions(**vars(damage), seed=seed),
             seed=seed,
         ),
         say=output.show_progress,
@@ -134,7 +134,7 @@ def verify(
         comparison.against,
         input_shape=parse_shape(comparison.input_shape) if comparison.input_shape else None,
         data=comparison.data,
-        evaluation=EvaluationOptions(sigma=damage.sigma, holes=damage.holes, seed=seed),
+        evaluation=EvaluationOptions(**vars(damage), seed=seed),
         device=device,
         samples=comparison.samples,
         seed=seed,

@@ -11,6 +11,7 @@ from edgevision.runtime.load import ModelPath, load
 if TYPE_CHECKING:
     from edgevision.data.datasets import ImageFolder
     from edgevision.data.hole_kinds import HoleKind
+    from edgevision.data.noise_kinds import NoiseKind
     from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
     from edgevision.runtime.tasks.autoencoding.evaluation import ReconstructionReport
     from edgevision.runtime.tasks.classification.classifier import Classifier
@@ -30,6 +31,7 @@ class EvaluateOptions(TypedDict, total=False):
     device: str
     allow_fallback: bool
     threads: int | None
+    noise: "NoiseKind | str"
     sigma: float
     holes: "HoleKind | str"
     held_out: bool
@@ -73,6 +75,7 @@ def evaluate(
     device: str = "cpu",
     allow_fallback: bool = False,
     threads: int | None = None,
+    noise: "NoiseKind | str" = "white",
     sigma: float = 25.0,
     holes: "HoleKind | str" = "strokes",
     held_out: bool = False,
@@ -94,7 +97,8 @@ def evaluate(
             to upscale they may be pairs ``NAME_LR`` and ``NAME_HR``.
         split: ``train``, ``val`` or ``test``; by default test, else val, if the data is divided.
         device, allow_fallback, threads: of a model that is not loaded yet, as for :func:`edgevision.load`.
-        sigma: noise that is added to pictures to denoise, of 255.
+        noise: what is added to pictures to denoise: ``white``, ``camera``, ``jpeg``, ``impulse``, ``mixed``.
+        sigma: how much of it, of 255; JPEG and impulse noise draw their own strength, mixed noise up to that.
         holes: what the holes look like that are to be filled: ``strokes``, ``text``, ``boxes``, ``blobs``, ``pixels``.
         held_out: only the tenth of the pictures that training a restoration network leaves out.
         samples: how many pictures a generator draws.
@@ -110,13 +114,15 @@ def evaluate(
         DatasetError: the data do not have what is needed, or not one picture can be used.
         InputError: there is no figure for such a model.
         ModelFileError, DeviceError: as :func:`edgevision.load`.
-        ValueError: no such kind of holes.
+        ValueError: no such kind of noise or holes.
     """
     from edgevision.data.datasets import ImageFolder
     from edgevision.data.hole_kinds import HoleKind
+    from edgevision.data.noise_kinds import NoiseKind
     from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
     options = EvaluationOptions(
+        noise=NoiseKind(noise),
         sigma=sigma,
         holes=HoleKind(holes),
         held_out=held_out,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise_kinds import NoiseKind
 
 DEVICE_PANEL = "Model and device"
 OUTPUT_PANEL = "Output"
@@ -47,9 +48,17 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what exist
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no remarks.", rich_help_panel=OUTPUT_PANEL)
 ]
+NoiseOption = Annotated[
+    NoiseKind, typer.Option(help="Kind of noise added to pictures to denoise.", rich_help_panel=DAMAGE_PANEL)
+]
 SigmaOption = Annotated[
     float,
-    typer.Option(min=0, max=255, help="Noise added to pictures to denoise, of 255.", rich_help_panel=DAMAGE_PANEL),
+    typer.Option(
+        min=0,
+        max=255,
+        help="Strength of white and camera noise, of 255; the most of mixed noise.",
+        rich_help_panel=DAMAGE_PANEL,
+    ),
 ]
 HolesOption = Annotated[
     HoleKind, typer.Option(help="What the holes to inpaint look like.", rich_help_panel=DAMAGE_PANEL)

@@ -104,8 +104,10 @@ def _neighbours(widths: Sequence[int]) -> list[tuple[int, int]]:
     return list(pairwise(widths))
 
 
-denoise_unet = partial(RestorationUNet, widths=(48, 64, 72), blocks=(2, 2, 2), shuffle=2)
-"""Three scales from half the resolution down, 0.73 million weights."""
+def denoise_unet(*, widths: Sequence[int] = (48, 64, 72), blocks: Sequence[int] = (2, 2, 2)) -> RestorationUNet:
+    """Scales from half the resolution down, by default three of 0.72 million weights."""
+    return RestorationUNet(widths=widths, blocks=blocks, shuffle=2)
+
 
 inpaint_unet = partial(RestorationUNet, widths=(16, 40, 64, 80), blocks=(1, 1, 2, 2), shuffle=1, mask_input=True)
 """Four scales from the full resolution down, gated on the way down, 0.7 million weights."""

@@ -12,16 +12,21 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from edgevision.core.progress import track
 from edgevision.data.datasets import is_held_out
-from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
+from edgevision.data.degradations import draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise import add_noise_of_kind
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.imaging.hole_filling import fill_smoothly, halve_known
 from edgevision.imaging.images import to_array
+from edgevision.imaging.samples import luma_of
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.data_source import open_photos
 from edgevision.training.left_out import LeftOut
 from edgevision.training.settings import RestorationSettings
 
 _CACHE_BYTES = 2 << 30
+_WELL_EXPOSED = 0.3
+"""Part of the crops to brighten that are good as they are."""
 _VALIDATION = 2**31
 """Stands for the epoch in the seeds of validation crops, which are the same at every validation."""
 
@@ -156,8 +161,11 @@ class SeededBatches(Sampler[tuple[int, int, int]]):
 
 
 def crop_loader(photos: Photos, settings: RestorationSettings, batches: SeededBatches) -> DataLoader[Example]:
-    """Batches in the order of ``batches``; pictures that are not kept in memory are decoded by worker processes."""
-    count = 0 if photos.all_kept else settings.workers
+    """Batches in the order of ``batches``, made by worker processes.
+
+    Where a CPU trains and has all pictures in memory, it makes them itself: its cores have enough to do.
+    """
+    count = 0 if photos.all_kept and not torch.cuda.is_available() else settings.workers
     crops = DamagedCrops(photos, settings)
     return DataLoader(crops, batch_size=None, sampler=batches, num_workers=count, persistent_workers=count > 0)
 
@@ -172,24 +180,35 @@ class _Damage(NamedTuple):
 
 def _noisy(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     settings, generator = damage.settings, damage.generator
+    kind = settings.noise or NoiseKind.WHITE
     gray = generator.random() < settings.gray
-    target = _planes(_luma(clean) if gray else clean)
-    image = add_noise(target, generator.uniform(*settings.sigma), generator)
-    if generator.random() < 0.5:
+    target: Array = (_luma(clean) if gray else clean).astype(np.float32) / np.float32(255)
+    # Mixed noise draws its own strength, and whether it is rounded.
+    sigma = settings.sigma[1] if kind is NoiseKind.MIXED else generator.uniform(*settings.sigma)
+    image = add_noise_of_kind(kind, target, sigma, generator)
+    if kind is NoiseKind.WHITE and generator.random() < 0.5:
         # What comes out of a file is clipped and rounded; what the literature measures is not.
         image = np.round(np.clip(image, 0, 1) * 255) / np.float32(255)
     if gray:
-        image, target = np.repeat(image, 3, axis=0), np.repeat(target, 3, axis=0)
-    return {"image": image, "target": target}
+        image, target = np.repeat(image, 3, axis=2), np.repeat(target, 3, axis=2)
+    return {"image": _chw(image), "target": _chw(target)}
 
 
 def _shrunken(clean: Pixels, damage: _Damage) -> dict[str, Array]:
-    small = np.asarray(shrink(Image.fromarray(clean), damage.settings.scale))
-    return {"image": _planes(_luma(small)), "target": _planes(_luma(clean))}
+    settings, generator = damage.settings, damage.generator
+    small = np.asarray(shrink(Image.fromarray(clean), settings.scale))
+    image = _planes(_luma(small))
+    if settings.noise is not None and generator.random() < 0.5:
+        colors: Array = small.astype(np.float32) / np.float32(255)
+        noisy = add_noise_of_kind(settings.noise, colors, settings.sigma[1], generator)
+        image = _chw(luma_of(noisy)[:, :, None])
+    return {"image": image, "target": _planes(_luma(clean))}
 
 
 def _underexposed(clean: Pixels, damage: _Damage) -> dict[str, Array]:
-    return {"image": _planes(underexpose(clean, damage.generator)), "target": _planes(clean)}
+    # What is well exposed is to be left alone; only what is not is validated on.
+    dark = damage.progress == 1 or damage.generator.random() > _WELL_EXPOSED
+    return {"image": _planes(underexpose(clean, damage.generator) if dark else clean), "target": _planes(clean)}
 
 
 def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:

@@ -123,7 +123,9 @@ def _metadata(
     inputs = [TensorSpec(name="image", shape=("batch", color.channels, "height", "width"), value_range=(0.0, 1.0))]
     image = ImageSpec(color=color)
     spec = RestorationSpec(
-        scale=settings.scale, sigma=settings.sigma if settings.kind == RestorationKind.DENOISE else None
+        scale=settings.scale,
+        sigma=settings.sigma if settings.kind == RestorationKind.DENOISE else None,
+        noise=settings.noise,
     )
     # How far tiles have to overlap is measured when the network is exported.
     tile: TileSpec | None = TileSpec(multiple=int(getattr(network, "multiple", 1)))

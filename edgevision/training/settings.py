@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import Record, record
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.modelfiles.metadata import Color
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 
@@ -165,8 +166,9 @@ class RestorationSettings(TrainingSettings):
     """All settings of a restoration network; one step is one batch of crops.
 
     ``zoom`` is the least scale that pictures are shrunk to before a crop is taken: shrinking shows the network finer
-    detail than the files have, and removes their compression artefacts. ``sigma`` bounds the noise to remove, in
-    steps of 1/255; ``gray`` is the part of the crops that lose their colour. ``start_from`` names a checkpoint of the
+    detail than the files have, and removes their compression artefacts. ``noise`` is what pictures to denoise suffer
+    from (``None``: white noise), and half of the small pictures to upscale (``None``: nothing); ``sigma`` bounds it, in
+    steps of 1/255. ``gray`` is the part of the crops that lose their colour. ``start_from`` names a checkpoint of the
     same network whose weights to begin with.
 
     Raises:
@@ -185,6 +187,7 @@ class RestorationSettings(TrainingSettings):
     crop: int = 64
     zoom: float = 0.5
     flip: bool = True
+    noise: NoiseKind | None = None
     sigma: tuple[float, float] = (0.0, 50.0)
     gray: float = 0.0
     loss: Mapping[str, float] = field(default_factory=lambda: {LossTerm.L1.value: 1.0})
@@ -206,6 +209,8 @@ class RestorationSettings(TrainingSettings):
             raise InputError(f"gray must lie in 0..1, not {self.gray!r}")
         if not 0 <= self.sigma[0] <= self.sigma[1] < math.inf:
             raise InputError(f"sigma is the least and the greatest noise, not {self.sigma!r}")
+        if self.noise is not None and self.kind not in (RestorationKind.DENOISE, RestorationKind.UPSCALE):
+            raise InputError(f"--noise is for denoise and upscale, not for {self.kind}")
         unknown = set(self.loss) - set(LossTerm)
         if unknown or not self.loss or not all(0 < weight < math.inf for weight in self.loss.values()):
             raise InputError(f"a loss is a positive weight for some of {', '.join(LossTerm)}, not {dict(self.loss)!r}")

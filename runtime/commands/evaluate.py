@@ -10,6 +10,7 @@ from edgevision.cli.options import (
     FallbackOption,
     HolesOption,
     JsonOption,
+    NoiseOption,
     QuietOption,
     SeedOption,
     SigmaOption,
@@ -20,6 +21,7 @@ from edgevision.core.errors import PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
@@ -40,6 +42,7 @@ def evaluate(
             rich_help_panel=_PICTURES_PANEL,
         ),
     ] = None,
+    noise: NoiseOption = NoiseKind.WHITE,
     sigma: SigmaOption = 25.0,
     holes: HolesOption = HoleKind.STROKES,
     held_out: Annotated[
@@ -80,12 +83,14 @@ def evaluate(
     Examples:
         edgevision evaluate classify photos.zip
         edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
+        edgevision evaluate denoise photos/ --noise camera --sigma 15
     """
     folder = ImageFolder(data, (split,) if split else ())
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
         report = evaluate_pipeline(
             pipeline,
             folder,
+            noise=noise,
             sigma=sigma,
             holes=holes,
             held_out=held_out,

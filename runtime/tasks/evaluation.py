@@ -8,6 +8,7 @@ from edgevision.core.errors import DatasetError
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise_kinds import NoiseKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,8 @@ class EvaluationOptions:
     """How to evaluate; each task takes what is for it.
 
     Attributes:
-        sigma: noise that is added to pictures to denoise, of 255.
+        noise: what is added to pictures to denoise.
+        sigma: how much of it, of 255; JPEG and impulse noise draw their own strength, mixed noise up to that.
         holes: what the holes look like that are to be filled.
         held_out: only the tenth of the pictures that training leaves out.
         samples: how many pictures a generator draws.
@@ -25,6 +27,7 @@ class EvaluationOptions:
         quiet: no progress.
     """
 
+    noise: NoiseKind = NoiseKind.WHITE
     sigma: float = 25.0
     holes: HoleKind = HoleKind.STROKES
     held_out: bool = False

@@ -201,8 +201,35 @@ def test_a_shrunken_picture_is_the_target_at_a_lower_resolution(photos: Photos) 
     assert psnr_db(mean.numpy(), batch["image"].numpy()) > 30
 
 
+def test_mixed_noise_leaves_some_pictures_as_they_are_and_is_gray_where_the_picture_is(photos: Photos) -> None:
+    chosen = settings("denoise", noise="mixed", gray=0.5, batch_size=64)
+    batch = DamagedCrops(photos, chosen)[0, 0, 0]
+    same = [torch.allclose(image, target, atol=1e-6) for image, target in zip(*batch.values(), strict=True)]
+    assert 1 <= sum(same) <= 16
+    gray = [torch.equal(one[0], one[1]) for one in batch["target"]]
+    assert gray == [torch.equal(one[0], one[1]) for one in batch["image"]]
+    assert 16 <= sum(gray) <= 48
+
+
+def test_half_of_the_pictures_to_upscale_have_the_noise_asked_for(photos: Photos) -> None:
+    plain, noisy = (
+        DamagedCrops(photos, settings("upscale", noise=noise, batch_size=32, flip=False))[VALIDATION, 0, 0]
+        for noise in (None, "impulse")
+    )
+    assert plain["image"].shape == noisy["image"].shape
+    extreme = (noisy["image"] == 0) | (noisy["image"] == 1)
+    assert 6 <= sum(extreme[:, 0].float().mean(dim=(1, 2)) > 0.001) <= 26
+
+
+def test_some_pictures_to_brighten_are_good_as_they_are_but_not_in_validation(photos: Photos) -> None:
+    for epoch, least, most in ((0, 1, 20), (VALIDATION, 0, 0)):
+        batch = DamagedCrops(photos, settings("brighten", batch_size=32))[epoch, 0, 0]
+        same = [torch.equal(image, target) for image, target in zip(*batch.values(), strict=True)]
+        assert least <= sum(same) <= most
+
+
 def test_an_underexposed_picture_is_darker_than_its_target(photos: Photos) -> None:
-    batch = DamagedCrops(photos, settings("brighten"))[0, 0, 0]
+    batch = DamagedCrops(photos, settings("brighten"))[VALIDATION, 0, 0]
     assert (batch["image"].mean(dim=(1, 2, 3)) < 0.65 * batch["target"].mean(dim=(1, 2, 3))).all()
 
 

@@ -40,6 +40,7 @@ def settings(**changes: Any) -> RestorationSettings:
         ({"zoom": 1.1}, "zoom must lie"),
         ({"gray": -0.1}, "gray must lie"),
         ({"gray": 1.5}, "gray must lie"),
+        ({"kind": "inpaint", "noise": "white"}, "--noise is for denoise and upscale, not for inpaint"),
         ({"sigma": (20.0, 10.0)}, r"sigma is the least and the greatest noise, not \(20\.0, 10\.0\)"),
         ({"sigma": (-1.0, 10.0)}, "sigma is the least"),
         ({"sigma": (float("nan"), 10.0)}, "sigma is the least"),

@@ -13,6 +13,7 @@ from torch import nn
 from training_runs import TRAINING_MARKS, assert_same_weights, history, train
 
 from edgevision.core.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.modelfiles.metadata import Color, ModelMetadata, Resize, TileSpec
 from edgevision.models import RestorationUNet, build_model
@@ -378,3 +379,13 @@ def test_the_command_trains_and_prints_where_the_checkpoint_is(
     assert metadata is not None
     assert metadata.spec == RestorationSpec(scale=4)
     assert metadata.outputs[0].shape == ("batch", 1, "4*height", "4*width")
+
+
+def test_a_wider_denoiser_for_mixed_noise_says_so_in_its_file(photographs: Path, tmp_path: Path) -> None:
+    options = {"widths": [8, 16], "blocks": [1, 1]}
+    chosen = settings(photographs, "denoise", noise="mixed", sigma=(0.0, 55.0), model_options=options)
+    train(train_restorer, chosen, tmp_path / "run")
+    checkpoint = read_checkpoint(tmp_path / "run" / f"{chosen.model}.pt")
+    assert checkpoint.metadata is not None
+    assert checkpoint.metadata.spec == RestorationSpec(sigma=(0.0, 55.0), noise=NoiseKind.MIXED)
+    assert checkpoint.metadata.tile == TileSpec(multiple=4)

@@ -9,6 +9,7 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.core.errors import InputError
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
@@ -59,6 +60,12 @@ class _Data:
     ] = None
     zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5
     flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True
+    noise: Annotated[
+        NoiseKind | None,
+        typer.Option(
+            help="What denoise removes, and upscale meets in half of the pictures.", show_default="white; none"
+        ),
+    ] = None
     sigma: Annotated[str, typer.Option(help="LEAST,GREATEST noise to remove, of 255.")] = "0,50"
     gray: Annotated[
         float | None, typer.Option(help="Part of the crops that lose their colour.", show_default=_by_kind("gray"))
@@ -129,6 +136,7 @@ def restore(
 
     Examples:
         edgevision train restore --kind inpaint --data photos --steps 20000
+        edgevision train restore --kind denoise --data photos --noise mixed --sigma 0,55
         edgevision train restore --kind upscale --scale 4 --data photos --loss l1=1,ssim=0.1
     """
     chosen = option_values(data, network, training, hardware) | {

@@ -35,7 +35,10 @@ class Hardware:
     nodes: Annotated[
         int, typer.Option(min=1, max=4096, help="Hosts; each runs this command with MASTER_ADDR and NODE_RANK set.")
     ] = 1
-    workers: Annotated[int, typer.Option(min=0, max=256, help="Processes that decode pictures too many to keep.")] = 2
+    workers: Annotated[
+        int,
+        typer.Option(min=0, max=256, help="Processes that prepare pictures, if too many to keep or for a GPU."),
+    ] = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,9 @@ from edgevision.core.errors import ImageError
 from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset, ImageFolder, is_held_out
-from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
+from edgevision.data.degradations import draw_holes, shrink, underexpose
+from edgevision.data.noise import add_noise_of_kind
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.imaging.hole_filling import fill_smoothly
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, as_float, luma_of
@@ -72,9 +74,9 @@ def evaluate_restorer(
 ) -> RestorationReport:
     """Damage, restore and compare every picture of ``data``, or the tenth that training leaves out.
 
-    Noise of ``options.sigma`` is added, holes of one kind are torn, or there is less light, by task. Pictures to
-    upscale are shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``. One
-    generator of ``options.seed`` serves all pictures in the order of their names.
+    Noise of one kind is added, holes of one kind are torn, or there is less light, by task. Pictures to upscale are
+    shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``. One generator of
+    ``options.seed`` serves all pictures in the order of their names.
 
     Raises:
         DatasetError: not one readable picture.
@@ -109,6 +111,13 @@ def evaluate_restorer(
     )
 
 
+_STRENGTHS = {
+    NoiseKind.CAMERA: ", sigma {:g} on middle gray",
+    NoiseKind.JPEG: " of quality 10 to 95",
+    NoiseKind.IMPULSE: " on 1 to 20 % of the pixels",
+    NoiseKind.MIXED: ", sigma up to {:g}",
+}
+
 Figures = dict[str, float]
 
 Pair = tuple[str, int, int | None]
@@ -119,7 +128,7 @@ def _denoised(
     restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
 ) -> tuple[Figures, Figures]:
     good = as_float(picture.pixels)
-    noisy = add_noise(good, options.sigma, generator)
+    noisy = add_noise_of_kind(options.noise, good, options.sigma, generator)
     return _figures(good, _restored(restorer, noisy)), _figures(good, noisy.clip(0, 1))
 
 
@@ -240,7 +249,9 @@ def _pairs(data: ImageFolder, *, held_out: bool, kind: RestorationKind) -> Itera
 def _describe(restorer: Restorer | Inpainter, options: EvaluationOptions, *, paired: bool) -> str:
     kind = restorer.metadata.task
     if kind == RestorationKind.DENOISE:
-        return f"Gaussian noise, sigma {options.sigma:g}, seed {options.seed}, not clipped"
+        if options.noise is NoiseKind.WHITE:
+            return f"Gaussian noise, sigma {options.sigma:g}, seed {options.seed}, not clipped"
+        return f"{options.noise} noise{_STRENGTHS[options.noise].format(options.sigma)}, seed {options.seed}"
     if kind == RestorationKind.INPAINT:
         return f"{options.holes}, seed {options.seed}"
     if kind == RestorationKind.BRIGHTEN:

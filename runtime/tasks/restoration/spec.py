@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from edgevision.core.records import Record, record
+from edgevision.data.noise_kinds import NoiseKind
 
 
 class RestorationKind(StrEnum):
@@ -31,13 +32,15 @@ class RestorationSpec(Record):
 
     A second input is the mask: 1 where the picture is to be filled, 0 elsewhere. ``output_range`` is what black and
     white are in a predicted image; ``None`` says the same as in the input. ``sigma`` are the least and the most noise
-    (of 255) that a denoiser was trained for.
+    (of 255) that a denoiser was trained for, ``noise`` its kind: ``None`` is white noise for a denoiser, and none for
+    other tasks.
     """
 
     predicts: Prediction = Prediction.IMAGE
     scale: int = 1
     output_range: tuple[float, float] | None = None
     sigma: tuple[float, float] | None = None
+    noise: NoiseKind | None = None
 
     def __post_init__(self) -> None:
         if self.sigma is not None and not 0 <= self.sigma[0] <= self.sigma[1]:

@@ -78,6 +78,7 @@ class RestorationTask(Task):
         text = f"predicts {spec.predicts}"
         text += f", {spec.scale} times the sides" if spec.scale > 1 else ""
         text += f", sigma {spec.sigma[0]:g} to {spec.sigma[1]:g}" if spec.sigma is not None else ""
+        text += f", {spec.noise} noise" if spec.noise is not None else ""
         return {"restores": text}
 
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
@@ -127,10 +128,18 @@ class RestorationTask(Task):
         self, metadata: ModelMetadata, options: "EvaluationOptions"
     ) -> "list[EvaluationOptions]":
         """Every noise that it is made for."""
-        sigma = metadata.spec_as(RestorationSpec).sigma
-        if self.name == RestorationKind.DENOISE and sigma is not None:
-            step = (sigma[1] - sigma[0]) / (_STRENGTHS - 1)
-            return [replace(options, sigma=sigma[0] + step * index) for index in range(_STRENGTHS)]
+        from edgevision.data.noise_kinds import NoiseKind
+
+        spec = metadata.spec_as(RestorationSpec)
+        if self.name == RestorationKind.DENOISE and spec.sigma is not None:
+            least, most = spec.sigma
+            kind = spec.noise or NoiseKind.WHITE
+            if kind is NoiseKind.MIXED:
+                # Each draws its own kinds and strengths.
+                seeds = range(options.seed, options.seed + _STRENGTHS)
+                return [replace(options, noise=kind, sigma=most, seed=seed) for seed in seeds]
+            strengths = [least + (most - least) * index / (_STRENGTHS - 1) for index in range(_STRENGTHS)]
+            return [replace(options, noise=kind, sigma=sigma) for sigma in strengths]
         return [options]
 
     def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.exporters.quantization.calibration import (
     Amount,
     CalibrationData,
@@ -406,6 +407,15 @@ def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_pat
     # It is judged at the noise that was asked for.
     judged = reference.seen[len(collected.batches) :]
     assert all(20 < 255 * np.std(feeds["image"]) < 30 for feeds in judged)
+
+
+def test_a_denoiser_of_mixed_noise_is_calibrated_with_several_kinds(tmp_path: Path) -> None:
+    metadata = restorer("denoise", sigma=(0.0, 60.0), noise=NoiseKind.MIXED)
+    folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
+    collected = collect(metadata, Reference(*metadata.inputs, restores=True), folder)
+    found = [255 * float(np.std(batch[0])) for batch in collected.batches]
+    assert min(found) < 2
+    assert max(found) > 25
 
 
 def test_inpainting_is_calibrated_with_pictures_and_masks(tmp_path: Path) -> None:

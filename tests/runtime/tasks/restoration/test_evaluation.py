@@ -5,6 +5,7 @@ from PIL import Image
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise_kinds import NoiseKind
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TileSpec
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
@@ -209,3 +210,12 @@ def test_a_picture_whose_restoration_is_not_finite_is_named_and_left_out(restore
         report = measure(restorer("denoise", spoil_black), folder(a=gradient(), b=black, c=gradient()), sigma=0)
     assert [picture.name for picture in report.pictures] == ["a.png", "c.png"]
     assert "not finite" in report.failures["b.png"]
+
+
+@pytest.mark.parametrize("kind", NoiseKind)
+def test_each_kind_of_noise_is_added_and_named(restorer, folder, kind):
+    data = folder(**{f"p{number}": gradient() for number in range(6)})
+    report = measure(restorer("denoise", same), data, noise=kind, sigma=20)
+    assert ("Gaussian" if kind is NoiseKind.WHITE else kind.value) in report.damage
+    assert report.figures["psnr"] == pytest.approx(report.before["psnr"], abs=0.01)
+    assert report.before["psnr"] < 45
