@@ -25,6 +25,7 @@ import edgevision
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.data.degradations import add_noise, draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
+from edgevision.data.noise import add_camera_noise, add_impulse_noise, add_jpeg_noise
 from edgevision.imaging.images import to_array
 from edgevision.imaging.samples import as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
@@ -37,6 +38,22 @@ Pixels = NDArray[np.uint8]
 Method = Callable[..., np.ndarray]
 
 ON_A_SHEET = 10
+
+Noise = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+NOISES: dict[str, Noise] = {
+    "none": lambda image, generator: image,
+    "camera, light (sigma 6)": lambda image, generator: add_camera_noise(image, 6, generator),
+    "camera, medium (sigma 12)": lambda image, generator: add_camera_noise(image, 12, generator),
+    "camera, heavy (sigma 24)": lambda image, generator: add_camera_noise(image, 24, generator),
+    "white, sigma 25": lambda image, generator: add_noise(image, 25, generator).clip(0, 1),
+    "JPEG of quality 10": lambda image, generator: add_jpeg_noise(image, 10, generator),
+    "JPEG of quality 30": lambda image, generator: add_jpeg_noise(image, 30, generator),
+    "JPEG of quality 60": lambda image, generator: add_jpeg_noise(image, 60, generator),
+    "impulse, 2 %": lambda image, generator: add_impulse_noise(image, 0.02, generator),
+    "impulse, 10 %": lambda image, generator: add_impulse_noise(image, 0.1, generator),
+}
+NON_LOCAL_MEANS_STRENGTHS = (1, 2, 3, 5, 7, 10, 14, 19, 25, 32)
 
 
 class Table:
@@ -150,6 +167,36 @@ def compare_denoising(
             table.add("denoise", f"{what}, sigma {sigma:g}", name, psnr, similarity)
 
 
+def compare_noises(shipped: Shipped, pictures: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
+    """Yield for the sheet: the noisy picture, OpenCV's non-local means at the best h for it, ours, the original."""
+    with shipped.open("denoise") as models:
+        for kind, add in NOISES.items():
+            generator = np.random.default_rng(0)
+            scores: dict[str, list[tuple[float, float]]] = {}
+            for number, picture in enumerate(pictures):
+                good = as_float(picture)
+                noisy = add(good, generator)
+                pixels = to_8_bit(noisy)
+                means = [cv2.fastNlMeansDenoisingColored(pixels, None, h, h) for h in NON_LOCAL_MEANS_STRENGTHS]
+                results: dict[str, np.ndarray] = {
+                    "as it is": noisy,
+                    "OpenCV non-local means, best h for each": max(
+                        map(as_float, means), key=lambda result: psnr_db(good, result)
+                    ),
+                }
+                for name, model in models.items():
+                    results[name] = np.concatenate([rows for _, rows in model.restore(noisy)]).clip(0, 1)
+                for name, result in results.items():
+                    figures = psnr_db(good, result), ssim(luma_of(good), luma_of(result))
+                    scores.setdefault(name, []).append(figures)
+                if number < 2:
+                    yield [to_8_bit(panel) for panel in (*list(results.values())[:3], good)]
+            for name, values in scores.items():
+                # A picture that came back exactly has no finite PSNR.
+                psnr, similarity = np.mean(np.minimum(values, 100), axis=0)
+                table.add("denoise", f"{len(pictures)} colour photos, noise: {kind}", name, psnr, similarity)
+
+
 def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table: Table) -> Iterator[list[Pixels]]:
     """Yield for the sheet: bicubic, ours, the original, four times enlarged."""
     data = ImageFolder(pairs)
@@ -251,7 +298,7 @@ def main() -> None:
     parser.add_argument("--int8", type=Path)
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--count", type=int, default=24, help="photographs a task")
-    parser.add_argument("--tasks", nargs="+", default=["inpaint", "denoise", "upscale", "brighten"])
+    parser.add_argument("--tasks", nargs="+", default=["inpaint", "denoise", "noises", "upscale", "brighten"])
     arguments = parser.parse_args()
     photos = held_out(arguments.photos, arguments.count)
     gray = ImageFolder(arguments.gray)
@@ -261,6 +308,7 @@ def main() -> None:
         "inpaint": lambda: compare_inpainting(shipped, photos, table),
         "denoise": lambda: compare_denoising(shipped, photos, f"{len(photos)} colour photos", table),
         "denoise gray": lambda: compare_denoising(shipped, grays, f"Set12, {len(grays)} gray pictures", table),
+        "noises": lambda: compare_noises(shipped, photos, table),
         "upscale": lambda: compare_upscaling(shipped, arguments.pairs, photos, table),
         "brighten": lambda: compare_brightening(shipped, photos, table),
     }
