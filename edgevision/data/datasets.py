@@ -68,18 +68,28 @@ class ImageFolder:
         self.path = Path(path)
         self._remarked = False
         self._files: _Folder | _Zip = _open(self.path)
-        found = self._files.names()
-        names = [name for name in found if _is_picture(name)]
-        self.other_files = tuple(sorted(set(found) - set(names)))
-        if not names:
+        paths = {name: PurePosixPath(name) for name in self._files.names()}
+        parts = {name: path.parts for name, path in paths.items() if _is_picture(path)}
+        self.other_files = tuple(sorted(paths.keys() - parts.keys()))
+        if not parts:
             raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        self._root = _wrapping_folder(names)
-        parts = {name: PurePosixPath(name).relative_to(self._root).parts for name in names}
-        tops = {part[0] for part in parts.values()}
-        divided = all(top.lower() in _SPLITS for top in tops) and all(len(part) > 1 for part in parts.values())
+        depth = _wrapping_folders(list(parts.values()))
+        self._parts = {name: part[depth:] for name, part in parts.items()}
+        tops = {part[0] for part in self._parts.values()}
+        divided = all(top.lower() in _SPLITS for top in tops) and all(len(part) > 1 for part in self._parts.values())
         self.splits = tuple(sorted({_SPLITS[top.lower()] for top in tops})) if divided else ()
+        self._take(splits)
+
+    def another_split(self, splits: Sequence[str]) -> "ImageFolder":
+        """The first of ``splits`` that exists in the same data, which is not listed again."""
+        other = copy.copy(self)
+        other._take(splits)
+        return other
+
+    def _take(self, splits: Sequence[str]) -> None:
         self.split = self._choose(splits)
-        if divided:
+        parts = self._parts
+        if self.splits:
             parts = {n: part[1:] for n, part in parts.items() if _SPLITS[part[0].lower()] == self.split}
         self.names = tuple(sorted(parts))
         classes = {name: part[0] if len(part) > 1 else "" for name, part in parts.items()}
@@ -237,17 +247,16 @@ def _open(path: Path) -> _Folder | _Zip:
     raise DatasetError(f"the data {str(path)!r} {problem}; give a folder or a zip of pictures in class folders")
 
 
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
+def _is_picture(path: PurePosixPath) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _wrapping_folder(names: Sequence[str]) -> PurePosixPath:
-    """The folder that archives are often wrapped in: above class folders, the only entry of its level."""
-    root = PurePosixPath()
-    parts = [PurePosixPath(name).parts for name in names]
-    while len({part[0] for part in parts}) == 1 and min(map(len, parts)) > 2 and parts[0][0].lower() not in _SPLITS:
-        root /= parts[0][0]
-        parts = [part[1:] for part in parts]
-    return root
+def _wrapping_folders(parts: Sequence[Sequence[str]]) -> int:
+    """In how many folders archives are wrapped, as they often are: above class folders, the only entry of its level."""
+    depth, shallowest = 0, min(map(len, parts))
+    while (
+        shallowest - depth > 2 and len({part[depth] for part in parts}) == 1 and parts[0][depth].lower() not in _SPLITS
+    ):
+        depth += 1
+    return depth

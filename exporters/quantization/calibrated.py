@@ -1,13 +1,15 @@
 """The quantiser of one model for one target: calibrated, its weights rounded, its ranges chosen."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 import onnx
 
 from edgevision.exporters.passes.ir import to_ir
-from edgevision.exporters.quantization.batches import representatives
+from edgevision.exporters.quantization.batches import Portions, representatives
+from edgevision.exporters.quantization.convergence import Convergence
 from edgevision.exporters.quantization.equalization import Equalization
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.qdq import Quantizer
@@ -15,40 +17,50 @@ from edgevision.exporters.quantization.ranges import RangeMethod, choose_ranges,
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.trials import Opener
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
-from edgevision.exporters.quantization.weights import quantize_weights
+from edgevision.exporters.quantization.weights import one_torch_thread, quantize_weights
 from edgevision.runtime.tasks.quality import OutputQuality
-from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
 
+# The peaks of channels vary less than the ends of ranges.
+_PORTIONS_TO_EQUALIZE = 2
 # Fewer weights than this are not worth two nodes more.
 _FEWEST_WEIGHTS = 256
 
 
 def calibrated_quantizer(
-    model: onnx.ModelProto, batches: Sequence[Batch], target: Target, open_model: Opener
+    model: onnx.ModelProto, portions: Portions, target: Target, open_model: Opener, late: Callable[[], bool]
 ) -> tuple[Quantizer, RangeMethod]:
-    """The quantiser with the ranges under which everything in int8 is nearest to the float model."""
-    model = Equalization(batches, strength=0.5)(model).model
+    """The quantiser with the ranges under which everything in int8 is nearest to the float model.
+
+    No more of ``portions`` are read than are needed, nor when it is ``late``.
+    """
+    first = [batch for portion in islice(portions, _PORTIONS_TO_EQUALIZE) for batch in portion]
+    model = Equalization(first, strength=0.5)(model).model
     ir = to_ir(model)
     nodes = {str(node.name): node for node in ir.graph}
     units = {unit.name: unit for unit in find_units(ir, target.operators | WEIGHTED)}
-    seen = observe(ir, units.values(), batches)
+    convergence = Convergence(late)
+    seen = observe(ir, units.values(), portions, convergence)
+    _log.debug("ranges %s", "settled" if convergence.settled else "did not settle")
     weighted = [unit.name for unit in units.values() if unit.channels is not None]
-    weights = {
-        name: quantize_weights(
-            nodes[name],
-            seen.inputs[name],
-            pair_limit=target.pair_limit,
-            per_channel=nodes[name].op_type not in target.per_tensor,
-        )
-        for name in weighted
-    }
-    weight_only = {
-        name: quantize_weights(nodes[name], seen.inputs[name], pair_limit=None)
-        for name in weighted
-        if weights[name].values.size >= _FEWEST_WEIGHTS
-    }
+    with one_torch_thread():
+        weights = {
+            name: quantize_weights(
+                nodes[name],
+                seen.inputs[name],
+                pair_limit=target.pair_limit,
+                per_channel=nodes[name].op_type not in target.per_tensor,
+            )
+            for name in weighted
+        }
+        weight_only = {
+            name: weights[name]
+            if target.pair_limit is None and nodes[name].op_type not in target.per_tensor
+            else quantize_weights(nodes[name], seen.inputs[name], pair_limit=None)
+            for name in weighted
+            if weights[name].values.size >= _FEWEST_WEIGHTS
+        }
     quantizer = Quantizer(
         ir, units, target, {}, weights, weight_only, choose_ranges_of_16_bits(seen, units.values(), ir)
     )
@@ -56,7 +68,7 @@ def calibrated_quantizer(
     if not everything.int8:
         return quantizer, RangeMethod.MINMAX
     with open_model(model) as reference:
-        measure = OutputQuality(reference, representatives(batches))
+        measure = OutputQuality(reference, representatives(portions.batches))
     best: tuple[Quantizer, RangeMethod, float] | None = None
     for method in RangeMethod:
         candidate = replace(quantizer, ranges=choose_ranges(seen, method))

@@ -1,12 +1,14 @@
 """What a model is calibrated with, and what it is judged on: real data, and never the same."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from edgevision.core.errors import DatasetError, InputError
+from edgevision.data.datasets import ImageFolder
+from edgevision.exporters.quantization.batches import Portion, Portions, spread_order
 from edgevision.exporters.quantization.calibration_pictures import FEWEST, Pictures, divide
 from edgevision.exporters.samples import picture_batches, read_inputs, seeded_batches
 from edgevision.imaging.pictures import Picture
@@ -18,24 +20,49 @@ from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.quality import OutputQuality, QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
 
+# Of a portion; of crops at least, so that each degradation has as many.
+_PICTURES, _CROPS = 16, 4
+
 
 @dataclass(frozen=True)
 class CalibrationData:
-    """``batches`` to calibrate with, the ``measure`` to judge by, and where both come from, for the report."""
+    """What to calibrate with and what to judge by.
 
-    batches: list[Batch]
+    Attributes:
+        portions: what is calibrated with, read as far as it is asked for.
+        measure: what judges forms of the model.
+        describe: where both come from, given how many samples were calibrated with, and what is to be noted.
+    """
+
+    portions: Portions
     measure: QualityMeasure
-    source: str
-    notes: tuple[str, ...] = ()
+    describe: Callable[[int], tuple[str, tuple[str, ...]]]
+
+    @property
+    def source(self) -> str:
+        """Where the data comes from, for the report."""
+        return self.describe(self._count)[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of it."""
+        return self.describe(self._count)[1]
+
+    @property
+    def _count(self) -> int:
+        return sum(len(batch[0]) for batch in self.portions.batches)
 
 
 @dataclass(frozen=True)
 class Amount:
-    """How many are used to calibrate and to judge: ``pictures``, or ``crops`` of photographs, or ``latents``."""
+    """How many are used at most to calibrate and to judge: ``pictures``, or ``crops`` of photographs, or ``latents``.
+
+    Of those to calibrate with no more are read than it takes until the ranges have settled, see :mod:`.convergence`.
+    """
 
     pictures: tuple[int, int]
     crops: tuple[int, int]
-    latents: int
+    latents: tuple[int, int]
 
 
 def collect_calibration_data(
@@ -62,31 +89,33 @@ def collect_calibration_data(
     """
     task = find_task(metadata.task)
     if task.draws_inputs:
-        seen: list[Batch] = list(seeded_batches(metadata, shape, amount.latents, seed))
-        judged = _joined(list(seeded_batches(metadata, shape, amount.latents, seed + 1)))
+        drawn = Portions([batch] for batch in seeded_batches(metadata, shape, amount.latents[0], seed))
+        judged = _joined(list(seeded_batches(metadata, shape, amount.latents[1], seed + 1)))
         measure = task.quality_measure(metadata, reference, judged, None, evaluation)
-        return CalibrationData(seen, measure, f"{amount.latents} latents of the model's distribution")
+        return CalibrationData(drawn, measure, lambda count: (f"{count} latents of the model's distribution", ()))
     if calibration is None:
         raise InputError(
             "int8 needs real pictures to find its ranges: give --calibration with a folder, a zip or an .npz like what"
             " the model will see (some hundred pictures; random noise would give ranges that no picture has)"
         )
     if calibration.suffix == ".npz":
-        return _arrays(calibration, reference)
+        return _arrays(calibration, reference, seed)
     if metadata.image is None:
         raise InputError("the model's metadata does not say how a picture becomes its input: give an .npz of inputs")
-    return _from_pictures(metadata, reference, calibration, data, evaluation, amount)
+    return _from_pictures(metadata, reference, calibration, data, evaluation, amount, seed)
 
 
-def _arrays(path: Path, reference: Engine) -> CalibrationData:
+def _arrays(path: Path, reference: Engine, seed: int) -> CalibrationData:
     samples = read_inputs(path, reference.inputs)
     count = len(samples[0])
     held = np.arange(count) % 5 == 4 if count >= 5 * FEWEST else np.ones(count, bool)
     seen = ~held if count >= 5 * FEWEST else held
-    batches: list[Batch] = [[array[seen][i : i + 16] for array in samples] for i in range(0, int(seen.sum()), 16)]
+    places = np.flatnonzero(seen)
+    places = places[spread_order(len(places), seed)]
+    portions = ([[array[places[i : i + 16]] for array in samples]] for i in range(0, len(places), 16))
     measure = OutputQuality(reference, [array[held] for array in samples])
     notes = () if count >= 5 * FEWEST else (f"judged on the {count} samples it was calibrated with",)
-    return CalibrationData(batches, measure, f"{int(seen.sum())} samples of {path.name}", notes)
+    return CalibrationData(Portions(portions), measure, lambda count: (f"{count} samples of {path.name}", notes))
 
 
 def _from_pictures(
@@ -96,38 +125,64 @@ def _from_pictures(
     data: Path | None,
     evaluation: EvaluationOptions,
     amount: Amount,
+    seed: int,
 ) -> CalibrationData:
     task = find_task(metadata.task)
     degradations = task.calibration_degradations(metadata, evaluation)
-    folder, seen, judged, held = divide(calibration, data, *(amount.crops if degradations else amount.pictures))
+    most, wanted = amount.crops if degradations else amount.pictures
+    divided = divide(calibration, data, wanted)
+    folder, judged = divided.folder, divided.judged
     side = task.crop_side(metadata, [folder, judged])
     assert metadata.image is not None
     check = Picture.read if degradations else Preprocessor(metadata.image)
-    ours, theirs = Pictures(folder, seen, side, check), Pictures(judged, held, side, check)
-    failures = ours.failures | theirs.failures
-    if not len(ours) or not len(theirs):
-        where = judged if len(ours) else folder
-        raise DatasetError(f"not one picture of {str(where.path)!r} could be read: {next(iter(failures.values()), '')}")
-    notes = []
-    if failures:
-        first = next(iter(failures.items()))
-        notes.append(f"{len(failures)} pictures were left out, as {first[0]}: {first[1]}")
-    if folder is judged and set(seen) & set(held):
-        notes.append(f"judged on the {len(theirs)} pictures it was calibrated with: give more")
-    source = f"{len(ours)} pictures of {folder.path.name} {folder.split}".strip()
-    source += f", judged on {len(theirs)} of {judged.path.name} {judged.split}".rstrip()
-    if degradations:
-        recorder = RecordingEngine(reference)
-        for index, options in enumerate(degradations):
-            if len(share := ours.every(len(degradations), index)):
-                task.quality_measure(metadata, recorder, (), share, options)
-        batches: list[Batch] = [tuple(batch) for batch in recorder.batches]
-        inputs: Batch = ()
-    else:
-        batches = list(picture_batches(ours, metadata, len(ours)))
-        inputs = _joined(list(picture_batches(theirs, metadata, len(theirs))))
+    theirs = Pictures(judged, divided.held, side, check)
+    failures = theirs.failures
+    if not len(theirs):
+        raise _none_read(judged, failures)
+    read: list[Pictures] = []
+
+    def read_portions() -> Iterator[Portion]:
+        order = [divided.seen[place] for place in spread_order(len(divided.seen), seed)][:most]
+        size = len(degradations) * -(-_CROPS // len(degradations)) if degradations else _PICTURES
+        for start in range(0, len(order), size):
+            pictures = Pictures(folder, order[start : start + size], side, check)
+            failures.update(pictures.failures)
+            if not len(pictures):
+                continue
+            read.append(pictures)
+            if not degradations:
+                yield list(picture_batches(pictures, metadata, len(pictures)))
+                continue
+            recorder = RecordingEngine(reference)
+            for index, options in enumerate(degradations):
+                if len(share := pictures.every(len(degradations), index)):
+                    # Drawn anew for each portion.
+                    task.quality_measure(metadata, recorder, (), share, replace(options, seed=options.seed + start))
+            yield recorder.batches
+
+    def describe(_: int) -> tuple[str, tuple[str, ...]]:
+        source = f"{sum(map(len, read))} pictures of {folder.path.name} {folder.split}".strip()
+        source += f", judged on {len(theirs)} of {judged.path.name} {judged.split}".rstrip()
+        notes = []
+        if failures:
+            name, reason = next(iter(failures.items()))
+            notes.append(f"{len(failures)} pictures were left out, as {name}: {reason}")
+        if divided.alike:
+            notes.append(f"judged on the {len(theirs)} pictures it was calibrated with: give more")
+        return source, tuple(notes)
+
+    portions = Portions(read_portions())
+    if next(iter(portions), None) is None:
+        raise _none_read(folder, failures)
+    inputs: Batch = () if degradations else _joined(list(picture_batches(theirs, metadata, len(theirs))))
     measure = task.quality_measure(metadata, reference, inputs, theirs, evaluation)
-    return CalibrationData(batches, measure, source, tuple(notes))
+    return CalibrationData(portions, measure, describe)
+
+
+def _none_read(folder: ImageFolder, failures: Mapping[str, str]) -> DatasetError:
+    """The error where all pictures failed; the first failure stands for all."""
+    first = next(iter(failures.values()), "")
+    return DatasetError(f"not one picture of {str(folder.path)!r} could be read: {first}")
 
 
 class RecordingEngine(Closeable):

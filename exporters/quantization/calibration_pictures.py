@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -63,27 +64,36 @@ class Pictures:
         return self._images[index]
 
 
-def divide(
-    calibration: Path, data: Path | None, shown: int, wanted: int
-) -> tuple[ImageFolder, list[int], ImageFolder, list[int]]:
-    """Which pictures to calibrate with, ``shown`` at most, and which to judge on, ``wanted`` at most."""
+@dataclass(frozen=True)
+class DividedPictures:
+    """Which pictures of ``folder`` calibrate, in no order, and which of ``judged`` are judged on."""
+
+    folder: ImageFolder
+    seen: Sequence[int]
+    judged: ImageFolder
+    held: Sequence[int]
+
+    @property
+    def alike(self) -> bool:
+        """Whether there are so few that some serve for both."""
+        return self.folder is self.judged and bool(set(self.seen) & set(self.held))
+
+
+def divide(calibration: Path, data: Path | None, wanted: int) -> DividedPictures:
+    """Which pictures may calibrate, and which are judged on, ``wanted`` at most."""
     if data is not None and real_path(data) == real_path(calibration):
         # Given twice they are divided all the same.
         data = None
-    folder = ImageFolder(calibration, ("train", "val", "test") if _has_splits(calibration) else ())
-    every = list(range(len(folder)))
+    folder = ImageFolder(calibration, ("train", "val", "test"))
+    every = range(len(folder))
     if data is not None or len(folder.splits) > 1:
-        judged = ImageFolder(data) if data is not None else ImageFolder(calibration, ("test", "val"))
-        return folder, _spread(every, shown), judged, _spread(list(range(len(judged))), wanted)
-    held = [index for index in every if is_held_out(folder.names[index])]
+        judged = ImageFolder(data) if data is not None else folder.another_split(("test", "val"))
+        return DividedPictures(folder, every, judged, _spread(range(len(judged)), wanted))
+    held: Sequence[int] = [index for index in every if is_held_out(folder.names[index])]
     if len(held) < min(wanted, 8):
         held = every[::5] if len(every) >= 5 * FEWEST else every
     seen = sorted(set(every) - set(held)) or held
-    return folder, _spread(seen, shown), folder, _spread(held, wanted)
-
-
-def _has_splits(path: Path) -> bool:
-    return bool(ImageFolder(path).splits)
+    return DividedPictures(folder, seen, folder, _spread(held, wanted))
 
 
 def _spread(indices: Sequence[int], count: int) -> list[int]:

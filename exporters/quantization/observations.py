@@ -1,7 +1,7 @@
 """What flows through a float model on real data: how values spread, and how the inputs of a layer go together."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,12 @@ from edgevision.runtime.tasks.samples import Batch
 BINS = 2048
 # Of a layer's inputs these many positions for each input of one output are looked at: neighbours tell the same.
 _POSITIONS = 16
-# And in each batch these many values of a tensor.
-_VALUES = 1 << 15
+# And of a batch no fewer than this: there may be no other one.
+_FEWEST_POSITIONS = 1024
+# They are spread over so many portions; who looks at fewer has fewer, and later ones add nothing to a layer's sums.
+_PORTIONS = 4
+# Of a tensor's values these many are kept, up to twice as many, from all over what was seen.
+_VALUES = 1 << 17
 # A Gram matrix of more inputs takes longer to make and to use than its rounding is worth.
 _LARGEST_GRAM = 2400
 
@@ -53,32 +57,39 @@ class Observations:
     inputs: Mapping[str, LayerInputs]
 
 
-def observe(model: onnx_ir.Model, units: Iterable[Unit], batches: Sequence[Batch]) -> Observations:
-    """Run the float model on ``batches`` and note what ``units`` take and give."""
+def observe(
+    model: onnx_ir.Model,
+    units: Iterable[Unit],
+    portions: Iterable[Sequence[Batch]],
+    enough: Callable[[int, Callable[[], Mapping[str, Histogram]]], bool] = lambda count, histograms: False,
+) -> Observations:
+    """Run the float model on ``portions`` of batches and note what ``units`` take and give; each is run once.
+
+    Args:
+        enough: asked after each portion, with how many there were and what gives the histograms so far.
+    """
     units = tuple(units)
     tensors = list(dict.fromkeys(name for unit in units for name in (*unit.inputs, unit.output)))
     nodes = {str(node.name): node for node in model.graph}
     layers = {unit.name: nodes[unit.name] for unit in units if unit.channels is not None}
+    values = {name: _Values() for name in tensors}
+    sums = {name: _Sums(node) for name, node in layers.items()}
+
+    def histograms() -> dict[str, Histogram]:
+        return {name: seen.histogram() for name, seen in values.items()}
+
     with _Tap(model, tensors) as tap:
-        extremes = dict.fromkeys(tensors, (np.inf, -np.inf))
-        sums = {name: _Sums(node, len(batches)) for name, node in layers.items()}
-        for batch in batches:
-            values = tap(batch)
-            for name, value in values.items():
-                low, high = extremes[name]
-                extremes[name] = min(low, float(value.min())), max(high, float(value.max()))
-            for name, node in layers.items():
-                sums[name].add(values[str(node.inputs[0].name)])  # type: ignore[union-attr]
-        counts = {name: np.zeros(BINS, np.int64) for name in tensors}
-        for batch in batches:
-            for name, value in tap(batch).items():
-                low, high = extremes[name]
-                if high > low:
-                    sample = value.ravel()[:: _step(value.size // _VALUES, value.shape[1:])]
-                    # In float32 there may be fewer values between the extremes than bins.
-                    counts[name] += np.histogram(sample.astype(np.float64), BINS, (low, high))[0]
-    histograms = {name: Histogram(*extremes[name], counts[name]) for name in tensors}
-    return Observations(histograms, {name: total.result() for name, total in sums.items()})
+        for count, portion in enumerate(portions, start=1):
+            for batch in portion:
+                found = tap(batch)
+                for name, value in found.items():
+                    values[name].add(value)
+                if count <= _PORTIONS:
+                    for name, node in layers.items():
+                        sums[name].add(found[str(node.inputs[0].name)], len(portion))  # type: ignore[union-attr]
+            if enough(count, histograms):
+                break
+    return Observations(histograms(), {name: total.result() for name, total in sums.items()})
 
 
 def channel_peaks(model: onnx_ir.Model, tensors: Sequence[str], batches: Sequence[Batch]) -> dict[str, Array]:
@@ -123,10 +134,44 @@ class _Tap:
         del self._session
 
 
+class _Values:
+    """The extremes of a tensor, and of its values as many as a histogram needs.
+
+    Of a batch every so many are kept. Where there are too many at last, half of them go, drawn by lot, and of what
+    follows half as many are taken: each stands for as many as any other.
+    """
+
+    def __init__(self) -> None:
+        self._low, self._high = np.inf, -np.inf
+        self._kept: list[Array] = []
+        self._count = 0
+        self._stride = 0
+        self._lot = np.random.default_rng(0)
+
+    def add(self, value: Array) -> None:
+        self._low, self._high = min(self._low, float(value.min())), max(self._high, float(value.max()))
+        self._stride = self._stride or max(1, value.size // _VALUES)
+        # Copied, for a view would keep the whole tensor.
+        self._kept.append(value.ravel()[:: _step(self._stride, value.shape[1:])].copy())
+        self._count += self._kept[-1].size
+        while self._count > 2 * _VALUES:
+            self._stride *= 2
+            self._count //= 2
+            self._kept = [self._lot.choice(np.concatenate(self._kept), self._count, replace=False)]
+
+    def histogram(self) -> Histogram:
+        counts = np.zeros(BINS, np.int64)
+        if self._high > self._low:
+            # In float32 there may be fewer values between the extremes than bins.
+            values = np.concatenate(self._kept).astype(np.float64)
+            counts = np.histogram(values, BINS, (self._low, self._high))[0]
+        return Histogram(self._low, self._high, counts)
+
+
 class _Sums:
     """Sums of products of a layer's inputs, for their means and covariances."""
 
-    def __init__(self, node: onnx_ir.Node, batches: int) -> None:
+    def __init__(self, node: onnx_ir.Node) -> None:
         self._node, self._options = node, node.attributes
         self._operator = node.op_type
         weights = constant_input(node, 1)
@@ -135,7 +180,7 @@ class _Sums:
         self._kernel = weight[2:]
         self._groups = self._options.get_int("group", 1) if node.op_type == "Conv" else 1
         k = math.prod(size for axis, size in enumerate(weight) if axis != channel_axis(node))
-        self._most = max(64, _POSITIONS * k // batches)
+        self._wanted = _POSITIONS * k // _PORTIONS
         self._full = k <= _LARGEST_GRAM
         # Each output of a transposed convolution takes one of every so many taps, by turns.
         self._turns = self._options.get_ints("strides", [1, 1]) if node.op_type == "ConvTranspose" else [1, 1]
@@ -144,9 +189,11 @@ class _Sums:
         self._sum = np.zeros((self._groups, k))
         self._products = np.zeros((self._groups, k, k) if self._full else (self._groups, k))
 
-    def add(self, value: Array) -> None:
-        rows = self._rows(torch.from_numpy(value))
-        rows = rows[:, :: _step(-(-rows.shape[1] // self._most), self._turns)]
+    def add(self, value: Array, batches: int) -> None:
+        """Add one of so many batches of a portion."""
+        most = max(_FEWEST_POSITIONS, self._wanted // batches)
+        rows = self._rows(torch.from_numpy(value), most)
+        rows = rows[:, :: _step(-(-rows.shape[1] // most), self._turns)]
         if not self._count:
             self._origin = rows.mean(1, dtype=torch.float64).numpy()
         # Products of values far from zero would drown their variance in float32.
@@ -156,8 +203,8 @@ class _Sums:
         products = rows.transpose(1, 2) @ rows if self._full else (rows * rows).sum(1)
         self._products += products.double().numpy()
 
-    def _rows(self, value: torch.Tensor) -> torch.Tensor:
-        """float32 (groups, positions, k); no fewer positions than asked for, where there are as many."""
+    def _rows(self, value: torch.Tensor, most: int) -> torch.Tensor:
+        """float32 (groups, positions, k); no fewer positions than ``most``, where there are as many."""
         if not self._operator.startswith("Conv"):
             return value.reshape(1, -1, value.shape[-1])
         strides, dilations = self._options.get_ints("strides", [1, 1]), self._options.get_ints("dilations", [1, 1])
@@ -167,7 +214,7 @@ class _Sums:
             value, pads, strides = _stretched(value, pads, strides, reach)
         value = torch.nn.functional.pad(value, (pads[1], pads[3], pads[0], pads[2]))
         outputs = [(value.shape[2 + axis] - reach[axis] - 1) // strides[axis] + 1 for axis in (0, 1)]
-        skip = _step(math.isqrt(value.shape[0] * outputs[0] * outputs[1] // self._most), self._turns)
+        skip = _step(math.isqrt(value.shape[0] * outputs[0] * outputs[1] // most), self._turns)
         steps = (skip * strides[0], skip * strides[1])
         columns = torch.nn.functional.unfold(value, self._kernel, dilation=tuple(dilations), stride=steps)
         samples, _, found = columns.shape

@@ -25,7 +25,6 @@ from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSett
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import Written, decide
-from edgevision.exporters.samples import in_portions
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
@@ -80,15 +79,16 @@ def quantize(
     open_model = next(iter(openers.values()))
     target, effort, measure = find_target(settings.target), EFFORTS[settings.preset], data.measure
     fixed, size = _batch_sizes(reference, settings)
-    batches = data.batches if fixed is None else in_portions(data.batches, fixed)
-    timed = in_portions(data.batches[:1], size)[0]
+    portions = data.portions if fixed is None else data.portions.in_batches_of(fixed)
+    timed = next(iter(data.portions.in_batches_of(size)))[0]
     feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
     budget = _budget(measure, settings.max_drop)
     measured = is_this_machine(target) and not target.npu
     progress("preparing the graph")
     prepared = prepare_graphs(model, list(feeds.values()), target, format)
     progress("calibrating")
-    quantizer, method = calibrated_quantizer(prepared.int8_ready, batches, target, open_model)
+    quantizer, method = calibrated_quantizer(prepared.int8_ready, portions, target, open_model, lambda: False)
+    batches = portions.batches
     units, everything = quantizer.computable, quantizer.everything
     setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing)
     trials = Trials(

@@ -18,9 +18,9 @@ class Effort:
 
 
 EFFORTS = {
-    Preset.QUICK: Effort(45, 0.7, Amount(pictures=(128, 1000), crops=(8, 8), latents=64)),
-    Preset.DEFAULT: Effort(150, 1.5, Amount(pictures=(256, 5000), crops=(16, 16), latents=128)),
-    Preset.THOROUGH: Effort(1500, 4.0, Amount(pictures=(1024, 10000), crops=(48, 48), latents=512)),
+    Preset.QUICK: Effort(45, 0.7, Amount(pictures=(256, 1000), crops=(32, 8), latents=(128, 64))),
+    Preset.DEFAULT: Effort(150, 1.5, Amount(pictures=(1024, 5000), crops=(64, 16), latents=(256, 128))),
+    Preset.THOROUGH: Effort(1500, 4.0, Amount(pictures=(4096, 10000), crops=(256, 48), latents=(1024, 512))),
 }
 
 

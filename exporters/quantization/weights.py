@@ -1,6 +1,8 @@
 """Weights rounded to int8 so that what the layer gives changes least, rather than the weights themselves."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,17 @@ _SHARES = torch.linspace(1.0, 0.6, 21, dtype=torch.float64)
 # Added to the variances, as a share of their mean: inputs that always go together say nothing about each alone.
 _DAMPING = 0.01
 _BLOCK = 128
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let one thread do what is many small steps: several wait for one another ten times as long as they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def quantize_weights(

@@ -126,7 +126,7 @@ class Stopwatch:
 def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     """A search on a few pictures that measures no time."""
     watch = Stopwatch()
-    effort = Effort(seconds=60, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=24))
+    effort = Effort(seconds=60, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=(24, 24)))
     for preset in Preset:
         monkeypatch.setitem(EFFORTS, preset, effort)
     monkeypatch.setattr(TrialSetup, "timer", lambda setup, engines: watch.timer(setup, engines))
@@ -743,7 +743,7 @@ def test_ranges_of_16_bits_have_room_for_what_was_not_seen_but_not_past_a_clip(m
     graph = to_ir(make_model(parts, opset_imports=[make_opsetid("", 18)], ir_version=8))
     units = find_units(graph, {"Conv"})
     inputs = np.linspace(-3, 8, 64, dtype=np.float32).reshape(1, 4, 4, 4)
-    ranges = choose_ranges_of_16_bits(observe(graph, units, [[inputs]]), units, graph)
+    ranges = choose_ranges_of_16_bits(observe(graph, units, [[[inputs]]]), units, graph)
     assert ranges["x"] == pytest.approx((-6, 16))
     low, high = ranges["y"]
     assert low == 0

@@ -11,6 +11,7 @@ from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array
 
+from edgevision.exporters.quantization.batches import Portions
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.runtime.devices.opening import open_engine
@@ -69,5 +70,7 @@ NAMES = ("one", "two", "three", "head")
 @pytest.fixture(scope="session")
 def int8(network: onnx.ModelProto, inputs: Array) -> onnx.ModelProto:
     """All of it in int8, its channels brought to the same range first."""
-    quantizer, _ = calibrated_quantizer(network, [[inputs[:8]], [inputs[8:]]], TARGETS["x86-vnni"], opened)
+    quantizer, _ = calibrated_quantizer(
+        network, Portions([[[inputs[:8]], [inputs[8:]]]]), TARGETS["x86-vnni"], opened, lambda: False
+    )
     return quantizer(quantizer.everything)

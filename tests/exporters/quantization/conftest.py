@@ -92,7 +92,7 @@ def calibrate() -> Callable[..., Quantizer]:
         ir = to_ir(model)
         nodes = {node.name: node for node in ir.graph}
         units = {unit.name: unit for unit in find_units(ir, device.operators | WEIGHTED)}
-        seen = observe(ir, units.values(), [[array] for array in arrays])
+        seen = observe(ir, units.values(), [[[array]] for array in arrays])
         ranges = {name: choose_range(histogram, RangeMethod.MINMAX) for name, histogram in seen.histograms.items()}
         weights, weight_only = (
             {

@@ -34,7 +34,7 @@ from edgevision.runtime.tasks.restoration.spec import RestorationSpec
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]
 
 LABELS = ("cat", "dog", "emu", "fox")
-PLENTY = Amount(pictures=(1000, 1000), crops=(1000, 1000), latents=40)
+PLENTY = Amount(pictures=(1000, 1000), crops=(1000, 1000), latents=(40, 40))
 QUIET = EvaluationOptions(sigma=0.0)
 
 
@@ -82,6 +82,11 @@ def collect(
     )
 
 
+def batches_of(collected: CalibrationData) -> list[Any]:
+    """All there is to calibrate with."""
+    return [batch for portion in collected.portions for batch in portion]
+
+
 def write_shades(folder: Path, shades: Sequence[int], size: tuple[int, int] = (8, 8)) -> Path:
     """A picture of each shade, named by it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +106,7 @@ def classified(*arguments: Any, **options: Any) -> tuple[CalibrationData, list[i
     collected = collect(CLASSIFIER, reference, *arguments, **options)
     return (
         collected,
-        shades_of(*(batch[0] for batch in collected.batches)),
+        sorted(shades_of(*(batch[0] for batch in batches_of(collected)))),
         shades_of(*(feeds["image"] for feeds in reference.seen)),
     )
 
@@ -154,12 +159,14 @@ def test_a_handful_of_pictures_serve_for_both_and_a_note_says_so(tmp_path: Path,
 def test_no_more_are_taken_than_asked_for_and_they_are_spread_over_the_folder(tmp_path: Path) -> None:
     folder = write_shades(tmp_path / "data", range(200))
     every = [shade for shade in range(200) if not is_held_out(f"{shade:03}.png")]
-    collected, ours, theirs = classified(folder, amount=Amount(pictures=(20, 5), crops=(1, 1), latents=1))
+    collected, ours, theirs = classified(folder, amount=Amount(pictures=(20, 5), crops=(1, 1), latents=(1, 1)))
     assert (len(ours), len(theirs)) == (20, 5)
-    assert (ours[0], ours[-1]) == (every[0], every[-1])
+    assert set(ours) < set(every)
+    assert ours[0] < 25
+    assert ours[-1] > 175
     assert max(np.diff(ours)) < 25
     assert not set(ours) & set(theirs)
-    assert [len(batch[0]) for batch in collected.batches] == [16, 4]
+    assert [len(batch[0]) for batch in batches_of(collected)] == [16, 4]
 
 
 def test_a_zip_serves_as_well_as_a_folder(tmp_path: Path) -> None:
@@ -293,7 +300,7 @@ def test_pictures_become_what_the_network_takes(tmp_path: Path) -> None:
     spec = ImageSpec(size=(8, 8), value_range=(-1.0, 1.0), mean=(0.5, 0.0, 0.0))
     reference = Reference(*CLASSIFIER.inputs)
     folder = write_shades(tmp_path / "data", [255], (20, 30))
-    (batch,) = collect(CLASSIFIER.updated(image=spec), reference, folder).batches
+    (batch,) = batches_of(collect(CLASSIFIER.updated(image=spec), reference, folder))
     assert batch[0].shape == (1, 3, 8, 8)
     assert batch[0].dtype == np.float32
     assert batch[0][0, :, 0, 0].tolist() == [0.5, 1, 1]
@@ -308,7 +315,7 @@ def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
     assert isinstance(collected.measure, OutputQuality)
     assert collected.measure(reference).loss == float("-inf")
     # Pictures keep their size for calibration and are cut to the smallest sides to be judged on together.
-    assert {batch[0].shape for batch in collected.batches} == {(1, 3, 8, 8), (1, 3, 12, 6)}
+    assert {batch[0].shape for batch in batches_of(collected)} == {(1, 3, 8, 8), (1, 3, 12, 6)}
     assert {feeds["image"].shape[1:] for feeds in reference.seen} == {(3, 8, 6)}
 
 
@@ -325,13 +332,15 @@ def test_generators_need_no_data(labels: tuple[str, ...]) -> None:
     reference = Reference(*inputs)
     collected = collect(metadata, reference, shape=(5,))
     assert isinstance(collected.measure, OutputQuality)
+    assert [[len(array) for array in batch] for batch in batches_of(collected)] == [
+        [n] * len(inputs) for n in (16, 16, 8)
+    ]
     assert collected.source == "40 latents of the model's distribution"
-    assert [[len(array) for array in batch] for batch in collected.batches] == [[n] * len(inputs) for n in (16, 16, 8)]
-    ours = {row.tobytes() for batch in collected.batches for row in batch[0]}
+    ours = {row.tobytes() for batch in batches_of(collected) for row in batch[0]}
     theirs = {row.tobytes() for feeds in reference.seen for row in feeds["latent"]}
     assert (len(ours), len(theirs)) == (40, 40)
     assert not ours & theirs
-    other = collect(metadata, Reference(*inputs), shape=(5,), seed=7).batches
+    other = batches_of(collect(metadata, Reference(*inputs), shape=(5,), seed=7))
     assert not ours & {row.tobytes() for batch in other for row in batch[0]}
 
 
@@ -360,8 +369,9 @@ def test_restoration_is_calibrated_with_what_its_pipeline_makes_of_pictures(tmp_
     reference = Reference(*metadata.inputs, restores=True)
     collected = collect(metadata, reference, write_shades(tmp_path / "data", range(count)))
     assert isinstance(collected.measure, RestorationQuality)
-    ours = shades_of(*(batch[0] for batch in collected.batches))
-    theirs = shades_of(*(feeds["image"] for feeds in reference.seen[len(ours) :]))
+    # Of the portions only the first is read at once.
+    theirs = shades_of(*(feeds["image"] for feeds in reference.seen[len(collected.portions.batches) :]))
+    ours = shades_of(*(batch[0] for batch in batches_of(collected)))
     assert set(ours) | set(theirs) == set(range(count))
     assert bool(set(ours) & set(theirs)) == bool(collected.notes) == (count < 10)
 
@@ -375,9 +385,9 @@ def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: str, scale: i
 
     reference = FakeEngine(metadata.inputs, metadata.outputs, enlarge)
     folder = write_shades(tmp_path / "data", range(12), (300, 270))
-    amount = Amount(pictures=(1, 1), crops=(3, 2), latents=1)
+    amount = Amount(pictures=(1, 1), crops=(3, 2), latents=(1, 1))
     collected = collect(metadata, reference, folder, amount=amount)
-    assert {batch[0].shape[2:] for batch in collected.batches} == {(side, side)}
+    assert {batch[0].shape[2:] for batch in batches_of(collected)} == {(side, side)}
     assert collected.source == "3 pictures of data, judged on 2 of data"
 
 
@@ -393,7 +403,7 @@ def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
         Image.new("RGB", (300, 260)).save(folder / f"{index}_HR.png")
         Image.new("RGB", (150, 130)).save(folder / f"{index}_LR.png")
     collected = collect(metadata, FakeEngine(metadata.inputs, metadata.outputs, enlarge), folder)
-    assert {batch[0].shape[2:] for batch in collected.batches} == {(130, 150)}
+    assert {batch[0].shape[2:] for batch in batches_of(collected)} == {(130, 150)}
 
 
 def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_path: Path) -> None:
@@ -401,19 +411,19 @@ def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_pat
     reference = Reference(*metadata.inputs, restores=True)
     folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
     collected = collect(metadata, reference, folder, evaluation=EvaluationOptions(sigma=25.0))
-    found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in collected.batches)
+    # It is judged at the noise that was asked for.
+    judged = reference.seen[len(collected.portions.batches) :]
+    assert all(20 < 255 * np.std(feeds["image"]) < 30 for feeds in judged)
+    found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in batches_of(collected))
     assert set(found) == {0, 20, 40, 60}
     assert max(found.values()) - min(found.values()) <= 1
-    # It is judged at the noise that was asked for.
-    judged = reference.seen[len(collected.batches) :]
-    assert all(20 < 255 * np.std(feeds["image"]) < 30 for feeds in judged)
 
 
 def test_a_denoiser_of_mixed_noise_is_calibrated_with_several_kinds(tmp_path: Path) -> None:
     metadata = restorer("denoise", sigma=(0.0, 60.0), noise=NoiseKind.MIXED)
     folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
     collected = collect(metadata, Reference(*metadata.inputs, restores=True), folder)
-    found = [255 * float(np.std(batch[0])) for batch in collected.batches]
+    found = [255 * float(np.std(batch[0])) for batch in batches_of(collected)]
     assert min(found) < 2
     assert max(found) > 25
 
@@ -422,8 +432,8 @@ def test_inpainting_is_calibrated_with_pictures_and_masks(tmp_path: Path) -> Non
     metadata = restorer("inpaint")
     reference = Reference(*metadata.inputs, restores=True)
     collected = collect(metadata, reference, write_shades(tmp_path / "data", range(100, 120), (24, 24)))
-    assert all(len(batch) == 2 for batch in collected.batches)
-    for picture, mask in collected.batches:
+    assert all(len(batch) == 2 for batch in batches_of(collected))
+    for picture, mask in batches_of(collected):
         assert (picture.shape, mask.shape) == ((1, 3, 24, 24), (1, 1, 24, 24))
         assert 0 < mask.mean() < 1
 
@@ -446,7 +456,7 @@ def test_of_arrays_every_fifth_sample_is_held_back(tmp_path: Path, count: int) -
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
     collected = collect(ModelMetadata(task="other", name="tiny"), reference, path)
-    ours = [int(row[0]) for batch in collected.batches for row in batch[0]]
+    ours = [int(row[0]) for batch in batches_of(collected) for row in batch[0]]
     theirs = [int(row[0]) for feeds in reference.seen for row in feeds["x"]]
     assert theirs == list(range(4, count, 5))
     assert sorted(ours + theirs) == list(range(count))
@@ -460,14 +470,14 @@ def test_a_few_samples_serve_for_both_and_a_note_says_so(tmp_path: Path, count: 
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
     collected = collect(ModelMetadata(task="other", name="tiny"), reference, path)
-    assert len(collected.batches[0][0]) == len(reference.seen[0]["x"]) == count
+    assert len(batches_of(collected)[0][0]) == len(reference.seen[0]["x"]) == count
     assert collected.notes == (f"judged on the {count} samples it was calibrated with",)
 
 
 def test_arrays_are_taken_in_the_order_and_the_type_of_the_inputs(tmp_path: Path) -> None:
     inputs = (TensorSpec(name="b", shape=("batch", 2)), TensorSpec(name="a", shape=("batch", 1), dtype="int64"))
     path = write_arrays(tmp_path / "inputs.npz", a=numbered(20, 1).astype(np.uint8), b=numbered(20, 2).astype(float))
-    (batch,) = collect(CLASSIFIER, Reference(*inputs), path).batches
+    (batch,) = batches_of(collect(CLASSIFIER, Reference(*inputs), path))
     assert [(array.shape, array.dtype) for array in batch] == [((16, 2), np.float32), ((16, 1), np.int64)]
     assert np.array_equal(batch[0][:, 0], batch[1][:, 0])
 
@@ -512,7 +522,7 @@ def test_arrays_of_unequal_length_are_refused(tmp_path: Path) -> None:
 
 def test_sides_that_the_model_leaves_open_may_be_any(tmp_path: Path) -> None:
     path = write_arrays(tmp_path / "inputs.npz", image=numbered(20, 3, 5, 7))
-    (batch,) = collect(CLASSIFIER, Reference(image_input("height", "width")), path).batches
+    (batch,) = batches_of(collect(CLASSIFIER, Reference(image_input("height", "width")), path))
     assert batch[0].shape == (16, 3, 5, 7)
 
 

@@ -26,7 +26,7 @@ Sqnr = Callable[[object, object], float]
 
 def seen_of(model: onnx.ModelProto, *batches: Array) -> Observations:
     graph = to_ir(model)
-    return observe(graph, find_units(graph, WEIGHTED), [[batch] for batch in batches])
+    return observe(graph, find_units(graph, WEIGHTED), [[[batch]] for batch in batches])
 
 
 def patches(
