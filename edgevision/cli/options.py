@@ -1,7 +1,7 @@
 """Options that mean the same in every verb, each declared once, and the panels of ``--help`` that they stand in."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,12 +15,11 @@ DAMAGE_PANEL = "Damage of the pictures"
 _MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
 """Beyond what a machine has they only wait for each other, for minutes where there are a thousand."""
 
-DEVICE = typer.Option(
-    "--device",
-    "-d",
-    help="cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.",
-    rich_help_panel=DEVICE_PANEL,
-)
+_DEVICE: dict[str, Any] = {
+    "help": "cpu, cuda, tensorrt, gpu, npu, auto, or exactly as openvino:npu.",
+    "rich_help_panel": DEVICE_PANEL,
+}
+DEVICES = typer.Option("--device", "-d", **_DEVICE, show_default="the CPU, in every engine that is installed")
 THREADS = typer.Option(
     "--threads",
     min=1,
@@ -31,7 +30,7 @@ THREADS = typer.Option(
 )
 """The options themselves, for verbs that take several of each."""
 
-DeviceOption = Annotated[str, DEVICE]
+DeviceOption = Annotated[str, typer.Option("--device", "-d", **_DEVICE)]
 FallbackOption = Annotated[
     bool,
     typer.Option(

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import product
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import edgevision
-from edgevision.core.errors import InputError
+from edgevision.core.errors import EdgevisionError, InputError
 from edgevision.core.machine import Machine, peak_memory_mb
 from edgevision.modelfiles.denormals import denormal_share
 from edgevision.modelfiles.model_file import read_metadata
@@ -23,6 +23,7 @@ from edgevision.runtime.benchmark.statistics import percentile, ratio_of_medians
 from edgevision.runtime.benchmark.streams import measure_streams
 from edgevision.runtime.benchmark.subject import Subject, distinct_names, load_subject
 from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
+from edgevision.runtime.devices.opening import cpu_engines
 from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.telemetry.sampler import Telemetry
 
@@ -42,7 +43,7 @@ _FEWEST_ROUNDS = 10
 
 def benchmark(
     model: _Path | Sequence[_Path],
-    device: str | Sequence[str] = "cpu",
+    device: str | Sequence[str] | None = "cpu",
     *,
     allow_fallback: bool = False,
     threads: int | Sequence[int] | None = None,
@@ -62,6 +63,7 @@ def benchmark(
 
     A model is a file, or the name of one that ships, as for :func:`edgevision.load`.
     Where several are given, all combinations are interleaved: see :class:`Settings` for what the arguments mean.
+    Without a ``device`` that is the CPU in every engine that is installed.
 
         report = edgevision.benchmark("model.onnx", threads=[1, 4], seconds=2)
         for subject in report.subjects:
@@ -71,8 +73,10 @@ def benchmark(
         ModelFileError, DeviceError: as :func:`edgevision.load`.
         InputError: an input's shape cannot be known, or the numbers make no sense.
     """
+    if device is not None and not device:
+        raise InputError("no device to measure on was named; cpu is one")
     settings = Settings(
-        devices=(device,) if isinstance(device, str) else tuple(device),
+        devices=(device,) if isinstance(device, str) else tuple(device or ()),
         allow_fallback=allow_fallback,
         threads=() if threads is None else (threads,) if isinstance(threads, int) else tuple(threads),
         batches=(batch,) if isinstance(batch, int) else tuple(batch),
@@ -105,14 +109,16 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
     with ExitStack() as stack:
         subjects: list[Subject] = []
         most_memory = None
-        for (path, name), device, threads, batch in product(
-            zip(models, distinct_names(models), strict=True),
-            settings.devices,
-            settings.threads or (None,),
-            settings.batches,
-        ):
+        for (path, name), device, threads, batch in _combinations(models, settings):
             _log.info("loading %s on %s and warming up", name, device)
-            subject = load_subject(path, device, threads, batch, settings, name=name)
+            try:
+                subject = load_subject(path, device, threads, batch, settings, name=name)
+            except EdgevisionError as error:
+                # Nobody asked for the second engine.
+                if settings.devices or all(known.path != path for known in subjects):
+                    raise
+                _log.warning("%s is not measured on %s: %s", name, device, error)
+                continue
             stack.enter_context(subject.engine)
             subjects.append(subject)
             # Each subject's own peak starts anew.
@@ -145,6 +151,15 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
         peak_memory_mb=most_memory,
         subjects=tuple(reports),
     )
+
+
+def _combinations(
+    models: Sequence[Path], settings: Settings
+) -> Iterator[tuple[tuple[Path, str], str, int | None, int]]:
+    """(path, name), device, threads and batch of every subject."""
+    for path, name in zip(models, distinct_names(models), strict=True):
+        devices = settings.devices or cpu_engines(path)
+        yield from product([(path, name)], devices, settings.threads or (None,), settings.batches)
 
 
 def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> InterleavedTimer[Subject]:

@@ -10,6 +10,7 @@ from edgevision.core.records import Record, record
 class Settings(Record):
     """Every combination of the models with ``devices``, ``threads`` and ``batches`` is a subject of its own.
 
+    ``devices`` without names are those of :func:`cpu_engines`: the CPU in every engine that is installed.
     ``allow_fallback`` lets the CPU do what a device cannot. ``threads`` without numbers leaves all cores to the engine.
     ``shape`` is the full shape of the first input where it has dynamic axes; the model is then loaded for it.
 
@@ -21,7 +22,7 @@ class Settings(Record):
     answers, ``profile`` the time of each operator.
     """
 
-    devices: tuple[str, ...] = ("cpu",)
+    devices: tuple[str, ...] = ()
     allow_fallback: bool = False
     threads: tuple[int, ...] = ()
     batches: tuple[int, ...] = (1,)
@@ -52,8 +53,6 @@ class Settings(Record):
                 raise InputError(f"{name} must be at least {least}, not {value}")
         if self.shape is not None and self.batches not in ((1,), self.shape[:1]):
             raise InputError(f"--shape {'x'.join(map(str, self.shape))} says how large a batch is; leave --batch out")
-        if not self.devices:
-            raise InputError("no device to measure on was named; cpu is one")
         if not 0 < self.seconds < math.inf:
             raise InputError(f"seconds must be positive, not {self.seconds}")
         if not 0 <= self.warmup < math.inf:

@@ -8,7 +8,7 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
-    DEVICE,
+    DEVICES,
     OUTPUT_PANEL,
     THREADS,
     FallbackOption,
@@ -75,7 +75,7 @@ class _Output:
 @option_groups
 def bench(
     models: ModelsArgument,
-    device: Annotated[list[str], DEVICE] = ["cpu"],  # noqa: B006
+    device: Annotated[list[str] | None, DEVICES] = None,
     allow_fallback: FallbackOption = False,
     threads: Annotated[list[int] | None, THREADS] = None,
     batch: Annotated[
@@ -88,7 +88,8 @@ def bench(
 ) -> None:
     """Measure models, here or --on boards: inference alone, every sample kept, the board's state beside it.
 
-    --device, --threads and --batch may be repeated: all combinations are interleaved in one run.
+    --device, --threads and --batch may be repeated: all combinations are interleaved in one run. Without --device the
+    engines that are installed are measured beside each other on the CPU.
 
     Examples:
         edgevision bench classify --seconds 1
@@ -98,7 +99,7 @@ def bench(
     check_all_writable([path for path in (files.output, files.csv, files.html) if path is not None], force=files.force)
     seconds = 5.0 if measurement.precision is None else 60.0
     settings = Settings(
-        devices=tuple(device),
+        devices=tuple(device or ()),
         allow_fallback=allow_fallback,
         threads=tuple(threads or ()),
         batches=tuple(batch),

@@ -75,6 +75,21 @@ def open_engine(
     return load(path, backend.provider, f"{backend.device}:{index}" if index else backend.device, options)
 
 
+def cpu_engines(path: Path) -> tuple[str, ...]:
+    """The exact devices of all engines that are installed and run the model on the CPU; ``cpu`` where that is one.
+
+    Raises:
+        ModelFileError: missing, damaged or not a model.
+    """
+    kind = check_model_file(path)
+    there = [
+        backend.name
+        for backend in find_backends("cpu")[0]
+        if kind in backend.engine.formats and availability.unavailable_reason(backend) is None
+    ]
+    return tuple(there) if len(there) > 1 else ("cpu",)
+
+
 def static_shapes(path: Path, device: str, *, tile: int | None = None) -> dict[str, tuple[int, ...]]:
     """One shape for every input with dynamic axes: single samples, of the size that the metadata advises.
 

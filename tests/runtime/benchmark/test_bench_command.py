@@ -7,10 +7,11 @@ import re
 import pytest
 
 from edgevision.modelfiles.metadata import TileSpec
+from edgevision.runtime.benchmark import measurement
 from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 
-QUICK = ("--seconds", 0.02, "--warmup", 0, "--runs", 20)
+QUICK = ("--device", "cpu", "--seconds", 0.02, "--warmup", 0, "--runs", 20)
 
 
 def test_one_model_is_shown_as_a_block_of_lines(edgevision, write_colours):
@@ -49,7 +50,9 @@ def test_what_differs_in_setting_stands_with_each(edgevision, write_colours):
 
 
 def test_how_long_it_will_take_is_said_from_the_runs_asked_for(edgevision, write_colours):
-    _, _, err = edgevision("bench", write_colours(), "--seconds", 0.01, "--warmup", 0.1, "--runs", 20)
+    _, _, err = edgevision(
+        "bench", write_colours(), "--device", "cpu", "--seconds", 0.01, "--warmup", 0.1, "--runs", 20
+    )
     announced = float(re.search(r"measuring colours.onnx for about ([0-9.]+) s", err)[1])
     assert 0.01 <= announced < 5
 
@@ -99,13 +102,17 @@ def test_a_terminal_that_has_gone_away_does_not_cost_the_report(edgevision, writ
 
 
 def test_a_model_without_a_pipeline_is_refused_before_it_is_measured(edgevision, write_colours):
-    code, out, err = edgevision("bench", write_colours(metadata=None), "--seconds", 1000, "--end-to-end")
+    code, out, err = edgevision(
+        "bench", write_colours(metadata=None), "--device", "cpu", "--seconds", 1000, "--end-to-end"
+    )
     assert (code, out) == (2, "")
     assert "leave --end-to-end away" in err
 
 
 def test_a_precision_that_was_not_reached_is_said(edgevision, write_colours):
-    code, _, err = edgevision("bench", write_colours(), "--seconds", 0.1, "--warmup", 0, "--precision", "0.0001%")
+    code, _, err = edgevision(
+        "bench", write_colours(), "--device", "cpu", "--seconds", 0.1, "--warmup", 0, "--precision", "0.0001%"
+    )
     assert code == 0
     assert "was not known to 0.0001 % after 0.1 s" in err
 
@@ -174,3 +181,23 @@ def test_an_input_of_more_than_a_gigabyte_is_refused_with_the_bound(edgevision, 
     code, out, err = edgevision("bench", write_colours(), "--batch", 4096)
     assert (code, out) == (2, "")
     assert f"has more than {2**16} values; give a smaller --batch" in err
+
+
+def test_without_a_device_both_engines_stand_beside_each_other(edgevision, write_colours, need):
+    need("openvino")
+    code, out, err = edgevision("bench", write_colours(), "--threads", 1, *QUICK[2:])
+    assert code == 0, err
+    rows = [line.split()[0] for line in out.splitlines()[1:3]]
+    assert rows == ["ort:cpu", "openvino:cpu"]
+    document = json.loads(edgevision("bench", write_colours(), *QUICK[2:], "--json")[1])
+    assert [subject["engine"].split()[0] for subject in document["subjects"]] == ["ONNX", "OpenVINO"]
+    assert "devices" not in document["settings"]
+
+
+def test_an_engine_that_nobody_asked_for_may_fail(edgevision, write_colours, monkeypatch):
+    monkeypatch.setattr(measurement, "cpu_engines", lambda path: ("ort:cpu", "qnn:npu:9"))
+    code, out, err = edgevision("bench", write_colours(), *QUICK[2:])
+    assert (code, "colours.onnx is not measured on qnn:npu:9: " in err) == (0, True)
+    assert "ran on      ort:cpu" in out
+    monkeypatch.setattr(measurement, "cpu_engines", lambda path: ("qnn:npu:9",))
+    assert edgevision("bench", write_colours(), *QUICK[2:])[0] == 3

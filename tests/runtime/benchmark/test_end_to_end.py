@@ -45,7 +45,7 @@ def test_pictures_that_are_given_are_what_is_sent(write_colours, edgevision, tmp
     for colour in ("red", "blue"):
         Image.fromarray(paint(colour)).save(tmp_path / f"{colour}.png")
     pictures = [word for colour in ("red", "blue") for word in ("--picture", tmp_path / f"{colour}.png")]
-    code, out, _ = edgevision("bench", write_colours(), *pictures, "--seconds", 0.01, "--warmup", 0)
+    code, out, _ = edgevision("bench", write_colours(), "--device", "cpu", *pictures, "--seconds", 0.01, "--warmup", 0)
     assert code == 0
     assert "pictures: 2 pictures" in out
     assert "end to end" in out

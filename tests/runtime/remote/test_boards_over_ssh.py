@@ -63,7 +63,9 @@ def begun(prepared, edgevision, write_colours, eventually):
         thread = threading.Thread(target=interfere)
         thread.start()
         try:
-            return edgevision("bench", write_colours(), "--seconds", seconds, "--json", "--on", prepared.name)
+            return edgevision(
+                "bench", write_colours(), "--device", "cpu", "--seconds", seconds, "--json", "--on", prepared.name
+            )
         finally:
             thread.join()
 
@@ -217,7 +219,7 @@ def test_models_of_one_name_are_called_on_a_board_as_they_are_here(prepared, edg
     for model in models:
         model.parent.mkdir()
         shutil.copy(write_colours(), model)
-    quick = ("--seconds", "0.05", "--warmup", "0", "--json", "--on", prepared.name)
+    quick = ("--device", "cpu", "--seconds", "0.05", "--warmup", "0", "--json", "--on", prepared.name)
     code, out, _ = edgevision("bench", *models, *quick)
     assert code == 0
     assert [subject["name"] for subject in json.loads(out)["subjects"]] == ["v1/net.onnx", "v2/net.onnx"]
@@ -255,7 +257,9 @@ def test_the_same_command_line_takes_up_what_a_lost_connection_left(
     [job] = prepared.jobs()
     eventually((job / "outcome").is_file)
     prepared.up()
-    code, out, err = edgevision("bench", write_colours(), "--seconds", "3", "--json", "--on", prepared.name)
+    code, out, err = edgevision(
+        "bench", write_colours(), "--device", "cpu", "--seconds", "3", "--json", "--on", prepared.name
+    )
     assert code == 0
     assert "taking it up" in err
     assert json.loads(out)["host"] == prepared.name
@@ -305,7 +309,7 @@ def test_a_measurement_is_reported_as_one_of_this_machine_and_written_here(
     prepared, edgevision, write_colours, tmp_path
 ):
     files = ["-o", tmp_path / "r.json", "--csv", tmp_path / "r.csv"]
-    quick = ["--seconds", "0.1", "--warmup", "0.1", "--runs", "5"]
+    quick = ["--device", "cpu", "--seconds", "0.1", "--warmup", "0.1", "--runs", "5"]
     code, out, _ = edgevision("bench", write_colours(), *quick, *files, "--on", prepared.name)
     assert code == 0
     assert out.startswith(f"on          {prepared.name}\nmodel       colours.onnx")
@@ -327,7 +331,7 @@ def test_a_board_that_fails_does_not_lose_the_others(network, prepared, edgevisi
     assert [report["host"] for report in document["boards"]] == [prepared.name, twin.name]
     assert [failure["host"] for failure in document["failures"]] == ["absent"]
     assert "1 of 3 boards failed" in err
-    model, quick = write_colours(), ["--seconds", "0.1", "--warmup", "0.1", "--runs", "5"]
+    model, quick = write_colours(), ["--device", "cpu", "--seconds", "0.1", "--warmup", "0.1", "--runs", "5"]
     code, out, err = edgevision("bench", model, *quick, "-o", tmp_path / "r.json", *words)
     assert code == 1
     rows = out.splitlines()
