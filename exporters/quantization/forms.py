@@ -11,9 +11,13 @@ from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, Engi
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome, form_label
 from edgevision.exporters.quantization.trials import Opener, Trials
+from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
 
 _log = logging.getLogger(__name__)
+
+# Where a candidate of the search was so much slower than another, a longer run does not turn them round.
+_FAR_SLOWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,9 @@ class PossibleForm:
 def possible_forms(
     candidates: Candidates, trials: Trials, settings: Sequence[EngineSettings], budget: float, format: ModelFormat
 ) -> list[PossibleForm]:
-    """Every file in each of the ``settings``, the model as it was given first and what was searched for last.
+    """Every file in the first of ``settings``, and in the others what may be fastest there by what the search has seen.
 
-    A file that has an arithmetic of its own, as fp16, is run in the first ones only.
+    The model as it was given stands first. A file that has an arithmetic of its own, as fp16, has only the first ones.
     """
     files: list[PossibleForm] = []
     first = settings[0]
@@ -88,7 +92,12 @@ def possible_forms(
         PossibleForm(name, trials.model(plan), Outcome.INT8, plan)
         for name, plan in _plans(candidates, trials, budget).items()
     ]
-    forms = [replace(file, settings=one) for one in settings for file in files if one == first or _suits(file, one)]
+    forms = [replace(file, settings=first) for file in files]
+    forms += _promising(
+        [replace(file, settings=one) for one in settings[1:] for file in files if file.outcome is not Outcome.FP16],
+        forms,
+        trials,
+    )
     if candidates.given is not None:
         forms.insert(0, PossibleForm(AS_GIVEN, candidates.given.model, None, settings=candidates.given.settings))
     return forms
@@ -100,18 +109,32 @@ def _plans(candidates: Candidates, trials: Trials, budget: float) -> dict[str, P
     plans = {"all int8": everything} if everything.int8 else {}
     if any(plan.a16w8 for plan in candidates.searched.values()):
         plans = {"all 16-bit": replace(everything, a16w8=everything.int8)} | plans
-    for number, (settings, plan) in enumerate(candidates.searched.items()):
+    for settings, plan in candidates.searched.items():
         if not plan.int8:
             continue
         plan = _with_weight_only(plan, candidates, trials.within(settings), budget)
         if plan not in plans.values():
-            plans["int8" if number == 0 else f"int8 for {settings.title}"] = plan
+            alone = len(candidates.searched) == 1 or settings.engine == trials.settings.engine
+            plans["int8" if alone else f"int8 for {settings.title}"] = plan
     return plans
 
 
-def _suits(file: PossibleForm, settings: EngineSettings) -> bool:
-    """Whether other ``settings`` than the first are worth a try: what has an arithmetic of its own keeps it."""
-    return file.outcome is not Outcome.FP16
+def _promising(
+    forms: Sequence[PossibleForm], measured_anyway: Sequence[PossibleForm], trials: Trials
+) -> list[PossibleForm]:
+    """Those of ``forms`` that were not seen to be far slower than the fastest; in float32, than the fastest in that."""
+
+    def seen(form: PossibleForm) -> float:
+        # What is only stored in another way takes the same time.
+        plan = replace(form.plan, weight_only=frozenset())
+        return trials.within(form.settings).known_speedup(plan) or 0.0
+
+    def exact(form: PossibleForm) -> bool:
+        return form.outcome is not Outcome.INT8 and form.settings.inference_precision is InferencePrecision.FP32
+
+    every = [*forms, *measured_anyway]
+    fastest = {which: max([1.0, *(seen(form) for form in every if exact(form) >= which)]) for which in (False, True)}
+    return [form for form in forms if seen(form) >= _FAR_SLOWER * fastest[exact(form)]]
 
 
 def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:

@@ -12,7 +12,8 @@ from edgevision.core.errors import InputError
 from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.calibration import CalibrationData
-from edgevision.exporters.quantization.engine_settings import EngineSettings
+from edgevision.exporters.quantization.engine_search import EngineSearch
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.forms import Candidates, GivenModel
 from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, profile
@@ -99,18 +100,31 @@ def quantize(
     )
     progress(f"trying {len(units)} operators in int8")
     began = time.monotonic()
-    noise, choice = {}, Choice(Plan())
+    noise: dict[str, float] = {}
+    choices = {trials.settings: Choice(Plan())}
     if units:
         noise = noise_of_each(quantizer, units, batches, open_model, began + _SHARE_OF_RANKING * effort.seconds)
         profiled = Profile({}, ())
-        if measured and format is ModelFormat.ONNX:
+        if measured and trials.settings.engine == ONNX_RUNTIME.engine:
             profiled = profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
-        deadline, a16w8 = began + effort.seconds, target.activations_of_16_bits is not None
-        choice = Search(trials, units, noise, profiled, budget, deadline, a16w8=a16w8).run()
+        left = began + effort.seconds - time.monotonic()
+
+        def search(within: Trials, share: float) -> Choice:
+            known = profiled if within.settings.engine == ONNX_RUNTIME.engine else Profile({}, ())
+            deadline, a16w8 = time.monotonic() + share * left, target.activations_of_16_bits is not None
+            return Search(within, units, noise, known, budget, deadline, a16w8=a16w8).run()
+
+        choices = EngineSearch(trials, everything, budget, search).run()
+    first = next(iter(choices.values()))
     progress("measuring the verdict")
     verdict = decide(
         Candidates(
-            given, model, prepared.fast, everything, {trials.settings: choice.plan}, quantizer.weight_only_sizes
+            given,
+            model,
+            prepared.fast,
+            everything,
+            {settings: choice.plan for settings, choice in choices.items()},
+            quantizer.weight_only_sizes,
         ),
         trials,
         setup,
@@ -133,7 +147,7 @@ def quantize(
         ranges=method.value,
         forms=verdict.forms,
         trials=trials.all,
-        nodes=node_precisions(quantizer, verdict.plan, choice, noise),
+        nodes=node_precisions(quantizer, verdict.plan, choices.get(verdict.written.settings, first), noise),
         notes=data.notes + prepared.notes + verdict.notes,
         threads=settings.threads,
         batch=size,

@@ -90,6 +90,16 @@ class Trials:
         """Whether the device is at hand."""
         return self._setup.baseline is not None
 
+    @property
+    def possible(self) -> tuple[EngineSettings, ...]:
+        """All that candidates can be run in, the plainest first."""
+        return tuple(self._setup.openers)
+
+    def known_speedup(self, plan: Plan) -> float | None:
+        """How many times as fast as the plain float model a candidate was found to be, if it was timed."""
+        trial = self._trials.get(_key(plan, self.settings))
+        return None if trial is None or trial.speedup is None else trial.speedup.ratio
+
     def within(self, settings: EngineSettings) -> "Trials":
         """The same, run in ``settings``."""
         other = copy(self)

@@ -31,6 +31,7 @@ import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.quantization.verdict as verdict
 import edgevision.exporters.sources.checkpoint_source as checkpoint_source
 from edgevision.core.errors import DatasetError, DeviceError, InputError, OutputError
+from edgevision.core.machine import Machine
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
 from edgevision.exporters.passes.ir import to_ir
@@ -482,6 +483,80 @@ def test_where_the_model_as_given_does_not_run_this_is_said_and_the_first_row_is
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
     assert (found.forms[0].name, found.forms[0].speedup) == ("cleaned", None)
     assert "the model as given does not run here: the first row is the cleaned; no such operator" in found.notes
+
+
+# --- two engines ---
+
+
+@pytest.fixture
+def both(need: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings for both engines, on a CPU that computes in bfloat16."""
+    need("openvino")
+    here = Machine.this()
+    features = tuple(dict.fromkeys((*here.features, "avx512_bf16")))
+    monkeypatch.setattr(Machine, "this", lambda: here.updated(features=features))
+    return {"engine": EngineChoice.ANY}
+
+
+def test_the_fastest_pair_of_file_and_engine_is_written_and_taken_again(
+    small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch, both: dict[str, Any]
+) -> None:
+    stopwatch.others = {"all int8 in OpenVINO bf16": 3.0}
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, **both)
+    assert found.outcome is Outcome.INT8
+    (written,) = [form for form in found.forms if form.written]
+    assert (written.name, written.engine, written.speedup and written.speedup.ratio) == ("all int8", "OpenVINO bf16", 3)
+    assert found.verdict.startswith("all int8 in OpenVINO bf16 is 3.00 times (2.90 to 3.10) as fast as the given one")
+    assert (found.forms[0].name, found.forms[0].engine) == ("as given", "ONNX Runtime")
+    # The same file, judged in each engine.
+    assert {form.engine for form in found.forms if form.name == "all int8"} == {
+        "ONNX Runtime",
+        "OpenVINO",
+        "OpenVINO bf16",
+    }
+    assert {trial.engine for trial in found.trials} == {"ONNX Runtime", "OpenVINO", "OpenVINO bf16"}
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    measured = metadata.measured_in
+    assert measured is not None
+    assert (measured.engine, measured.inference_precision, measured.threads) == ("openvino", "bf16", 1)
+    assert measured.speedup == pytest.approx(2)
+    with edgevision.load(tmp_path / "net.onnx") as classify:
+        assert classify.engine.name.startswith("OpenVINO ")
+        assert classify.engine.name.endswith(" bf16")
+
+
+def test_bfloat16_alone_may_be_the_answer(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch, both: dict[str, Any]
+) -> None:
+    stopwatch.others = {"cleaned in OpenVINO bf16": 4.0}
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, max_drop=25, **both)
+    assert found.outcome is Outcome.FLOAT
+    assert found.verdict.startswith("the cleaned one in OpenVINO bf16 is 4.00 times (3.90 to 4.10) as fast as ")
+    assert "; int8 pays less: " in found.verdict
+    metadata = read_metadata(tmp_path / "net.onnx")
+    assert metadata is not None
+    assert metadata.precision is Precision.FP32
+    assert metadata.measured_in is not None
+    assert metadata.measured_in.inference_precision == "bf16"
+
+
+def test_one_engine_may_be_asked_for_and_the_first_row_stays_what_onnx_runtime_makes_of_the_given_model(
+    small: Path, pictures: Path, tmp_path: Path, both: dict[str, Any]
+) -> None:
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, engine=EngineChoice.OPENVINO)
+    assert [form.engine for form in found.forms].count("ONNX Runtime") == 1
+    assert (found.forms[0].name, found.forms[0].engine, found.forms[0].speedup) == ("as given", "ONNX Runtime", None)
+    assert found.forms[1].label == "as given in OpenVINO"
+    assert not found.forms[0].written
+    with edgevision.load(tmp_path / "net.onnx") as classify:
+        assert classify.engine.name.startswith("OpenVINO ")
+
+
+def test_onnx_runtime_does_not_read_openvino_ir(foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    settings = QuantizationSettings(calibration=inputs, engine=EngineChoice.ONNXRUNTIME)
+    with pytest.raises(InputError, match="leave --format openvino or --engine out"):
+        edgevision.export(foreign, tmp_path / "net.xml", format="openvino", precision="int8", int8=settings)
 
 
 # --- the candidates ---

@@ -1,0 +1,68 @@
+"""A search in every engine that may win: what pays in one does not in another."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from edgevision.exporters.quantization.engine_settings import EngineSettings
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.search import Choice
+from edgevision.exporters.quantization.trials import Trials
+from edgevision.modelfiles.measured_engine import InferencePrecision
+
+# How much faster a part of the units in int8 may be than all of them and than none: 1.2 was seen.
+_PARTLY = 1.25
+
+SearchWithin = Callable[[Trials, float], Choice]
+"""The choice in the engine settings of these trials, in that share of the time."""
+
+
+@dataclass(frozen=True)
+class EngineSearch:
+    """Searches in the most promising settings of each engine, and ends where the rest cannot reach what was found.
+
+    Attributes:
+        everything: the plan in which all units compute in int8.
+        budget: the largest loss of quality.
+    """
+
+    trials: Trials
+    everything: Plan
+    budget: float
+    search: SearchWithin
+
+    def run(self) -> dict[EngineSettings, Choice]:
+        """At least one choice, in the order in which they were found."""
+        if len(self.trials.possible) == 1:
+            return {self.trials.settings: self.search(self.trials, 1.0)}
+        promises = self._promises()
+        choices: dict[EngineSettings, Choice] = {}
+        found = 0.0
+        for settings in sorted(promises, key=lambda one: -promises[one]):
+            if _PARTLY * promises[settings] < found:
+                break
+            trials = self.trials.within(settings)
+            choices[settings] = self.search(trials, 1 / len(promises))
+            found = max(found, self._ratio(trials, choices[settings].plan))
+        return choices
+
+    def _promises(self) -> Mapping[EngineSettings, float]:
+        """Of each engine the settings in which it is fastest in float or all in int8, and that ratio."""
+        best: dict[str, tuple[EngineSettings, float]] = {}
+        for settings in self.trials.possible:
+            trials = self.trials.within(settings)
+            # What is too coarse by itself leaves nothing for int8 to lose.
+            if settings.inference_precision is not InferencePrecision.FP32 and not self._holds(trials, Plan()):
+                continue
+            ratio = max(self._ratio(trials, Plan()), self._ratio(trials, self.everything))
+            if ratio > best.get(settings.engine, (settings, 0.0))[1]:
+                best[settings.engine] = settings, ratio
+        return dict(best.values())
+
+    def _holds(self, trials: Trials, plan: Plan) -> bool:
+        return trials.quality(plan, "float").loss <= self.budget
+
+    @staticmethod
+    def _ratio(trials: Trials, plan: Plan) -> float:
+        found = trials.speedup(plan, "all int8" if plan.int8 else "float")
+        assert found is not None
+        return found.ratio

@@ -1,0 +1,84 @@
+"""Each engine that may win is searched in, in the settings in which it is fastest, and no other."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from edgevision.exporters.quantization.engine_search import EngineSearch
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, EngineSettings
+from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.search import Choice
+from edgevision.exporters.quantization.trials import Trials
+from edgevision.modelfiles.measured_engine import InferencePrecision
+from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.quality import Quality
+
+BF16 = EngineSettings("openvino", InferencePrecision.BF16)
+NONE, PART, ALL = Plan(), Plan(frozenset("a")), Plan(frozenset("ab"))
+
+
+class FakeTrials:
+    """Ratios of float and of all int8 by settings; what is found in part is ``better`` times as fast as the best."""
+
+    def __init__(self, ratios: Mapping[EngineSettings, tuple[float, float]], losses: Mapping[Any, float] = {}) -> None:
+        self.ratios, self.losses = ratios, losses
+        self.possible = tuple(ratios)
+        self.settings = self.possible[0]
+
+    def within(self, settings: EngineSettings) -> "FakeTrials":
+        other = FakeTrials(self.ratios, self.losses)
+        other.settings = settings
+        return other
+
+    def quality(self, plan: Plan, name: str) -> Quality:
+        return Quality(figures={}, loss=self.losses.get(self.settings, 0.0))
+
+    def speedup(self, plan: Plan, name: str) -> Speedup:
+        floats, everything = self.ratios[self.settings]
+        ratio = {NONE: floats, ALL: everything, PART: (floats + everything) / 2}[plan]
+        return Speedup(ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio, rounds=1)
+
+
+def searched(trials: FakeTrials, found: Plan = ALL) -> dict[EngineSettings, float]:
+    """Where it was searched, in order, and in which share of the time."""
+    shares: dict[EngineSettings, float] = {}
+
+    def search(within: Trials, share: float) -> Choice:
+        shares[within.settings] = share
+        return Choice(found)
+
+    choices = EngineSearch(cast(Trials, trials), ALL, 1.0, search).run()
+    assert list(choices) == list(shares)
+    assert all(choice.plan == found for choice in choices.values())
+    return shares
+
+
+def test_one_engine_is_searched_in_all_of_the_time_and_not_timed_before() -> None:
+    assert searched(FakeTrials({ONNX_RUNTIME: (0.0, 0.0)})) == {ONNX_RUNTIME: 1.0}
+
+
+def test_the_fastest_engine_is_searched_in_first_and_one_out_of_reach_not_at_all() -> None:
+    assert searched(FakeTrials({ONNX_RUNTIME: (1.0, 4.2), OPENVINO: (1.5, 9.5), BF16: (5.4, 11.3)})) == {BF16: 0.5}
+    assert searched(FakeTrials({ONNX_RUNTIME: (1.0, 2.0), OPENVINO: (1.0, 1.2)})) == {ONNX_RUNTIME: 0.5}
+
+
+def test_engines_that_are_alike_are_both_searched_in() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 1.9), OPENVINO: (1.0, 2.0), BF16: (1.5, 1.8)})
+    assert searched(trials) == {OPENVINO: 0.5, ONNX_RUNTIME: 0.5}
+
+
+def test_where_int8_breaks_the_budget_the_next_engine_is_tried() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 4.2), OPENVINO: (1.2, 9.5)})
+    assert list(searched(trials, NONE)) == [OPENVINO, ONNX_RUNTIME]
+
+
+def test_what_is_too_coarse_by_itself_is_not_searched_in() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 2.0), OPENVINO: (1.0, 3.0), BF16: (4.0, 5.0)}, {BF16: 1.5})
+    assert list(searched(trials)) == [OPENVINO]
+
+
+@pytest.mark.parametrize("better", [1.5, 0.9])
+def test_bfloat16_alone_may_promise_most(better: float) -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, better), OPENVINO: (1.0, 0.5), BF16: (2.0, 1.1)})
+    assert next(iter(searched(trials, NONE))) == BF16
