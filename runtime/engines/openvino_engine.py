@@ -157,7 +157,11 @@ class OpenVinoEngine(Closeable):
 
     def _refusal(self, core: Any, model: Any, path: Path, name: str, error: RuntimeError) -> DeviceError:
         """What the device cannot do, by name where OpenVINO tells."""
-        supported = core.query_model(model, name)
+        try:
+            supported = core.query_model(model, name)
+        except RuntimeError:
+            # What it cannot rewrite for the device it cannot look at either.
+            return DeviceError(f"OpenVINO cannot compile {path.name!r} for {self.device}: {_last_line(error)}")
         operations = [op for op in model.get_ordered_ops() if op.get_type_name() not in _NO_NODES]
         strays = sorted({op.get_type_name() for op in operations if op.get_friendly_name() not in supported})
         named = f"it has no {', '.join(strays)}; --allow-fallback leaves them to the CPU: " if strays else ""
