@@ -27,7 +27,7 @@ def write_page(path: Path, model: str, report: QuantizationReport, *, force: boo
     report = shown(report)
     body = [
         f"<h1>{escape(one_line(model))}</h1>",
-        f"<p class=verdict><b>{escape(report.outcome)}</b>: {escape(report.verdict)}</p>",
+        f"<p class=verdict><b>{escape(report.headline)}</b>: {escape(report.verdict)}</p>",
         f"<p class=soft>{escape(_circumstances(report))}</p>",
         "<h2>Verdict</h2>",
         _forms(report),

@@ -104,4 +104,11 @@ class QuantizationReport(Record):
     notes: tuple[str, ...]
     threads: int | None
     seconds: float
+
+    @property
+    def headline(self) -> str:
+        """What was written and what it is to be run in, as in ``int8 in OpenVINO bf16``."""
+        written = next((form for form in self.forms if form.written), None)
+        return str(self.outcome) if written is None else form_label(self.outcome, written.engine)
+
     batch: int = 1

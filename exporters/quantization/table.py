@@ -23,7 +23,7 @@ def verdict_table(report: QuantizationReport) -> str:
         f"{int8} of {len(report.nodes)} operators compute in int8{finer} for {report.target};"
         f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}",
         *(f"note: {note}" for note in report.notes),
-        f"verdict: {report.outcome}: {report.verdict}",
+        f"verdict: {report.headline}: {report.verdict}",
     ]
     return "\n".join(lines)
 
