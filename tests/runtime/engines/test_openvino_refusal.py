@@ -29,7 +29,5 @@ def test_a_graph_that_openvino_can_neither_compile_nor_look_at_is_refused(tmp_pa
     graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "g", values[:1], values[1:])
     opset = onnx.helper.make_opsetid("", 17)
     onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "m.onnx")
-    with pytest.raises(
-        DeviceError, match=r"cannot compile 'm.onnx' for openvino:cpu: Argument shapes are inconsistent\."
-    ):
+    with pytest.raises(DeviceError, match=r"cannot compile 'm.onnx' for cpu: Argument shapes are inconsistent\."):
         open_engine(tmp_path / "m.onnx", "openvino:cpu")
