@@ -71,7 +71,6 @@ def export(
     fields = description.fields()
     with requires_extra("export"):
         from edgevision.exporters.export import export as run_export
-        from edgevision.exporters.quantization.page import write_page
         from edgevision.exporters.quantization.settings import QuantizationSettings
         from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
@@ -94,13 +93,12 @@ def export(
             evaluation=EvaluationOptions(**vars(damage), seed=seed),
             seed=seed,
         ),
+        html=output.html,
         say=output.show_progress,
         seed=seed,
         **reading.arguments(),
     )
     path = (output.output or checkpoint).parent / report.model
-    if output.html is not None and report.quantization is not None:
-        write_page(output.html, report.model, report.quantization, force=output.force)
     if output.as_json:
         print_json(report.to_dict())
     else:

@@ -14,8 +14,9 @@ from typing import Any
 import onnx
 
 from edgevision.core.atomic_files import atomic_folder, check_writable, translated_write_errors
-from edgevision.core.errors import DeviceError, InputError, ModelFileError, ParityError
+from edgevision.core.errors import DeviceError, EdgevisionError, InputError, ModelFileError, ParityError
 from edgevision.core.machine import Machine
+from edgevision.core.printable import one_line
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
@@ -26,6 +27,8 @@ from edgevision.exporters.passes.transposed_convolutions import TransposedConvol
 from edgevision.exporters.quantization.calibration import collect_calibration_data
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, find_engine_settings
 from edgevision.exporters.quantization.forms import GivenModel
+from edgevision.exporters.quantization.inspection import Inspection, inspect
+from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
@@ -76,6 +79,7 @@ def export(
     trust_pickle: bool = False,
     force: bool = False,
     int8: QuantizationSettings | None = None,
+    html: str | os.PathLike[str] | None = None,
     say: Callable[[str], None] = _log.info,
     seed: int = 0,
 ) -> ExportReport:
@@ -100,6 +104,7 @@ def export(
         force: overwrite an existing output.
         int8: how to quantise. An interrupted search leaves ``NAME.search.jsonl``, and the same call goes on from there.
             With ``keep_candidates`` the forms that were compared lie in ``NAME.candidates/`` in the end.
+        html: with ``int8``, a page that shows the verdict, and layer by layer what int8 costs and saves.
         say: told what is going on.
         seed: of the sampler.
 
@@ -152,10 +157,13 @@ def export(
     described, conversion = source.metadata.updated(precision=precision), source.conversion
     model, notes = conversion.model, source.notes + conversion.notes + flushed.notes
     quantized: Quantized | None = None
+    inspection: Inspection | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
             given = _in_order(onnx.load(path), plain) if path.suffix.lower() == ".onnx" else plain
-            quantized = _quantized(source, given, format, settings, search_log(target), say)
+            quantized, inspection = _quantized(
+                source, given, format, settings, search_log(target), say, inspected=html is not None
+            )
         model = quantized.written.model
         described = _described(described, quantized.written, quantized.report)
     elif format is ModelFormat.ONNX and precision is Precision.FP32:
@@ -214,6 +222,8 @@ def export(
         }
         keep_candidates(candidates, target, format, force=force)
     search_log(target).unlink(missing_ok=True)
+    if html is not None and quantized is not None:
+        write_page(Path(html), target.name, quantized.report, inspection, force=force)
     if failure is not None:
         raise failure
     return report
@@ -296,7 +306,9 @@ def _quantized(
     settings: QuantizationSettings,
     log: Path,
     progress: Callable[[str], None],
-) -> Quantized:
+    *,
+    inspected: bool,
+) -> tuple[Quantized, Inspection | None]:
     model, metadata = source.conversion.model, source.metadata.updated(target=find_target(settings.target).name)
     check_float(model)
     target = find_target(settings.target)
@@ -317,14 +329,23 @@ def _quantized(
         )
         cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
-        return quantize(
+        openers = {one: partial(open_model, settings=one) for one in engines}
+        quantized = quantize(
             model,
             reference,
             data,
-            {one: partial(open_model, settings=one) for one in engines},
+            openers,
             settings,
             given=row if cleaned or engines[0] != plainest else None,
             format=format,
             log=log,
             progress=progress,
         )
+        if not inspected:
+            return quantized, None
+        progress("looking at every layer")
+        try:
+            return quantized, inspect(quantized, data.measure, reference, openers)
+        except (EdgevisionError, ValueError) as error:  # no reason to lose what the search has found
+            _log.warning("the page cannot show the layers: %s", one_line(error))
+            return quantized, None

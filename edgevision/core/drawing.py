@@ -59,9 +59,10 @@ def round_values(low: float, high: float, most: int = 6) -> list[float]:
     if not high > low:
         return []
     exponent = math.floor(math.log10((high - low) / most))
-    steps = (factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5))
-    step = next(step for step in steps if (high - low) / step <= most - 1)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    for step in (factor * 10.0**power for power in (exponent, exponent + 1) for factor in (1, 2, 5)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            break
     return [number * step for number in range(first, last + 1)]
 
 
@@ -92,12 +93,15 @@ class Label(NamedTuple):
     far: bool
 
 
-def place_labels(points: Sequence[tuple[float, float]], names: Sequence[str], area: Box) -> list[Label]:
+def place_labels(
+    points: Sequence[tuple[float, float]], names: Sequence[str], area: Box, taken: Iterable[Box] = ()
+) -> list[Label]:
     """Beside each of ``points`` its name, so that no two names and no name and point cover each other in ``area``.
 
-    Where there is no room left at all, which takes dozens of long names, a name stands over others.
+    What is ``taken`` stays free too. Where there is no room left at all, which takes dozens of long names, a name
+    stands over others.
     """
-    taken = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in points]
+    taken = [*taken, *(Box(x - 4, y - 4, x + 4, y + 4) for x, y in points)]
     labels = []
     for (x, y), name in zip(points, names, strict=True):
         wide = CHARACTER * len(name)

@@ -11,7 +11,7 @@ from edgevision.exporters.comparison.graph_layout import BOX_HEIGHT, BOX_WIDTH, 
 
 _MARGIN = 12
 # So many characters fit in a box: the last ones of a name tell most, the first ones of an operator.
-_LETTERS, _OPERATOR_LETTERS = 19, 11
+_LETTERS, _OPERATOR_LETTERS = 19, 10
 
 GRAPH_STYLE = """
 body { max-width: 76rem; }

@@ -15,7 +15,7 @@ for (const view of document.querySelectorAll(".graph")) {
     pane.scrollTo(left, top);
   }
   function fit() {
-    setZoom(Math.min(pane.clientWidth / width, pane.clientHeight / height));
+    setZoom(Math.max(0.2, Math.min(pane.clientWidth / width, pane.clientHeight / height)));
   }
   function centre(node) {
     const box = node.getBoundingClientRect(), outer = pane.getBoundingClientRect();

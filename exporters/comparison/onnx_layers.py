@@ -26,6 +26,7 @@ CHANNEL_SCALE_KEY = "edgevision.channel_scale"
 HOMOGENEOUS = frozenset({"AveragePool", "LeakyRelu", "MaxPool", "PRelu", "Relu"})
 """Operators behind which channels are scaled as in front."""
 
+_WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
 _FUSED = frozenset({"Clip", "Relu"})
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
@@ -98,7 +99,7 @@ class _Reading:
         graph = model.graph
         self._types = _element_types(model)
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
-        constant = set(self._constants)
+        self._constant = constant = set(self._constants)
         # What each value is the output of: what only brings another one into another format is that one still.
         self._origin = {value.name: value.name for value in graph.input if value.name not in constant}
         self._made: dict[str, onnx.NodeProto] = {}
@@ -192,6 +193,8 @@ class _Reading:
         if node.op_type == "Cast":
             to = next(attribute.i for attribute in node.attribute if attribute.name == "to")
             return to in _FLOATS and self._types.get(node.input[0], TensorProto.FLOAT) in _FLOATS
+        if node.op_type == "LeakyRelu":  # with which int8 graphs keep a layer float
+            return any(attribute.name == "alpha" and attribute.f == 1 for attribute in node.attribute)
         return node.op_type in (_QUANTIZE, _DEQUANTIZE, "Identity")
 
     def _precision(self, node: onnx.NodeProto) -> str:
@@ -204,7 +207,8 @@ class _Reading:
         sources = [self._made[name] for name in node.input if name in self._origin and name in self._made]
         pairs = [source for source in sources if source.op_type == _DEQUANTIZE]
         weights = [name for name in node.input if name in self._integers]
-        if pairs and len(pairs) == len([name for name in node.input if name in self._origin]):
+        float_weights = node.op_type in _WEIGHTED and not weights and set(node.input[1:2]) <= self._constant
+        if pairs and not float_weights and len(pairs) == len([name for name in node.input if name in self._origin]):
             zero = self._constants.get(pairs[0].input[2]) if len(pairs[0].input) > 2 else None
             wide = zero is not None and zero.data_type in (TensorProto.UINT16, TensorProto.INT16)
             return "int8, 16-bit activations" if wide else "int8"

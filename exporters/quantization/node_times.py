@@ -80,24 +80,32 @@ def _followed_back(tensor: str, producers: Mapping[str, onnx_ir.Node]) -> str:
 def _unit_times(
     model: onnx.ModelProto, units: Iterable[Unit], feeds: Mapping[str, Array], threads: int | None
 ) -> dict[str, tuple[float, float]]:
-    """Microseconds of each unit by name, with the conversions right behind it, and the bytes of its output.
-
-    ONNX Runtime names what it fused after a node or a tensor of the original and adds an ending.
-    """
+    """Microseconds of each unit by name, with the conversions right behind it, and the bytes of its output."""
     keys = {key: unit.name for unit in units for key in (*unit.nodes, unit.output)}
     times: dict[str, float] = defaultdict(float)
     sizes: dict[str, float] = defaultdict(float)
-    for name, (microseconds, size) in _events(model, feeds, threads).items():
-        found = [key for key in keys if name == key or name.startswith(f"{key}_")]
-        if found:
-            unit = keys[max(found, key=len)]
+    for name, (microseconds, size) in kernel_times(model, feeds, threads).items():
+        key = longest_beginning(name, keys)
+        if key is not None:
+            unit = keys[key]
             times[unit] += microseconds
             sizes[unit] = max(sizes[unit], size)
     return {name: (times[name], sizes[name]) for name in keys.values()}
 
 
-def _events(model: onnx.ModelProto, feeds: Mapping[str, Array], threads: int | None) -> dict[str, tuple[float, float]]:
-    """By the name of each node of the optimised graph: its microseconds and the bytes it gives."""
+def longest_beginning(name: str, keys: Iterable[str]) -> str | None:
+    """Of the ``keys`` the one that ONNX Runtime made ``name`` of, which it gave to what it fused."""
+    found = [key for key in keys if name == key or name.startswith(f"{key}_")]
+    return max(found, key=len) if found else None
+
+
+def kernel_times(
+    model: onnx.ModelProto, feeds: Mapping[str, Array], threads: int | None
+) -> dict[str, tuple[float, float]]:
+    """By the name of each node of the optimised graph: its microseconds and the bytes it gives.
+
+    ONNX Runtime names what it fused after a node or a tensor of the original and adds an ending.
+    """
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = log_severity()

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.passes.ir import to_proto
 from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.calibration import CalibrationData
@@ -42,9 +43,11 @@ class Quantized:
     """What is ``written``, what was found out about it, and some of the inputs it was calibrated with.
 
     ``candidates`` are the models that might have been written, by the names of their files.
+    ``float_model`` is what those with int8 were made from.
     """
 
     written: Written
+    float_model: onnx.ModelProto
     report: QuantizationReport
     samples: Batch
     candidates: Mapping[str, Written]
@@ -153,7 +156,13 @@ def quantize(
         batch=size,
         seconds=round(time.monotonic() - start, 1),
     )
-    return Quantized(verdict.written, report, representatives(batches), verdict.candidates)
+    return Quantized(
+        written=verdict.written,
+        float_model=to_proto(quantizer.model),
+        report=report,
+        samples=representatives(batches),
+        candidates=verdict.candidates,
+    )
 
 
 def check_float(model: onnx.ModelProto) -> None:

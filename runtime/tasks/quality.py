@@ -1,7 +1,8 @@
 """One figure for how much worse a form of a model is than the float model, on data it was not calibrated with."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,22 @@ class Quality(Record):
     loss: float
 
 
+@dataclass(frozen=True)
+class Example:
+    """What a form of a model makes of one of the inputs that it is judged on, for people to look at.
+
+    Attributes:
+        name: of the input.
+        picture: gives uint8 (height, width, 1 or 3): what the model made, or what it was to name.
+        answer: what it says, where it answers in words; ``expected`` is what is right, as far as that is known.
+    """
+
+    name: str
+    picture: Callable[[], NDArray[np.uint8]]
+    answer: str | None = None
+    expected: str | None = None
+
+
 class QualityMeasure(Protocol):
     """Compares a form of a model with the float model.
 
@@ -38,6 +55,18 @@ class QualityMeasure(Protocol):
 
     def __call__(self, engine: Engine) -> Quality:
         """Judge the model on ``engine``."""
+        ...
+
+
+@runtime_checkable
+class WithExamples(Protocol):
+    """A measure of which people can see what it judges."""
+
+    def examples(self, engine: Engine) -> Sequence[Example]:
+        """What the model on ``engine`` makes of inputs, the same ones in the same order for every form.
+
+        Those are all where it answers in words, and a few where it makes pictures.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ How long anything takes is made up here: a candidate is as many times as fast as
 
 import copy
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -26,6 +27,7 @@ import edgevision
 import edgevision.exporters.model_writing as model_writing
 import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
+import edgevision.exporters.quantization.inspection as inspection
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.quantization.verdict as verdict
@@ -1030,11 +1032,55 @@ def test_the_page_is_written_where_it_is_asked_for(
     page = (tmp_path / "verdict.html").read_text(encoding="utf-8")
     assert "net.onnx: int8" in page
     assert "://" not in page
+    # Three layers, an input and an output, and what each takes before and after.
+    assert [int(number) for number in re.findall(r"data-node='(\d+)'", page)] == [0, 1, 2, 3, 4]
+    assert page.count("<dt>time before</dt>") == page.count("<dt>time after</dt>") == 3
+    assert "The graph is that of all int8." in page
     # Before anything is searched for an hour.
     code, output, errors = edgevision(*arguments, "-o", tmp_path / "other.onnx")
     assert (code, output) == (2, "")
     assert errors == f"error: {str(tmp_path / 'verdict.html')!r} exists already; --force overwrites it\n"
     assert not (tmp_path / "other.onnx").exists()
+
+
+def test_the_page_of_a_classifier_shows_whose_answers_changed(small: Path, pictures: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    settings = QuantizationSettings(preset=Preset.QUICK, threads=1, calibration=pictures, max_drop=50)
+    report = edgevision.export(small, tmp_path / "net.onnx", precision="int8", int8=settings, html=page)
+    text = page.read_text(encoding="utf-8")
+    assert "answers of all int8 are others than the float model's: " in text
+    assert report.quantization is not None
+    # Every operator of the report is in the graph, with its reason.
+    for node in report.quantization.nodes:
+        assert f"<h3>{node.name}</h3>" in text
+    assert text.count("<dt>why</dt>") == len(report.quantization.nodes)
+
+
+def test_where_int8_does_not_pay_the_page_shows_the_int8_form_all_the_same(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.ratio = 0.8
+    page = tmp_path / "page.html"
+    settings = QuantizationSettings(preset=Preset.QUICK, threads=1, calibration=inputs)
+    edgevision.export(foreign, tmp_path / "net.onnx", precision="int8", int8=settings, html=page)
+    text = page.read_text(encoding="utf-8")
+    assert "The graph is that of all int8, which was not written." in text
+    assert text.count("class='node int8'") == 3
+
+
+def test_a_page_that_cannot_show_the_layers_does_not_cost_the_model(
+    foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise DeviceError("no memory for so many outputs")
+
+    monkeypatch.setattr(inspection, "compare_layers", refuse)
+    page = tmp_path / "page.html"
+    settings = QuantizationSettings(preset=Preset.QUICK, threads=1, calibration=inputs)
+    edgevision.export(foreign, tmp_path / "net.onnx", precision="int8", int8=settings, html=page)
+    assert (tmp_path / "net.onnx").exists()
+    assert "<h2>Layer by layer</h2>" not in page.read_text(encoding="utf-8")
+    assert "the page cannot show the layers: no memory for so many outputs" in caplog.text
 
 
 def test_a_device_that_is_not_at_hand_is_said_not_to_be_measured(

@@ -18,9 +18,10 @@ from edgevision.runtime.tasks.generation.spec import GenerationSpec
 from edgevision.runtime.tasks.task import Stages, Task
 
 if TYPE_CHECKING:
-    from edgevision.data.datasets import ImageFolder
+    from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
 LATENT_BOUNDS = {"latent.size": (1, 1 << 20), "latent.pixels": (1, 1024)}
@@ -122,6 +123,18 @@ class GenerationTask(Task):
             return evaluate_generator(
                 pipeline, data, judge, samples=options.samples, seed=options.seed, quiet=options.quiet
             )
+
+    def quality_measure(
+        self,
+        metadata: ModelMetadata,
+        reference: "Engine",
+        inputs: "Batch",
+        data: "ImageDataset | None",
+        options: "EvaluationOptions",
+    ) -> "QualityMeasure":
+        from edgevision.runtime.tasks.generation.quality import GeneratorQuality
+
+        return GeneratorQuality(reference, metadata, inputs)
 
 
 def latent_facts(metadata: ModelMetadata) -> dict[str, str]:

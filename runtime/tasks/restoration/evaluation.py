@@ -70,13 +70,18 @@ class RestorationReport(QualityReport):
 
 
 def evaluate_restorer(
-    restorer: Restorer | Inpainter, data: ImageFolder, options: EvaluationOptions = DEFAULTS
+    restorer: Restorer | Inpainter,
+    data: ImageFolder,
+    options: EvaluationOptions = DEFAULTS,
+    *,
+    show: Callable[[str, Array], None] = lambda name, restored: None,
 ) -> RestorationReport:
     """Damage, restore and compare every picture of ``data``, or the tenth that training leaves out.
 
     Noise of one kind is added, holes of one kind are torn, or there is less light, by task. Pictures to upscale are
     shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``. One generator of
-    ``options.seed`` serves all pictures in the order of their names.
+    ``options.seed`` serves all pictures in the order of their names. ``show`` is given each that is restored, float32
+    (height, width, channels) in 0..1, by its name.
 
     Raises:
         DatasetError: not one readable picture.
@@ -91,7 +96,8 @@ def evaluate_restorer(
         name, good, small = pair
         picture = Picture.read(data.image(good))
         given = Picture.read(data.image(small)) if small is not None else None
-        figures, before = compare(restorer, picture, given, options, generator)
+        figures, before, restored = compare(restorer, picture, given, options, generator)
+        show(name, restored)
         return PictureQuality(name=name, figures=figures, before=before)
 
     def failed(pair: Pair, error: Exception) -> None:
@@ -120,24 +126,29 @@ _STRENGTHS = {
 
 Figures = dict[str, float]
 
+Compared = tuple[Figures, Figures, Array]
+"""Figures of a restored picture, of what it was restored from, and the restored samples."""
+
 Pair = tuple[str, int, int | None]
 """Name, position of the good picture, and for ready pairs of the small one."""
 
 
 def _denoised(
     restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
-) -> tuple[Figures, Figures]:
+) -> Compared:
     good = as_float(picture.pixels)
     noisy = add_noise_of_kind(options.noise, good, options.sigma, generator)
-    return _figures(good, _restored(restorer, noisy)), _figures(good, noisy.clip(0, 1))
+    restored = _restored(restorer, noisy)
+    return _figures(good, restored), _figures(good, noisy.clip(0, 1)), restored
 
 
 def _brightened(
     restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
-) -> tuple[Figures, Figures]:
+) -> Compared:
     dark = underexpose(_8_bit(picture), generator)
     good = as_float(_8_bit(picture))
-    return _figures(good, _restored(restorer, dark)), _figures(good, as_float(dark))
+    restored = _restored(restorer, dark)
+    return _figures(good, restored), _figures(good, as_float(dark)), restored
 
 
 def _upscaled(
@@ -146,7 +157,7 @@ def _upscaled(
     given: Picture | None,
     options: EvaluationOptions,
     generator: np.random.Generator,
-) -> tuple[Figures, Figures]:
+) -> Compared:
     network = restorer.network
     assert isinstance(network, TiledNetwork)
     scale = network.scale
@@ -167,7 +178,8 @@ def _upscaled(
     colors = np.concatenate([rows for _, rows in network.restore(low, network_colors=True)])
     interpolated = np.asarray(_pillow(low).resize(large.shape[1::-1], Image.Resampling.BICUBIC))
     before = _figures(as_float(large), as_float(interpolated.reshape(large.shape)))
-    figures = _figures(as_float(large), _restored(restorer, low))
+    restored = _restored(restorer, low)
+    figures = _figures(as_float(large), restored)
     target = luma_of(large)
     for result, luma in (
         (figures, network.tensors.luma(colors).clip(0, 1)),
@@ -176,7 +188,7 @@ def _upscaled(
         result["psnr_y"] = psnr_db(target, luma)
         inside = np.s_[scale:-scale, scale:-scale] if min(target.shape) > 2 * scale else np.s_[:, :]
         result["psnr_y_studio"] = psnr_db(target[inside] * _STUDIO_RANGE, luma[inside] * _STUDIO_RANGE)
-    return figures, before
+    return figures, before, restored
 
 
 def _inpainted(
@@ -185,7 +197,7 @@ def _inpainted(
     _: Picture | None,
     options: EvaluationOptions,
     generator: np.random.Generator,
-) -> tuple[Figures, Figures]:
+) -> Compared:
     holes = draw_holes(options.holes, picture.height, picture.width, generator)
     if not holes.any():
         raise ImageError("a single pixel has nothing to be filled from")
@@ -198,10 +210,10 @@ def _inpainted(
     for restored in (filled, smooth):
         similarity = ssim(luma_of(good), luma_of(restored))
         results.append({"psnr": psnr_db(good[holes], restored[holes]), "ssim": similarity})
-    return results[0], results[1]
+    return results[0], results[1], filled
 
 
-_COMPARISONS: Mapping[RestorationKind, Callable[..., tuple[Figures, Figures]]] = {
+_COMPARISONS: Mapping[RestorationKind, Callable[..., Compared]] = {
     RestorationKind.DENOISE: _denoised,
     RestorationKind.BRIGHTEN: _brightened,
     RestorationKind.UPSCALE: _upscaled,

@@ -1,16 +1,24 @@
 """How much worse a form of a restoration network is than the float model."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import numpy as np
+
 from edgevision.core.errors import DatasetError
+from edgevision.imaging.samples import Array
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
-from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.quality import Example, Quality
 from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer
+
+# So many pictures tell whether a difference can be seen.
+_EXAMPLES = 6
 
 
 class RestorationQuality:
@@ -36,7 +44,37 @@ class RestorationQuality:
             return Quality(figures={self.metric: math.nan}, loss=math.inf)
         return Quality(figures=report.figures, loss=self._reference - report.figures[self.metric])
 
-    def _report(self, engine: Engine) -> RestorationReport:
+    def examples(self, engine: Engine) -> Sequence[Example]:
+        """The first pictures, restored."""
+        restored: list[Example] = []
+
+        def show(name: str, samples: Array) -> None:
+            pixels = (255 * samples.clip(0, 1) + 0.5).astype(np.uint8)
+            restored.append(Example(name, partial(np.asarray, pixels)))
+
+        try:
+            self._report(engine, _First(self._pictures, _EXAMPLES), show)
+        except DatasetError:  # not one of them was restored
+            return ()
+        return restored
+
+    def _report(
+        self,
+        engine: Engine,
+        pictures: Any = None,
+        show: Callable[[str, Array], None] = lambda name, restored: None,
+    ) -> RestorationReport:
         # The pipeline is not closed: that would close the engine, which is the caller's.
         restorer = find_task(self._metadata.task).pipeline(engine, self._metadata)
-        return evaluate_restorer(restorer, self._pictures, self._options)
+        return evaluate_restorer(restorer, pictures or self._pictures, self._options, show=show)
+
+
+class _First:
+    """The first of some pictures; pairs stand next to each other."""
+
+    def __init__(self, pictures: Any, count: int) -> None:
+        self.names = tuple(pictures.names[:count])
+        self.image = pictures.image
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -54,7 +54,7 @@ def profiled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Events, Events], Prof
 
     def run(before: Events, after: Events) -> Profile:
         reports = [before, after]
-        monkeypatch.setattr(node_times, "_events", lambda model, feeds, threads: reports.pop(0))
+        monkeypatch.setattr(node_times, "kernel_times", lambda model, feeds, threads: reports.pop(0))
         graph = to_ir(two_layers())
         return profile(graph, to_proto(graph), find_units(graph, OPERATORS), FEEDS, 1)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from quantization_reports import faster, form, quantization_report
 
+from edgevision.core.drawing import CHARACTER, LINE, WIDTH, Box
 from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, QuantizationReport
 from edgevision.exporters.quantization.trials import Trial
@@ -111,7 +112,7 @@ def test_it_says_what_was_found(tmp_path: Path) -> None:
     assert "Target x86-avx2; timed on this machine, 2 threads; ranges by mse; 256 pictures of data; 61 s." in words
     assert "3 pictures were left out" in words
     assert [row for row in page.of("tr") if row.get("class") == "written"] == [{"class": "written"}]
-    for cell in ("91.25", "+0.25", "1.50 (1.48 to 1.53)", "1.235"):
+    for cell in ("91.25", "+0.25", "1.50<div class=soft>(1.48 to 1.53)</div>", "1.235"):
         assert f">{cell}</td>" in text
 
 
@@ -132,22 +133,32 @@ def test_every_candidate_that_was_judged_and_timed_is_a_point(tmp_path: Path) ->
     assert float(str(tried[1]["cx"])) < float(str(tried[0]["cx"]))
     assert float(str(tried[1]["cy"])) < float(str(tried[0]["cy"]))
     # The budget lies between both.
-    (budget,) = page.of("line", **{"class": "budget"})
+    budget, *_ = page.of("line", **{"class": "budget"})
     assert float(str(tried[1]["cy"])) < float(str(budget["y1"])) < float(str(tried[0]["cy"]))
-    assert max(places(page)) <= 720
+    assert max(places(page)) <= WIDTH
+    # And one of its path, which says whether it held the budget.
+    assert [len(page.of("circle", **{"class": kind})) for kind in ("held", "missed")] == [2, 1]
 
 
 @pytest.mark.parametrize("loss", [0, 0.5])
-def test_names_of_forms_in_one_place_stand_under_one_another(tmp_path: Path, loss: float) -> None:
-    names = ("as given", "int8", "fp16", "far away")
+def test_names_of_forms_in_one_place_do_not_stand_on_each_other(tmp_path: Path, loss: float) -> None:
+    names = ("as given", "int8", "fp16", "int8-weights", "far away")
     forms = tuple(form(name, loss, faster(9 if name == "far away" else 1), top1=91.5) for name in names)
     _, text = page_of(tmp_path, forms=forms)
     drawing = text[text.index("<svg") : text.index("</svg>")]
-    *near, far = (float(re.findall(rf"y=([\d.]+)>{name}<", drawing)[0]) for name in names)
-    assert near[0] == far
-    assert max(near) - min(near) < 31
-    assert all(abs(a - b) > 14 for a, b in itertools.combinations(near, 2))
-    assert all(0 < height < 316 for height in near)
+    found = [re.findall(rf"x='([\d.]+)' y='([\d.]+)' text-anchor=start>{name}<", drawing)[0] for name in names]
+    boxes = [
+        Box(float(x), float(y) - LINE + 3, float(x) + CHARACTER * len(name), float(y) + 3)
+        for name, (x, y) in zip(names, found, strict=True)
+    ]
+    assert not any(one.meets(other) for one, other in itertools.combinations(boxes, 2))
+    assert all(box.left >= 0 and box.right <= WIDTH and box.top >= 0 for box in boxes)
+
+
+def test_a_candidate_that_something_disturbed_does_not_make_the_others_small(tmp_path: Path) -> None:
+    page, _ = page_of(tmp_path, trials=(*TRIALS, trial("disturbed", 0.1, 40.0)))
+    circles = [float(str(circle["cx"])) for kind in ("form", "best") for circle in page.of("circle", **{"class": kind})]
+    assert max(circles) - min(circles) > WIDTH / 3
 
 
 def test_candidates_stand_where_they_would_be_over_the_first_row(tmp_path: Path) -> None:
@@ -183,11 +194,11 @@ def test_names_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
 
 def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path) -> None:
     page, text = page_of(tmp_path)
-    first, second = page.of("rect", **{"class": "bar"})
+    first, second = page.of("rect", **{"class": "alone"})
     assert float(str(first["width"])) == 120
     assert float(str(second["width"])) == 48
     assert "31.2 dB" in text
-    assert text.count("<td>pays within the budget</td>") == 3
+    assert text.count("<td>int8<div class=soft>pays within the budget</div></td>") == 3
 
 
 @pytest.mark.parametrize(
@@ -195,7 +206,7 @@ def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path
 )
 def test_bars_have_a_sensible_length_for_any_sqnr(tmp_path: Path, values: list[float | None]) -> None:
     page, _ = page_of(tmp_path, nodes=tuple(node(f"node{index}", value) for index, value in enumerate(values)))
-    bars = page.of("rect", **{"class": "bar"})
+    bars = page.of("rect", **{"class": "alone"})
     assert len(bars) == sum(value is not None for value in values)
     assert all(1 <= float(str(bar["width"])) <= 120 for bar in bars)
 
@@ -261,11 +272,9 @@ def test_an_sqnr_is_drawn_as_it_is_and_not_as_a_loss(tmp_path: Path) -> None:
         trials=(),
     )
     assert "SQNR, dB" in text
-    labels = [float(found) for found in re.findall(r"text-anchor=end>(-?[\d.]+)</text>", text)]
-    # From 36 at the top to 20 at the bottom, and a little around them.
-    assert labels == sorted(labels, reverse=True)
-    assert 36 < labels[0] < 39
-    assert 17 < labels[-1] < 20
+    labels = re.findall(r"y='([\d.]+)' text-anchor=end>(-?[\d.]+)</text>", text)
+    # Round ones, the highest at the top.
+    assert [label for _, label in sorted(labels, key=lambda found: float(found[0]))] == ["35", "30", "25", "20"]
 
 
 def test_an_earlier_page_is_replaced(tmp_path: Path) -> None:

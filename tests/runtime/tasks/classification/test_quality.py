@@ -1,14 +1,17 @@
 """How much worse a classifier is: accuracies that are known beforehand."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
+from PIL import Image
 
 from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.engines.engine import Array
 from edgevision.runtime.tasks.classification.quality import ClassifierQuality
+from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.quality import QualityMeasure
 
 SCORES = TensorSpec(name="logits", shape=("batch", 3))
@@ -96,3 +99,20 @@ def test_samples_are_measured_in_portions_that_the_model_takes(batch: int | str,
     assert quality.figures["agreement"] == pytest.approx(100 * np.mean(answers == expected))
     # What the float model says is found out once.
     assert reference.calls == calls
+
+
+def test_examples_are_the_answers_and_what_they_are_for() -> None:
+    metadata = ClassificationSpec(labels=("ant", "bee", "cow"))
+    reference = answering(one_hot([0, 1, 2]))
+    shades = [Image.new("L", (4, 2), 40 * index) for index in range(3)]
+    data = SimpleNamespace(names=("a.png", "b.png", "c.png"), image=shades.__getitem__)
+    measure = ClassifierQuality(reference, numbers(3), np.array([0, 1, 1]), metadata, data)  # type: ignore[arg-type]
+    found = measure.examples(answering(one_hot([0, 2, 2])))
+    assert [(one.name, one.answer, one.expected) for one in found] == [
+        ("a.png", "ant", "ant"),
+        ("b.png", "cow", "bee"),
+        ("c.png", "cow", "bee"),
+    ]
+    pixels = found[2].picture()
+    assert (pixels.shape, set(np.unique(pixels))) == ((2, 4, 3), {80})
+    assert not ClassifierQuality(reference, numbers(3), None).examples(reference)

@@ -87,3 +87,27 @@ def test_enlarged_pictures_are_measured_by_their_luma(gray: ImageFolder) -> None
     assert quality.figures["psnr_y"] == pytest.approx(20, abs=1e-3)
     assert quality.loss == pytest.approx(20, abs=1e-3)
     assert not candidate.closed
+
+
+@pytest.mark.parametrize("task", ["denoise", "brighten", "upscale", "inpaint"])
+def test_examples_are_what_was_restored(task: str, gray: ImageFolder) -> None:
+    if task == "inpaint":
+        image, mask = (
+            TensorSpec(name=n, shape=("batch", c, "height", "width")) for n, c in (("image", 3), ("mask", 1))
+        )
+        network = FakeEngine(
+            (image, mask), (image.updated(name="restored_image"),), lambda feeds: [np.full_like(feeds["image"], 0.8)]
+        )
+        metadata = restoration(task).updated(inputs=network.inputs)
+    else:
+        scale = 2 if task == "upscale" else 1
+        network, metadata = restoring(0.8, scale=scale), restoration(task, scale=scale)
+    examples = RestorationQuality(network, metadata, gray, EvaluationOptions()).examples(network)
+    assert [example.name for example in examples] == ["0.png", "1.png", "2.png"]
+    assert all(example.answer is None for example in examples)
+    for example in examples:
+        pixels = example.picture()
+        assert (pixels.dtype, pixels.shape) == (np.uint8, (12, 16, 3))
+        # All of it, or what was torn; the rest of a torn picture is as it was.
+        assert set(np.unique(pixels)) <= ({102, 204} if task == "inpaint" else {204})
+        assert 204 in pixels
