@@ -1,13 +1,18 @@
 """A search in every engine that may win: what pays in one does not in another."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from edgevision.core.errors import DeviceError
 from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice
 from edgevision.exporters.quantization.trials import Trials
 from edgevision.modelfiles.measured_engine import InferencePrecision
+
+_log = logging.getLogger(__name__)
 
 # How much faster a part of the units in int8 may be than all of them and than none: 1.2 was seen.
 _PARTLY = 1.25
@@ -19,6 +24,8 @@ SearchWithin = Callable[[Trials, float], Choice]
 @dataclass(frozen=True)
 class EngineSearch:
     """Searches in the most promising settings of each engine, and ends where the rest cannot reach what was found.
+
+    An engine that a candidate does not run in is left out; in the plainest one that is an error.
 
     Attributes:
         everything: the plan in which all units compute in int8.
@@ -41,8 +48,10 @@ class EngineSearch:
             if _PARTLY * promises[settings] < found:
                 break
             trials = self.trials.within(settings)
-            choices[settings] = self.search(trials, 1 / len(promises))
-            found = max(found, self._ratio(trials, choices[settings].plan))
+            with self._left_out_if_failing(settings):
+                choice = self.search(trials, 1 / len(promises))
+                found = max(found, self._ratio(trials, choice.plan))
+                choices[settings] = choice
         return choices
 
     def _promises(self) -> Mapping[EngineSettings, float]:
@@ -50,13 +59,23 @@ class EngineSearch:
         best: dict[str, tuple[EngineSettings, float]] = {}
         for settings in self.trials.possible:
             trials = self.trials.within(settings)
-            # What is too coarse by itself leaves nothing for int8 to lose.
-            if settings.inference_precision is not InferencePrecision.FP32 and not self._holds(trials, Plan()):
-                continue
-            ratio = max(self._ratio(trials, Plan()), self._ratio(trials, self.everything))
-            if ratio > best.get(settings.engine, (settings, 0.0))[1]:
-                best[settings.engine] = settings, ratio
+            with self._left_out_if_failing(settings):
+                # What is too coarse by itself leaves nothing for int8 to lose.
+                if settings.inference_precision is not InferencePrecision.FP32 and not self._holds(trials, Plan()):
+                    continue
+                ratio = max(self._ratio(trials, Plan()), self._ratio(trials, self.everything))
+                if ratio > best.get(settings.engine, (settings, 0.0))[1]:
+                    best[settings.engine] = settings, ratio
         return dict(best.values())
+
+    @contextmanager
+    def _left_out_if_failing(self, settings: EngineSettings) -> Iterator[None]:
+        try:
+            yield
+        except DeviceError as error:
+            if settings.engine == self.trials.possible[0].engine:
+                raise
+            _log.info("int8 is not searched for in %s: %s", settings.title, error)
 
     def _holds(self, trials: Trials, plan: Plan) -> bool:
         return trials.quality(plan, "float").loss <= self.budget

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from edgevision.core.errors import DeviceError
 from edgevision.exporters.quantization.engine_search import EngineSearch
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, EngineSettings
 from edgevision.exporters.quantization.qdq import Plan
@@ -40,11 +41,15 @@ class FakeTrials:
         return Speedup(ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio, rounds=1)
 
 
-def searched(trials: FakeTrials, found: Plan = ALL) -> dict[EngineSettings, float]:
-    """Where it was searched, in order, and in which share of the time."""
+def searched(
+    trials: FakeTrials, found: Plan = ALL, failing: EngineSettings | None = None
+) -> dict[EngineSettings, float]:
+    """Where it was searched, in order, and in which share of the time; candidates do not run in what is ``failing``."""
     shares: dict[EngineSettings, float] = {}
 
     def search(within: Trials, share: float) -> Choice:
+        if within.settings == failing:
+            raise DeviceError("the engine cannot compile it")
         shares[within.settings] = share
         return Choice(found)
 
@@ -82,3 +87,23 @@ def test_what_is_too_coarse_by_itself_is_not_searched_in() -> None:
 def test_bfloat16_alone_may_promise_most(better: float) -> None:
     trials = FakeTrials({ONNX_RUNTIME: (1.0, better), OPENVINO: (1.0, 0.5), BF16: (2.0, 1.1)})
     assert next(iter(searched(trials, NONE))) == BF16
+
+
+def test_an_engine_that_a_candidate_does_not_run_in_is_left_out() -> None:
+    class Failing(FakeTrials):
+        def within(self, settings: EngineSettings) -> FakeTrials:
+            other = Failing(self.ratios)
+            other.settings = settings
+            return other
+
+        def speedup(self, plan: Plan, name: str) -> Speedup:
+            if self.settings == OPENVINO and plan != NONE:
+                raise DeviceError("OpenVINO cannot compile it")
+            return super().speedup(plan, name)
+
+    ratios = {ONNX_RUNTIME: (1.0, 2.0), OPENVINO: (1.0, 2.0)}
+    assert searched(Failing(ratios)) == {ONNX_RUNTIME: 1.0}
+    # The search may find such a candidate later, and this engine is the only one that a user asked for.
+    assert searched(FakeTrials(ratios), failing=OPENVINO) == {ONNX_RUNTIME: 0.5}
+    with pytest.raises(DeviceError):
+        searched(FakeTrials(ratios), failing=ONNX_RUNTIME)
