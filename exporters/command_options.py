@@ -176,9 +176,9 @@ class OutputOptions:
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Model file.", show_default="beside the checkpoint")
     ] = None
-    model_format: Annotated[Literal["onnx", "openvino"], typer.Option("--format", help="The kind of model file.")] = (
-        "onnx"
-    )
+    model_format: Annotated[
+        Literal["onnx", "openvino", "tflite", "ncnn"], typer.Option("--format", help="The kind of model file.")
+    ] = "onnx"
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision; inputs and outputs stay float32.")] = False
     int8: Annotated[
         bool, typer.Option("--int8", help="The fastest form within the quality budget, int8 where that pays.")

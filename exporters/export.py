@@ -13,14 +13,15 @@ from typing import Any
 
 import onnx
 
-from edgevision.core.atomic_files import atomic_folder, check_writable, translated_write_errors
+from edgevision.core.atomic_files import atomic_folder, check_all_writable, translated_write_errors
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, ModelFileError, ParityError
+from edgevision.core.lazy_objects import load_object
 from edgevision.core.machine import Machine
 from edgevision.core.printable import one_line
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
-from edgevision.exporters.model_writing import SUFFIX, ModelOpener, write_model
+from edgevision.exporters.model_writing import WRITERS, ModelOpener, write_model
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
@@ -47,7 +48,6 @@ from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.engines.openvino_engine import import_openvino
 from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
@@ -83,12 +83,12 @@ def export(
     say: Callable[[str], None] = _log.info,
     seed: int = 0,
 ) -> ExportReport:
-    """Convert a PyTorch checkpoint to ONNX or OpenVINO IR and compare the result with the original.
+    """Convert a PyTorch checkpoint to a model of ``format`` and compare the result with the original.
 
     Args:
         checkpoint: a ``.pt`` of this project, anything :func:`read_checkpoint` reads together with ``arch``, or an
             ``.onnx`` model.
-        output: the model file; by default beside the checkpoint, ending in ``.onnx`` or ``.xml``.
+        output: the model file; by default beside the checkpoint, ending as ``format`` does.
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
             ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`. The
             metadata of what is written say which one it is: ``int8``, ``int8-weights``, ``fp16`` or ``fp32``.
@@ -119,23 +119,25 @@ def export(
     """
     start = time.monotonic()
     format, precision = ModelFormat(format), Precision(precision)
-    if format is ModelFormat.CHECKPOINT:
-        raise ValueError(f"export writes onnx or openvino, not {format}")
+    writer = WRITERS.get(format)
+    if writer is None:
+        raise ValueError(f"export writes {', '.join(WRITERS)}, not {format}")
     if precision is Precision.INT8_WEIGHTS:
         raise ValueError("weight-only int8 is what comes of precision='int8' where its arithmetic does not pay")
+    if precision not in writer.precisions:
+        raise InputError(f"{format} models are written in {' or '.join(writer.precisions)}, not in {precision}")
     path = Path(checkpoint)
     target = Path(output) if output is not None else _default_output(path, format, precision)
-    if target.suffix != SUFFIX[format]:
-        raise InputError(f"an {format} model's name ends in {SUFFIX[format]}, not {target.name!r}")
-    check_writable(target, force=force)
-    if format is ModelFormat.OPENVINO:
-        check_writable(target.with_suffix(".bin"), force=force)
-        import_openvino()  # where it is missing, before the time that a conversion takes
+    if target.suffix != format.suffix:
+        raise InputError(f"an {format} model's name ends in {format.suffix}, not {target.name!r}")
+    check_all_writable([target, *map(target.with_suffix, writer.beside)], force=force)
+    if writer.check_installed is not None:
+        load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
     settings = int8 or QuantizationSettings()
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)
     folder = ImageFolder(data) if data is not None else None
-    needs_static = precision is Precision.INT8 and find_target(settings.target).static_shapes
+    needs_static = writer.static or (precision is Precision.INT8 and find_target(settings.target).static_shapes)
 
     source = read_source_model(
         path,
@@ -286,7 +288,7 @@ def search_log(output: Path) -> Path:
 
 def _default_output(source: Path, format: ModelFormat, precision: Precision) -> Path:
     """Beside the checkpoint; an ONNX model is not written over itself."""
-    output = source.with_name(stem(source) + SUFFIX[format])
+    output = source.with_name(f"{stem(source)}{WRITERS[format].infix}{format.suffix}")
     return output if output != source else source.with_name(f"{source.stem}-{precision}{source.suffix}")
 
 

@@ -8,7 +8,7 @@ import onnx
 
 from edgevision.core.atomic_files import temporary_folder, translated_write_errors
 from edgevision.core.errors import OutputError
-from edgevision.exporters.model_writing import SUFFIX, write_model
+from edgevision.exporters.model_writing import write_model
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import ModelFormat
 
@@ -44,7 +44,7 @@ def keep_candidates(
         new = temporary / "new"
         new.mkdir()
         for name, (model, metadata) in candidates.items():
-            write_model(model, new / f"{name.replace(' ', '-')}{SUFFIX[format]}", format, metadata)
+            write_model(model, new / f"{name.replace(' ', '-')}{format.suffix}", format, metadata)
         check_candidates_folder(output, force=force)
         if folder.exists():
             folder.rename(temporary / "old")

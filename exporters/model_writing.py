@@ -2,34 +2,73 @@
 
 import itertools
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import onnx
 
-from edgevision.exporters.conversion.openvino_conversion import write_openvino
-from edgevision.exporters.passes.cleanup import add_metadata
-from edgevision.exporters.passes.half_precision import to_half
+from edgevision.core.lazy_objects import load_object
 from edgevision.exporters.quantization.engine_settings import EngineSettings
-from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata, Precision
+from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 
-SUFFIX = {ModelFormat.ONNX: ".onnx", ModelFormat.OPENVINO: ".xml"}
+
+@dataclass(frozen=True)
+class FormatWriter:
+    """How models of one format are written.
+
+    Attributes:
+        write: ``module:function`` of a model, a path, metadata or ``None``, and whether in half precision.
+        check_installed: ``module:function`` that raises :class:`.MissingExtraError` where the converter is missing.
+        infix: what stands before the suffix in the names that models have by default.
+        beside: endings of the files that are written besides the model's own.
+        static: whether such models have one shape only.
+        precisions: those in which it can be written.
+    """
+
+    write: str
+    check_installed: str | None = None
+    infix: str = ""
+    beside: tuple[str, ...] = ()
+    static: bool = False
+    precisions: tuple[Precision, ...] = (Precision.FP32, Precision.FP16, Precision.INT8)
+
+
+_CONVERSION = "edgevision.exporters.conversion"
+
+WRITERS: Mapping[ModelFormat, FormatWriter] = {
+    ModelFormat.ONNX: FormatWriter(f"{_CONVERSION}.onnx_files:write_onnx"),
+    ModelFormat.OPENVINO: FormatWriter(
+        f"{_CONVERSION}.openvino_conversion:write_openvino",
+        "edgevision.runtime.engines.openvino_engine:import_openvino",
+        beside=(".bin",),
+    ),
+    ModelFormat.TFLITE: FormatWriter(
+        f"{_CONVERSION}.litert_conversion:write_tflite",
+        f"{_CONVERSION}.litert_conversion:check_litert",
+        static=True,
+        precisions=(Precision.FP32,),
+    ),
+    ModelFormat.NCNN: FormatWriter(
+        f"{_CONVERSION}.ncnn_conversion:write_ncnn",
+        f"{_CONVERSION}.ncnn_conversion:find_pnnx",
+        infix=".ncnn",  # beside an OpenVINO model of the same name, whose .bin it would take
+        beside=(".bin", ".edgevision.json"),
+        static=True,
+        precisions=(Precision.FP32, Precision.FP16),
+    ),
+}
+"""By format, what can be written."""
 
 
 def write_model(model: onnx.ModelProto, path: Path, format: ModelFormat, metadata: ModelMetadata | None) -> None:
     """Write ``model`` with its ``metadata``, in half precision where they say so; ``path`` has the format's suffix."""
     half = metadata is not None and metadata.precision is Precision.FP16
-    if format is ModelFormat.OPENVINO:
-        write_openvino(model, path, metadata, half=half)
-        return
-    if half:
-        model = to_half(model)
-    if metadata is not None:
-        add_metadata(model, METADATA_KEY, metadata.to_json())
-    path.write_bytes(model.SerializeToString())
+    load_object(WRITERS[format].write)(model, path, metadata, half=half)
 
 
 class ModelOpener:
@@ -52,7 +91,7 @@ class ModelOpener:
         self, model: onnx.ModelProto, settings: EngineSettings, metadata: ModelMetadata | None, *, flush_denormals: bool
     ) -> Engine:
         folder = Path(self._folder.name)
-        file = folder / f"{next(self._numbers)}{SUFFIX[self._format]}"
+        file = folder / f"{next(self._numbers)}{self._format.suffix}"
         write_model(model, file, self._format, metadata)
         try:
             return open_engine(

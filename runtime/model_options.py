@@ -20,10 +20,12 @@ def _resolve_all(value: list[Path]) -> list[Path]:
 
 def _complete(incomplete: str) -> Iterator[str]:
     """The names of shipped models, and what :func:`_resolve` would take from disk, for a shell."""
+    from edgevision.modelfiles.model_file import MODEL_SUFFIXES
+
     yield from shipped_names()
     folder = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
     for path in sorted(folder.glob("*")):
-        if path.is_dir() or path.suffix in (".onnx", ".xml"):
+        if path.is_dir() or path.suffix in MODEL_SUFFIXES:
             yield f"{path}/" if path.is_dir() else str(path)
 
 
@@ -33,7 +35,7 @@ ModelArgument = Annotated[
         metavar="MODEL",
         callback=_resolve,
         autocompletion=_complete,
-        help="Model file (.onnx or .xml), or the name of one that ships, as classify.",
+        help="Model file (.onnx, .xml, .tflite, .param), or the name of one that ships, as classify.",
     ),
 ]
 ModelsArgument = Annotated[
@@ -42,7 +44,7 @@ ModelsArgument = Annotated[
         metavar="MODEL",
         callback=_resolve_all,
         autocompletion=_complete,
-        help="Model files (.onnx or .xml), or names of those that ship, as classify.",
+        help="Model files (.onnx, .xml, .tflite, .param), or names of those that ship, as classify.",
     ),
 ]
 
@@ -56,5 +58,7 @@ def model_option(help: str) -> Any:
 
 ModelOption = Annotated[
     Path | None,
-    model_option("Model file (.onnx or .xml), or the name of one that ships; by default the one for this."),
+    model_option(
+        "Model file (.onnx, .xml, .tflite, .param), or the name of one that ships; by default the one for this."
+    ),
 ]

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.regular_files import mapped
+from edgevision.modelfiles.model_file import ModelFormat, model_format
 from edgevision.modelfiles.onnx_file import external_data
 from edgevision.modelfiles.onnx_messages import messages
 from edgevision.modelfiles.onnx_proto import DataType, TensorProto
 from edgevision.modelfiles.protobuf import Content, Field, packed
+from edgevision.modelfiles.tflite_file import constants
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ FLOAT_FORMATS: Mapping[int, FloatFormat] = {
 
 _OPENVINO = {"f32": DataType.FLOAT, "f64": DataType.DOUBLE, "bf16": DataType.BFLOAT16}
 
+# float16 and int8 in a .bin (ncnn's src/modelbin.cpp).
+_NCNN_SHORT_WEIGHTS = (0x0130_6B47, 0x000D_4B38)
+
 _CONTENTS = (TensorProto.FLOAT_DATA, TensorProto.RAW_DATA, TensorProto.DOUBLE_DATA)
 
 # So many values are looked at; of larger models every second, third and so on.
@@ -58,7 +63,7 @@ _Weights = tuple[int, Content]
 
 
 def denormal_share(path: Path) -> float:
-    """The share (0..1) of denormal numbers among the float weights of an ``.onnx`` or ``.xml`` model that loads.
+    """The share (0..1) of denormal numbers among the float weights of a model that loads.
 
     At most 16 million of them are looked at, spread over all.
 
@@ -83,7 +88,7 @@ def _as_bits(form: FloatFormat, content: Content) -> NDArray[Any]:
 
 
 def _weights(path: Path) -> Iterator[_Weights]:
-    return _openvino_weights(path) if path.suffix.lower() == ".xml" else _onnx_weights(path)
+    return _READERS[model_format(path)](path)
 
 
 def _openvino_weights(path: Path) -> Iterator[_Weights]:
@@ -95,6 +100,20 @@ def _openvino_weights(path: Path) -> Iterator[_Weights]:
         if kind is not None and data.get("offset") is not None:
             start = int(data.get("offset", 0))
             yield kind, content[start : start + int(data.get("size", 0))]
+
+
+def _tflite_weights(path: Path) -> Iterator[_Weights]:
+    for dtype, content in constants(path):
+        if dtype == "float32":
+            yield DataType.FLOAT, content
+
+
+def _ncnn_weights(path: Path) -> Iterator[_Weights]:
+    content = mapped(path.with_suffix(".bin"))
+    words = np.frombuffer(content[: len(content) // 4 * 4], "<u4")
+    # Those in fewer bits begin with a number that says so; none are told from float32 by where they lie.
+    if not np.isin(words, _NCNN_SHORT_WEIGHTS).any():
+        yield DataType.FLOAT, content
 
 
 def _onnx_weights(path: Path) -> Iterator[_Weights]:
@@ -120,3 +139,11 @@ def _tensor_weights(path: Path, tensor: list[Field]) -> Iterator[_Weights]:
         contents = [file[external.offset : external.offset + (external.length or len(file))]]
     if contents:
         yield dtype, contents[0] if len(contents) == 1 else b"".join(contents)
+
+
+_READERS = {
+    ModelFormat.ONNX: _onnx_weights,
+    ModelFormat.OPENVINO: _openvino_weights,
+    ModelFormat.TFLITE: _tflite_weights,
+    ModelFormat.NCNN: _ncnn_weights,
+}

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from edgevision.core.errors import ModelFileError
 from edgevision.core.regular_files import sha256
@@ -21,18 +21,36 @@ class ModelFormat(StrEnum):
 
     ONNX = "onnx"
     OPENVINO = "openvino"
+    TFLITE = "tflite"
+    NCNN = "ncnn"
     CHECKPOINT = "checkpoint"
 
+    @property
+    def suffix(self) -> str:
+        """What the names of such files end in."""
+        return _KINDS[self].suffix
 
-_SUFFIXES = {".onnx": ModelFormat.ONNX, ".xml": ModelFormat.OPENVINO, ".pt": ModelFormat.CHECKPOINT}
+
+class _Kind(NamedTuple):
+    """One format: its ``suffix``, the engine it is called after where that is not the same, and its reader's module."""
+
+    suffix: str
+    reader: str
+    engine: str = ""
+
 
 # Each reader is imported when a file of its kind comes by: XML and zip parsers would cost every start of an ONNX model.
-_READERS = {
-    ModelFormat.ONNX: "edgevision.modelfiles.onnx_file",
-    ModelFormat.OPENVINO: "edgevision.modelfiles.openvino_file",
-    ModelFormat.CHECKPOINT: "edgevision.modelfiles.checkpoint_file",
+_KINDS = {
+    ModelFormat.ONNX: _Kind(".onnx", "edgevision.modelfiles.onnx_file"),
+    ModelFormat.OPENVINO: _Kind(".xml", "edgevision.modelfiles.openvino_file", "OpenVINO"),
+    ModelFormat.TFLITE: _Kind(".tflite", "edgevision.modelfiles.tflite_file"),
+    ModelFormat.NCNN: _Kind(".param", "edgevision.modelfiles.ncnn_file", "NCNN"),
+    ModelFormat.CHECKPOINT: _Kind(".pt", "edgevision.modelfiles.checkpoint_file"),
 }
+_BY_SUFFIX = {kind.suffix: format for format, kind in _KINDS.items()}
 
+MODEL_SUFFIXES = tuple(kind.suffix for format, kind in _KINDS.items() if format is not ModelFormat.CHECKPOINT)
+"""Of what can be run."""
 
 # A thousand classes take some 30,000.
 _LONGEST_DOCUMENT = 16_000_000
@@ -50,9 +68,9 @@ def model_format(path: Path) -> ModelFormat:
     Raises:
         ModelFileError: no such file, or an ending of no model file.
     """
-    known = _SUFFIXES.get(path.suffix.lower())
+    known = _BY_SUFFIX.get(path.suffix.lower())
     if known is None:
-        raise ModelFileError(f"{str(path)!r} is no model file; one ends in .onnx or .xml (OpenVINO)")
+        raise ModelFileError(f"{str(path)!r} is no model file; one ends in {_endings()}")
     if not path.is_file():
         raise ModelFileError(f"the model {str(path)!r} does not exist")
     if not os.access(path, os.R_OK):
@@ -171,6 +189,13 @@ def model_hash(path: Path) -> str:
     return own if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
+def _endings() -> str:
+    """As in ``.onnx, .xml (OpenVINO) or .tflite``."""
+    kinds = [kind for kind in _KINDS.values() if kind.suffix in MODEL_SUFFIXES]
+    *first, last = (f"{kind.suffix} ({kind.engine})" if kind.engine else kind.suffix for kind in kinds)
+    return f"{', '.join(first)} or {last}"
+
+
 State = tuple[int, int, int]
 """Time of change, inode and size: another file, or another content, has others."""
 
@@ -182,7 +207,7 @@ def _state(path: Path) -> State:
 
 @lru_cache(maxsize=8)
 def _described(path: Path, state: State) -> ModelDescription:
-    reader = cast(Reader, import_module(_READERS[model_format(path)]))
+    reader = cast(Reader, import_module(_KINDS[model_format(path)].reader))
     try:
         return reader.describe(path)
     except (ValueError, RecursionError) as error:

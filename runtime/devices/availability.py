@@ -33,7 +33,11 @@ def _of_onnx_runtime(backend: DeviceBackend, index: int, simulators: bool) -> st
     present = [name for name in runtime.get_available_providers() if name != "AzureExecutionProvider"]
     if backend.provider not in present:
         return f"onnxruntime {runtime.__version__} offers only {', '.join(present)}"
-    return None if backend.device != "cpu" or index == 0 else "there is one CPU, number 0"
+    return None if backend.device != "cpu" else _of_cpu(backend, index, simulators)
+
+
+def _of_cpu(backend: DeviceBackend, index: int, simulators: bool) -> str | None:
+    return None if index == 0 else "there is one CPU, number 0"
 
 
 def _of_openvino(backend: DeviceBackend, index: int, simulators: bool) -> str | None:
@@ -58,4 +62,11 @@ def _of_plugin(backend: DeviceBackend, index: int, simulators: bool) -> str | No
     return f"{plugin.distribution} finds no {plugin.maker} {backend.provider}{hint}"
 
 
-_REASONS = {"ort": _of_onnx_runtime, "openvino": _of_openvino, "qnn": _of_plugin, "ort-openvino": _of_plugin}
+_REASONS = {
+    "ort": _of_onnx_runtime,
+    "openvino": _of_openvino,
+    "litert": _of_cpu,
+    "ncnn": _of_cpu,
+    "qnn": _of_plugin,
+    "ort-openvino": _of_plugin,
+}

@@ -62,6 +62,8 @@ _QNN = EngineKind("qnn", "onnxruntime_qnn", f"{_ENGINES}.onnx_runtime_plugins:Qn
 _ORT_OPENVINO = EngineKind(
     "ort-openvino", "onnxruntime_ep_openvino", f"{_ENGINES}.onnx_runtime_plugins:OpenVinoPluginEngine", _ONNX
 )
+_LITERT = EngineKind("litert", "ai_edge_litert", f"{_ENGINES}.litert_engine:LiteRtEngine", (ModelFormat.TFLITE,))
+_NCNN = EngineKind("ncnn", "ncnn", f"{_ENGINES}.ncnn_engine:NcnnEngine", (ModelFormat.NCNN,))
 _FLOAT, _HALF = ("fp32", "fp16"), ("fp16", "int8")
 _NVIDIA = ", with an NVIDIA driver"
 _TENSORRT = f"{_NVIDIA} and TensorRT (package tensorrt; on a Jetson it is part of JetPack)"
@@ -73,6 +75,8 @@ _NPU: dict[str, Any] = {"device": "npu", "provider": "NPU", "precisions": _HALF,
 BACKENDS: tuple[DeviceBackend, ...] = (
     DeviceBackend(device="cpu", engine=_ORT, provider="CPUExecutionProvider", extra="cpu"),
     DeviceBackend(device="cpu", engine=_OPENVINO, provider="CPU", extra="openvino"),
+    DeviceBackend(device="cpu", engine=_LITERT, provider="XNNPACK", dynamic=False, extra="tflite"),
+    DeviceBackend(device="cpu", engine=_NCNN, provider="CPU", dynamic=False, extra="ncnn"),
     DeviceBackend(
         device="cuda", engine=_ORT, provider="CUDAExecutionProvider", precisions=_FLOAT, **_GPU, also_needs=_NVIDIA
     ),

@@ -9,6 +9,8 @@ from edgevision.runtime.devices.backends import BACKENDS, DeviceBackend
 
 _DISTRIBUTIONS = {
     "openvino": "openvino",
+    "ai_edge_litert": "ai-edge-litert",
+    "ncnn": "ncnn",
     "onnxruntime_qnn": "onnxruntime-qnn",
     "onnxruntime_ep_openvino": "onnxruntime-ep-openvino",
 }
@@ -63,7 +65,7 @@ def _report(backend: DeviceBackend) -> DeviceReport:
         exact=backend.name,
         engine=backend.engine.package,
         version=_version(backend.engine.package),
-        models=tuple(f".{'xml' if kind == 'openvino' else kind}" for kind in backend.engine.formats),
+        models=tuple(kind.suffix for kind in backend.engine.formats),
         precisions=backend.precisions,
         dynamic=backend.dynamic,
         available=reason is None,

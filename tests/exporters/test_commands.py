@@ -227,7 +227,7 @@ def test_a_wrong_option_ends_with_2_and_a_line(
 @pytest.mark.parametrize(
     "options",
     [
-        ["--format", "tflite"],
+        ["--format", "mlmodel"],
         ["--task", "knit"],
         ["--color", "sepia"],
         ["--resize", "melt"],

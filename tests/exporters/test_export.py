@@ -380,9 +380,9 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(checkpoint: Path, tm
         tmp_path.chmod(0o755)
 
 
-@pytest.mark.parametrize("options", [{"precision": "int4"}, {"format": "checkpoint"}, {"format": "tflite"}])
+@pytest.mark.parametrize("options", [{"precision": "int4"}, {"format": "checkpoint"}, {"format": "mlmodel"}])
 def test_what_export_does_not_make_is_misuse(checkpoint: Path, no_work: None, options: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"int4|onnx or openvino|tflite"):
+    with pytest.raises(ValueError, match=r"int4|onnx, openvino|mlmodel"):
         export(checkpoint, **options)
 
 

@@ -7,6 +7,7 @@ white, one doubles every pixel and one draws the same curve everywhere.
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import colour_models
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
@@ -31,6 +32,13 @@ METADATA = ModelMetadata(
 )
 
 
+# By suffix: the engine's package, and what writes the classifier for it.
+_OTHERS = {
+    ".tflite": ("ai_edge_litert", colour_models.write_tflite),
+    ".param": ("ncnn", colour_models.write_ncnn),
+}
+
+
 @pytest.fixture
 def write_colours(tmp_path: Path, need: Callable[[str], None]) -> Callable[..., Path]:
     """Write the colour classifier under a name whose ending chooses the format; ``metadata=None`` leaves it out."""
@@ -39,6 +47,13 @@ def write_colours(tmp_path: Path, need: Callable[[str], None]) -> Callable[..., 
         name: str = "colours.onnx", metadata: ModelMetadata | None = METADATA, batch: int | str = "batch"
     ) -> Path:
         path = tmp_path / name
+        if path.suffix in _OTHERS:
+            package, write_other = _OTHERS[path.suffix]
+            pytest.importorskip(package)
+            if metadata is not None:
+                metadata = metadata.updated(inputs=colour_models.INPUTS, outputs=colour_models.OUTPUTS)
+            write_other(path, metadata)
+            return path
         content = onnx_model(
             [
                 node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),

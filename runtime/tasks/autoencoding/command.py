@@ -31,7 +31,8 @@ class _Options(RunOptions):
     model: Annotated[
         Path | None,
         model_option(
-            "Model file (.onnx or .xml) of an autoencoder; none ships: edgevision train vae makes one to export."
+            "Model file (.onnx, .xml, .tflite, .param) of an autoencoder; none ships: edgevision train vae makes one to"
+            " export."
         ),
     ] = None
 

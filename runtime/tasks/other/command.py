@@ -36,7 +36,8 @@ class _Options(RunOptions):
     """What the verb takes, which has no model by default."""
 
     model: Annotated[
-        Path | None, model_option("Model file (.onnx or .xml), or the name of one that ships; it has to be given.")
+        Path | None,
+        model_option("Model file (.onnx, .xml, .tflite, .param), or the name of one that ships; it has to be given."),
     ] = None
 
 

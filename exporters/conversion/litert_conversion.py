@@ -1,0 +1,176 @@
+"""A LiteRT model (``.tflite``) from an ONNX model, by litert-torch, which runs in a process of its own.
+
+What litert-torch needs contradicts what others need, so it may live in another environment, and it ends the process
+where its compiler fails.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from edgevision.core.errors import InputError, MissingExtraError
+from edgevision.core.extras import requires_extra
+from edgevision.exporters.conversion import litert_program
+from edgevision.exporters.conversion.onnx_network import exported_network
+from edgevision.exporters.passes.canonical_form import canonical
+from edgevision.exporters.passes.convolution_rewrites import pool_by_operator, stride_by_convolution
+from edgevision.exporters.passes.graph_pass import Rewriting, Sequential
+from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
+from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
+
+PYTHON = "EDGEVISION_LITERT_PYTHON"
+"""Names the Python that has litert-torch, where that is another."""
+
+_PASSES = Sequential(
+    [
+        Rewriting("means over a picture as GlobalAveragePool", pool_by_operator),
+        Rewriting("strided slices with padding as convolutions", stride_by_convolution),
+    ]
+)
+
+
+def check_litert() -> None:
+    """Raise :class:`.MissingExtraError` where LiteRT or its converter is not installed."""
+    with requires_extra("tflite"):
+        import ai_edge_litert.interpreter  # noqa: F401
+    _converter()
+
+
+def write_tflite(model: onnx.ModelProto, path: Path, metadata: ModelMetadata | None, *, half: bool) -> None:
+    """Write ``path``, the metadata inside; the model's shapes have to be known, and its inputs and outputs keep their
+    names.
+
+    Raises:
+        InputError: an operator has no counterpart in LiteRT; it is named.
+        OSError: the file cannot be written whole.
+    """
+    assert not half
+    prepared = canonical(_PASSES(canonical(model)).model)
+    try:
+        content = _converted(prepared)
+    except InputError:
+        # Some of their kernels and strides it does not take; as ordinary convolutions it does.
+        rewritten = TransposedConvolutions(_examples(prepared), least_speedup=0)(prepared)
+        if not rewritten.modified:
+            raise
+        content = _converted(rewritten.model)
+    path.write_bytes(_described(content, model, metadata))
+
+
+def _converted(model: onnx.ModelProto) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "model.pt2", Path(folder) / "model.tflite"
+        torch.export.save(exported_network(model), source)
+        _converter().convert(source, target)
+        return target.read_bytes()
+
+
+def _examples(model: onnx.ModelProto) -> list[Any]:
+    generator = np.random.default_rng(0)
+    shapes = [[side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input]
+    return [generator.random(shape, np.float32) for shape in shapes]
+
+
+class _Converter:
+    """The process of :mod:`.litert_program`: started once, as its imports take seconds, and ended with this one."""
+
+    def __init__(self, python: str) -> None:
+        self._lock = Lock()
+        # -I: a Python of its own finds its own packages, whatever is set for this one.
+        isolated = ["-I"] if os.environ.get(PYTHON) else []
+        self._process = subprocess.Popen(
+            [python, *isolated, litert_program.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.answer()
+
+    def answer(self) -> str:
+        """The next line that it says.
+
+        Raises:
+            InputError: it has ended.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _converter.cache_clear()
+            self.close()
+            raise InputError(f"litert-torch has ended by itself, with {self._process.returncode}")
+        return line
+
+    def convert(self, source: Path, target: Path) -> None:
+        """Have a saved network converted; :class:`InputError` where it cannot be."""
+        assert self._process.stdin is not None
+        with self._lock:
+            self._process.stdin.write(json.dumps([str(source), str(target)]) + "\n")
+            self._process.stdin.flush()
+            reason = json.loads(self.answer())
+        if reason is not None:
+            raise InputError(f"litert-torch cannot convert this model to LiteRT: {reason}")
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        with self._process:
+            pass
+
+
+@cache
+def _converter() -> _Converter:
+    try:
+        converter = _Converter(os.environ.get(PYTHON) or sys.executable)
+    except (OSError, InputError) as error:
+        given = os.environ.get(PYTHON)
+        if given:
+            raise InputError(f"{PYTHON} is {given!r}, which has no litert-torch: {error}") from error
+        raise MissingExtraError("litert_torch", "export-tflite") from error
+    atexit.register(_end)
+    return converter
+
+
+def _end() -> None:
+    if _converter.cache_info().currsize:
+        _converter().close()
+        _converter.cache_clear()
+
+
+def _described(content: bytes, model: onnx.ModelProto, metadata: ModelMetadata | None) -> bytes:
+    """The file with the model's own names for its inputs and outputs, and with metadata."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    file = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = file.subgraphs[0]
+    for numbers, values in ((graph.inputs, model.graph.input), (graph.outputs, model.graph.output)):
+        for number, value in zip(numbers, values, strict=True):
+            graph.tensors[number].name = value.name
+    for tensors, numbers, values in (
+        (file.signatureDefs[0].inputs, graph.inputs, model.graph.input),
+        (file.signatureDefs[0].outputs, graph.outputs, model.graph.output),
+    ):
+        names = dict(zip(map(int, numbers), [value.name for value in values], strict=True))
+        for tensor in tensors:
+            tensor.name = names[tensor.tensorIndex]
+    if metadata is not None:
+        buffer, entry = schema.BufferT(), schema.MetadataT()
+        buffer.data = np.frombuffer(metadata.to_json().encode(), np.uint8)
+        entry.name, entry.buffer = METADATA_KEY, len(file.buffers)
+        file.buffers.append(buffer)
+        file.metadata = [*(file.metadata or []), entry]
+    builder = flatbuffers.Builder(len(content) + (1 << 16))
+    builder.Finish(file.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

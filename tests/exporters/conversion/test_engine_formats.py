@@ -1,0 +1,147 @@
+"""Networks in the formats of LiteRT and NCNN compute what ONNX Runtime does, whole or with the operator named."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx.helper import make_node
+from small_models import model_of, random, run
+
+from edgevision.core.errors import DeviceError, InputError
+from edgevision.core.lazy_objects import load_object
+from edgevision.exporters.export import export
+from edgevision.exporters.model_writing import WRITERS, write_model
+from edgevision.exporters.passes.depth_to_space import interleave_by_channel
+from edgevision.exporters.passes.graph_pass import Rewriting
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.devices.opening import open_engine
+
+with_litert = pytest.mark.skipif(not find_spec("litert_torch"), reason="litert-torch is not installed")
+with_ncnn = pytest.mark.skipif(not find_spec("ncnn") or not find_spec("pnnx"), reason="NCNN or PNNX is not installed")
+FORMATS = [pytest.param(ModelFormat.TFLITE, marks=with_litert), pytest.param(ModelFormat.NCNN, marks=with_ncnn)]
+
+
+def described(model: onnx.ModelProto) -> ModelMetadata:
+    shape = tuple(side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim)
+    (y,) = run(model, np.zeros(shape, np.float32))
+    x, out = TensorSpec(name="x", shape=shape), TensorSpec(name="y", shape=y.shape)
+    return ModelMetadata(task="other", name="net", inputs=(x,), outputs=(out,))
+
+
+def interleaving(mode: str) -> onnx.ModelProto:
+    nodes = [
+        make_node("Conv", ["x", "w", "b"], ["a"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        make_node("DepthToSpace", ["a"], ["y"], blocksize=2, mode=mode),
+    ]
+    return model_of(nodes, {"w": random(12, 3, 3, 3), "b": random(12)}, (1, 3, 6, 8))
+
+
+def test_depth_to_space_gets_its_channels_in_the_other_order() -> None:
+    model, x = interleaving("DCR"), random(1, 3, 6, 8)
+    result = Rewriting("by channel", interleave_by_channel)(model)
+    assert result.modified
+    modes = [a.s for node in result.model.graph.node for a in node.attribute if a.name == "mode"]
+    assert modes == [b"CRD"]
+    assert sqnr_db(run(model, x)[0], run(result.model, x)[0]) > 100
+    assert not Rewriting("by channel", interleave_by_channel)(interleaving("CRD")).modified
+
+
+def shortcut() -> onnx.ModelProto:
+    """Every second pixel and more channels: what onnx2tf has turned into something else, and NCNN has no layers for."""
+    nodes = [
+        make_node("Relu", ["x"], ["a"]),
+        *(make_node(*arguments, **options) for arguments, options in SHORTCUT),
+        make_node("Relu", ["padded"], ["b"]),
+        make_node("ReduceMean", ["b", "axes"], ["y"], keepdims=0),
+    ]
+    constants = {"zero": np.int64([0]), "end": np.int64([2**63 - 1]), "two": np.int64([2])}
+    constants |= {"rows": np.int64([2]), "columns": np.int64([3]), "axes": np.int64([2, 3])}
+    constants |= {"pads": np.int64([0, 2, 0, 0, 0, 2, 0, 0])}
+    return model_of(nodes, constants, (1, 4, 8, 8))
+
+
+SHORTCUT = (
+    (("Slice", ["a", "zero", "end", "rows", "two"], ["r"]), {}),
+    (("Slice", ["r", "zero", "end", "columns", "two"], ["c"]), {}),
+    (("Pad", ["c", "pads"], ["padded"]), {}),
+)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "model", [shortcut(), interleaving("DCR"), interleaving("CRD")], ids=["shortcut", "DCR", "CRD"]
+)
+def test_it_computes_what_onnx_runtime_does(format: ModelFormat, model: onnx.ModelProto, tmp_path: Path) -> None:
+    path, metadata = tmp_path / f"net{format.suffix}", described(model)
+    write_model(model, path, format, metadata)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        path.name,
+        *(path.with_suffix(ending).name for ending in WRITERS[format].beside),
+    }
+    x = random(*metadata.inputs[0].shape, seed=3)  # type: ignore[arg-type]
+    with open_engine(path) as engine:
+        assert ([spec.name for spec in engine.inputs], [spec.name for spec in engine.outputs]) == (["x"], ["y"])
+        assert sqnr_db(run(model, x)[0], engine.run({"x": x})[0]) > 90
+
+
+@with_ncnn
+def test_ncnn_stores_weights_in_half(tmp_path: Path) -> None:
+    model = interleaving("CRD")
+    write = load_object(WRITERS[ModelFormat.NCNN].write)
+    for name, half in (("full", False), ("half", True)):
+        write(model, tmp_path / f"{name}.param", described(model), half=half)
+    full, half_size = ((tmp_path / f"{name}.bin").stat().st_size for name in ("full", "half"))
+    assert half_size < 0.7 * full
+    x = random(1, 3, 6, 8)
+    with open_engine(tmp_path / "half.param") as engine:
+        assert 50 < sqnr_db(run(model, x)[0], engine.run({"x": x})[0]) < 100
+
+
+@with_ncnn
+def test_what_ncnn_has_no_layer_for_is_named(tmp_path: Path) -> None:
+    model = model_of([make_node("Det", ["x"], ["y"])], {}, (1, 3, 3))
+    write_model(model, tmp_path / "net.param", ModelFormat.NCNN, described(model))
+    with pytest.raises(DeviceError, match=r"it has no layer .*[Dd]et"):
+        open_engine(tmp_path / "net.param")
+
+
+@with_litert
+def test_what_litert_has_no_operator_for_is_named(tmp_path: Path) -> None:
+    model = model_of([make_node("Det", ["x"], ["y"])], {}, (1, 3, 3))
+    with pytest.raises(InputError, match="Det"):
+        write_model(model, tmp_path / "net.tflite", ModelFormat.TFLITE, None)
+
+
+def test_a_python_without_the_converter_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from edgevision.exporters.conversion import litert_conversion
+
+    monkeypatch.setenv(litert_conversion.PYTHON, str(tmp_path / "python"))
+    monkeypatch.setattr(litert_conversion, "_converter", litert_conversion._converter.__wrapped__)
+    with pytest.raises(InputError, match=r"EDGEVISION_LITERT_PYTHON is .*/python', which has no litert-torch"):
+        litert_conversion._converter()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_checkpoint_becomes_a_model_of_one_shape(checkpoint: Path, tmp_path: Path, format: ModelFormat) -> None:
+    report = export(checkpoint, tmp_path / f"net{format.suffix}", format=format)
+    assert report.verdict == "good"
+    assert report.dynamic == ()
+    assert report.metadata.inputs[0].shape == (1, 3, 8, 8)
+    assert report.parity.outputs[0].sqnr_db is None or report.parity.outputs[0].sqnr_db > 100
+
+
+@with_ncnn
+def test_the_default_name_leaves_an_openvino_model_its_weights(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "net.pt"
+    copy.write_bytes(checkpoint.read_bytes())
+    assert export(copy, format="ncnn").model == "net.ncnn.param"
+    assert not (tmp_path / "net.bin").exists()
+
+
+def test_int8_is_not_for_ncnn(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ncnn models are written in fp32 or fp16, not in int8"):
+        export(checkpoint, tmp_path / "net.param", format="ncnn", precision="int8")
