@@ -31,10 +31,10 @@ def describe_detection(metadata: ModelMetadata, network: Network) -> ModelMetada
     sample = _sample(metadata, network, len(labels))
     if spec.head is None:
         found = _recognised(sample, spec.layout)
-        own = {
-            name: value for name, value in spec.to_dict().items() if name not in ("head", "layout", "labels") and value
-        }
-        spec = DetectionSpec.from_dict(found.to_dict() | own)
+        # What the user said of answers counts for more than what is usual with such a head.
+        usual = DetectionSpec().to_dict()
+        said = {name: value for name, value in spec.to_dict().items() if usual.get(name) != value and name != "layout"}
+        spec = DetectionSpec.from_dict(found.to_dict() | said)
         spec = spec.updated(labels=labels or found.labels)
     metadata = metadata.updated(spec=spec)
     check_fit(metadata, network.conversion)
