@@ -121,6 +121,9 @@ def verify(
 ) -> None:
     """Check that a model computes what its origin does; with --data, compare their accuracy or quality too.
 
+    Then other settings of its input are tried as well (colours, range, mean and std, resizing), and one that is wrong
+    is named; it ends with 1.
+
     Examples:
         edgevision verify classifier.onnx --against classifier.pt --data photos.zip
     """
@@ -150,7 +153,11 @@ def verify(
         for who, quality in (("checkpoint", report.checkpoint_quality), ("model", report.model_quality)):
             if quality is not None:
                 echo(f"{who:<10}  {quality.headline()}  ({quality.images} pictures)")
+        if report.settings is not None:
+            echo(f"settings    {report.settings.finding()}")
     report.parity.check(require_metadata(model).precision)
+    if report.settings is not None:
+        report.settings.check(report.model)
 
 
 def _export_table(report: "ExportReport", path: Path, report_file: Path) -> str:

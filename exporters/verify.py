@@ -17,6 +17,8 @@ from edgevision.exporters.analysis.randomness import check_repeatable
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.checkpoint import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
+from edgevision.exporters.input_settings.report import SettingsReport
+from edgevision.exporters.input_settings.search import find_wrong_setting
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.sources.describe import describe
@@ -24,7 +26,7 @@ from edgevision.exporters.sources.foreign_model import ForeignEngine, load_forei
 from edgevision.exporters.sources.network_part import exported_part, take_part
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.modelfiles.metadata import ModelMetadata
-from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.model_file import read_metadata, require_metadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
@@ -36,7 +38,7 @@ DEFAULTS = EvaluationOptions()
 class VerificationReport(Record):
     """The parity, and with pictures the quality of the checkpoint and of the model on all of them.
 
-    ``notes`` say which weights of the checkpoint were taken.
+    ``notes`` say which weights of the checkpoint were taken; ``settings`` whether others than the model's are better.
     """
 
     model: str
@@ -45,6 +47,7 @@ class VerificationReport(Record):
     checkpoint_quality: QualityReport | None = None
     model_quality: QualityReport | None = None
     notes: tuple[str, ...] = ()
+    settings: SettingsReport | None = None
 
 
 def verify(
@@ -66,7 +69,8 @@ def verify(
     """Run the model and the network of ``checkpoint``, or the ONNX model that it is, on the same inputs.
 
     With ``data`` these are ``samples`` of its pictures, and both are evaluated on all of them, as ``evaluation`` says,
-    if they have what the task compares with, as class folders for a classifier. Without, they are drawn by the task's
+    if they have what the task compares with, as class folders for a classifier; and other settings of the model's input
+    are tried on up to a thousand of them, whether one does better. Without, they are drawn by the task's
     seeded sampler, in ``input_shape`` where the model takes any size. The floors of :meth:`ParityReport.check` are left
     to the caller.
 
@@ -91,10 +95,10 @@ def verify(
         opened = _given(source, metadata)
     with open_engine(path, device) as engine, opened as reference:
         if folder is not None and metadata.image is not None:
-            batches, origin = picture_batches(folder, metadata, samples), f"{folder.path.name} {folder.split}"
+            batches, drawn = picture_batches(folder, metadata, samples), f"{folder.path.name} {folder.split}"
         else:
             _, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
-            batches, origin = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
+            batches, drawn = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"
         first = next(batches)
         notes: tuple[str, ...] = ()
         if original is not None:
@@ -103,13 +107,20 @@ def verify(
             check_repeatable(original.network, examples)
         batches = chain([first], batches)
         predictions = partial(task.predictions, metadata=metadata)
-        parity = compare_engines(reference, engine, batches, source=origin.strip(), predictions=predictions)
+        parity = compare_engines(reference, engine, batches, source=drawn.strip(), predictions=predictions)
         quality: dict[str, Any] = {}
         if folder is not None and task.can_evaluate(metadata, folder):
             options = dataclasses.replace(evaluation, quiet=quiet)
             for who, one in (("checkpoint", reference), ("model", engine)):
                 quality[f"{who}_quality"] = task.evaluate(task.pipeline(one, metadata), folder, options)
-    return VerificationReport(model=path.name, checkpoint=source.name, parity=parity, notes=notes, **quality)
+        settings: SettingsReport | None = None
+        if folder is not None:
+            options = dataclasses.replace(evaluation, quiet=quiet)
+            origin = original.metadata if original is not None else read_metadata(source)
+            settings = find_wrong_setting(engine, metadata, folder, options, origin=origin)
+    return VerificationReport(
+        model=path.name, checkpoint=source.name, parity=parity, notes=notes, settings=settings, **quality
+    )
 
 
 def _given(source: Path, metadata: ModelMetadata) -> ForeignEngine:

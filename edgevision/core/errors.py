@@ -2,6 +2,7 @@
 
     EdgevisionError                 1   the answer is no
     ├── ParityError                 1   the exported model does not compute what the checkpoint computes
+    ├── WrongSettingError           1   a model file says of its input what makes it worse than it is
     ├── PartialFailureError         1   some inputs failed, the others were done
     ├── MeasurementError            1   a measurement is not to be trusted, or shows what it must not
     ├── DiskFullError               1   the result could not be stored
@@ -37,6 +38,10 @@ class EdgevisionError(Exception):
 
 class ParityError(EdgevisionError):
     """An exported model's outputs differ from the checkpoint's by more than the precision allows."""
+
+
+class WrongSettingError(EdgevisionError):
+    """Pictures show that a model was meant to be given something else than its file says."""
 
 
 class PartialFailureError(EdgevisionError):

@@ -55,9 +55,17 @@ class Pictures:
 
     def every(self, step: int, start: int) -> "Pictures":
         """Each ``step``-th of them, from ``start`` on."""
+        return self._share(range(start, len(self), step))
+
+    def but_every(self, step: int, start: int) -> "Pictures":
+        """The others."""
+        return self._share(sorted(set(range(len(self))) - set(range(start, len(self), step))))
+
+    def _share(self, places: Sequence[int]) -> "Pictures":
         share = copy.copy(self)
-        places = slice(start, None, step)
-        share._images, share.names, share.labels = self._images[places], self.names[places], self.labels[places]
+        share._images = [self._images[place] for place in places]
+        share.names = tuple(self.names[place] for place in places)
+        share.labels = self.labels[list(places)]
         return share
 
     def image(self, index: int) -> Image.Image:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.picture_figures import PictureFigures
     from edgevision.runtime.tasks.quality import QualityMeasure
 
     Batch = Sequence[NDArray[Any]]
@@ -59,6 +60,8 @@ class Task:
         auxiliary_range: what values the inputs behind the first may have, where that is known.
         any_size: whether a network with dynamic axes is taken to work on pictures of any size.
         scores_first: whether of several outputs that with the scores has to be the first.
+        compares_settings: whether it has :meth:`picture_figures`.
+        trial_pictures: on how many pictures a setting is chosen by them, and on how many others it is judged.
     """
 
     name: str
@@ -72,6 +75,8 @@ class Task:
     auxiliary_range: tuple[float, float] | None = None
     any_size: bool = False
     scores_first: bool = False
+    compares_settings: bool = False
+    trial_pictures: tuple[int, int] = (0, 0)
 
     # What its metadata have to say.
 
@@ -197,6 +202,16 @@ class Task:
             f"{pipeline.metadata.name!r} is for {self.name}, for which there is no figure of quality; edgevision verify"
             " --against compares it with what it was made from"
         )
+
+    def picture_figures(
+        self, engine: "Engine", metadata: ModelMetadata, data: "ImageDataset", options: "EvaluationOptions"
+    ) -> "PictureFigures":
+        """How well the model does on each picture of ``data`` if ``metadata`` say how it is used."""
+        raise NotImplementedError
+
+    def output_changes(self, metadata: ModelMetadata) -> Sequence[Mapping[str, Any]]:
+        """Other values of its own part of the metadata that :meth:`picture_figures` may show to be right."""
+        return ()
 
     def calibration_degradations(
         self, metadata: ModelMetadata, options: "EvaluationOptions"

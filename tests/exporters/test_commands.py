@@ -12,12 +12,18 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from PIL import Image
 
 from edgevision.exporters.conversion.onnx_conversion import Conversion
+from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.report import ExportReport
-from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
+from edgevision.modelfiles.metadata import METADATA_KEY, Color, ImageSpec, Resize
 from edgevision.modelfiles.model_file import read_metadata
+from edgevision.runtime.load import load
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
+
+ROOT = Path(__file__).parents[2]
 
 Export = Callable[[str, str], tuple[Path, ExportReport]]
 Call = Callable[..., tuple[int, str, str]]
@@ -308,6 +314,33 @@ def test_verify_on_labelled_pictures_gives_both_accuracies(
     assert code == 0
     assert [line.split()[0] for line in output.splitlines()[-2:]] == ["checkpoint", "model"]
     assert output.count("(8 pictures)") == 2
+
+
+def test_verify_names_a_wrong_setting_and_ends_with_1(edgevision: Call, tmp_path: Path) -> None:
+    right, checkpoint = shipped_model("classify"), ROOT / "examples" / "checkpoints" / "classifier.pt"
+    generator = np.random.default_rng(0)
+    patches = [Image.fromarray(generator.integers(0, 256, (6, 6, 3), np.uint8)) for _ in range(60)]
+    pictures = [patch.resize((32, 32), Image.Resampling.BICUBIC) for patch in patches]
+    # Of the classes that they are taken for.
+    with load(right, task="classify") as classify:
+        labels = [answer.label for answer in classify(pictures)]
+    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        (tmp_path / "data" / label).mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / "data" / label / f"{number:02}.png")
+    metadata = read_metadata(right)
+    assert metadata is not None
+    assert metadata.image is not None
+    model = onnx.load(right)
+    add_metadata(model, METADATA_KEY, metadata.updated(image=metadata.image.updated(color=Color.BGR)).to_json())
+    onnx.save(model, tmp_path / "wrong.onnx")
+    arguments = ("--against", checkpoint, "--data", tmp_path / "data", "-q")
+    code, output, errors = edgevision("verify", right, *arguments)
+    assert (code, errors) == (0, "")
+    assert output.splitlines()[-1].startswith("settings    none of ")
+    code, output, errors = edgevision("verify", tmp_path / "wrong.onnx", *arguments, "--json")
+    assert code == 1
+    assert errors.startswith("error: 'wrong.onnx' says --color bgr, and --color rgb is better by ")
+    assert document(output)["settings"]["wrong"]["settings"] == {"--color": "rgb"}
 
 
 def test_verify_of_a_model_of_another_checkpoint_ends_with_1_and_still_reports(

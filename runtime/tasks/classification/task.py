@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.picture_figures import PictureFigures
     from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
@@ -75,6 +76,13 @@ class ClassificationTask(Task):
 
         return evaluate_classifier(pipeline, data, quiet=options.quiet)
 
+    def picture_figures(
+        self, engine: "Engine", metadata: ModelMetadata, data: "ImageDataset", options: "EvaluationOptions"
+    ) -> "PictureFigures":
+        from edgevision.runtime.tasks.classification.picture_figures import classification_figures
+
+        return classification_figures(engine, metadata, data)
+
     def quality_measure(
         self,
         metadata: ModelMetadata,
@@ -94,5 +102,7 @@ CLASSIFY = ClassificationTask(
     command="edgevision.runtime.tasks.classification.command:classify",
     spec=ClassificationSpec,
     scores_first=True,
+    compares_settings=True,
+    trial_pictures=(200, 800),
     describe_network="edgevision.exporters.network_facts.classification:describe_classification",
 )

@@ -1,6 +1,6 @@
 """The tasks ``inpaint``, ``denoise``, ``upscale`` and ``brighten``: pictures into better pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.picture_figures import PictureFigures
     from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
@@ -124,6 +125,24 @@ class RestorationTask(Task):
 
         return evaluate_restorer(pipeline, data, options)
 
+    def picture_figures(
+        self, engine: "Engine", metadata: ModelMetadata, data: "ImageDataset", options: "EvaluationOptions"
+    ) -> "PictureFigures":
+        from edgevision.runtime.tasks.restoration.picture_figures import restoration_figures
+
+        return restoration_figures(self.pipeline(engine, metadata), data, options)
+
+    def output_changes(self, metadata: ModelMetadata) -> "Sequence[Mapping[str, Any]]":
+        """What is predicted, and in which range."""
+        spec = metadata.spec_as(RestorationSpec)
+        if spec.predicts is Prediction.CURVES:
+            return ()
+        if spec.predicts is Prediction.NOISE:
+            return ({"predicts": Prediction.IMAGE},)
+        ranges = [{"output_range": each} for each in ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))]
+        same_size = self.name == RestorationKind.DENOISE and spec.output_range is None
+        return ({"predicts": Prediction.NOISE}, *ranges) if same_size else ranges
+
     def calibration_degradations(
         self, metadata: ModelMetadata, options: "EvaluationOptions"
     ) -> "list[EvaluationOptions]":
@@ -208,6 +227,8 @@ def _task(kind: RestorationKind, summary: str, room: type[RestorationTask] = Res
         describe_network="edgevision.exporters.network_facts.restoration:describe_restoration",
         auxiliary_range=(0.0, 1.0),
         any_size=True,
+        compares_settings=True,
+        trial_pictures=(12, 24),
     )
 
 
