@@ -186,12 +186,15 @@ def _log_on_stderr(*, quiet: bool, debug: bool) -> Iterator[None]:
     """Show what the library logs while a command runs: standard error may be another, or closed, afterwards."""
     import logging
 
+    from edgevision.core.remarks import remarks
+
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("edgevision")
     before = logger.handlers[:], logger.level
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)
+    remarks.setLevel(logging.ERROR if quiet else logging.NOTSET)
     try:
         yield
     finally:

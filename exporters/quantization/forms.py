@@ -10,7 +10,7 @@ from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome, form_label
-from edgevision.exporters.quantization.trials import Opener, Trials
+from edgevision.exporters.quantization.trials import Opener, Trial, Trials
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
 
@@ -97,6 +97,7 @@ def possible_forms(
         [replace(file, settings=one) for one in settings[1:] for file in files if file.outcome is not Outcome.FP16],
         forms,
         trials,
+        budget,
     )
     if candidates.given is not None:
         forms.insert(0, PossibleForm(AS_GIVEN, candidates.given.model, None, settings=candidates.given.settings))
@@ -120,19 +121,26 @@ def _plans(candidates: Candidates, trials: Trials, budget: float) -> dict[str, P
 
 
 def _promising(
-    forms: Sequence[PossibleForm], measured_anyway: Sequence[PossibleForm], trials: Trials
+    forms: Sequence[PossibleForm], measured_anyway: Sequence[PossibleForm], trials: Trials, budget: float
 ) -> list[PossibleForm]:
-    """Those of ``forms`` that were not seen to be far slower than the fastest; in float32, than the fastest in that."""
+    """Those of ``forms`` not seen to be far slower than the fastest within the budget; in float32, than that in it."""
+
+    def known(form: PossibleForm) -> Trial | None:
+        # What is only stored in another way takes the same time.
+        return trials.within(form.settings).known(replace(form.plan, weight_only=frozenset()))
 
     def seen(form: PossibleForm) -> float:
-        # What is only stored in another way takes the same time.
-        plan = replace(form.plan, weight_only=frozenset())
-        return trials.within(form.settings).known_speedup(plan) or 0.0
+        trial = known(form)
+        return 0.0 if trial is None or trial.speedup is None else trial.speedup.ratio
 
     def exact(form: PossibleForm) -> bool:
         return form.outcome is not Outcome.INT8 and form.settings.inference_precision is InferencePrecision.FP32
 
-    every = [*forms, *measured_anyway]
+    def holds(form: PossibleForm) -> bool:
+        trial = known(form)
+        return exact(form) or (trial is not None and trial.quality is not None and trial.quality.loss <= budget)
+
+    every = [form for form in (*forms, *measured_anyway) if holds(form)]
     fastest = {which: max([1.0, *(seen(form) for form in every if exact(form) >= which)]) for which in (False, True)}
     return [form for form in forms if seen(form) >= _FAR_SLOWER * fastest[exact(form)]]
 

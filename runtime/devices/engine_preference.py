@@ -1,16 +1,14 @@
 """Whether the engine that a model was measured in is taken here, and what is lost where it is not."""
 
-import logging
 from collections.abc import Sequence
 from functools import cache
 
 from edgevision.core.machine import Machine
 from edgevision.core.printable import one_line
+from edgevision.core.remarks import remarks
 from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine, native_precisions
 from edgevision.runtime.devices import availability
 from edgevision.runtime.devices.backends import DeviceBackend
-
-_log = logging.getLogger(__name__)
 
 
 def measured_first(
@@ -19,7 +17,7 @@ def measured_first(
     """``backends`` of a CPU with that first in which the model of that ``file`` was ``measured`` to be fastest.
 
     On another kind of CPU than the measured one, and where the engine is not there, they stay as they are and what is
-    lost is logged, once.
+    lost is remarked, once.
     """
     ours = [backend for backend in backends if measured is not None and backend.engine.package == measured.engine]
     if measured is None or not ours or len(backends) == 1:
@@ -52,4 +50,4 @@ def _unavailable(backend: DeviceBackend) -> str | None:
 
 @cache
 def _say_once(text: str) -> None:
-    _log.info("%s", text)
+    remarks.warning("%s", text)

@@ -136,6 +136,14 @@ def test_what_an_engine_computes_in_by_itself(engine, features, precisions):
     assert native_precisions(engine, features) == precisions
 
 
+def test_a_command_remarks_on_it_unless_it_is_to_be_quiet(written, here, edgevision):
+    here("avx2")
+    said = "colours.onnx was measured 5.7 times as fast in OpenVINO bf16, on a CPU with avx512_bf16"
+    assert edgevision("inspect", written(), "--device", "cpu")[2].startswith(said)
+    engine_preference._say_once.cache_clear()
+    assert said not in edgevision("bench", written(), "-d", "cpu", "--seconds", 0.01, "--runs", 1, "--quiet")[2]
+
+
 def test_inspect_shows_it(written, edgevision):
     line = next(line for line in edgevision("inspect", written())[1].splitlines() if line.startswith("measured in"))
     assert line.split(None, 2)[2] == "OpenVINO bf16, 5.68 times as fast as in the other engine; A CPU, 2 threads"
