@@ -220,17 +220,23 @@ def cases() -> Iterator[Case]:
 
 
 def quantized(model: onnx.ModelProto, target: Target, *, switch: bool) -> onnx.ModelProto:
-    """With everything in int8, or every second operator; ranges are any, as no time depends on them."""
+    """With everything in int8, or every second operator.
+
+    Ranges are any, but begin at zero where values do: only then a Relu or Clip is a part of the quantisation.
+    """
     ir = to_ir(Sequential(INT8_PASSES)(model).model)
     nodes = {str(node.name): node for node in ir.graph}
     units = {unit.name: unit for unit in find_units(ir, target.operators)}
-    names = {name for unit in units.values() for name in (*unit.inputs, unit.output)}
+    ranges = {name: (-4.0, 4.0) for unit in units.values() for name in (*unit.inputs, unit.output)}
+    positive = {"Clip": (0.0, 1.0), "Relu": (0.0, 4.0), "Sigmoid": (0.0, 1.0)}
+    for unit in units.values():
+        ranges[unit.output] = positive.get(nodes[unit.nodes[-1]].op_type, ranges[unit.output])
     weights = {
         name: quantize_weights(nodes[name], None, pair_limit=None, per_channel=unit.operator not in target.per_tensor)
         for name, unit in units.items()
         if unit.channels is not None
     }
-    quantizer = Quantizer(ir, units, target, dict.fromkeys(names, (-4.0, 4.0)), weights)
+    quantizer = Quantizer(ir, units, target, ranges, weights)
     chosen = list(units)[::2] if switch else list(units)
     return quantizer(Plan(frozenset(chosen)))
 

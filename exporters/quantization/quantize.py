@@ -17,7 +17,7 @@ from edgevision.exporters.quantization.engine_search import EngineSearch
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.forms import Candidates, GivenModel
 from edgevision.exporters.quantization.node_precisions import node_precisions
-from edgevision.exporters.quantization.node_times import Profile, profile
+from edgevision.exporters.quantization.node_times import Profile, expected, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import QuantizationReport
@@ -107,14 +107,17 @@ def quantize(
     choices = {trials.settings: Choice(Plan())}
     if units:
         noise = noise_of_each(quantizer, units, batches, open_model, began + _SHARE_OF_RANKING * effort.seconds)
-        profiled = Profile({}, ())
-        if measured and trials.settings.engine == ONNX_RUNTIME.engine:
-            profiled = profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
+
+        def known_of(engine: str) -> Profile:
+            if measured and engine == ONNX_RUNTIME.engine:
+                return profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
+            return expected(quantizer.model, units, feeds, settings.threads, target.speedup)
+
         left = began + effort.seconds - time.monotonic()
 
         def search(within: Trials, share: float) -> Choice:
-            known = profiled if within.settings.engine == ONNX_RUNTIME.engine else Profile({}, ())
             deadline, a16w8 = time.monotonic() + share * left, target.activations_of_16_bits is not None
+            known = known_of(within.settings.engine)
             return Search(within, units, noise, known, budget, deadline, a16w8=a16w8).run()
 
         choices = EngineSearch(trials, everything, budget, search).run()

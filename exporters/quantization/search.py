@@ -28,7 +28,7 @@ class Search:
 
     Attributes:
         noise: of each unit, the noise power relative to the signal that its int8 alone leaves in the output.
-        profile: what int8 saves in each unit by the engine's own profile; empty where nothing is known.
+        profile: what int8 saves in each unit by the engine's own profile, or is expected to save.
         budget: the largest loss of quality.
         deadline: of :func:`time.monotonic`, after which the best so far is taken.
         a16w8: whether the target has activations of 16 bits for units that lose too much with 8.

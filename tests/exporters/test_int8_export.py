@@ -136,7 +136,8 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     for module in (side_by_side, transposed_convolutions):
         monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
     monkeypatch.setattr(verdict, "Telemetry", lambda: nullcontext(watch))
-    monkeypatch.setattr(quantize, "profile", lambda *arguments: Profile({}, ()))
+    for name in ("profile", "expected"):
+        monkeypatch.setattr(quantize, name, lambda *arguments: Profile({}, ()))
     return watch
 
 

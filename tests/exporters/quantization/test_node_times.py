@@ -12,7 +12,7 @@ from onnx.numpy_helper import from_array
 
 import edgevision.exporters.quantization.node_times as node_times
 from edgevision.exporters.passes.ir import to_ir, to_proto
-from edgevision.exporters.quantization.node_times import Profile, profile
+from edgevision.exporters.quantization.node_times import Profile, expected, profile
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.exporters.quantization.units import find_units
@@ -107,6 +107,14 @@ def test_what_leaves_the_graph_is_converted_by_its_size(profiled: Callable[[Even
 
 def test_a_unit_that_the_engine_does_not_report_saves_nothing(profiled: Callable[[Events, Events], Profile]) -> None:
     assert profiled({}, {}).gain == {"conv": -CONVERSION, "conv_1": 0, "add": -CONVERSION}
+
+
+def test_without_a_profile_every_unit_is_expected_to_gain_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = {"conv_nchwc": (100, 0), "conv_1": (80, 0), "add": (20, 0)}
+    monkeypatch.setattr(node_times, "kernel_times", lambda model, feeds, threads: events)
+    graph = to_ir(two_layers())
+    found = expected(graph, find_units(graph, OPERATORS), FEEDS, 1, speedup=2.0)
+    assert found == Profile({"conv": 50, "conv_1": 40, "add": 10}, ())
 
 
 def test_onnx_runtime_reports_every_unit_of_the_float_and_of_the_int8_model() -> None:
