@@ -1,5 +1,6 @@
 """NCNN models (``.param`` beside ``.bin``)."""
 
+import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -69,7 +70,11 @@ class NcnnEngine(Closeable):
                 status, output = extractor.extract(spec.name)
                 if status != 0:
                     raise DeviceError(f"{self.name} failed on {self.device} in {spec.name!r}: out of memory")
-                found.append(np.array(output)[None])
+                answer = np.array(output)
+                shape = [side for side in spec.shape if isinstance(side, int)]
+                # Some layers give the batch's axis themselves; the order of the numbers is the same.
+                fits = len(shape) == len(spec.shape) and math.prod(shape) == answer.size
+                found.append(answer.reshape(shape if fits else [1, *answer.shape]))
             return found
 
     def close(self) -> None:

@@ -71,10 +71,22 @@ SHORTCUT = (
 )
 
 
+def drawing() -> onnx.ModelProto:
+    """Numbers become a picture, by sizes that name the batch."""
+    nodes = [make_node("Gemm", ["x", "w"], ["a"]), make_node("Reshape", ["a", "sizes"], ["y"])]
+    return model_of(nodes, {"w": random(5, 12), "sizes": np.int64([1, 1, 3, 4])}, (1, 5))
+
+
+MODELS = {
+    "shortcut": shortcut(),
+    "picture": drawing(),
+    "by place": interleaving("DCR"),
+    "by channel": interleaving("CRD"),
+}
+
+
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize(
-    "model", [shortcut(), interleaving("DCR"), interleaving("CRD")], ids=["shortcut", "DCR", "CRD"]
-)
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_it_computes_what_onnx_runtime_does(format: ModelFormat, model: onnx.ModelProto, tmp_path: Path) -> None:
     path, metadata = tmp_path / f"net{format.suffix}", described(model)
     write_model(model, path, format, metadata)
@@ -85,6 +97,7 @@ def test_it_computes_what_onnx_runtime_does(format: ModelFormat, model: onnx.Mod
     x = random(*metadata.inputs[0].shape, seed=3)  # type: ignore[arg-type]
     with open_engine(path) as engine:
         assert ([spec.name for spec in engine.inputs], [spec.name for spec in engine.outputs]) == (["x"], ["y"])
+        assert engine.run({"x": x})[0].shape == metadata.outputs[0].shape
         assert sqnr_db(run(model, x)[0], engine.run({"x": x})[0]) > 90
 
 
