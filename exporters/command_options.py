@@ -186,7 +186,9 @@ class OutputOptions:
     static: Annotated[
         str | None, typer.Option(help="The only shape the model is to take, as 1x3x256x256: NPUs need it fixed.")
     ] = None
-    html: Annotated[Path | None, typer.Option(help="With --int8: a page with the verdict and all candidates.")] = None
+    html: Annotated[
+        Path | None, typer.Option(help="With --int8: a page with the verdict, and why, layer by layer.")
+    ] = None
     force: ForceOption = False
     as_json: JsonOption = False
     quiet: QuietOption = False

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +19,7 @@ from edgevision.exporters.comparison.diff import DiffReport, diff
 
 Array = np.ndarray[Any, Any]
 Call = Callable[..., tuple[int, str, str]]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NASTY = "<script>alert('ö')</script>&\"quoted\""
 
 
@@ -232,3 +235,33 @@ def test_names_of_strangers_are_text(edgevision: Call, files: Path, network: onn
     assert len([tag for tag, _ in found.elements if tag == "script"]) == 1
     assert found.text.count(NASTY) >= 14
     assert f"{NASTY}shortcut add".lower() in {attributes.get("data-words") for _, attributes in found.elements}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed to open the page with")
+def test_a_browser_opens_the_page_runs_its_script_and_no_other(
+    edgevision: Call, files: Path, network: onnx.ModelProto
+) -> None:
+    other = onnx.ModelProto()
+    other.CopyFrom(network)
+    other.graph.node[0].name = "<img src=x onerror='document.title=1'>"
+    onnx.save(other, files / "nasty.onnx")
+    page = files / "page.html"
+    assert edgevision("diff", files / "float.onnx", files / "nasty.onnx", "--html", page)[0] == 0
+    done = subprocess.run(
+        [
+            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
+            *(f"--user-data-dir={files / 'browser'}", "--disable-background-networking", "--no-first-run"),
+            *("--dump-dom", page.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    assert "<title>float.onnx and nasty.onnx</title>" in done.stdout
+    # What is added behind its back is not run.
+    page.write_text(page.read_text().replace("</body>", "<script>document.title = 2</script></body>"))
+    text = subprocess.run(done.args, capture_output=True, text=True, check=True, timeout=300)
+    assert "<title>float.onnx and nasty.onnx</title>" in text.stdout
+    assert "Content Security Policy" in text.stderr
