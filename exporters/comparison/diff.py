@@ -21,6 +21,7 @@ from edgevision.exporters.comparison.layer_differences import (
 )
 from edgevision.exporters.comparison.layer_graph import LayerGraph
 from edgevision.exporters.comparison.onnx_layers import OnnxLayers
+from edgevision.exporters.comparison.openvino_layers import OpenVinoLayers
 from edgevision.exporters.parity import ParityReport, compare_engines
 from edgevision.exporters.samples import in_portions, picture_batches, read_inputs, seeded_batches
 from edgevision.exporters.sources.describe import describe
@@ -28,6 +29,7 @@ from edgevision.exporters.sources.foreign_model import load_foreign_model
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, model_format, read_metadata
 from edgevision.modelfiles.task_registry import find_task
+from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Closeable, Engine
 from edgevision.runtime.tasks.other.task import OTHER
 from edgevision.runtime.tasks.samples import Batch, tensor_samples
@@ -74,7 +76,7 @@ def diff(
     seed: int = 0,
     histograms: bool = False,
 ) -> Diff:
-    """Run two ONNX models on the same inputs and compare what each layer gives.
+    """Run two models, ONNX or OpenVINO IR, on the same inputs and compare what each layer gives.
 
     Args:
         data: a folder or zip of pictures, or an ``.npz`` with an array for each input; without it the task's seeded
@@ -132,8 +134,13 @@ class _Opened(Closeable):
 
 
 def _opened(path: Path) -> _Opened:
-    if model_format(path) is not ModelFormat.ONNX:
-        raise InputError(f"{path.name!r} is not in ONNX, and layers are compared of ONNX models")
+    kind = model_format(path)
+    if kind is ModelFormat.CHECKPOINT:
+        raise InputError(f"{path.name!r} is a checkpoint: export it first, and compare the models")
+    if kind is ModelFormat.OPENVINO:
+        engine = open_engine(path, "openvino:cpu")
+        metadata = read_metadata(path)
+        return _Opened(metadata, engine, OpenVinoLayers(path, metadata.target if metadata is not None else None))
     model, engine = load_foreign_model(path)
     metadata = read_metadata(path)
     return _Opened(metadata, engine, OnnxLayers(model, metadata.target if metadata is not None else None))

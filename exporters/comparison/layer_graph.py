@@ -21,7 +21,8 @@ class Layer:
         name: of its node.
         output: what it gives; the first one, of several.
         inputs: outputs of other layers, and inputs of the graph, that it reads.
-        names: all that its output is called on the way to those that read it, as before and behind a quantiser's pair.
+        names: all that its output, as others read it, is called on the way there, as before and behind a quantiser's
+            pair.
         precision: what it computes in, in the words of reports.
         limits: the lowest and the highest value that its output can have, where that is quantised.
         channel_scale: by how much each channel (axis 1) of its output is larger than in the model that this was made

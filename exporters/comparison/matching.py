@@ -35,13 +35,19 @@ def match_layers(
     by_name: dict[str, Layer] = {}
     taken: set[str] = set()
     for layer in second:
-        own = [layer.output, *sorted(layer.names)]
+        own = sorted(layer.names, key=lambda name: (name != layer.output, name))
         found = next((named[name] for name in own if name in named), None)
         if found is None or found.output in taken or first_shapes[found.output] != second_shapes[layer.output]:
             continue
         by_name[layer.output] = found
         taken.add(found.output)
-    same = Counter(found.operator == layer.operator for layer in second if (found := by_name.get(layer.output)))
+    # Formats have other operators for the same; those say nothing.
+    common = {layer.operator for layer in first} & {layer.operator for layer in second}
+    same = Counter(
+        found.operator == layer.operator
+        for layer in second
+        if (found := by_name.get(layer.output)) and {found.operator, layer.operator} <= common
+    )
     if same[True] < _TRUSTED * same.total():
         by_name, taken = {}, set()
     matches = {layer.output: Match(by_name[layer.output], layer, True) for layer in second if layer.output in by_name}

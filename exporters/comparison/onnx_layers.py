@@ -1,7 +1,6 @@
 """The layers of an ONNX graph, with its pairs of QuantizeLinear and DequantizeLinear taken for parts of them."""
 
 import tempfile
-from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,13 @@ from onnx import TensorProto, numpy_helper
 from onnx.helper import make_tensor_value_info
 
 from edgevision.exporters.comparison.layer_graph import Layer, Values
+from edgevision.exporters.passes.channel_scales import CHANNEL_SCALE_KEY, decoded_scale
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.other.task import OTHER
 from edgevision.runtime.tasks.samples import Batch
-
-CHANNEL_SCALE_KEY = "edgevision.channel_scale"
-"""Of a node's ``metadata_props``: by how much its output's channels were scaled, see :class:`.Layer`."""
 
 HOMOGENEOUS = frozenset({"AveragePool", "LeakyRelu", "MaxPool", "PRelu", "Relu"})
 """Operators behind which channels are scaled as in front."""
@@ -30,20 +27,6 @@ _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
 _FUSED = frozenset({"Clip", "Relu"})
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-
-
-def encoded_scale(scale: NDArray[Any]) -> str:
-    """A channel scale as text, of which :data:`CHANNEL_SCALE_KEY` tells."""
-    return b64encode(scale.astype("<f4").tobytes()).decode()
-
-
-def decoded_scale(text: str) -> NDArray[Any] | None:
-    """The reverse of :func:`encoded_scale`; ``None`` for what is none, as in a file that somebody changed."""
-    try:
-        scale: NDArray[Any] = np.frombuffer(b64decode(text, validate=True), "<f4")
-    except ValueError:
-        return None
-    return scale if scale.size and np.isfinite(scale).all() and (scale > 0).all() else None
 
 
 class OnnxLayers:

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.passes.channel_scales import CHANNEL_SCALES_KEY, channel_scales
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.runtime.engines.openvino_engine import import_openvino
 
@@ -37,6 +38,9 @@ def write_openvino(model: onnx.ModelProto, path: Path, metadata: ModelMetadata |
         source.unlink()
     if metadata is not None:
         converted.set_rt_info(metadata.to_json(), [METADATA_KEY])
+    scales = channel_scales(model)
+    if scales is not None:
+        converted.set_rt_info(scales, [CHANNEL_SCALES_KEY])
     try:
         openvino.save_model(converted, path, compress_to_fp16=half)
     except RuntimeError as error:

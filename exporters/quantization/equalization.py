@@ -7,12 +7,8 @@ import numpy as np
 import onnx
 import onnx_ir
 
-from edgevision.exporters.comparison.onnx_layers import (
-    CHANNEL_SCALE_KEY,
-    HOMOGENEOUS,
-    decoded_scale,
-    encoded_scale,
-)
+from edgevision.exporters.comparison.onnx_layers import HOMOGENEOUS
+from edgevision.exporters.passes.channel_scales import CHANNEL_SCALE_KEY, decoded_scale, encoded_scale
 from edgevision.exporters.passes.graph_pass import PassResult
 from edgevision.exporters.passes.ir import Array, constant, constant_input, only_reader, to_ir, to_proto
 from edgevision.exporters.quantization.observations import channel_peaks

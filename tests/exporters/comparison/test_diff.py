@@ -16,6 +16,7 @@ from onnx.numpy_helper import from_array, to_array
 
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.comparison.diff import DiffReport, diff
+from edgevision.exporters.conversion.openvino_conversion import write_openvino
 
 Array = np.ndarray[Any, Any]
 Call = Callable[..., tuple[int, str, str]]
@@ -155,6 +156,33 @@ def test_what_cannot_be_compared_is_said(files: Path, network: onnx.ModelProto) 
         diff(files / "float.onnx", files / "int8.onnx", data=files)
     with pytest.raises(DatasetError, match="cannot be read"):
         diff(files / "float.onnx", files / "int8.onnx", data=files / "nowhere.npz")
+
+
+@pytest.fixture
+def irs(files: Path, network: onnx.ModelProto, int8: onnx.ModelProto, need: Callable[[str], None]) -> Path:
+    """The folder with both in OpenVINO's format, too."""
+    need("openvino")
+    for name, model in (("float", network), ("int8", int8)):
+        write_openvino(model, files / f"{name}.xml", None, half=False)
+    return files
+
+
+def test_openvino_files_are_compared_with_onnx_files_and_each_other(irs: Path) -> None:
+    assert report(irs, "float.xml").parts_at is None
+    assert report(irs, "float.onnx", first="float.xml").parts_at is None
+    for first in ("float.onnx", "float.xml"):
+        found = report(irs, "int8.xml", first=first)
+        assert found.parts_at == "one"
+        assert {layer.precision for layer in found.layers} == {"int8"}
+        own = [layer.own.sqnr_db for layer in found.layers if layer.own.sqnr_db is not None]
+        assert min(own) > 33
+
+
+def test_the_corrupted_layer_of_an_openvino_file_ranks_first(irs: Path, int8: onnx.ModelProto) -> None:
+    corrupt = onnx.load(changed(int8, irs / "corrupt.onnx", w_three_scale_of_three=0.5))
+    write_openvino(corrupt, irs / "corrupt.xml", None, half=False)
+    found = report(irs, "corrupt.xml")
+    assert found.adds_most[0] == "three"
 
 
 # --- the command and its page ---

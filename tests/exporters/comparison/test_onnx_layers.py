@@ -8,12 +8,8 @@ import pytest
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 
-from edgevision.exporters.comparison.onnx_layers import (
-    CHANNEL_SCALE_KEY,
-    OnnxLayers,
-    decoded_scale,
-    encoded_scale,
-)
+from edgevision.exporters.comparison.onnx_layers import OnnxLayers
+from edgevision.exporters.passes.channel_scales import CHANNEL_SCALE_KEY, decoded_scale, encoded_scale
 from edgevision.exporters.passes.half_precision import to_half
 from edgevision.metrics.figures import sqnr_db
 
