@@ -52,21 +52,30 @@ class EngineSearch:
                 choice = self.search(trials, 1 / len(promises))
                 found = max(found, self._ratio(trials, choice.plan))
                 choices[settings] = choice
+                # The rest in another precision may be as fast, and closer.
+                for other in self.trials.possible:
+                    if other.engine == settings.engine and choice.plan.int8:
+                        self._ratio(self.trials.within(other), choice.plan)
         return choices
 
     def _promises(self) -> Mapping[EngineSettings, float]:
-        """Of each engine the settings in which it is fastest in float or all in int8, and that ratio."""
+        """Of each engine the settings to search in, and how fast it is there in float or all in int8.
+
+        Where a part is int8 the rest counts, too: they are the fastest in both together.
+        """
         best: dict[str, tuple[EngineSettings, float]] = {}
+        promises: dict[str, float] = {}
         for settings in self.trials.possible:
             trials = self.trials.within(settings)
             with self._left_out_if_failing(settings):
                 # What is too coarse by itself leaves nothing for int8 to lose.
                 if settings.inference_precision is not InferencePrecision.FP32 and not self._holds(trials, Plan()):
                     continue
-                ratio = max(self._ratio(trials, Plan()), self._ratio(trials, self.everything))
-                if ratio > best.get(settings.engine, (settings, 0.0))[1]:
-                    best[settings.engine] = settings, ratio
-        return dict(best.values())
+                floats, everything = self._ratio(trials, Plan()), self._ratio(trials, self.everything)
+                promises[settings.engine] = max(promises.get(settings.engine, 0.0), floats, everything)
+                if floats * everything > best.get(settings.engine, (settings, 0.0))[1]:
+                    best[settings.engine] = settings, floats * everything
+        return {settings: promises[settings.engine] for settings, _ in best.values()}
 
     @contextmanager
     def _left_out_if_failing(self, settings: EngineSettings) -> Iterator[None]:

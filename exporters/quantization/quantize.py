@@ -104,23 +104,23 @@ def quantize(
     progress(f"trying {len(units)} operators in int8")
     began = time.monotonic()
     noise: dict[str, float] = {}
-    choices = {trials.settings: Choice(Plan())}
     if units:
         noise = noise_of_each(quantizer, units, batches, open_model, began + _SHARE_OF_RANKING * effort.seconds)
+    left = began + effort.seconds - time.monotonic()
 
-        def known_of(engine: str) -> Profile:
-            if measured and engine == ONNX_RUNTIME.engine:
-                return profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
-            return expected(quantizer.model, units, feeds, settings.threads, target.speedup)
+    def known_of(engine: str) -> Profile:
+        if measured and engine == ONNX_RUNTIME.engine:
+            return profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
+        return expected(quantizer.model, units, feeds, settings.threads, target.speedup)
 
-        left = began + effort.seconds - time.monotonic()
+    def search(within: Trials, share: float) -> Choice:
+        if not units:
+            return Choice(Plan())
+        deadline, a16w8 = time.monotonic() + share * left, target.activations_of_16_bits is not None
+        known = known_of(within.settings.engine)
+        return Search(within, units, noise, known, budget, deadline, a16w8=a16w8).run()
 
-        def search(within: Trials, share: float) -> Choice:
-            deadline, a16w8 = time.monotonic() + share * left, target.activations_of_16_bits is not None
-            known = known_of(within.settings.engine)
-            return Search(within, units, noise, known, budget, deadline, a16w8=a16w8).run()
-
-        choices = EngineSearch(trials, everything, budget, search).run()
+    choices = EngineSearch(trials, everything, budget, search).run()
     first = next(iter(choices.values()))
     progress("measuring the verdict")
     verdict = decide(

@@ -25,17 +25,19 @@ class FakeTrials:
     def __init__(self, ratios: Mapping[EngineSettings, tuple[float, float]], losses: Mapping[Any, float] = {}) -> None:
         self.ratios, self.losses = ratios, losses
         self.possible = tuple(ratios)
+        self.timed: set[tuple[EngineSettings, Plan]] = set()
         self.settings = self.possible[0]
 
     def within(self, settings: EngineSettings) -> "FakeTrials":
         other = FakeTrials(self.ratios, self.losses)
-        other.settings = settings
+        other.settings, other.timed = settings, self.timed
         return other
 
     def quality(self, plan: Plan, name: str) -> Quality:
         return Quality(figures={}, loss=self.losses.get(self.settings, 0.0))
 
     def speedup(self, plan: Plan, name: str) -> Speedup:
+        self.timed.add((self.settings, plan))
         floats, everything = self.ratios[self.settings]
         ratio = {NONE: floats, ALL: everything, PART: (floats + everything) / 2}[plan]
         return Speedup(ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio, rounds=1)
@@ -69,8 +71,15 @@ def test_the_fastest_engine_is_searched_in_first_and_one_out_of_reach_not_at_all
 
 
 def test_engines_that_are_alike_are_both_searched_in() -> None:
-    trials = FakeTrials({ONNX_RUNTIME: (1.0, 1.9), OPENVINO: (1.0, 2.0), BF16: (1.5, 1.8)})
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 1.9), OPENVINO: (1.0, 2.0)})
     assert searched(trials) == {OPENVINO: 0.5, ONNX_RUNTIME: 0.5}
+
+
+def test_of_one_engine_the_settings_count_in_which_float_and_int8_are_fastest_together() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 1.2), OPENVINO: (1.0, 2.0), BF16: (1.5, 1.95)})
+    assert searched(trials) == {BF16: 0.5}
+    # What was found is known in float32, too.
+    assert (OPENVINO, ALL) in trials.timed
 
 
 def test_where_int8_breaks_the_budget_the_next_engine_is_tried() -> None:
