@@ -27,7 +27,7 @@ from edgevision.exporters.quantization.table import form_cells, form_columns
 
 _STYLE = """
 tr.written td { font-weight: 600; } .verdict { font-size: 1.05rem; } rect.alone { fill: var(--first); }
-summary { cursor: pointer; }
+summary { cursor: pointer; } .name { overflow-wrap: anywhere; }
 """
 
 
@@ -151,7 +151,7 @@ def _nodes(report: QuantizationReport) -> str:
             drawn += f"<rect class=alone width='{width:.0f}' height='10' y='2' rx='2' />"
             drawn += f"<text x='{width + 6:.0f}' y='11'>{node.sqnr_db:.1f} dB</text></svg>"
         name, kind, precision, why = map(escape, (node.name, node.operator, node.precision, node.why))
-        rows.append((_two_lines(name, kind), _two_lines(precision, why), drawn))
+        rows.append((_two_lines(f"<span class=name>{name}</span>", kind), _two_lines(precision, why), drawn))
     return html_table(("operator", "precision", "SQNR if it alone is int8"), rows)
 
 
