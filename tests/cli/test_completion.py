@@ -37,6 +37,7 @@ def complete(run_python):
     [
         ("edgevision ru", ["run"]),
         ("edgevision run de", ["detect", "denoise"]),
+        ("edgevision di", ["diff"]),
         ("edgevision train ", ["classify", "gan", "vae", "restore"]),
         ("edgevision --ver", ["--version"]),
     ],
@@ -52,7 +53,7 @@ def test_verbs_are_completed_without_importing_any(complete, line, words):
         ("edgevision compare --fail", ["--fail-if-slower"]),
         ("edgevision train restore --kind ", ["inpaint", "denoise", "upscale", "brighten"]),
         ("edgevision inspect den", ["denoise"]),
-        ("edgevision export net.pth --task de", ["denoise"]),
+        ("edgevision export net.pth --task de", ["detect", "denoise"]),
         ("edgevision inspect upscale", ["upscale", "upscale_x4"]),
     ],
 )
