@@ -60,7 +60,8 @@ print(f"{machine.processor}: {' '.join(machine.features)}")
 openvino = arguments.int8.suffix == ".xml"
 plain, switch = (request_run, {"LP_TRANSFORMS_MODE": "NO"}) if openvino else (session_run, {"x64quantprecision": "1"})
 metadata = require_metadata(arguments.int8)
-with open_engine(arguments.float, threads=1) as before, open_engine(arguments.int8, threads=1) as after:
+device = "openvino:cpu" if openvino else "ort:cpu"
+with open_engine(arguments.float, device, threads=1) as before, open_engine(arguments.int8, device, threads=1) as after:
     shape = parse_shape(arguments.shape) if arguments.shape else None
     feeds = random_inputs(before.inputs, metadata, input_shapes(before.inputs, metadata, batch=1, shape=shape), 0)
     runs: dict[str, Run] = {
