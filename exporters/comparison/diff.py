@@ -101,7 +101,7 @@ def diff(
         try:
             outputs = compare_engines(one.engine, other.engine, batches, source=source, predictions=predictions)
         except ParityError as error:
-            raise InputError(f"{_names(paths)} are no forms of one model: {error}") from error
+            raise InputError(f"{_names(paths)} are no forms of one model: their outputs have other shapes") from error
         compared = compare_layers(one.graph, other.graph, batches, histograms=histograms)
     if not compared.layers:
         raise InputError(f"{_names(paths)} have no layer in common: neither names nor operators and shapes agree")

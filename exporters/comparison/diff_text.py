@@ -43,7 +43,7 @@ def diff_table(report: DiffReport) -> str:
     if parity.agreement is not None:
         lines.append(f"  same answer for {parity.agreement:.2f} % of them")
     lines += diff_summary(report)
-    adding = [layer for layer in ranked(report.layers) if layer.own.sqnr_db is not None or layer.own.not_finite]
+    adding = [layer for layer in ranked(report.layers) if layer.adds]
     rows = [("adds by itself", "with all before", "layer", "operator", "precision")]
     rows += [
         (decibels(layer.own), decibels(layer.output), layer.name, layer.operator, layer.precision)

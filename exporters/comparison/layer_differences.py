@@ -49,7 +49,12 @@ class LayerDifference(Record):
     @property
     def parts(self) -> bool:
         """Whether it computes something else than the first one's."""
-        return bool(self.output.not_finite) or _decibels(self.output) < SAME_DB
+        return _differs(self.output)
+
+    @property
+    def adds(self) -> bool:
+        """Whether it does so by itself."""
+        return _differs(self.own)
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,10 @@ def _in_order(first: LayerGraph, second: LayerGraph, batch: Batch) -> list[NDArr
 
 def _shapes(values: Values) -> dict[str, tuple[int, ...]]:
     return {name: value.shape for name, value in values.items()}
+
+
+def _differs(parity: TensorParity) -> bool:
+    return bool(parity.not_finite) or _decibels(parity) < SAME_DB
 
 
 def _decibels(parity: TensorParity) -> float:

@@ -207,6 +207,22 @@ def test_the_command_says_where_they_part_and_what_adds_most(
     assert document["adds_most"][0] == "relu_two"
 
 
+def test_where_nothing_parts_no_layer_is_listed(edgevision: Call, files: Path) -> None:
+    code, out, _ = edgevision("diff", files / "float.onnx", files / "float.onnx")
+    assert code == 0
+    assert out.endswith("they do not part: every layer is within rounding of float32 (SQNR of 60 dB and more)\n")
+
+
+def test_other_outputs_are_no_forms_of_one_model(files: Path, network: onnx.ModelProto) -> None:
+    other = onnx.ModelProto()
+    other.CopyFrom(network)
+    del other.graph.output[:]
+    other.graph.output.add(name="r_two").type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    onnx.save(other, files / "other.onnx")
+    with pytest.raises(InputError, match=r"'other\.onnx' are no forms of one model: their outputs have other shapes"):
+        report(files, "other.onnx")
+
+
 def test_two_models_are_needed(edgevision: Call, files: Path) -> None:
     code, _, err = edgevision("diff", files / "float.onnx")
     assert code == 2
