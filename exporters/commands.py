@@ -13,6 +13,7 @@ from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.printable import one_line, shown
+from edgevision.core.progress import StageProgress
 from edgevision.exporters.command_options import (
     CheckpointOptions,
     ComparisonOptions,
@@ -76,28 +77,29 @@ def export(
         from edgevision.exporters.report import report_path
         from edgevision.runtime.tasks.evaluation import EvaluationOptions
     output.show_progress(f"exporting {one_line(checkpoint.name)}")
-    report = run_export(
-        checkpoint,
-        output.output,
-        format=output.model_format,
-        precision=Precision.INT8 if output.int8 else Precision.FP16 if output.fp16 else Precision.FP32,
-        part=part,
-        input_shape=description.shape(),
-        static=output.static_shape(),
-        metadata=fields,
-        data=data,
-        force=output.force,
-        int8=QuantizationSettings(
-            **vars(quantization),
+    with StageProgress(quiet=output.quiet or output.as_json) as progress:
+        report = run_export(
+            checkpoint,
+            output.output,
+            format=output.model_format,
+            precision=Precision.INT8 if output.int8 else Precision.FP16 if output.fp16 else Precision.FP32,
+            part=part,
+            input_shape=description.shape(),
+            static=output.static_shape(),
+            metadata=fields,
             data=data,
-            evaluation=EvaluationOptions(**vars(damage), seed=seed),
+            force=output.force,
+            int8=QuantizationSettings(
+                **vars(quantization),
+                data=data,
+                evaluation=EvaluationOptions(**vars(damage), seed=seed),
+                seed=seed,
+            ),
+            show=progress,
             seed=seed,
-        ),
-        html=output.html,
-        say=output.show_progress,
-        seed=seed,
-        **reading.arguments(),
-    )
+            html=output.html,
+            **reading.arguments(),
+        )
     path = (output.output or checkpoint).parent / report.model
     if output.as_json:
         print_json(report.to_dict())

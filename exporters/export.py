@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,15 +25,16 @@ from edgevision.exporters.model_writing import WRITERS, ModelOpener, write_model
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
-from edgevision.exporters.quantization.calibration import collect_calibration_data
+from edgevision.exporters.quantization.calibration import check_calibration, collect_calibration_data
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, find_engine_settings
 from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.inspection import Inspection, inspect
 from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
-from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
+from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
+from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget
 from edgevision.exporters.quantization.verdict import Written
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import picture_batches, seeded_batches
@@ -80,7 +81,7 @@ def export(
     force: bool = False,
     int8: QuantizationSettings | None = None,
     html: str | os.PathLike[str] | None = None,
-    say: Callable[[str], None] = _log.info,
+    show: Show = lambda *_: None,
     seed: int = 0,
 ) -> ExportReport:
     """Convert a PyTorch checkpoint to a model of ``format`` and compare the result with the original.
@@ -105,7 +106,7 @@ def export(
         int8: how to quantise. An interrupted search leaves ``NAME.search.jsonl``, and the same call goes on from there.
             With ``keep_candidates`` the forms that were compared lie in ``NAME.candidates/`` in the end.
         html: with ``int8``, a page that shows the verdict, and layer by layer what int8 costs and saves.
-        say: told what is going on.
+        show: told now and then how far a quantisation is, see :mod:`.time_budget`.
         seed: of the sampler.
 
     Returns:
@@ -134,10 +135,12 @@ def export(
     if writer.check_installed is not None:
         load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
     settings = int8 or QuantizationSettings()
+    time_budget = settings.begin(show)
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)
     folder = ImageFolder(data) if data is not None else None
-    needs_static = writer.static or (precision is Precision.INT8 and find_target(settings.target).static_shapes)
+    int8_asked = precision is Precision.INT8
+    needs_static = writer.static or (int8_asked and find_target(settings.target).static_shapes)
 
     source = read_source_model(
         path,
@@ -149,6 +152,7 @@ def export(
         metadata=metadata or {},
         trust_pickle=trust_pickle,
         seed=seed,
+        check=lambda metadata: check_calibration(metadata, settings.calibration) if int8_asked else None,
     )
     if static is not None or needs_static:
         source = with_static_shape(source, static, seed=seed)
@@ -162,9 +166,9 @@ def export(
     inspection: Inspection | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
-            given = _in_order(onnx.load(path), plain) if path.suffix.lower() == ".onnx" else plain
+            given = plain if source.given is None else _in_order(source.given, plain)
             quantized, inspection = _quantized(
-                source, given, format, settings, search_log(target), say, inspected=html is not None
+                source, given, format, settings, search_log(target), time_budget, inspected=html is not None
             )
         model = quantized.written.model
         described = _described(described, quantized.written, quantized.report)
@@ -307,7 +311,7 @@ def _quantized(
     format: ModelFormat,
     settings: QuantizationSettings,
     log: Path,
-    progress: Callable[[str], None],
+    time_budget: TimeBudget,
     *,
     inspected: bool,
 ) -> tuple[Quantized, Inspection | None]:
@@ -318,7 +322,12 @@ def _quantized(
     engines = find_engine_settings(settings.engine, format, measured=measured)
     plainest = OPENVINO if format is ModelFormat.OPENVINO else ONNX_RUNTIME
     with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model, plainest) as reference:
-        progress("reading the calibration data")
+        time_budget.begin(Stage.READING)
+        if time_budget.late() and settings.time_budget is not None:
+            raise InputError(
+                f"--budget {settings.time_budget} was over when the model had been read: give more, or export without"
+                " --int8"
+            )
         data = collect_calibration_data(
             metadata,
             source.shape,
@@ -326,7 +335,7 @@ def _quantized(
             calibration=settings.calibration,
             data=settings.data,
             evaluation=settings.evaluation,
-            amount=EFFORTS[settings.preset].amount,
+            amount=settings.effort.amount,
             seed=settings.seed,
         )
         cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
@@ -341,11 +350,11 @@ def _quantized(
             given=row if cleaned or engines[0] != plainest else None,
             format=format,
             log=log,
-            progress=progress,
+            time_budget=time_budget,
         )
         if not inspected:
             return quantized, None
-        progress("looking at every layer")
+        time_budget.begin(Stage.INSPECTING)
         try:
             return quantized, inspect(quantized, data.measure, reference, openers)
         except (EdgevisionError, ValueError) as error:  # no reason to lose what the search has found

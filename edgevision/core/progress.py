@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edgevision.core.printable import one_line
 from edgevision.core.terminal import unguarded
@@ -21,6 +21,56 @@ def track(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
         yield from _with_bar(items, total, what)
     else:
         yield from _with_lines(items, total, what)
+
+
+class StageProgress:
+    """How far work in stages is that has a limit of time; what is called while the context is open.
+
+    A terminal gets a bar with the time left, anything else a line where a stage begins and one now and then.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._stage = ""
+        self._said = time.monotonic()
+        self._bar: Any = None
+
+    def __enter__(self) -> "StageProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, stage: str, used: float, seconds_left: float) -> None:
+        """``stage`` is done now, of whose time and that of all others ``used`` (0..1) is gone."""
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            self._bar = self._bar or _started_bar()
+            left = time.strftime("%M:%S" if seconds_left < 3600 else "%H:%M:%S", time.gmtime(seconds_left))
+            (task,) = self._bar.task_ids
+            self._bar.update(task, completed=used, stage=one_line(stage), left=f"at most {left} left")
+            return
+        now = time.monotonic()
+        if stage != self._stage:
+            print(f"{stage} ...", file=sys.stderr, flush=True)  # noqa: T201
+        elif now - self._said >= _SECONDS_BETWEEN_LINES:
+            print(f"{stage}: at most {seconds_left:.0f} s left", file=sys.stderr, flush=True)  # noqa: T201
+        else:
+            return
+        self._stage, self._said = stage, now
+
+
+def _started_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.fields[stage]}", markup=False), BarColumn(), TextColumn("{task.fields[left]}"))
+    progress = Progress(*columns, console=Console(file=unguarded(sys.stderr)), transient=True)
+    progress.add_task("", total=1.0, stage="", left="")
+    progress.start()
+    return progress
 
 
 def _with_bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -1,7 +1,6 @@
 """The quantiser of one model for one target: calibrated, its weights rounded, its ranges chosen."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
@@ -15,6 +14,7 @@ from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.qdq import Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_ranges, choose_ranges_of_16_bits
 from edgevision.exporters.quantization.targets import Target
+from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.exporters.quantization.trials import Opener
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
 from edgevision.exporters.quantization.weights import one_torch_thread, quantize_weights
@@ -29,26 +29,29 @@ _FEWEST_WEIGHTS = 256
 
 
 def calibrated_quantizer(
-    model: onnx.ModelProto, portions: Portions, target: Target, open_model: Opener, late: Callable[[], bool]
+    model: onnx.ModelProto, portions: Portions, target: Target, open_model: Opener, budget: TimeBudget
 ) -> tuple[Quantizer, RangeMethod]:
     """The quantiser with the ranges under which everything in int8 is nearest to the float model.
 
-    No more of ``portions`` are read than are needed, nor when it is ``late``.
+    No more of ``portions`` are read than are needed, nor than there is time for; then weights are rounded to the
+    nearest and ranges are those of the methods tried so far.
     """
     first = [batch for portion in islice(portions, _PORTIONS_TO_EQUALIZE) for batch in portion]
     model = Equalization(first, strength=0.5)(model).model
     ir = to_ir(model)
     nodes = {str(node.name): node for node in ir.graph}
     units = {unit.name: unit for unit in find_units(ir, target.operators | WEIGHTED)}
-    convergence = Convergence(late)
+    convergence = Convergence(budget.late)
     seen = observe(ir, units.values(), portions, convergence)
-    _log.debug("ranges %s", "settled" if convergence.settled else "did not settle")
+    if budget.late() and not convergence.settled:
+        budget.left_out.append("data until the ranges settle")
     weighted = [unit.name for unit in units.values() if unit.channels is not None]
+    inputs = {name: None if budget.late() else seen.inputs[name] for name in weighted}
     with one_torch_thread():
         weights = {
             name: quantize_weights(
                 nodes[name],
-                seen.inputs[name],
+                inputs[name],
                 pair_limit=target.pair_limit,
                 per_channel=nodes[name].op_type not in target.per_tensor,
             )
@@ -57,7 +60,7 @@ def calibrated_quantizer(
         weight_only = {
             name: weights[name]
             if target.pair_limit is None and nodes[name].op_type not in target.per_tensor
-            else quantize_weights(nodes[name], seen.inputs[name], pair_limit=None)
+            else quantize_weights(nodes[name], inputs[name], pair_limit=None)
             for name in weighted
             if weights[name].values.size >= _FEWEST_WEIGHTS
         }
@@ -71,6 +74,9 @@ def calibrated_quantizer(
         measure = OutputQuality(reference, representatives(portions.batches))
     best: tuple[Quantizer, RangeMethod, float] | None = None
     for method in RangeMethod:
+        if best is not None and budget.late():
+            budget.left_out.append(f"ranges by {method}")
+            continue
         candidate = replace(quantizer, ranges=choose_ranges(seen, method))
         with open_model(candidate(everything)) as engine:
             loss = measure(engine).loss

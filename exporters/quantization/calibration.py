@@ -87,22 +87,28 @@ def collect_calibration_data(
         InputError: real data is needed and none was given, or it does not fit the model.
         DatasetError: it cannot be read.
     """
+    check_calibration(metadata, calibration)
     task = find_task(metadata.task)
     if task.draws_inputs:
         drawn = Portions([batch] for batch in seeded_batches(metadata, shape, amount.latents[0], seed))
         judged = _joined(list(seeded_batches(metadata, shape, amount.latents[1], seed + 1)))
         measure = task.quality_measure(metadata, reference, judged, None, evaluation)
         return CalibrationData(drawn, measure, lambda count: (f"{count} latents of the model's distribution", ()))
-    if calibration is None:
-        raise InputError(
-            "int8 needs real pictures to find its ranges: give --calibration with a folder, a zip or an .npz like what"
-            " the model will see (some hundred pictures; random noise would give ranges that no picture has)"
-        )
+    assert calibration is not None, "which check_calibration refuses"
     if calibration.suffix == ".npz":
         return _arrays(calibration, reference, seed)
     if metadata.image is None:
         raise InputError("the model's metadata does not say how a picture becomes its input: give an .npz of inputs")
     return _from_pictures(metadata, reference, calibration, data, evaluation, amount, seed)
+
+
+def check_calibration(metadata: ModelMetadata, calibration: Path | None) -> None:
+    """:class:`InputError` where real data is needed and none was given, before anything is done for long."""
+    if calibration is None and not find_task(metadata.task).draws_inputs:
+        raise InputError(
+            "int8 needs real pictures to find its ranges: give --calibration with a folder, a zip or an .npz like what"
+            " the model will see (some hundred pictures; random noise would give ranges that no picture has)"
+        )
 
 
 def _arrays(path: Path, reference: Engine, seed: int) -> CalibrationData:

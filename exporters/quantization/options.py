@@ -11,14 +11,14 @@ from edgevision.cli.options import ThreadsOption
 
 
 class Preset(StrEnum):
-    """How long the search may take."""
+    """How long it may take, in time of a processor with two cores that nothing else uses."""
 
     QUICK = "quick"
-    """About a minute: the ranges, everything in int8, and a few likely sets."""
+    """A minute: the ranges, everything in int8, and a few likely sets."""
     DEFAULT = "default"
-    """A few minutes: the search within the quality budget."""
+    """Five minutes: the search within the quality budget."""
     THOROUGH = "thorough"
-    """Up to half an hour: on more data, and every part by itself."""
+    """Half an hour: on more data, and every part by itself."""
 
 
 class Preference(StrEnum):
@@ -52,6 +52,7 @@ class QuantizationOptions:
         max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
         threads: CPU threads to time with; by default as many as there are cores.
         batch: inputs a run that is timed; by default what the model's batch is fixed to, or one.
+        time_budget: what all of it may take on the clock, as ``3m``, instead of a preset.
         keep_candidates: keep what is in the verdict's table in ``NAME.candidates/``.
     """
 
@@ -78,6 +79,9 @@ class QuantizationOptions:
     batch: Annotated[
         int | None,
         typer.Option(min=1, max=4096, help="Inputs a run that is timed; the verdict holds for it.", show_default="1"),
+    ] = None
+    time_budget: Annotated[
+        str | None, typer.Option("--budget", help="Time on the clock for all of it, as 30s, 3m or 1h; over --preset.")
     ] = None
     keep_candidates: Annotated[
         bool, typer.Option("--keep-candidates", help="Keep the table's forms in NAME.candidates/, to time them again.")

@@ -1,13 +1,13 @@
 """The float forms of a model: the fastest one, and the one of which most can be int8."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import onnx
 
 from edgevision.exporters.passes.canonical_form import canonical
 from edgevision.exporters.passes.convolution_rewrites import FLOAT_PASSES, INT8_PASSES
-from edgevision.exporters.passes.graph_pass import PassResult, Sequential
+from edgevision.exporters.passes.graph_pass import GraphPass, PassResult, Sequential
 from edgevision.exporters.passes.ir import Array
 from edgevision.exporters.passes.side_by_side import WherePays
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
@@ -25,17 +25,35 @@ class PreparedGraphs:
 
 
 def prepare_graphs(
-    model: onnx.ModelProto, examples: Sequence[Array], target: Target, format: ModelFormat
+    model: onnx.ModelProto,
+    examples: Sequence[Array],
+    target: Target,
+    format: ModelFormat,
+    late: Callable[[], bool],
 ) -> PreparedGraphs:
-    """Apply what is faster in float, each where it measures so here, and what else lets more operators be int8."""
+    """Apply what is faster in float, each where it measures so here, and what else lets more operators be int8.
+
+    Nothing is measured any more when it is ``late``.
+    """
     start = canonical(model)
     if format is ModelFormat.OPENVINO or target.npu or "ConvTranspose" in target.operators:
         # Those engines have their own forms, and kernels for what these passes avoid.
         return PreparedGraphs(start, start)
     faster = (*FLOAT_PASSES, CanonicalTransposedConvolutions(examples, least_speedup=1.05))
-    fast = Sequential([WherePays(one, examples) for one in faster])(start)
+    fast = Sequential([_Unless(late, WherePays(one, examples)) for one in faster])(start)
     ready = Sequential([*INT8_PASSES, CanonicalTransposedConvolutions(examples, least_speedup=0)])(fast.model)
     return PreparedGraphs(fast.model, ready.model, fast.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Unless:
+    """A pass that is left out when it is ``late``."""
+
+    late: Callable[[], bool]
+    rewriting: GraphPass
+
+    def __call__(self, model: onnx.ModelProto) -> PassResult:
+        return PassResult(model) if self.late() else self.rewriting(model)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,19 +23,15 @@ from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
-from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
+from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
+from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import Written, decide
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
-
-# Of the time of a search, for ranking single units.
-_SHARE_OF_RANKING = 0.4
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def quantize(
     given: GivenModel | None,
     format: ModelFormat,
     log: Path | None,
-    progress: Progress,
+    time_budget: TimeBudget,
 ) -> Quantized:
     """Find the form of the float ``model`` that runs fastest on the target within the quality budget.
 
@@ -72,6 +68,7 @@ def quantize(
         given: what ``model`` was before it was cleaned; ``None`` where there was nothing to clean.
         data: what to calibrate with and to judge by.
         openers: load a candidate as it is to be measured, by what it is run in; the first one the float model, too.
+        time_budget: what is left of the time; the model was read and so was what is judged on.
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
 
     Raises:
@@ -81,17 +78,19 @@ def quantize(
     """
     start = time.monotonic()
     open_model = next(iter(openers.values()))
-    target, effort, measure = find_target(settings.target), EFFORTS[settings.preset], data.measure
+    target, effort, measure = find_target(settings.target), settings.effort, data.measure
     fixed, size = _batch_sizes(reference, settings)
     portions = data.portions if fixed is None else data.portions.in_batches_of(fixed)
     timed = next(iter(data.portions.in_batches_of(size)))[0]
     feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
     budget = _budget(measure, settings.max_drop)
     measured = is_this_machine(target) and not target.npu
-    progress("preparing the graph")
-    prepared = prepare_graphs(model, list(feeds.values()), target, format)
-    progress("calibrating")
-    quantizer, method = calibrated_quantizer(prepared.int8_ready, portions, target, open_model, lambda: False)
+    time_budget.begin(Stage.PREPARING)
+    prepared = prepare_graphs(model, list(feeds.values()), target, format, time_budget.late)
+    if time_budget.late():
+        time_budget.left_out.append("faster float forms")
+    time_budget.begin(Stage.CALIBRATING)
+    quantizer, method = calibrated_quantizer(prepared.int8_ready, portions, target, open_model, time_budget)
     batches = portions.batches
     units, everything = quantizer.computable, quantizer.everything
     setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing)
@@ -101,14 +100,18 @@ def quantize(
         log,
         search_key(model, settings, format, batches),
     )
-    progress(f"trying {len(units)} operators in int8")
-    began = time.monotonic()
+    time_budget.begin(Stage.RANKING)
     noise: dict[str, float] = {}
     if units:
-        noise = noise_of_each(quantizer, units, batches, open_model, began + _SHARE_OF_RANKING * effort.seconds)
-    left = began + effort.seconds - time.monotonic()
+        noise = noise_of_each(quantizer, units, batches, open_model, time_budget.late)
+        if time_budget.late():
+            time_budget.left_out.append("what each operator costs by itself")
+    time_budget.begin(Stage.SEARCHING)
+    whole = time_budget.seconds_left
 
     def known_of(engine: str) -> Profile:
+        if time_budget.late():
+            return Profile({}, ())
         if measured and engine == ONNX_RUNTIME.engine:
             return profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
         return expected(quantizer.model, units, feeds, settings.threads, target.speedup)
@@ -116,13 +119,15 @@ def quantize(
     def search(within: Trials, share: float) -> Choice:
         if not units:
             return Choice(Plan())
-        deadline, a16w8 = time.monotonic() + share * left, target.activations_of_16_bits is not None
-        known = known_of(within.settings.engine)
-        return Search(within, units, noise, known, budget, deadline, a16w8=a16w8).run()
+        a16w8 = target.activations_of_16_bits is not None
+        known, late = known_of(within.settings.engine), time_budget.late_after(share * whole)
+        return Search(within, units, noise, known, budget, late, a16w8=a16w8).run()
 
     choices = EngineSearch(trials, everything, budget, search).run()
+    if units and time_budget.late():
+        time_budget.left_out.append("more sets of operators")
     first = next(iter(choices.values()))
-    progress("measuring the verdict")
+    time_budget.begin(Stage.DECIDING)
     verdict = decide(
         Candidates(
             given,
@@ -137,6 +142,7 @@ def quantize(
         target,
         budget=budget,
         seconds=3 * effort.timing,
+        time_budget=time_budget,
         prefer=settings.prefer,
         format=format,
     )
@@ -154,7 +160,7 @@ def quantize(
         forms=verdict.forms,
         trials=trials.all,
         nodes=node_precisions(quantizer, verdict.plan, choices.get(verdict.written.settings, first), noise),
-        notes=data.notes + prepared.notes + verdict.notes,
+        notes=data.notes + prepared.notes + verdict.notes + _want_of_time(time_budget),
         threads=settings.threads,
         batch=size,
         seconds=round(time.monotonic() - start, 1),
@@ -176,6 +182,13 @@ def check_float(model: onnx.ModelProto) -> None:
     )
     if quantized:
         raise InputError(f"the model is quantised already (it holds {', '.join(quantized)}): export the float model")
+
+
+def _want_of_time(budget: TimeBudget) -> tuple[str, ...]:
+    """A note on what was left out."""
+    if not budget.left_out:
+        return ()
+    return (f"left out for want of time: {', '.join(budget.left_out)}; a longer --budget or --preset has more",)
 
 
 def _batch_sizes(reference: Engine, settings: QuantizationSettings) -> tuple[int | None, int]:
@@ -202,7 +215,7 @@ def search_key(
 ) -> str:
     """What tells one search from another."""
     digest = hashlib.sha256(model.SerializeToString(deterministic=True))
-    digest.update(f"{format} {replace(settings, keep_candidates=False)!r}".encode())
+    digest.update(f"{format} {replace(settings, keep_candidates=False, time_budget=None)!r}".encode())
     for batch in batches:
         for array in batch:
             digest.update(array.tobytes())

@@ -1,7 +1,6 @@
 """Which units to compute in int8 and how finely: as fast as can be within the budget, float where it does not pay."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -30,7 +29,7 @@ class Search:
         noise: of each unit, the noise power relative to the signal that its int8 alone leaves in the output.
         profile: what int8 saves in each unit by the engine's own profile, or is expected to save.
         budget: the largest loss of quality.
-        deadline: of :func:`time.monotonic`, after which the best so far is taken.
+        late: whether the best so far is to be taken.
         a16w8: whether the target has activations of 16 bits for units that lose too much with 8.
     """
 
@@ -39,7 +38,7 @@ class Search:
     noise: Mapping[str, float]
     profile: Profile
     budget: float
-    deadline: float
+    late: Callable[[], bool]
     a16w8: bool = False
 
     def run(self) -> Choice:
@@ -61,9 +60,6 @@ class Search:
                 plan = lean
         return Choice(plan, reasons)
 
-    def _late(self) -> bool:
-        return time.monotonic() > self.deadline
-
     def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
         """The fastest of a few likely sets; everything where time cannot be measured."""
         best = everything
@@ -72,7 +68,7 @@ class Search:
             return best
         fastest = speed.ratio
         for name, candidate in self._likely(everything):
-            if self._late():
+            if self.late():
                 break
             found = self.trials.speedup(Plan(candidate), name)
             assert found is not None
@@ -124,7 +120,7 @@ class Search:
                 high = middle
         kept = frozenset(order[:low])
         for name in order[low + 1 :]:
-            if self._late():
+            if self.late():
                 break
             if self._holds(plan(kept | {name}), f"{what}: with {name}"):
                 kept |= {name}
@@ -143,7 +139,7 @@ class Search:
         return quality.loss <= self.budget
 
     def _is_faster(self, plan: Plan, than: Plan) -> bool:
-        if not plan.int8 or self._late() or not self._holds(plan, "without islands"):
+        if not plan.int8 or self.late() or not self._holds(plan, "without islands"):
             return False
         one, other = (self.trials.speedup(each, "without islands") for each in (plan, than))
         return one is not None and other is not None and one.ratio > other.ratio

@@ -1,7 +1,6 @@
 """How much each unit alone costs: the noise in the output where nothing but it is int8."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,18 +18,15 @@ def noise_of_each(
     units: Sequence[Unit],
     batches: Sequence[Batch],
     open_model: Opener,
-    end: float,
+    late: Callable[[], bool],
 ) -> dict[str, float]:
-    """Of each unit, the noise power relative to the signal; what is not reached before ``end`` counts as the mean.
-
-    ``end`` is of :func:`time.monotonic`.
-    """
+    """Of each unit, the noise power relative to the signal; what is not reached before it is ``late`` has the mean."""
     sample = representatives(batches)
     with open_model(to_proto(quantizer.model)) as reference:
         measure = OutputQuality(reference, sample)
     noise: dict[str, float] = {}
     for unit in units:
-        if time.monotonic() > end:
+        if late():
             break
         with open_model(quantizer(Plan(frozenset([unit.name])))) as engine:
             noise[unit.name] = 10 ** (measure(engine).loss / 10)

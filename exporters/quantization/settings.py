@@ -1,26 +1,30 @@
 """How one model is quantised, and what a preset of the search stands for."""
 
-from dataclasses import dataclass, field
+import os
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgevision.exporters.quantization.calibration import Amount
 from edgevision.exporters.quantization.options import Preset, QuantizationOptions
+from edgevision.exporters.quantization.time_budget import Show, TimeBudget, cpu_clock, parse_duration
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What a preset stands for: ``seconds`` of search, of which ``timing`` for each candidate, and how much data."""
+    """How much is done at most: in how many ``seconds`` all of it, the ``timing`` of a candidate, and how much data."""
 
     seconds: float
     timing: float
     amount: Amount
 
 
+# A little less than they are said to take, for what is done before the time runs.
 EFFORTS = {
-    Preset.QUICK: Effort(45, 0.7, Amount(pictures=(256, 1000), crops=(32, 8), latents=(128, 64))),
-    Preset.DEFAULT: Effort(150, 1.5, Amount(pictures=(1024, 5000), crops=(64, 16), latents=(256, 128))),
-    Preset.THOROUGH: Effort(1500, 4.0, Amount(pictures=(4096, 10000), crops=(256, 48), latents=(1024, 512))),
+    Preset.QUICK: Effort(50, 0.7, Amount(pictures=(256, 1000), crops=(32, 8), latents=(128, 64))),
+    Preset.DEFAULT: Effort(240, 1.5, Amount(pictures=(1024, 5000), crops=(64, 16), latents=(256, 128))),
+    Preset.THOROUGH: Effort(1700, 4.0, Amount(pictures=(4096, 10000), crops=(256, 48), latents=(1024, 512))),
 }
 
 
@@ -36,3 +40,23 @@ class QuantizationSettings(QuantizationOptions):
     data: Path | None = None
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
     seed: int = 0
+
+    @property
+    def effort(self) -> Effort:
+        """That of the preset, or the largest that the time on the clock allows.
+
+        Raises:
+            InputError: that is no time.
+        """
+        if self.time_budget is None:
+            return EFFORTS[self.preset]
+        seconds = parse_duration(self.time_budget)
+        least, *larger = EFFORTS.values()
+        effort = next((one for one in reversed(larger) if one.seconds <= seconds), least)
+        return replace(effort, seconds=seconds, timing=min(effort.timing, seconds / 60))
+
+    def begin(self, show: Show) -> TimeBudget:
+        """Let the time run: of a preset that of the processor, of a promise that on the clock."""
+        if self.time_budget is not None:
+            return TimeBudget(self.effort.seconds, time.monotonic, show)
+        return TimeBudget(self.effort.seconds, cpu_clock(self.threads or os.cpu_count() or 1), show)

@@ -122,6 +122,11 @@ class Trials:
         """The quality of a candidate."""
         return self._measured(plan, name, quality=True, speed=False).quality  # type: ignore[return-value]
 
+    def known_quality(self, plan: Plan) -> Quality | None:
+        """That of a candidate which was judged already."""
+        known = self._trials.get(_key(plan, self.settings))
+        return None if known is None else known.quality
+
     def speedup(self, plan: Plan, name: str) -> Speedup | None:
         """How many times as fast as the plain float model a candidate is; ``None`` where the device is not at hand."""
         return self._measured(plan, name, quality=False, speed=True).speedup

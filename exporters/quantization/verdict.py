@@ -15,6 +15,7 @@ from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.exporters.quantization.selection import Candidate, Selector, SpeedupOver
 from edgevision.exporters.quantization.targets import Target
+from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.exporters.quantization.trials import Trials, TrialSetup
 from edgevision.exporters.quantization.verdict_words import expectation, reason
 from edgevision.modelfiles.measured_engine import InferencePrecision
@@ -26,6 +27,10 @@ from edgevision.runtime.telemetry.sampler import Telemetry
 
 # How much longer it is measured where the comparison that decides shows nothing.
 _LONGER = 6
+# However little time there is.
+_FEWEST_ROUNDS = 5
+# Of the time for the verdict, for judging forms.
+_SHARE_OF_JUDGING = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,16 @@ def decide(
     *,
     budget: float,
     seconds: float,
+    time_budget: TimeBudget,
     prefer: Preference,
     format: ModelFormat,
 ) -> Verdict:
-    """Time all forms interleaved, for ``seconds`` each where the target is at hand, and choose one of them."""
+    """Time all forms interleaved, for ``seconds`` each where the target is at hand, and choose one of them.
+
+    What the time does not suffice for is left out: of the forms those that the search has not judged.
+    """
     possible = {form.label: form for form in possible_forms(candidates, trials, tuple(setup.openers), budget, format)}
-    with _opened(possible, candidates.given, setup) as (qualities, timer, notes):
+    with _opened(possible, candidates.given, setup, trials, time_budget) as (qualities, timer, notes):
         speedup = None if timer is None else timer.speedup
         judged = [
             Candidate(label, possible[label].outcome, quality.loss, possible[label].settings)
@@ -76,9 +85,11 @@ def decide(
         selector = Selector(judged, speedup, budget, prefer)
         if timer is not None:
             with Telemetry() as telemetry:
-                timer.measure(seconds * len(judged))
+                timer.measure(min(seconds * len(judged), time_budget.seconds_left), fewest=_FEWEST_ROUNDS)
                 if selector.undecided():
-                    timer.measure(_LONGER * seconds * len(judged))
+                    timer.measure(min(_LONGER * seconds * len(judged), time_budget.seconds_left))
+                    if time_budget.late():
+                        time_budget.left_out.append("a longer timing, which might have shown more")
             notes += _disturbances(telemetry.report().findings)
         selection, first = selector.select(), judged[0].name
         chosen = possible[selection.written.name]
@@ -130,17 +141,31 @@ _Opened = tuple[dict[str, Quality], InterleavedTimer[str] | None, tuple[str, ...
 
 
 @contextmanager
-def _opened(possible: Mapping[str, PossibleForm], given: GivenModel | None, setup: TrialSetup) -> Iterator[_Opened]:
-    """The qualities of all that run, in order, what times them, and a note on each that does not run."""
+def _opened(
+    possible: Mapping[str, PossibleForm],
+    given: GivenModel | None,
+    setup: TrialSetup,
+    trials: Trials,
+    time_budget: TimeBudget,
+) -> Iterator[_Opened]:
+    """The qualities of all that run, in order, what times them, and a note on each that does not run.
+
+    What the search has judged is not judged again. Where time is short others are left out, but for the first two.
+    """
     notes: tuple[str, ...] = ()
     home = next(iter(setup.openers)).engine
     with ExitStack() as stack:
         engines, qualities = {}, {}
-        for label, form in possible.items():
+        until = (1 - _SHARE_OF_JUDGING) * time_budget.seconds_left
+        for number, (label, form) in enumerate(possible.items()):
+            known = trials.within(form.settings).known_quality(form.plan) if form.plan != Plan() else None
+            if known is None and number > 1 and time_budget.seconds_left <= until:
+                time_budget.left_out.append(label)
+                continue
             try:
                 open_model = given.open if given is not None and form.outcome is None else setup.openers[form.settings]
                 engine = stack.enter_context(open_model(form.model))
-                qualities[label] = setup.measure(engine)
+                qualities[label] = known or setup.measure(engine)
             except EdgevisionError as error:
                 if form.outcome is None:
                     reason = "the model as given does not run here: the first row is the cleaned"

@@ -1,6 +1,6 @@
 """A checkpoint's network, converted to ONNX and described."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,11 +24,17 @@ from edgevision.runtime.engines.engine import Engine
 
 
 def convert_checkpoint(
-    checkpoint: Checkpoint, name: str, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int
+    checkpoint: Checkpoint,
+    name: str,
+    input_shape: tuple[int, ...] | None,
+    metadata: Mapping[str, Any],
+    seed: int,
+    check: Callable[[ModelMetadata], None] = lambda metadata: None,
 ) -> SourceModel:
     """``checkpoint`` as a model of that ``name``; raises as :func:`.read_source_model`."""
     network = checkpoint.network
     described, shape = describe(checkpoint.metadata, metadata, name=name, input_shape=input_shape)
+    check(described)
     # Real values, not random ones: a network may branch on them while it is traced.
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     notes = (*checkpoint.notes, *cast_in_float32(network, examples))

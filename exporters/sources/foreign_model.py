@@ -1,5 +1,6 @@
 """An ONNX model that somebody else made: what no engine here runs is refused, what is old follows today's rules."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -29,18 +30,26 @@ _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc",
 _FEW_COMPUTE_IN = {onnx.TensorProto.BFLOAT16: "bfloat16", onnx.TensorProto.DOUBLE: "float64"}
 
 
-def load_foreign_model(source: Path) -> tuple[onnx.ModelProto, Engine]:
+def read_foreign_graph(source: Path) -> onnx.ModelProto:
+    """What an ``.onnx`` file holds, as it is; :class:`ModelFileError` where it is damaged."""
+    check_model_file(source)
+    try:
+        return onnx.load(source)
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelFileError(f"{str(source)!r} is no ONNX model: {error}") from error
+
+
+def load_foreign_model(source: Path, graph: onnx.ModelProto | None = None) -> tuple[onnx.ModelProto, Engine]:
     """An ``.onnx`` file whose inputs and outputs are tensors of numbers, and the engine that takes it as it is.
+
+    Args:
+        graph: what was read of it already, which is not changed.
 
     Raises:
         ModelFileError: it is damaged, or uses what no engine here has.
         InputError: its inputs or outputs are something else.
     """
-    check_model_file(source)
-    try:
-        model = onnx.load(source)
-    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelFileError(f"{str(source)!r} is no ONNX model: {error}") from error
+    model = read_foreign_graph(source) if graph is None else copy.deepcopy(graph)
     strange = sorted(set(_extensions(model)))
     if strange:
         raise ModelFileError(

@@ -1,6 +1,6 @@
 """An ONNX model that is there already, described by its metadata, its graph and by running it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,12 @@ from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.network_facts.network import Network, describe_network
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.sources.describe import current_form, describe, given_task, parsed
-from edgevision.exporters.sources.foreign_model import ForeignEngine, load_foreign_model, scores_first
+from edgevision.exporters.sources.foreign_model import (
+    ForeignEngine,
+    load_foreign_model,
+    read_foreign_graph,
+    scores_first,
+)
 from edgevision.exporters.sources.input_shapes import tile_notes, with_probed_axes
 from edgevision.exporters.sources.source_model import SourceModel, completed, keeps_size
 from edgevision.exporters.torch_engine import EngineNetwork
@@ -28,15 +33,26 @@ _AXES = {0: "batch", 2: "height", 3: "width"}
 
 
 def describe_onnx(
-    path: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int
+    path: Path,
+    input_shape: tuple[int, ...] | None,
+    metadata: Mapping[str, Any],
+    seed: int,
+    check: Callable[[ModelMetadata], None] = lambda metadata: None,
 ) -> SourceModel:
     """The model at ``path``; raises as :func:`.read_source_model`."""
-    source = with_probed_axes(_from_graph(path, input_shape, metadata, seed))
+    source = with_probed_axes(_from_graph(path, input_shape, metadata, seed, check))
     return _described_by_running(source, described=read_metadata(path) is not None, seed=seed)
 
 
-def _from_graph(path: Path, input_shape: tuple[int, ...] | None, metadata: Mapping[str, Any], seed: int) -> SourceModel:
-    model, opened = load_foreign_model(path)
+def _from_graph(
+    path: Path,
+    input_shape: tuple[int, ...] | None,
+    metadata: Mapping[str, Any],
+    seed: int,
+    check: Callable[[ModelMetadata], None],
+) -> SourceModel:
+    given_graph = read_foreign_graph(path)
+    model, opened = load_foreign_model(path, given_graph)
     own = read_metadata(path)
     notes: tuple[str, ...] = ()
     given = current_form(metadata) if own is not None else {"task": OTHER.name} | current_form(metadata)
@@ -53,6 +69,7 @@ def _from_graph(path: Path, input_shape: tuple[int, ...] | None, metadata: Mappi
         if own is None and input_shape is None:
             input_shape = _own_size(first, any_size=task.any_size)
         described, shape = describe(own, given, name=path.stem, input_shape=input_shape)
+    check(described)
     described = completed(described, conversion, sha256(path.read_bytes()).hexdigest())
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
     if len(examples) != len(conversion.inputs):
@@ -63,7 +80,7 @@ def _from_graph(path: Path, input_shape: tuple[int, ...] | None, metadata: Mappi
         )
     conversion, names = replace(conversion, dynamic=dynamic), [spec.name for spec in conversion.outputs]
     check_model_repeatable(model, ForeignEngine(opened, names), examples)
-    return SourceModel(conversion, described, shape, examples, lambda: ForeignEngine(opened, names), notes)
+    return SourceModel(conversion, described, shape, examples, lambda: ForeignEngine(opened, names), notes, given_graph)
 
 
 def _described_by_running(source: SourceModel, *, described: bool, seed: int) -> SourceModel:

@@ -1,6 +1,6 @@
 """Reads what is to be exported, whatever it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from edgevision.exporters.sources.checkpoint_source import convert_checkpoint
 from edgevision.exporters.sources.network_part import NetworkPart, take_part
 from edgevision.exporters.sources.onnx_source import describe_onnx
 from edgevision.exporters.sources.source_model import SourceModel
+from edgevision.modelfiles.metadata import ModelMetadata
 
 
 def read_source_model(
@@ -25,8 +26,11 @@ def read_source_model(
     metadata: Mapping[str, Any],
     trust_pickle: bool,
     seed: int,
+    check: Callable[[ModelMetadata], None] = lambda metadata: None,
 ) -> SourceModel:
     """Read a checkpoint or an ``.onnx`` file; the arguments are those of :func:`edgevision.exporters.export.export`.
+
+    ``check`` may refuse what it is told of the model, before anything is converted.
 
     Raises:
         CheckpointError, ModelFileError, InputError: it cannot be read, or something it does not say was not given.
@@ -35,12 +39,12 @@ def read_source_model(
         checkpoint = read_checkpoint(
             path, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle
         )
-        source = convert_checkpoint(take_part(checkpoint, part), stem(path), input_shape, metadata, seed)
+        source = convert_checkpoint(take_part(checkpoint, part), stem(path), input_shape, metadata, seed, check)
     elif arch is not None or weights is not None or part is not NetworkPart.BOTH:
         raise InputError(
             f"{path.name!r} is an ONNX model already: --arch, --weights and --part are for PyTorch checkpoints"
         )
     else:
-        source = describe_onnx(path, input_shape, metadata, seed)
+        source = describe_onnx(path, input_shape, metadata, seed, check)
     check_fit(source.metadata, source.conversion)
     return source

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import onnx
+
 import edgevision
 from edgevision.core.errors import InputError
 from edgevision.exporters.analysis.picture_sizes import Examples
@@ -23,6 +25,7 @@ class SourceModel:
         shape: of the samples to compare on, without the batch.
         examples: a sample for each input, the batch first.
         reference: opens the engine that the exported model has to agree with.
+        given: what the file held, where it is an ONNX model.
     """
 
     conversion: Conversion
@@ -31,6 +34,7 @@ class SourceModel:
     examples: Examples
     reference: Callable[[], Engine]
     notes: tuple[str, ...]
+    given: onnx.ModelProto | None = None
 
 
 def keeps_size(metadata: ModelMetadata) -> bool:

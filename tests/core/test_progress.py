@@ -62,3 +62,45 @@ def test_items_are_asked_for_one_at_a_time(quiet: bool) -> None:
     tracked = progress.track(items, 5, "reading", quiet=quiet)
     assert next(tracked) == 0
     assert asked == [0]
+
+
+# --- stages within a limit of time ---
+
+
+def test_a_line_says_where_a_stage_begins_and_now_and_then_what_is_left(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress.StageProgress() as show:
+        show("calibrating", 0.1, 90)
+        clock[0] += 4
+        show("calibrating", 0.2, 80)
+        clock[0] += 7
+        show("calibrating", 0.3, 70.4)
+        show("searching", 0.3, 70)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["calibrating ...", "calibrating: at most 70 s left", "searching ..."]
+
+
+def test_stages_are_silent_where_quiet_is_asked_for(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.StageProgress(quiet=True) as show:
+        for _ in range(5):
+            clock[0] += 100
+            show("searching", 0.5, 60)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_gets_a_bar_with_the_stage_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.StageProgress() as show:
+        show("searching", 0.5, 61)
+    assert "searching" in terminal.getvalue()
+    assert "at most 01:01 left" in terminal.getvalue()
+
+
+def test_stages_that_never_begin_leave_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.StageProgress():
+        pass
+    assert capsys.readouterr() == ("", "")

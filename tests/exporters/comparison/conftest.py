@@ -14,6 +14,7 @@ from onnx.numpy_helper import from_array
 from edgevision.exporters.quantization.batches import Portions
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.targets import TARGETS
+from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 
@@ -71,6 +72,6 @@ NAMES = ("one", "two", "three", "head")
 def int8(network: onnx.ModelProto, inputs: Array) -> onnx.ModelProto:
     """All of it in int8, its channels brought to the same range first."""
     quantizer, _ = calibrated_quantizer(
-        network, Portions([[[inputs[:8]], [inputs[8:]]]]), TARGETS["x86-vnni"], opened, lambda: False
+        network, Portions([[[inputs[:8]], [inputs[8:]]]]), TARGETS["x86-vnni"], opened, TimeBudget(600)
     )
     return quantizer(quantizer.everything)

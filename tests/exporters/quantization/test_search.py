@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import edgevision.exporters.quantization.search as search_module
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice, Search
@@ -21,7 +20,6 @@ NOT_PAYING = "int8 does not pay here"
 TOO_NOISY = "int8 costs too much quality here"
 TOO_COARSE = "activations of 8 bits cost too much quality here"
 LONE = "a lone int8 part between float ones does not pay"
-FOREVER = float("inf")
 
 
 def more_is_faster(names: Names) -> float:
@@ -72,7 +70,7 @@ def search(
     speed: Speed = more_is_faster,
     gain: Mapping[str, float] | None = None,
     borders: Sequence[tuple[str, str, float]] = (),
-    deadline: float = FOREVER,
+    late: Callable[[], bool] = lambda: False,
     units: Sequence[Unit] | None = None,
     rest: Mapping[str, float] | None = None,
 ) -> tuple[Choice, FakeTrials]:
@@ -81,7 +79,7 @@ def search(
     made: Any = trials
     profile = Profile(gain or {}, borders)
     wide = rest is not None
-    return Search(made, units or chain("".join(noise)), noise, profile, budget, deadline, a16w8=wide).run(), trials
+    return Search(made, units or chain("".join(noise)), noise, profile, budget, late, a16w8=wide).run(), trials
 
 
 def test_everything_within_the_budget_is_kept() -> None:
@@ -328,12 +326,9 @@ def test_no_16_bits_are_left_that_could_be_8_for_any_budget() -> None:
 
 
 @pytest.mark.parametrize("deadline", range(12))
-def test_whenever_the_deadline_comes_8_and_16_bits_together_hold_the_budget(
-    monkeypatch: pytest.MonkeyPatch, deadline: int
-) -> None:
-    monkeypatch.setattr(search_module, "time", Clock())
+def test_whenever_the_deadline_comes_8_and_16_bits_together_hold_the_budget(deadline: int) -> None:
     noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
-    choice, trials = search(noise, budget=4.2, deadline=deadline, speed=None, rest=finer(noise))
+    choice, trials = search(noise, budget=4.2, late=after(deadline), speed=None, rest=finer(noise))
     assert trials.plans[choice.plan] <= 4.2
     assert choice.plan.int8 == set(noise)
     assert set(choice.reasons) == choice.plan.a16w8
@@ -342,24 +337,16 @@ def test_whenever_the_deadline_comes_8_and_16_bits_together_hold_the_budget(
 # --- the deadline ---
 
 
-class Clock:
-    """A second passes whenever it is looked at."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def monotonic(self) -> float:
-        self.seconds += 1
-        return self.seconds
+def after(looks: int) -> Callable[[], bool]:
+    """It is late when it was looked at so often."""
+    count = iter(range(1000))
+    return lambda: next(count) >= looks
 
 
 @pytest.mark.parametrize("deadline", range(20))
-def test_whenever_the_deadline_comes_what_is_left_holds_the_budget(
-    monkeypatch: pytest.MonkeyPatch, deadline: int
-) -> None:
-    monkeypatch.setattr(search_module, "time", Clock())
+def test_whenever_the_deadline_comes_what_is_left_holds_the_budget(deadline: int) -> None:
     noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
-    choice, trials = search(noise, budget=7, deadline=deadline, units=chain("abcdef", {"b": (4, 4)}))
+    choice, trials = search(noise, budget=7, late=after(deadline), units=chain("abcdef", {"b": (4, 4)}))
     assert trials.judgements[choice.plan.int8] <= 7
     assert choice.plan.int8 >= frozenset("bdf")
     assert set(choice.reasons) == set(noise) - choice.plan.int8
@@ -367,7 +354,7 @@ def test_whenever_the_deadline_comes_what_is_left_holds_the_budget(
 
 def test_after_the_deadline_only_what_is_needed_is_tried() -> None:
     noise = {"a": 5, "b": 1, "c": 8, "d": 1, "e": 3, "f": 2}
-    choice, trials = search(noise, budget=7, deadline=float("-inf"))
+    choice, trials = search(noise, budget=7, late=lambda: True)
     assert list(trials.timings) == [frozenset("abcdef")]
     assert choice.plan == Plan(frozenset("bdef"))
     # All, and halves of halves.

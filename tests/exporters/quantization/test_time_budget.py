@@ -1,0 +1,92 @@
+"""Each stage has its share of the time, and what it leaves goes to those behind it."""
+
+import pytest
+
+from edgevision.core.errors import InputError
+from edgevision.exporters.quantization.time_budget import Stage, TimeBudget, cpu_clock, parse_duration
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_stage_is_late_when_its_share_of_what_loading_left_is_used_up() -> None:
+    clock = Clock()
+    budget = TimeBudget(110, clock)
+    clock.now += 10
+    budget.begin(Stage.READING)
+    assert budget.seconds_left == pytest.approx(15)
+    clock.now += 14
+    assert not budget.late()
+    clock.now += 1
+    assert budget.late()
+    assert budget.seconds_left == 0
+
+
+def test_what_a_stage_does_not_need_is_left_to_those_behind_it() -> None:
+    clock = Clock()
+    budget = TimeBudget(100, clock)
+    lefts = []
+    for stage in Stage:
+        budget.begin(stage)
+        lefts.append(budget.seconds_left)
+    assert lefts == sorted(lefts)
+    # Something is kept for writing what was found.
+    assert lefts[list(Stage).index(Stage.DECIDING)] == pytest.approx(95)
+    clock.now += 100
+    assert budget.late()
+
+
+def test_a_part_of_a_stage_has_so_many_seconds_of_it() -> None:
+    clock = Clock()
+    budget = TimeBudget(100, clock)
+    budget.begin(Stage.DECIDING)
+    late = budget.late_after(10)
+    clock.now += 9
+    assert not late()
+    clock.now += 1
+    assert late()
+    assert not budget.late()
+    assert budget.late_after(1000)() is False
+    clock.now += 95
+    assert budget.late_after(1000)()
+
+
+def test_loading_that_takes_it_all_leaves_every_stage_late() -> None:
+    clock = Clock()
+    budget = TimeBudget(5, clock)
+    clock.now += 6
+    for stage in Stage:
+        budget.begin(stage)
+        assert budget.late()
+
+
+def test_a_person_is_told_the_stage_and_how_much_is_left() -> None:
+    clock, told = Clock(), []
+    budget = TimeBudget(100, clock, lambda *state: told.append(state))
+    budget.begin(Stage.READING)
+    clock.now += 50
+    budget.late()
+    (first, used, _), (_, half, left) = told
+    assert (first, used, half) == ("reading the calibration data", 0, 0.5)
+    assert left == pytest.approx(50)
+
+
+def test_many_threads_do_not_make_the_time_shorter() -> None:
+    one, many = cpu_clock(1)(), cpu_clock(16)()
+    assert one == pytest.approx(8 * many, rel=0.1)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("3m", 180), ("1h", 3600), ("1h30m", 5400), ("0.5m", 30)])
+def test_a_time_is_a_number_and_its_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "3", "m", "-3m", "3 m", "3x", "0s", "nan", "1e3s", "3m!", "infh", "9999999s"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--budget must be a time as 30s, 3m or 1h"):
+        parse_duration(text)
