@@ -186,6 +186,12 @@ class OutputOptions:
     static: Annotated[
         str | None, typer.Option(help="The only shape the model is to take, as 1x3x256x256: NPUs need it fixed.")
     ] = None
+    retime: Annotated[
+        bool,
+        typer.Option(
+            "--retime", help="Time what --keep-candidates kept of an exported model again and write the best; no more."
+        ),
+    ] = False
     html: Annotated[
         Path | None, typer.Option(help="With --int8: a page with the verdict, and why, layer by layer.")
     ] = None

@@ -61,6 +61,7 @@ def export(
         edgevision export classifier.pt -o classifier.onnx
         edgevision export classifier.pt --format openvino --fp16
         edgevision export denoise.pt --int8 --calibration photos/ --max-drop 0.05 --html verdict.html
+        edgevision export denoise.onnx --retime
         edgevision export resnet20.th --arch edgevision.models:resnet20 --input-shape 1x3x32x32 --task classify
     """
     if output.int8 and output.fp16:
@@ -76,6 +77,9 @@ def export(
         from edgevision.exporters.quantization.table import verdict_table
         from edgevision.exporters.report import report_path
         from edgevision.runtime.tasks.evaluation import EvaluationOptions
+    if output.retime:
+        _retime(checkpoint, output)
+        return
     output.show_progress(f"exporting {one_line(checkpoint.name)}")
     with StageProgress(quiet=output.quiet or output.as_json) as progress:
         report = run_export(
@@ -160,6 +164,22 @@ def verify(
     report.parity.check(require_metadata(model).precision)
     if report.settings is not None:
         report.settings.check(report.model)
+
+
+def _retime(model: Path, output: OutputOptions) -> None:
+    """Time the candidates of ``model`` again."""
+    if output.int8 or output.fp16 or output.output is not None or output.html is not None:
+        raise InputError("--retime writes the model that it is given: leave --int8, --fp16, --output and --html out")
+    with requires_extra("export"):
+        from edgevision.exporters.quantization.table import verdict_table
+        from edgevision.exporters.retime import retime
+    output.show_progress(f"timing the candidates of {one_line(model.name)} again")
+    report = retime(model)
+    assert report.quantization is not None
+    if output.as_json:
+        print_json(report.to_dict())
+    else:
+        echo(verdict_table(report.quantization))
 
 
 def _export_table(report: "ExportReport", path: Path, report_file: Path) -> str:

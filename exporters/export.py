@@ -16,7 +16,6 @@ import onnx
 from edgevision.core.atomic_files import atomic_folder, check_all_writable, translated_write_errors
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, ModelFileError, ParityError
 from edgevision.core.lazy_objects import load_object
-from edgevision.core.machine import Machine
 from edgevision.core.printable import one_line
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.checkpoints.shards import stem
@@ -31,18 +30,18 @@ from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.inspection import Inspection, inspect
 from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
-from edgevision.exporters.quantization.report import Outcome, QuantizationReport
+from edgevision.exporters.quantization.report import KeptCandidate, QuantizationReport
 from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget
-from edgevision.exporters.quantization.verdict import Written
+from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE
 from edgevision.exporters.report import ExportReport, report_path
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.exporters.sources.input_shapes import with_static_shape
 from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.sources.reading import read_source_model
 from edgevision.exporters.sources.source_model import SourceModel
-from edgevision.modelfiles.measured_engine import MeasuredEngine
+from edgevision.exporters.written_metadata import written_metadata
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
@@ -54,13 +53,6 @@ from edgevision.runtime.tasks.samples import Batch
 _log = logging.getLogger(__name__)
 
 _SAMPLES = 64
-
-_PRECISIONS = {
-    Outcome.INT8: Precision.INT8,
-    Outcome.WEIGHT_ONLY: Precision.INT8_WEIGHTS,
-    Outcome.FP16: Precision.FP16,
-    Outcome.FLOAT: Precision.FP32,
-}
 
 
 def export(
@@ -171,11 +163,19 @@ def export(
                 source, given, format, settings, search_log(target), time_budget, inspected=html is not None
             )
         model = quantized.written.model
-        described = _described(described, quantized.written, quantized.report)
+        best = quantized.written
+        described = written_metadata(described, best.outcome, best.settings, best.speedup, quantized.report)
     elif format is ModelFormat.ONNX and precision is Precision.FP32:
         # OpenVINO has its own forms, and half precision was not timed.
         faster = TransposedConvolutions(examples)(model)
         model, notes = faster.model, notes + faster.notes
+    report_of_int8 = quantized.report if quantized is not None else None
+    if quantized is not None and settings.keep_candidates:
+        report_of_int8 = _kept(quantized, source.metadata, target, format, force=force)
+    if report_of_int8 is not None and any(note.startswith(DISTURBED) for note in report_of_int8.notes):
+        again = f"edgevision export {target.name} --retime" if report_of_int8.candidates else "--keep-candidates"
+        advice = f"{RETIME_ADVICE}: {again}"
+        report_of_int8 = report_of_int8.updated(notes=(*report_of_int8.notes, advice))
     failure: ParityError | None = None
     # A report that an export left which failed is no reason for --force.
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
@@ -204,7 +204,7 @@ def export(
             dynamic=conversion.dynamic,
             notes=notes,
             parity=parity,
-            quantization=quantized.report if quantized is not None else None,
+            quantization=report_of_int8,
             metadata=described,
             seconds=round(time.monotonic() - start, 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -221,12 +221,6 @@ def export(
             for written in temporary.iterdir():
                 written.unlink()
         report.write(temporary / report_path(target).name)
-    if quantized is not None and settings.keep_candidates:
-        candidates = {
-            name: (candidate.model, _described(described, candidate, quantized.report))
-            for name, candidate in quantized.candidates.items()
-        }
-        keep_candidates(candidates, target, format, force=force)
     search_log(target).unlink(missing_ok=True)
     if html is not None and quantized is not None:
         write_page(Path(html), target.name, quantized.report, inspection, force=force)
@@ -235,21 +229,28 @@ def export(
     return report
 
 
-def _described(metadata: ModelMetadata, written: Written, report: QuantizationReport) -> ModelMetadata:
-    """``metadata`` of a model that came out of a quantisation."""
-    here = Machine.this()
-    measured_in = MeasuredEngine(
-        engine=written.settings.engine,
-        inference_precision=written.settings.inference_precision,
-        speedup=written.speedup,
-        processor=here.processor,
-        features=here.features,
-        threads=report.threads,
+def _kept(
+    quantized: Quantized, metadata: ModelMetadata, target: Path, format: ModelFormat, *, force: bool
+) -> QuantizationReport:
+    """The report with the candidates, which are kept beside the model."""
+    candidates = {
+        name: (one, written_metadata(metadata, one.outcome, one.settings, one.speedup, quantized.report))
+        for name, one in quantized.candidates.items()
+    }
+    hashes = keep_candidates(
+        {name: (one.model, described) for name, (one, described) in candidates.items()},
+        quantized.feeds,
+        target,
+        format,
+        force=force,
     )
-    return metadata.updated(
-        target=report.target,
-        precision=_PRECISIONS[written.outcome],
-        measured_in=measured_in if report.measured else None,
+    return quantized.report.updated(
+        candidates=tuple(
+            KeptCandidate(
+                name=name, file=file, sha256=sha256, outcome=candidates[name][0].outcome, nodes=quantized.nodes[name]
+            )
+            for name, (file, sha256) in hashes.items()
+        )
     )
 
 

@@ -1,9 +1,11 @@
 """``NAME.candidates/``: the forms among which a verdict chose, as model files to measure again."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from edgevision.core.atomic_files import temporary_folder, translated_write_errors
@@ -11,6 +13,10 @@ from edgevision.core.errors import OutputError
 from edgevision.exporters.model_writing import write_model
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.engines.engine import Array
+
+INPUTS = "inputs.npz"
+"""What the candidates were timed on, in their folder."""
 
 
 def candidates_folder(output: Path) -> Path:
@@ -32,9 +38,20 @@ def check_candidates_folder(output: Path, *, force: bool) -> None:
 
 
 def keep_candidates(
-    candidates: Mapping[str, tuple[onnx.ModelProto, ModelMetadata]], output: Path, format: ModelFormat, *, force: bool
-) -> None:
+    candidates: Mapping[str, tuple[onnx.ModelProto, ModelMetadata]],
+    feeds: Mapping[str, Array],
+    output: Path,
+    format: ModelFormat,
+    *,
+    force: bool,
+) -> dict[str, tuple[str, str]]:
     """Write each, named after its row of the table, into the folder beside ``output``; all of them or nothing.
+
+    Args:
+        feeds: what they were timed on, by the name of the input, which is kept too.
+
+    Returns:
+        Of each the name of its file and the SHA-256 of that.
 
     Raises:
         OutputError, DiskFullError: they cannot be written; what is there stays as it was.
@@ -43,9 +60,14 @@ def keep_candidates(
     with translated_write_errors(folder), temporary_folder(output.parent) as temporary:
         new = temporary / "new"
         new.mkdir()
+        kept = {}
         for name, (model, metadata) in candidates.items():
-            write_model(model, new / f"{name.replace(' ', '-')}{format.suffix}", format, metadata)
+            file = new / f"{name.replace(' ', '-')}{format.suffix}"
+            write_model(model, file, format, metadata)
+            kept[name] = file.name, hashlib.sha256(file.read_bytes()).hexdigest()
+        np.savez(new / INPUTS, allow_pickle=False, **feeds)
         check_candidates_folder(output, force=force)
         if folder.exists():
             folder.rename(temporary / "old")
         new.rename(folder)
+    return kept

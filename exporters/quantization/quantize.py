@@ -20,7 +20,7 @@ from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, expected, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.report import QuantizationReport
+from edgevision.exporters.quantization.report import NodePrecision, QuantizationReport
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import QuantizationSettings
@@ -29,7 +29,7 @@ from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import Written, decide
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
 
@@ -38,8 +38,8 @@ from edgevision.runtime.tasks.samples import Batch
 class Quantized:
     """What is ``written``, what was found out about it, and some of the inputs it was calibrated with.
 
-    ``candidates`` are the models that might have been written, by the names of their files.
-    ``float_model`` is what those with int8 were made from.
+    ``candidates`` are the models that might have been written, by the names of their files, ``nodes`` their operators;
+    ``feeds`` is what they were timed on. ``float_model`` is what those with int8 were made from.
     """
 
     written: Written
@@ -47,6 +47,8 @@ class Quantized:
     report: QuantizationReport
     samples: Batch
     candidates: Mapping[str, Written]
+    nodes: Mapping[str, tuple[NodePrecision, ...]]
+    feeds: Mapping[str, Array]
 
 
 def quantize(
@@ -163,14 +165,21 @@ def quantize(
         notes=data.notes + prepared.notes + verdict.notes + _want_of_time(time_budget),
         threads=settings.threads,
         batch=size,
+        prefer=settings.prefer,
         seconds=round(time.monotonic() - start, 1),
     )
+    nodes = {
+        name: node_precisions(quantizer, one.plan, choices.get(one.settings, first), noise)
+        for name, one in verdict.candidates.items()
+    }
     return Quantized(
         written=verdict.written,
         float_model=to_proto(quantizer.model),
         report=report,
         samples=representatives(batches),
         candidates=verdict.candidates,
+        nodes=nodes,
+        feeds=feeds,
     )
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from edgevision.core.records import Record, record
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME
+from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.trials import Trial
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
@@ -80,11 +81,24 @@ class NodePrecision(Record):
 
 
 @record
+class KeptCandidate(Record):
+    """A model that might have been written: the ``name`` of its rows, its ``file`` in ``NAME.candidates/`` with the
+    SHA-256 of that, and its operators."""
+
+    name: str
+    file: str
+    sha256: str
+    outcome: Outcome
+    nodes: tuple[NodePrecision, ...]
+
+
+@record
 class QuantizationReport(Record):
     """One quantisation, of which ``verdict`` says in words what ``forms`` show.
 
     ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``. Timed were
     runs of ``batch`` inputs.
+    ``prefer`` is what was asked for where int8 does not pay; ``candidates`` are those that were kept.
     ``measured`` says whether the target is this machine; otherwise ``expected_speedup`` is what its kind is known for.
     """
 
@@ -112,3 +126,5 @@ class QuantizationReport(Record):
         return str(self.outcome) if written is None else form_label(self.outcome, written.engine)
 
     batch: int = 1
+    prefer: Preference = Preference.SPEED
+    candidates: tuple[KeptCandidate, ...] = ()

@@ -27,6 +27,10 @@ from edgevision.runtime.telemetry.sampler import Telemetry
 
 # How much longer it is measured where the comparison that decides shows nothing.
 _LONGER = 6
+DISTURBED = "the timing was disturbed"
+"""How a note begins that says by what."""
+RETIME_ADVICE = "it can be timed again on a quieter machine without another search"
+"""How a note begins that says with what."""
 # However little time there is.
 _FEWEST_ROUNDS = 5
 # Of the time for the verdict, for judging forms.
@@ -41,6 +45,7 @@ class Written:
     model: onnx.ModelProto
     outcome: Outcome
     settings: EngineSettings
+    plan: Plan
     speedup: float | None = None
 
 
@@ -90,7 +95,7 @@ def decide(
                     timer.measure(min(_LONGER * seconds * len(judged), time_budget.seconds_left))
                     if time_budget.late():
                         time_budget.left_out.append("a longer timing, which might have shown more")
-            notes += _disturbances(telemetry.report().findings)
+            notes += disturbances(telemetry.report().findings)
         selection, first = selector.select(), judged[0].name
         chosen = possible[selection.written.name]
         forms = tuple(
@@ -134,7 +139,7 @@ def _written(form: PossibleForm, possible: Mapping[str, PossibleForm], speedup: 
     ]
     gain = speedup(form.label, elsewhere[0]).ratio if speedup is not None and elsewhere else None
     assert form.outcome is not None
-    return Written(form.written or form.model, form.outcome, form.settings, gain)
+    return Written(form.written or form.model, form.outcome, form.settings, form.plan, gain)
 
 
 _Opened = tuple[dict[str, Quality], InterleavedTimer[str] | None, tuple[str, ...]]
@@ -179,11 +184,11 @@ def _opened(
         yield qualities, None if setup.baseline is None else setup.timer(engines), notes
 
 
-def _disturbances(findings: Sequence[Finding]) -> tuple[str, ...]:
+def disturbances(findings: Sequence[Finding]) -> tuple[str, ...]:
     """A note for each kind of finding: busy machines have dozens of one."""
     notes = []
     for kind in dict.fromkeys(found.kind for found in findings):
         first, *others = [found for found in findings if found.kind is kind]
         more = f", and {len(others)} times more" if others else ""
-        notes.append(f"the timing was disturbed, {kind}: {first.message}{more}")
+        notes.append(f"{DISTURBED}, {kind}: {first.message}{more}")
     return tuple(notes)
