@@ -42,7 +42,8 @@ def calibrated_quantizer(
     nodes = {str(node.name): node for node in ir.graph}
     units = {unit.name: unit for unit in find_units(ir, target.operators | WEIGHTED)}
     convergence = Convergence(budget.late)
-    seen = observe(ir, units.values(), portions, convergence)
+    with one_torch_thread():
+        seen = observe(ir, units.values(), portions, convergence)
     if budget.late() and not convergence.settled:
         budget.left_out.append("data until the ranges settle")
     weighted = [unit.name for unit in units.values() if unit.channels is not None]

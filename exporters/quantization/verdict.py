@@ -82,6 +82,7 @@ def decide(
     """
     possible = {form.label: form for form in possible_forms(candidates, trials, tuple(setup.openers), budget, format)}
     with _opened(possible, candidates.given, setup, trials, time_budget) as (qualities, timer, notes):
+        possible = {label: possible[label] for label in qualities}
         speedup = None if timer is None else timer.speedup
         judged = [
             Candidate(label, possible[label].outcome, quality.loss, possible[label].settings)
@@ -155,16 +156,22 @@ def _opened(
 ) -> Iterator[_Opened]:
     """The qualities of all that run, in order, what times them, and a note on each that does not run.
 
-    What the search has judged is not judged again. Where time is short others are left out, but for the first two.
+    What the search has judged is not judged again. Where time is short others are left out, but for the first two,
+    and those without int8 arithmetic before those with it.
     """
     notes: tuple[str, ...] = ()
     home = next(iter(setup.openers)).engine
     with ExitStack() as stack:
         engines, qualities = {}, {}
         until = (1 - _SHARE_OF_JUDGING) * time_budget.seconds_left
-        for number, (label, form) in enumerate(possible.items()):
+        first_two = list(possible)[:2]
+        order = sorted(
+            possible, key=lambda label: (label not in first_two, possible[label].outcome is not Outcome.INT8)
+        )
+        for label in order:
+            form = possible[label]
             known = trials.within(form.settings).known_quality(form.plan) if form.plan != Plan() else None
-            if known is None and number > 1 and time_budget.seconds_left <= until:
+            if known is None and label not in first_two and time_budget.seconds_left <= until:
                 time_budget.left_out.append(label)
                 continue
             try:
@@ -181,7 +188,9 @@ def _opened(
                 notes += (f"{reason}; {one_line(error):.200}",)
                 continue
             engines[label] = engine
-        yield qualities, None if setup.baseline is None else setup.timer(engines), notes
+        rows = [label for label in possible if label in engines]
+        timer = None if setup.baseline is None else setup.timer({label: engines[label] for label in rows})
+        yield {label: qualities[label] for label in rows}, timer, notes
 
 
 def disturbances(findings: Sequence[Finding]) -> tuple[str, ...]:
