@@ -126,7 +126,17 @@ def _compare(random: Random, seeds: Path, folder: Path) -> list[str]:
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "classify": ("--top", "--threads", "--device", "--model", "--cores"),
-    "generate": ("--count", "--seed", "--class", "--size", "--truncation", "--batch", "--interpolate", "--threads"),
+    "generate": (
+        "--count",
+        "--seed",
+        "--class",
+        "--size",
+        "--truncation",
+        "--batch",
+        "--interpolate",
+        "--zoom",
+        "--threads",
+    ),
     "denoise": ("--tile", "--memory", "--threads", "--quality", "--device", "--batch"),
     "upscale": ("--scale", "--tile", "--memory", "--quality"),
     "inspect": ("--device",),

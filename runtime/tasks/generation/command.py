@@ -1,7 +1,7 @@
 """The verb ``edgevision run generate``."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -65,6 +65,7 @@ class _Drawing:
         ),
     ] = None
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT, of textures only.", show_default="256x256")] = None
+    zoom: Annotated[int, typer.Option(min=1, max=8, help="Enlarge the pictures; a sheet then names their classes.")] = 1
 
 
 @on_boards("run generate", "edgevision.runtime.tasks.generation.board_files:generate_files")
@@ -89,12 +90,13 @@ def generate(
 
     Examples:
         edgevision run generate --class horse --count 16 --seed 7 -o horses.png
+        edgevision run generate --count 100 --zoom 3 -o classes.png
         edgevision run generate --interpolate 1:2 --count 24 -o morph.gif
     """
     seeds = parse_seeds(drawing.between)
     folder = is_folder(output)
     target = Path(output)
-    height, width = _size(drawing.size)
+    height, width = _size(drawing.size, drawing.zoom)
     label, count = drawing.label, drawing.count
     settings: dict[str, Any] = {"label": label, "truncation": drawing.truncation, "height": height, "width": width}
     started = time.monotonic()
@@ -115,6 +117,7 @@ def generate(
             if seeds is not None
             else generator.batches(count, seed=drawing.seed, **settings)
         )
+        batches = (batch.enlarged(drawing.zoom) for batch in batches)
         first = next(batches)  # what is wrong with the options shows before anything is written
         every = _chained(first, batches)
         if folder:
@@ -126,7 +129,10 @@ def generate(
                 picture.save(path, force=options.force)
         else:
             pictures = GeneratedPictures(np.stack([picture.pixels for picture in every]))
-            _write_sheet(target, pictures, animated=seeds is not None, force=options.force)
+            captions: list[str] = []
+            if generator.labels and seeds is None and drawing.zoom > 1:  # or they would not fit under the pictures
+                captions = [label or generator.labels[i % len(generator.labels)] for i in range(count)]
+            _write_sheet(target, pictures, captions, animated=seeds is not None, force=options.force)
             written = [target]
         report_written(generator, written, time.monotonic() - started, options, count=count)
 
@@ -152,7 +158,9 @@ def check_sheet(target: Path, count: int, *, animated: bool, force: bool) -> Non
     check_writable(target, force=force)
 
 
-def _write_sheet(target: Path, pictures: GeneratedPictures, *, animated: bool, force: bool) -> None:
+def _write_sheet(
+    target: Path, pictures: GeneratedPictures, captions: Sequence[str], *, animated: bool, force: bool
+) -> None:
     if animated and target.suffix.lower() in ANIMATIONS:
         frames = [picture.to_pillow() for picture in pictures]
         data = encoded(
@@ -167,7 +175,7 @@ def _write_sheet(target: Path, pictures: GeneratedPictures, *, animated: bool, f
         with atomic_file(target, force=force) as temporary:
             temporary.write_bytes(data)
         return
-    pictures.save(target, columns=len(pictures) if animated else None, force=force)
+    pictures.save(target, columns=len(pictures) if animated else None, captions=captions, force=force)
 
 
 def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:
@@ -199,16 +207,18 @@ def parse_seeds(text: str | None) -> tuple[int, int] | None:
     return start, end
 
 
-def _size(text: str | None) -> tuple[int, int] | tuple[None, None]:
-    """(height, width) of ``WIDTHxHEIGHT``."""
+def _size(text: str | None, zoom: int) -> tuple[int, int] | tuple[None, None]:
+    """(height, width) of ``WIDTHxHEIGHT``, before it is enlarged."""
     if text is None:
         return None, None
     try:
         width, height = (positive_number(side, LARGEST_PICTURE) for side in text.split("x"))
     except ValueError:
         width = height = LARGEST_PICTURE
-    if width * height > LARGEST_PICTURE:
+    if width * height * zoom**2 > LARGEST_PICTURE:
+        enlarged = f" enlarged {zoom} times" if zoom > 1 else ""
         raise InputError(
-            f"--size is WIDTHxHEIGHT, as 640x480, {LARGEST_PICTURE} pixels in all at most, not {shortened(text)}"
+            f"--size is WIDTHxHEIGHT, as 640x480, {LARGEST_PICTURE} pixels in all at most,"
+            f" not {shortened(text)}{enlarged}"
         )
     return height, width

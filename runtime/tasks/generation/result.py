@@ -36,17 +36,34 @@ class GeneratedPictures(Sequence[Picture]):
         """Of each picture, in pixels."""
         return int(self.pixels.shape[2])
 
-    def sheet(self, columns: int | None = None) -> Picture:
-        """All pictures on one, in rows of ``columns``, by default as square as possible."""
-        return Picture(contact_sheet(self.pixels, columns), array_color=self.array_color)
+    def enlarged(self, zoom: int) -> "GeneratedPictures":
+        """The pictures with sides ``zoom`` times as long, by bicubic interpolation."""
+        if zoom == 1:
+            return self
+        size = self.width * zoom, self.height * zoom
+        gray = self.pixels.shape[3] == 1
+        pictures = [Image.fromarray(pixels[:, :, 0] if gray else pixels) for pixels in self.pixels]
+        large = np.stack([np.asarray(picture.resize(size, Image.Resampling.BICUBIC)) for picture in pictures])
+        return GeneratedPictures(large[..., None] if gray else large, array_color=self.array_color)
+
+    def sheet(self, columns: int | None = None, captions: Sequence[str] = ()) -> Picture:
+        """All pictures on one, in rows of ``columns``, by default as square as possible; ``captions`` under them."""
+        return Picture(contact_sheet(self.pixels, columns, captions), array_color=self.array_color)
 
     def to_pillow(self) -> Image.Image:
         """The :meth:`sheet` for Pillow."""
         return self.sheet().to_pillow()
 
-    def save(self, path: str | os.PathLike[str], *, columns: int | None = None, force: bool = True) -> None:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        columns: int | None = None,
+        captions: Sequence[str] = (),
+        force: bool = True,
+    ) -> None:
         """Write the :meth:`sheet`; raises as :meth:`Picture.save`."""
-        self.sheet(columns).save(path, force=force)
+        self.sheet(columns, captions).save(path, force=force)
 
     def to_dict(self) -> dict[str, Any]:
         """How many there are, and what a picture says of itself."""

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from edgevision.core.errors import ImageError
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
 def command_for(**values):
-    given = {"model": None, "count": 2, "between": None, "seed": 7, "force": False, "output": "s.png"}
+    given = {"model": None, "count": 2, "between": None, "seed": 7, "force": False, "output": "s.png", "zoom": 1}
     command = RemoteCommand("run generate", [], given | values)
     generate_files(command)
     return command
@@ -50,3 +52,14 @@ def test_a_document_names_the_files_that_were_asked_for_and_no_others():
     assert command.read_document(document, refused) == RAN | {"outputs": names[:1]}
     with pytest.raises(ValueError, match="was not asked for"):
         command.read_document(RAN | {"outputs": ["../out/1.png"]}, Fetched(frozenset(), {}))
+
+
+@pytest.mark.parametrize(("zoom", "size"), [(1, (66, 66)), (3, (2 * (96 + 12) + 2, 2 * 96 + 2))])
+def test_a_sheet_that_comes_back_has_the_size_of_what_was_asked_for(tmp_path, zoom, size):
+    sheet = tmp_path / "sheet.png"
+    check = command_for(count=3, zoom=zoom).outputs["out/00001.png"].check
+    Image.new("RGB", size[::-1]).save(sheet)
+    check(sheet)
+    Image.new("RGB", (size[1], size[0] + 1)).save(sheet)
+    with pytest.raises(ImageError, match=f"pixels instead of {size[1]}x{size[0]}"):
+        check(sheet)

@@ -13,6 +13,7 @@ from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.latents import draw_latents, interpolate
+from edgevision.runtime.tasks.generation.result import GeneratedPictures
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 
 SIZE = 6
@@ -148,6 +149,19 @@ def test_the_largest_sheet_is_drawn(edgevision, model, tmp_path):
 def test_truncation_bounds_the_latents(edgevision, model, tmp_path):
     edgevision("run", "generate", "-m", model(), "-o", tmp_path / "out.png", "--truncation", 0.5)
     close(pixels_of(tmp_path / "out.png"), contact_sheet(drawn(latents(16, truncation=0.5))))
+
+
+def test_zoom_enlarges_the_pictures_and_names_their_classes_on_a_sheet(edgevision, model, tmp_path):
+    path, large = model("classes"), GeneratedPictures(drawn(latents(3), [0, 1, 2])).enlarged(8)
+    edgevision("run", "generate", "-m", path, "-n", 3, "--zoom", 8, "-o", tmp_path / "all.png")
+    sheet = pixels_of(tmp_path / "all.png")
+    np.testing.assert_allclose(sheet.astype(int), contact_sheet(large.pixels, captions=LABELS).astype(int), atol=3)
+    assert sheet.shape == (2 * 44 + 2, 2 * 32 + 2, 3)
+    assert (sheet[32:44, :32] < 100).any(), "the word under the first picture"
+    edgevision("run", "generate", "-m", path, "-n", 3, "--zoom", 8, "-o", f"{tmp_path}/each/")
+    np.testing.assert_allclose(pixels_of(tmp_path / "each/0-0001.png").astype(int), large.pixels[1].astype(int), atol=3)
+    edgevision("run", "generate", "-m", model(), "-n", 4, "--zoom", 2, "-o", tmp_path / "plain.png")
+    assert pixels_of(tmp_path / "plain.png").shape == (18, 18, 3), "no classes, no words"
 
 
 def test_all_classes_are_drawn_in_turn_or_the_one_asked_for(edgevision, model, tmp_path):
@@ -325,6 +339,7 @@ def test_an_unknown_class_is_said_before_the_file_that_is_in_the_way(edgevision,
             "--size is WIDTHxHEIGHT, as 640x480, 67108864 pixels in all at most, not '8'",
         ),
         (("-m", "texture", "--size", "0x8"), 2, "--size is WIDTHxHEIGHT"),
+        (("-m", "texture", "--size", "8000x2000", "--zoom", "3"), 2, "not '8000x2000' enlarged 3 times"),
         (("-m", "texture", "--size", "8x8x8"), 2, "--size is WIDTHxHEIGHT"),
         (("-m", "plain", "-o", "OUT/a.gif"), 2, "'a.gif' would be an animation, which --interpolate makes"),
         (("-m", "plain", "-o", "OUT/a.xyz"), 2, "a.xyz"),
