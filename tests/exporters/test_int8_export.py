@@ -644,6 +644,21 @@ def both(need: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> dict[s
     return {"engine": EngineChoice.ANY}
 
 
+def test_rows_that_time_did_not_suffice_for_are_no_candidates(
+    small: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, both: dict[str, Any]
+) -> None:
+    left = TimeBudget.seconds_left.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        TimeBudget,
+        "seconds_left",
+        property(lambda budget: 0.0 if budget.stage is Stage.DECIDING else left(budget)),
+    )
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, keep_candidates=True, **both)
+    left_out = next(note for note in found.notes if note.startswith("left out for want of time: "))
+    assert "in OpenVINO" in left_out
+    assert {one.name for one in found.candidates} <= {form.name for form in found.forms}
+
+
 def test_the_fastest_pair_of_file_and_engine_is_written_and_taken_again(
     small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch, both: dict[str, Any]
 ) -> None:
