@@ -107,8 +107,8 @@ class _Rewriting:
         self._ranges = {False: dict(quantizer.ranges), True: dict(quantizer.ranges_of_16_bits)}
         # What int8 kernels give, everybody reads from behind the pair: only then the engines fuse it. By tensor,
         # whether it has 16 bits.
-        self._behind = {unit.output: unit.name in plan.a16w8 for unit in chosen}
-        self._follow(chosen)
+        self._behind: dict[str, bool] = {}
+        self._stay_in_int8(chosen)
         self._paired: dict[tuple[str, bool], onnx_ir.Value] = {}
         self._quantized: dict[tuple[str, bool], onnx_ir.Value] = {}
         # What is to stand before or behind the node that is being rewritten.
@@ -134,8 +134,11 @@ class _Rewriting:
         taken, self._new = self._new, []
         return taken
 
-    def _follow(self, chosen: Collection[Unit]) -> None:
-        """Note what nodes give that move values from one int8 unit to another, and so need not leave int8 either."""
+    def _stay_in_int8(self, chosen: Collection[Unit]) -> None:
+        """Note what the units give in int8, and what nodes give that move values from one of them to another.
+
+        What only float operators read, a kernel that can gives in float: that is faster, and rounds once less.
+        """
         quantized = {unit.output for unit in chosen}
         wanted = {name for unit in chosen for name in unit.inputs}
         forward: list[tuple[str, str]] = []
@@ -149,6 +152,9 @@ class _Rewriting:
         for source, output in reversed(forward):
             if output in wanted:
                 wanted.add(source)
+        for unit in chosen:
+            if unit.output in wanted or unit.operator not in self._quantizer.target.gives_float:
+                self._behind[unit.output] = unit.name in self._plan.a16w8
         for source, output in forward:
             if output in wanted:
                 self._behind[output] = a16w8 = self._behind[source]

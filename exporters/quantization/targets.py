@@ -28,6 +28,7 @@ class Target:
         symmetric: whether zero has to be the integer 0.
         pair_limit: the largest magnitude of the sum of two weights whose products are added up in 16 bits.
         operators: those that have int8 kernels.
+        gives_float: those of them whose kernels can give float, too.
         quantized_bias: whether biases are int32 with the scale of the products.
         least_channels: convolutions with fewer, in or out, stay float.
         least_range: a tensor's values are taken to span at least this.
@@ -44,6 +45,7 @@ class Target:
     symmetric: bool = False
     pair_limit: int | None = None
     operators: frozenset[str] = _CPU_OPERATORS
+    gives_float: frozenset[str] = frozenset({"Gemm", "MatMul"})
     quantized_bias: bool = True
     least_channels: int = 1
     least_range: float = 1e-6
@@ -93,6 +95,7 @@ TARGETS: Mapping[str, Target] = {
             activations="int8",
             symmetric=True,
             operators=_GPU_OPERATORS,
+            gives_float=frozenset(),
             quantized_bias=False,
             least_channels=16,
             speedup=1.5,
@@ -101,6 +104,7 @@ TARGETS: Mapping[str, Target] = {
         Target(
             name="intel-npu",
             operators=_NPU_OPERATORS,
+            gives_float=frozenset(),
             static_shapes=True,
             npu=True,
             speedup=2.0,
@@ -112,6 +116,7 @@ TARGETS: Mapping[str, Target] = {
             name="qualcomm-htp",
             activations_of_16_bits="uint16",
             operators=_NPU_OPERATORS,
+            gives_float=frozenset(),
             least_range=1e-4,
             per_tensor=frozenset({"MatMul", "Gemm"}),
             static_shapes=True,

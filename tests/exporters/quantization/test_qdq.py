@@ -183,16 +183,18 @@ def test_all_in_int8_agrees_with_the_float_model(
     onnx.checker.check_model(quantized, full_check=True)
     # What is made for other devices may overflow in the kernels of this one.
     given = run(quantized, x, literally=target != "x86-avx2")
-    assert 60 > sqnr(run(model, x), given) > 30
+    assert 70 > sqnr(run(model, x), given) > 30
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_onnx_runtime_computes_all_of_it_in_int8(
     made: Any, calibrate: Calibrate, random: Random, optimized: Any, name: str
 ) -> None:
-    quantizer = calibrate(made(name), random(4, 4, 10, 10))
+    model = made(name)
+    quantizer = calibrate(model, random(4, 4, 10, 10))
     found = optimized(quantizer(everything(quantizer)))
-    ends = {"QuantizeLinear": 1, "DequantizeLinear": 1}
+    # The kernel of a Gemm gives float where nothing in int8 follows.
+    ends = {"QuantizeLinear": 1} | ({} if model.graph.node[-1].op_type == "Gemm" else {"DequantizeLinear": 1})
     layout = {"Transpose", "Flatten", "Reshape"}
     assert {operator: count for operator, count in found.items() if operator not in layout} == (
         NETWORKS[name].fused | ends
@@ -406,10 +408,38 @@ def test_followers_in_a_row_run_in_int8(
     quantizer = calibrate(model, random(2, 4, 10, 10))
     quantized = quantizer(everything(quantizer))
     found = optimized(quantized)
-    assert found["QuantizeLinear"] == found["DequantizeLinear"] == 1
+    assert found["QuantizeLinear"] == found["QGemm"] == 1
+    assert "DequantizeLinear" not in found
     assert scale_of(quantized, "c") == scale_of(quantized, "b") == scale_of(quantized, "a")
     x = random(2, 4, 10, 10)
     assert sqnr(run(model, x), run(quantized, x)) > 30
+
+
+def test_a_matmul_that_float_operators_read_gives_float(
+    build: Build, calibrate: Calibrate, random: Random, run: Run, optimized: Any, sqnr: Sqnr
+) -> None:
+    nodes = [
+        make_node("MatMul", ["x", "w"], ["a"]),
+        make_node("Add", ["a", "b"], ["c"]),
+        make_node("Softmax", ["c"], ["d"]),
+        make_node("MatMul", ["d", "v"], ["e"]),
+        make_node("MatMul", ["e", "u"], ["y"]),
+    ]
+    constants = {"w": random(32, 24), "b": random(24), "v": random(24, 32), "u": random(32, 8)}
+    model = build(nodes, constants, x=("batch", 6, 32))
+    given = random(4, 6, 32)
+    for target, float_outputs in (("x86-vnni", True), ("arm64", True), ("qualcomm-htp", False)):
+        quantizer = calibrate(model, given, target=target)
+        weighted = [unit.name for unit in quantizer.computable if unit.channels is not None]
+        quantized = quantizer(Plan(frozenset(weighted)))
+        after = GraphView(quantized)
+        assert list(after.nodes["c"].input) == ["a" if float_outputs else "a_dequantized", "b"]
+        # Behind it is another in int8.
+        assert list(after.nodes["y"].input[:1]) == ["e_dequantized"]
+        if target == "x86-vnni":
+            found = optimized(quantized)
+            assert (found["MatMulIntegerToFloat"], found["QLinearMatMul"]) == (2, 1)
+            assert sqnr(run(model, given), run(quantized, given)) > 30
 
 
 def test_what_leads_to_float_nodes_is_no_follower(build: Build, calibrate: Calibrate, random: Random) -> None:
@@ -438,7 +468,7 @@ def test_a_shape_that_is_computed_stays_what_it_is(
     ]
     constants = {"w": random(8, 4, 3, 3), "v": random(800, 5), "rest": np.array([-1])}
     model = build(nodes, constants, x=("batch", 4, 10, 10))
-    quantizer = calibrate(model, random(2, 4, 10, 10))
+    quantizer = calibrate(model, random(16, 4, 10, 10))
     quantized = quantizer(everything(quantizer))
     assert GraphView(quantized).nodes["b"].input[1] == "shape"
     for batch in (1, 3):
