@@ -79,6 +79,8 @@ class Search:
 
     def _likely(self, everything: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
         weighted = frozenset(unit.name for unit in self.units if unit.channels is not None)
+        # Their kernels give float: of what stands between them nothing has to be int8.
+        dense = frozenset(unit.name for unit in self.units if unit.operator in ("Gemm", "MatMul"))
         wide = frozenset(u.name for u in self.units if u.channels is None or min(u.channels) >= 8)
         first, last = self.units[0].name, self.units[-1].name
         sets = {}
@@ -90,6 +92,7 @@ class Search:
             "without both ends": everything - {first, last},
             "without narrow layers": wide,
             "weighted only": weighted,
+            "dense layers only": dense if len(dense) > 1 else frozenset(),
         }
         return [(name, members) for name, members in sets.items() if members and members != everything]
 
