@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,6 +192,16 @@ def test_kinds_of_layers_that_are_slower_in_int8_stay_float(
     choice, trials = search(dict.fromkeys("abcde", 1.0), budget=10, speed=speed, units=units)
     assert choice.plan == Plan(frozenset("abcde") - set(slow))
     assert trials.timings[choice.plan.int8] == name
+
+
+def test_dense_layers_alone_are_tried() -> None:
+    def speed(names: Names) -> float:
+        return 3.0 if names == frozenset("bd") else 1.0
+
+    units = [replace(unit, operator="MatMul") if unit.name in "bd" else unit for unit in chain("abcde")]
+    choice, trials = search(dict.fromkeys("abcde", 1.0), budget=10, speed=speed, units=units)
+    assert choice.plan == Plan(frozenset("bd"))
+    assert trials.timings[choice.plan.int8] == "dense layers only"
 
 
 def test_what_the_profile_proposes_is_tried() -> None:
