@@ -39,6 +39,7 @@ class Candidates:
         everything: the plan in which all units compute in int8.
         searched: the plans that were found, each by the settings in which it was.
         weight_only_sizes: sizes of the weights that can be stored in int8, by node.
+        finetuned: the plan that was trained for, if that was of use.
     """
 
     given: GivenModel | None
@@ -47,6 +48,7 @@ class Candidates:
     everything: Plan
     searched: Mapping[EngineSettings, Plan]
     weight_only_sizes: Mapping[str, int]
+    finetuned: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ def _plans(candidates: Candidates, trials: Trials, budget: float) -> dict[str, P
         if plan not in plans.values():
             alone = len(candidates.searched) == 1 or settings.engine == trials.settings.engine
             plans["int8" if alone else f"int8 for {settings.title}"] = plan
+    if candidates.finetuned is not None:
+        name = "all int8" if candidates.finetuned.int8 == everything.int8 else "int8"
+        plans[f"{name} finetuned"] = _with_weight_only(candidates.finetuned, candidates, trials, budget)
     return plans
 
 

@@ -53,6 +53,7 @@ class QuantizationOptions:
         threads: CPU threads to time with; by default as many as there are cores.
         batch: inputs a run that is timed; by default what the model's batch is fixed to, or one.
         time_budget: what all of it may take on the clock, as ``3m``, instead of a preset.
+        finetune: train for the fastest int8 form where it is not within the budget.
         keep_candidates: keep what is in the verdict's table in ``NAME.candidates/``.
     """
 
@@ -83,6 +84,9 @@ class QuantizationOptions:
     time_budget: Annotated[
         str | None, typer.Option("--budget", help="Time on the clock for all of it, as 30s, 3m or 1h; over --preset.")
     ] = None
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Where the fastest int8 form loses too much, train it to lose less.")
+    ] = False
     keep_candidates: Annotated[
         bool, typer.Option("--keep-candidates", help="Keep the table's forms in NAME.candidates/, to time them again.")
     ] = False

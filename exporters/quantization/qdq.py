@@ -46,11 +46,13 @@ class Plan:
         int8: names of units.
         weight_only: names of nodes that compute in float with weights that are int8 in the file.
         a16w8: those of ``int8`` that take and give activations of 16 bits.
+        finetuned: whether scales, biases and ranges are those that were trained.
     """
 
     int8: frozenset[str] = frozenset()
     weight_only: frozenset[str] = frozenset()
     a16w8: frozenset[str] = frozenset()
+    finetuned: bool = False
 
 
 @dataclass(frozen=True)

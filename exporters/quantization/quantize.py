@@ -9,17 +9,19 @@ from pathlib import Path
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.passes.ir import to_proto
+from edgevision.exporters.differentiable.onnx_module import unknown_operators
+from edgevision.exporters.passes.ir import to_ir, to_proto
 from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.calibration import CalibrationData
 from edgevision.exporters.quantization.engine_search import EngineSearch
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
+from edgevision.exporters.quantization.finetuning import finetune, timed_steps
 from edgevision.exporters.quantization.forms import Candidates, GivenModel
 from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, expected, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
-from edgevision.exporters.quantization.qdq import Plan
+from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.report import NodePrecision, QuantizationReport
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
@@ -74,8 +76,8 @@ def quantize(
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
 
     Raises:
-        InputError: the model has nothing to quantise, the data does not fit, or the batch is fixed to another than the
-            one to be timed.
+        InputError: the model has nothing to quantise or cannot be finetuned, the data does not fit, or the batch is
+            fixed to another than the one to be timed.
         DeviceError: the engine does not run the model.
     """
     start = time.monotonic()
@@ -91,13 +93,16 @@ def quantize(
     prepared = prepare_graphs(model, list(feeds.values()), target, format, time_budget.late)
     if time_budget.late():
         time_budget.left_out.append("faster float forms")
+    if settings.finetune and (unknown := unknown_operators(to_ir(prepared.int8_ready))):
+        raise InputError(f"--finetune cannot train through {', '.join(unknown)}, which the model holds: leave it out")
     time_budget.begin(Stage.CALIBRATING)
     quantizer, method = calibrated_quantizer(prepared.int8_ready, portions, target, open_model, time_budget)
     batches = portions.batches
+    quantizers: dict[bool, Quantizer] = {False: quantizer}
     units, everything = quantizer.computable, quantizer.everything
     setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing)
     trials = Trials(
-        lambda plan: quantizer(plan) if plan.int8 or plan.weight_only else prepared.fast,
+        lambda plan: quantizers[plan.finetuned](plan) if plan.int8 or plan.weight_only else prepared.fast,
         setup,
         log,
         search_key(model, settings, format, batches),
@@ -129,6 +134,13 @@ def quantize(
     if units and time_budget.late():
         time_budget.left_out.append("more sets of operators")
     first = next(iter(choices.values()))
+    finetuned: Plan | None = None
+    notes: tuple[str, ...] = ()
+    if settings.finetune and trials.quality(first.fastest, "what pays").loss > budget:
+        time_budget.begin(Stage.FINETUNING)
+        steps = timed_steps(effort.training, time_budget)
+        quantizers[True] = finetune(quantizer, first.fastest, batches, steps=steps, seed=settings.seed)
+        finetuned, notes = _finetuned(first.fastest, trials)
     time_budget.begin(Stage.DECIDING)
     verdict = decide(
         Candidates(
@@ -138,6 +150,7 @@ def quantize(
             everything,
             {settings: choice.plan for settings, choice in choices.items()},
             quantizer.weight_only_sizes,
+            finetuned,
         ),
         trials,
         setup,
@@ -162,7 +175,7 @@ def quantize(
         forms=verdict.forms,
         trials=trials.all,
         nodes=node_precisions(quantizer, verdict.plan, choices.get(verdict.written.settings, first), noise),
-        notes=data.notes + prepared.notes + verdict.notes + _want_of_time(time_budget),
+        notes=data.notes + prepared.notes + notes + verdict.notes + _want_of_time(time_budget),
         threads=settings.threads,
         batch=size,
         prefer=settings.prefer,
@@ -181,6 +194,15 @@ def quantize(
         nodes=nodes,
         feeds=feeds,
     )
+
+
+def _finetuned(plan: Plan, trials: Trials) -> tuple[Plan | None, tuple[str, ...]]:
+    """The trained form of ``plan`` where it loses less, and a note on what the training was good for."""
+    trained = replace(plan, finetuned=True)
+    before, after = trials.quality(plan, "what pays").loss, trials.quality(trained, "what pays, finetuned").loss
+    better = after < before
+    note = f"finetuning for {len(plan.int8)} operators in int8: the loss was {before:.3g} before it, {after:.3g} after"
+    return trained if better else None, (note if better else f"{note}, and it is left out",)
 
 
 def check_float(model: onnx.ModelProto) -> None:

@@ -22,6 +22,7 @@ class Stage(StrEnum):
     CALIBRATING = "calibrating"
     RANKING = "ranking the operators"
     SEARCHING = "searching"
+    FINETUNING = "finetuning"
     DECIDING = "measuring the verdict"
     INSPECTING = "looking at every layer"
 
@@ -34,6 +35,7 @@ _ENDS = {
     Stage.CALIBRATING: 0.45,
     Stage.RANKING: 0.52,
     Stage.SEARCHING: 0.70,
+    Stage.FINETUNING: 0.85,
     Stage.DECIDING: 1 - _FOR_WRITING,
     Stage.INSPECTING: 1.0,
 }

@@ -167,7 +167,8 @@ class Trials:
 
 
 def _key(plan: Plan, settings: EngineSettings) -> str:
-    text = json.dumps([sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8), settings.title])
+    members = [sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8)]
+    text = json.dumps([*members, settings.title, *(["finetuned"] if plan.finetuned else [])])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -132,7 +132,9 @@ class Stopwatch:
 def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     """A search on a few pictures that measures no time."""
     watch = Stopwatch()
-    effort = Effort(seconds=600, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=(24, 24)))
+    effort = Effort(
+        seconds=600, timing=0, amount=Amount(pictures=(24, 24), crops=(6, 4), latents=(24, 24)), training=40
+    )
     for preset in Preset:
         monkeypatch.setitem(EFFORTS, preset, effort)
     monkeypatch.setattr(TrialSetup, "timer", lambda setup, engines: watch.timer(setup, engines))
@@ -320,6 +322,51 @@ def test_a_difference_within_the_interval_does_not_pay(
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
     assert found.outcome is not Outcome.INT8
     assert "all int8 is not shown to be faster, 1.05 times (0.95 to 1.15)" in found.verdict
+
+
+def test_what_breaks_the_budget_is_finetuned_where_that_is_asked_for(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.others = {"all int8 finetuned": 1.9}
+    # No form in int8 is as near as that.
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, finetune=True, max_drop=90)
+    losses = {form.name: form.loss for form in found.forms}
+    assert losses["all int8 finetuned"] < losses["all int8"]
+    assert found.outcome is Outcome.FLOAT
+    assert any(note.startswith("finetuning for 2 operators in int8: the loss was ") for note in found.notes)
+    # Now one of the two is within the budget.
+    middle = -(losses["all int8 finetuned"] + losses["all int8"]) / 2
+    found = export(foreign, tmp_path / "tuned.onnx", calibration=inputs, finetune=True, max_drop=middle)
+    (written,) = [form for form in found.forms if form.written]
+    assert (found.outcome, written.name) == (Outcome.INT8, "all int8 finetuned")
+    assert written.loss == pytest.approx(losses["all int8 finetuned"])
+    assert operators(tmp_path / "tuned.onnx") >= QUANTISED
+
+
+def test_what_holds_the_budget_is_not_finetuned(foreign: Path, inputs: Path, tmp_path: Path) -> None:
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, finetune=True, max_drop=10)
+    assert not any("finetun" in text for text in (*found.notes, *(form.name for form in found.forms)))
+    assert found.outcome is Outcome.INT8
+
+
+def test_a_training_that_makes_nothing_better_is_left_out(
+    foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize, "finetune", lambda quantizer, plan, batches, **options: quantizer)
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs, finetune=True, max_drop=90)
+    assert any(note.endswith("after, and it is left out") for note in found.notes)
+    assert not any("finetun" in form.name for form in found.forms)
+
+
+def test_what_cannot_be_trained_is_named_before_anything_is_measured(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    model = onnx.load(foreign)
+    model.graph.node[1].op_type = "Round"
+    onnx.save(model, foreign)
+    with pytest.raises(InputError, match="--finetune cannot train through Round, which the model holds: leave it out"):
+        export(foreign, tmp_path / "net.onnx", calibration=inputs, finetune=True)
+    assert not stopwatch.count
 
 
 @pytest.mark.parametrize("prefer", Preference)
@@ -1154,7 +1201,7 @@ def test_the_command_says_what_it_does_and_what_it_found(
     # On a slow machine there is more to say of each.
     assert [line for line in errors.splitlines() if not line.endswith("left")] == [
         "exporting small.pt ...",
-        *(f"{stage} ..." for stage in Stage if stage is not Stage.INSPECTING),
+        *(f"{stage} ..." for stage in Stage if stage not in (Stage.FINETUNING, Stage.INSPECTING)),
     ]
     lines = output.splitlines()
     assert lines[0].startswith(f"{tmp_path / 'net.onnx'}  onnx, int8, 0.0")

@@ -85,7 +85,7 @@ def search(
 
 def test_everything_within_the_budget_is_kept() -> None:
     choice, _ = search(dict.fromkeys("abcdef", 1.0), budget=6)
-    assert choice == Choice(Plan(frozenset("abcdef")), {})
+    assert choice == Choice(Plan(frozenset("abcdef")), {}, fastest=Plan(frozenset("abcdef")))
 
 
 def test_the_noisiest_are_given_up_first() -> None:
@@ -140,7 +140,7 @@ def test_as_long_a_beginning_as_holds_is_found_for_any_budget() -> None:
 
 def test_nothing_is_left_where_not_one_unit_holds_the_budget() -> None:
     choice, _ = search(dict.fromkeys("abc", 2.0), budget=1)
-    assert choice == Choice(Plan(), dict.fromkeys("abc", TOO_NOISY))
+    assert choice == Choice(Plan(), dict.fromkeys("abc", TOO_NOISY), fastest=Plan(frozenset("abc")))
 
 
 def test_a_loss_that_is_no_number_does_not_hold_the_budget() -> None:
@@ -149,8 +149,8 @@ def test_a_loss_that_is_no_number_does_not_hold_the_budget() -> None:
 
 
 def test_a_lone_unit_is_searched_too() -> None:
-    assert search({"a": 1.0}, budget=2)[0] == Choice(Plan(frozenset("a")), {})
-    assert search({"a": 3.0}, budget=2)[0] == Choice(Plan(), {"a": TOO_NOISY})
+    assert search({"a": 1.0}, budget=2)[0] == Choice(Plan(frozenset("a")), {}, fastest=Plan(frozenset("a")))
+    assert search({"a": 3.0}, budget=2)[0] == Choice(Plan(), {"a": TOO_NOISY}, fastest=Plan(frozenset("a")))
 
 
 # --- time ---
@@ -158,7 +158,7 @@ def test_a_lone_unit_is_searched_too() -> None:
 
 def test_without_a_measurement_everything_is_kept_and_nothing_else_is_timed() -> None:
     choice, trials = search(dict.fromkeys("abcd", 1.0), budget=10, speed=None, gain=dict.fromkeys("abcd", -5.0))
-    assert choice == Choice(Plan(frozenset("abcd")), {})
+    assert choice == Choice(Plan(frozenset("abcd")), {}, fastest=Plan(frozenset("abcd")))
     assert trials.timings == {}
 
 
@@ -171,7 +171,8 @@ def test_ends_that_are_slower_in_int8_stay_float(slow: str, name: str) -> None:
         return 2 + 0.1 * len(names) - 0.5 * len(names & set(slow))
 
     choice, trials = search(dict.fromkeys("abcd", 1.0), budget=10, speed=speed)
-    assert choice == Choice(Plan(frozenset("abcd") - set(slow)), dict.fromkeys(slow, NOT_PAYING))
+    paying = Plan(frozenset("abcd") - set(slow))
+    assert choice == Choice(paying, dict.fromkeys(slow, NOT_PAYING), fastest=paying)
     assert trials.timings[choice.plan.int8] == name
 
 
@@ -220,7 +221,7 @@ def test_only_what_pays_is_given_up_for_quality() -> None:
         return 1 + 0.1 * len(names) - 0.5 * ("a" in names)
 
     choice, _ = search({"a": 0.1, "b": 1, "c": 4, "d": 1}, budget=2.5, speed=speed)
-    assert choice == Choice(Plan(frozenset("bd")), {"a": NOT_PAYING, "c": TOO_NOISY})
+    assert choice == Choice(Plan(frozenset("bd")), {"a": NOT_PAYING, "c": TOO_NOISY}, fastest=Plan(frozenset("bcd")))
 
 
 def test_empty_candidates_are_neither_timed_nor_in_the_way_of_others() -> None:
@@ -268,7 +269,7 @@ def test_a_lone_int8_unit_that_pays_stays() -> None:
 def test_where_nothing_was_given_up_no_island_is_looked_for() -> None:
     units = [Unit(name, "Conv", (name,), ("x",), f"{name}_out", (16, 16)) for name in "abc"]
     choice, _ = search(dict.fromkeys("abc", 1.0), budget=3, units=units)
-    assert choice == Choice(Plan(frozenset("abc")), {})
+    assert choice == Choice(Plan(frozenset("abc")), {}, fastest=Plan(frozenset("abc")))
 
 
 def test_islands_stay_where_nothing_is_measured_and_where_nothing_else_would_be_left() -> None:
@@ -288,7 +289,7 @@ def finer(noise: Mapping[str, float], share: float = 0.01) -> dict[str, float]:
 def test_where_8_bits_hold_the_budget_none_has_16() -> None:
     noise = dict.fromkeys("abcdef", 1.0)
     choice, trials = search(noise, budget=6, speed=None, rest=finer(noise))
-    assert choice == Choice(Plan(frozenset("abcdef")), {})
+    assert choice == Choice(Plan(frozenset("abcdef")), {}, fastest=Plan(frozenset("abcdef")))
     assert list(trials.plans) == [choice.plan]
 
 
@@ -320,7 +321,7 @@ def test_where_16_bits_mend_nothing_the_outcome_is_that_of_8() -> None:
     narrow, _ = search(noise, budget=7, speed=None)
     assert search(noise, budget=7, speed=None, rest=noise)[0] == narrow
     nothing, _ = search(noise, budget=0.5, speed=None, rest=noise)
-    assert nothing == Choice(Plan(), dict.fromkeys(noise, TOO_NOISY))
+    assert nothing == Choice(Plan(), dict.fromkeys(noise, TOO_NOISY), fastest=Plan(frozenset(noise)))
 
 
 def test_no_16_bits_are_left_that_could_be_8_for_any_budget() -> None:

@@ -1,0 +1,1 @@
+"""ONNX graphs as PyTorch networks, which have derivatives: for training what is about to be quantised."""
