@@ -169,6 +169,8 @@ def upscale(
 ) -> None:
     """Enlarge pictures two or four times, with finer detail than interpolation gives.
 
+    Noise and the blocks of JPEG files are enlarged with the rest: denoise first.
+
     Examples:
         edgevision run upscale photo.jpg --scale 4 -o large.png --compare before-after.png
     """
