@@ -190,6 +190,8 @@ def brighten(
 ) -> None:
     """Light up dark pictures.
 
+    The model that ships leaves alone what is exposed well, and some of what is dark around bright lights.
+
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
     """
