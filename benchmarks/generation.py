@@ -1,10 +1,10 @@
-"""How good the samples of a class-conditional generator are, beside those of a variational autoencoder.
+"""How good the samples of class-conditional generators are, beside those of a variational autoencoder.
 
-    python benchmarks/generation.py GENERATOR.pt VAE.pt --judge resnet20.th --data cifar10.zip
+    python benchmarks/generation.py GENERATOR.pt... [--vae VAE.pt] --judge resnet20.th --data cifar10.zip
 
-The judge is a classifier that neither was trained with: resnet20 of akamaster/pytorch_resnet_cifar10. Agreement is its
+The judge is a classifier that none was trained with: resnet20 of akamaster/pytorch_resnet_cifar10. Agreement is its
 top-1 for the class asked for, over 2,000 samples; the Fréchet distance compares 5,000 samples with the test pictures in
-its pooled features. It is not FID, whose features are Inception's. Both models are sampled as exported to ONNX, and the
+its pooled features. It is not FID, whose features are Inception's. The models are sampled as exported to ONNX, and the
 samples of 64 seeds are compared between PyTorch, ONNX Runtime and OpenVINO.
 """
 
@@ -34,8 +34,8 @@ _AGREEING, _COMPARED = 2000, 5000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("generator", type=Path)
-    parser.add_argument("vae", type=Path)
+    parser.add_argument("generators", type=Path, nargs="+")
+    parser.add_argument("--vae", type=Path)
     parser.add_argument("--judge", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
@@ -45,8 +45,11 @@ def main() -> None:
         pictures = [np.asarray(test.image(i).convert("RGB")) for i in range(start, min(start + 250, len(test)))]
         quality.add_real(_tensor(np.stack(pictures)))
     print("| model | agreement % | Fréchet distance | precision % | recall % |\n|---|---|---|---|---|")
+    models = [(path, NetworkPart.BOTH) for path in arguments.generators]
+    if arguments.vae:
+        models.append((arguments.vae, NetworkPart.DECODER))
     with tempfile.TemporaryDirectory() as name:
-        for path, part in ((arguments.generator, NetworkPart.BOTH), (arguments.vae, NetworkPart.DECODER)):
+        for path, part in models:
             model = Path(name) / f"{path.stem}.onnx"
             edgevision.export(path, model, part=part)
             agreement = _agreement(model, quality)
