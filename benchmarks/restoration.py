@@ -80,6 +80,8 @@ class Shipped:
         path = shipped_model(task, scale)
         with ExitStack() as opened:
             models = {"edgevision fp32": opened.enter_context(edgevision.load(path))}
+            if task == "denoise":
+                models["edgevision fp32, denoise_white"] = opened.enter_context(edgevision.load("denoise_white"))
             if self._int8 is not None:
                 models["edgevision int8"] = opened.enter_context(edgevision.load(self._int8 / path.name))
             yield models

@@ -7,7 +7,7 @@ import edgevision
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
 
-NAMES = ["brighten", "classify", "denoise", "features", "generate", "inpaint", "upscale", "upscale_x4"]
+NAMES = ["brighten", "classify", "denoise", "denoise_white", "features", "generate", "inpaint", "upscale", "upscale_x4"]
 
 
 def test_a_task_without_a_shipped_model_says_so():

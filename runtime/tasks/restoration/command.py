@@ -69,6 +69,10 @@ CompareOption = Annotated[
         help="Also write before (mask) and after side by side; a folder for several.", rich_help_panel=OUTPUT_PANEL
     ),
 ]
+StrengthOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="From 0, the picture as it is, to 1.", rich_help_panel=OUTPUT_PANEL),
+]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Skip pictures whose result exists.", rich_help_panel=OUTPUT_PANEL)
 ]
@@ -138,16 +142,20 @@ def inpaint(
 @option_groups
 def denoise(
     inputs: InputsArgument,
+    strength: StrengthOption = 1,
     *,
     options: _Options,
 ) -> None:
-    """Remove noise of any strength from gray and colour pictures.
+    """Remove noise of any strength from gray and colour pictures: of cameras, JPEG files and impulses.
+
+    Fine texture under heavy noise becomes smooth; --strength keeps some of both. Of noise that is white,
+    --model denoise_white leaves less.
 
     Examples:
         edgevision run denoise photo.jpg
         edgevision run denoise photos/ -o clean/ --quality 90 --resume
     """
-    _run(RestorationKind.DENOISE, inputs, options, name_suffix="denoised")
+    _run(RestorationKind.DENOISE, inputs, options, name_suffix="denoised", strength=strength)
 
 
 @on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
@@ -185,6 +193,7 @@ def upscale(
 @option_groups
 def brighten(
     inputs: InputsArgument,
+    strength: StrengthOption = 1,
     *,
     options: _Options,
 ) -> None:
@@ -195,7 +204,7 @@ def brighten(
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
     """
-    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened")
+    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened", strength=strength)
 
 
 def _run(
@@ -207,6 +216,7 @@ def _run(
     read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None = None,
     from_alpha: bool = False,
     protected: Sequence[Path] = (),
+    strength: float = 1,
 ) -> None:
     pictures = expand_inputs(inputs)
     planned = plan_outputs(
@@ -240,7 +250,11 @@ def _run(
 
         def process(content: tuple[PictureJob, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
             job, picture, mask = content
-            how = {"in_place": job.compare is None} | ({} if mask is None else {"mask": mask, "opaque": from_alpha})
+            how: dict[str, Any] = {"in_place": job.compare is None}
+            if mask is not None:
+                how |= {"mask": mask, "opaque": from_alpha}
+            elif strength < 1:
+                how |= {"strength": strength}
             result: Picture = restore(picture, **how)
             return result, *((picture, mask) if job.compare is not None else (None, None))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgevision.core.errors import InputError
 from edgevision.imaging.picture_sources import (
     ArrayColor,
     Batch,
@@ -17,7 +18,7 @@ from edgevision.imaging.picture_sources import (
     split_pictures,
 )
 from edgevision.imaging.pictures import Picture
-from edgevision.imaging.samples import Array, Samples, store
+from edgevision.imaging.samples import Array, Samples, as_float, store
 from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
@@ -80,29 +81,41 @@ class Restorer(Pipeline):
         return self.network.scale
 
     @overload
-    def __call__(self, images: Batch, *, in_place: bool = False) -> list[Picture]: ...  # type: ignore[overload-overlap]
+    def __call__(  # type: ignore[overload-overlap]
+        self, images: Batch, *, strength: float = 1, in_place: bool = False
+    ) -> list[Picture]: ...
 
     @overload
-    def __call__(self, images: ImageSource, *, in_place: bool = False) -> Picture: ...
+    def __call__(self, images: ImageSource, *, strength: float = 1, in_place: bool = False) -> Picture: ...
 
     @overload
-    def __call__(self, images: ImageSources[Source], *, in_place: bool = False) -> list[Picture]: ...
+    def __call__(
+        self, images: ImageSources[Source], *, strength: float = 1, in_place: bool = False
+    ) -> list[Picture]: ...
 
-    def __call__(self, images: Any, *, in_place: bool = False) -> Picture | list[Picture]:
+    def __call__(self, images: Any, *, strength: float = 1, in_place: bool = False) -> Picture | list[Picture]:
         """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
         What is transparent gets the colours around it, of which its own would otherwise spoil the edge. With
         ``in_place`` the result may take the place of the samples in a :class:`Picture` that nobody needs any more.
 
+        Args:
+            strength: how far to go from the picture, 0, to what the network makes of it, 1.
+
         Raises:
+            InputError: a strength out of its range, or below 1 where pictures are enlarged.
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
+        if not 0 <= strength <= 1:
+            raise InputError(f"the strength must be from 0 to 1, not {strength}")
+        if strength < 1 and self.scale != 1:
+            raise InputError("what is enlarged has no strength: it cannot be mixed with the picture before")
         pictures, several = split_pictures(images, self._color)
-        results = [self._restore_picture(picture, in_place=in_place) for picture in pictures]
+        results = [self._restore_picture(picture, strength, in_place=in_place) for picture in pictures]
         return results if several else results[0]
 
-    def _restore_picture(self, source: ImageSource, *, in_place: bool) -> Picture:
+    def _restore_picture(self, source: ImageSource, strength: float, *, in_place: bool) -> Picture:
         in_place = in_place or not isinstance(source, Picture)
         picture = Picture.read(source).with_array_color(self._color)
         shape = (picture.height * self.scale, picture.width * self.scale, picture.pixels.shape[2])
@@ -110,6 +123,9 @@ class Restorer(Pipeline):
         restored = picture.pixels if in_place and self.scale == 1 else np.empty(shape, picture.pixels.dtype)
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
         for top, rows in self.restore(seen):
+            if strength < 1:
+                before = as_float(seen[top : top + len(rows)])
+                rows = before + np.float32(strength) * (rows - before)
             store(rows, restored[top : top + len(rows)])
             del rows  # or two bands would be held while the next is computed
         return picture.with_pixels(restored, self._enlarged(picture.alpha))

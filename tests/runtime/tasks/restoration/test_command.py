@@ -132,6 +132,19 @@ def test_a_damaged_picture_in_a_folder_is_reported_and_the_rest_is_done(
     assert not (results / "c.jpg").exists()
 
 
+@pytest.mark.parametrize("task", ["denoise", "brighten"])
+def test_strength_is_how_far_the_result_is_from_the_picture(edgevision, write_restorer, photos, tmp_path, task):
+    model, made = write_restorer(task), {}
+    for strength in ("0", "0.5", "1"):
+        path = tmp_path / f"{strength}.png"
+        command = ("run", task, photos / "a.png", "-m", model, "-o", path, "-q", "--strength", strength)
+        assert edgevision(*command)[0] == 0
+        made[strength] = pixels_of(path).astype(float)
+    np.testing.assert_array_equal(made["0"], pixels_of(photos / "a.png"))
+    np.testing.assert_allclose(made["0.5"], (made["0"] + made["1"]) / 2, atol=1.01)
+    assert np.abs(made["1"] - made["0"]).max() > 20
+
+
 def test_the_only_picture_being_damaged_is_one_line(edgevision, write_restorer, photos):
     code, out, err = edgevision("run", "denoise", photos / "c.jpg", "-m", write_restorer("denoise"), "-q")
     assert (code, out) == (1, "")

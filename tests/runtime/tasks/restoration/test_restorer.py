@@ -53,6 +53,24 @@ def test_the_result_is_what_the_network_makes_of_the_picture(picture_engine):
     np.testing.assert_array_equal(restored.pixels, 255 - noise(20, 30))
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_strength_goes_a_part_of_the_way(picture_engine, in_place):
+    restore = Restorer(picture_engine(lambda image: 1 - image), metadata())
+    pixels = noise(200, 30)
+    expected = np.rint(pixels * 0.75 + (255.0 - pixels) * 0.25)
+    found = restore(Picture(pixels.copy()), strength=0.25, in_place=in_place).pixels
+    np.testing.assert_allclose(found.astype(int), expected, atol=1)
+    np.testing.assert_array_equal(restore(pixels, strength=0).pixels, pixels)
+    with pytest.raises(InputError, match=r"from 0 to 1, not 1\.5"):
+        restore(pixels, strength=1.5)
+
+
+def test_what_is_enlarged_has_no_strength(picture_engine):
+    restore = Restorer(picture_engine(enlarged), metadata(spec=RestorationSpec(scale=2)))
+    with pytest.raises(InputError, match="has no strength"):
+        restore(noise(8, 8), strength=0.5)
+
+
 def test_every_kind_of_source_gives_the_same_picture(identity, tmp_path):
     pixels = noise(8, 9)
     Image.fromarray(pixels).save(tmp_path / "a.png")
