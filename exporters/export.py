@@ -25,7 +25,7 @@ from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
 from edgevision.exporters.quantization.calibration import check_calibration, collect_calibration_data
-from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, find_engine_settings
+from edgevision.exporters.quantization.engine_settings import ONLY_ENGINES, ONNX_RUNTIME, find_engine_settings
 from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.inspection import Inspection, inspect
 from edgevision.exporters.quantization.page import write_page
@@ -321,8 +321,12 @@ def _quantized(
     target = find_target(settings.target)
     measured = is_this_machine(target) and not target.npu
     engines = find_engine_settings(settings.engine, format, measured=measured)
-    plainest = OPENVINO if format is ModelFormat.OPENVINO else ONNX_RUNTIME
-    with ModelOpener(format, metadata, settings.threads) as open_model, open_model(model, plainest) as reference:
+    plainest = ONLY_ENGINES.get(format, ONNX_RUNTIME)
+    with (
+        ModelOpener(format, metadata, settings.threads) as open_model,
+        ModelOpener(ModelFormat.ONNX, metadata, settings.threads) as open_onnx,
+        open_model(model, plainest) as reference,
+    ):
         time_budget.begin(Stage.READING)
         if time_budget.late() and settings.time_budget is not None:
             raise InputError(
@@ -342,11 +346,15 @@ def _quantized(
         cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
         openers = {one: partial(open_model, settings=one) for one in engines}
+        # Dozens of forms are looked at on the way to a plan, and converting one takes seconds: LiteRT computes the same
+        # integers.
+        analysed = partial(open_onnx, settings=ONNX_RUNTIME) if format is ModelFormat.TFLITE else openers[engines[0]]
         quantized = quantize(
             model,
             reference,
             data,
             openers,
+            analysed,
             settings,
             given=row if cleaned or engines[0] != plainest else None,
             format=format,

@@ -51,7 +51,7 @@ WRITERS: Mapping[ModelFormat, FormatWriter] = {
         f"{_CONVERSION}.litert_conversion:write_tflite",
         f"{_CONVERSION}.litert_conversion:check_litert",
         static=True,
-        precisions=(Precision.FP32,),
+        precisions=(Precision.FP32, Precision.INT8),
     ),
     ModelFormat.NCNN: FormatWriter(
         f"{_CONVERSION}.ncnn_conversion:write_ncnn",

@@ -5,7 +5,11 @@ from enum import StrEnum
 
 from edgevision.core.records import Record, record
 
-ENGINE_TITLES: Mapping[str, str] = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+ENGINE_TITLES: Mapping[str, str] = {
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "ai_edge_litert": "LiteRT",
+}
 """Engines by the name that files and commands have for them, and what people call them."""
 
 

@@ -155,16 +155,12 @@ def _described(content: bytes, model: onnx.ModelProto, metadata: ModelMetadata |
 
     file = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = file.subgraphs[0]
+    _give_float(file, schema)
     for numbers, values in ((graph.inputs, model.graph.input), (graph.outputs, model.graph.output)):
         for number, value in zip(numbers, values, strict=True):
             graph.tensors[number].name = value.name
-    for tensors, numbers, values in (
-        (file.signatureDefs[0].inputs, graph.inputs, model.graph.input),
-        (file.signatureDefs[0].outputs, graph.outputs, model.graph.output),
-    ):
-        names = dict(zip(map(int, numbers), [value.name for value in values], strict=True))
-        for tensor in tensors:
-            tensor.name = names[tensor.tensorIndex]
+    # Nothing of ours reads signatures, and those of other names would mislead.
+    file.signatureDefs = []
     if metadata is not None:
         buffer, entry = schema.BufferT(), schema.MetadataT()
         buffer.data = np.frombuffer(metadata.to_json().encode(), np.uint8)
@@ -174,3 +170,32 @@ def _described(content: bytes, model: onnx.ModelProto, metadata: ModelMetadata |
     builder = flatbuffers.Builder(len(content) + (1 << 16))
     builder.Finish(file.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _give_float(file: Any, schema: Any) -> None:
+    """Let a graph whose inputs and outputs are int8 take and give float, as its metadata say."""
+    graph, codes = file.subgraphs[0], schema.BuiltinOperator
+    graph.inputs, graph.outputs = [list(map(int, numbers)) for numbers in (graph.inputs, graph.outputs)]
+    for numbers, code, first in ((graph.inputs, codes.QUANTIZE, True), (graph.outputs, codes.DEQUANTIZE, False)):
+        for position, number in enumerate(numbers):
+            inner = graph.tensors[number]
+            if inner.type == schema.TensorType.FLOAT32:
+                continue
+            outer = schema.TensorT()
+            outer.shape, outer.shapeSignature, outer.buffer = inner.shape, inner.shapeSignature, 0
+            outer.type = schema.TensorType.FLOAT32
+            graph.tensors.append(outer)
+            numbers[position] = len(graph.tensors) - 1
+            operator = schema.OperatorT()
+            operator.opcodeIndex = _operator_code(file, schema, code)
+            ends = [number], [numbers[position]]
+            operator.inputs, operator.outputs = reversed(ends) if first else ends
+            graph.operators.insert(0 if first else len(graph.operators), operator)
+
+
+def _operator_code(file: Any, schema: Any, code: int) -> int:
+    entry = schema.OperatorCodeT()
+    entry.builtinCode = entry.deprecatedBuiltinCode = code
+    entry.version = 1
+    file.operatorCodes.append(entry)
+    return len(file.operatorCodes) - 1

@@ -16,6 +16,8 @@ def main() -> None:
     os.dup2(2, 1)  # what the converter prints is none
     import litert_torch
     import torch
+    from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config
+    from litert_torch.quantize.quant_config import QuantConfig
     from torch.ao.quantization.fx import _decomposed  # noqa: F401 - its import makes quantized_decomposed known
 
     _say(answers, None)
@@ -24,7 +26,11 @@ def main() -> None:
         reason = None
         try:
             program = torch.export.load(source)
-            litert_torch.convert(program.module(), program.example_inputs[0]).export(target)
+            quantized = any("quantize" in str(node.target) for node in program.graph.nodes)
+            # Of the configuration only its kind counts: what is quantised, the network says.
+            static = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=False)
+            config = QuantConfig(PT2EQuantizer().set_global(static)) if quantized else None
+            litert_torch.convert(program.module(), program.example_inputs[0], quant_config=config).export(target)
         except Exception as error:  # its compiler has classes of its own
             reason = _first_failure(str(error)) or type(error).__name__
         _say(answers, reason)

@@ -1,6 +1,6 @@
 """An ONNX model as a PyTorch network, for converters that take those: operator by operator, nothing is fused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,17 +36,15 @@ class OnnxNetwork(nn.Module):
             (OPERATORS[node.op_type], list(node.input), list(node.output), _attributes(node))
             for node in model.graph.node
         ]
-        zeros = {node.input[2] for node in model.graph.node if node.op_type == "DequantizeLinear"}
         self._constants: dict[str, NDArray[Any]] = {}
         self._buffer_names: dict[str, str] = {}
-        for number, initializer in enumerate(model.graph.initializer):
-            array = numpy_helper.to_array(initializer)
-            if array.ndim and array.dtype.itemsize != 8:
-                self._buffer_names[initializer.name] = f"constant_{number}"
-                wide = array.astype(np.int64) if initializer.name in zeros else array.copy()
-                self.register_buffer(f"constant_{number}", torch.from_numpy(wide))
+        arrays = {initializer.name: numpy_helper.to_array(initializer) for initializer in model.graph.initializer}
+        for number, (name, array) in enumerate((arrays | _as_float(model, arrays)).items()):
+            if array.ndim and (array.dtype.kind != "i" or name in _zero_points(model)):
+                self._buffer_names[name] = f"constant_{number}"
+                self.register_buffer(f"constant_{number}", torch.from_numpy(array.copy()))
             else:
-                self._constants[initializer.name] = array
+                self._constants[name] = array
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         values: dict[str, Any] = dict(self._constants)
@@ -64,6 +62,27 @@ def exported_network(model: onnx.ModelProto) -> torch.export.ExportedProgram:
     network = OnnxNetwork(model).eval()
     shapes = [[side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input]
     return torch.export.export(network, tuple(torch.zeros(shape) for shape in shapes))
+
+
+def _zero_points(model: onnx.ModelProto) -> set[str]:
+    return {node.input[2] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+
+
+def _as_float(model: onnx.ModelProto, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Weights and biases with a scale for each channel as the floats that they stand for, and their zeros in 64 bits.
+
+    Converters look for floats that are quantised to what they were, and quantise biases by themselves.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for node in model.graph.node:
+        values = arrays.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if values is None or not arrays[node.input[1]].ndim:
+            continue
+        axis = _attributes(node).get("axis", 1)
+        scales = arrays[node.input[1]].reshape([-1 if side == axis else 1 for side in range(values.ndim)])
+        found[node.input[0]] = values.astype(np.float32) * scales
+        found[node.input[2]] = arrays[node.input[2]].astype(np.int64)
+    return found
 
 
 def _attributes(node: onnx.NodeProto) -> Attributes:

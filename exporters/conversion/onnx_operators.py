@@ -260,15 +260,15 @@ def _quantize(inputs: Inputs, attributes: Attributes) -> Any:
 
 def _dequantize(inputs: Inputs, attributes: Attributes) -> Any:
     x, scale, zero = inputs
-    if x.dtype == torch.int32:
-        # A bias: what converters want is float, whose rounding they do alike.
-        return x * scale
-    info = torch.iinfo(x.dtype)
+    known = torch.ops.quantized_decomposed
     if isinstance(scale, np.ndarray):
-        operator = torch.ops.quantized_decomposed.dequantize_per_tensor
-        return operator(x, float(scale), int(zero), info.min, info.max, x.dtype)
-    operator = torch.ops.quantized_decomposed.dequantize_per_channel
-    return operator(x, scale, zero, attributes.get("axis", 1), info.min, info.max, x.dtype)
+        info = torch.iinfo(x.dtype)
+        return known.dequantize_per_tensor(x, float(scale), int(zero), info.min, info.max, x.dtype)
+    if x.ndim == 1:
+        # A bias, which is float here.
+        return x
+    ends = attributes.get("axis", 1), -127, 127, torch.int8
+    return known.dequantize_per_channel(known.quantize_per_channel(x, scale, zero, *ends), scale, zero, *ends)
 
 
 def _elementwise(function: Callable[..., Any]) -> Operator:

@@ -32,6 +32,10 @@ class EngineSettings:
 
 ONNX_RUNTIME = EngineSettings("onnxruntime")
 OPENVINO = EngineSettings("openvino")
+LITERT = EngineSettings("ai_edge_litert")
+
+ONLY_ENGINES = {ModelFormat.OPENVINO: OPENVINO, ModelFormat.TFLITE: LITERT}
+"""Of formats that one engine reads."""
 
 
 def find_engine_settings(choice: EngineChoice, format: ModelFormat, *, measured: bool) -> tuple[EngineSettings, ...]:
@@ -43,10 +47,13 @@ def find_engine_settings(choice: EngineChoice, format: ModelFormat, *, measured:
         InputError: the engine of that ``choice`` does not read the ``format``.
         MissingExtraError: it is not installed.
     """
-    if format is ModelFormat.OPENVINO:
-        if choice is EngineChoice.ONNXRUNTIME:
-            raise InputError("ONNX Runtime does not read OpenVINO IR: leave --format openvino or --engine out")
-        engines = ["openvino"]
+    if (only := ONLY_ENGINES.get(format)) is not None:
+        if choice not in (EngineChoice.ANY, only.engine):
+            name = "OpenVINO IR" if format is ModelFormat.OPENVINO else format
+            raise InputError(
+                f"{ENGINE_TITLES[choice.value]} does not read {name}: leave --format {format} or --engine out"
+            )
+        engines = [only.engine]
     elif choice is EngineChoice.ANY:
         there = measured and unavailable_reason(_backend("openvino")) is None
         engines = ["onnxruntime", *(["openvino"] if there else [])]

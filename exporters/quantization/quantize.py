@@ -26,7 +26,7 @@ from edgevision.exporters.quantization.report import NodePrecision, Quantization
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import QuantizationSettings
-from edgevision.exporters.quantization.targets import find_target, is_this_machine
+from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import Written, decide
@@ -58,6 +58,7 @@ def quantize(
     reference: Engine,
     data: CalibrationData,
     openers: Mapping[EngineSettings, Opener],
+    open_model: Opener,
     settings: QuantizationSettings,
     *,
     given: GivenModel | None,
@@ -72,6 +73,7 @@ def quantize(
         given: what ``model`` was before it was cleaned; ``None`` where there was nothing to clean.
         data: what to calibrate with and to judge by.
         openers: load a candidate as it is to be measured, by what it is run in; the first one the float model, too.
+        open_model: loads what is only looked at on the way, as for ranges and the noise of single operators.
         time_budget: what is left of the time; the model was read and so was what is judged on.
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
 
@@ -81,8 +83,7 @@ def quantize(
         DeviceError: the engine does not run the model.
     """
     start = time.monotonic()
-    open_model = next(iter(openers.values()))
-    target, effort, measure = find_target(settings.target), settings.effort, data.measure
+    target, effort, measure = for_format(find_target(settings.target), format), settings.effort, data.measure
     fixed, size = _batch_sizes(reference, settings)
     portions = data.portions if fixed is None else data.portions.in_batches_of(fixed)
     timed = next(iter(data.portions.in_batches_of(size)))[0]
@@ -149,7 +150,8 @@ def quantize(
             prepared.fast,
             everything,
             {settings: choice.plan for settings, choice in choices.items()},
-            quantizer.weight_only_sizes,
+            # LiteRT's converter makes floats of weights that no int8 arithmetic is done with.
+            {} if format is ModelFormat.TFLITE else quantizer.weight_only_sizes,
             finetuned,
         ),
         trials,

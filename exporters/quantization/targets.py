@@ -1,13 +1,14 @@
 """What int8 has to look like for each device to be exact and fast there: one explicit table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgevision.core.errors import InputError
 from edgevision.core.machine import INT8_ON_X86, Machine
 from edgevision.exporters.passes.ir import Array
+from edgevision.modelfiles.model_file import ModelFormat
 
 _CPU_OPERATORS = frozenset(
     {"Add", "AveragePool", "Concat", "Conv", "Gemm", "GlobalAveragePool", "LeakyRelu", "MatMul", "Mul", "Sigmoid"}
@@ -152,6 +153,15 @@ def find_target(name: str, machine: Machine | None = None) -> Target:
     if target is None:
         raise InputError(f"there is no target {name!r}; known: auto, {', '.join((*TARGETS, *BOARDS))}")
     return target
+
+
+def for_format(target: Target, format: ModelFormat) -> Target:
+    """``target`` with the integers that engines of ``format`` compute with, whatever the CPU.
+
+    LiteRT has int8 activations with a zero point and adds up in 32 bits (ai.google.dev/edge/litert: 8-bit quantization
+    specification).
+    """
+    return replace(target, activations="int8", pair_limit=None) if format is ModelFormat.TFLITE else target
 
 
 def is_this_machine(target: Target) -> bool:

@@ -17,7 +17,7 @@ from edgevision.exporters.passes.depth_to_space import interleave_by_channel
 from edgevision.exporters.passes.graph_pass import Rewriting
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.modelfiles.model_file import ModelFormat, read_graph
 from edgevision.runtime.devices.opening import open_engine
 
 with_litert = pytest.mark.skipif(not find_spec("litert_torch"), reason="litert-torch is not installed")
@@ -99,6 +99,51 @@ def test_it_computes_what_onnx_runtime_does(format: ModelFormat, model: onnx.Mod
         assert ([spec.name for spec in engine.inputs], [spec.name for spec in engine.outputs]) == (["x"], ["y"])
         assert engine.run({"x": x})[0].shape == metadata.outputs[0].shape
         assert sqnr_db(run(model, x)[0], engine.run({"x": x})[0]) > 90
+
+
+def quantized() -> onnx.ModelProto:
+    """A convolution and a Relu in int8, as the project's own plans are written."""
+    nodes = [
+        make_node("QuantizeLinear", ["x", "s", "z"], ["xq"]),
+        make_node("DequantizeLinear", ["xq", "s", "z"], ["xd"]),
+        make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], axis=0),
+        make_node("DequantizeLinear", ["b", "bs", "bz"], ["bd"], axis=0),
+        make_node("Conv", ["xd", "wd", "bd"], ["c"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+        make_node("Relu", ["c"], ["r"]),
+        make_node("QuantizeLinear", ["r", "t", "low"], ["rq"]),
+        make_node("DequantizeLinear", ["rq", "t", "low"], ["y"]),
+    ]
+    scales = np.float32([0.01, 0.02, 0.03, 0.04])
+    constants = {
+        "s": np.float32(0.02),
+        "z": np.int8(-5),
+        "w": np.random.default_rng(0).integers(-127, 128, (4, 3, 3, 3)).astype(np.int8),
+        "ws": scales,
+        "wz": np.zeros(4, np.int8),
+        "b": np.int32([100, -200, 300, 4]),
+        "bs": np.float32(0.02) * scales,
+        "bz": np.zeros(4, np.int32),
+        "t": np.float32(0.2),
+        "low": np.int8(-128),
+    }
+    return model_of(nodes, constants, (1, 3, 8, 8))
+
+
+@with_litert
+def test_litert_computes_the_same_integers_and_takes_and_gives_floats(tmp_path: Path) -> None:
+    model, path, x = quantized(), tmp_path / "net.tflite", random(1, 3, 8, 8, seed=3)
+    write_model(model, path, ModelFormat.TFLITE, described(model))
+    graph = read_graph(path)
+    assert {name: graph.operators[name] for name in ("CONV_2D", "QUANTIZE", "DEQUANTIZE")} == {
+        "CONV_2D": 1,
+        "QUANTIZE": 1,
+        "DEQUANTIZE": 1,
+    }
+    with open_engine(path) as engine:
+        assert {spec.dtype for spec in (*engine.inputs, *engine.outputs)} == {"float32"}
+        steps = np.abs(run(model, x)[0] - engine.run({"x": x})[0]) / np.float32(0.2)
+    assert steps.max() < 1.01
+    assert np.mean(steps > 0.01) < 0.01
 
 
 @with_ncnn

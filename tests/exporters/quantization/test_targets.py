@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from edgevision.core.errors import InputError
 from edgevision.core.machine import Machine
-from edgevision.exporters.quantization.targets import BOARDS, TARGETS, Target, find_target, is_this_machine
+from edgevision.exporters.quantization.targets import BOARDS, TARGETS, Target, find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.units import WEIGHTED
+from edgevision.modelfiles.model_file import ModelFormat
 
 ends = st.floats(-1e4, 1e4, width=32)
 
@@ -144,3 +145,10 @@ def test_a_cpu_that_is_not_in_the_table_asks_for_a_name(
     assert not any(map(is_this_machine, TARGETS.values()))
     # A name says enough.
     assert find_target("pi5") is TARGETS["arm64-dotprod"]
+
+
+def test_litert_has_its_own_integers_on_every_cpu() -> None:
+    for name in ("x86-avx2", "x86-vnni", "arm64"):
+        target = for_format(TARGETS[name], ModelFormat.TFLITE)
+        assert (target.name, target.activations, target.pair_limit) == (name, "int8", None)
+        assert for_format(TARGETS[name], ModelFormat.ONNX) is TARGETS[name]
