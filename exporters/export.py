@@ -158,7 +158,7 @@ def export(
     inspection: Inspection | None = None
     if precision is Precision.INT8:
         with translated_write_errors(target):
-            given = plain if source.given is None else _in_order(source.given, plain)
+            given = plain if source.given is None or writer.static else _in_order(source.given, plain)
             quantized, inspection = _quantized(
                 source, given, format, settings, search_log(target), time_budget, inspected=html is not None
             )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,7 +53,7 @@ from edgevision.exporters.quantization.trials import TrialSetup
 from edgevision.exporters.quantization.units import find_units
 from edgevision.exporters.report import read_report
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
-from edgevision.modelfiles.model_file import ModelFormat, read_metadata
+from edgevision.modelfiles.model_file import ModelFormat, read_graph, read_metadata
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
@@ -219,9 +220,9 @@ def inputs(tmp_path: Path) -> Path:
 
 def export(checkpoint: Path, output: Path, **settings: Any) -> QuantizationReport:
     """Export in int8; the report of the quantisation, which is also beside the model."""
-    model_format = "openvino" if output.suffix == ".xml" else "onnx"
+    model_format = {".xml": "openvino", ".tflite": "tflite"}.get(output.suffix, "onnx")
     settings = {"preset": Preset.QUICK, "threads": 1, "engine": EngineChoice.ONNXRUNTIME} | settings
-    if model_format == "openvino":
+    if model_format != "onnx":
         settings["engine"] = EngineChoice.ANY
     report = edgevision.export(
         checkpoint, output, format=model_format, precision="int8", int8=QuantizationSettings(**settings)
@@ -278,6 +279,29 @@ def test_every_form_is_judged_and_every_operator_accounted_for(small: Path, pict
     assert all(sqnr is not None and sqnr > 20 for sqnr in alone)
     assert found.trials[0].name == "all int8"
     assert all(trial.quality is not None for trial in found.trials)
+
+
+@pytest.mark.skipif(not find_spec("litert_torch"), reason="litert-torch is not installed")
+def test_a_litert_model_is_judged_in_litert(inputs: Path, tmp_path: Path, stopwatch: Stopwatch) -> None:
+    stopwatch.others = {"all int8 in LiteRT": 1.5}
+    source, path = tmp_path / "one.onnx", tmp_path / "net.tflite"
+    # One convolution, as a conversion takes seconds.
+    weights = from_array(np.random.default_rng(0).standard_normal((4, 3, 3, 3), np.float32), "w")
+    x, y = (
+        make_tensor_value_info(name, TensorProto.FLOAT, ("batch", size, 8, 8)) for name, size in (("x", 3), ("y", 4))
+    )
+    convolution = make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])
+    graph = make_graph([convolution], "graph", [x], [y], [weights])
+    onnx.save(make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8), source)
+    found = export(source, path, calibration=inputs, max_drop=20)
+    assert found.outcome is Outcome.INT8
+    assert {form.engine for form in found.forms} == {"LiteRT"}
+    assert "int8-weights" not in [form.name for form in found.forms]
+    assert found.forms[-1].figures["sqnr"] > 30
+    assert "QUANTIZE" in read_graph(path).operators
+    metadata = read_metadata(path)
+    assert metadata is not None
+    assert (metadata.precision, metadata.inputs[0].shape) == (Precision.INT8, (1, 3, 8, 8))
 
 
 def test_where_int8_does_not_pay_the_weights_are_only_stored_in_it(
