@@ -52,7 +52,7 @@ def test_verbs_are_completed_without_importing_any(complete, line, words):
     [
         ("edgevision compare --fail", ["--fail-if-slower"]),
         ("edgevision train restore --kind ", ["inpaint", "denoise", "upscale", "brighten"]),
-        ("edgevision inspect den", ["denoise"]),
+        ("edgevision inspect den", ["denoise", "denoise_white"]),
         ("edgevision export net.pth --task de", ["detect", "denoise"]),
         ("edgevision inspect upscale", ["upscale", "upscale_x4"]),
     ],
