@@ -177,7 +177,7 @@ class OutputOptions:
         Path | None, typer.Option("--output", "-o", help="Model file.", show_default="beside the checkpoint")
     ] = None
     model_format: Annotated[
-        Literal["onnx", "openvino", "tflite", "ncnn"], typer.Option("--format", help="The kind of model file.")
+        Literal["onnx", "openvino", "tflite", "ncnn", "rknn"], typer.Option("--format", help="The kind of model file.")
     ] = "onnx"
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision; inputs and outputs stay float32.")] = False
     int8: Annotated[

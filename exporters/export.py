@@ -32,7 +32,7 @@ from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
 from edgevision.exporters.quantization.report import KeptCandidate, QuantizationReport
 from edgevision.exporters.quantization.settings import QuantizationSettings
-from edgevision.exporters.quantization.targets import find_target, is_this_machine
+from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget
 from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE
 from edgevision.exporters.report import ExportReport, report_path
@@ -127,11 +127,13 @@ def export(
     if writer.check_installed is not None:
         load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
     settings = int8 or QuantizationSettings()
+    int8_asked = precision is Precision.INT8
+    if int8_asked:
+        for_format(find_target(settings.target), format)  # where they do not go together
     time_budget = settings.begin(show)
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)
     folder = ImageFolder(data) if data is not None else None
-    int8_asked = precision is Precision.INT8
     needs_static = writer.static or (int8_asked and find_target(settings.target).static_shapes)
 
     source = read_source_model(
@@ -181,7 +183,7 @@ def export(
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
         file = temporary / target.name
         write_model(model, file, format, described)
-        with source.reference() as reference, _opened(file, model) as engine:
+        with source.reference() as reference, _opened(file, model, format, described) as engine:
             batches, sample_source = _samples(folder, described, source.shape, seed)
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
@@ -254,14 +256,15 @@ def _kept(
     )
 
 
-def _opened(file: Path, model: onnx.ModelProto) -> Engine:
+def _opened(file: Path, model: onnx.ModelProto, format: ModelFormat, metadata: ModelMetadata) -> Engine:
     """The engine of a model in the making, whose path is nothing to the user.
 
     Raises:
         InputError: it cannot run what the network uses.
     """
+    simulator = WRITERS[format].simulator
     try:
-        return open_engine(file)
+        return load_object(simulator)(model, metadata) if simulator else open_engine(file)
     except (DeviceError, ModelFileError) as error:
         types = {onnx.TensorProto.BFLOAT16: "bfloat16", onnx.TensorProto.DOUBLE: "float64"}
         found = " and ".join(name for kind, name in types.items() if kind in _types(model))
@@ -321,11 +324,12 @@ def _quantized(
     target = find_target(settings.target)
     measured = is_this_machine(target) and not target.npu
     engines = find_engine_settings(settings.engine, format, measured=measured)
+    simulated = WRITERS[format].simulator is not None
     plainest = ONLY_ENGINES.get(format, ONNX_RUNTIME)
     with (
         ModelOpener(format, metadata, settings.threads) as open_model,
         ModelOpener(ModelFormat.ONNX, metadata, settings.threads) as open_onnx,
-        open_model(model, plainest) as reference,
+        open_onnx(model, ONNX_RUNTIME) if simulated else open_model(model, plainest) as reference,
     ):
         time_budget.begin(Stage.READING)
         if time_budget.late() and settings.time_budget is not None:
@@ -347,8 +351,9 @@ def _quantized(
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
         openers = {one: partial(open_model, settings=one) for one in engines}
         # Dozens of forms are looked at on the way to a plan, and converting one takes seconds: LiteRT computes the same
-        # integers.
-        analysed = partial(open_onnx, settings=ONNX_RUNTIME) if format is ModelFormat.TFLITE else openers[engines[0]]
+        # integers, and RKNN nearly.
+        slow = format in (ModelFormat.TFLITE, ModelFormat.RKNN)
+        analysed = partial(open_onnx, settings=ONNX_RUNTIME) if slow else openers[engines[0]]
         quantized = quantize(
             model,
             reference,

@@ -28,6 +28,7 @@ class FormatWriter:
         beside: endings of the files that are written besides the model's own.
         static: whether such models have one shape only.
         precisions: those in which it can be written.
+        simulator: ``module:class`` of an engine of a model and metadata, where the device is none of this machine.
     """
 
     write: str
@@ -36,6 +37,7 @@ class FormatWriter:
     beside: tuple[str, ...] = ()
     static: bool = False
     precisions: tuple[Precision, ...] = (Precision.FP32, Precision.FP16, Precision.INT8)
+    simulator: str | None = None
 
 
 _CONVERSION = "edgevision.exporters.conversion"
@@ -60,6 +62,14 @@ WRITERS: Mapping[ModelFormat, FormatWriter] = {
         beside=(".bin", ".edgevision.json"),
         static=True,
         precisions=(Precision.FP32, Precision.FP16),
+    ),
+    ModelFormat.RKNN: FormatWriter(
+        f"{_CONVERSION}.rknn_conversion:write_rknn",
+        f"{_CONVERSION}.rknn_conversion:check_rknn",
+        beside=(".edgevision.json",),
+        static=True,
+        precisions=(Precision.INT8,),
+        simulator=f"{_CONVERSION}.rknn_conversion:RknnSimulator",
     ),
 }
 """By format, what can be written."""
@@ -90,6 +100,9 @@ class ModelOpener:
     def _open(
         self, model: onnx.ModelProto, settings: EngineSettings, metadata: ModelMetadata | None, *, flush_denormals: bool
     ) -> Engine:
+        simulator = WRITERS[self._format].simulator
+        if simulator is not None:
+            return load_object(simulator)(model, self._metadata)  # type: ignore[no-any-return]
         folder = Path(self._folder.name)
         file = folder / f"{next(self._numbers)}{self._format.suffix}"
         write_model(model, file, self._format, metadata)

@@ -1,7 +1,7 @@
 """What the metadata of a model say that came out of a quantisation."""
 
 from edgevision.core.machine import Machine
-from edgevision.exporters.quantization.engine_settings import EngineSettings
+from edgevision.exporters.quantization.engine_settings import RKNN, EngineSettings
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.modelfiles.measured_engine import MeasuredEngine
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
@@ -37,6 +37,7 @@ def written_metadata(
     )
     return metadata.updated(
         target=report.target,
-        precision=_PRECISIONS[outcome],
+        # Rockchip's NPU has no float32.
+        precision=Precision.FP16 if settings == RKNN and outcome is Outcome.FLOAT else _PRECISIONS[outcome],
         measured_in=measured_in if report.measured else None,
     )

@@ -35,7 +35,7 @@ ModelArgument = Annotated[
         metavar="MODEL",
         callback=_resolve,
         autocompletion=_complete,
-        help="Model file (.onnx, .xml, .tflite, .param), or the name of one that ships, as classify.",
+        help="Model file (.onnx, .xml, .tflite, .param, .rknn), or the name of one that ships, as classify.",
     ),
 ]
 ModelsArgument = Annotated[
@@ -44,7 +44,7 @@ ModelsArgument = Annotated[
         metavar="MODEL",
         callback=_resolve_all,
         autocompletion=_complete,
-        help="Model files (.onnx, .xml, .tflite, .param), or names of those that ship, as classify.",
+        help="Model files (.onnx, .xml, .tflite, .param, .rknn), or names of those that ship, as classify.",
     ),
 ]
 
@@ -59,6 +59,6 @@ def model_option(help: str) -> Any:
 ModelOption = Annotated[
     Path | None,
     model_option(
-        "Model file (.onnx, .xml, .tflite, .param), or the name of one that ships; by default the one for this."
+        "Model file (.onnx, .xml, .tflite, .param, .rknn), or the name of one that ships; by default the one for this."
     ),
 ]

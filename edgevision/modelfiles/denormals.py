@@ -116,6 +116,11 @@ def _ncnn_weights(path: Path) -> Iterator[_Weights]:
         yield DataType.FLOAT, content
 
 
+def _no_weights(path: Path) -> Iterator[_Weights]:
+    """RKNN has none in float32."""
+    return iter(())
+
+
 def _onnx_weights(path: Path) -> Iterator[_Weights]:
     """Those of all tensors, wherever in the model they are."""
     for message in messages(mapped(path)):
@@ -146,4 +151,5 @@ _READERS = {
     ModelFormat.OPENVINO: _openvino_weights,
     ModelFormat.TFLITE: _tflite_weights,
     ModelFormat.NCNN: _ncnn_weights,
+    ModelFormat.RKNN: _no_weights,
 }

@@ -23,6 +23,7 @@ class ModelFormat(StrEnum):
     OPENVINO = "openvino"
     TFLITE = "tflite"
     NCNN = "ncnn"
+    RKNN = "rknn"
     CHECKPOINT = "checkpoint"
 
     @property
@@ -45,6 +46,7 @@ _KINDS = {
     ModelFormat.OPENVINO: _Kind(".xml", "edgevision.modelfiles.openvino_file", "OpenVINO"),
     ModelFormat.TFLITE: _Kind(".tflite", "edgevision.modelfiles.tflite_file"),
     ModelFormat.NCNN: _Kind(".param", "edgevision.modelfiles.ncnn_file", "NCNN"),
+    ModelFormat.RKNN: _Kind(".rknn", "edgevision.modelfiles.rknn_file"),
     ModelFormat.CHECKPOINT: _Kind(".pt", "edgevision.modelfiles.checkpoint_file"),
 }
 _BY_SUFFIX = {kind.suffix: format for format, kind in _KINDS.items()}

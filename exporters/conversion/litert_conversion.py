@@ -1,18 +1,7 @@
-"""A LiteRT model (``.tflite``) from an ONNX model, by litert-torch, which runs in a process of its own.
+"""A LiteRT model (``.tflite``) from an ONNX model, by litert-torch, which runs in a process of its own."""
 
-What litert-torch needs contradicts what others need, so it may live in another environment, and it ends the process
-where its compiler fails.
-"""
-
-import atexit
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,6 +11,7 @@ import torch
 from edgevision.core.errors import InputError, MissingExtraError
 from edgevision.core.extras import requires_extra
 from edgevision.exporters.conversion import litert_program
+from edgevision.exporters.conversion.converter_process import ConverterProcess
 from edgevision.exporters.conversion.onnx_network import exported_network
 from edgevision.exporters.passes.canonical_form import canonical
 from edgevision.exporters.passes.convolution_rewrites import pool_by_operator, stride_by_convolution
@@ -31,6 +21,10 @@ from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 
 PYTHON = "EDGEVISION_LITERT_PYTHON"
 """Names the Python that has litert-torch, where that is another."""
+
+LITERT_TORCH = ConverterProcess(
+    "litert-torch", litert_program.__file__, PYTHON, MissingExtraError("litert_torch", "export-tflite")
+)
 
 _PASSES = Sequential(
     [
@@ -44,7 +38,7 @@ def check_litert() -> None:
     """Raise :class:`.MissingExtraError` where LiteRT or its converter is not installed."""
     with requires_extra("tflite"):
         import ai_edge_litert.interpreter  # noqa: F401
-    _converter()
+    LITERT_TORCH.start()
 
 
 def write_tflite(model: onnx.ModelProto, path: Path, metadata: ModelMetadata | None, *, half: bool) -> None:
@@ -72,7 +66,7 @@ def _converted(model: onnx.ModelProto) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "model.pt2", Path(folder) / "model.tflite"
         torch.export.save(exported_network(model), source)
-        _converter().convert(source, target)
+        LITERT_TORCH.ask(str(source), str(target))
         return target.read_bytes()
 
 
@@ -80,72 +74,6 @@ def _examples(model: onnx.ModelProto) -> list[Any]:
     generator = np.random.default_rng(0)
     shapes = [[side.dim_value for side in value.type.tensor_type.shape.dim] for value in model.graph.input]
     return [generator.random(shape, np.float32) for shape in shapes]
-
-
-class _Converter:
-    """The process of :mod:`.litert_program`: started once, as its imports take seconds, and ended with this one."""
-
-    def __init__(self, python: str) -> None:
-        self._lock = Lock()
-        # -I: a Python of its own finds its own packages, whatever is set for this one.
-        isolated = ["-I"] if os.environ.get(PYTHON) else []
-        self._process = subprocess.Popen(
-            [python, *isolated, litert_program.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.answer()
-
-    def answer(self) -> str:
-        """The next line that it says.
-
-        Raises:
-            InputError: it has ended.
-        """
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            _converter.cache_clear()
-            self.close()
-            raise InputError(f"litert-torch has ended by itself, with {self._process.returncode}")
-        return line
-
-    def convert(self, source: Path, target: Path) -> None:
-        """Have a saved network converted; :class:`InputError` where it cannot be."""
-        assert self._process.stdin is not None
-        with self._lock:
-            self._process.stdin.write(json.dumps([str(source), str(target)]) + "\n")
-            self._process.stdin.flush()
-            reason = json.loads(self.answer())
-        if reason is not None:
-            raise InputError(f"litert-torch cannot convert this model to LiteRT: {reason}")
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        with self._process:
-            pass
-
-
-@cache
-def _converter() -> _Converter:
-    try:
-        converter = _Converter(os.environ.get(PYTHON) or sys.executable)
-    except (OSError, InputError) as error:
-        given = os.environ.get(PYTHON)
-        if given:
-            raise InputError(f"{PYTHON} is {given!r}, which has no litert-torch: {error}") from error
-        raise MissingExtraError("litert_torch", "export-tflite") from error
-    atexit.register(_end)
-    return converter
-
-
-def _end() -> None:
-    if _converter.cache_info().currsize:
-        _converter().close()
-        _converter.cache_clear()
 
 
 def _described(content: bytes, model: onnx.ModelProto, metadata: ModelMetadata | None) -> bytes:

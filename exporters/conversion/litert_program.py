@@ -1,7 +1,7 @@
 """Run by a Python that has litert-torch, which need not be ours: converts saved networks until its input ends.
 
-It imports nothing of edgevision. Each line that it reads is a JSON list of the network's file (``.pt2``) and the file
-to write (``.tflite``); the line that it answers is ``null``, or a JSON text with what went wrong. The first says hello.
+It speaks as :mod:`.converter_process` says: what it reads are lists of the network's file (``.pt2``) and the file to
+write (``.tflite``).
 """
 
 import json

@@ -33,8 +33,9 @@ class EngineSettings:
 ONNX_RUNTIME = EngineSettings("onnxruntime")
 OPENVINO = EngineSettings("openvino")
 LITERT = EngineSettings("ai_edge_litert")
+RKNN = EngineSettings("rknnlite")
 
-ONLY_ENGINES = {ModelFormat.OPENVINO: OPENVINO, ModelFormat.TFLITE: LITERT}
+ONLY_ENGINES = {ModelFormat.OPENVINO: OPENVINO, ModelFormat.TFLITE: LITERT, ModelFormat.RKNN: RKNN}
 """Of formats that one engine reads."""
 
 

@@ -150,8 +150,8 @@ def quantize(
             prepared.fast,
             everything,
             {settings: choice.plan for settings, choice in choices.items()},
-            # LiteRT's converter makes floats of weights that no int8 arithmetic is done with.
-            {} if format is ModelFormat.TFLITE else quantizer.weight_only_sizes,
+            # Those converters make floats of weights that no int8 arithmetic is done with.
+            {} if format in (ModelFormat.TFLITE, ModelFormat.RKNN) else quantizer.weight_only_sizes,
             finetuned,
         ),
         trials,

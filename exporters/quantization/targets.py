@@ -37,6 +37,7 @@ class Target:
         static_shapes: whether every side must be known.
         npu: there is no float worth the name: everything that can be is int8, and only quality is asked.
         speedup: what int8 convolutions are expected to gain where the device is not at hand to be measured.
+        format: the only one that runs there; ``None`` for any that is not for such a target.
         source: where all this is written.
     """
 
@@ -54,6 +55,7 @@ class Target:
     static_shapes: bool = False
     npu: bool = False
     speedup: float
+    format: ModelFormat | None = None
     source: str
 
     def has_kernel(self, operator: str, channels: tuple[int, int] | None) -> bool:
@@ -125,6 +127,18 @@ TARGETS: Mapping[str, Target] = {
             speedup=5.0,
             source="onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html: Generating a quantized model",
         ),
+        # Asymmetric int8 for each tensor, symmetric weights for each channel; 6 TOPS in int8, about half in float16.
+        Target(
+            name="rk3588",
+            activations="int8",
+            operators=_NPU_OPERATORS,
+            gives_float=frozenset(),
+            static_shapes=True,
+            npu=True,
+            speedup=2.0,
+            format=ModelFormat.RKNN,
+            source="github.com/airockchip/rknn-toolkit2: User Guide, quantization (w8a8)",
+        ),
     )
 }
 """By name; ``source`` of each says where its values come from."""
@@ -160,7 +174,14 @@ def for_format(target: Target, format: ModelFormat) -> Target:
 
     LiteRT has int8 activations with a zero point and adds up in 32 bits (ai.google.dev/edge/litert: 8-bit quantization
     specification).
+
+    Raises:
+        InputError: the target runs another format only, or the format is for other targets.
     """
+    if format is not target.format and (target.format is not None or format is ModelFormat.RKNN):
+        runs = f"{target.name} runs {target.format} models only: give --format {target.format}"
+        made = ", ".join(name for name, one in TARGETS.items() if one.format is format)
+        raise InputError(runs if target.format is not None else f"{format} models are for --target {made}")
     return replace(target, activations="int8", pair_limit=None) if format is ModelFormat.TFLITE else target
 
 

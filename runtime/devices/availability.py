@@ -1,9 +1,13 @@
 """Whether a device is there, and if not, why: asked of the engine, the plug-in or the driver, never guessed."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from edgevision.core.errors import EdgevisionError
 from edgevision.runtime.devices.backends import DeviceBackend
+
+# Where Linux says what board it runs on, as in rockchip,rk3588.
+_BOARD = Path("/proc/device-tree/compatible")
 
 
 def unavailable_reason(backend: DeviceBackend, index: int = 0, *, simulators: bool = False) -> str | None:
@@ -62,11 +66,20 @@ def _of_plugin(backend: DeviceBackend, index: int, simulators: bool) -> str | No
     return f"{plugin.distribution} finds no {plugin.maker} {backend.provider}{hint}"
 
 
+def _of_rockchip(backend: DeviceBackend, index: int, simulators: bool) -> str | None:
+    if index:
+        return "there is one Rockchip NPU, number 0"
+    if not _BOARD.is_file() or b"rockchip" not in _BOARD.read_bytes():
+        return "this is no board with a Rockchip NPU"
+    return None
+
+
 _REASONS = {
     "ort": _of_onnx_runtime,
     "openvino": _of_openvino,
     "litert": _of_cpu,
     "ncnn": _of_cpu,
+    "rknn": _of_rockchip,
     "qnn": _of_plugin,
     "ort-openvino": _of_plugin,
 }

@@ -64,6 +64,7 @@ _ORT_OPENVINO = EngineKind(
 )
 _LITERT = EngineKind("litert", "ai_edge_litert", f"{_ENGINES}.litert_engine:LiteRtEngine", (ModelFormat.TFLITE,))
 _NCNN = EngineKind("ncnn", "ncnn", f"{_ENGINES}.ncnn_engine:NcnnEngine", (ModelFormat.NCNN,))
+_RKNN = EngineKind("rknn", "rknnlite", f"{_ENGINES}.rknn_engine:RknnEngine", (ModelFormat.RKNN,))
 _FLOAT, _HALF = ("fp32", "fp16"), ("fp16", "int8")
 _NVIDIA = ", with an NVIDIA driver"
 _TENSORRT = f"{_NVIDIA} and TensorRT (package tensorrt; on a Jetson it is part of JetPack)"
@@ -88,6 +89,7 @@ BACKENDS: tuple[DeviceBackend, ...] = (
     DeviceBackend(device="gpu", engine=_ORT_OPENVINO, provider="GPU", extra="openvino-plugin", also_needs=_INTEL_GPU),
     DeviceBackend(**_NPU, engine=_OPENVINO, extra="openvino", also_needs=_INTEL_NPU),
     DeviceBackend(**_NPU, engine=_QNN, extra="qnn", also_needs=", on a Snapdragon"),
+    DeviceBackend(**_NPU, engine=_RKNN, extra="rknn", also_needs=", on a board with a Rockchip NPU"),
     DeviceBackend(**_NPU, engine=_ORT_OPENVINO, extra="openvino-plugin", also_needs=_INTEL_NPU),
 )
 """In the order in which they are tried for a device."""

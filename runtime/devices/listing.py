@@ -11,6 +11,7 @@ _DISTRIBUTIONS = {
     "openvino": "openvino",
     "ai_edge_litert": "ai-edge-litert",
     "ncnn": "ncnn",
+    "rknnlite": "rknn-toolkit-lite2",
     "onnxruntime_qnn": "onnxruntime-qnn",
     "onnxruntime_ep_openvino": "onnxruntime-ep-openvino",
 }

@@ -17,7 +17,7 @@ from edgevision.runtime.engines.engine import Engine, EngineOptions
 _log = logging.getLogger(__name__)
 
 
-_MADE_FOR = {"intel-npu": "openvino:npu", "qualcomm-htp": "qnn:npu"}
+_MADE_FOR = {"intel-npu": "openvino:npu", "qualcomm-htp": "qnn:npu", "rk3588": "rknn:npu"}
 """Targets of int8 models for which ``auto`` tries more than cuda and cpu."""
 
 

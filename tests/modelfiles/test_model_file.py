@@ -123,7 +123,9 @@ def test_a_checkpoint_is_no_model_to_load(tmp_path: Path) -> None:
 
 def test_another_ending_is_no_model_file(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(ModelFileError, match=r"one ends in \.onnx, \.xml \(OpenVINO\), \.tflite or \.param"):
+    with pytest.raises(
+        ModelFileError, match=r"one ends in \.onnx, \.xml \(OpenVINO\), \.tflite, \.param \(NCNN\) or \.rknn"
+    ):
         model_format(tmp_path / "notes.txt")
 
 

@@ -31,8 +31,8 @@ class _Options(RunOptions):
     model: Annotated[
         Path | None,
         model_option(
-            "Model file (.onnx, .xml, .tflite, .param) of an autoencoder; none ships: edgevision train vae makes one to"
-            " export."
+            "Model file (.onnx, .xml, .tflite, .param, .rknn) of an autoencoder; none ships: edgevision train vae makes"
+            " one to export."
         ),
     ] = None
 

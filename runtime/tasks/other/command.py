@@ -37,7 +37,9 @@ class _Options(RunOptions):
 
     model: Annotated[
         Path | None,
-        model_option("Model file (.onnx, .xml, .tflite, .param), or the name of one that ships; it has to be given."),
+        model_option(
+            "Model file (.onnx, .xml, .tflite, .param, .rknn), or the name of one that ships; it has to be given."
+        ),
     ] = None
 
 

@@ -11,6 +11,7 @@ from small_models import model_of, random, run
 
 from edgevision.core.errors import DeviceError, InputError
 from edgevision.core.lazy_objects import load_object
+from edgevision.exporters.conversion.converter_process import ConverterProcess
 from edgevision.exporters.export import export
 from edgevision.exporters.model_writing import WRITERS, write_model
 from edgevision.exporters.passes.depth_to_space import interleave_by_channel
@@ -175,12 +176,29 @@ def test_what_litert_has_no_operator_for_is_named(tmp_path: Path) -> None:
 
 
 def test_a_python_without_the_converter_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from edgevision.exporters.conversion import litert_conversion
+    monkeypatch.setenv("EDGEVISION_X_PYTHON", str(tmp_path / "python"))
+    converter = ConverterProcess("x-torch", "x.py", "EDGEVISION_X_PYTHON", DeviceError("no x"))
+    with pytest.raises(InputError, match=r"EDGEVISION_X_PYTHON is .*/python', which has no x-torch"):
+        converter.start()
 
-    monkeypatch.setenv(litert_conversion.PYTHON, str(tmp_path / "python"))
-    monkeypatch.setattr(litert_conversion, "_converter", litert_conversion._converter.__wrapped__)
-    with pytest.raises(InputError, match=r"EDGEVISION_LITERT_PYTHON is .*/python', which has no litert-torch"):
-        litert_conversion._converter()
+
+def test_a_converter_that_is_not_there_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("EDGEVISION_X_PYTHON", raising=False)
+    program = tmp_path / "x.py"
+    program.write_text("import no_such_module")
+    with pytest.raises(DeviceError, match="no x"):
+        ConverterProcess("x", str(program), "EDGEVISION_X_PYTHON", DeviceError("no x")).start()
+
+
+def test_a_converter_that_ends_is_started_again(tmp_path: Path) -> None:
+    program = tmp_path / "x.py"
+    program.write_text("print('null', flush=True); input(); print('null', flush=True)")
+    converter = ConverterProcess("x", str(program), "EDGEVISION_X_PYTHON", DeviceError("no x"))
+    converter.ask("something")
+    with pytest.raises(InputError, match="x has ended by itself"):
+        converter.ask("more")
+    converter.ask("something")
+    converter.close()
 
 
 @pytest.mark.parametrize("format", FORMATS)

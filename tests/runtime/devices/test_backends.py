@@ -5,11 +5,14 @@ from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.devices.backends import BACKENDS, find_backends
 
 
-def test_every_exact_name_stands_once_in_the_table_and_every_format_has_a_cpu():
+def test_every_exact_name_stands_once_in_the_table_and_every_format_a_device():
     names = [backend.name for backend in BACKENDS]
     assert len(set(names)) == len(names)
     for kind in set(ModelFormat) - {ModelFormat.CHECKPOINT}:
-        assert any(backend.device == "cpu" and kind in backend.engine.formats for backend in BACKENDS)
+        assert any(
+            backend.device == ("npu" if kind is ModelFormat.RKNN else "cpu") and kind in backend.engine.formats
+            for backend in BACKENDS
+        )
 
 
 @pytest.mark.parametrize(
@@ -17,7 +20,7 @@ def test_every_exact_name_stands_once_in_the_table_and_every_format_has_a_cpu():
     [
         ("cpu", ("ort:cpu", "openvino:cpu", "litert:cpu", "ncnn:cpu"), 0),
         ("cuda:1", ("ort:cuda",), 1),
-        ("npu", ("openvino:npu", "qnn:npu", "ort-openvino:npu"), 0),
+        ("npu", ("openvino:npu", "qnn:npu", "rknn:npu", "ort-openvino:npu"), 0),
         ("openvino:npu", ("openvino:npu",), 0),
         ("openvino:gpu:2", ("openvino:gpu",), 2),
     ],
