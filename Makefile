@@ -9,7 +9,7 @@ DEMO := build/demo
 DEVICE_SIDE := cli core data imaging metrics modelfiles runtime
 DEVICE_VENV = build/device-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-device lint types clean
+.PHONY: demo test test-device test-litert lint types clean
 
 demo: .venv/demo
 	mkdir -p $(DEMO)
@@ -28,6 +28,13 @@ test-device:
 	$(DEVICE_VENV)/bin/python -m pip install --quiet --editable '.[cpu,test]' --constraint constraints.txt
 	$(DEVICE_VENV)/bin/python -c 'from importlib.util import find_spec as f; assert not (f("torch") or f("onnx"))'
 	$(DEVICE_VENV)/bin/python -m pytest $(addprefix tests/,$(DEVICE_SIDE))
+
+# What converts to LiteRT takes 1 GB and contradicts the rest: the tests that need it are left out of `make test`.
+test-litert: .venv/dev
+	$(PYTHON) -m venv build/litert
+	build/litert/bin/python -m pip install --quiet litert-torch torch==2.13.0
+	EDGEVISION_LITERT_PYTHON=build/litert/bin/python $(BIN)/python -m pytest -n0 -k "litert or tflite or format" \
+		tests/exporters/conversion/test_engine_formats.py tests/exporters/test_int8_export.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ How long anything takes is made up here: a candidate is as many times as fast as
 
 import copy
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -36,6 +37,7 @@ import edgevision.exporters.retime as retime_module
 import edgevision.exporters.sources.checkpoint_source as checkpoint_source
 from edgevision.core.errors import DatasetError, DeviceError, InputError, OutputError
 from edgevision.core.machine import Machine
+from edgevision.exporters.conversion.litert_conversion import PYTHON as LITERT_PYTHON
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.export import search_log
 from edgevision.exporters.passes.ir import to_ir
@@ -281,7 +283,9 @@ def test_every_form_is_judged_and_every_operator_accounted_for(small: Path, pict
     assert all(trial.quality is not None for trial in found.trials)
 
 
-@pytest.mark.skipif(not find_spec("litert_torch"), reason="litert-torch is not installed")
+@pytest.mark.skipif(
+    not find_spec("litert_torch") and LITERT_PYTHON not in os.environ, reason="litert-torch is not installed"
+)
 def test_a_litert_model_is_judged_in_litert(inputs: Path, tmp_path: Path, stopwatch: Stopwatch) -> None:
     stopwatch.others = {"all int8 in LiteRT": 1.5}
     source, path = tmp_path / "one.onnx", tmp_path / "net.tflite"

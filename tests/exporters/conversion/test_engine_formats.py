@@ -1,5 +1,6 @@
 """Networks in the formats of LiteRT and NCNN compute what ONNX Runtime does, whole or with the operator named."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from small_models import model_of, random, run
 from edgevision.core.errors import DeviceError, InputError
 from edgevision.core.lazy_objects import load_object
 from edgevision.exporters.conversion.converter_process import ConverterProcess
+from edgevision.exporters.conversion.litert_conversion import PYTHON as LITERT_PYTHON
 from edgevision.exporters.export import export
 from edgevision.exporters.model_writing import WRITERS, write_model
 from edgevision.exporters.passes.depth_to_space import interleave_by_channel
@@ -21,7 +23,9 @@ from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, read_graph
 from edgevision.runtime.devices.opening import open_engine
 
-with_litert = pytest.mark.skipif(not find_spec("litert_torch"), reason="litert-torch is not installed")
+with_litert = pytest.mark.skipif(
+    not find_spec("litert_torch") and LITERT_PYTHON not in os.environ, reason="litert-torch is not installed"
+)
 with_ncnn = pytest.mark.skipif(not find_spec("ncnn") or not find_spec("pnnx"), reason="NCNN or PNNX is not installed")
 FORMATS = [pytest.param(ModelFormat.TFLITE, marks=with_litert), pytest.param(ModelFormat.NCNN, marks=with_ncnn)]
 
