@@ -118,7 +118,7 @@ def test_the_import_contracts_are_kept():
 
 
 def test_measuring_imports_neither_pydantic_nor_what_only_its_options_need(shipped):
-    arguments = ["bench", shipped, "--seconds", "0.01", "--warmup", "0", "--threads", "1"]
+    arguments = ["bench", shipped, "--device", "cpu", "--seconds", "0.01", "--warmup", "0", "--threads", "1"]
     program = (
         f"import sys; from edgevision.cli.app import main\ntry: main({arguments!r})\n"
         "finally: print(sorted(sys.modules), file=sys.stderr)"
