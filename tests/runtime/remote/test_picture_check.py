@@ -33,6 +33,7 @@ def film(frames):
         (encoded("PNG", (4, 6)), "4x6 pixels instead of 6x4"),
         (encoded("PNG", (6, 4), save_all=True, append_images=[Image.new("L", (6, 4))]), "2 frames"),
     ],
+    ids=["whole", "text", "nothing", "cut off", "JPEG", "turned", "film"],  # what is drawn differs between processes
 )
 def test_a_picture_is_whole_and_of_its_format_and_size(refusal, content, telling):
     said = refusal(picture_check(Path("o.png"), lambda: (4, 6)), content)
@@ -50,6 +51,7 @@ def test_a_picture_is_whole_and_of_its_format_and_size(refusal, content, telling
         ("o.gif", film(4), True),
         ("o.gif", film(5), False),
     ],
+    ids=["JPEG", "WebP", "TIFF", "cut WebP", "cut JPEG", "film", "long film"],
 )
 def test_every_format_is_decoded_to_its_end(refusal, name, content, taken):
     assert (refusal(picture_check(Path(name), most_frames=4), content) is None) == taken
