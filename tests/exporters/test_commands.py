@@ -187,7 +187,8 @@ def test_labels_without_a_label_are_refused(edgevision: Call, checkpoint: Path, 
         (["--task", "denoise", "--mean", "a,b"], "--mean must be finite numbers joined by commas, not 'a,b'"),
         (
             ["--labels", "cat"],
-            "--labels must be a file or names joined by commas, a single one with a comma behind it; there is no file 'cat'",
+            "--labels must be a file or names joined by commas, a single one with a comma behind it; there is no file"
+            " 'cat'",
         ),
         (["--metadata", "{"], "--metadata must be a JSON object, not '{'"),
         (["--metadata", "none.json"], "--metadata must be a JSON object or a file that holds one, not 'none.json'"),
