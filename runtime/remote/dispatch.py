@@ -54,7 +54,8 @@ def dispatch(command: RemoteCommand, boards: Boards) -> None:
 
 def run_on_boards(command: RemoteCommand, boards: Boards) -> list[JobResult | EdgevisionError]:
     """Run the command on every board at once; the error of each that failed in its place."""
-    device = command.values.get("device", "cpu")
+    # Where none is named a board measures in whatever it has for its CPU, and one engine is enough for that.
+    device = command.values.get("device") or "cpu"
     setup = own_setup(command.model_formats, [device] if isinstance(device, str) else list(device), boards.wheelhouse)
     job = Job((*boards.options, *command.command_line()), command.inputs, command.folders, command.outputs)
 
