@@ -574,9 +574,9 @@ def test_settings_survive_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-m", "resnet20"], "a GAN's model is one of mlp_gan, dcgan, texture, not 'resnet20'"),
-        (["-m", "conv_vae"], "a GAN's model is one of mlp_gan, dcgan, texture, not 'conv_vae'"),
-        (["-m", "mlp_gan", "--conditional"], "the model mlp_gan cannot be conditional; dcgan can"),
+        (["-m", "resnet20"], "a GAN's model is one of mlp_gan, dcgan, residual_gan, texture, not 'resnet20'"),
+        (["-m", "conv_vae"], "a GAN's model is one of mlp_gan, dcgan, residual_gan, texture, not 'conv_vae'"),
+        (["-m", "mlp_gan", "--conditional"], "the model mlp_gan cannot be conditional; dcgan and residual_gan can"),
         (["-m", "texture", "--image-size", "24"], "image-size must be a multiple of 16, not 24"),
         (["--image-size", "36"], "image_size must be 4 to 8 times a power of two, as 28, 32 or 64, not 36"),
         (["--steps", "5", "--sample-every", "2"], "steps must be a multiple of sample-every 2, not 5"),
