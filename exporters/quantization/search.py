@@ -44,6 +44,8 @@ class Search:
     budget: float
     late: Callable[[], bool]
     a16w8: bool = False
+    # Of the likely sets those within the budget, and how many times as fast they are.
+    _holding: dict[frozenset[str], float] = field(default_factory=dict, init=False)
 
     def run(self) -> Choice:
         """Everything, without what does not pay; without what costs too much quality; with what fits again."""
@@ -62,6 +64,12 @@ class Search:
             if connected != kept and self._is_faster(lean, plan):
                 reasons |= dict.fromkeys(kept - connected, "a lone int8 part between float ones does not pay")
                 plan = lean
+        likely = max(self._holding, key=lambda names: self._holding[names], default=plan.int8)
+        if likely != plan.int8 and self._holding[likely] > self._ratio(plan):
+            # What was given up one by one may leave less than one of the sets that everything began with.
+            plan = Plan(likely)
+            reasons = dict.fromkeys(everything - paying - likely, "int8 does not pay here")
+            reasons |= dict.fromkeys(paying - likely, "int8 costs too much quality here")
         return Choice(plan, reasons, Plan(paying))
 
     def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
@@ -76,7 +84,8 @@ class Search:
                 break
             found = self.trials.speedup(Plan(candidate), name)
             assert found is not None
-            self._holds(Plan(candidate), name)
+            if self._holds(Plan(candidate), name):
+                self._holding[candidate] = found.ratio
             if found.ratio > fastest:
                 best, fastest = candidate, found.ratio
         return best
@@ -144,6 +153,11 @@ class Search:
             self.budget,
         )
         return quality.loss <= self.budget
+
+    def _ratio(self, plan: Plan) -> float:
+        """How many times as fast as the plain float model a plan is, where time can be measured."""
+        found = self.trials.speedup(plan, "within the budget") if plan.int8 else None
+        return 1.0 if found is None else found.ratio
 
     def _is_faster(self, plan: Plan, than: Plan) -> bool:
         if not plan.int8 or self.late() or not self._holds(plan, "without islands"):

@@ -224,6 +224,17 @@ def test_only_what_pays_is_given_up_for_quality() -> None:
     assert choice == Choice(Plan(frozenset("bd")), {"a": NOT_PAYING, "c": TOO_NOISY}, fastest=Plan(frozenset("bcd")))
 
 
+def test_a_likely_set_within_the_budget_is_taken_where_giving_up_one_by_one_leaves_less() -> None:
+    def speed(names: Names) -> float:
+        # Any hole but the one at the beginning costs two conversions.
+        return 1 + 0.1 * len(names) - 0.3 * any(name not in names for name in "bcdef")
+
+    # Nothing is known of gains, so that the noisiest units go first, which are in the middle.
+    choice, _ = search({"a": 1.0, "b": 0.5, "c": 1.2, "d": 1.2, "e": 0.5, "f": 0.5}, budget=4.0, speed=speed)
+    assert choice.plan == Plan(frozenset("bcdef"))
+    assert choice.reasons == {"a": TOO_NOISY}
+
+
 def test_empty_candidates_are_neither_timed_nor_in_the_way_of_others() -> None:
     # Without both ends nothing is left; the narrow one comes later among what is tried.
     units = chain("ab", {"a": (3, 16)})
