@@ -14,7 +14,7 @@ class Preset(StrEnum):
     """How long it may take, in time of a processor with two cores that nothing else uses."""
 
     QUICK = "quick"
-    """A minute: the ranges, everything in int8, and a few likely sets."""
+    """Two minutes: the ranges, everything in int8, and a few likely sets."""
     DEFAULT = "default"
     """Five minutes: the search within the quality budget."""
     THOROUGH = "thorough"
