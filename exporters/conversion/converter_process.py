@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from threading import Lock
 
 from edgevision.core.errors import EdgevisionError, InputError
@@ -61,7 +62,8 @@ class ConverterProcess:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            with process:
+            # What it has not read any more is flushed while its pipe is closed.
+            with suppress(BrokenPipeError), process:
                 pass
 
     def _started(self) -> subprocess.Popen[str]:
