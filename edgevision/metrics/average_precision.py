@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.metrics.box_overlap import box_areas, intersection_over_union
+
 Array = NDArray[np.float64]
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)
@@ -124,12 +126,12 @@ def _match(found: Found, truth: Truth, index: int, area: tuple[float, float]) ->
     boxes, scores = found.boxes[rows].astype(float), found.scores[rows].astype(float)
     own = truth.classes == index
     things, crowd = truth.boxes[own].astype(float), truth.ignored[own]
-    sizes = _areas(things)
+    sizes = box_areas(things)
     ignored = crowd | (sizes < area[0]) | (sizes > area[1])
     # What counts comes first, so that it is preferred.
     order = np.argsort(ignored, kind="mergesort")
     things, crowd, ignored = things[order], crowd[order], ignored[order]
-    overlap = _overlaps(boxes, things, crowd)
+    overlap = intersection_over_union(boxes, things, crowd)
     hit = np.zeros((len(OVERLAPS), len(boxes)), bool)
     out = np.zeros_like(hit)
     for row, least in enumerate(OVERLAPS):
@@ -138,7 +140,7 @@ def _match(found: Found, truth: Truth, index: int, area: tuple[float, float]) ->
             best = _best(overlap[box], taken, crowd, ignored, min(least, 1 - 1e-10))
             if best is not None:
                 hit[row, box], out[row, box], taken[best] = True, ignored[best], True
-    own_area = _areas(boxes)
+    own_area = box_areas(boxes)
     outside = (own_area < area[0]) | (own_area > area[1])
     out |= ~hit & outside
     return _Match(scores, hit, out, int((~ignored).sum()))
@@ -155,18 +157,3 @@ def _best(
             # Of equals the last, as the reference takes.
             return len(candidates) - 1 - int(candidates[::-1].argmax())
     return None
-
-
-def _areas(boxes: Array) -> Array:
-    area: Array = np.clip(boxes[:, 2] - boxes[:, 0], 0, None) * np.clip(boxes[:, 3] - boxes[:, 1], 0, None)
-    return area
-
-
-def _overlaps(boxes: Array, things: Array, crowd: NDArray[np.bool_]) -> Array:
-    """Intersection over union (N, M); of a crowd over the box alone."""
-    low = np.maximum(boxes[:, None, :2], things[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], things[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    union = np.where(crowd[None], _areas(boxes)[:, None], _areas(boxes)[:, None] + _areas(things)[None] - shared)
-    ratio: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return ratio

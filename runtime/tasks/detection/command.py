@@ -165,10 +165,11 @@ def detect(
 
 def _plan(pictures: list[PictureInput], options: _Options) -> list[PictureJob]:
     """Every file that is to be written is looked at before the work begins."""
-    names = [picture.name for picture in pictures]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{name!r} is given twice")
+    names: set[str] = set()
+    for picture in pictures:
+        if picture.name in names:
+            raise InputError(f"{picture.name!r} is given twice")
+        names.add(picture.name)
     if options.coco is not None:
         if options.coco.suffix.lower() != ".json":
             raise OutputError(f"--coco is a .json file, not {str(options.coco)!r}")

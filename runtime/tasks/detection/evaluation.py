@@ -11,10 +11,11 @@ from edgevision.core.records import Record, record
 from edgevision.data.box_annotations import AnnotatedFolder, BoxAnnotations
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.average_precision import AveragePrecision, Found, Truth, average_precision
+from edgevision.metrics.box_overlap import intersection_over_union
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.detection.detector import Detector
+from edgevision.runtime.tasks.detection.matching import pair_up
 from edgevision.runtime.tasks.detection.result import Detections
-from edgevision.runtime.tasks.detection.suppression import intersection_over_union
 from edgevision.runtime.tasks.evaluation import QualityReport, none_left
 
 # Curves need what is found with next to no score.
@@ -190,10 +191,4 @@ def _hits(boxes: NDArray[np.float32], things: NDArray[np.float64]) -> int:
     if not len(boxes) or not len(things):
         return 0
     overlap = intersection_over_union(boxes, things.astype(np.float32))
-    hits = 0
-    for row in range(len(boxes)):
-        best = int(overlap[row].argmax())
-        if overlap[row, best] >= 0.5:
-            overlap[:, best] = -1
-            hits += 1
-    return hits
+    return len(pair_up(overlap, range(len(boxes)), 0.5))

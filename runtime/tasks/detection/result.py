@@ -14,7 +14,7 @@ from edgevision.core.numpy_protocol import requested_array
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.tasks.detection.suppression import box_areas
+from edgevision.metrics.box_overlap import box_areas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

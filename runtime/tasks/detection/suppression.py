@@ -1,28 +1,13 @@
-"""Boxes that overlap: intersection over union, non-maximum suppression, and blending."""
+"""Boxes that overlap: non-maximum suppression, and blending."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.metrics.box_overlap import box_areas
 from edgevision.runtime.tasks.detection.spec import Merge
 
 Boxes = NDArray[np.float32]
 """(N, 4): x1, y1, x2, y2."""
-
-
-def box_areas(boxes: Boxes) -> NDArray[np.float32]:
-    """(N,): of boxes (N, 4), 0 where a corner is on the wrong side."""
-    areas: NDArray[np.float32] = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
-    return areas
-
-
-def intersection_over_union(one: Boxes, other: Boxes) -> NDArray[np.float32]:
-    """(N, M) of boxes (N, 4) and (M, 4); 0 for two without area."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    union = box_areas(one)[:, None] + box_areas(other)[None] - shared
-    ratio: NDArray[np.float32] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return ratio
 
 
 def merge_overlapping(

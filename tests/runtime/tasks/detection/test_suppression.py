@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from edgevision.metrics.box_overlap import intersection_over_union
 from edgevision.runtime.tasks.detection.spec import Merge
-from edgevision.runtime.tasks.detection.suppression import intersection_over_union, merge_overlapping
+from edgevision.runtime.tasks.detection.suppression import merge_overlapping
 
 
 def drawn(count, seed, spread=60.0):
