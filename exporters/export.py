@@ -124,12 +124,12 @@ def export(
     if target.suffix != format.suffix:
         raise InputError(f"an {format} model's name ends in {format.suffix}, not {target.name!r}")
     check_all_writable([target, *map(target.with_suffix, writer.beside)], force=force)
-    if writer.check_installed is not None:
-        load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
     settings = int8 or QuantizationSettings()
     int8_asked = precision is Precision.INT8
     if int8_asked:
         for_format(find_target(settings.target), format)  # where they do not go together
+    if writer.check_installed is not None:
+        load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
     time_budget = settings.begin(show)
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)
