@@ -10,24 +10,21 @@ from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.training.digits import Digits
 from edgevision.training.left_out import LeftOut
-from edgevision.training.settings import (
-    DIGITS,
-    ClassifierSettings,
-    GenerativeSettings,
-    RestorationSettings,
-    TrainingSettings,
-)
+from edgevision.training.settings import DIGITS, ClassifierSettings, GenerativeSettings, RestorationSettings
 
 _DIGIT_SIZE = 28
 
 
-def check_data(settings: TrainingSettings) -> None:
-    """Refuse data that a training with ``settings`` could not use; :class:`DatasetError` says why."""
-    if isinstance(settings, RestorationSettings):
-        for path in settings.data:
-            open_photos(path)
-    elif isinstance(settings, ClassifierSettings | GenerativeSettings) and settings.data != DIGITS:
+def check_pictures(settings: ClassifierSettings | GenerativeSettings) -> None:
+    """Refuse class folders that a training with ``settings`` could not use; :class:`DatasetError` says why."""
+    if settings.data != DIGITS:
         open_data(settings)
+
+
+def check_photos(settings: RestorationSettings) -> None:
+    """Refuse what are no photographs to damage; :class:`DatasetError` says why."""
+    for path in settings.data:
+        open_photos(path)
 
 
 def open_data(settings: ClassifierSettings | GenerativeSettings) -> ImageDataset:

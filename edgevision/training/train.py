@@ -1,7 +1,7 @@
 """``edgevision.train``: what is to be learned and from what, and the checkpoint out."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,34 +9,10 @@ from typing import Any, Literal
 
 from edgevision.core.extras import requires_extra
 from edgevision.core.lazy_objects import load_object
-from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training.settings import (
-    RESTORATION_DEFAULTS,
-    ClassifierSettings,
-    GanSettings,
-    GenerativeSettings,
-    RestorationSettings,
-    TrainingSettings,
-    VaeSettings,
-    restoration_defaults,
-)
+from edgevision.training.settings import TrainingSettings
+from edgevision.training.trainings import TRAININGS
 
 Kind = Literal["classify", "gan", "vae", "inpaint", "denoise", "upscale", "brighten"]
-
-_SETTINGS: Mapping[str, type[TrainingSettings]] = {
-    "classify": ClassifierSettings,
-    "gan": GanSettings,
-    "vae": VaeSettings,
-    **{kind.value: RestorationSettings for kind in RESTORATION_DEFAULTS},
-}
-
-_TRAININGS: Mapping[type[TrainingSettings], str] = {
-    ClassifierSettings: "edgevision.training.classify:train_classifier",
-    GanSettings: "edgevision.training.gan:train_gan",
-    VaeSettings: "edgevision.training.vae:train_vae",
-    RestorationSettings: "edgevision.training.restore:train_restorer",
-}
-"""What trains with which settings; it imports torch."""
 
 _Path = str | os.PathLike[str]
 
@@ -80,14 +56,14 @@ def train(
         MissingExtraError: the training extra is not installed.
     """
     chosen = training_settings(kind, data, **settings)
-    return train_with(chosen, None if output is None else Path(output), force=force, quiet=quiet)
+    return train_with(kind, chosen, None if output is None else Path(output), force=force, quiet=quiet)
 
 
 def training_settings(kind: str, data: _Path | Sequence[_Path], **given: Any) -> TrainingSettings:
     """The settings of a training of that ``kind``, checked; raises as :func:`train`."""
-    if kind not in _SETTINGS:
-        raise ValueError(f"what is trained is one of {', '.join(_SETTINGS)}, not {kind!r}")
-    record = _SETTINGS[kind]
+    if kind not in TRAININGS:
+        raise ValueError(f"what is trained is one of {', '.join(TRAININGS)}, not {kind!r}")
+    record: type[TrainingSettings] = load_object(TRAININGS[kind].settings)
     known = {field.name for field in fields(record)} - {"extra", "kind", "data"}
     for name in given.keys() - known:
         similar = get_close_matches(name, known, n=1)
@@ -95,29 +71,15 @@ def training_settings(kind: str, data: _Path | Sequence[_Path], **given: Any) ->
         raise TypeError(f"a training of {kind} has no setting {name!r}; {hint}")
     given = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in given.items()}
     sources = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(source) for source in data]
-    if record is RestorationSettings:
-        document = {"kind": kind, "data": sources} | restoration_defaults(RestorationKind(kind), given)
-    elif len(sources) == 1:
-        document = {"data": sources[0]} | given
-    else:
-        raise ValueError(f"a training of {kind} takes one folder or zip of pictures, not {len(sources)}")
-    return record.from_dict(document, kind)
+    return record.from_sources(kind, sources, given)
 
 
-def train_with(settings: TrainingSettings, folder: Path | None, *, force: bool, quiet: bool) -> Path | None:
-    """Train with ``settings`` in ``folder``, or one under runs/; as :func:`train`."""
-    from edgevision.training.data_source import check_data
-
+def train_with(kind: str, settings: TrainingSettings, folder: Path | None, *, force: bool, quiet: bool) -> Path | None:
+    """Train that ``kind`` with ``settings`` in ``folder``, or one under runs/; as :func:`train`."""
+    training = TRAININGS[kind]
     # What is wrong with the data is said at once: torch and Lightning take a minute to import on a slow machine.
-    check_data(settings)
+    load_object(training.check_data)(settings)
     with requires_extra("train"):
-        run = load_object(_TRAININGS[type(settings)])
-    checkpoint: Path | None = run(settings, folder or _default_folder(settings), force=force, quiet=quiet)
+        run = load_object(training.train)
+    checkpoint: Path | None = run(settings, folder or Path("runs") / settings.run_name, force=force, quiet=quiet)
     return checkpoint
-
-
-def _default_folder(settings: TrainingSettings) -> Path:
-    if isinstance(settings, RestorationSettings):
-        return Path("runs") / f"{settings.kind}-{settings.model}"
-    assert isinstance(settings, ClassifierSettings | GenerativeSettings)
-    return Path("runs") / f"{Path(settings.data).stem}-{settings.model}"

@@ -1,7 +1,7 @@
 """``edgevision.train``: from a kind, data and settings to the training of that kind."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -17,7 +17,12 @@ from edgevision.training.settings import (
     RestorationSettings,
     VaeSettings,
 )
-from edgevision.training.train import train_with, training_settings
+from edgevision.training.train import Kind, train_with, training_settings
+from edgevision.training.trainings import TRAININGS
+
+
+def test_every_training_of_the_table_is_a_kind_that_type_checkers_know() -> None:
+    assert get_args(Kind) == tuple(TRAININGS)
 
 
 def test_plain_values_become_settings() -> None:
@@ -63,7 +68,7 @@ def test_one_set_of_class_folders_is_enough() -> None:
 
 
 def test_data_that_are_missing_are_named_before_anything_heavy_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgevision.training.train.load_object", None)
+    monkeypatch.setattr("edgevision.training.train.requires_extra", None)
     with pytest.raises(DatasetError, match="nowhere"):
         edgevision.train("classify", "nowhere")
 
@@ -80,7 +85,8 @@ def test_without_a_folder_it_is_that_of_the_command(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("edgevision.training.classify.train_classifier", lambda _, folder, **__: seen.append(folder))
     monkeypatch.setattr("edgevision.training.restore.train_restorer", lambda _, folder, **__: seen.append(folder))
-    monkeypatch.setattr("edgevision.training.data_source.check_data", lambda _: None)
-    train_with(ClassifierSettings(data="photos.zip"), None, force=False, quiet=True)
+    monkeypatch.setattr("edgevision.training.data_source.check_pictures", lambda _: None)
+    monkeypatch.setattr("edgevision.training.data_source.check_photos", lambda _: None)
+    train_with("classify", ClassifierSettings(data="photos.zip"), None, force=False, quiet=True)
     edgevision.train("upscale", "photos")
     assert seen == [Path("runs/photos-cnn3"), Path("runs/upscale-subpixel")]

@@ -94,4 +94,4 @@ def classify(
     kinds = {"augment": tuple(data.augment or ()), "mix": tuple(data.mix or ())}
     chosen = option_values(data, network, training, hardware) | kinds
     settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
-    run_training(settings, output)
+    run_training("classify", settings, output)

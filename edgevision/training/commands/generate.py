@@ -134,7 +134,7 @@ def gan(
     """
     chosen = _generative(data, network, training, samples, hardware) | {"augment": tuple(data.augment or ())}
     settings = GanSettings(**chosen, licence=output.licence, seed=seed)
-    run_training(settings, output)
+    run_training("gan", settings, output)
 
 
 @option_groups
@@ -155,7 +155,7 @@ def vae(
     """
     chosen = _generative(data, network, training, samples, hardware)
     settings = VaeSettings(**chosen, licence=output.licence, seed=seed)
-    run_training(settings, output)
+    run_training("vae", settings, output)
 
 
 def _generative(*groups: Any) -> dict[str, Any]:

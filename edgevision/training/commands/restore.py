@@ -146,7 +146,7 @@ def restore(
         "licence": output.licence,
         "seed": seed,
     }
-    run_training(training_settings(kind.kind, chosen.pop("data"), **chosen), output)
+    run_training(kind.kind, training_settings(kind.kind, chosen.pop("data"), **chosen), output)
 
 
 def _range(text: str) -> tuple[float, float]:

@@ -64,9 +64,9 @@ def option_values(*groups: Any) -> dict[str, Any]:
     return values | {"model_options": json_object(values["model_options"], "--model-options")}
 
 
-def run_training(settings: TrainingSettings, output: Output) -> None:
-    """Train, and print the path of the checkpoint."""
+def run_training(kind: str, settings: TrainingSettings, output: Output) -> None:
+    """Train that ``kind``, and print the path of the checkpoint."""
     leave_interruption_to_the_first()
-    checkpoint = train_with(settings, output.output, force=output.force, quiet=output.quiet)
+    checkpoint = train_with(kind, settings, output.output, force=output.force, quiet=output.quiet)
     if checkpoint is not None:
         echo(checkpoint)

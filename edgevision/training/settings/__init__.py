@@ -1,0 +1,35 @@
+"""The settings of each kind of training, validated; nothing here needs torch, so ``--help`` does not either."""
+
+from edgevision.training.settings.classification import Augmentation, Balance, ClassifierSettings, Mix
+from edgevision.training.settings.generation import (
+    DiffAugment,
+    GanLoss,
+    GanSettings,
+    GenerativeSettings,
+    VaeSettings,
+)
+from edgevision.training.settings.restoration import (
+    RESTORATION_DEFAULTS,
+    LossTerm,
+    RestorationSettings,
+)
+from edgevision.training.settings.training import DIGITS, MixedPrecision, Optimizer, TrainingSettings
+
+__all__ = [
+    "DIGITS",
+    "RESTORATION_DEFAULTS",
+    "Augmentation",
+    "Balance",
+    "ClassifierSettings",
+    "DiffAugment",
+    "GanLoss",
+    "GanSettings",
+    "GenerativeSettings",
+    "LossTerm",
+    "Mix",
+    "MixedPrecision",
+    "Optimizer",
+    "RestorationSettings",
+    "TrainingSettings",
+    "VaeSettings",
+]

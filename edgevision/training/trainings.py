@@ -1,0 +1,44 @@
+"""The one table from a kind of training to its settings, its data and the function that carries it out."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Training(NamedTuple):
+    """What a kind of training is made of, each as ``"module:object"``, imported when it is needed.
+
+    Attributes:
+        settings: a :class:`~edgevision.training.settings.TrainingSettings`.
+        check_data: a function of the settings that refuses data they could not be used with, without torch.
+        train: a function of the settings and a folder that gives the checkpoint's path; it imports torch.
+    """
+
+    settings: str
+    check_data: str
+    train: str
+
+
+_DATA = "edgevision.training.data_source"
+_RESTORATION = Training(
+    "edgevision.training.settings:RestorationSettings",
+    f"{_DATA}:check_photos",
+    "edgevision.training.restore:train_restorer",
+)
+
+TRAININGS: Mapping[str, Training] = {
+    "classify": Training(
+        "edgevision.training.settings:ClassifierSettings",
+        f"{_DATA}:check_pictures",
+        "edgevision.training.classify:train_classifier",
+    ),
+    "gan": Training(
+        "edgevision.training.settings:GanSettings", f"{_DATA}:check_pictures", "edgevision.training.gan:train_gan"
+    ),
+    "vae": Training(
+        "edgevision.training.settings:VaeSettings", f"{_DATA}:check_pictures", "edgevision.training.vae:train_vae"
+    ),
+    "inpaint": _RESTORATION,
+    "denoise": _RESTORATION,
+    "upscale": _RESTORATION,
+    "brighten": _RESTORATION,
+}
