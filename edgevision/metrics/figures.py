@@ -51,10 +51,10 @@ def _filtered(plane: NDArray[np.float64], window: NDArray[np.float64]) -> NDArra
     return filtered
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities along the last axis, computed without overflow."""
-    exponentials: NDArray[np.float32] = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    exponentials /= exponentials.sum(axis=-1, keepdims=True)
+def softmax(logits: NDArray[np.float32], axis: int = -1) -> NDArray[np.float32]:
+    """Probabilities along an axis, computed without overflow."""
+    exponentials: NDArray[np.float32] = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    exponentials /= exponentials.sum(axis=axis, keepdims=True)
     return exponentials
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.metrics.figures import softmax
 from edgevision.runtime.tasks.detection.rows import Rows, grid_size
 from edgevision.runtime.tasks.detection.spec import BoxCoding, Field, HeadSpec, Level, Scores, Unit
 
@@ -127,13 +128,6 @@ def sigmoid(values: Array) -> Array:
     """1 / (1 + exp(-x)), without overflow."""
     halved: Array = 0.5 * (1 + np.tanh(0.5 * values))
     return halved
-
-
-def softmax(values: Array) -> Array:
-    """Over the last axis."""
-    raised = np.exp(values - values.max(axis=-1, keepdims=True))
-    shares: Array = raised / raised.sum(axis=-1, keepdims=True)
-    return shares
 
 
 def _peaks(head: HeadSpec, scores: Array, height: int, width: int) -> Array:

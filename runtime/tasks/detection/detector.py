@@ -3,11 +3,10 @@
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import ModelFileError
-from edgevision.imaging.images import read_image, to_array
+from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import (
     ArrayColor,
     Batch,
@@ -17,14 +16,15 @@ from edgevision.imaging.picture_sources import (
     check_array_color,
     split_pictures,
 )
-from edgevision.imaging.preprocessing import Placement, Preprocessor, placement, resize
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
+from edgevision.imaging.preprocessing import Placement
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.detection.decoding import Candidates, candidates
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.rows import gather_rows
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.detection.suppression import merge_overlapping
+from edgevision.runtime.tasks.picture_network import PictureNetwork
 from edgevision.runtime.tasks.pipeline import Pipeline
 
 _MOST_CANDIDATES = 30_000
@@ -67,11 +67,7 @@ class Detector(Pipeline):
         self.iou = self._spec.iou if iou is None else iou
         self.most = self._spec.most if most is None else most
         self._color = check_array_color(color)
-        self._image: ImageSpec = metadata.image
-        self._preprocess = Preprocessor(metadata.image)
-        self._input = engine.inputs[0].name
-        batch = engine.inputs[0].shape[0]
-        self._copies = batch if isinstance(batch, int) else 1
+        self._network = PictureNetwork(metadata, metadata.image)
 
     @overload
     def __call__(self, images: Batch) -> list[Detections]: ...  # type: ignore[overload-overlap]
@@ -95,32 +91,14 @@ class Detector(Pipeline):
         return found if several else found[0]
 
     def _detect(self, image: Image.Image) -> Detections:
-        tensor, place = self._input_of(image)
-        outputs = self._run(tensor)
+        tensor, place = self._network.tensor(image)
+        outputs = self._network.run(self.engine, tensor)
         height, width = tensor.shape[2:]
         rows = gather_rows(self._head, outputs, height, width)
         found = candidates(
             self._head, rows, height, width, min_score=self.min_score, multi_label=self._spec.multi_label
         )
         return self._answers(found, place, (image.height, image.width))
-
-    def _input_of(self, image: Image.Image) -> tuple[NDArray[np.float32], Placement]:
-        """The tensor (1, C, H, W) of a picture, and where it lies in it."""
-        pixels = to_array(resize(image, self._image), self._image.color)
-        tile = self.metadata.tile
-        if self._image.size is None and tile is not None:
-            height, width = pixels.shape[:2]
-            frame = ((0, tile.padded(height) - height), (0, tile.padded(width) - width), (0, 0))
-            pixels = np.pad(pixels, frame, constant_values=self._image.pad_value)
-        return self._preprocess.normalise(pixels)[None], placement(image.width, image.height, self._image)
-
-    def _run(self, tensor: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        fed = np.repeat(tensor, self._copies, axis=0) if self._copies > 1 else tensor
-        arrays = self.engine.run({self._input: fed})
-        names = [spec.name for spec in self.engine.outputs]
-        if self._copies > 1:
-            arrays = [array[:1] for array in arrays]
-        return dict(zip(names, arrays, strict=True))
 
     def _answers(self, found: Candidates, place: Placement, size: tuple[int, int]) -> Detections:
         boxes, scores, classes, points = found
