@@ -1,5 +1,6 @@
 """The verbs ``edgevision export`` and ``edgevision verify``."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -64,6 +65,7 @@ def export(
         edgevision export denoise.onnx --retime
         edgevision export resnet20.th --arch edgevision.models:resnet20 --input-shape 1x3x32x32 --task classify
     """
+    start = time.monotonic()
     if output.int8 and output.fp16:
         raise InputError("--int8 and --fp16 exclude each other")
     if output.html is not None:
@@ -100,6 +102,8 @@ def export(
                 seed=seed,
             ),
             show=progress,
+            # What is imported for it takes seconds, which --budget holds, too.
+            spent=time.monotonic() - start,
             seed=seed,
             html=output.html,
             **reading.arguments(),

@@ -74,6 +74,7 @@ def export(
     int8: QuantizationSettings | None = None,
     html: str | os.PathLike[str] | None = None,
     show: Show = lambda *_: None,
+    spent: float = 0.0,
     seed: int = 0,
 ) -> ExportReport:
     """Convert a PyTorch checkpoint to a model of ``format`` and compare the result with the original.
@@ -99,6 +100,7 @@ def export(
             With ``keep_candidates`` the forms that were compared lie in ``NAME.candidates/`` in the end.
         html: with ``int8``, a page that shows the verdict, and layer by layer what int8 costs and saves.
         show: told now and then how far a quantisation is, see :mod:`.time_budget`.
+        spent: seconds of the quantisation's ``time_budget`` that are gone already.
         seed: of the sampler.
 
     Returns:
@@ -130,7 +132,7 @@ def export(
         for_format(find_target(settings.target), format)  # where they do not go together
     if writer.check_installed is not None:
         load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
-    time_budget = settings.begin(show)
+    time_budget = settings.begin(show, inspected=html is not None, spent=spent)
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)
     folder = ImageFolder(data) if data is not None else None
@@ -172,6 +174,7 @@ def export(
         faster = TransposedConvolutions(examples)(model)
         model, notes = faster.model, notes + faster.notes
     report_of_int8 = quantized.report if quantized is not None else None
+    time_budget.begin(Stage.WRITING)
     if quantized is not None and settings.keep_candidates:
         report_of_int8 = _kept(quantized, source.metadata, target, format, force=force)
     if report_of_int8 is not None and any(note.startswith(DISTURBED) for note in report_of_int8.notes):

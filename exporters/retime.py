@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from edgevision.exporters.quantization.options import EngineChoice
 from edgevision.exporters.quantization.report import Form, QuantizationReport
 from edgevision.exporters.quantization.selection import Candidate, Selector
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
+from edgevision.exporters.quantization.trials import inference_timer
 from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE, disturbances
 from edgevision.exporters.quantization.verdict_words import reason
 from edgevision.exporters.report import ExportReport, read_report, report_path
@@ -60,9 +60,9 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
     judged = [Candidate(label, kept[f.name].outcome, f.loss, known[f.engine]) for label, f in rows.items()]
     with ExitStack() as stack, np.load(candidates_folder(model) / INPUTS, allow_pickle=False) as inputs:
         feeds = {name: inputs[name] for name in inputs.files}
-        calls = {}
+        engines = {}
         for label, form in rows.items():
-            engine = stack.enter_context(
+            engines[label] = stack.enter_context(
                 open_engine(
                     candidates_folder(model) / kept[form.name].file,
                     known[form.engine].device,
@@ -70,8 +70,7 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
                     inference_precision=known[form.engine].inference_precision,
                 )
             )
-            calls[label] = partial(engine.run, feeds)
-        timer: InterleavedTimer[str] = InterleavedTimer(calls)
+        timer = inference_timer(engines, feeds, (known[form.engine] for form in rows.values()))
         selector = Selector(judged, timer.speedup, quantization.budget, quantization.prefer)
         with Telemetry() as telemetry:
             timer.measure(seconds * len(rows))

@@ -44,15 +44,14 @@ def calibrated_quantizer(
     convergence = Convergence(budget.late)
     with one_torch_thread():
         seen = observe(ir, units.values(), portions, convergence)
-    if budget.late() and not convergence.settled:
+    if budget.cut_short and not convergence.settled:
         budget.left_out.append("data until the ranges settle")
     weighted = [unit.name for unit in units.values() if unit.channels is not None]
-    inputs = {name: None if budget.late() else seen.inputs[name] for name in weighted}
     with one_torch_thread():
         weights = {
             name: quantize_weights(
                 nodes[name],
-                inputs[name],
+                None if budget.late() else seen.inputs[name],
                 pair_limit=target.pair_limit,
                 per_channel=nodes[name].op_type not in target.per_tensor,
             )
@@ -61,10 +60,12 @@ def calibrated_quantizer(
         weight_only = {
             name: weights[name]
             if target.pair_limit is None and nodes[name].op_type not in target.per_tensor
-            else quantize_weights(nodes[name], inputs[name], pair_limit=None)
+            else quantize_weights(nodes[name], None if budget.late() else seen.inputs[name], pair_limit=None)
             for name in weighted
             if weights[name].values.size >= _FEWEST_WEIGHTS
         }
+    if weighted and budget.cut_short:
+        budget.left_out.append("rounding weights one after the other")
     quantizer = Quantizer(
         ir, units, target, {}, weights, weight_only, choose_ranges_of_16_bits(seen, units.values(), ir)
     )

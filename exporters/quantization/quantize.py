@@ -92,7 +92,7 @@ def quantize(
     measured = is_this_machine(target) and not target.npu
     time_budget.begin(Stage.PREPARING)
     prepared = prepare_graphs(model, list(feeds.values()), target, format, time_budget.late)
-    if time_budget.late():
+    if time_budget.cut_short:
         time_budget.left_out.append("faster float forms")
     if settings.finetune and (unknown := unknown_operators(to_ir(prepared.int8_ready))):
         raise InputError(f"--finetune cannot train through {', '.join(unknown)}, which the model holds: leave it out")
@@ -112,7 +112,7 @@ def quantize(
     noise: dict[str, float] = {}
     if units:
         noise = noise_of_each(quantizer, units, batches, open_model, time_budget.late)
-        if time_budget.late():
+        if time_budget.cut_short:
             time_budget.left_out.append("what each operator costs by itself")
     time_budget.begin(Stage.SEARCHING)
     whole = time_budget.seconds_left
@@ -132,7 +132,7 @@ def quantize(
         return Search(within, units, noise, known, budget, late, a16w8=a16w8).run()
 
     choices = EngineSearch(trials, everything, budget, search).run()
-    if units and time_budget.late():
+    if units and time_budget.cut_short:
         time_budget.left_out.append("more sets of operators")
     first = next(iter(choices.values()))
     finetuned: Plan | None = None

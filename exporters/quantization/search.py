@@ -126,9 +126,9 @@ class Search:
             return names
         order = self._by_cost(names)
         low, high = 0, len(order)
-        # The loss grows with every unit: the longest beginning that holds is found by halving, late or not, as
-        # otherwise there would be nothing.
-        while high - low > 1:
+        # The loss grows with every unit: the longest beginning that holds is found by halving, late or not until there
+        # is one, as otherwise there would be nothing.
+        while high - low > 1 and not (low and self.late()):
             middle = (low + high) // 2
             if self._holds(plan(frozenset(order[:middle])), f"{what}: the best {middle}"):
                 low = middle

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgevision.exporters.quantization.calibration import Amount
 from edgevision.exporters.quantization.options import Preset, QuantizationOptions
-from edgevision.exporters.quantization.time_budget import Show, TimeBudget, cpu_clock, parse_duration
+from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget, cpu_clock, parse_duration
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
 
@@ -57,8 +57,19 @@ class QuantizationSettings(QuantizationOptions):
         effort = next((one for one in reversed(larger) if one.seconds <= seconds), least)
         return replace(effort, seconds=seconds, timing=min(effort.timing, seconds / 60))
 
-    def begin(self, show: Show) -> TimeBudget:
-        """Let the time run: of a preset that of the processor, of a promise that on the clock."""
+    def begin(self, show: Show, *, inspected: bool, spent: float = 0.0) -> TimeBudget:
+        """Let the time run: of a preset that of the processor, of a promise that on the clock.
+
+        Args:
+            inspected: whether every layer is looked at in the end.
+            spent: seconds on the clock that are gone already.
+        """
+        stages = set(Stage)
+        if not self.finetune:
+            stages.remove(Stage.FINETUNING)
+        if not inspected:
+            stages.remove(Stage.INSPECTING)
         if self.time_budget is not None:
-            return TimeBudget(self.effort.seconds, time.monotonic, show)
-        return TimeBudget(self.effort.seconds, cpu_clock(self.threads or os.cpu_count() or 1), show)
+            return TimeBudget(self.effort.seconds, time.monotonic, show, stages=stages, spent=spent)
+        clock = cpu_clock(self.threads or os.cpu_count() or 1)
+        return TimeBudget(self.effort.seconds, clock, show, stages=stages)

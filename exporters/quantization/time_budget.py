@@ -3,15 +3,13 @@
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 
 from edgevision.core.errors import InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _NUMBER = re.compile(r"(\d{1,6}(?:\.\d+)?)([smh])")
-# What has to be left for writing and comparing, as a share of what there is after the model is read.
-_FOR_WRITING = 0.05
 
 
 class Stage(StrEnum):
@@ -25,19 +23,21 @@ class Stage(StrEnum):
     FINETUNING = "finetuning"
     DECIDING = "measuring the verdict"
     INSPECTING = "looking at every layer"
+    WRITING = "writing and comparing"
 
 
-# When each has to be done, as a share of what there is after the model is read. What one does not need is left to those
-# behind it.
-_ENDS = {
-    Stage.READING: 0.15,
-    Stage.PREPARING: 0.25,
-    Stage.CALIBRATING: 0.45,
-    Stage.RANKING: 0.52,
-    Stage.SEARCHING: 0.70,
-    Stage.FINETUNING: 0.85,
-    Stage.DECIDING: 1 - _FOR_WRITING,
-    Stage.INSPECTING: 1.0,
+# What each needs beside the others, by the time that they took of a classifier, a denoiser, a super-resolution and a
+# generator where nothing cut them short; the most that any of them took counts.
+_WEIGHTS = {
+    Stage.READING: 6,
+    Stage.PREPARING: 6,
+    Stage.CALIBRATING: 18,
+    Stage.RANKING: 18,
+    Stage.SEARCHING: 30,
+    Stage.FINETUNING: 25,
+    Stage.DECIDING: 25,
+    Stage.INSPECTING: 8,
+    Stage.WRITING: 5,
 }
 
 Show = Callable[[str, float, float], None]
@@ -47,47 +47,77 @@ Show = Callable[[str, float, float], None]
 class TimeBudget:
     """So many seconds by some clock, from now on, that the stages of an export share.
 
+    A stage has as much of what is left when it begins as it weighs among those that are still to come. It is late where
+    there is no time for another step as long as the last one, and stays so.
+
     Args:
         clock: in seconds; :func:`time.monotonic` for a promise, :func:`cpu_clock` where others should not count.
+        stages: those that there will be, or some of them; others take no share.
+        spent: seconds that are gone already.
         show: told now and then how far it is.
 
     Attributes:
         stage: the one that has begun last.
         left_out: what there was no time for, in words for people.
+        cut_short: whether something was told that the stage is late.
     """
 
     def __init__(
-        self, seconds: float, clock: Callable[[], float] = time.monotonic, show: Show = lambda *_: None
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        show: Show = lambda *_: None,
+        *,
+        stages: Collection[Stage] = tuple(Stage),
+        spent: float = 0.0,
     ) -> None:
         self._seconds, self._clock, self._show = seconds, clock, show
-        self._start = self._loaded = clock()
-        self._wall = time.monotonic()
+        self._start = clock() - spent
+        self._end = self._start + seconds
+        self._stages = stages
+        self._wall = time.monotonic() - spent
+        self._asked: float | None = None
+        self._step = 0.0
         self.stage: Stage | None = None
         self.left_out: list[str] = []
+        self.cut_short = False
 
     def begin(self, stage: Stage) -> None:
-        """End the stage before; the first one begins when the model was read."""
-        if self.stage is None:
-            self._loaded = self._clock()
-        self.stage = stage
+        """End the stage before."""
+        now = self._clock()
+        to_come = [one for one in list(Stage)[list(Stage).index(stage) :] if one in self._stages or one is stage]
+        share = _WEIGHTS[stage] / sum(_WEIGHTS[one] for one in to_come)
+        self._end = now + share * max(0.0, self._start + self._seconds - now)
+        self.stage, self.cut_short = stage, False
+        self._asked, self._step = None, 0.0
         self._tell()
 
     @property
     def seconds_left(self) -> float:
         """Of the stage; none where it is late."""
-        end = 1.0 if self.stage is None else _ENDS[self.stage]
-        whole = self._start + self._seconds - self._loaded
-        return max(0.0, self._loaded + end * whole - self._clock())
+        return max(0.0, self._end - self._clock())
 
     def late(self) -> bool:
-        """Whether the stage has had its time."""
+        """Whether the stage has no time for a step like the one that was done since this was asked last."""
         self._tell()
-        return self.seconds_left <= 0
+        now = self._clock()
+        if self._asked is not None:
+            self._step = now - self._asked
+        self._asked = now
+        self.cut_short = self.cut_short or self.seconds_left <= self._step
+        return self.cut_short
 
     def late_after(self, seconds: float) -> Callable[[], bool]:
-        """Says from now on whether the stage has had so many seconds more, or is late."""
-        until = self.seconds_left - seconds
-        return lambda: self.late() or self.seconds_left <= until
+        """Says from now on whether the stage is late, or has no time for another step within so many seconds."""
+        until = self._clock() + seconds
+        over = False
+
+        def late() -> bool:
+            nonlocal over
+            over = self.late() or over or self._clock() + self._step > until
+            return over
+
+        return late
 
     def _tell(self) -> None:
         used = self._clock() - self._start

@@ -5,7 +5,7 @@ A candidate is a plan and the engine settings that it is run in.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -62,11 +62,18 @@ class TrialSetup:
 
     def timer(self, engines: Mapping[str, Engine]) -> InterleavedTimer[str]:
         """Times one inference of each on the inputs."""
-        several = len({settings.engine for settings in self.openers}) > 1
-        return InterleavedTimer(
-            {name: partial(engine.run, self.feeds) for name, engine in engines.items()},
-            block_ms=_BLOCK_BESIDE_ANOTHER_ENGINE_MS if several else _BLOCK_MS,
-        )
+        return inference_timer(engines, self.feeds, self.openers)
+
+
+def inference_timer(
+    engines: Mapping[str, Engine], feeds: Mapping[str, Array], settings: Iterable[EngineSettings]
+) -> InterleavedTimer[str]:
+    """Times one inference of each of ``engines``, which are run in some of ``settings``."""
+    several = len({one.engine for one in settings}) > 1
+    return InterleavedTimer(
+        {name: partial(engine.run, feeds) for name, engine in engines.items()},
+        block_ms=_BLOCK_BESIDE_ANOTHER_ENGINE_MS if several else _BLOCK_MS,
+    )
 
 
 class Trials:

@@ -93,8 +93,9 @@ def decide(
             with Telemetry() as telemetry:
                 timer.measure(min(seconds * len(judged), time_budget.seconds_left), fewest=_FEWEST_ROUNDS)
                 if selector.undecided():
-                    timer.measure(min(_LONGER * seconds * len(judged), time_budget.seconds_left))
-                    if time_budget.late():
+                    longer, left = _LONGER * seconds * len(judged), time_budget.seconds_left
+                    timer.measure(min(longer, left))
+                    if left < longer and selector.undecided():
                         time_budget.left_out.append("a longer timing, which might have shown more")
             notes += disturbances(telemetry.report().findings)
         selection, first = selector.select(), judged[0].name
@@ -163,7 +164,7 @@ def _opened(
     home = next(iter(setup.openers)).engine
     with ExitStack() as stack:
         engines, qualities = {}, {}
-        until = (1 - _SHARE_OF_JUDGING) * time_budget.seconds_left
+        late = time_budget.late_after(_SHARE_OF_JUDGING * time_budget.seconds_left)
         first_two = list(possible)[:2]
         order = sorted(
             possible, key=lambda label: (label not in first_two, possible[label].outcome is not Outcome.INT8)
@@ -171,7 +172,7 @@ def _opened(
         for label in order:
             form = possible[label]
             known = trials.within(form.settings).known_quality(form.plan) if form.plan != Plan() else None
-            if known is None and label not in first_two and time_budget.seconds_left <= until:
+            if known is None and label not in first_two and late():
                 time_budget.left_out.append(label)
                 continue
             try:

@@ -5,6 +5,7 @@ always follows the same one. A block is one run, or as many as fill its length; 
 runs that are not timed and bring back the caches that the call before it took. No timed sample is ever dropped.
 """
 
+import math
 import time
 from array import array
 from collections.abc import Callable, Hashable, Mapping
@@ -136,6 +137,8 @@ class InterleavedTimer(Generic[Name]):
         self._rewarm_ns = round(1e6 * rewarm_ms)
         self._alone = len(self._calls) == 1
         self._order = np.random.default_rng(0)
+        # Of the rounds so far: a verdict asks for the same again and again.
+        self._speedups: dict[tuple[Name, Name], Speedup] = {}
         self.timed = {name: TimedRuns() for name in self._calls}
         self._block_runs = {
             name: max(1 if self._alone else fewest, round(1e6 * block_ms / max(1, self._fastest_run(call))))
@@ -149,15 +152,22 @@ class InterleavedTimer(Generic[Name]):
 
     def run_round(self) -> None:
         """Add a block of every call."""
+        self._speedups.clear()
         names = list(self._calls)
         for place in self._order.permutation(len(names)):
             self._run_block(names[place])
 
     def measure(self, seconds: float, *, fewest: int = 11, most: int = 401) -> None:
-        """Add rounds for so long, as many as it takes for an interval and ``most`` in all."""
-        end = time.monotonic() + seconds
-        while self.rounds < fewest or (self.rounds < most and time.monotonic() < end):
+        """Add rounds for so long, as many as it takes for an interval and ``most`` in all.
+
+        None is begun that would not end in time, were it as short as the shortest.
+        """
+        now = time.monotonic()
+        end, shortest = now + seconds, 0.0
+        while self.rounds < fewest or (self.rounds < most and now < end and now + shortest <= end):
             self.run_round()
+            now, before = time.monotonic(), now
+            shortest = min(shortest or math.inf, now - before)
 
     def milliseconds(self, name: Name) -> float:
         """The median over rounds of a call's time, slow rounds set right."""
@@ -169,6 +179,11 @@ class InterleavedTimer(Generic[Name]):
 
     def speedup(self, name: Name, over: Name) -> Speedup:
         """How many times as fast as ``over`` a call is; the interval is a bootstrap's over rounds."""
+        if (name, over) not in self._speedups:
+            self._speedups[name, over] = self._compared(name, over)
+        return self._speedups[name, over]
+
+    def _compared(self, name: Name, over: Name) -> Speedup:
         before, after = self.milliseconds(over), self.milliseconds(name)
         found = ratio_of_medians(*(np.split(self._times(one), self.rounds) for one in (over, name)), paired=True)
         return Speedup(

@@ -142,7 +142,7 @@ def test_what_is_float_in_the_plan_is_not_touched(
 
 def test_a_training_ends_with_the_time_of_its_stage() -> None:
     now = iter(range(1000))
-    budget = TimeBudget(100, lambda: next(now))
+    budget = TimeBudget(800, lambda: next(now))
     budget.begin(Stage.FINETUNING)
     overs = list(timed_steps(1000, budget))
     assert overs == sorted(overs)

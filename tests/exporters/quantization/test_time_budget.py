@@ -14,13 +14,14 @@ class Clock:
         return self.now
 
 
-def test_a_stage_is_late_when_its_share_of_what_loading_left_is_used_up() -> None:
+def test_a_stage_has_its_share_of_what_is_left_when_it_begins() -> None:
     clock = Clock()
-    budget = TimeBudget(110, clock)
+    budget = TimeBudget(110, clock, stages=(Stage.READING, Stage.SEARCHING, Stage.WRITING))
     clock.now += 10
     budget.begin(Stage.READING)
-    assert budget.seconds_left == pytest.approx(15)
-    clock.now += 14
+    share = budget.seconds_left
+    assert 0 < share < 100 / 2
+    clock.now += share - 1
     assert not budget.late()
     clock.now += 1
     assert budget.late()
@@ -28,27 +29,67 @@ def test_a_stage_is_late_when_its_share_of_what_loading_left_is_used_up() -> Non
 
 
 def test_what_a_stage_does_not_need_is_left_to_those_behind_it() -> None:
+    lefts = []
+    for used in (0, 5):
+        clock = Clock()
+        budget = TimeBudget(100, clock)
+        budget.begin(Stage.READING)
+        clock.now += used
+        budget.begin(Stage.SEARCHING)
+        lefts.append(budget.seconds_left)
+    assert lefts[1] == pytest.approx(0.95 * lefts[0])
+    budget.begin(Stage.WRITING)
+    assert budget.seconds_left == pytest.approx(95)
+
+
+def test_stages_that_there_will_not_be_take_no_share() -> None:
+    few, all_of_them = (TimeBudget(100, Clock(), stages=stages) for stages in (set(Stage) - {Stage.FINETUNING}, Stage))
+    for budget in (few, all_of_them):
+        budget.begin(Stage.SEARCHING)
+    assert few.seconds_left > 1.2 * all_of_them.seconds_left
+
+
+def test_no_step_is_begun_that_would_end_late_were_it_like_the_one_before() -> None:
     clock = Clock()
     budget = TimeBudget(100, clock)
-    lefts = []
-    for stage in Stage:
-        budget.begin(stage)
-        lefts.append(budget.seconds_left)
-    assert lefts == sorted(lefts)
-    # Something is kept for writing what was found.
-    assert lefts[list(Stage).index(Stage.DECIDING)] == pytest.approx(95)
-    clock.now += 100
+    budget.begin(Stage.WRITING)
+    clock.now += 30  # what is done before the first step is none
+    assert not budget.late()
+    clock.now += 30
+    assert not budget.late()
+    clock.now += 35
     assert budget.late()
+    assert budget.cut_short
+    # What is asked right behind is told the same.
+    assert budget.late()
+
+
+def test_a_stage_that_ends_by_itself_is_not_cut_short() -> None:
+    clock = Clock()
+    budget = TimeBudget(100, clock)
+    budget.begin(Stage.WRITING)
+    assert not budget.late()
+    clock.now += 200
+    assert not budget.cut_short
+    budget.begin(Stage.WRITING)
+    assert budget.late()
+
+
+def test_what_was_spent_before_counts() -> None:
+    budget = TimeBudget(100, Clock(), spent=40)
+    budget.begin(Stage.WRITING)
+    assert budget.seconds_left == pytest.approx(60)
 
 
 def test_a_part_of_a_stage_has_so_many_seconds_of_it() -> None:
     clock = Clock()
     budget = TimeBudget(100, clock)
-    budget.begin(Stage.DECIDING)
+    budget.begin(Stage.WRITING)
     late = budget.late_after(10)
-    clock.now += 9
+    clock.now += 4
     assert not late()
-    clock.now += 1
+    clock.now += 4
+    assert late()  # another such step would end behind it
     assert late()
     assert not budget.late()
     assert budget.late_after(1000)() is False
