@@ -1,4 +1,4 @@
-"""A detector that finds bright squares, and pictures of them with VOC's boxes."""
+"""A detector and a segmenter of bright squares, and pictures of them with VOC's boxes, or with masks."""
 
 from pathlib import Path
 
@@ -41,6 +41,21 @@ def write_detector(path: Path) -> Path:
             constant("cells", np.full((1, 2, 1, 1), SIDE / STRIDE)),
             constant("half", np.full((1, 2, 1, 1), 0.5)),
         ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+def write_segmenter(path: Path) -> Path:
+    """A logit that is positive where the picture is bright, at half the sides."""
+    weights = numpy_helper.from_array(np.full((1, 3, 2, 2), 40 / 12, np.float32), "weights")
+    bias = numpy_helper.from_array(np.array([-24], np.float32), "bias")
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "weights", "bias"], ["logit"], strides=[2, 2])],
+        "parts",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ("n", 3, HEIGHT, WIDTH))],
+        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ("n", 1, HEIGHT // 2, WIDTH // 2))],
+        [weights, bias],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     return path

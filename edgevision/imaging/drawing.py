@@ -2,6 +2,7 @@
 
 import colorsys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +78,15 @@ class Marker:
         """A straight line from (x, y) to (x, y)."""
         self._draw.line((one[0], one[1], other[0], other[1]), fill=color, width=self.line)
 
-    def area(self, mask: NDArray[np.bool_], color: tuple[int, int, int], strength: float = 0.45) -> None:
-        """Tint what ``mask`` (H, W) marks."""
-        tint = Image.new("RGB", self.image.size, color)
-        self.image.paste(tint, mask=Image.fromarray(np.where(mask, np.uint8(255 * strength), np.uint8(0))))
+    def areas(self, ids: NDArray[Any], colors: Sequence[tuple[int, int, int]], strength: float = 0.45) -> None:
+        """Tint and outline what is marked by ``ids`` (H, W): 0 nothing, number n the area of ``colors[n - 1]``."""
+        table = np.zeros((len(colors) + 1, 3), np.float32)
+        table[1:] = np.array(colors, np.float32).reshape(-1, 3)
+        inner = _inner_border(ids, max(1, self.line // 2 + self.line % 2))
+        weights = np.where(inner, np.float32(1), np.float32(strength)) * (ids > 0)
+        pixels = np.asarray(self.image, np.float32)
+        blended = pixels + (table[ids] - pixels) * weights[:, :, None]
+        self.image = Image.fromarray(np.rint(blended).astype(np.uint8))
         self._draw = ImageDraw.Draw(self.image)
 
     def _free_place(self, box: Box, width: float, height: float) -> Box:
@@ -106,6 +112,43 @@ class Marker:
         x = min(max(place[0], 0), max(self.image.width - width - 1, 0))
         y = min(max(place[1], 0), max(self.image.height - height - 1, 0))
         return (x, y, x + width, y + height)
+
+
+def with_legend(image: Image.Image, entries: Sequence[tuple[str, tuple[int, int, int]]]) -> Image.Image:
+    """``image`` (RGB) with a strip below that says what each colour is, wrapped at the picture's width."""
+    if not entries:
+        return image
+    size = max(10, round(min(image.size) / 32))
+    font, gap = _font(size), size // 2
+    measure = ImageDraw.Draw(image)
+    row = size + gap
+    places, x, y = [], gap, gap
+    for text, _ in entries:
+        width = size + gap + round(measure.textlength(text, font=font))
+        if x > gap and x + width + gap > image.width:
+            x, y = gap, y + row
+        places.append((x, y))
+        x += width + 2 * gap
+    whole = Image.new("RGB", (image.width, image.height + y + row), (255, 255, 255))
+    whole.paste(image, (0, 0))
+    draw = ImageDraw.Draw(whole)
+    for (text, color), (x, y) in zip(entries, places, strict=True):
+        top = image.height + y
+        draw.rectangle((x, top, x + size - 1, top + size - 1), fill=color, outline=(0, 0, 0))
+        draw.text((x + size + gap, top + size // 2), text, fill=(0, 0, 0), font=font, anchor="lm")
+    return whole
+
+
+def _inner_border(ids: NDArray[Any], width: int) -> NDArray[np.bool_]:
+    """The pixels at most ``width`` from one of another number, straight up, down or sideways."""
+    border = np.zeros(ids.shape, bool)
+    for step in range(1, width + 1):
+        down, across = ids[step:] != ids[:-step], ids[:, step:] != ids[:, :-step]
+        border[step:] |= down
+        border[:-step] |= down
+        border[:, step:] |= across
+        border[:, :-step] |= across
+    return border
 
 
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

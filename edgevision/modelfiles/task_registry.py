@@ -17,6 +17,7 @@ _ROOMS = "edgevision.runtime.tasks"
 _TASKS: dict[str, str] = {
     "classify": f"{_ROOMS}.classification.task:CLASSIFY",
     "detect": f"{_ROOMS}.detection.task:DETECT",
+    "segment": f"{_ROOMS}.segmentation.task:SEGMENT",
     "generate": f"{_ROOMS}.generation.task:GENERATE",
     "reconstruct": f"{_ROOMS}.autoencoding.task:RECONSTRUCT",
     "encode": f"{_ROOMS}.autoencoding.task:ENCODE",

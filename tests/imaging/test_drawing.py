@@ -19,7 +19,7 @@ def test_the_picture_that_is_drawn_on_stays_as_it_was():
     marker.box((5, 5, 30, 30), (255, 0, 0))
     marker.label((5, 5, 30, 30), "thing", (255, 0, 0))
     marker.points([(40, 20)], (0, 255, 0))
-    marker.area(np.ones((40, 60), bool), (0, 0, 255))
+    marker.areas(np.ones((40, 60), np.int32), [(0, 0, 255)])
     assert image.getcolors() == [(60 * 40, (10, 20, 30))]
     assert len(marker.image.getcolors(10_000)) > 3
 

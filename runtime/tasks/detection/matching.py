@@ -24,7 +24,7 @@ def matched_pairs(found: "Detections", reference: "Detections", iou: float) -> l
     return pair_up(overlap, np.argsort(-found.scores, kind="stable"), iou)
 
 
-def pair_up(overlap: NDArray[np.float32], order: Iterable[int], iou: float) -> list[tuple[int, int]]:
+def pair_up(overlap: NDArray[np.floating], order: Iterable[int], iou: float) -> list[tuple[int, int]]:
     """Pairs (row, column) of ``overlap`` (N, M, not empty): the rows choose in ``order``, the nearest that is left."""
     overlap = overlap.copy()
     pairs = []

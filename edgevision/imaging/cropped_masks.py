@@ -1,0 +1,106 @@
+"""Masks of things in a picture, each held as the part of the picture that it covers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.imaging.run_lengths import RunLengths, encode_mask
+
+
+@dataclass(frozen=True, eq=False)
+class CroppedMask:
+    """The mask of one thing: ``pixels`` bool (height, width), whose upper left one is at ``x``, ``y`` of the picture.
+
+    The rows and columns at its edges hold at least one pixel each, unless there is none at all.
+    """
+
+    pixels: NDArray[np.bool_]
+    x: int
+    y: int
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> "CroppedMask":
+        """What ``mask`` marks, whose upper left pixel is at ``x``, ``y``."""
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return cls(np.zeros((0, 0), bool), x, y)
+        part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return cls(part, x + int(columns[0]), y + int(rows[0]))
+
+    @cached_property
+    def area(self) -> int:
+        """How many pixels it has."""
+        return int(np.count_nonzero(self.pixels))
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """The rows and columns of the picture that it lies in."""
+        height, width = self.pixels.shape
+        return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x1, y1, x2, y2: the edges of its pixels."""
+        height, width = self.pixels.shape
+        return self.x, self.y, self.x + width, self.y + height
+
+    def in_picture(self, size: tuple[int, int]) -> NDArray[np.bool_]:
+        """The mask in a picture of ``size`` (height, width)."""
+        whole = np.zeros(size, bool)
+        whole[self.window] = self.pixels
+        return whole
+
+    def shared_with(self, other: "CroppedMask") -> int:
+        """How many pixels both have."""
+        (x1, y1, x2, y2), (x3, y3, x4, y4) = self.box, other.box
+        left, top, right, bottom = max(x1, x3), max(y1, y3), min(x2, x4), min(y2, y4)
+        if left >= right or top >= bottom:
+            return 0
+        ours = self.pixels[top - y1 : bottom - y1, left - x1 : right - x1]
+        theirs = other.pixels[top - y3 : bottom - y3, left - x3 : right - x3]
+        return int(np.count_nonzero(ours & theirs))
+
+    def encode(self, size: tuple[int, int]) -> RunLengths:
+        """COCO's run lengths of it in a picture of ``size`` (height, width)."""
+        return encode_mask(self.pixels, size, (self.x, self.y))
+
+
+def split_ids(ids: NDArray[Any]) -> dict[int, CroppedMask]:
+    """The mask of each number but 0 in a map (height, width) of whole numbers, in the order of the numbers."""
+    rows, columns = np.nonzero(ids)
+    if not len(rows):
+        return {}
+    values = ids[rows, columns]
+    order = np.argsort(values, kind="stable")
+    rows, columns, values = rows[order], columns[order], values[order]
+    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    # Of each number the rows are in order, the columns not.
+    tops, bottoms = rows[starts], rows[np.append(starts[1:], len(rows)) - 1] + 1
+    lefts, rights = np.minimum.reduceat(columns, starts), np.maximum.reduceat(columns, starts) + 1
+    found = {}
+    for number, top, bottom, left, right in zip(
+        values[starts].tolist(), tops.tolist(), bottoms.tolist(), lefts.tolist(), rights.tolist(), strict=True
+    ):
+        found[number] = CroppedMask(ids[top:bottom, left:right] == number, left, top)
+    return found
+
+
+def paint_ids(masks: Sequence[CroppedMask], size: tuple[int, int]) -> NDArray[np.int32]:
+    """The number of the mask, from 1, at each pixel of a picture; where they overlap the earlier ones are on top."""
+    ids = np.zeros(size, np.int32)
+    for number in range(len(masks), 0, -1):
+        mask = masks[number - 1]
+        ids[mask.window][mask.pixels] = number
+    return ids
+
+
+def mask_overlap(one: Sequence[CroppedMask], other: Sequence[CroppedMask]) -> NDArray[np.float64]:
+    """Intersection over union of each of ``one`` with each of ``other``, (N, M); 0 where both are empty."""
+    shared = np.array([[a.shared_with(b) for b in other] for a in one], float).reshape(len(one), len(other))
+    areas = np.array([mask.area for mask in one])[:, None] + np.array([mask.area for mask in other])[None]
+    overlap: NDArray[np.float64] = shared / np.maximum(areas - shared, 1)
+    return overlap

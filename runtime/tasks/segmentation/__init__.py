@@ -1,0 +1,1 @@
+"""Segmentation: pictures in, which pixel belongs to what out."""

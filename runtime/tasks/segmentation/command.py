@@ -1,0 +1,66 @@
+"""The verb ``edgevision run segment``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
+from edgevision.runtime.tasks.segmentation.result import Segmentation
+from edgevision.runtime.tasks.segmentation.task import SEGMENT
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options(AnswerOptions):
+    """What is an answer, and what is made of the answers."""
+
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            help="From what on a pixel belongs to the foreground.",
+            show_default="the model's",
+            rich_help_panel=ANSWERS_PANEL,
+        ),
+    ] = None
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            "--masks",
+            help="Folder for masks, a PNG a picture: the classes in colours, or the numbers of things in 16 bits.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
+
+
+@on_boards("run segment", "edgevision.runtime.tasks.segmentation.board_files:segment_files")
+@option_groups
+def segment(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    *,
+    options: _Options,
+) -> None:
+    """Say of each pixel of a picture what it belongs to.
+
+    Examples:
+        edgevision run segment photo.jpg --model segmenter.onnx -o drawn.jpg
+        edgevision run segment photos/ --model segmenter.onnx --masks masks/ --csv
+    """
+
+    def save(found: Segmentation, stem: str) -> None:
+        if options.masks is not None:
+            options.masks.mkdir(parents=True, exist_ok=True)
+            found.save(options.masks / f"{stem}.png", force=options.force)
+
+    verb = AnswerVerb(
+        task=SEGMENT.name,
+        suffix="segmented",
+        columns=("label", "score", "area", "percent", "x1", "y1", "x2", "y2"),
+        details=lambda row: f"{row['area']:>8} pixels  {row['percent']:5.1f} % of the picture",
+        save=save,
+    )
+    answer_pictures(inputs, options, verb, threshold=options.threshold)

@@ -1,0 +1,128 @@
+"""Segmentation: pictures in, masks in their pixels out."""
+
+from typing import Any, overload
+
+import numpy as np
+from PIL import Image
+
+from edgevision.core.errors import ModelFileError
+from edgevision.imaging.cropped_masks import CroppedMask, split_ids
+from edgevision.imaging.images import read_image
+from edgevision.imaging.picture_sources import (
+    ArrayColor,
+    Batch,
+    ImageSource,
+    ImageSources,
+    Source,
+    check_array_color,
+    split_pictures,
+)
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.picture_network import PictureNetwork
+from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
+from edgevision.runtime.tasks.segmentation.class_maps import class_map
+from edgevision.runtime.tasks.segmentation.instances import find_things
+from edgevision.runtime.tasks.segmentation.maps import MapPlacement, Maps, gather_maps
+from edgevision.runtime.tasks.segmentation.result import Segmentation
+from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
+
+
+class Segmenter(Pipeline):
+    """A segmentation network on an engine; call it on a picture or on a list of them.
+
+    Attributes:
+        engine: what runs the model.
+        metadata: what the model file says about itself.
+        labels: the classes, by their index.
+        threshold, min_score, most: as in :class:`.SegmentationSpec`; they may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        metadata: ModelMetadata,
+        *,
+        color: ArrayColor = "rgb",
+        threshold: float | None = None,
+        min_score: float | None = None,
+        most: int | None = None,
+    ) -> None:
+        """Use ``engine``, which the segmenter closes in turn; ``color`` is the order of channels in arrays.
+
+        Raises:
+            ModelFileError: the metadata does not say how a picture becomes an input, or outputs masks.
+        """
+        spec = metadata.spec_as(SegmentationSpec)
+        if metadata.image is None or spec.head is None:
+            raise ModelFileError(f"the metadata of {metadata.name!r} does not say how its outputs become masks")
+        self.engine = engine
+        self.metadata = metadata
+        self._head = spec.head
+        self.labels = spec.labels
+        self.threshold = spec.threshold if threshold is None else threshold
+        self.min_score = spec.min_score if min_score is None else min_score
+        self.most = spec.most if most is None else most
+        self._color = check_array_color(color)
+        self._network = PictureNetwork(metadata, metadata.image)
+
+    @overload
+    def __call__(self, images: Batch) -> list[Segmentation]: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, images: ImageSource) -> Segmentation: ...
+
+    @overload
+    def __call__(self, images: ImageSources[Source]) -> list[Segmentation]: ...
+
+    def __call__(self, images: Any) -> Segmentation | list[Segmentation]:
+        """What is where in a picture, or in several.
+
+        Raises:
+            ImageError: a picture cannot be decoded.
+            ModelFileError: the outputs are not what the metadata say of the head.
+            NotFiniteError: the outputs have NaN or Inf.
+            DeviceError: the device failed.
+        """
+        pictures, several = split_pictures(images, self._color)
+        found = [self._segment(read_image(picture)) for picture in pictures]
+        return found if several else found[0]
+
+    def _segment(self, image: Image.Image) -> Segmentation:
+        maps, place = self._maps(image)
+        if self._head.watershed is not None:
+            return self._things(maps, place)
+        seen, certainty = class_map(maps, place, self.threshold)
+        classes = np.full(place.size, -1 if self._head.background_class is None else self._head.background_class)
+        sure = np.zeros(place.size, np.float32)
+        classes[place.seen], sure[place.seen] = seen, certainty
+        found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self._head.background_class)
+        return found.chosen(found.scores >= self.min_score)
+
+    def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement]:
+        tensor, place = self._network.tensor(image)
+        maps = gather_maps(self._head, self._network.run(self.engine, tensor))
+        for values in maps.values():
+            require_finite(values, self.engine)
+        return maps, MapPlacement(place, (image.height, image.width), (tensor.shape[2], tensor.shape[3]))
+
+    def _things(self, maps: Maps, place: MapPlacement) -> Segmentation:
+        ids, classes, scores = find_things(self._head, maps, place, self.threshold)
+        found = split_ids(ids)
+        rows = np.array(list(found), np.int64) - 1
+        order = rows[np.argsort(-scores[rows], kind="stable")]
+        order = order[scores[order] >= self.min_score][: self.most]
+        return Segmentation(
+            [_moved(found[int(row) + 1], place) for row in order],
+            scores[order],
+            classes[order],
+            size=place.size,
+            labels=self.labels,
+            background=self._head.background_class,
+        )
+
+
+def _moved(mask: CroppedMask, place: MapPlacement) -> CroppedMask:
+    """A mask of what is seen as one of the whole picture."""
+    rows, columns = place.seen
+    return CroppedMask(mask.pixels, mask.x + columns.start, mask.y + rows.start)

@@ -1,0 +1,59 @@
+"""The task ``segment``: which pixel of a picture belongs to what."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
+from edgevision.runtime.tasks.task import Task, with_picture
+
+if TYPE_CHECKING:
+    from edgevision.runtime.engines.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationTask(Task):
+    """A picture in, masks out."""
+
+    def check(self, metadata: ModelMetadata, inputs: Specs, outputs: Specs) -> None:
+        check_count(metadata, "inputs", inputs, 1)
+        check_picture(needed_image(metadata), inputs[0])
+        head = metadata.spec_as(SegmentationSpec).head
+        if head is None:
+            raise ValueError("metadata.spec.head is missing, so it does not say how the outputs become masks")
+        names = {spec.name for spec in outputs}
+        for part in head.maps:
+            if part.output not in names:
+                refuse("spec.head.maps", part.output, f"its graph's outputs are {', '.join(map(repr, sorted(names)))}")
+
+    def facts(self, metadata: ModelMetadata) -> dict[str, str]:
+        spec = metadata.spec_as(SegmentationSpec)
+        if spec.head is None:
+            return {}
+        watershed = spec.head.watershed
+        apart = "" if watershed is None else f"things apart by a watershed, prominence {watershed.prominence:g}"
+        return {
+            "labels": ", ".join(spec.labels),
+            "head": spec.layout or "",
+            "maps": ", ".join(spec.head.fields),
+            "answers": apart or "the class of each pixel",
+        }
+
+    def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
+        return with_picture(document, shape, given=given, fixed=True)
+
+    def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
+        from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+
+        return Segmenter(engine, metadata, **options)
+
+
+SEGMENT = SegmentationTask(
+    name="segment",
+    summary="Say of each pixel of a picture what it belongs to.",
+    command="edgevision.runtime.tasks.segmentation.command:segment",
+    spec=SegmentationSpec,
+    any_size=True,
+    bounds={"most": (1, 65_535), "head.watershed.min_area": (0, 1 << 30)},
+)
