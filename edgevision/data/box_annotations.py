@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError
-from edgevision.data.datasets import ImageFolder
+from edgevision.data.datasets import CLASS_LISTS, ImageFolder
 
 _log = logging.getLogger(__name__)
 
-_CLASS_LISTS = ("classes.txt", "obj.names", "data.yaml", "labels.txt")
 _MOST_CHARACTERS = 200 << 20
 
 
@@ -142,7 +141,7 @@ class AnnotatedFolder:
 
     def _yolo_names(self) -> tuple[str, ...]:
         for path in self.folder.other_files:
-            if PurePosixPath(path).name not in _CLASS_LISTS:
+            if PurePosixPath(path).name not in (*CLASS_LISTS, "data.yaml"):
                 continue
             text = self._text(path)
             if not path.endswith(".yaml"):

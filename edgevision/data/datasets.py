@@ -5,7 +5,7 @@ import logging
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
@@ -21,6 +21,11 @@ from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
 
 _log = logging.getLogger(__name__)
+
+CLASS_LISTS = ("classes.txt", "obj.names", "labels.txt")
+"""Files that name the classes of annotations, one a line."""
+
+_MASK_FOLDERS = ("masks", "mask", "labels", "annotations")
 
 _AT_A_TIME = 4096
 _ENCRYPTED = 1
@@ -57,6 +62,9 @@ class ImageFolder:
         splits: all that the data holds.
         names: the path of each picture inside the data.
         other_files: the paths of all files that are no pictures, of every split.
+        masks: the path of the mask of each picture that has one. Masks are no pictures: ``NAME.png`` beside
+            ``NAME.jpg``, where no PNG stands alone, and ``masks/NAME.png`` for ``images/NAME`` (or in ``labels`` or
+            ``annotations``).
     """
 
     def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
@@ -73,6 +81,8 @@ class ImageFolder:
         self.other_files = tuple(sorted(paths.keys() - parts.keys()))
         if not parts:
             raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        self.masks = _masks_of(parts)
+        parts = {name: part for name, part in parts.items() if name not in set(self.masks.values())}
         depth = _wrapping_folders(list(parts.values()))
         self._parts = {name: part[depth:] for name, part in parts.items()}
         tops = {part[0] for part in self._parts.values()}
@@ -250,6 +260,28 @@ def _open(path: Path) -> _Folder | _Zip:
 def _is_picture(path: PurePosixPath) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _masks_of(parts: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Of the paths of pictures, by name and split into folders, which is the mask of which."""
+    stems: dict[str, str] = {}
+    for name in parts:
+        stem, _, ending = name.rpartition(".")
+        if ending.lower() != "png":
+            stems[stem] = name
+    drawn = [name for name in parts if name.rpartition(".")[2].lower() == "png"]
+    if drawn and all(name.rpartition(".")[0] in stems for name in drawn):
+        return {stems[name.rpartition(".")[0]]: name for name in drawn}
+    pictures = {name.rpartition(".")[0]: name for name in parts}
+    masks = {}
+    for name in drawn:
+        folders = parts[name]
+        for place, folder in enumerate(folders[:-1]):
+            if folder.lower() in _MASK_FOLDERS:
+                twin = "/".join([*folders[:place], "images", *folders[place + 1 :]]).rpartition(".")[0]
+                if twin in pictures:
+                    masks[pictures[twin]] = name
+    return masks
 
 
 def _wrapping_folders(parts: Sequence[Sequence[str]]) -> int:
