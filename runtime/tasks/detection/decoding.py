@@ -76,6 +76,11 @@ def candidates(
 
     Only the rows that are chosen are decoded: most are of nothing.
     """
+    place = priors(head, height, width) if head.coding.has_priors else None
+    if not head.peaks:
+        possible = _possible_rows(head, rows, min_score)
+        rows = {field: values[possible] for field, values in rows.items()}
+        place = place.of(possible) if place is not None else None
     scores = _scores(head, rows)
     if head.peaks:
         scores = _peaks(head, scores, height, width)
@@ -89,7 +94,7 @@ def candidates(
         found, classes = found[chosen], best[chosen]
     if Field.CLASS in rows:
         classes = np.rint(rows[Field.CLASS][chosen, 0]).astype(np.int64)
-    place = priors(head, height, width).of(chosen) if head.coding.has_priors else None
+    place = place.of(chosen) if place is not None else None
     boxes = _boxes(head, {field: values[chosen] for field, values in rows.items()}, place, (width, height))
     points = None
     if head.points:
@@ -99,6 +104,37 @@ def candidates(
         usable &= np.isfinite(points).all(axis=(1, 2))
         points = points[usable]
     return Candidates(boxes[usable], found[usable].astype(np.float32), classes[usable], points)
+
+
+def _possible_rows(head: HeadSpec, rows: Rows, min_score: float) -> NDArray[np.int64]:
+    """The rows that can have a score of ``min_score``: to know the scores of all of them would take longest."""
+    # Of scores and objectness, both at most 1, none is below their product, or below the square of its root.
+    least = (min_score**2 if head.geometric else min_score) - 1e-3
+    possible = np.arange(len(next(iter(rows.values()))))
+    fields = ((Field.OBJECTNESS, head.objectness), (Field.SCORE, head.scores), (Field.SCORES, head.scores))
+    for field, activation in fields:
+        if field in rows and least > 0:
+            values = rows[field] if len(possible) == len(rows[field]) else rows[field][possible]
+            background = head.background if field is Field.SCORES else None
+            possible = possible[_reaches(values, least, activation, background)]
+    return possible
+
+
+def _reaches(values: Array, least: float, activation: Scores, background: int | None) -> NDArray[np.bool_]:
+    """(rows,): false where each score is below ``least`` for certain; a row with NaN is not."""
+    if background is None:
+        highest = values.max(axis=1)
+    else:
+        columns = np.array(values.T, order="C")
+        nothing = columns[background].copy()
+        columns[background] = -np.inf
+        highest = columns.max(axis=0)
+        if activation is Scores.SOFTMAX:  # the share of a class and that of the background are 1 together at most
+            highest -= nothing
+    if activation is Scores.SOFTMAX and background is None:
+        return np.ones(len(values), bool)
+    below: NDArray[np.bool_] = highest < (least if activation is Scores.NONE else np.log(least / (1 - least)))
+    return ~below
 
 
 def _scores(head: HeadSpec, rows: Rows) -> Array:

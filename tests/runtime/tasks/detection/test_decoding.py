@@ -197,6 +197,35 @@ def test_objectness_multiplies_the_score(geometric, expected):
     assert found.scores[0] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("activation", list(Scores))
+@pytest.mark.parametrize(("background", "geometric"), [(None, False), (0, False), (-1, True)])
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_rows_that_are_not_looked_at_closely_have_no_answer(activation, background, geometric, multi_label):
+    """What a high least score leaves is what is left of everything by that score."""
+    fields = (Field.BOX, Field.OBJECTNESS, Field.SCORES)
+    head = HeadSpec(
+        parts=(OutputPart(outputs=("o",), fields=fields),),
+        scores=activation,
+        objectness=Scores.NONE if activation is Scores.NONE else Scores.SIGMOID,
+        background=background,
+        geometric=geometric,
+    )
+    generator = np.random.default_rng(3)
+    table = generator.uniform(0, 1, (500, 9))
+    if activation is not Scores.NONE:
+        table[:, 4:] = generator.normal(0, 3, (500, 5))
+    table[7, 5] = np.nan
+    rows = gather_rows(head, {"o": table[None].astype(np.float32)}, HEIGHT, WIDTH)
+    everything = candidates(head, rows, HEIGHT, WIDTH, min_score=0.0, multi_label=multi_label)
+    for least in (0.3, 0.6):
+        found = candidates(head, rows, HEIGHT, WIDTH, min_score=least, multi_label=multi_label)
+        likely = everything.scores >= least
+        assert 0 < likely.sum() < len(likely)
+        np.testing.assert_array_equal(found.scores, everything.scores[likely])
+        np.testing.assert_array_equal(found.classes, everything.classes[likely])
+        np.testing.assert_array_equal(found.boxes, everything.boxes[likely])
+
+
 def test_of_a_heat_map_only_peaks_count():
     levels = (Level(stride=4),)
     rows, columns = HEIGHT // 4, WIDTH // 4

@@ -50,7 +50,7 @@ def test_boxes_without_area_overlap_with_nothing():
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("class_wise", [True, False])
 def test_what_is_kept_is_what_the_definition_keeps(seed, class_wise):
-    boxes, scores, classes = drawn(120, seed)
+    boxes, scores, classes = drawn(200, seed, spread=200.0)
     scores[::7] = scores[0]  # equal ones keep their order
     apart = classes if class_wise else None
     rows, kept, _, points = merge_overlapping(boxes, scores, apart, None, iou=0.4, most=1000)
@@ -75,6 +75,19 @@ def test_blended_boxes_are_means_weighted_by_their_scores():
     np.testing.assert_allclose(blended[0], [0.25, 0, 10.25, 10], rtol=1e-6)
     np.testing.assert_allclose(means, [0.6, 0.5], rtol=1e-6)
     np.testing.assert_allclose(moved[0, 0], [0.25, 0], atol=1e-6)
+
+
+def test_each_box_is_blended_with_the_first_that_it_overlaps():
+    boxes, scores, _ = drawn(300, 11, spread=200.0)
+    rows, blended, _, _ = merge_overlapping(boxes, scores, None, None, iou=0.3, most=1000, merge=Merge.BLEND)
+    groups = {int(row): [] for row in rows}
+    for row in range(len(boxes)):
+        first = next(int(best) for best in rows if best == row or overlap(boxes[best], boxes[row]) > 0.3)
+        groups[row if row in groups else first].append(row)
+    assert max(map(len, groups.values())) > 2
+    for row, box in zip(rows, blended, strict=True):
+        own = groups[int(row)]
+        np.testing.assert_allclose(box, np.average(boxes[own], axis=0, weights=scores[own]), rtol=1e-5)
 
 
 def test_of_no_boxes_none_is_kept():
