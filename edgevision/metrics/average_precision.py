@@ -1,4 +1,4 @@
-"""Average precision of boxes as COCO defines it: 101 recalls, ten overlaps, sizes, ignored regions."""
+"""Average precision as COCO defines it: 101 recalls, ten overlaps, sizes, ignored regions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +34,26 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Pairs:
+    """What was found (N) in one picture and what is there (M), of boxes or of masks.
+
+    Attributes:
+        scores, classes, areas: (N,) of what was found; areas are in pixels.
+        true_classes, true_areas: (M,).
+        ignored: (M,): what is neither missed nor found.
+        overlap: (N, M), intersection over union; with what is ignored the part of what was found that lies in it.
+    """
+
+    scores: Array
+    classes: NDArray[np.int64]
+    areas: Array
+    true_classes: NDArray[np.int64]
+    true_areas: Array
+    ignored: NDArray[np.bool_]
+    overlap: Array
+
+
+@dataclass(frozen=True, eq=False)
 class AveragePrecision:
     """Figures in 0..1; NaN where there is nothing to be found.
 
@@ -60,14 +80,32 @@ class AveragePrecision:
 
 
 def average_precision(found: Sequence[Found], truth: Sequence[Truth], classes: int) -> AveragePrecision:
-    """Of what was found in pictures, one of each for every picture.
+    """Of the boxes that were found in pictures, one of each for every picture."""
+    return average_precision_of([_pairs(one, other) for one, other in zip(found, truth, strict=True)], classes)
 
-    Matching, interpolation and sizes are those of pycocotools' ``COCOeval`` with ``iouType="bbox"``.
+
+def average_precision_of(pictures: Sequence[Pairs], classes: int) -> AveragePrecision:
+    """Of what was found in pictures.
+
+    Matching, interpolation and sizes are those of pycocotools' ``COCOeval`` with ``iouType`` "bbox" or "segm".
     """
-    curves = {area: _curves(found, truth, classes, ends) for area, ends in _AREAS.items()}
+    curves = {area: _curves(pictures, classes, ends) for area, ends in _AREAS.items()}
     precision, recall = curves["all"]
     sizes = {area: _mean(curves[area][0].mean(axis=1)) for area in ("small", "medium", "large")}
     return AveragePrecision(precision, _over_recalls(precision), sizes, recall)
+
+
+def _pairs(found: Found, truth: Truth) -> Pairs:
+    boxes, things = found.boxes.astype(float), truth.boxes.astype(float)
+    return Pairs(
+        scores=found.scores.astype(float),
+        classes=found.classes,
+        areas=box_areas(boxes),
+        true_classes=truth.classes,
+        true_areas=box_areas(things),
+        ignored=truth.ignored,
+        overlap=intersection_over_union(boxes, things, truth.ignored),
+    )
 
 
 def _over_recalls(precision: Array) -> Array:
@@ -81,13 +119,11 @@ def _mean(values: Array) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _curves(
-    found: Sequence[Found], truth: Sequence[Truth], classes: int, area: tuple[float, float]
-) -> tuple[Array, Array]:
+def _curves(pictures: Sequence[Pairs], classes: int, area: tuple[float, float]) -> tuple[Array, Array]:
     precision = np.full((len(OVERLAPS), len(_RECALLS), classes), np.nan)
     recall = np.full((len(OVERLAPS), classes), np.nan)
     for index in range(classes):
-        matches = [_match(one, other, index, area) for one, other in zip(found, truth, strict=True)]
+        matches = [_match(pairs, index, area) for pairs in pictures]
         positives = sum(match.positives for match in matches)
         if not positives:
             continue
@@ -120,36 +156,32 @@ class _Match(NamedTuple):
     positives: int
 
 
-def _match(found: Found, truth: Truth, index: int, area: tuple[float, float]) -> _Match:
-    rows = np.flatnonzero(found.classes == index)
-    rows = rows[np.argsort(-found.scores[rows], kind="mergesort")][:_MOST]
-    boxes, scores = found.boxes[rows].astype(float), found.scores[rows].astype(float)
-    own = truth.classes == index
-    things, crowd = truth.boxes[own].astype(float), truth.ignored[own]
-    sizes = box_areas(things)
-    ignored = crowd | (sizes < area[0]) | (sizes > area[1])
+def _match(pairs: Pairs, index: int, area: tuple[float, float]) -> _Match:
+    rows = np.flatnonzero(pairs.classes == index)
+    rows = rows[np.argsort(-pairs.scores[rows], kind="mergesort")][:_MOST]
+    own = np.flatnonzero(pairs.true_classes == index)
+    ignored = pairs.ignored[own] | (pairs.true_areas[own] < area[0]) | (pairs.true_areas[own] > area[1])
     # What counts comes first, so that it is preferred.
     order = np.argsort(ignored, kind="mergesort")
-    things, crowd, ignored = things[order], crowd[order], ignored[order]
-    overlap = intersection_over_union(boxes, things, crowd)
-    hit = np.zeros((len(OVERLAPS), len(boxes)), bool)
+    own, ignored = own[order], ignored[order]
+    crowd, overlap = pairs.ignored[own], pairs.overlap[np.ix_(rows, own)]
+    hit = np.zeros((len(OVERLAPS), len(rows)), bool)
     out = np.zeros_like(hit)
     for row, least in enumerate(OVERLAPS):
-        taken = np.zeros(len(things), bool)
-        for box in range(len(boxes)):
-            best = _best(overlap[box], taken, crowd, ignored, min(least, 1 - 1e-10))
+        taken = np.zeros(len(own), bool)
+        for place in range(len(rows)):
+            best = _best(overlap[place], taken, crowd, ignored, min(least, 1 - 1e-10))
             if best is not None:
-                hit[row, box], out[row, box], taken[best] = True, ignored[best], True
-    own_area = box_areas(boxes)
-    outside = (own_area < area[0]) | (own_area > area[1])
-    out |= ~hit & outside
-    return _Match(scores, hit, out, int((~ignored).sum()))
+                hit[row, place], out[row, place], taken[best] = True, ignored[best], True
+    areas = pairs.areas[rows]
+    out |= ~hit & ((areas < area[0]) | (areas > area[1]))
+    return _Match(pairs.scores[rows], hit, out, int((~ignored).sum()))
 
 
 def _best(
     overlap: Array, taken: NDArray[np.bool_], crowd: NDArray[np.bool_], ignored: NDArray[np.bool_], least: float
 ) -> int | None:
-    """The thing that a box is, of those that no better box is; one that counts before one that does not."""
+    """The thing that was found, of those that nothing better is; one that counts before one that does not."""
     possible = (~taken | crowd) & (overlap >= least)
     for members in (possible & ~ignored, possible & ignored):
         if members.any():

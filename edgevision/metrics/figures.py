@@ -72,6 +72,17 @@ def confusion_matrix(expected: ArrayLike, predicted: ArrayLike, classes: int) ->
     return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
 
 
+def class_overlaps(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Intersection over union of each class, from a confusion matrix; NaN for one that is neither there nor found.
+
+    The matrix may have further columns, for what was taken for none of the classes.
+    """
+    shared = np.diag(confusion).astype(float)
+    union = confusion.sum(axis=1) + confusion[:, : len(confusion)].sum(axis=0) - shared
+    ratio: NDArray[np.float64] = np.divide(shared, union, out=np.full(len(shared), np.nan), where=union > 0)
+    return ratio
+
+
 @record
 class ClassScore(Record):
     """How one class fared, as fractions of 1; ``support`` is the number of its pictures."""

@@ -12,9 +12,9 @@ from edgevision.data.box_annotations import AnnotatedFolder, BoxAnnotations
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.average_precision import AveragePrecision, Found, Truth, average_precision
 from edgevision.metrics.box_overlap import intersection_over_union
+from edgevision.metrics.matching import pair_up
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.detection.detector import Detector
-from edgevision.runtime.tasks.detection.matching import pair_up
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.evaluation import QualityReport, none_left
 

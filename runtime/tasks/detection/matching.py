@@ -1,12 +1,11 @@
 """Which box belongs to which of another set."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgevision.metrics.box_overlap import intersection_over_union
+from edgevision.metrics.matching import pair_up
 
 if TYPE_CHECKING:
     from edgevision.runtime.tasks.detection.result import Detections
@@ -22,15 +21,3 @@ def matched_pairs(found: "Detections", reference: "Detections", iou: float) -> l
     overlap = intersection_over_union(found.boxes, reference.boxes)
     overlap[found.classes[:, None] != reference.classes[None]] = -1
     return pair_up(overlap, np.argsort(-found.scores, kind="stable"), iou)
-
-
-def pair_up(overlap: NDArray[np.floating], order: Iterable[int], iou: float) -> list[tuple[int, int]]:
-    """Pairs (row, column) of ``overlap`` (N, M, not empty): the rows choose in ``order``, the nearest that is left."""
-    overlap = overlap.copy()
-    pairs = []
-    for row in order:
-        best = int(overlap[row].argmax())
-        if overlap[row, best] >= iou:
-            pairs.append((int(row), best))
-            overlap[:, best] = -1
-    return pairs

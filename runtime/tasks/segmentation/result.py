@@ -16,6 +16,7 @@ from edgevision.imaging.cropped_masks import CroppedMask, mask_overlap, paint_id
 from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.imaging.pictures import Picture
+from edgevision.metrics.matching import pair_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -297,8 +298,6 @@ class Segmentation:
         return {"miou": 100 * float(np.mean(each)) if each else 100.0}
 
     def _f1(self, reference: "Segmentation") -> float:
-        from edgevision.runtime.tasks.detection.matching import pair_up
-
         if not len(self) or not len(reference):
             return float(len(self) == len(reference))
         overlap = mask_overlap(self.masks, reference.masks)
