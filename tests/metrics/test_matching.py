@@ -8,7 +8,7 @@ OVERLAP = np.array([[0.9, 0.2], [0.8, 0.6], [0.0, 0.7]])
 
 
 def test_each_has_one_partner_and_the_first_choose_first():
-    assert pair_up(OVERLAP, range(3), 0.5) == [(0, 0), (2, 1)]
+    assert pair_up(OVERLAP, range(3), 0.5) == [(0, 0), (1, 1)]
     assert pair_up(OVERLAP, (1, 0, 2), 0.5) == [(1, 0), (2, 1)]
     assert pair_up(OVERLAP[:, :0], range(3), 0.5) == []
 
