@@ -2,9 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -27,11 +28,12 @@ from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
-from edgevision.runtime.tasks.restoration.spec import RestorationKind
+from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
 from edgevision.runtime.tasks.run_options import RunOptions, announce
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 _MASK_PANEL = "Mask"
+_HOLES_PANEL = "Large holes"
 
 _LARGEST_TILE = 2**16
 _LARGEST_MEMORY = 2**40
@@ -110,10 +112,23 @@ def inpaint(
             rich_help_panel=_MASK_PANEL,
         ),
     ] = False,
+    fill: Annotated[
+        HoleFill,
+        typer.Option(
+            help="Holes of more than some 60 pixels: texture copied from around them, smooth colours, or auto, which"
+            " is texture where copies fit.",
+            rich_help_panel=_HOLES_PANEL,
+        ),
+    ] = HoleFill.AUTO,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of texture: another draws another.", rich_help_panel=_HOLES_PANEL)
+    ] = 0,
     *,
     options: _Options,
 ) -> None:
     """Fill what a mask marks from its surroundings; every other pixel stays as it is.
+
+    Objects that a large hole cuts are not completed: texture repeats what is around it, and smooth fills are fog.
 
     Examples:
         edgevision run inpaint photo.jpg mask.png
@@ -133,7 +148,7 @@ def inpaint(
         options,
         name_suffix="inpainted",
         read_own_mask=read_own_mask,
-        from_alpha=from_alpha,
+        how={"opaque": from_alpha, "fill": fill, "seed": seed},
         protected=[path for path in masks if isinstance(path, Path)],
     )
 
@@ -155,7 +170,7 @@ def denoise(
         edgevision run denoise photo.jpg
         edgevision run denoise photos/ -o clean/ --quality 90 --resume
     """
-    _run(RestorationKind.DENOISE, inputs, options, name_suffix="denoised", strength=strength)
+    _run(RestorationKind.DENOISE, inputs, options, name_suffix="denoised", how={"strength": strength})
 
 
 @on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
@@ -204,7 +219,7 @@ def brighten(
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
     """
-    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened", strength=strength)
+    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened", how={"strength": strength})
 
 
 def _run(
@@ -214,9 +229,8 @@ def _run(
     *,
     name_suffix: str,
     read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None = None,
-    from_alpha: bool = False,
+    how: Mapping[str, Any] = MappingProxyType({}),
     protected: Sequence[Path] = (),
-    strength: float = 1,
 ) -> None:
     pictures = expand_inputs(inputs)
     planned = plan_outputs(
@@ -250,12 +264,8 @@ def _run(
 
         def process(content: tuple[PictureJob, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
             job, picture, mask = content
-            how: dict[str, Any] = {"in_place": job.compare is None}
-            if mask is not None:
-                how |= {"mask": mask, "opaque": from_alpha}
-            elif strength < 1:
-                how |= {"strength": strength}
-            result: Picture = restore(picture, **how)
+            masked = {} if mask is None else {"mask": mask}
+            result: Picture = restore(picture, **masked, **how, in_place=job.compare is None)
             return result, *((picture, mask) if job.compare is not None else (None, None))
 
         def write(job: PictureJob, content: tuple[Picture, Picture | None, Any]) -> None:

@@ -1,11 +1,11 @@
 """Inpainting: what lies under the mask is made up from its surroundings, every other pixel stays as it is."""
 
 from collections.abc import Iterator
-from typing import Any, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
-from edgevision.core.errors import ImageError, ModelFileError
+from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.imaging.hole_filling import coarse_levels, enlarged_part, halve_known
 from edgevision.imaging.picture_sources import (
     ArrayColor,
@@ -24,8 +24,20 @@ from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
 from edgevision.runtime.tasks.restoration.masks import Mask, mask_from_alpha, masks_for, read_mask
+from edgevision.runtime.tasks.restoration.spec import HoleFill
+from edgevision.runtime.tasks.restoration.texture.texture_fill import fill_with_texture
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork, TileInputs
+
+
+class FillOptions(TypedDict, total=False):
+    """How an :class:`Inpainter` fills a picture; its call says what they mean."""
+
+    invert: bool
+    opaque: bool
+    in_place: bool
+    fill: HoleFill | Literal["auto", "texture", "smooth"]
+    seed: int
 
 
 class Inpainter(Pipeline):
@@ -68,34 +80,18 @@ class Inpainter(Pipeline):
 
     @overload
     def __call__(  # type: ignore[overload-overlap]
-        self, images: Batch, mask: Any = None, *, invert: bool = False, opaque: bool = False, in_place: bool = False
+        self, images: Batch, mask: Any = None, **how: Unpack[FillOptions]
     ) -> list[Picture]: ...
 
     @overload
     def __call__(
-        self,
-        images: ImageSource,
-        mask: ImageSource | Mask | None = None,
-        *,
-        invert: bool = False,
-        opaque: bool = False,
-        in_place: bool = False,
+        self, images: ImageSource, mask: ImageSource | Mask | None = None, **how: Unpack[FillOptions]
     ) -> Picture: ...
 
     @overload
-    def __call__(
-        self,
-        images: ImageSources[Source],
-        mask: Any = None,
-        *,
-        invert: bool = False,
-        opaque: bool = False,
-        in_place: bool = False,
-    ) -> list[Picture]: ...
+    def __call__(self, images: ImageSources[Source], mask: Any = None, **how: Unpack[FillOptions]) -> list[Picture]: ...
 
-    def __call__(
-        self, images: Any, mask: Any = None, *, invert: bool = False, opaque: bool = False, in_place: bool = False
-    ) -> Picture | list[Picture]:
+    def __call__(self, images: Any, mask: Any = None, **how: Unpack[FillOptions]) -> Picture | list[Picture]:
         """Fill the holes of a picture, or of several.
 
         Args:
@@ -103,24 +99,35 @@ class Inpainter(Pipeline):
             mask: white, or true, where the picture is to be filled; as in :func:`read_mask`. For several pictures a
                 list of as many, or an array of them, (N, H, W) or with channels (N, H, W, C); or one mask for all.
                 Without, what is transparent is filled and becomes opaque.
-            invert: fill what is black instead.
-            opaque: make what is filled opaque, under any mask.
-            in_place: the result may take the place of the samples in a :class:`Picture` that nobody needs any more.
+            how: ``invert``: fill what is black instead; ``opaque``: make what is filled opaque, under any mask;
+                ``fill``: with what large holes are filled, a :class:`HoleFill` or its value, ``"auto"`` unless given;
+                ``seed`` of texture, 0 unless given; ``in_place``: the result may take the place of the samples in a
+                :class:`Picture` that nobody needs any more.
 
         Raises:
+            InputError: there is no such ``fill``.
             ImageError: the picture or the mask cannot be decoded, they do not belong together, or all is to be filled.
             DeviceError: the device failed.
         """
         pictures, several = split_pictures(images, self._color)
         results = [
-            self._fill_picture(picture, holes, invert=invert, opaque=opaque, in_place=in_place)
+            self._fill_picture(picture, holes, **how)
             for picture, holes in zip(pictures, masks_for(mask, len(pictures), several=several), strict=True)
         ]
         return results if several else results[0]
 
     def _fill_picture(
-        self, source: ImageSource, mask: ImageSource | Mask | None, *, invert: bool, opaque: bool, in_place: bool
+        self,
+        source: ImageSource,
+        mask: ImageSource | Mask | None,
+        *,
+        invert: bool = False,
+        opaque: bool = False,
+        in_place: bool = False,
+        fill: HoleFill | str = HoleFill.AUTO,
+        seed: int = 0,
     ) -> Picture:
+        fill = _hole_fill(fill)
         in_place = in_place or not isinstance(source, Picture)
         picture = Picture.read(source).with_array_color(self._color)
         holes = mask_from_alpha(picture) if mask is None else read_mask(mask, picture.height, picture.width)
@@ -137,6 +144,10 @@ class Inpainter(Pipeline):
         seen = pixels if alpha is None else continue_colours(pixels, np.where(holes, alpha.dtype.type(0), alpha))
         filled = pixels.copy() if seen is pixels and not in_place else seen
         self._fill(filled, holes, coarse_levels(~holes[:, :, None]))
+        if fill is not HoleFill.SMOOTH:
+            # What is transparent has colours that nobody chose.
+            sources = ~holes if alpha is None else ~holes & (alpha > 0)
+            fill_with_texture(filled, holes, sources, seed, always=fill is HoleFill.TEXTURE)
         if seen is not pixels:
             np.copyto(filled, pixels, where=~holes[:, :, None])
         if alpha is None:
@@ -148,7 +159,7 @@ class Inpainter(Pipeline):
     def fill(self, samples: Any, holes: Mask) -> Any:
         """``samples`` (H, W, C), uint8, uint16 or float32 in 0..1, with ``holes`` (H, W) filled; the rest is the same.
 
-        Large holes are filled at a coarser level first, where the network sees across them.
+        Large holes are filled smoothly, at a coarser level first, where the network sees across them.
         """
         filled = samples.copy()
         self._fill(filled, holes, coarse_levels(~holes[:, :, None]))
@@ -183,6 +194,13 @@ class Inpainter(Pipeline):
             return start, mask[None, None].astype(np.float32)
 
         return self.network.restore_tiles(samples.shape, inputs)
+
+
+def _hole_fill(fill: HoleFill | str) -> HoleFill:
+    try:
+        return HoleFill(fill)
+    except ValueError:
+        raise InputError(f"fill must be one of {', '.join(HoleFill)}, not {fill!r}") from None
 
 
 def _halved(samples: Samples, holes: Mask) -> tuple[Array, Mask]:

@@ -15,6 +15,17 @@ class RestorationKind(StrEnum):
     BRIGHTEN = "brighten"
 
 
+class HoleFill(StrEnum):
+    """What holes are filled with that are too large for the inpainting network to see across."""
+
+    AUTO = "auto"
+    """Texture where copies fit, smooth colours elsewhere."""
+    TEXTURE = "texture"
+    """Copies of what surrounds them, guided by the network's smooth fill."""
+    SMOOTH = "smooth"
+    """What the network makes of them: colours and edges go on."""
+
+
 class Prediction(StrEnum):
     """What a restoration network's output is."""
 

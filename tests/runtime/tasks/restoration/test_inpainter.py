@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edgevision.core.errors import ImageError, ModelFileError
+from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
 from edgevision.metrics.figures import psnr_db
@@ -147,7 +147,7 @@ def test_a_large_hole_continues_what_surrounds_it(guess, left):
     pixels = gradient(300, 300)
     mask = hole(300, 300, 50, left, 200, 200)
     torn = np.where(mask[:, :, None], 0, pixels).astype(np.uint8)
-    filled = Inpainter(guess, metadata())(torn, mask).pixels
+    filled = Inpainter(guess, metadata())(torn, mask, fill="smooth").pixels
     # Gray would reach 14 dB; the mean of the surroundings knows no direction.
     assert psnr_db(as_float(pixels)[mask], as_float(filled)[mask]) > 24
     np.testing.assert_array_equal(filled[~mask], pixels[~mask])
@@ -156,7 +156,7 @@ def test_a_large_hole_continues_what_surrounds_it(guess, left):
 def test_a_large_hole_is_first_filled_where_the_network_sees_across_it(picture_engine):
     sizes = []
     engine = picture_engine(lambda image, mask: sizes.append(image.shape[2:]) or image, mask=True)
-    Inpainter(engine, metadata(), tile=0)(gradient(300, 400), hole(300, 400, 50, 60, 200, 200))
+    Inpainter(engine, metadata(), tile=0)(gradient(300, 400), hole(300, 400, 50, 60, 200, 200), fill="smooth")
     assert sizes[-1] == (300, 400)
     assert len(sizes) > 1
     assert all(2 * small[0] == large[0] for small, large in pairwise(sizes))
@@ -172,7 +172,9 @@ def test_a_small_hole_is_filled_at_once(guess):
 def test_tiles_leave_no_seam(smooth, tile, channels):
     pixels = noise(90, 110, channels)
     mask = hole(90, 110, 8, 9, 70, 80) | (np.random.default_rng(1).random((90, 110)) < 0.1)
-    tiled, untiled = (Inpainter(smooth, metadata(), tile=side)(Picture(pixels), mask).pixels for side in (tile, 0))
+    tiled, untiled = (
+        Inpainter(smooth, metadata(), tile=side)(Picture(pixels), mask, fill="smooth").pixels for side in (tile, 0)
+    )
     np.testing.assert_allclose(tiled.astype(int), untiled, atol=1)
     assert psnr_db(as_float(pixels)[mask], as_float(untiled)[mask]) < 30  # and the network did run
 
@@ -230,3 +232,28 @@ def test_the_callers_picture_is_left_alone(white):
 def test_a_model_without_a_mask_is_refused(picture_engine):
     with pytest.raises(ModelFileError, match="'filler' has 1 inputs; inpainting needs image and mask"):
         Inpainter(picture_engine(lambda image: image), metadata())
+
+
+@pytest.mark.parametrize("fill", ["texture", "auto"])
+def test_a_small_hole_is_the_networks_alone(smooth, fill):
+    pixels, mask = noise(120, 120), hole(120, 120, 10, 10, 31, 31)
+    filled, alone = (Inpainter(smooth, metadata())(pixels, mask, fill=way).pixels for way in (fill, "smooth"))
+    np.testing.assert_array_equal(filled, alone)
+
+
+def test_a_large_hole_gets_the_texture_around_it_and_the_same_for_a_seed(guess):
+    pixels, mask = noise(128, 128, 1), hole(128, 128, 32, 32, 64, 64)
+    inpainter = Inpainter(guess, metadata())
+    first, again, another, smooth = (
+        inpainter(pixels, mask, **how).pixels
+        for how in ({"fill": "texture"}, {"fill": "texture"}, {"fill": "texture", "seed": 1}, {"fill": "smooth"})
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != another).any()
+    np.testing.assert_array_equal(first[~mask], pixels[~mask])
+    assert smooth[mask].std() < 0.3 * pixels.std() < first[mask].std()
+
+
+def test_a_fill_that_is_none_is_refused(guess):
+    with pytest.raises(InputError, match="fill must be one of auto, texture, smooth, not 'rough'"):
+        Inpainter(guess, metadata())(noise(20, 30), hole(20, 30), fill="rough")

@@ -1,0 +1,27 @@
+"""Sums and means over square windows."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+def window_sum(array: NDArray[Any], radius: int) -> Array:
+    """The sum over (2 radius + 1) squared places around each of ``array`` (H, W, C), the border repeated; float32."""
+    for axis in (0, 1):
+        padding = [(0, 0)] * 3
+        padding[axis] = (radius + 1, radius)
+        total = np.cumsum(np.pad(array, padding, mode="edge"), axis, dtype=np.float64)
+        ends, starts = (
+            np.take(total, np.arange(first, first + array.shape[axis]), axis) for first in (2 * radius + 1, 0)
+        )
+        array = (ends - starts).astype(np.float32)
+    return array
+
+
+def window_mean(array: NDArray[Any], radius: int) -> Array:
+    """As :func:`window_sum`, the mean."""
+    return window_sum(array, radius) / np.float32((2 * radius + 1) ** 2)
