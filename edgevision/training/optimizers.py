@@ -83,3 +83,19 @@ def build_optimizer(
     slow = {"lr": learning_rate / 5}
     groups: list[dict[str, Any]] = [{"params": turned} | inner, ends | slow, others | slow]
     return Muon(groups, lr=learning_rate, betas=(momentum, 0.999))
+
+
+def cosine_schedule(optimizer: torch.optim.Optimizer, *, steps: int, warmup: int) -> dict[str, Any]:
+    """Lightning's word for a rate that rises linearly for ``warmup`` of ``steps``, then falls along half a cosine.
+
+    It ends at a thousandth (Loshchilov & Hutter 2017).
+    """
+
+    def share(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        done = (step - warmup) / max(1, steps - warmup)
+        return max(0.001, 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

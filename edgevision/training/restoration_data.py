@@ -1,6 +1,6 @@
 """Crops of photographs, damaged on purpose: what restoration networks learn from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +8,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
-from edgevision.core.progress import track
 from edgevision.data.datasets import is_held_out
 from edgevision.data.degradations import draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
@@ -21,14 +20,12 @@ from edgevision.imaging.images import to_array
 from edgevision.imaging.samples import luma_of
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.data_source import open_photos
-from edgevision.training.left_out import LeftOut
+from edgevision.training.kept_pictures import KeptPictures
+from edgevision.training.seeded_batches import VALIDATION, SeededBatches, seeded_loader
 from edgevision.training.settings import RestorationSettings
 
-_CACHE_BYTES = 2 << 30
 _WELL_EXPOSED = 0.3
 """Part of the crops to brighten that are good as they are."""
-_VALIDATION = 2**31
-"""Stands for the epoch in the seeds of validation crops, which are the same at every validation."""
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float32]
@@ -38,11 +35,8 @@ Example = dict[str, Tensor]
 be filled by the network too."""
 
 
-class Photos:
-    """The pictures of several folders or zips as uint8 RGB, kept decoded as far as 2 GiB reach.
-
-    Pictures that cannot be read are left out with a warning; of those that are decoded only when they are asked for,
-    another takes the place of one.
+class Photos(KeptPictures[Pixels]):
+    """The pictures of several folders or zips as uint8 RGB.
 
     Raises:
         DatasetError: missing, or none can be read.
@@ -55,32 +49,9 @@ class Photos:
             for index, name in enumerate(folder.names)
             if is_held_out(name) == held_out
         ]
-        self._left_out = LeftOut()
-        self._kept: list[Pixels] = []
-        size, found, total = 0, [], len(self._places)
-        for position in track(range(total), total, "reading photographs", quiet=quiet):
-            if size < _CACHE_BYTES:
-                pixels = self._left_out.attempt(self._decode, position)
-                if pixels is None:
-                    continue
-                self._kept.append(pixels)
-                size += pixels.nbytes
-            found.append(self._places[position])
-        self._left_out.say(total)
-        self._places = found
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, position: int) -> Pixels:
-        if position < len(self._kept):
-            return self._kept[position]
-        return self._left_out.next_readable(self._decode, position, len(self))[1]
-
-    @property
-    def all_kept(self) -> bool:
-        """Whether no picture has to be decoded again."""
-        return len(self._kept) == len(self)
+        super().__init__(
+            self._decode, len(self._places), bytes_of=lambda pixels: pixels.nbytes, what="photographs", quiet=quiet
+        )
 
     def _decode(self, position: int) -> Pixels:
         folder, index = self._places[position]
@@ -97,7 +68,7 @@ class DamagedCrops(Dataset[Example]):
     def __getitem__(self, key: tuple[int, int, int]) -> Example:
         settings = self._settings
         generator = np.random.default_rng((settings.seed, *key))
-        validating = key[0] == _VALIDATION
+        validating = key[0] == VALIDATION
         examples = []
         for number in range(settings.batch_size):
             # Validation goes through the photographs in turn, training draws them.
@@ -138,36 +109,9 @@ class DamagedCrops(Dataset[Example]):
         return np.ascontiguousarray(crop)
 
 
-class SeededBatches(Sampler[tuple[int, int, int]]):
-    """The keys of an epoch's batches: (epoch, batch, process), so that a resumed training sees what it would have."""
-
-    def __init__(self, batches: int, *, validation: bool, rank: int = 0) -> None:
-        self._batches = batches
-        self._validation = validation
-        self._rank = rank
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._batches
-
-    def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        epoch = _VALIDATION if self._validation else self._epoch
-        for batch in range(self._batches):
-            yield epoch, batch, self._rank
-
-
 def crop_loader(photos: Photos, settings: RestorationSettings, batches: SeededBatches) -> DataLoader[Example]:
-    """Batches in the order of ``batches``, made by worker processes.
-
-    Where a CPU trains and has all pictures in memory, it makes them itself: its cores have enough to do.
-    """
-    count = 0 if photos.all_kept and not torch.cuda.is_available() else settings.workers
-    crops = DamagedCrops(photos, settings)
-    return DataLoader(crops, batch_size=None, sampler=batches, num_workers=count, persistent_workers=count > 0)
+    """Batches of damaged crops in the order of ``batches``."""
+    return seeded_loader(DamagedCrops(photos, settings), batches, kept=photos.all_kept, workers=settings.workers)
 
 
 class _Damage(NamedTuple):

@@ -1,6 +1,5 @@
 """The steps of a restoration network's training loop."""
 
-import math
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from edgevision.models import apply_curves
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training.optimizers import build_optimizer
+from edgevision.training.optimizers import build_optimizer, cosine_schedule
 from edgevision.training.restoration_data import Example
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import RestorationSettings
@@ -84,13 +83,4 @@ class RestorationModule(LightningModule):
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
-
-        def share(step: int) -> float:
-            """Rising linearly, then falling along half a cosine to a thousandth (Loshchilov & Hutter 2017)."""
-            if step < settings.warmup:
-                return (step + 1) / settings.warmup
-            done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-            return max(0.001, 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return cosine_schedule(optimizer, steps=settings.steps, warmup=settings.warmup)

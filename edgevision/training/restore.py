@@ -24,9 +24,10 @@ from edgevision.training.checkpoint import load_trained, save_checkpoint
 from edgevision.training.data_source import open_photos
 from edgevision.training.launched import is_launched_helper
 from edgevision.training.provenance import training_provenance
-from edgevision.training.restoration_data import Photos, SeededBatches, crop_loader
+from edgevision.training.restoration_data import Photos, crop_loader
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.run_folder import RunFolder
+from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
 

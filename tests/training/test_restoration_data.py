@@ -12,8 +12,9 @@ from edgevision.data.datasets import is_held_out
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.metrics.figures import psnr_db
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training import restoration_data
-from edgevision.training.restoration_data import DamagedCrops, Example, Photos, SeededBatches, crop_loader
+from edgevision.training import kept_pictures, restoration_data
+from edgevision.training.restoration_data import DamagedCrops, Example, Photos, crop_loader
+from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import RestorationSettings
 
 KINDS = ("inpaint", "denoise", "upscale", "brighten")
@@ -136,7 +137,7 @@ def test_a_damaged_photograph_is_named_and_another_seen(
     tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     if not kept:
-        monkeypatch.setattr(restoration_data, "_CACHE_BYTES", 0)
+        monkeypatch.setattr(kept_pictures, "_CACHE_BYTES", 0)
     for name in ("000.png", "001.png"):
         Image.effect_noise((40, 40), 50).save(tmp_path / name)
     whole = (tmp_path / "000.png").read_bytes()
@@ -157,7 +158,7 @@ def test_what_is_not_kept_is_decoded_by_workers_to_the_same_batches(
     batches = SeededBatches(3, validation=False)
     kept = list(crop_loader(photos, chosen, batches))
     assert photos.all_kept
-    monkeypatch.setattr(restoration_data, "_CACHE_BYTES", 0)
+    monkeypatch.setattr(kept_pictures, "_CACHE_BYTES", 0)
     others = Photos([str(photographs)], held_out=False, quiet=True)
     assert not others.all_kept
     for first, second in zip(kept, crop_loader(others, chosen, batches), strict=True):

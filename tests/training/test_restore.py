@@ -20,10 +20,11 @@ from edgevision.models import RestorationUNet, build_model
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 from edgevision.training import restore as restore_module
 from edgevision.training.checkpoint import save_checkpoint
-from edgevision.training.restoration_data import DamagedCrops, Photos, SeededBatches, crop_loader
+from edgevision.training.restoration_data import DamagedCrops, Photos, crop_loader
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.restore import train_restorer
 from edgevision.training.run_folder import RunFolder
+from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
 
 pytestmark = TRAINING_MARKS

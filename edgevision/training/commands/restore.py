@@ -17,6 +17,7 @@ from edgevision.training.commands.run_training import (
     Hardware,
     ModelOptionsOption,
     Output,
+    number_range,
     option_values,
     run_training,
 )
@@ -141,20 +142,12 @@ def restore(
     """
     chosen = option_values(data, network, training, hardware) | {
         "scale": kind.scale,
-        "sigma": _range(data.sigma),
+        "sigma": number_range(data.sigma, "--sigma"),
         "loss": None if training.loss is None else _loss(training.loss),
         "licence": output.licence,
         "seed": seed,
     }
     run_training(kind.kind, training_settings(kind.kind, chosen.pop("data"), **chosen), output)
-
-
-def _range(text: str) -> tuple[float, float]:
-    try:
-        least, greatest = map(float, text.split(","))
-    except ValueError as error:
-        raise InputError(f"--sigma is two numbers joined by a comma, as 0,50, not {text!r}") from error
-    return least, greatest
 
 
 def _loss(text: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ import typer
 from edgevision.cli.options import OUTPUT_PANEL, ForceOption, QuietOption
 from edgevision.cli.output import echo
 from edgevision.cli.values import json_object
+from edgevision.core.errors import InputError
 from edgevision.training.launched import leave_interruption_to_the_first
 from edgevision.training.settings import MixedPrecision, TrainingSettings
 from edgevision.training.train import train_with
@@ -62,6 +63,15 @@ def option_values(*groups: Any) -> dict[str, Any]:
     """The options of ``groups`` by name, as the settings of a training are called; ``model_options`` as an object."""
     values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
     return values | {"model_options": json_object(values["model_options"], "--model-options")}
+
+
+def number_range(text: str, option: str) -> tuple[float, float]:
+    """The two numbers of ``LEAST,GREATEST``."""
+    try:
+        least, greatest = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} is two numbers joined by a comma, as 0,50, not {text!r}") from error
+    return least, greatest
 
 
 def run_training(kind: str, settings: TrainingSettings, output: Output) -> None:
