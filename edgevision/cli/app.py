@@ -46,6 +46,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
                 "edgevision.training.commands.generate:gan", "Train a generator of pictures against a discriminator."
             ),
             "vae": Verb("edgevision.training.commands.generate:vae", "Train a variational autoencoder."),
+            "detect": Verb("edgevision.training.commands.detect:detect", "Train a detector on pictures with boxes."),
             "restore": Verb(
                 "edgevision.training.commands.restore:restore", "Train inpainting, denoising, upscaling or brightening."
             ),

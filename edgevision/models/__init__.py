@@ -11,9 +11,11 @@ from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
+from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.registry import (
     AUTOENCODERS,
     CLASSIFIERS,
+    DETECTORS,
     DISCRIMINATORS,
     GENERATORS,
     MODELS,
@@ -31,6 +33,7 @@ from edgevision.models.vision_transformer import VisionTransformer
 __all__ = [
     "AUTOENCODERS",
     "CLASSIFIERS",
+    "DETECTORS",
     "DISCRIMINATORS",
     "GENERATORS",
     "MODELS",
@@ -50,6 +53,7 @@ __all__ = [
     "MobileNet",
     "MobileVit",
     "PlainCnn",
+    "PyramidDetector",
     "ResidualDiscriminator",
     "ResidualGenerator",
     "RestorationUNet",

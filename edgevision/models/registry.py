@@ -15,6 +15,7 @@ from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
+from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
 from edgevision.models.subpixel_cnn import SubPixelCnn
@@ -61,7 +62,9 @@ TEXTURES = ("texture",)
 
 AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS, **GENERATORS, **AUTOENCODERS}
+DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": PyramidDetector}
+
+MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS, **GENERATORS, **AUTOENCODERS, **DETECTORS}
 
 
 def build_model(name: str, **options: Any) -> nn.Module:

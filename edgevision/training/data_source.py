@@ -6,11 +6,18 @@ Nothing here needs torch, so what is wrong with the data is known before it is i
 import numpy as np
 
 from edgevision.core.errors import DatasetError
+from edgevision.data.box_annotations import AnnotatedFolder
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.training.digits import Digits
 from edgevision.training.left_out import LeftOut
-from edgevision.training.settings import DIGITS, ClassifierSettings, GenerativeSettings, RestorationSettings
+from edgevision.training.settings import (
+    DIGITS,
+    ClassifierSettings,
+    DetectionSettings,
+    GenerativeSettings,
+    RestorationSettings,
+)
 
 _DIGIT_SIZE = 28
 
@@ -25,6 +32,11 @@ def check_photos(settings: RestorationSettings) -> None:
     """Refuse what are no photographs to damage; :class:`DatasetError` says why."""
     for path in settings.data:
         open_photos(path)
+
+
+def check_boxes(settings: DetectionSettings) -> None:
+    """Refuse what has no boxes to learn from; :class:`DatasetError` says why."""
+    open_annotated(settings.data, "train")
 
 
 def open_data(settings: ClassifierSettings | GenerativeSettings) -> ImageDataset:
@@ -48,6 +60,19 @@ def open_split(data: str, split: str) -> ImageDataset:
 def open_photos(path: str) -> ImageFolder:
     """Photographs to damage, of one split where the data are divided."""
     return ImageFolder(path, ("train", "val", "test"))
+
+
+def open_annotated(data: str, split: str) -> AnnotatedFolder:
+    """The boxes of one split; data that are not divided are all of their splits.
+
+    Raises:
+        DatasetError: missing, without pictures or such a split, or without one box.
+    """
+    annotated = AnnotatedFolder(ImageFolder(data, (split,)))
+    found = (annotated.of(name) for name in annotated.folder.names)
+    if not any(things is not None and len(things.boxes) for things in found):
+        raise DatasetError(f"{data!r} has annotations without one box; a detector learns from boxes")
+    return annotated
 
 
 def image_spec(data: ImageDataset, *, size: int | None, color: Color | None, largest: int = 224) -> ImageSpec:

@@ -37,6 +37,11 @@ TRAININGS: Mapping[str, Training] = {
     "vae": Training(
         "edgevision.training.settings:VaeSettings", f"{_DATA}:check_pictures", "edgevision.training.vae:train_vae"
     ),
+    "detect": Training(
+        "edgevision.training.settings:DetectionSettings",
+        f"{_DATA}:check_boxes",
+        "edgevision.training.detect:train_detector",
+    ),
     "inpaint": _RESTORATION,
     "denoise": _RESTORATION,
     "upscale": _RESTORATION,

@@ -1,6 +1,7 @@
 """The settings of each kind of training, validated; nothing here needs torch, so ``--help`` does not either."""
 
 from edgevision.training.settings.classification import Augmentation, Balance, ClassifierSettings, Mix
+from edgevision.training.settings.detection import DetectionSettings
 from edgevision.training.settings.generation import (
     DiffAugment,
     GanLoss,
@@ -21,6 +22,7 @@ __all__ = [
     "Augmentation",
     "Balance",
     "ClassifierSettings",
+    "DetectionSettings",
     "DiffAugment",
     "GanLoss",
     "GanSettings",

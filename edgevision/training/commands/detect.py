@@ -1,0 +1,92 @@
+"""The verb ``edgevision train detect``."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import SeedOption
+from edgevision.core.errors import InputError
+from edgevision.training.commands.run_training import (
+    DATA_PANEL,
+    NETWORK_PANEL,
+    TRAINING_PANEL,
+    Hardware,
+    ModelOptionsOption,
+    Output,
+    number_range,
+    option_values,
+    run_training,
+)
+from edgevision.training.settings import DetectionSettings, Optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    panel: ClassVar[str] = DATA_PANEL
+
+    data: Annotated[str, typer.Option(help="Folder or zip of pictures with boxes: VOC's XML, COCO's JSON, YOLO's txt.")]
+    image_size: Annotated[str, typer.Option(help="SIDE or HEIGHTxWIDTH in pixels, multiples of 32.")] = "320"
+    multi_scale: Annotated[float, typer.Option(help="By how much the sides of a batch may differ, as a share.")] = 0.2
+    mosaic: Annotated[float, typer.Option(help="Share of the examples put together from four pictures.")] = 0.5
+    mixup: Annotated[float, typer.Option(help="Share of the examples laid over another.")] = 0.1
+    zoom: Annotated[str, typer.Option(help="LEAST,GREATEST scale of a picture.")] = "0.6,1.6"
+    rotate: Annotated[float, typer.Option(help="Turn by up to so many degrees.")] = 0.0
+    flip: Annotated[bool, typer.Option(help="Mirror half of the pictures.")] = True
+    turn: Annotated[bool, typer.Option("--turn", help="By quarter turns too, for things without an upside.")] = False
+    colour: Annotated[float, typer.Option(help="Change brightness, contrast and saturation by up to such a share.")] = (
+        0.3
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    panel: ClassVar[str] = NETWORK_PANEL
+
+    model: Annotated[str, typer.Option("--model", "-m", help="pyramid_detector.")] = "pyramid_detector"
+    model_options: ModelOptionsOption = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    panel: ClassVar[str] = TRAINING_PANEL
+
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 4000
+    validate_every: Annotated[
+        int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
+    ] = 250
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 8
+    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.998
+    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
+    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
+    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 100
+    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.01
+
+
+@option_groups
+def detect(
+    *, data: _Data, network: _Network, training: _Training, hardware: Hardware, output: Output, seed: SeedOption = 0
+) -> None:
+    """Train a detector on pictures with boxes.
+
+    Without a val split a tenth of the pictures, chosen by file name, is held out. The same command resumes an
+    interrupted training.
+
+    Examples:
+        edgevision train detect --data cells.zip --image-size 256x320 --turn
+        edgevision train detect --data annotated/ --steps 8000 --precision bf16
+    """
+    chosen = option_values(data, network, training, hardware) | {
+        "image_size": _size(data.image_size),
+        "zoom": number_range(data.zoom, "--zoom"),
+    }
+    run_training("detect", DetectionSettings(**chosen, licence=output.licence, seed=seed), output)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        height, _, width = text.partition("x")
+        return int(height), int(width or height)
+    except ValueError as error:
+        raise InputError(f"--image-size is SIDE or HEIGHTxWIDTH, as 320 or 256x320, not {text!r}") from error
