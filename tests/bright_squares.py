@@ -61,8 +61,11 @@ def write_segmenter(path: Path) -> Path:
     return path
 
 
-def write_pictures(folder: Path, count: int = 12, seed: int = 0) -> Path:
-    """``count`` pictures ``NN.png`` with one to three squares each, and ``NN.xml`` beside them."""
+def write_pictures(folder: Path, count: int = 12, seed: int = 0, *, masks: Path | None = None) -> Path:
+    """``count`` pictures ``NN.png`` with one to three squares each, and ``NN.xml`` beside them.
+
+    The squares' numbers go to the folder ``masks`` in PNG of 16 bits.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(seed)
     for number in range(count):
@@ -70,11 +73,16 @@ def write_pictures(folder: Path, count: int = 12, seed: int = 0) -> Path:
         places = [(x, y) for x in (8, 40, 72) for y in (8, 40)]
         chosen = generator.permutation(len(places))[: int(generator.integers(1, 4))]
         things = []
+        ids = np.zeros((HEIGHT, WIDTH), np.uint16)
         for index in chosen:
             x, y = places[int(index)]
             pixels[y : y + SIDE, x : x + SIDE] = 250
+            ids[y : y + SIDE, x : x + SIDE] = len(things) + 1
             box = f"<xmin>{x}</xmin><ymin>{y}</ymin><xmax>{x + SIDE}</xmax><ymax>{y + SIDE}</ymax>"
             things.append(f"<object><name>square</name><bndbox>{box}</bndbox></object>")
         Image.fromarray(pixels).save(folder / f"{number:02d}.png")
         (folder / f"{number:02d}.xml").write_text(f"<annotation>{''.join(things)}</annotation>")
+        if masks is not None:
+            masks.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(ids).save(masks / f"{number:02d}.png")
     return folder

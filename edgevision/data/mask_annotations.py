@@ -36,6 +36,7 @@ class MaskedFolder:
         kind: what their numbers mean, as their files tell: 16 bits are numbers of things, only 0 and 255 foreground.
         class_names: by the index that :meth:`class_map` gives; a file ``classes.txt`` names them, a line each, which
             may begin with the index.
+        named: whether such a file names them; else the foreground and things are of a class that nobody has named.
         names: the pictures that have a mask.
     """
 
@@ -55,14 +56,16 @@ class MaskedFolder:
         first = [self._read(name) for name in self.names[:: max(1, len(self.names) // _LOOKED_AT)]]
         values = np.unique(np.concatenate([np.unique(mask) for mask in first]))
         named = self._named_classes()
+        self.named = bool(named)
         self._void = [_NO_CLASS, *(index for index, name in enumerate(named) if name.lower() in _VOID_NAMES)]
         while named and len(named) - 1 in self._void:
             named = named[:-1]
         if first[0].dtype == np.uint16:
             self.kind = MaskKind.THINGS
             self.class_names: tuple[str, ...] = named or ("background", "thing")
-        elif not named and set(values.tolist()) <= {0, 255}:
-            self.kind, self.class_names = MaskKind.FOREGROUND, ("background", "foreground")
+        elif len(named) <= 2 and set(values.tolist()) <= {0, _NO_CLASS}:
+            self.kind = MaskKind.FOREGROUND
+            self.class_names = named if len(named) == 2 else ("background", *(named or ("foreground",)))
         else:
             self.kind = MaskKind.CLASSES
             most = max((int(value) for value in values if value != _NO_CLASS), default=0)
@@ -71,13 +74,13 @@ class MaskedFolder:
     def __len__(self) -> int:
         return len(self.names)
 
-    def class_map(self, name: str) -> NDArray[np.int64]:
+    def class_map(self, name: str, size: tuple[int, int] | None = None) -> NDArray[np.int64]:
         """The class of each pixel (H, W) of the picture of that name, :data:`VOID` where it is of none.
 
         Raises:
-            DatasetError: the mask cannot be read.
+            DatasetError: the mask cannot be read, or is of another ``size`` than that (height, width) of the picture.
         """
-        mask = self._read(name).astype(np.int64)
+        mask = self._sized(name, size)
         if self.kind is MaskKind.THINGS:
             return (mask > 0).astype(np.int64)
         if self.kind is MaskKind.FOREGROUND:
@@ -85,18 +88,27 @@ class MaskedFolder:
         mask[(mask >= len(self.class_names)) | np.isin(mask, self._void)] = VOID
         return mask
 
-    def instance_map(self, name: str) -> NDArray[np.int64]:
+    def instance_map(self, name: str, size: tuple[int, int] | None = None) -> NDArray[np.int64]:
         """The number of the thing at each pixel (H, W) of the picture of that name, 0 where there is none.
 
         Raises:
-            DatasetError: the mask cannot be read, or its numbers are none of things.
+            DatasetError: as :meth:`class_map`, or its numbers are none of things.
         """
         if self.kind is not MaskKind.THINGS:
             raise DatasetError(
                 f"the masks in {str(self.folder.path)!r} are of {self.kind}, not of things, which have numbers of 16"
                 " bits"
             )
-        return self._read(name).astype(np.int64)
+        return self._sized(name, size)
+
+    def _sized(self, name: str, size: tuple[int, int] | None) -> NDArray[np.int64]:
+        mask = self._read(name)
+        if size is not None and size != mask.shape:
+            raise DatasetError(
+                f"the mask {self.folder.masks[name]!r} is {mask.shape[1]}x{mask.shape[0]} and its picture"
+                f" {size[1]}x{size[0]}; they have to be of one size"
+            )
+        return mask.astype(np.int64)
 
     def _read(self, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
         path = self.folder.masks[name]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.imaging.run_lengths import RunLengths, encode_mask
+from edgevision.metrics.box_overlap import intersection_over_union
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,11 @@ def paint_ids(masks: Sequence[CroppedMask], size: tuple[int, int]) -> NDArray[np
 
 def mask_overlap(one: Sequence[CroppedMask], other: Sequence[CroppedMask]) -> NDArray[np.float64]:
     """Intersection over union of each of ``one`` with each of ``other``, (N, M); 0 where both are empty."""
-    shared = np.array([[a.shared_with(b) for b in other] for a in one], float).reshape(len(one), len(other))
+    boxes, others = (np.array([mask.box for mask in masks], float).reshape(-1, 4) for masks in (one, other))
+    shared = np.zeros((len(one), len(other)))
+    # Of most pairs not even the boxes meet.
+    for row, column in np.argwhere(intersection_over_union(boxes, others) > 0):
+        shared[row, column] = one[row].shared_with(other[column])
     areas = np.array([mask.area for mask in one])[:, None] + np.array([mask.area for mask in other])[None]
     overlap: NDArray[np.float64] = shared / np.maximum(areas - shared, 1)
     return overlap

@@ -4,18 +4,25 @@ import contextlib
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 from bright_squares import SIDE, write_pictures, write_segmenter
+from fake_engine import FakeEngine
 from PIL import Image
 from pycocotools import mask as coco_masks
 
 import edgevision
 from edgevision.cli.app import main
 from edgevision.core.errors import InputError
+from edgevision.data.datasets import ImageFolder
+from edgevision.exporters.quantization.options import Preference, Preset
+from edgevision.exporters.quantization.settings import QuantizationSettings
+from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.tasks.segmentation.board_files import segment_files
+from edgevision.runtime.tasks.segmentation.quality import SegmentationQuality
 
 FOREGROUND = {"output": "logit", "fields": ["foreground"], "activation": "sigmoid"}
 SQUARES = {
@@ -90,11 +97,76 @@ def test_everything_a_user_may_want_is_written(model, folder, tmp_path):
     assert "nothing" in run("run", "segment", pictures / "00.png", "--model", model, "--class", "background")
 
 
+def parts(folder, target):
+    """The same network, whose answer is the class of each pixel."""
+    spec = SQUARES["spec"] | {"head": {"maps": [FOREGROUND]}}
+    edgevision.export(folder / "squares.onnx", target, metadata=SQUARES | {"spec": spec})
+    return target
+
+
+@pytest.fixture(scope="module")
+def masked(folder):
+    write_pictures(folder / "masked/images", masks=folder / "masked/masks")
+    return folder / "masked"
+
+
+def test_things_are_evaluated_by_what_matches(model, masked):
+    report = json.loads(run("evaluate", model, masked, "--json"))
+    assert (report["images"], report["matched50"], report["map"]) == (12, 100, pytest.approx(100))
+    assert report["things"] == report["found"]
+    table = run("evaluate", model, masked)
+    assert "TP/(TP+FP+FN) at IoU 0.5 100.00 %" in table
+    assert "worst pictures: images/" in table
+
+
+def test_classes_are_evaluated_by_their_overlap(folder, masked, tmp_path):
+    model = parts(folder, tmp_path / "parts.onnx")
+    report = json.loads(run("evaluate", model, masked, "--json"))
+    assert (report["miou"], report["pixel_accuracy"], report["median_picture_iou"]) == (100, 100, 100)
+    assert [score["label"] for score in report["classes"]] == ["background", "square"]
+    table = run("evaluate", model, masked)
+    assert "mIoU 100.00 %" in table
+    assert "square      100.00     100.00  100.00" in table
+
+
+def test_a_mask_of_another_size_is_a_failure_of_its_picture(model, masked, tmp_path):
+    shutil.copytree(masked, tmp_path / "data")
+    Image.new("I;16", (40, 30)).save(tmp_path / "data/masks/03.png")
+    report = json.loads(run("evaluate", model, tmp_path / "data", "--json", code=1))
+    assert report["images"] == 11
+    assert "is 40x30 and its picture 96x64" in report["failures"]["images/03.png"]
+
+
+def test_classes_that_the_model_does_not_know_are_named(model, masked, tmp_path, capsys):
+    shutil.copytree(masked, tmp_path / "data")
+    (tmp_path / "data/classes.txt").write_text("background\ncat\n")
+    run("evaluate", parts(masked.parent, tmp_path / "parts.onnx"), tmp_path / "data", code=2)
+    assert "does not know the classes cat" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("data", "metric"), [("masked", "matched50"), ("pictures", "agreement")])
+def test_int8_is_judged_by_masks_or_by_agreement(model, folder, masked, data, metric):
+    settings = QuantizationSettings(calibration=folder / data, preset=Preset.QUICK, prefer=Preference.INT8, threads=1)
+    report = edgevision.export(model, folder / f"{metric}.onnx", precision="int8", int8=settings)
+    assert (report.quantization.metric, report.quantization.unit) == (metric, "points")
+
+
+@pytest.mark.parametrize(("value", "loss"), [(0.0, 100), (1.0, 100)])
+def test_a_form_that_marks_nothing_or_all_is_broken(model, folder, value, loss):
+    metadata = require_metadata(model)
+    data = ImageFolder(folder / "pictures")
+    with edgevision.load(model) as find:
+        measure = SegmentationQuality(metadata, find.engine, data)
+        broken = FakeEngine(
+            find.engine.inputs, find.engine.outputs, lambda inputs: [np.full((1, 1, 32, 48), 99 * (2 * value - 1))]
+        )
+        assert measure(find.engine).loss == 0
+        assert measure(broken).loss >= loss
+
+
 def test_masks_of_classes_have_a_palette(folder, tmp_path):
-    head = {"maps": [FOREGROUND]}
-    spec = SQUARES["spec"] | {"head": head}
-    edgevision.export(folder / "squares.onnx", tmp_path / "parts.onnx", metadata=SQUARES | {"spec": spec})
-    run("run", "segment", folder / "pictures/00.png", "--model", tmp_path / "parts.onnx", "--masks", tmp_path)
+    model = parts(folder, tmp_path / "parts.onnx")
+    run("run", "segment", folder / "pictures/00.png", "--model", model, "--masks", tmp_path)
     with Image.open(tmp_path / "00.png") as image:
         assert image.mode == "P"
         np.testing.assert_array_equal(np.asarray(image), read(folder / "pictures/00.png")[:, :, 0] == 250)

@@ -1,8 +1,6 @@
-import contextlib
-import io
-
 import numpy as np
 import pytest
+from coco_reference import coco_figures
 
 from edgevision.metrics.average_precision import Found, Truth, average_precision
 
@@ -31,37 +29,22 @@ def scene(seed, pictures=14):
 
 
 def by_pycocotools(found, truth):
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     def sides(box):
         return [float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])]
 
     annotations = [
-        {"id": 0, "image_id": image, "category_id": int(label), "bbox": sides(box), "iscrowd": int(crowd)}
+        {"image_id": image, "category_id": int(label), "bbox": sides(box), "iscrowd": int(crowd)}
         for image, one in enumerate(truth)
         for box, label, crowd in zip(*one, strict=True)
     ]
-    for number, entry in enumerate(annotations, start=1):
-        entry |= {"id": number, "area": entry["bbox"][2] * entry["bbox"][3]}
+    for entry in annotations:
+        entry["area"] = entry["bbox"][2] * entry["bbox"][3]
     results = [
         {"image_id": image, "category_id": int(label), "bbox": sides(box), "score": float(score)}
         for image, one in enumerate(found)
         for box, score, label in zip(*one, strict=True)
     ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
-        coco.dataset = {
-            "images": [{"id": image} for image in range(len(truth))],
-            "categories": [{"id": index} for index in range(CLASSES)],
-            "annotations": annotations,
-        }
-        coco.createIndex()
-        judged = COCOeval(coco, coco.loadRes(results), "bbox")
-        judged.evaluate()
-        judged.accumulate()
-        judged.summarize()
-    return judged.stats
+    return coco_figures(annotations, results, pictures=len(truth), classes=CLASSES, kind="bbox")
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -35,6 +35,8 @@ class Segmenter(Pipeline):
         engine: what runs the model.
         metadata: what the model file says about itself.
         labels: the classes, by their index.
+        background: the class that is nothing; ``None`` without.
+        tells_apart: whether its answers are things, not the class of each pixel.
         threshold, min_score, most: as in :class:`.SegmentationSpec`; they may be changed at any time.
     """
 
@@ -59,7 +61,8 @@ class Segmenter(Pipeline):
         self.engine = engine
         self.metadata = metadata
         self._head = spec.head
-        self.labels = spec.labels
+        self.labels, self.background = spec.labels, spec.head.background_class
+        self.tells_apart = spec.head.watershed is not None
         self.threshold = spec.threshold if threshold is None else threshold
         self.min_score = spec.min_score if min_score is None else min_score
         self.most = spec.most if most is None else most
@@ -93,10 +96,10 @@ class Segmenter(Pipeline):
         if self._head.watershed is not None:
             return self._things(maps, place)
         seen, certainty = class_map(maps, place, self.threshold)
-        classes = np.full(place.size, -1 if self._head.background_class is None else self._head.background_class)
+        classes = np.full(place.size, -1 if self.background is None else self.background)
         sure = np.zeros(place.size, np.float32)
         classes[place.seen], sure[place.seen] = seen, certainty
-        found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self._head.background_class)
+        found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self.background)
         return found.chosen(found.scores >= self.min_score)
 
     def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement]:
@@ -118,7 +121,7 @@ class Segmenter(Pipeline):
             classes[order],
             size=place.size,
             labels=self.labels,
-            background=self._head.background_class,
+            background=self.background,
         )
 
 

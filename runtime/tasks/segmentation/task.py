@@ -9,7 +9,11 @@ from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
 if TYPE_CHECKING:
+    from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
+    from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.quality import QualityMeasure
+    from edgevision.runtime.tasks.task import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,28 @@ class SegmentationTask(Task):
         from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 
         return Segmenter(engine, metadata, **options)
+
+    def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
+        return any(name in data.masks for name in data.names)
+
+    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
+        from edgevision.runtime.tasks.segmentation.evaluation import evaluate_segmenter
+
+        return evaluate_segmenter(pipeline, data, quiet=options.quiet)
+
+    def quality_measure(
+        self,
+        metadata: ModelMetadata,
+        reference: "Engine",
+        inputs: "Batch",
+        data: "ImageDataset | None",
+        options: "EvaluationOptions",
+    ) -> "QualityMeasure":
+        from edgevision.runtime.tasks.segmentation.quality import SegmentationQuality
+
+        if data is None:
+            return super().quality_measure(metadata, reference, inputs, data, options)
+        return SegmentationQuality(metadata, reference, data)
 
 
 SEGMENT = SegmentationTask(

@@ -1,0 +1,120 @@
+"""How much worse a form of a segmenter is than the float model, through the pipeline that people run."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from edgevision.core.errors import DatasetError
+from edgevision.data.datasets import ImageDataset, ImageFolder
+from edgevision.data.mask_annotations import MaskedFolder, MaskKind
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.segmentation.result import Segmentation
+from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+from edgevision.runtime.tasks.segmentation.tallies import ClassOrder, ClassTally, ThingTally, things_in
+
+# Of a segmenter that marks nothing any more, or so many times as much: it is broken, whatever a figure says.
+_EXPLODED = 3
+_BROKEN = 100.0
+
+
+class _Judge(Protocol):
+    """Makes one figure in percent of the answers for all pictures."""
+
+    metric: str
+
+    def __call__(self, found: Sequence[Segmentation]) -> float: ...
+
+
+class SegmentationQuality:
+    """mIoU, or TP / (TP + FP + FN) of things, where there are masks to compare with, in points; else agreement.
+
+    Without masks the loss is what is missing to an agreement of 100 %: the mIoU of both models' classes, or the F1 of
+    their things at an intersection over union of 0.75, as :meth:`.Segmentation.compare` has them.
+    """
+
+    unit = "points"
+    budget = 0.5
+
+    def __init__(self, metadata: ModelMetadata, reference: Engine, data: ImageDataset) -> None:
+        self._metadata, self._data = metadata, data
+        self._reference = self._found(reference)
+        self._judge = _judge(Segmenter(reference, metadata), data)
+        self.metric = "agreement" if self._judge is None else self._judge.metric
+
+    def __call__(self, engine: Engine) -> Quality:
+        found = self._found(engine)
+        agreement = float(np.mean([_agreement(*pair) for pair in zip(found, self._reference, strict=True)]))
+        figures = {"agreement": agreement}
+        if self._judge is None:
+            loss = 100.0 - agreement
+        else:
+            figures[self.metric] = self._judge(found)
+            loss = self._judge(self._reference) - figures[self.metric]
+        for size in (_marked, _counted):
+            before, after = size(self._reference), size(found)
+            if before and (after == 0 or after > _EXPLODED * before):
+                loss = max(loss, _BROKEN)
+        return Quality(figures=figures, loss=loss)
+
+    def _found(self, engine: Engine) -> list[Segmentation]:
+        segmenter = Segmenter(engine, self._metadata)
+        return [segmenter(self._data.image(index)) for index in range(len(self._data))]
+
+
+class _ClassJudge:
+    metric = "miou"
+
+    def __init__(self, segmenter: Segmenter, masked: MaskedFolder, names: Sequence[str]) -> None:
+        self._order = ClassOrder(segmenter.labels, segmenter.background, masked)
+        self._masked, self._names = masked, names
+
+    def __call__(self, found: Sequence[Segmentation]) -> float:
+        tally = ClassTally(len(self._order.labels), self._order.background)
+        for name, one in zip(self._names, found, strict=True):
+            tally.add(self._order.expected(self._masked.class_map(name, one.size)), self._order.predicted(one))
+        return 100 * tally.mean_overlap
+
+
+class _ThingJudge:
+    metric = "matched50"
+
+    def __init__(self, masked: MaskedFolder, names: Sequence[str]) -> None:
+        self._masked, self._names = masked, names
+
+    def __call__(self, found: Sequence[Segmentation]) -> float:
+        tally = ThingTally()
+        for name, one in zip(self._names, found, strict=True):
+            tally.add(one.masks, one.scores, things_in(self._masked, name, one.size))
+        return 100 * tally.share_at_half
+
+
+def _judge(segmenter: Segmenter, data: ImageDataset) -> _Judge | None:
+    """What judges by masks; ``None`` where not every picture has one that the model can be compared with."""
+    folder: ImageFolder | None = getattr(data, "folder", None)
+    names: Sequence[str] = getattr(data, "names", ())
+    if folder is None or not names or any(name not in folder.masks for name in names):
+        return None
+    try:
+        masked = MaskedFolder(folder)
+        if masked.kind is MaskKind.THINGS and segmenter.tells_apart:
+            return _ThingJudge(masked, names)
+        return _ClassJudge(segmenter, masked, names)
+    except DatasetError:
+        return None
+
+
+def _agreement(found: Segmentation, reference: Segmentation) -> float:
+    (figure,) = found.compare(reference).values()
+    return figure
+
+
+def _marked(found: Sequence[Segmentation]) -> int:
+    """The pixels of all segments."""
+    return sum(int(one.areas.sum()) for one in found)
+
+
+def _counted(found: Sequence[Segmentation]) -> int:
+    return sum(map(len, found))
