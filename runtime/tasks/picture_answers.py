@@ -2,7 +2,8 @@
 
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol, Self
@@ -27,7 +28,8 @@ from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.run_options import RunOptions, announce
+from edgevision.runtime.tasks.run_options import announce
+from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
 ANSWERS_PANEL = "Answers"
 
@@ -51,7 +53,7 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerOptions(RunOptions):
+class AnswerOptions(StreamOptions):
     """What is an answer, and what is made of the answers."""
 
     min_score: Annotated[
@@ -123,6 +125,9 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
     """Run the verb: every picture through the model, and what is asked for of each answer."""
     if options.as_json and options.as_csv:
         raise InputError("--json and --csv exclude each other")
+    if asks_for_stream(inputs, options.output, options):
+        _answer_frames(inputs, options, verb, pipeline_options)
+        return
     jobs = _plan(expand_inputs(inputs), options, verb)
     failures: list[tuple[str, str]] = []
     started = time.monotonic()
@@ -166,6 +171,23 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
                 }
             )
     end_with_failures(failures, len(jobs))
+
+
+def _answer_frames(
+    inputs: list[str], options: AnswerOptions, verb: AnswerVerb, pipeline_options: Mapping[str, Any]
+) -> None:
+    from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
+
+    if options.as_csv or options.crops or options.coco:
+        raise InputError("--csv, --crops and --coco are for pictures; --json prints a line for each frame")
+
+    def answer(pipeline: Any, frames: list[NDArray[np.uint8]]) -> list[Any]:
+        _check_classes(pipeline.labels, options.classes)
+        answers = pipeline(frames)
+        return [answer.of_classes(options.classes) for answer in answers] if options.classes else answers
+
+    limits = {"min_score": options.min_score, "most": options.most, **pipeline_options}
+    run_streams(FrameVerb(verb.task, answer, line=_counted, limits=limits), inputs, options.output, options)
 
 
 def _plan(pictures: list[PictureInput], options: AnswerOptions, verb: AnswerVerb) -> list[PictureJob]:
@@ -232,11 +254,7 @@ class _Answers:
 
     def _lines(self, name: str, answer: Answer) -> str:
         if not self._alone:
-            counts: dict[str, int] = {}
-            for label in answer.names:
-                counts[label] = counts.get(label, 0) + 1
-            found = ", ".join(f"{count} {one_line(label)}" for label, count in counts.items())
-            return f"{name}  {found or 'nothing'}"
+            return f"{name}  {_counted(answer)}"
         rows = answer.to_rows()
         if not rows:
             return f"{name}\n  nothing"
@@ -246,6 +264,11 @@ class _Answers:
             for row in rows
         ]
         return "\n".join([name, *lines])
+
+
+def _counted(answer: Answer) -> str:
+    counts = Counter(answer.names)
+    return ", ".join(f"{count} {one_line(label)}" for label, count in counts.items()) or "nothing"
 
 
 @dataclass

@@ -5,8 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgevision.core.numpy_protocol import requested_array
+from edgevision.imaging.images import read_image, to_array
+from edgevision.imaging.picture_sources import ImageSource
+from edgevision.imaging.pictures import Picture
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.tasks.classification.scores import probabilities
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
@@ -68,6 +72,16 @@ class Classification:
 
         count = len(self.labels)
         save_text(path, self.to_dict(count), self.to_rows(count), force=force)
+
+    def draw(self, picture: ImageSource) -> Picture:
+        """``picture`` with the most probable label in its corner."""
+        from edgevision.imaging.drawing import Marker, class_color
+
+        marker = Marker(Image.fromarray(to_array(read_image(picture))))
+        index = int(self.scores.argmax())
+        text = f"{self.labels[index]} {100 * self.probability:.0f}"
+        marker.label((0, 0, *marker.image.size), text, class_color(index))
+        return Picture.read(marker.image)
 
     def compare(self, reference: "Classification") -> dict[str, float]:
         """``agreement``, 100 where the label is the same and 0 where not, and ``sqnr`` of the scores in dB.

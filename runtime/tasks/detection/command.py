@@ -47,6 +47,7 @@ def detect(
     Examples:
         edgevision run detect photo.jpg --model detector.onnx -o found.jpg
         edgevision run detect photos/ --model detector.onnx --class person --min-score 0.5 --csv
+        edgevision run detect camera:0 --model detector.onnx -o http://127.0.0.1:8080
     """
 
     def save(found: Detections, stem: str) -> None:

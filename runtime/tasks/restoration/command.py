@@ -29,7 +29,8 @@ from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
-from edgevision.runtime.tasks.run_options import RunOptions, announce
+from edgevision.runtime.tasks.run_options import announce
+from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 _MASK_PANEL = "Mask"
@@ -81,7 +82,7 @@ ResumeOption = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options(RunOptions):
+class _Options(StreamOptions):
     """What all four verbs take, beside their own."""
 
     output: OutputOption = None
@@ -232,6 +233,12 @@ def _run(
     how: Mapping[str, Any] = MappingProxyType({}),
     protected: Sequence[Path] = (),
 ) -> None:
+    limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
+    if asks_for_stream(inputs, options.output, options):
+        _run_on_streams(
+            task, inputs, options, name_suffix=name_suffix, limits=limits, read_own_mask=read_own_mask, how=how
+        )
+        return
     pictures = expand_inputs(inputs)
     planned = plan_outputs(
         pictures,
@@ -244,7 +251,6 @@ def _run(
     )
     if not planned and not options.as_json:
         return
-    limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
     failures: list[tuple[str, str]] = []
     done: list[tuple[str, str]] = []
     started = time.monotonic()
@@ -301,6 +307,36 @@ def _run(
                 }
             )
     end_with_failures(failures, len(planned))
+
+
+def _run_on_streams(
+    task: str,
+    inputs: list[str],
+    options: _Options,
+    *,
+    name_suffix: str,
+    limits: dict[str, Any],
+    read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None,
+    how: Mapping[str, Any],
+) -> None:
+    from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
+
+    if options.compare is not None or options.resume:
+        raise InputError("--compare and --resume are for pictures, not for videos and cameras")
+    masks: dict[tuple[int, ...], np.ndarray] = {}
+
+    def answer(restore: Any, frames: list[np.ndarray]) -> list[Picture]:
+        pictures = [Picture(frame) for frame in frames]
+        if read_own_mask is None:
+            return list(restore(pictures, **how))
+        # One mask for all frames of a size.
+        for picture in pictures:
+            if (size := picture.pixels.shape) not in masks:
+                masks[size] = read_own_mask(PictureInput(inputs[0], Path(inputs[0])), picture)
+        return [restore(picture, mask=masks[picture.pixels.shape], **how) for picture in pictures]
+
+    verb = FrameVerb(task, answer, limits=limits, suffix=name_suffix)
+    run_streams(verb, inputs, options.output, options)
 
 
 def parse_tile(text: str) -> int | None:

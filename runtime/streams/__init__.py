@@ -1,0 +1,1 @@
+"""Video files, animations, folders of frames and cameras through any task that takes pictures, frame by frame."""

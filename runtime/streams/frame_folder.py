@@ -1,0 +1,63 @@
+"""Pictures in a folder as the frames of a stream, in the order of their names."""
+
+import re
+import time
+from collections.abc import Generator
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+from edgevision.core.errors import InputError
+from edgevision.core.folder_search import files_below
+from edgevision.imaging.images import read_image
+from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
+from edgevision.runtime.streams.animation import picture_pixels
+from edgevision.runtime.streams.frame import Frame, StreamFacts
+from edgevision.runtime.streams.frame_choice import FrameChoice
+from edgevision.runtime.streams.source import Excerpt
+
+RATE = Fraction(25)
+"""Frames a second of pictures, which have no times."""
+
+
+class FrameFolder:
+    """The pictures below a folder; 10 comes after 9 in their names. See :class:`.source.FrameSource`."""
+
+    live = False
+
+    def __init__(self, folder: Path, excerpt: Excerpt, *, index: int = 0) -> None:
+        """Find the pictures; :class:`InputError` where there are none."""
+        self.name = str(folder)
+        self._excerpt, self._index = excerpt, index
+        found = [path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+        if not found:
+            raise InputError(f"{self.name!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        self._files = sorted(found, key=_by_number)
+        self.facts = StreamFacts(
+            rate=RATE, time_base=1 / RATE, frames=len(self._files), seconds=float(len(self._files) / RATE)
+        )
+
+    def frames(self) -> Generator[Frame, None, None]:
+        """The pictures; :class:`.ImageError` at the first that cannot be read."""
+        choice = FrameChoice(self._excerpt)
+        for number, path in enumerate(self._files):
+            at = number / RATE
+            if choice.is_over(at):
+                return
+            if choice.takes(at):
+                pixels = picture_pixels(read_image(path), self._excerpt)
+                yield Frame(pixels, number, at, time.monotonic(), self._index)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    parts: list[str] = re.findall(r"\d+|\D+", str(path))
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -1,0 +1,99 @@
+"""The frames of a video file."""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from edgevision.core.errors import InputError
+from edgevision.runtime.streams.decoding import (
+    facts_of,
+    load_av,
+    translated_video_errors,
+    upright_pixels,
+    video_stream,
+)
+from edgevision.runtime.streams.frame import Frame
+from edgevision.runtime.streams.frame_choice import FrameChoice
+from edgevision.runtime.streams.source import Excerpt
+
+if TYPE_CHECKING:
+    import av
+
+_NETWORK_OFF = {"protocol_whitelist": "file"}
+"""A playlist or a reference inside a file is no reason to fetch anything."""
+
+
+class VideoFile:
+    """A video that FFmpeg reads; see :class:`.source.FrameSource`."""
+
+    live = False
+
+    def __init__(self, path: Path, excerpt: Excerpt, *, index: int = 0) -> None:
+        """Open ``path`` and look at its first picture.
+
+        Raises:
+            InputError: it is no video, has no picture, or cannot be read.
+            MissingExtraError: PyAV is not installed.
+        """
+        self.name = str(path)
+        self._excerpt, self._index = excerpt, index
+        av = load_av()
+        with translated_video_errors(self.name):
+            self._container = av.open(self.name, options=_NETWORK_OFF)
+            try:
+                self._stream = video_stream(self._container, self.name)
+                with closing(av.open(self.name, options=_NETWORK_OFF)) as other:
+                    first = next(other.decode(video=0), None)
+                if first is None:
+                    raise InputError(f"{self.name!r} has no frame that can be decoded")
+                sounds = self._container.streams.audio
+                self.facts = facts_of(self._stream, first, audio=self.name if sounds else None)
+            except BaseException:
+                self._container.close()
+                raise
+
+    def frames(self) -> Generator[Frame, None, None]:
+        """The frames in the order in which they are shown.
+
+        Raises:
+            InputError: there are fewer than the file says, or what is damaged cannot be passed over.
+        """
+        choice, number, damaged = FrameChoice(self._excerpt), -1, 0
+        base = self.facts.time_base
+        for packet in self._packets():
+            pictures = []
+            try:
+                with translated_video_errors(self.name):
+                    pictures = packet.decode()
+            except InputError:
+                damaged += 1
+            for picture in pictures:
+                number += 1
+                at = picture.pts * base if picture.pts is not None else Fraction(number) / (self.facts.rate or 25)
+                if choice.is_over(at):
+                    return
+                if choice.takes(at):
+                    yield Frame(
+                        upright_pixels(picture, self._excerpt, exact=True), number, at, time.monotonic(), self._index
+                    )
+        announced = self.facts.frames
+        if damaged or (announced is not None and number + 1 < announced):
+            of = f" of {announced}" if announced is not None else ""
+            raise InputError(f"{self.name!r} is damaged: {number + 1}{of} frames could be decoded, which were done")
+
+    def _packets(self) -> "Iterator[av.Packet[Any]]":
+        with translated_video_errors(self.name):
+            yield from self._container.demux(self._stream)
+
+    def close(self) -> None:
+        """Free the file."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

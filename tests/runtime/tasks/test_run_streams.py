@@ -1,0 +1,166 @@
+"""``edgevision run`` on videos, as a user calls it."""
+
+import json
+import threading
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("av")
+
+from edgevision import load
+from edgevision.runtime.streams.opening import open_source
+from edgevision.runtime.streams.source import Excerpt
+from edgevision.runtime.tasks import run_streams
+from tests.runtime.streams.clips import numbered, write_clip
+from tests.runtime.streams.test_live import Camera
+
+
+def frames_of(path):
+    with open_source(str(path), Excerpt()) as source:
+        return list(source.frames())
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_clip(tmp_path / "clip.mp4")
+
+
+def test_a_video_is_restored_frame_by_frame(edgevision, clip):
+    code, out, _ = edgevision("run", "brighten", clip)
+    assert (code, out.strip()) == (0, str(clip.with_name("clip-brightened.mp4")))
+    before, after = frames_of(clip), frames_of(clip.with_name("clip-brightened.mp4"))
+    assert [frame.time for frame in after] == [frame.time for frame in before]
+    with load("brighten") as brighten:
+        wanted = np.asarray(brighten(before[3].pixels))
+    assert np.abs(after[3].pixels.astype(int) - wanted).mean() < 2
+    assert "exists already" in edgevision("run", "brighten", clip)[2]
+
+
+def test_one_mask_is_for_all_frames(edgevision, clip, tmp_path):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[10:20, 40:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    code, _out, err = edgevision(
+        "run", "inpaint", clip, tmp_path / "mask.png", "--end", "0.2", "-o", tmp_path / "frames/"
+    )
+    assert code == 0, err
+    for number, frame in enumerate(frames_of(clip)[:2]):
+        filled = np.asarray(Image.open(tmp_path / f"frames/{number:06d}.png"))
+        assert np.array_equal(filled[mask == 0], frame.pixels[mask == 0])
+
+
+def test_a_line_for_each_frame(edgevision, clip, tmp_path):
+    _, out, _ = edgevision("run", "classify", clip, "--json", "--every", "4", "-o", tmp_path / "labelled.mkv")
+    *lines, last = map(json.loads, out.splitlines())
+    assert [line["frame"] for line in lines] == [0, 4, 8]
+    assert [line["time"] for line in lines] == [0, 0.4, 0.8]
+    with load("classify") as classify:
+        for line, frame in zip(lines, frames_of(clip)[::4], strict=True):
+            assert line["predictions"][0]["label"] == classify(frame.pixels).label
+            assert line["latency_ms"] > 0
+    assert last["end"] is True
+    assert last["sources"][0] | {"source": ""} == {"source": "", "frames": 3, "dropped": 0, "error": None}
+    labelled = frames_of(tmp_path / "labelled.mkv")
+    assert [float(frame.time) for frame in labelled] == [0, 0.4, 0.8]
+    _code, out, err = edgevision("run", "classify", clip, "--top", "1")
+    assert len(out.splitlines()) == 12
+    assert "12 frames in" in err
+
+
+def test_several_videos_share_a_model(edgevision, clip, tmp_path):
+    other = write_clip(tmp_path / "other.mp4", 5)
+    _, out, _ = edgevision("run", "classify", clip, other, "--json", "-o", tmp_path / "out/")
+    *lines, last = map(json.loads, out.splitlines())
+    assert [line["frame"] for line in lines if line["source"] == str(other)] == list(range(5))
+    assert [source["frames"] for source in last["sources"]] == [12, 5]
+    assert len(frames_of(tmp_path / "out/clip.mp4")) == 12
+    _code, out, _err = edgevision("run", "classify", clip, other, "--count-only")
+    assert sum(int(line.split()[1]) for line in out.splitlines()) == 17
+    assert "is one place for 2 sources" in edgevision("run", "classify", clip, other, "-o", tmp_path / "x.mp4")[2]
+
+
+def test_ctrl_c_leaves_a_video_that_plays(edgevision, tmp_path, monkeypatch):
+    camera = Camera()
+    shown = run_streams.shown
+    count = iter(range(100))
+
+    def interrupted(answer, pixels):
+        if next(count) == 4:
+            raise KeyboardInterrupt
+        return shown(answer, pixels)
+
+    monkeypatch.setattr(run_streams, "shown", interrupted)
+    code, _out, _err = edgevision("run", "classify", camera.address, "-o", tmp_path / "out.mp4", "--quiet")
+    camera.end()
+    assert code == 130
+    assert len(frames_of(tmp_path / "out.mp4")) == 4
+
+
+def test_what_is_made_can_be_watched(edgevision):
+    camera = Camera()
+    seen = threading.Event()
+    watched = []
+
+    def watch(line):
+        with urllib.request.urlopen(line.split()[-1], timeout=20) as answer:
+            watched.append(answer.headers["Content-Type"])
+            watched.append(answer.read(4000))
+        seen.set()
+        camera.end()
+
+    original = run_streams.echo
+
+    def echo(text, **how):
+        original(text, **how)
+        if text.startswith("watch at"):
+            threading.Thread(target=watch, args=(text,), daemon=True).start()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_streams, "echo", echo)
+        code, _out, err = edgevision("run", "classify", camera.address, "-o", "http://127.0.0.1:0", "--retry", "0")
+    assert seen.wait(20)
+    assert watched[0].startswith("multipart/x-mixed-replace")
+    assert b"\xff\xd8" in watched[1]
+    assert code == 1
+    assert "broke off" in err
+
+
+def test_a_damaged_video_is_an_answer_of_no(edgevision, tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", 40)
+    data = bytearray(path.read_bytes())
+    begin = data.find(b"mdat")
+    length = int.from_bytes(data[begin - 4 : begin], "big")
+    data[begin + length // 2 : begin + length * 3 // 4] = bytes(length * 3 // 4 - length // 2)
+    path.write_bytes(data)
+    code, _out, err = edgevision("run", "brighten", path)
+    assert code == 1
+    assert "is damaged" in err
+    assert frames_of(path.with_name("clip-brightened.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--start", "5", "--end", "2"], "lies before --start"),
+        (["--start", "soon"], "--start is a time"),
+        (["--resize", "big"], "--resize is a size"),
+        (["--count-only", "-o", "x.mp4"], "writes nothing"),
+        (["--csv"], "--csv is for pictures"),
+        (["-o", "x.txt"], "no name for many frames"),
+    ],
+)
+def test_options_that_cannot_be(edgevision, clip, arguments, reason):
+    code, _out, err = edgevision("run", "classify", clip, *arguments)
+    assert code == 2
+    assert reason in err
+
+
+def test_options_for_streams_are_refused_for_pictures(edgevision, tmp_path, clip):
+    Image.fromarray(numbered(0)).save(tmp_path / "a.png")
+    for arguments in (["--every", "2"], ["--fps", "2"], ["--count-only"], ["--codec", "h264"]):
+        assert "is for videos and cameras" in edgevision("run", "classify", tmp_path / "a.png", *arguments)[2]
+    assert "is no video or camera" in edgevision("run", "classify", clip, tmp_path / "a.png")[2]
+    assert "name the video for the results" in edgevision("run", "denoise", "lavfi:testsrc")[2]
