@@ -1,0 +1,1 @@
+"""Which box of a frame is the same thing as one of the frame before."""

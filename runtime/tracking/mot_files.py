@@ -1,0 +1,100 @@
+"""Tracks as MOT Challenge files have them: ``frame,id,x,y,width,height,score,class,visibility`` a line, from 1."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.core.errors import DatasetError
+from edgevision.core.printable import shortened
+from edgevision.core.regular_files import open_regular
+from edgevision.metrics.box_overlap import intersection_over_union
+from edgevision.metrics.track_scores import FramePair
+from edgevision.runtime.tracking.result import Tracks
+
+_MOST_FRAMES = 10_000_000
+
+
+class TrackedBoxes(NamedTuple):
+    """All boxes of a sequence.
+
+    Attributes:
+        frames: int64 (N,), from 1.
+        ids: int64 (N,).
+        boxes: float64 (N, 4), x1, y1, x2, y2.
+    """
+
+    frames: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+
+
+def mot_lines(frame: int, tracks: Tracks) -> str:
+    """The lines of one frame, which is counted from 1 here."""
+    lines = []
+    for number, score, (x1, y1, x2, y2) in zip(
+        tracks.ids, tracks.found.scores, tracks.found.boxes.tolist(), strict=True
+    ):
+        place = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
+        lines.append(f"{frame},{number},{place},{float(score):.4f},-1,-1,-1\n")
+    return "".join(lines)
+
+
+def read_mot(path: Path) -> TrackedBoxes:
+    """The boxes of a file; of a ground truth those alone that are to be scored, column 7 being 1 and column 8 too.
+
+    Raises:
+        DatasetError: it cannot be read, or a line is none of these; the line is named.
+    """
+    rows: list[tuple[float, ...]] = []
+    try:
+        with open_regular(path) as file:
+            text = file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    seen: set[tuple[float, float]] = set()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = tuple(float(field) for field in line.split(","))
+        except ValueError:
+            row = ()
+        if len(row) < 6 or not all(map(math.isfinite, row[:6])) or not 1 <= row[0] <= _MOST_FRAMES:
+            raise DatasetError(
+                f"line {number} of {str(path)!r} is not frame,id,x,y,width,height,...: {shortened(line)}"
+            )
+        if len(row) >= 9 and (row[6] == 0 or row[7] not in (1, -1)):
+            continue  # what a ground truth marks as not to be scored, or of another class
+        if row[:2] in seen:
+            raise DatasetError(f"line {number} of {str(path)!r} has id {row[1]:g} twice in frame {row[0]:g}")
+        seen.add((row[0], row[1]))
+        rows.append(row[:6])
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    corner, size = table[:, 2:4], table[:, 4:6]
+    return TrackedBoxes(
+        table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), np.concatenate([corner, corner + size], axis=1)
+    )
+
+
+def frame_pairs(true: TrackedBoxes, found: TrackedBoxes) -> list[FramePair]:
+    """Both sequences frame by frame, their tracks counted from 0, in every frame that one of them has."""
+    _, true_index = np.unique(true.ids, return_inverse=True)
+    _, found_index = np.unique(found.ids, return_inverse=True)
+    last = max([0, *true.frames.tolist(), *found.frames.tolist()])
+    true_rows, found_rows = _by_frame(true.frames), _by_frame(found.frames)
+    nothing = np.zeros(0, np.int64)
+    pairs = []
+    for frame in range(1, last + 1):
+        mine, theirs = true_rows.get(frame, nothing), found_rows.get(frame, nothing)
+        overlap = intersection_over_union(true.boxes[mine], found.boxes[theirs])
+        pairs.append(FramePair(true_index[mine], found_index[theirs], overlap))
+    return pairs
+
+
+def _by_frame(frames: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    order = np.argsort(frames, kind="stable")
+    numbers, starts = np.unique(frames[order], return_index=True)
+    return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=False))

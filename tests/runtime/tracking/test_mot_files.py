@@ -1,0 +1,101 @@
+"""MOT files, and the figures of what they hold; those of the last test are trackeval's 1.3.0 on the same boxes."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy")
+
+from edgevision.core.errors import DatasetError
+from edgevision.metrics.track_scores import track_scores
+from edgevision.runtime.tasks.detection.result import Detections
+from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, mot_lines, read_mot
+from edgevision.runtime.tracking.result import Tracks
+
+
+def sequence(seed, *, drop, swap_at=None):
+    """Three things on their ways over 40 frames, of whose boxes a share is dropped and the rest is moved."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for frame in range(1, 41):
+        for number in range(3):
+            x, y = 10 + 5 * frame * (number + 1) / 2, 30 + 40 * number
+            if generator.random() < drop:
+                continue
+            shift = generator.normal(0, 3 if drop else 0, 4)
+            ids = number + 1 if swap_at is None or frame < swap_at else (number + 1) % 3 + 1
+            rows.append((frame, ids, *(np.array([x, y, x + 30, y + 25]) + shift)))
+    table = np.array(rows)
+    return TrackedBoxes(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
+
+
+def test_there_and_back(tmp_path):
+    boxes = np.array([[1, 2, 11.5, 22], [3, 4, 5, 6]], np.float32)
+    found = Detections(boxes, np.array([0.5, 0.25], np.float32), np.zeros(2, np.int64), size=(50, 50))
+    path = tmp_path / "tracks.txt"
+    path.write_text(mot_lines(7, Tracks(found, np.array([3, 9]), np.ones(2, bool))))
+    assert path.read_text().splitlines()[0] == "7,3,1.00,2.00,10.50,20.00,0.5000,-1,-1,-1"
+    read = read_mot(path)
+    assert (read.frames.tolist(), read.ids.tolist()) == ([7, 7], [3, 9])
+    assert np.allclose(read.boxes, boxes)
+
+
+def test_of_a_ground_truth_what_is_to_be_scored(tmp_path):
+    path = tmp_path / "gt.txt"
+    path.write_text("1,1,0,0,9,9,1,1,0.5\n1,2,0,0,9,9,0,1,1\n1,3,0,0,9,9,1,7,1\n\n2,1,0,0,9,9,1,-1,-1,-1\n")
+    assert read_mot(path).ids.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1,1,0,0,9\n", "line 1"),
+        ("1,1,0,0,9,9\nx\n", "line 2"),
+        ("0,1,0,0,9,9\n", "line 1"),
+        ("1,1,0,0,nan,9\n", "line 1"),
+        ("1,1,0,0,9,9\n1,1,3,3,9,9\n", "id 1 twice in frame 1"),
+    ],
+)
+def test_what_is_no_mot_file(tmp_path, text, reason):
+    (tmp_path / "gt.txt").write_text(text)
+    with pytest.raises(DatasetError, match=reason):
+        read_mot(tmp_path / "gt.txt")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_mot(tmp_path / "none.txt")
+
+
+def test_a_perfect_result():
+    true = sequence(0, drop=0)
+    scores = track_scores(frame_pairs(true, true))
+    assert {scores[name] for name in ("mota", "motp", "idf1", "idp", "idr", "hota", "deta", "assa", "loca")} == {1.0}
+    assert scores["switches"] == scores["misses"] == scores["false_alarms"] == scores["fragments"] == 0
+
+
+def test_nothing_found_and_nothing_there():
+    true, nothing = sequence(0, drop=0), TrackedBoxes(np.zeros(0, int), np.zeros(0, int), np.zeros((0, 4)))
+    assert track_scores(frame_pairs(true, nothing))["misses"] == 120
+    assert track_scores(frame_pairs(nothing, true))["false_alarms"] == 120
+    assert track_scores(frame_pairs(true, nothing))["hota"] == 0
+
+
+TRACKEVAL = {
+    "mota": 0.6916666666666667,
+    "motp": 0.7499518597767965,
+    "switches": 3.0,
+    "fragments": 23.0,
+    "misses": 29.0,
+    "false_alarms": 5.0,
+    "mostly_tracked": 0.0,
+    "mostly_lost": 0.0,
+    "idf1": 0.49074074074074076,
+    "idp": 0.5520833333333334,
+    "idr": 0.44166666666666665,
+    "hota": 0.3560064779506713,
+    "deta": 0.5658093265339527,
+    "assa": 0.22509780517476669,
+    "loca": 0.7847791799780218,
+}
+
+
+def test_the_figures_are_those_of_trackeval():
+    pairs = frame_pairs(sequence(0, drop=0), sequence(1, drop=0.2, swap_at=25))
+    assert track_scores(pairs) == pytest.approx(TRACKEVAL, rel=1e-12, abs=1e-12)
