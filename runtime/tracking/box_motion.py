@@ -80,4 +80,5 @@ def _centred(boxes: Floats) -> Floats:
 
 def _size(position: Floats) -> Floats:
     """(N, 1): what a box's noise is in proportion to, its longer side."""
-    return np.maximum(position[:, 2:].max(axis=1, keepdims=True, initial=1), 1)
+    size: Floats = np.maximum(position[:, 2:].max(axis=1, keepdims=True, initial=1), 1)
+    return size
