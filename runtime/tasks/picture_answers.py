@@ -28,6 +28,7 @@ from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.run_options import announce
 from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
@@ -181,9 +182,9 @@ def _answer_frames(
     if options.as_csv or options.crops or options.coco:
         raise InputError("--csv, --crops and --coco are for pictures; --json prints a line for each frame")
 
-    def answer(pipeline: Any, frames: list[NDArray[np.uint8]]) -> list[Any]:
+    def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
         _check_classes(pipeline.labels, options.classes)
-        answers = pipeline(frames)
+        answers = pipeline([frame.pixels for frame in frames])
         return [answer.of_classes(options.classes) for answer in answers] if options.classes else answers
 
     limits = {"min_score": options.min_score, "most": options.most, **pipeline_options}

@@ -33,14 +33,14 @@ class FrameVerb(NamedTuple):
 
     Attributes:
         task: whose model is loaded.
-        answer: from the pipeline and frames, uint8 (H, W, 3) each, to as many results.
+        answer: from the pipeline and frames, each of another source, to as many results.
         line: what is printed of a result; ``None`` where the result is a picture.
         limits: options of the pipeline.
         suffix: how the result of a video is called that lies beside it; ``None`` where nothing is written unasked.
     """
 
     task: str
-    answer: Callable[[Any, list[Pixels]], Sequence[Any]]
+    answer: Callable[[Any, list[Frame]], Sequence[Any]]
     line: Callable[[Any], str] | None = None
     limits: Mapping[str, Any] = {}
     suffix: str | None = None
@@ -77,7 +77,7 @@ def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, opti
         ]
         teller = _Teller(verb, sources, outputs, options)
         try:
-            flow = pump(sources, lambda frames: _answers(verb, pipeline, frames), teller.deliver)
+            flow = pump(sources, lambda frames: verb.answer(pipeline, frames), teller.deliver)
         finally:
             for made in outputs:
                 if made is not None:
@@ -139,10 +139,6 @@ def _opened_output(
     if address is not None and not options.quiet:
         echo(f"watch at {address}", err=True)
     return made
-
-
-def _answers(verb: FrameVerb, pipeline: Any, frames: list[Frame]) -> Sequence[Any]:
-    return verb.answer(pipeline, [frame.pixels for frame in frames])
 
 
 @dataclass

@@ -18,6 +18,7 @@ from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.task import CLASSIFY
 from edgevision.runtime.tasks.run_options import announce
@@ -109,8 +110,8 @@ def _classify_streams(inputs: list[str], options: _Options) -> None:
     if options.as_csv:
         raise InputError("--csv is for pictures; --json prints a line for each frame")
 
-    def answer(classifier: Any, frames: list[Any]) -> list[Classification]:
-        return list(classifier(frames))
+    def answer(classifier: Any, frames: list[Frame]) -> list[Classification]:
+        return list(classifier([frame.pixels for frame in frames]))
 
     verb = FrameVerb(CLASSIFY.name, answer, line=lambda result: _best(result, options.top))
     run_streams(verb, inputs, options.output, options)

@@ -26,6 +26,7 @@ from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outp
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
@@ -325,8 +326,8 @@ def _run_on_streams(
         raise InputError("--compare and --resume are for pictures, not for videos and cameras")
     masks: dict[tuple[int, ...], np.ndarray] = {}
 
-    def answer(restore: Any, frames: list[np.ndarray]) -> list[Picture]:
-        pictures = [Picture(frame) for frame in frames]
+    def answer(restore: Any, frames: list[Frame]) -> list[Picture]:
+        pictures = [Picture(frame.pixels) for frame in frames]
         if read_own_mask is None:
             return list(restore(pictures, **how))
         # One mask for all frames of a size.
