@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 Job = TypeVar("Job")
 Read = TypeVar("Read")
 Result = TypeVar("Result")
+Attempted = TypeVar("Attempted")
 
 _THREADS = 2
 """Each for reading and for writing: decoders and encoders release Python's lock."""
@@ -95,6 +97,51 @@ def overlapped(
     finally:
         for pool in (readers, workers, writers):
             pool.shutdown(cancel_futures=True)
+
+
+def overlapped_batches(
+    jobs: Sequence[Job],
+    size: int,
+    read: Callable[[Job], Read],
+    process: Callable[[list[Read]], Sequence[Result]],
+    write: Callable[[Job, Result], None],
+) -> Iterator[tuple[Job, Exception | None]]:
+    """As :func:`overlapped`, ``size`` files at once.
+
+    Where something is wrong with one of them that shows only in ``process``, each is processed by itself.
+    """
+    failures: dict[int, Exception] = {}
+
+    def attempt(number: int, work: Callable[[], Attempted]) -> list[Attempted]:
+        try:
+            return [work()]
+        except ABOUT_ONE_FILE as error:
+            failures[number] = error.with_traceback(None)
+            return []
+
+    def read_batch(numbers: Sequence[int]) -> list[tuple[int, Read]]:
+        return [(number, one) for number in numbers for one in attempt(number, partial(read, jobs[number]))]
+
+    def process_batch(contents: list[tuple[int, Read]]) -> list[tuple[int, Result]]:
+        try:
+            results = process([content for _, content in contents]) if contents else ()
+        except ABOUT_ONE_FILE:
+            return [
+                (number, one)
+                for number, content in contents
+                for one in attempt(number, lambda content=content: process([content])[0])  # type: ignore[misc]
+            ]
+        return [(number, result) for (number, _), result in zip(contents, results, strict=True)]
+
+    def write_batch(numbers: Sequence[int], results: list[tuple[int, Result]]) -> None:
+        for number, result in results:
+            attempt(number, partial(write, jobs[number], result))
+
+    batches = [range(start, min(start + size, len(jobs))) for start in range(0, len(jobs), size)]
+    for numbers, _ in overlapped(batches, read_batch, process_batch, write_batch):
+        yield from ((jobs[number], failures.get(number)) for number in numbers)
+    if len(failures) == len(jobs):
+        _raise_missing_extra(list(failures.values()))
 
 
 def _failure(written: "Future[None]") -> Exception | None:

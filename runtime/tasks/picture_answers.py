@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL
 from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.atomic_files import atomic_file, check_writable
 from edgevision.core.errors import InputError, OutputError
@@ -23,7 +23,7 @@ from edgevision.core.terminal import results as results_stream
 from edgevision.imaging.images import read_image
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.engine_facts import engine_facts
-from edgevision.runtime.files.batch import failure_message, overlapped
+from edgevision.runtime.files.batch import failure_message, overlapped_batches
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.load import load
@@ -51,6 +51,18 @@ class Answer(Protocol):
     def to_coco(self, image_id: int = 0) -> list[dict[str, Any]]: ...
     def draw(self, picture: Image.Image) -> Picture: ...
     def crops(self, picture: Image.Image) -> list[Picture]: ...
+
+
+BatchOption = Annotated[
+    int,
+    typer.Option(
+        "--batch",
+        min=1,
+        max=1024,
+        help="Pictures or windows at once, for a network that takes several.",
+        rich_help_panel=DEVICE_PANEL,
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +158,11 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
         make_folders([job for job in jobs if options.output is not None])
         announce(pipeline, options)
         answers = _Answers(options, verb, alone=len(jobs) == 1)
-        running = overlapped(
+        running = overlapped_batches(
             jobs,
+            pipeline_options.get("batch", 1),
             lambda job: read_image(job.picture.source),
-            lambda image: (image, pipeline(image)),
+            lambda images: list(zip(images, pipeline(images), strict=True)),
             lambda job, content: answers.take(job, *content),
         )
         quiet = options.quiet or options.output is None or options.as_json

@@ -1,5 +1,6 @@
-"""A network that is given one picture at a time, as its metadata say how that becomes an input."""
+"""A network that is given pictures as its metadata say how they become an input."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from edgevision.runtime.engines.engine import Engine
 
 
 class PictureNetwork:
-    """Between one picture and the outputs of a network by name."""
+    """Between pictures and the outputs of a network by name."""
 
     def __init__(self, metadata: ModelMetadata, image: ImageSpec) -> None:
         """Of a network with these metadata, whose pictures are as ``image`` says."""
@@ -30,11 +31,23 @@ class PictureNetwork:
         return self._preprocess.normalise(pixels)[None], placement(image.width, image.height, self._image)
 
     @staticmethod
-    def run(engine: Engine, tensor: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        """The outputs of one picture by name; a network with a fixed batch gets it that many times."""
+    def run(engine: Engine, tensors: Sequence[NDArray[np.float32]]) -> list[dict[str, NDArray[Any]]]:
+        """The outputs of each picture by name, each with a batch of 1.
+
+        They run together where the network takes several of one size at once and has an answer for each. One with a
+        fixed batch gets its last picture again until that is full.
+        """
         batch = engine.inputs[0].shape[0]
         copies = batch if isinstance(batch, int) else 1
-        arrays = engine.run({engine.inputs[0].name: np.repeat(tensor, copies, axis=0) if copies > 1 else tensor})
-        if copies > 1:
-            arrays = [array[:1] for array in arrays]
-        return {spec.name: array for spec, array in zip(engine.outputs, arrays, strict=True)}
+        several = all(spec.shape and spec.shape[0] == batch for spec in engine.outputs)
+        several &= len({tensor.shape for tensor in tensors}) == 1
+        at_once = 1 if not several else batch if isinstance(batch, int) else len(tensors)
+        answers = []
+        for start in range(0, len(tensors), at_once):
+            chunk = list(tensors[start : start + at_once])
+            fed = chunk + chunk[-1:] * (copies - len(chunk))
+            arrays = engine.run({engine.inputs[0].name: np.concatenate(fed) if len(fed) > 1 else fed[0]})
+            for place in range(len(chunk)):
+                own = [array[place : place + 1] if len(fed) > 1 else array for array in arrays]
+                answers.append({spec.name: array for spec, array in zip(engine.outputs, own, strict=True)})
+        return answers

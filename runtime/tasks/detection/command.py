@@ -8,10 +8,20 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.core.errors import InputError
+from edgevision.core.printable import shortened
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.detection.result import Detections
+from edgevision.runtime.tasks.detection.spec import Merge
 from edgevision.runtime.tasks.detection.task import DETECT
-from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
+from edgevision.runtime.tasks.detection.windows import SMALLEST, Tile
+from edgevision.runtime.tasks.picture_answers import (
+    ANSWERS_PANEL,
+    AnswerOptions,
+    AnswerVerb,
+    BatchOption,
+    answer_pictures,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +39,25 @@ class _Options(AnswerOptions):
             rich_help_panel=ANSWERS_PANEL,
         ),
     ] = None
+    merge: Annotated[
+        Merge | None,
+        typer.Option(
+            "--merge",
+            help="What becomes of them: the best is kept (suppress), or their mean weighted by scores (blend).",
+            show_default="the model's",
+            rich_help_panel=ANSWERS_PANEL,
+        ),
+    ] = None
+    tile: Annotated[
+        str | None,
+        typer.Option(
+            "--tile",
+            metavar="auto|N",
+            help="Look into overlapping windows, too, for small things: of N pixels, or of the network's own size.",
+            rich_help_panel=ANSWERS_PANEL,
+        ),
+    ] = None
+    batch: BatchOption = 1
     yolo: Annotated[
         Path | None,
         typer.Option("--yolo", help="Folder for YOLO's lines, a .txt a picture.", rich_help_panel=OUTPUT_PANEL),
@@ -48,6 +77,7 @@ def detect(
         edgevision run detect photo.jpg --model detector.onnx -o found.jpg
         edgevision run detect photos/ --model detector.onnx --class person --min-score 0.5 --csv
         edgevision run detect camera:0 --model detector.onnx -o http://127.0.0.1:8080
+        edgevision run detect crowd.jpg --model faces.onnx --tile auto --merge blend -o found.jpg
     """
 
     def save(found: Detections, stem: str) -> None:
@@ -62,4 +92,18 @@ def detect(
         details=lambda row: f"{row['x1']:.0f},{row['y1']:.0f} to {row['x2']:.0f},{row['y2']:.0f}",
         save=save,
     )
-    answer_pictures(inputs, options, verb, iou=options.iou)
+    tile = None if options.tile is None else parse_tile(options.tile)
+    answer_pictures(inputs, options, verb, iou=options.iou, merge=options.merge, tile=tile, batch=options.batch)
+
+
+def parse_tile(text: str) -> Tile:
+    """What ``--tile`` says.
+
+    Raises:
+        InputError: neither ``auto`` nor a number of pixels.
+    """
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit()) or not SMALLEST <= int(text[:9]) <= 1 << 16:
+        raise InputError(f"--tile is auto, or from {SMALLEST} to 65536 pixels, not {shortened(text)}")
+    return int(text)

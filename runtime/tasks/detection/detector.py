@@ -22,11 +22,13 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.detection.decoding import Candidates, candidates
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.rows import gather_rows
-from edgevision.runtime.tasks.detection.spec import DetectionSpec
+from edgevision.runtime.tasks.detection.spec import DetectionSpec, Merge
 from edgevision.runtime.tasks.detection.suppression import merge_overlapping
+from edgevision.runtime.tasks.detection.windows import Tile, joined, windows
 from edgevision.runtime.tasks.picture_network import PictureNetwork
 from edgevision.runtime.tasks.pipeline import Pipeline
 
+_WINDOWS_IOU = 0.5
 _MOST_CANDIDATES = 30_000
 """What non-maximum suppression is given at most, those of the highest scores: more come of a threshold near 0 only."""
 
@@ -38,7 +40,9 @@ class Detector(Pipeline):
         engine: what runs the model.
         metadata: what the model file says about itself.
         labels: the classes, by their index.
-        min_score, iou, most: as in :class:`.DetectionSpec`; they may be changed at any time.
+        min_score, iou, most, merge: as in :class:`.DetectionSpec`; they may be changed at any time, as may the others.
+        tile: the windows that are looked into beside the whole, see :mod:`.windows`; ``None`` for none.
+        batch: how many pictures or windows the network gets at once at most, if it takes several.
     """
 
     def __init__(
@@ -50,6 +54,9 @@ class Detector(Pipeline):
         min_score: float | None = None,
         iou: float | None = None,
         most: int | None = None,
+        merge: Merge | None = None,
+        tile: Tile | None = None,
+        batch: int = 1,
     ) -> None:
         """Use ``engine``, which the detector closes in turn; ``color`` is the order of channels in arrays.
 
@@ -66,6 +73,9 @@ class Detector(Pipeline):
         self.min_score = self._spec.min_score if min_score is None else min_score
         self.iou = self._spec.iou if iou is None else iou
         self.most = self._spec.most if most is None else most
+        self.merge = self._spec.merge if merge is None else merge
+        self.tile = tile
+        self.batch = batch
         self._color = check_array_color(color)
         self._network = PictureNetwork(metadata, metadata.image)
 
@@ -87,41 +97,55 @@ class Detector(Pipeline):
             DeviceError: the device failed.
         """
         pictures, several = split_pictures(images, self._color)
-        found = [self._detect(read_image(picture)) for picture in pictures]
+        starts = range(0, len(pictures), self.batch)
+        groups = ([read_image(picture) for picture in pictures[start : start + self.batch]] for start in starts)
+        found = [answer for group in groups for answer in self._detect(group)]
         return found if several else found[0]
 
-    def _detect(self, image: Image.Image) -> Detections:
-        tensor, place = self._network.tensor(image)
-        outputs = self._network.run(self.engine, tensor)
-        height, width = tensor.shape[2:]
-        rows = gather_rows(self._head, outputs, height, width)
-        found = candidates(
-            self._head, rows, height, width, min_score=self.min_score, multi_label=self._spec.multi_label
-        )
-        return self._answers(found, place, (image.height, image.width))
+    def _detect(self, images: list[Image.Image]) -> list[Detections]:
+        sizes = [(image.height, image.width) for image in images]
+        size = self.metadata.image.size if self.metadata.image is not None else None
+        looks = [(number, window) for number, one in enumerate(sizes) for window in windows(one, self.tile, size)]
+        found: list[list[Candidates]] = [[] for _ in images]
+        for start in range(0, len(looks), self.batch):
+            group = looks[start : start + self.batch]
+            parts = self._candidates([window.cut(images[number]) for number, window in group])
+            for (number, window), part in zip(group, parts, strict=True):
+                found[number].append(window.whole_things(part, sizes[number]))
+        return [self._answers(joined(parts), size) for parts, size in zip(found, sizes, strict=True)]
 
-    def _answers(self, found: Candidates, place: Placement, size: tuple[int, int]) -> Detections:
+    def _candidates(self, images: list[Image.Image]) -> list[Candidates]:
+        """What may be an answer in each picture, in its pixels."""
+        tensors, places = zip(*map(self._network.tensor, images), strict=True)
+        found = []
+        for outputs, tensor, place in zip(self._network.run(self.engine, tensors), tensors, places, strict=True):
+            height, width = tensor.shape[2:]
+            rows = gather_rows(self._head, outputs, height, width)
+            likely = candidates(
+                self._head, rows, height, width, min_score=self.min_score, multi_label=self._spec.multi_label
+            )
+            found.append(_in_picture(likely, place))
+        return found
+
+    def _answers(self, found: Candidates, size: tuple[int, int]) -> Detections:
         boxes, scores, classes, points = found
         if len(scores) > _MOST_CANDIDATES:
             best = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
             boxes, scores, classes = boxes[best], scores[best], classes[best]
             points = None if points is None else points[best]
-        if self.iou is None:
+        # What a network has merged itself comes again with each window.
+        iou = _WINDOWS_IOU if self.iou is None and self.tile is not None else self.iou
+        if iou is None:
             rows = np.argsort(-scores, kind="stable")[: self.most]
             boxes, scores, points = boxes[rows], scores[rows], None if points is None else points[rows]
         else:
             apart = classes if self._spec.class_wise else None
             rows, boxes, scores, points = merge_overlapping(
-                boxes, scores, apart, points, iou=self.iou, most=self.most, merge=self._spec.merge
+                boxes, scores, apart, points, iou=iou, most=self.most, merge=self.merge
             )
         classes = classes[rows]
         height, width = size
-        scale, offset = (np.array(pair, np.float32) for pair in place)
-        corners = (boxes.reshape(-1, 2, 2) - offset) / scale
-        boxes = np.clip(corners, 0, np.array([width, height], np.float32)).reshape(-1, 4)
-        if points is not None:
-            xy = (points[:, :, :2] - offset) / scale
-            points = np.concatenate([xy, points[:, :, 2:]], axis=2).astype(np.float32)
+        boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
         seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # in the padding there is nothing
         return Detections(
             boxes[seen],
@@ -132,3 +156,14 @@ class Detector(Pipeline):
             points=None if points is None else points[seen],
             skeleton=self._spec.skeleton,
         )
+
+
+def _in_picture(found: Candidates, place: Placement) -> Candidates:
+    """From pixels of the network's input to those of the picture that lies there."""
+    scale, offset = (np.array(pair, np.float32) for pair in place)
+    boxes = ((found.boxes.reshape(-1, 2, 2) - offset) / scale).reshape(-1, 4)
+    points = found.points
+    if points is not None:
+        xy = (points[:, :, :2] - offset) / scale
+        points = np.concatenate([xy, points[:, :, 2:]], axis=2).astype(np.float32)
+    return found._replace(boxes=boxes, points=points)

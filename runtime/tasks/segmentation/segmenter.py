@@ -104,7 +104,7 @@ class Segmenter(Pipeline):
 
     def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement]:
         tensor, place = self._network.tensor(image)
-        maps = gather_maps(self._head, self._network.run(self.engine, tensor))
+        maps = gather_maps(self._head, self._network.run(self.engine, [tensor])[0])
         for values in maps.values():
             require_finite(values, self.engine)
         return maps, MapPlacement(place, (image.height, image.width), (tensor.shape[2], tensor.shape[3]))

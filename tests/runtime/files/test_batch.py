@@ -10,7 +10,7 @@ from edgevision.core.errors import (
     NotFiniteError,
     OutputError,
 )
-from edgevision.runtime.files.batch import each_done, failure_message, overlapped
+from edgevision.runtime.files.batch import each_done, failure_message, overlapped, overlapped_batches
 
 PATIENCE = 30  # seconds until a test that hangs fails instead
 
@@ -216,3 +216,34 @@ def test_a_missing_extra_ends_the_work_only_where_every_file_needs_it(at_once):
         list(run([7], read=refuse(error, 7), at_once=at_once))
     with pytest.raises(MissingExtraError):
         list(each_done([7], refuse(error, 7), lambda *_: None))
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_batches_are_processed_together_and_written_one_by_one(size):
+    sizes, written = [], {}
+
+    def process(contents):
+        sizes.append(len(contents))
+        return [content + 1 for content in contents]
+
+    outcomes = list(overlapped_batches(range(7), size, lambda job: 10 * job, process, written.__setitem__))
+    assert outcomes == [(job, None) for job in range(7)]
+    assert written == {job: 10 * job + 1 for job in range(7)}
+    assert max(sizes) == min(size, 7)
+
+
+@pytest.mark.parametrize("where", ["read", "process", "write"])
+def test_one_file_of_a_batch_fails_and_the_others_are_done(where):
+    error, written = ImageError("damaged"), []
+    refusing = refuse(error, 2)
+
+    def process(contents):
+        return [refusing(content) if where == "process" else content for content in contents]
+
+    def write(job, result):
+        written.append(refusing(job) if where == "write" else job)
+
+    read = refusing if where == "read" else lambda job: job
+    outcomes = list(overlapped_batches(range(5), 4, read, process, write))
+    assert outcomes == [(job, error if job == 2 else None) for job in range(5)]
+    assert sorted(written) == [0, 1, 3, 4]

@@ -150,3 +150,63 @@ def test_a_wrong_stride_is_named_when_the_model_runs():
     finder = Detector(engine([[0, 0, 5, 5]], [[1, 0]]), metadata(spec=SPEC.updated(head=head)))
     with pytest.raises(ModelFileError, match=r"96 rows for a picture of 96x64, and box has 1"):
         finder(np.zeros((64, 96, 3), np.uint8))
+
+
+def bright_spots(inputs):
+    """Boxes of 4 pixels round what is brighter than half, for each picture: what a network of squares would say."""
+    boxes = np.zeros((len(inputs["image"]), 6, 4), np.float32)
+    scores = np.zeros((len(inputs["image"]), 6, 2), np.float32)
+    for place, picture in enumerate(inputs["image"]):
+        rows, columns = np.nonzero(picture[0] > 0.5)
+        for number, (row, column) in enumerate(list(zip(rows, columns, strict=True))[:6]):
+            boxes[place, number] = column - 2, row - 2, column + 2, row + 2
+            scores[place, number, 0] = picture[0, row, column]
+    return [boxes, scores]
+
+
+def spotting(*, batch, **options):
+    engine = FakeEngine(
+        (TensorSpec(name="image", shape=(batch, 3, 64, 96)),),
+        (TensorSpec(name="boxes", shape=(batch, 6, 4)), TensorSpec(name="s", shape=(batch, 6, 2))),
+        bright_spots,
+    )
+    return Detector(engine, metadata(ImageSpec(size=(64, 96), resize=Resize.STRETCH)), **options)
+
+
+def spots(*places, size=(192, 384), brightness=255):
+    pixels = np.zeros((*size, 3), np.uint8)
+    for x, y in places:
+        pixels[y, x] = brightness
+    return pixels
+
+
+def test_small_things_are_found_in_windows_at_their_place():
+    places = {(50, 30), (101, 60), (200, 100), (380, 180)}
+    picture = spots(*places)
+    assert len(spotting(batch=1)(picture)) == 0  # a pixel is lost where the whole is made smaller
+    found = spotting(batch=1, tile="auto")(picture)
+    assert {((x1 + x2) / 2, (y1 + y2) / 2) for x1, y1, x2, y2 in found.boxes.tolist()} == places
+
+
+def test_what_a_window_cuts_through_is_left_to_its_neighbour():
+    # Windows of 96 pixels that overlap by 24 begin at 0, 72, 144, ...; the box round 73 is cut by the second.
+    found = spotting(batch=1, tile="auto", iou=0.99)(spots((73, 10)))
+    assert found.boxes.tolist() == [[71, 8, 75, 12]]
+
+
+@pytest.mark.parametrize("batch", ["batch", 4])
+def test_batches_give_the_same_boxes_as_one_by_one(batch):
+    pictures = [spots((50 + 7 * number, 30), size=(64, 96), brightness=200 + number) for number in range(7)]
+    alone, together = spotting(batch=1), spotting(batch=batch)
+    together.batch = 3
+    for one, other in zip(alone(pictures), together(pictures), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+        assert len(one) == 1
+    assert (alone.engine.calls, together.engine.calls) == (7, 3)
+
+
+def test_outputs_of_a_network_without_a_batch_of_their_own_are_not_shared_out():
+    finder = engine([[24, 16, 48, 32]], [[0.9, 0.1]], shape=("batch", 3, 64, 96))
+    found = Detector(finder, metadata(), batch=4)([np.zeros((64, 96, 3), np.uint8)] * 4)
+    assert [len(one) for one in found] == [1] * 4
+    assert finder.calls == 4
