@@ -5,7 +5,6 @@ from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from edgevision.core.errors import InputError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, TensorSpec
@@ -38,6 +37,7 @@ from edgevision.training.run_folder import RunFolder
 from edgevision.training.seeded_batches import SeededBatches, seeded_loader
 from edgevision.training.settings import DetectionSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
+from edgevision.training.weight_average import RampedAverage
 
 
 def train_detector(
@@ -69,7 +69,7 @@ def train_detector(
     module = DetectionModule(network, settings, image, spec)
     with quiet_lightning():
         epochs = settings.steps // settings.validate_every
-        average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
+        average = [RampedAverage(settings.ema)] if settings.ema else []
         trainer = build_trainer(settings, folder, epochs=epochs, monitor="val_map50", callbacks=average, quiet=quiet)
         batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
         seen = WholePictures(data.val, settings.batch_size)
