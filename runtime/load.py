@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.modelfiles.composition_registry import COMPOSITIONS, open_composition
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.modelfiles.task_registry import find_task
@@ -14,6 +15,9 @@ from edgevision.runtime.shipped_models import resolve_model, shipped_model, ship
 
 if TYPE_CHECKING:
     from edgevision.imaging.picture_sources import ArrayColor
+    from edgevision.runtime.compositions.cutter import Cutter
+    from edgevision.runtime.compositions.remover import Remover
+    from edgevision.runtime.compositions.replacer import Replacer
     from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
     from edgevision.runtime.tasks.classification.classifier import Classifier
     from edgevision.runtime.tasks.generation.generator import Generator
@@ -54,6 +58,12 @@ def load(
 def load(
     model: Literal["upscale"], device: str = ..., *, scale: int | None = ..., **options: Unpack[RestorationOptions]
 ) -> "Restorer": ...
+@overload
+def load(model: Literal["cutout"], device: str = ..., **options: Any) -> "Cutter": ...
+@overload
+def load(model: Literal["remove"], device: str = ..., **options: Any) -> "Remover": ...
+@overload
+def load(model: Literal["replace"], device: str = ..., **options: Any) -> "Replacer": ...
 @overload
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["classify"], **options: Unpack[LoadOptions]
@@ -101,6 +111,8 @@ def load(
         classify = edgevision.load("classify")
         classify("photo.jpg").top(3)                      # [("cat", 0.93), ("dog", 0.04), ("frog", 0.01)]
         [c.label for c in classify(["a.jpg", "b.jpg"])]   # a list runs in batches
+        cut_out = edgevision.load("cutout", segmenter="persons.onnx")
+        cut_out("photo.jpg").save("person.png")
         inpaint = edgevision.load("inpaint", memory=256 << 20)
         inpaint("photo.jpg", "mask.png").save("whole.png")
         denoise = edgevision.load("my.onnx", task="denoise", color="bgr")
@@ -111,7 +123,7 @@ def load(
 
     Args:
         model: a path to an ``.onnx`` or ``.xml`` file, or the name of a model that ships with the package, which is
-            that of its task.
+            that of its task; or ``"cutout"``, ``"remove"`` or ``"replace"``, which take their models as options.
         device: one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``, ``auto``, with ``:N`` for one of several, or
             exact as in ``openvino:npu``.
         threads: bounds the CPU threads; by default the engine takes all cores where that helps.
@@ -130,6 +142,8 @@ def load(
         ModelFileError: missing, damaged, without metadata, or newer than this release.
         DeviceError: the device is not there or cannot run all of the model.
     """
+    if model in COMPOSITIONS:
+        return open_composition(str(model), device=device, threads=threads, allow_fallback=allow_fallback, **options)
     path = resolve_model(model) if scale is None else _shipped_at(model, scale)
     metadata = require_metadata(path)
     if task is not None and metadata.task != task:

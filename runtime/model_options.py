@@ -49,10 +49,14 @@ ModelsArgument = Annotated[
 ]
 
 
-def model_option(help: str) -> Any:
-    """The option ``--model`` of a verb with a ``help`` of its own, for :class:`typing.Annotated`."""
+def model_option(help: str, *names: str) -> Any:
+    """The option ``--model``, or of these ``names``, with a ``help`` of its own, for :class:`typing.Annotated`."""
     return typer.Option(
-        "--model", "-m", callback=_resolve, autocompletion=_complete, help=help, rich_help_panel=DEVICE_PANEL
+        *(names or ("--model", "-m")),
+        callback=_resolve,
+        autocompletion=_complete,
+        help=help,
+        rich_help_panel=DEVICE_PANEL,
     )
 
 

@@ -16,23 +16,27 @@ from edgevision.cli.output import echo, end_interrupted
 from edgevision.cli.quick_start import plain_completion
 from edgevision.core.errors import DISK_FULL, DiskFullError, EdgevisionError, InputError
 from edgevision.core.terminal import guarded_streams
+from edgevision.modelfiles.composition_registry import COMPOSITIONS
 from edgevision.modelfiles.task_registry import find_task, task_names
 
 
-class _TaskVerbs(Mapping[str, Verb]):
-    """The verbs of all tasks, of which a room is looked into when its verb is asked for."""
+class _RunVerbs(Mapping[str, Verb]):
+    """The verbs of all tasks, of which a room is looked into when its verb is asked for, and what is made of them."""
 
     def __getitem__(self, name: str) -> Verb:
+        if name in COMPOSITIONS:
+            return Verb(COMPOSITIONS[name].command, COMPOSITIONS[name].summary)
         if name not in task_names():
             raise KeyError(name)
         task = find_task(name)
         return Verb(task.command, task.summary)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(task_names())
+        yield from task_names()
+        yield from COMPOSITIONS
 
     def __len__(self) -> int:
-        return len(task_names())
+        return len(task_names()) + len(COMPOSITIONS)
 
 
 VERBS: Mapping[str, Verb | VerbGroup] = {
@@ -67,7 +71,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.runtime.commands.evaluate:evaluate",
         "How good a model is: accuracy, PSNR, Fréchet distance.",
     ),
-    "run": VerbGroup(_TaskVerbs(), "Run a model on files, folders, globs or standard input."),
+    "run": VerbGroup(_RunVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
     "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
 }

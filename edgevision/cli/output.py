@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from edgevision.cli.interruption import Terminated, exit_code
-from edgevision.core.errors import PartialFailureError
+from edgevision.core.errors import InputError, PartialFailureError
 from edgevision.core.printable import exact_json, one_line, printable
-from edgevision.core.terminal import encodable, results
+from edgevision.core.terminal import encodable, results, unguarded
 
 REPORT_SCHEMA_VERSION = 1
 
@@ -56,3 +56,13 @@ def end_interrupted(interrupt: KeyboardInterrupt) -> NoReturn:
     """End the program as a shell expects of one that Ctrl-C or a signal ended."""
     echo("terminated" if isinstance(interrupt, Terminated) else "interrupted", err=True)
     sys.exit(exit_code(interrupt))
+
+
+def write_bytes(data: bytes) -> None:
+    """A file as the result, on standard output; :class:`InputError` where that is a terminal."""
+    stream = unguarded(results())
+    if stream is None or stream.isatty():
+        raise InputError("standard output is a terminal, which shows no picture; redirect it, or name a file with -o")
+    stream.flush()
+    stream.buffer.write(data)
+    stream.buffer.flush()

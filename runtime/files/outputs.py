@@ -32,11 +32,13 @@ def plan_outputs(
     protected: Iterable[Path] = (),
     force: bool = False,
     resume: bool = False,
+    transparent: bool = False,
 ) -> list[PictureJob]:
     """Decide every output before the work starts.
 
     Without ``output`` the result of a picture that the user named lies beside it as ``NAME-suffix`` in its own format.
-    Where that can only be read it is PNG, which holds all that there may be; that is said. For several,
+    Where that can only be read, or cannot hold what is ``transparent``, it is PNG, which holds all that there may be;
+    that is said. For several,
     for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
     which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
     result exists are left out, which is said too.
@@ -57,7 +59,7 @@ def plan_outputs(
     if not single and not asked_for_folder and folder is not None and folder.suffix.lower() in IMAGE_SUFFIXES:
         raise OutputError(f"{str(output)!r} is one picture's name, and the results want a folder; end it in /")
     jobs = []
-    only_read: set[str] = set()
+    not_written: set[str] = set()
     for picture in pictures:
         if not single and any(_is_earlier_result(picture, place) for place in (folder, compare)):
             continue
@@ -66,13 +68,14 @@ def plan_outputs(
             written_format(target)
         else:
             alike = folder / picture.relative if folder is not None else _beside(picture, name_suffix)
-            target = _writable(alike)
+            target = _writable(alike, transparent=transparent)
             if target != alike:
-                only_read.add(alike.suffix)
+                not_written.add(alike.suffix)
         jobs.append(PictureJob(picture, target, _compare_target(compare, picture, single=single)))
     _check(jobs, protected, force=force or resume)
-    if only_read:
-        _log.info("pictures in %s are read only: their results are PNG", ", ".join(sorted(only_read)))
+    if not_written:
+        why = "have no transparency" if transparent else "are read only"
+        _log.info("pictures in %s %s: their results are PNG", ", ".join(sorted(not_written)), why)
     left = [job for job in jobs if not (resume and job.target.exists())]
     if len(left) < len(jobs):
         _log.info("skipping %d of %d pictures, which are done already", len(jobs) - len(left), len(jobs))
@@ -111,13 +114,13 @@ def _beside(picture: PictureInput, name_suffix: str) -> Path:
     return picture.source.with_name(f"{picture.source.stem}-{name_suffix}{picture.source.suffix}")
 
 
-def _writable(path: Path) -> Path:
-    """The name of a result, or in PNG where its format can only be read."""
+def _writable(path: Path, *, transparent: bool) -> Path:
+    """The name of a result, or in PNG where its format can only be read or cannot hold what is transparent."""
     try:
-        written_format(path)
+        kind = written_format(path)
     except OutputError:
         return path.with_suffix(".png")
-    return path
+    return path.with_suffix(".png") if transparent and not kind.alpha else path
 
 
 def _compare_target(compare: Path | None, picture: PictureInput, *, single: bool) -> Path | None:

@@ -19,16 +19,22 @@ from edgevision.runtime.model_options import ModelOption
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """What every verb takes that runs one model and writes files."""
+class VerbOptions:
+    """What every verb takes that runs models and writes files."""
 
-    model: ModelOption = None
     device: DeviceOption = "cpu"
     allow_fallback: FallbackOption = False
     threads: ThreadsOption = None
     force: ForceOption = False
     as_json: JsonOption = False
     quiet: QuietOption = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(VerbOptions):
+    """What every verb takes that runs one model and writes files."""
+
+    model: ModelOption = None
 
 
 def announce(pipeline: Any, options: RunOptions) -> None:

@@ -7,7 +7,7 @@ whenever a model's metadata are read, so its module imports nothing heavy, and i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgevision.core.records import Record
 from edgevision.modelfiles.graph_check import Specs, check_picture
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.quality import QualityMeasure
 
     Batch = Sequence[NDArray[Any]]
+
+Finding = Literal["masks", "boxes"]
+"""How the answers of a task say where things are in a picture."""
 
 SAMPLE_SIDE = 96
 """Side of the samples for a network that takes pictures of any size, rounded up to its multiple."""
@@ -56,6 +59,8 @@ class Task:
         describe_network: what completes the metadata at export from the network itself, as ``"module:function"`` on the
             workstation's side; see :mod:`edgevision.exporters.network_facts`. ``None`` where nothing is to be found.
         takes_pictures: whether its pipeline is called with a picture; others draw.
+        finds: what its answers hold for each thing in a picture; ``None`` where it finds none.
+        fills_holes: whether its pipeline, called with a picture and a mask, fills what the mask marks.
         draws_inputs: whether :meth:`samples` are what the model will really be given, so that int8 needs no pictures.
         auxiliary_range: what values the inputs behind the first may have, where that is known.
         any_size: whether a network with dynamic axes is taken to work on pictures of any size.
@@ -71,6 +76,8 @@ class Task:
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     describe_network: str | None = None
     takes_pictures: bool = True
+    finds: Finding | None = None
+    fills_holes: bool = False
     draws_inputs: bool = False
     auxiliary_range: tuple[float, float] | None = None
     any_size: bool = False

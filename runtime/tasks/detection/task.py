@@ -89,6 +89,7 @@ DETECT = DetectionTask(
     command="edgevision.runtime.tasks.detection.command:detect",
     spec=DetectionSpec,
     describe_network="edgevision.exporters.network_facts.detection:describe_detection",
+    finds="boxes",
     any_size=True,
     bounds={
         "most": (1, 100_000),

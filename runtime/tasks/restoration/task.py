@@ -184,6 +184,8 @@ class RestorationTask(Task):
 class InpaintingTask(RestorationTask):
     """A picture with holes and the mask of the holes in, the whole picture out."""
 
+    fills_holes: bool = True
+
     def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
         check_count(metadata, "inputs", inputs, 2)
         check_picture(needed_image(metadata), inputs[0])

@@ -80,6 +80,7 @@ SEGMENT = SegmentationTask(
     summary="Say of each pixel of a picture what it belongs to.",
     command="edgevision.runtime.tasks.segmentation.command:segment",
     spec=SegmentationSpec,
+    finds="masks",
     any_size=True,
     bounds={"most": (1, 65_535), "head.watershed.min_area": (0, 1 << 30)},
 )

@@ -1,0 +1,148 @@
+"""What the verbs share that make a picture of each picture, with several models."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.cli.output import echo, end_with_failures, print_json, write_bytes
+from edgevision.core.errors import InputError
+from edgevision.core.printable import one_line
+from edgevision.core.progress import track
+from edgevision.imaging.picture_formats import PNG
+from edgevision.imaging.pictures import Picture
+from edgevision.runtime.compositions.composite import Composite
+from edgevision.runtime.engine_facts import engine_facts, headline
+from edgevision.runtime.files.batch import failure_message, overlapped
+from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
+from edgevision.runtime.tasks.run_options import VerbOptions
+
+Models = TypeVar("Models", bound=Composite)
+
+_STANDARD_OUTPUT = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureVerbOptions(VerbOptions):
+    """Where pictures go, and how they are written."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File whose ending sets the format, folder that mirrors the inputs, or - for standard output.",
+            show_default="beside the picture; of standard input standard output",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.", rich_help_panel=OUTPUT_PANEL)
+    ] = 95
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip pictures whose result exists.", rich_help_panel=OUTPUT_PANEL)
+    ] = False
+
+
+def make_pictures(
+    name: str,
+    inputs: list[str],
+    options: PictureVerbOptions,
+    open_models: Callable[[], Models],
+    make: Callable[[Models, PictureInput, Picture], Picture],
+    *,
+    suffix: str,
+    transparent: bool = False,
+    protected: Sequence[Path] = (),
+) -> None:
+    """Run the verb ``name``: every input is decoded once, and what is made of it is written.
+
+    Args:
+        name, inputs, options: of the verb.
+        open_models: opens what is kept open for all pictures.
+        make: the result for one picture.
+        suffix: of the name of a result beside its picture.
+        transparent: whether results are, so that they are written in a format that can hold it.
+        protected: files that no result may take the place of.
+    """
+    pictures = expand_inputs(inputs)
+    jobs = _plan(pictures, options, suffix=suffix, transparent=transparent, protected=protected)
+    if not jobs and not options.as_json:
+        return
+    failures: list[tuple[str, str]] = []
+    done: list[tuple[str, str]] = []
+    started = time.monotonic()
+    with open_models() as models:
+        if not options.quiet and not options.as_json:
+            for pipeline in models.pipelines.values():
+                echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
+        make_folders([job for job in jobs if not _is_standard_output(job)])
+        running = overlapped(
+            jobs,
+            lambda job: (job.picture, Picture.read(job.picture.source)),
+            lambda content: make(models, *content),
+            lambda job, result: _write(job, result, options),
+        )
+        for job, error in track(running, len(jobs), name, quiet=options.quiet or options.as_json):
+            if error is not None:
+                failures.append((job.picture.name, failure_message(job.picture.name, error)))
+                continue
+            done.append((job.picture.name, str(job.target)))
+            if not options.as_json and not _is_standard_output(job):
+                echo(one_line(job.target))
+        if options.as_json:
+            print_json(
+                {
+                    "models": {
+                        what: {"name": pipeline.metadata.name, **engine_facts(pipeline.engine)}
+                        for what, pipeline in models.pipelines.items()
+                    },
+                    "seconds": round(time.monotonic() - started, 3),
+                    "results": [{"input": source, "output": target} for source, target in done],
+                    "skipped": len(pictures) - len(jobs),
+                    "failures": [{"input": source, "error": message} for source, message in failures],
+                }
+            )
+    end_with_failures(failures, len(jobs))
+
+
+def _plan(
+    pictures: list[PictureInput],
+    options: PictureVerbOptions,
+    *,
+    suffix: str,
+    transparent: bool,
+    protected: Sequence[Path],
+) -> list[PictureJob]:
+    piped = options.output is None and len(pictures) == 1 and isinstance(pictures[0].source, bytes)
+    if options.output == _STANDARD_OUTPUT or piped:
+        if len(pictures) > 1:
+            raise InputError(f"standard output takes one picture, not {len(pictures)}; name a folder with -o")
+        if options.as_json:
+            raise InputError("--json has standard output for itself; name a file for the picture with -o")
+        return [PictureJob(pictures[0], Path(_STANDARD_OUTPUT))]
+    return plan_outputs(
+        pictures,
+        options.output,
+        name_suffix=suffix,
+        protected=protected,
+        force=options.force,
+        resume=options.resume,
+        transparent=transparent,
+    )
+
+
+def _write(job: PictureJob, result: Picture, options: PictureVerbOptions) -> None:
+    if _is_standard_output(job):
+        write_bytes(result.encode(PNG, name=job.picture.name))
+    else:
+        result.save(job.target, quality=options.quality, force=options.force)
+
+
+def _is_standard_output(job: PictureJob) -> bool:
+    return job.target == Path(_STANDARD_OUTPUT)

@@ -1,0 +1,89 @@
+"""The verb ``edgevision run remove``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.core.errors import InputError
+from edgevision.imaging.pictures import Picture
+from edgevision.runtime.compositions.picture_verb import make_pictures
+from edgevision.runtime.compositions.remover import DEFAULT_GROWTH, Remover, open_remover
+from edgevision.runtime.compositions.selection_options import (
+    THINGS_PANEL,
+    BoxOption,
+    DetectorOption,
+    SelectionOptions,
+)
+from edgevision.runtime.files.inputs import PictureInput
+from edgevision.runtime.model_options import model_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options(SelectionOptions):
+    """What is removed, and how its place is filled."""
+
+    box: BoxOption = ()  # type: ignore[assignment]  # a tuple stands for no list, which could be changed
+    grow: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=100,
+            help="By what percent of its size a thing's mask is grown; more for its shadow.",
+            rich_help_panel=THINGS_PANEL,
+        ),
+    ] = 100 * DEFAULT_GROWTH
+    detector: DetectorOption = None
+    inpainter: Annotated[
+        Path | None, model_option("Model that fills holes; by default the one that ships.", "--inpainter")
+    ] = None
+
+
+@option_groups
+def remove(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    *,
+    options: _Options,
+) -> None:
+    """Remove things and fill their place from what is around it; every other pixel stays as it is.
+
+    Examples:
+        edgevision run remove photo.jpg --class person -o empty.png
+        edgevision run remove photo.jpg --box 40,30,120,200
+        edgevision run remove photo.jpg --mask mask.png --grow 0
+    """
+    if not (options.classes or options.point or options.box or options.mask):
+        raise InputError(
+            "say what is to be removed: --class person, --point x,y, --box left,top,right,bottom or --mask"
+        )
+    selections = options.selections(options.box)
+
+    def make(remover: Remover, picture_input: PictureInput, picture: Picture) -> Picture:
+        return remover.remove(picture, selections(picture_input))
+
+    make_pictures(
+        "remove",
+        inputs,
+        options,
+        lambda: _open(options),
+        make,
+        suffix="removed",
+        protected=options.mask_files(),
+    )
+
+
+def _open(options: _Options) -> Remover:
+    return open_remover(
+        options.device,
+        segmenter=options.segmenter,
+        detector=options.detector,
+        inpainter=options.inpainter,
+        classes=tuple(options.classes),
+        finds=options.mask is None and bool(options.classes or options.point),
+        growth=options.grow / 100,
+        min_score=options.min_score,
+        threads=options.threads,
+        allow_fallback=options.allow_fallback,
+    )
