@@ -353,10 +353,7 @@ def _quantized(
         cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
         openers = {one: partial(open_model, settings=one) for one in engines}
-        # Dozens of forms are looked at on the way to a plan, and converting one takes seconds: LiteRT computes the same
-        # integers, and RKNN nearly.
-        slow = format in (ModelFormat.TFLITE, ModelFormat.RKNN)
-        analysed = partial(open_onnx, settings=ONNX_RUNTIME) if slow else openers[engines[0]]
+        analysed = partial(open_onnx, settings=ONNX_RUNTIME) if WRITERS[format].slow else openers[engines[0]]
         quantized = quantize(
             model,
             reference,

@@ -28,6 +28,8 @@ class FormatWriter:
         beside: endings of the files that are written besides the model's own.
         static: whether such models have one shape only.
         precisions: those in which it can be written.
+        slow: whether converting takes seconds: dozens of forms are looked at on the way to a plan, which ONNX Runtime
+            runs instead.
         simulator: ``module:class`` of an engine of a model and metadata, where the device is none of this machine.
     """
 
@@ -37,6 +39,7 @@ class FormatWriter:
     beside: tuple[str, ...] = ()
     static: bool = False
     precisions: tuple[Precision, ...] = (Precision.FP32, Precision.FP16, Precision.INT8)
+    slow: bool = False
     simulator: str | None = None
 
 
@@ -54,6 +57,7 @@ WRITERS: Mapping[ModelFormat, FormatWriter] = {
         f"{_CONVERSION}.litert_conversion:check_litert",
         static=True,
         precisions=(Precision.FP32, Precision.INT8),
+        slow=True,  # LiteRT computes the same integers as ONNX Runtime
     ),
     ModelFormat.NCNN: FormatWriter(
         f"{_CONVERSION}.ncnn_conversion:write_ncnn",
@@ -69,6 +73,7 @@ WRITERS: Mapping[ModelFormat, FormatWriter] = {
         beside=(".edgevision.json",),
         static=True,
         precisions=(Precision.INT8,),
+        slow=True,  # RKNN computes nearly the same
         simulator=f"{_CONVERSION}.rknn_conversion:RknnSimulator",
     ),
 }

@@ -7,33 +7,24 @@ from torch import nn
 
 from edgevision.core.errors import InputError
 from edgevision.core.lazy_objects import load_object
-from edgevision.exporters.analysis.picture_sizes import Examples
+from edgevision.exporters.conversion.converted_network import ConvertedNetwork
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.metadata_check import check_graph
 from edgevision.modelfiles.task_registry import find_task
-from edgevision.runtime.engines.engine import Engine
 
 
-@dataclass(frozen=True)
-class Network:
+@dataclass(frozen=True, kw_only=True)
+class Network(ConvertedNetwork):
     """A network and what it was converted to.
 
     Attributes:
         module: the network in PyTorch, or an :class:`.EngineNetwork` for a model that is ONNX already.
-        conversion: its graph.
-        examples: a sample for each input, the batch first.
-        reference: opens the engine that the exported model has to agree with.
-        shape: of a sample of the first input, without the batch.
         described: whether its metadata were completed before, as those of an exported model are.
         seed: of samples that are drawn.
     """
 
     module: nn.Module
-    conversion: Conversion
-    examples: Examples
-    reference: Callable[[], Engine]
-    shape: tuple[int, ...]
     described: bool
     seed: int
 

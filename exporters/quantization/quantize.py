@@ -150,8 +150,7 @@ def quantize(
             prepared.fast,
             everything,
             {settings: choice.plan for settings, choice in choices.items()},
-            # Those converters make floats of weights that no int8 arithmetic is done with.
-            {} if format in (ModelFormat.TFLITE, ModelFormat.RKNN) else quantizer.weight_only_sizes,
+            quantizer.weight_only_sizes if target.weight_only else {},
             finetuned,
         ),
         trials,

@@ -34,6 +34,7 @@ class Target:
         least_channels: convolutions with fewer, in or out, stay float.
         least_range: a tensor's values are taken to span at least this.
         per_tensor: operators whose weights share one scale.
+        weight_only: whether its files keep weights in int8 of which no int8 arithmetic is made.
         static_shapes: whether every side must be known.
         npu: there is no float worth the name: everything that can be is int8, and only quality is asked.
         speedup: what int8 convolutions are expected to gain where the device is not at hand to be measured.
@@ -52,6 +53,7 @@ class Target:
     least_channels: int = 1
     least_range: float = 1e-6
     per_tensor: frozenset[str] = frozenset()
+    weight_only: bool = True
     static_shapes: bool = False
     npu: bool = False
     speedup: float
@@ -134,6 +136,7 @@ TARGETS: Mapping[str, Target] = {
             activations="int8",
             operators=_NPU_OPERATORS,
             gives_float=frozenset(),
+            weight_only=False,
             static_shapes=True,
             npu=True,
             speedup=2.0,
@@ -183,7 +186,10 @@ def for_format(target: Target, format: ModelFormat) -> Target:
         runs = f"{target.name} runs {target.format} models only: give --format {target.format}"
         made = ", ".join(name for name, one in TARGETS.items() if one.format is format)
         raise InputError(runs if target.format is not None else f"{format} models are for --target {made}")
-    return replace(target, activations="int8", pair_limit=None) if format is ModelFormat.TFLITE else target
+    if format is not ModelFormat.TFLITE:
+        return target
+    # Its converter makes floats of weights that no int8 arithmetic is done with.
+    return replace(target, activations="int8", pair_limit=None, weight_only=False)
 
 
 def is_this_machine(target: Target) -> bool:

@@ -21,6 +21,7 @@ from edgevision.exporters.quantization.verdict_words import expectation, reason
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.benchmark.timing import InterleavedTimer
+from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import Quality
 from edgevision.runtime.telemetry.findings import Finding
 from edgevision.runtime.telemetry.sampler import Telemetry
@@ -81,7 +82,7 @@ def decide(
     What the time does not suffice for is left out: of the forms those that the search has not judged.
     """
     possible = {form.label: form for form in possible_forms(candidates, trials, tuple(setup.openers), budget, format)}
-    with _opened(possible, candidates.given, setup, trials, time_budget) as (qualities, timer, notes):
+    with _opened(possible, candidates.given, setup, trials, time_budget, budget) as (qualities, timer, notes):
         possible = {label: possible[label] for label in qualities}
         speedup = None if timer is None else timer.speedup
         judged = [
@@ -154,31 +155,39 @@ def _opened(
     setup: TrialSetup,
     trials: Trials,
     time_budget: TimeBudget,
+    budget: float,
 ) -> Iterator[_Opened]:
     """The qualities of all that run, in order, what times them, and a note on each that does not run.
 
-    What the search has judged is not judged again. Where time is short others are left out, but for the first two,
-    and those without int8 arithmetic before those with it.
+    What the search has judged is not judged again. Where time is short forms are left out, but for the first two and
+    one more: first those that are to be judged yet and then those that break the ``budget``, of either those without
+    int8 arithmetic.
     """
     notes: tuple[str, ...] = ()
     home = next(iter(setup.openers)).engine
     with ExitStack() as stack:
-        engines, qualities = {}, {}
+        engines: dict[str, Engine] = {}
+        qualities: dict[str, Quality] = {}
         late = time_budget.late_after(_SHARE_OF_JUDGING * time_budget.seconds_left)
         first_two = list(possible)[:2]
-        order = sorted(
-            possible, key=lambda label: (label not in first_two, possible[label].outcome is not Outcome.INT8)
-        )
-        for label in order:
+        known = {
+            label: trials.within(form.settings).known_quality(form.plan) if form.plan != Plan() else None
+            for label, form in possible.items()
+        }
+
+        def rank(label: str) -> tuple[bool, ...]:
+            found, int8 = known[label], possible[label].outcome is Outcome.INT8
+            return label not in first_two, found is None, found is not None and found.loss > budget, not int8
+
+        for label in sorted(possible, key=rank):
             form = possible[label]
-            known = trials.within(form.settings).known_quality(form.plan) if form.plan != Plan() else None
-            if known is None and label not in first_two and late():
+            if len(engines) > len(first_two) and late():
                 time_budget.left_out.append(label)
                 continue
             try:
                 open_model = given.open if given is not None and form.outcome is None else setup.openers[form.settings]
                 engine = stack.enter_context(open_model(form.model))
-                qualities[label] = known or setup.measure(engine)
+                qualities[label] = known[label] or setup.measure(engine)
             except EdgevisionError as error:
                 if form.outcome is None:
                     reason = "the model as given does not run here: the first row is the cleaned"

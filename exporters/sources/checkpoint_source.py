@@ -11,6 +11,7 @@ from edgevision.exporters.analysis.randomness import check_repeatable
 from edgevision.exporters.checkpoints import Checkpoint
 from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.conversion.agreement import Case
+from edgevision.exporters.conversion.converted_network import ConvertedNetwork
 from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx, run_network
 from edgevision.exporters.network_facts.network import Network, describe_network
 from edgevision.exporters.samples import extreme_batches, seeded_batches
@@ -56,12 +57,13 @@ def convert_checkpoint(
     def reference() -> Engine:
         return TorchEngine(network, inputs, outputs)
 
-    facts = Network(network, conversion, examples, reference, shape, described=False, seed=seed)
+    converted = ConvertedNetwork(conversion=conversion, shape=shape, examples=examples, reference=reference)
+    facts = Network(**vars(converted), module=network, described=False, seed=seed)
     described = describe_network(described, facts)
     if described.image is not None and not keeps_size(described):
         described = described.updated(tile=size_limits(described, conversion))
     notes += tile_notes(described, known)
-    return SourceModel(conversion, described, shape, examples, reference, notes)
+    return SourceModel(**vars(converted), metadata=described, notes=notes)
 
 
 def _input_names(metadata: ModelMetadata, count: int) -> list[str]:

@@ -80,7 +80,15 @@ def _from_graph(
         )
     conversion, names = replace(conversion, dynamic=dynamic), [spec.name for spec in conversion.outputs]
     check_model_repeatable(model, ForeignEngine(opened, names), examples)
-    return SourceModel(conversion, described, shape, examples, lambda: ForeignEngine(opened, names), notes, given_graph)
+    return SourceModel(
+        conversion=conversion,
+        shape=shape,
+        examples=examples,
+        reference=lambda: ForeignEngine(opened, names),
+        metadata=described,
+        notes=notes,
+        given=given_graph,
+    )
 
 
 def _described_by_running(source: SourceModel, *, described: bool, seed: int) -> SourceModel:
@@ -91,7 +99,13 @@ def _described_by_running(source: SourceModel, *, described: bool, seed: int) ->
         conversion = replace(conversion, picture_sizes=PictureSizes(height, width))
     with source.reference() as engine:
         network = Network(
-            EngineNetwork(engine), conversion, examples, source.reference, source.shape, described=described, seed=seed
+            conversion=conversion,
+            shape=source.shape,
+            examples=examples,
+            reference=source.reference,
+            module=EngineNetwork(engine),
+            described=described,
+            seed=seed,
         )
         metadata = describe_network(metadata, network)
     if described:

@@ -1,6 +1,5 @@
 """What is exported: a PyTorch network converted to ONNX, or an ONNX model that is there already."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -8,31 +7,23 @@ import onnx
 
 import edgevision
 from edgevision.core.errors import InputError
-from edgevision.exporters.analysis.picture_sizes import Examples
+from edgevision.exporters.conversion.converted_network import ConvertedNetwork
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.imaging.preprocessing import scale_and_offset
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
-from edgevision.runtime.engines.engine import Engine
 
 
-@dataclass(frozen=True)
-class SourceModel:
+@dataclass(frozen=True, kw_only=True)
+class SourceModel(ConvertedNetwork):
     """A float model in ONNX with everything that is known of it.
 
     Attributes:
         metadata: complete but for what exporting adds.
-        shape: of the samples to compare on, without the batch.
-        examples: a sample for each input, the batch first.
-        reference: opens the engine that the exported model has to agree with.
         given: what the file held, where it is an ONNX model.
     """
 
-    conversion: Conversion
     metadata: ModelMetadata
-    shape: tuple[int, ...]
-    examples: Examples
-    reference: Callable[[], Engine]
     notes: tuple[str, ...]
     given: onnx.ModelProto | None = None
 

@@ -37,7 +37,15 @@ def network_of_graph(conversion: Conversion) -> Network:
     def unopened() -> Engine:
         raise AssertionError("the graph alone tells")
 
-    return Network(nn.Identity(), conversion, (torch.zeros(1, 5),), unopened, (5,), described=False, seed=0)
+    return Network(
+        conversion=conversion,
+        shape=(5,),
+        examples=(torch.zeros(1, 5),),
+        reference=unopened,
+        module=nn.Identity(),
+        described=False,
+        seed=0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,15 @@ def facts(network: nn.Module, conversion: Conversion, examples: tuple[Tensor, ..
     def unopened() -> Engine:
         raise AssertionError("what a network restores is found out from itself")
 
-    return Network(network, conversion, examples, unopened, tuple(examples[0].shape[1:]), described=False, seed=0)
+    return Network(
+        conversion=conversion,
+        shape=tuple(examples[0].shape[1:]),
+        examples=examples,
+        reference=unopened,
+        module=network,
+        described=False,
+        seed=0,
+    )
 
 
 def described(
