@@ -26,6 +26,7 @@ from edgevision.exporters.command_options import (
 from edgevision.exporters.quantization.options import QuantizationOptions
 from edgevision.modelfiles.metadata import Precision
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.model_references import is_reference
 from edgevision.runtime.model_options import ModelArgument
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 
 @option_groups
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Made by edgevision train, or anyone's with --arch.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Made by edgevision train, or anyone's with --arch; or its address.")
+    ],
     part: Annotated[
         Literal["both", "encoder", "decoder", "features"],
         typer.Option(
@@ -108,7 +111,8 @@ def export(
             html=output.html,
             **reading.arguments(),
         )
-    path = (output.output or checkpoint).parent / report.model
+    beside = Path() if is_reference(checkpoint) else checkpoint.parent
+    path = (beside if output.output is None else output.output.parent) / report.model
     if output.as_json:
         print_json(report.to_dict())
     else:

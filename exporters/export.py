@@ -45,6 +45,7 @@ from edgevision.exporters.written_metadata import written_metadata
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.modelfiles.model_references import is_reference, local_file
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
@@ -81,8 +82,9 @@ def export(
 
     Args:
         checkpoint: a ``.pt`` of this project, anything :func:`read_checkpoint` reads together with ``arch``, or an
-            ``.onnx`` model.
-        output: the model file; by default beside the checkpoint, ending as ``format`` does.
+            ``.onnx`` model; or the address of one, see :mod:`edgevision.modelfiles.model_references`.
+        output: the model file; by default beside the checkpoint, ending as ``format`` does, and in the current folder
+            where that was downloaded.
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
             ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`. The
             metadata of what is written say which one it is: ``int8``, ``int8-weights``, ``fp16`` or ``fp32``.
@@ -121,8 +123,11 @@ def export(
         raise ValueError("weight-only int8 is what comes of precision='int8' where its arithmetic does not pay")
     if precision not in writer.precisions:
         raise InputError(f"{format} models are written in {' or '.join(writer.precisions)}, not in {precision}")
-    path = Path(checkpoint)
-    target = Path(output) if output is not None else _default_output(path, format, precision)
+    path = beside = Path(checkpoint)
+    if is_reference(checkpoint):
+        path = local_file(checkpoint)
+        beside = Path(path.name)
+    target = Path(output) if output is not None else _default_output(beside, format, precision)
     if target.suffix != format.suffix:
         raise InputError(f"an {format} model's name ends in {format.suffix}, not {target.name!r}")
     check_all_writable([target, *map(target.with_suffix, writer.beside)], force=force)

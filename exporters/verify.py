@@ -27,6 +27,7 @@ from edgevision.exporters.sources.network_part import exported_part, take_part
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata, require_metadata
+from edgevision.modelfiles.model_references import is_reference, local_file
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
@@ -77,7 +78,7 @@ def verify(
     Raises:
         ModelFileError, CheckpointError, InputError, DatasetError, DeviceError: something given cannot be used.
     """
-    path, source = Path(model), Path(checkpoint)
+    path, source = Path(model), local_file(checkpoint) if is_reference(checkpoint) else Path(checkpoint)
     metadata = require_metadata(path)
     task = find_task(metadata.task)
     folder = ImageFolder(data) if data is not None else None

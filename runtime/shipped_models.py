@@ -1,10 +1,11 @@
-"""The models that ship with the package, by name."""
+"""The models that ship with the package, by name, and what else may stand for a model file."""
 
 import os
 from pathlib import Path
 
 from edgevision.core.errors import InputError
 from edgevision.core.printable import shortened
+from edgevision.modelfiles.model_references import is_reference, local_file
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -12,11 +13,15 @@ _ASSETS = Path(__file__).parent / "assets"
 def resolve_model(model: str | os.PathLike[str]) -> Path:
     """The file that a user means by ``model``: one that exists, else the shipped model of that name.
 
-    What is no bare name, as ``models/new.onnx``, is returned as it is: who opens it says what is wrong with it.
+    A reference to one on the web, as ``hf:org/repo/model.onnx@rev``, is fetched once, see
+    :mod:`edgevision.modelfiles.model_references`. What is no bare name, as ``models/new.onnx``, is returned as it is:
+    who opens it says what is wrong with it.
 
     Raises:
-        InputError: a bare name that is neither; the models that ship are listed.
+        InputError: a bare name that is neither; the models that ship are listed. Or a reference that leads nowhere.
     """
+    if is_reference(model):
+        return local_file(model)
     path = Path(model)
     if path.suffix or not path.name or len(path.parts) != 1 or path.is_file():
         return path
