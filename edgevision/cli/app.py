@@ -51,6 +51,9 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
             ),
             "vae": Verb("edgevision.training.commands.generate:vae", "Train a variational autoencoder."),
             "detect": Verb("edgevision.training.commands.detect:detect", "Train a detector on pictures with boxes."),
+            "segment": Verb(
+                "edgevision.training.commands.segment:segment", "Train a network that tells what each pixel is."
+            ),
             "restore": Verb(
                 "edgevision.training.commands.restore:restore", "Train inpainting, denoising, upscaling or brightening."
             ),

@@ -20,12 +20,14 @@ from edgevision.models.registry import (
     GENERATORS,
     MODELS,
     RESTORERS,
+    SEGMENTERS,
     TEXTURES,
     build_model,
     model_options,
 )
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, inpaint_unet
+from edgevision.models.segmentation_unet import SegmentationUNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
 from edgevision.models.vision_transformer import VisionTransformer
@@ -38,6 +40,7 @@ __all__ = [
     "GENERATORS",
     "MODELS",
     "RESTORERS",
+    "SEGMENTERS",
     "TEXTURES",
     "CifarResNet",
     "CifarResNetFeatures",
@@ -57,6 +60,7 @@ __all__ = [
     "ResidualDiscriminator",
     "ResidualGenerator",
     "RestorationUNet",
+    "SegmentationUNet",
     "SubPixelCnn",
     "TextureDiscriminator",
     "TextureGenerator",

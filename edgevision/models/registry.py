@@ -18,6 +18,7 @@ from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
 from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
+from edgevision.models.segmentation_unet import SegmentationUNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
 from edgevision.models.vision_transformer import VisionTransformer
@@ -64,7 +65,16 @@ AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
 DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": PyramidDetector}
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = {**CLASSIFIERS, **RESTORERS, **GENERATORS, **AUTOENCODERS, **DETECTORS}
+SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": SegmentationUNet}
+
+MODELS: Mapping[str, Callable[..., nn.Module]] = {
+    **CLASSIFIERS,
+    **RESTORERS,
+    **GENERATORS,
+    **AUTOENCODERS,
+    **DETECTORS,
+    **SEGMENTERS,
+}
 
 
 def build_model(name: str, **options: Any) -> nn.Module:

@@ -8,6 +8,7 @@ import numpy as np
 from edgevision.core.errors import DatasetError
 from edgevision.data.box_annotations import AnnotatedFolder
 from edgevision.data.datasets import ImageDataset, ImageFolder
+from edgevision.data.mask_annotations import MaskedFolder
 from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.training.digits import Digits
 from edgevision.training.left_out import LeftOut
@@ -17,6 +18,7 @@ from edgevision.training.settings import (
     DetectionSettings,
     GenerativeSettings,
     RestorationSettings,
+    SegmentationSettings,
 )
 
 _DIGIT_SIZE = 28
@@ -37,6 +39,11 @@ def check_photos(settings: RestorationSettings) -> None:
 def check_boxes(settings: DetectionSettings) -> None:
     """Refuse what has no boxes to learn from; :class:`DatasetError` says why."""
     open_annotated(settings.data, "train")
+
+
+def check_masks(settings: SegmentationSettings) -> None:
+    """Refuse what has no masks to learn from; :class:`DatasetError` says why."""
+    open_masked(settings.data, "train")
 
 
 def open_data(settings: ClassifierSettings | GenerativeSettings) -> ImageDataset:
@@ -73,6 +80,20 @@ def open_annotated(data: str, split: str) -> AnnotatedFolder:
     if not any(things is not None and len(things.boxes) for things in found):
         raise DatasetError(f"{data!r} has annotations without one box; a detector learns from boxes")
     return annotated
+
+
+def open_masked(data: str, split: str) -> MaskedFolder:
+    """The masks of one split; data that are not divided are all of their splits.
+
+    Raises:
+        DatasetError: missing, without pictures or such a split, without masks, or with masks of one class only.
+    """
+    masked = MaskedFolder(ImageFolder(data, (split,)))
+    if len(masked.class_names) < 2:
+        raise DatasetError(
+            f"{data!r} has masks of one class only, {masked.class_names[0]!r}; there is nothing to tell apart"
+        )
+    return masked
 
 
 def image_spec(data: ImageDataset, *, size: int | None, color: Color | None, largest: int = 224) -> ImageSpec:

@@ -16,6 +16,7 @@ from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.data_source import open_annotated
 from edgevision.training.detection_augmentation import BoxedPicture, draw_example
 from edgevision.training.kept_pictures import KeptPictures
+from edgevision.training.seeded_batches import in_turn
 from edgevision.training.settings import DetectionSettings
 from edgevision.training.settings.detection import STRIDE
 
@@ -159,7 +160,7 @@ class BoxExamples(Dataset[BoxBatch]):
         first = (step * self._processes + key[2]) * settings.batch_size
         examples = []
         for number in range(first, first + settings.batch_size):
-            drawn = self._drawn(self._in_turn(number), generator)
+            drawn = self._drawn(in_turn(number, len(self._pictures), settings.seed), generator)
             examples.append(draw_example(drawn, size, settings, generator, plain=plain))
         return box_batch(examples)
 
@@ -168,11 +169,6 @@ class BoxExamples(Dataset[BoxBatch]):
         yield self._pictures[first]
         while True:
             yield self._pictures[int(generator.integers(len(self._pictures)))]
-
-    def _in_turn(self, number: int) -> int:
-        """Every picture comes once in each pass over all of them."""
-        turn, place = divmod(number, len(self._pictures))
-        return int(np.random.default_rng((self._settings.seed, turn)).permutation(len(self._pictures))[place])
 
     def _size(self, generator: np.random.Generator) -> tuple[int, int]:
         scale = 1 + generator.uniform(-self._settings.multi_scale, self._settings.multi_scale)

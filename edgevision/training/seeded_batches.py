@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -32,6 +33,12 @@ class SeededBatches(Sampler[tuple[int, int, int]]):
         epoch = VALIDATION if self._validation else self._epoch
         for batch in range(self._batches):
             yield epoch, batch, self._rank
+
+
+def in_turn(number: int, count: int, seed: int) -> int:
+    """The picture of ``count`` that comes as example ``number``: each once in a pass over all, in another order."""
+    turn, place = divmod(number, count)
+    return int(np.random.default_rng((seed, turn)).permutation(count)[place])
 
 
 def seeded_loader(examples: Dataset[T], batches: SeededBatches, *, kept: bool, workers: int) -> DataLoader[T]:

@@ -42,6 +42,11 @@ TRAININGS: Mapping[str, Training] = {
         f"{_DATA}:check_boxes",
         "edgevision.training.detect:train_detector",
     ),
+    "segment": Training(
+        "edgevision.training.settings:SegmentationSettings",
+        f"{_DATA}:check_masks",
+        "edgevision.training.segment:train_segmenter",
+    ),
     "inpaint": _RESTORATION,
     "denoise": _RESTORATION,
     "upscale": _RESTORATION,

@@ -123,6 +123,9 @@ class Task:
             return tuple(int(side) for side in shape)
         if metadata.image is not None and metadata.image.size is not None:
             return (metadata.image.color.channels, *metadata.image.size)
+        if self.any_size and metadata.image is not None and metadata.tile is not None:
+            side = metadata.tile.padded(SAMPLE_SIDE)
+            return (metadata.image.color.channels, side, side)
         return None
 
     def input_names(self, metadata: ModelMetadata, count: int) -> list[str]:

@@ -7,7 +7,6 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
-from edgevision.core.errors import InputError
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
@@ -17,6 +16,7 @@ from edgevision.training.commands.run_training import (
     Output,
     number_range,
     option_values,
+    picture_size,
     run_training,
 )
 from edgevision.training.settings import DetectionSettings, Optimizer
@@ -78,15 +78,7 @@ def detect(
         edgevision train detect --data annotated/ --steps 8000 --precision bf16
     """
     chosen = option_values(data, network, training, hardware) | {
-        "image_size": _size(data.image_size),
+        "image_size": picture_size(data.image_size),
         "zoom": number_range(data.zoom, "--zoom"),
     }
     run_training("detect", DetectionSettings(**chosen, licence=output.licence, seed=seed), output)
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        height, _, width = text.partition("x")
-        return int(height), int(width or height)
-    except ValueError as error:
-        raise InputError(f"--image-size is SIDE or HEIGHTxWIDTH, as 320 or 256x320, not {text!r}") from error

@@ -74,6 +74,15 @@ def number_range(text: str, option: str) -> tuple[float, float]:
     return least, greatest
 
 
+def picture_size(text: str) -> tuple[int, int]:
+    """(height, width) of ``SIDE`` or ``HEIGHTxWIDTH``."""
+    try:
+        height, _, width = text.partition("x")
+        return int(height), int(width or height)
+    except ValueError as error:
+        raise InputError(f"--image-size is SIDE or HEIGHTxWIDTH, as 320 or 256x320, not {text!r}") from error
+
+
 def run_training(kind: str, settings: TrainingSettings, output: Output) -> None:
     """Train that ``kind``, and print the path of the checkpoint."""
     leave_interruption_to_the_first()

@@ -14,6 +14,7 @@ from edgevision.training.settings.restoration import (
     LossTerm,
     RestorationSettings,
 )
+from edgevision.training.settings.segmentation import ClassWeights, SegmentationSettings
 from edgevision.training.settings.training import DIGITS, MixedPrecision, Optimizer, TrainingSettings
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RESTORATION_DEFAULTS",
     "Augmentation",
     "Balance",
+    "ClassWeights",
     "ClassifierSettings",
     "DetectionSettings",
     "DiffAugment",
@@ -32,6 +34,7 @@ __all__ = [
     "MixedPrecision",
     "Optimizer",
     "RestorationSettings",
+    "SegmentationSettings",
     "TrainingSettings",
     "VaeSettings",
 ]

@@ -89,8 +89,7 @@ class RestorationTask(Task):
         shape = super().sample_shape(metadata)
         if shape is not None or metadata.image is None:
             return shape
-        side = metadata.tile.padded(SAMPLE_SIDE) if metadata.tile else SAMPLE_SIDE
-        return (metadata.image.color.channels, side, side)
+        return (metadata.image.color.channels, SAMPLE_SIDE, SAMPLE_SIDE)
 
     def input_names(self, metadata: ModelMetadata, count: int) -> list[str]:
         return ["image", "mask"][:count]

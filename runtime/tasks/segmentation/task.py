@@ -45,7 +45,8 @@ class SegmentationTask(Task):
         }
 
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
-        return with_picture(document, shape, given=given, fixed=True)
+        # What says how it may be cut into tiles works at any size.
+        return with_picture(document, shape, given=given, fixed=document.get("tile") is None)
 
     def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
         from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
