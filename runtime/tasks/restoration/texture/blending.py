@@ -20,13 +20,16 @@ _SMALLEST = 64
 
 
 def correction(level: Level, labels: Labels, offsets: Offsets, copied: Array, pull: float) -> Array:
-    """What is to be added to ``copied`` (H, W, C), the picture with the copies in its hole; 0 outside the hole.
+    """What is to be added to the hole of ``copied`` (H, W, C), the picture with the copies in it: (N, C), row by row.
 
     ``pull`` is the weight of the smooth fill: beyond some 1 / sqrt(pull) pixels it is what decides the colours.
     """
-    right_side = np.float32(pull) * (level.picture - copied)
     rows, columns = np.nonzero(level.hole)
     height, width = level.hole.shape
+    # Nothing outside the hole is solved for.
+    top, bottom, left, end = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    part = np.s_[top:bottom, left:end]
+    right_side = np.float32(pull) * (level.picture[part] - copied[part])
     for down, right in NEIGHBOURS:
         to_rows, to_columns = rows + down, columns + right
         inside = (to_rows >= 0) & (to_rows < height) & (to_columns >= 0) & (to_columns < width)
@@ -39,9 +42,11 @@ def correction(level: Level, labels: Labels, offsets: Offsets, copied: Array, pu
         torn = torn[seam][:, None]
         wanted, weight = wanted + torn * other[0], weight + torn * other[1]
         step = wanted / np.maximum(weight, 1)
-        right_side[here] += (copied[there] - copied[here]) - step
-    right_side[~level.hole] = 0
-    return _solve(right_side, level.hole, pull)
+        right_side[here[0] - top, here[1] - left] += (copied[there] - copied[here]) - step
+    hole = level.hole[part]
+    right_side[~hole] = 0
+    # Nothing beyond the border of the picture is known, so that it draws nothing towards 0.
+    return _solve(right_side, hole, pull, (top == 0, bottom == height, left == 0, end == width))[hole]
 
 
 def _step(level: Level, offset: Any, here: Any, there: Any) -> tuple[Array, Array]:
@@ -52,21 +57,23 @@ def _step(level: Level, offset: Any, here: Any, there: Any) -> tuple[Array, Arra
     return weight * (level.colours(*end) - level.colours(*start)), weight
 
 
-def _solve(right_side: Array, hole: Mask, pull: float) -> Array:
-    """x (H, W, C), 0 outside the hole, whose negative Laplacian plus ``pull`` times x is ``right_side`` within it."""
+def _solve(right_side: Array, hole: Mask, pull: float, free: tuple[bool, bool, bool, bool]) -> Array:
+    """x (H, W, C), 0 outside the hole, whose negative Laplacian plus ``pull`` times x is ``right_side`` within it.
+
+    ``free`` says at which borders, top, bottom, left and right, x is not 0 beyond but goes on as it is.
+    """
     height, width = hole.shape
     inner = hole[:, :, None].astype(np.float32)
     if min(height, width) > 2 and hole.sum() > _SMALLEST:
         # The flow into a coarse pixel is the sum of those into its four, and so is the pull.
-        coarse = _solve(_sum_of_four(right_side), _sum_of_four(inner)[:, :, 0] > 0, 4 * pull)
+        coarse = _solve(_sum_of_four(right_side), _sum_of_four(inner)[:, :, 0] > 0, 4 * pull, free)
         x = np.repeat(np.repeat(coarse, 2, 0), 2, 1)[:height, :width] * inner
         steps = _STEPS
     else:
         x, steps = np.zeros_like(right_side), 4 * _STEPS
-    # Neighbours outside the picture do not pull.
     degree = np.full((height, width, 1), 4 + pull, np.float32)
-    degree[[0, -1]] -= 1
-    degree[:, [0, -1]] -= 1
+    for border, is_free in zip((degree[0], degree[-1], degree[:, 0], degree[:, -1]), free, strict=True):
+        border -= np.float32(is_free)
 
     def apply(array: Array) -> Array:
         result = degree * array

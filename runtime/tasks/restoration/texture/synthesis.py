@@ -18,7 +18,7 @@ _GUIDED = 1 / 16
 
 
 def synthesise(picture: Array, hole: Mask, sources: Mask, seed: int, *, always: bool) -> Array | None:
-    """The picture with texture in the hole, which the smooth fill guides.
+    """The colours of the hole with texture, which the smooth fill guides.
 
     Args:
         picture: float32 (H, W, C) in 0..1, smoothly filled.
@@ -28,7 +28,7 @@ def synthesise(picture: Array, hole: Mask, sources: Mask, seed: int, *, always: 
         always: also where copies do not fit.
 
     Returns:
-        float32 (H, W, C) around 0..1; ``None`` where nothing can be copied, or copies do not fit.
+        float32 (N, C) around 0..1, row by row; ``None`` where nothing can be copied, or copies do not fit.
     """
     levels = [Level.of(picture, hole, sources)]
     while levels[-1].hole.sum() > _COARSE_PIXELS:
@@ -49,9 +49,11 @@ def synthesise(picture: Array, hole: Mask, sources: Mask, seed: int, *, always: 
     finest = levels[0]
     rows, columns = np.nonzero(hole)
     down, right = offsets[labels[rows, columns]].T
+    # What nothing reaches keeps the smooth fill.
     reached = finest.may_copy(rows + down, columns + right)
     rows, columns, down, right = rows[reached], columns[reached], down[reached], right[reached]
     copied = picture.copy()
     copied[rows, columns] = picture[rows + down, columns + right]
     guided = max(1.0, _GUIDED * float(np.sqrt(hole.sum())))
-    return copied + correction(finest, labels, offsets, copied, guided**-2)
+    colours: Array = copied[hole] + correction(finest, labels, offsets, copied, guided**-2)
+    return colours

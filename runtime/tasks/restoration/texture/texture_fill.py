@@ -28,10 +28,9 @@ def fill_with_texture(samples: Samples, holes: Mask, sources: Mask, seed: int, *
         around = np.s_[top : min(rows.stop + margin, height), left : min(columns.stop + margin, width)]
         here = np.zeros(holes[around].shape, np.bool_)
         here[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = hole
-        made = synthesise(as_float(samples[around]), here, sources[around], seed, always=always)
-        if made is None:
+        colours = synthesise(as_float(samples[around]), here, sources[around], seed, always=always)
+        if colours is None:
             continue
-        colours = made[here]
         rounded = np.empty(colours.shape, samples.dtype)
         store(colours, rounded)
         samples[around][here] = rounded

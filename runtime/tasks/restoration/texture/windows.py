@@ -12,13 +12,14 @@ Mask = NDArray[np.bool_]
 def window_sum(array: NDArray[Any], radius: int) -> Array:
     """The sum over (2 radius + 1) squared places around each of ``array`` (H, W, C), the border repeated; float32."""
     for axis in (0, 1):
+        length = array.shape[axis]
         padding = [(0, 0)] * 3
-        padding[axis] = (radius + 1, radius)
-        total = np.cumsum(np.pad(array, padding, mode="edge"), axis, dtype=np.float64)
-        ends, starts = (
-            np.take(total, np.arange(first, first + array.shape[axis]), axis) for first in (2 * radius + 1, 0)
-        )
-        array = (ends - starts).astype(np.float32)
+        padding[axis] = (radius, radius)
+        padded = np.moveaxis(np.pad(array, padding, mode="edge"), axis, 0)
+        total = padded[:length].astype(np.float32)
+        for first in range(1, 2 * radius + 1):
+            total += padded[first : first + length]
+        array = np.moveaxis(total, 0, axis)
     return array
 
 
