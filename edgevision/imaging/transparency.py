@@ -34,6 +34,19 @@ def continue_colours(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
+def range_around(alpha: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The least and the greatest of the 3x3 values around each of ``alpha`` (H, W)."""
+    height, width = alpha.shape
+    padded = np.pad(alpha, 1, mode="edge")
+    lowest, highest = alpha.copy(), alpha.copy()
+    for down in range(3):
+        for right in range(3):
+            beside = padded[down : down + height, right : right + width]
+            np.minimum(lowest, beside, out=lowest)
+            np.maximum(highest, beside, out=highest)
+    return lowest, highest
+
+
 def _continue(pixels: NDArray[Any], opacity: NDArray[Any], plain: float) -> None:
     """Continue the colours in place; those of at least the opacity ``plain``, of 1, stay."""
     height, width = opacity.shape[:2]

@@ -5,7 +5,6 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edgevision.core.errors import InputError
 from edgevision.imaging.picture_sources import (
@@ -19,7 +18,7 @@ from edgevision.imaging.picture_sources import (
 )
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, Samples, as_float, store
-from edgevision.imaging.transparency import continue_colours
+from edgevision.imaging.transparency import continue_colours, range_around
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
@@ -137,5 +136,14 @@ class Restorer(Pipeline):
     def _enlarged(self, alpha: NDArray[Any] | None) -> Any:
         if alpha is None or self.scale == 1:
             return alpha
-        size = alpha.shape[1] * self.scale, alpha.shape[0] * self.scale
-        return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
+        enlarged = np.empty((alpha.shape[0] * self.scale, alpha.shape[1] * self.scale, 1), alpha.dtype)
+        lowest, highest = range_around(alpha)
+        for top, rows in self.restore(alpha[:, :, None]):
+            made = enlarged[top : top + len(rows)]
+            store(rows, made)
+            # What is opaque or transparent all around stays so, to the last bit, and no edge rings.
+            places = np.arange(top, top + len(rows)) // self.scale
+            for limit, bound in ((np.maximum, lowest), (np.minimum, highest)):
+                limit(made[:, :, 0], np.repeat(bound[places], self.scale, 1), out=made[:, :, 0])
+            del rows  # or two bands would be held while the next is computed
+        return enlarged[:, :, 0]

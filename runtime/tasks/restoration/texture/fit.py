@@ -10,8 +10,8 @@ from edgevision.runtime.tasks.restoration.texture.windows import window_mean, wi
 _RIM = 8
 _LEAST_GRADIENT = 1e-6
 
-# Both by logistic regression on 72 holes over the held-out photographs that a person had judged: of pairs of a hole for
-# texture and one that it spoils, 91 % are put in that order. The second is where both errors are as likely.
+# Both by logistic regression on 72 holes in photographs, judged by eye: of pairs of a hole for texture and one that it
+# spoils, 91 % are put in that order. The second is where both errors are as likely.
 _UNEVENNESS_POWER = 0.19
 _MOST_SEAMS = 0.64
 

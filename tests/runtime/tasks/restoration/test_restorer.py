@@ -350,6 +350,18 @@ def test_transparency_grows_with_the_picture(picture_engine):
     np.testing.assert_array_equal(restored.alpha[:, [0, -1]], [[0, 255]] * 20)
 
 
+def test_alpha_is_enlarged_by_the_network_and_does_not_ring(picture_engine):
+    alpha = np.full((20, 24), 200, np.uint8)
+    alpha[:, 11:13] = 128
+    alpha[:, 13:] = 40
+    network = picture_engine(lambda image: enlarged(1.5 * image - 0.25))
+    restorer = Restorer(network, metadata(spec=RestorationSpec(scale=2)))
+    made = restorer(np.dstack([noise(20, 24), alpha])).alpha
+    np.testing.assert_array_equal(made[:, :22], 200)  # which the network alone makes 236
+    np.testing.assert_array_equal(made[:, 22:26], 128)
+    np.testing.assert_array_equal(made[:, 26:], 40)
+
+
 def test_the_colour_profile_and_the_camera_stay(identity):
     picture = Picture(noise(5, 6), icc_profile=b"profile", exif=b"camera")
     restored = Restorer(identity, metadata())(picture)
