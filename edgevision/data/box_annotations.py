@@ -1,23 +1,20 @@
 """Boxes that people drew round things in pictures: VOC's XML files, COCO's JSON, and YOLO's lines."""
 
-import json
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError
+from edgevision.data.coco_documents import coco_documents, coco_pictures, files_ending, read_text
 from edgevision.data.datasets import CLASS_LISTS, ImageFolder
 
 _log = logging.getLogger(__name__)
-
-_MOST_CHARACTERS = 200 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,51 +73,35 @@ class AnnotatedFolder:
         return self._of.get(name)
 
     def _read_voc(self) -> bool:
-        files = {PurePosixPath(name).stem: name for name in self._files(".xml")}
-        beside = {name.rpartition(".")[0]: name for name in self._files(".xml")}
+        files = {PurePosixPath(name).stem: name for name in files_ending(self.folder, ".xml")}
+        beside = {name.rpartition(".")[0]: name for name in files_ending(self.folder, ".xml")}
         names: set[str] = set()
         for picture in self.folder.names:
             path = beside.get(picture.rpartition(".")[0]) or files.get(PurePosixPath(picture).stem)
             if path is None:
                 continue
-            boxes, labels, difficult = _voc_objects(self._text(path), path)
+            boxes, labels, difficult = _voc_objects(read_text(self.folder, path), path)
             self._keep(picture, boxes, labels, difficult)
             names.update(labels)
         self.class_names = tuple(sorted(names))
         return bool(self._of)
 
     def _read_coco(self) -> bool:
-        for path in self._files(".json"):
+        for path, document in coco_documents(self.folder):
             try:
-                document = json.loads(self._text(path))
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(document, Mapping) and {"images", "annotations", "categories"} <= set(document):
-                self._take_coco(document, path)
+                categories = {entry["id"]: str(entry["name"]) for entry in document["categories"]}
+                for picture, entries in coco_pictures(self.folder, document):
+                    boxes = [(x, y, x + w, y + h) for x, y, w, h in (entry["bbox"] for entry in entries)]
+                    labels = [categories[entry["category_id"]] for entry in entries]
+                    self._keep(picture, boxes, labels, [bool(entry.get("iscrowd")) for entry in entries])
+                self.class_names = tuple(dict.fromkeys((*self.class_names, *categories.values())))
+            except (KeyError, TypeError, ValueError) as error:
+                raise DatasetError(f"{path!r} is no whole COCO document: {type(error).__name__} {error}") from error
         return bool(self._of)
-
-    def _take_coco(self, document: Mapping[str, Any], path: str) -> None:
-        try:
-            categories = {entry["id"]: str(entry["name"]) for entry in document["categories"]}
-            found: dict[Any, list[Mapping[str, Any]]] = {}
-            for entry in document["annotations"]:
-                found.setdefault(entry["image_id"], []).append(entry)
-            by_file = {PurePosixPath(name).name: name for name in self.folder.names}
-            for image in document["images"]:
-                picture = by_file.get(PurePosixPath(str(image["file_name"])).name)
-                if picture is None:
-                    continue
-                entries = found.get(image["id"], [])
-                boxes = [(x, y, x + w, y + h) for x, y, w, h in (entry["bbox"] for entry in entries)]
-                labels = [categories[entry["category_id"]] for entry in entries]
-                self._keep(picture, boxes, labels, [bool(entry.get("iscrowd")) for entry in entries])
-            self.class_names = tuple(dict.fromkeys((*self.class_names, *categories.values())))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(f"{path!r} is no whole COCO document: {type(error).__name__} {error}") from error
 
     def _read_yolo(self) -> bool:
         names = self._yolo_names()
-        texts = {name.rpartition(".")[0]: name for name in self._files(".txt")}
+        texts = {name.rpartition(".")[0]: name for name in files_ending(self.folder, ".txt")}
         most = len(names)
         for index, picture in enumerate(self.folder.names):
             stem = picture.rpartition(".")[0]
@@ -128,7 +109,7 @@ class AnnotatedFolder:
             if path is None:
                 continue
             width, height = self.folder.image(index).size
-            lines = _yolo_lines(self._text(path), path)
+            lines = _yolo_lines(read_text(self.folder, path), path)
             most = max(most, 1 + max((number for number, _ in lines), default=-1))
             boxes = [
                 ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
@@ -143,22 +124,13 @@ class AnnotatedFolder:
         for path in self.folder.other_files:
             if PurePosixPath(path).name not in (*CLASS_LISTS, "data.yaml"):
                 continue
-            text = self._text(path)
+            text = read_text(self.folder, path)
             if not path.endswith(".yaml"):
                 return tuple(line.strip() for line in text.splitlines() if line.strip())
             names = _yaml_names(text)
             if names:
                 return names
         return ()
-
-    def _files(self, ending: str) -> list[str]:
-        return [name for name in self.folder.other_files if name.lower().endswith(ending)]
-
-    def _text(self, path: str) -> str:
-        content = self.folder.read(path)
-        if len(content) > _MOST_CHARACTERS:
-            raise DatasetError(f"{path!r} has {len(content) >> 20} MB, and annotations may have 200 MB")
-        return content.decode("utf-8", "replace")
 
     def _keep(
         self, picture: str, boxes: Iterable[tuple[float, float, float, float]], labels: list[str], ignored: list[bool]

@@ -35,13 +35,15 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What was found (N) in one picture and what is there (M), of boxes or of masks.
+    """What was found (N) in one picture and what is there (M), of boxes, masks or points.
 
     Attributes:
         scores, classes, areas: (N,) of what was found; areas are in pixels.
         true_classes, true_areas: (M,).
         ignored: (M,): what is neither missed nor found.
-        overlap: (N, M), intersection over union; with what is ignored the part of what was found that lies in it.
+        overlap: (N, M), intersection over union; with what is ignored the part of what was found that lies in it. Of
+            points it is their similarity.
+        crowd: (M,): what several of those that were found may be; ``None`` for all that is ignored.
     """
 
     scores: Array
@@ -51,6 +53,7 @@ class Pairs:
     true_areas: Array
     ignored: NDArray[np.bool_]
     overlap: Array
+    crowd: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +87,13 @@ def average_precision(found: Sequence[Found], truth: Sequence[Truth], classes: i
     return average_precision_of([_pairs(one, other) for one, other in zip(found, truth, strict=True)], classes)
 
 
-def average_precision_of(pictures: Sequence[Pairs], classes: int) -> AveragePrecision:
-    """Of what was found in pictures.
+def average_precision_of(pictures: Sequence[Pairs], classes: int, most: int = _MOST) -> AveragePrecision:
+    """Of what was found in pictures, of which the best ``most`` of a picture and class count.
 
-    Matching, interpolation and sizes are those of pycocotools' ``COCOeval`` with ``iouType`` "bbox" or "segm".
+    Matching, interpolation and sizes are those of pycocotools' ``COCOeval`` with ``iouType`` "bbox" or "segm"; of
+    points, with "keypoints", ``most`` is 20.
     """
-    curves = {area: _curves(pictures, classes, ends) for area, ends in _AREAS.items()}
+    curves = {area: _curves(pictures, classes, ends, most) for area, ends in _AREAS.items()}
     precision, recall = curves["all"]
     sizes = {area: _mean(curves[area][0].mean(axis=1)) for area in ("small", "medium", "large")}
     return AveragePrecision(precision, _over_recalls(precision), sizes, recall)
@@ -119,11 +123,11 @@ def _mean(values: Array) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _curves(pictures: Sequence[Pairs], classes: int, area: tuple[float, float]) -> tuple[Array, Array]:
+def _curves(pictures: Sequence[Pairs], classes: int, area: tuple[float, float], most: int) -> tuple[Array, Array]:
     precision = np.full((len(OVERLAPS), len(_RECALLS), classes), np.nan)
     recall = np.full((len(OVERLAPS), classes), np.nan)
     for index in range(classes):
-        matches = [_match(pairs, index, area) for pairs in pictures]
+        matches = [_match(pairs, index, area, most) for pairs in pictures]
         positives = sum(match.positives for match in matches)
         if not positives:
             continue
@@ -156,15 +160,16 @@ class _Match(NamedTuple):
     positives: int
 
 
-def _match(pairs: Pairs, index: int, area: tuple[float, float]) -> _Match:
+def _match(pairs: Pairs, index: int, area: tuple[float, float], most: int) -> _Match:
     rows = np.flatnonzero(pairs.classes == index)
-    rows = rows[np.argsort(-pairs.scores[rows], kind="mergesort")][:_MOST]
+    rows = rows[np.argsort(-pairs.scores[rows], kind="mergesort")][:most]
     own = np.flatnonzero(pairs.true_classes == index)
     ignored = pairs.ignored[own] | (pairs.true_areas[own] < area[0]) | (pairs.true_areas[own] > area[1])
     # What counts comes first, so that it is preferred.
     order = np.argsort(ignored, kind="mergesort")
     own, ignored = own[order], ignored[order]
-    crowd, overlap = pairs.ignored[own], pairs.overlap[np.ix_(rows, own)]
+    crowd = (pairs.ignored if pairs.crowd is None else pairs.crowd)[own]
+    overlap = pairs.overlap[np.ix_(rows, own)]
     hit = np.zeros((len(OVERLAPS), len(rows)), bool)
     out = np.zeros_like(hit)
     for row, least in enumerate(OVERLAPS):

@@ -1,11 +1,11 @@
 """The heads of detectors that people export, told by their outputs' names, shapes and values."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.exporters.network_facts.head_layouts import Sample
 from edgevision.runtime.tasks.detection.rows import grid_size
 from edgevision.runtime.tasks.detection.spec import (
     Arrangement,
@@ -40,39 +40,6 @@ _YOLO_ANCHORS = {
     ),
 }
 _YOLO_ANCHORS["yolov5"] = _YOLO_ANCHORS["yolov3"]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a network answers to a sample: ``outputs`` by name, the batch of 1 included, and its input's size."""
-
-    outputs: Mapping[str, Array]
-    height: int
-    width: int
-    labels: int
-
-    def cells(self, *strides: int) -> int:
-        """The cells of grids of these strides together."""
-        grids = (grid_size(Level(stride=stride), self.height, self.width) for stride in strides)
-        return sum(rows * columns for rows, columns in grids)
-
-    def named(self, *words: str) -> list[str]:
-        """The outputs whose names have all of ``words`` in them, whatever the case."""
-        return [name for name in self.outputs if all(word in name.lower() for word in words)]
-
-    def of_shape(self, *shape: int | None) -> list[str]:
-        """The outputs of that shape; ``None`` is any side."""
-        return [
-            name
-            for name, array in self.outputs.items()
-            if array.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, array.shape, strict=True))
-        ]
-
-    @property
-    def only(self) -> tuple[str, Array] | None:
-        """The output where there is one only."""
-        items = list(self.outputs.items())
-        return items[0] if len(items) == 1 else None
 
 
 Recognise = Callable[[Sample], DetectionSpec | None]
@@ -147,7 +114,7 @@ def _yolov8(sample: Sample) -> DetectionSpec | None:
     if sample.only is None:
         return None
     name, array = sample.only
-    cells = sample.cells(*_STRIDES)
+    cells = _cells(sample, *_STRIDES)
     if array.ndim != 3 or array.shape[2] != cells or array.shape[1] == cells:
         return None
     classes = array.shape[1] - 4
@@ -164,7 +131,7 @@ def _yolov8_pose(sample: Sample) -> DetectionSpec | None:
     if sample.only is None or sample.labels > 1:
         return None
     name, array = sample.only
-    cells = sample.cells(*_STRIDES)
+    cells = _cells(sample, *_STRIDES)
     if array.ndim != 3 or array.shape[2] != cells or array.shape[1] < 8 or (array.shape[1] - 5) % 3:
         return None
     if not _in_unit_range(array[0, 4]) or _in_unit_range(array[0, 5:]):
@@ -203,7 +170,7 @@ def _yolov5(sample: Sample) -> DetectionSpec | None:
         return None
     name, array = sample.only
     classes = array.shape[-1] - 5
-    if array.ndim != 3 or array.shape[1] != 3 * sample.cells(*_STRIDES) or classes < 1:
+    if array.ndim != 3 or array.shape[1] != 3 * _cells(sample, *_STRIDES) or classes < 1:
         return None
     if (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, :, 4:]):
         return None
@@ -251,7 +218,7 @@ def _yolox(sample: Sample) -> DetectionSpec | None:
         return None
     name, array = sample.only
     classes = array.shape[-1] - 5
-    if array.ndim != 3 or array.shape[1] != sample.cells(*_STRIDES) or classes < 1:
+    if array.ndim != 3 or array.shape[1] != _cells(sample, *_STRIDES) or classes < 1:
         return None
     if (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, :, 4:]):
         return None
@@ -270,7 +237,7 @@ def _nanodet(sample: Sample) -> DetectionSpec | None:
     name, array = sample.only
     strides = (*_STRIDES, 64)
     classes = array.shape[-1] - 32
-    if array.ndim != 3 or array.shape[1] != sample.cells(*strides) or classes < 1:
+    if array.ndim != 3 or array.shape[1] != _cells(sample, *strides) or classes < 1:
         return None
     if (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, :, :classes]):
         return None
@@ -317,7 +284,7 @@ def _retina(sizes: tuple[tuple[float, ...], ...]) -> Recognise:
 
     def recognise(sample: Sample) -> DetectionSpec | None:
         """Boxes, two class scores and five points, two rows for each cell: (1, n, 4), (1, n, 2), (1, n, 10)."""
-        rows = 2 * sample.cells(*_STRIDES)
+        rows = 2 * _cells(sample, *_STRIDES)
         names = [sample.of_shape(1, rows, columns) for columns in (4, 2, 10)]
         if len(sample.outputs) != 3 or not all(len(found) == 1 for found in names):
             return None
@@ -489,6 +456,12 @@ def _boxes_and_scores(sample: Sample) -> tuple[str, str] | None:
     if len(fours) != 1:
         return None
     return fours[0], next(name for name in widths if name != fours[0])
+
+
+def _cells(sample: Sample, *strides: int) -> int:
+    """The cells of grids of these strides together."""
+    grids = (grid_size(Level(stride=stride), sample.height, sample.width) for stride in strides)
+    return sum(rows * columns for rows, columns in grids)
 
 
 def _in_unit_range(values: Array) -> bool:

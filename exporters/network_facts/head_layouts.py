@@ -1,0 +1,124 @@
+"""What a network's head is, told by its answer to a sample: one of the layouts that people export, or none."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevision.core.errors import InputError
+from edgevision.exporters.network_facts.network import Network
+from edgevision.exporters.samples import seeded_batches
+from edgevision.modelfiles.metadata import ModelMetadata
+
+_log = logging.getLogger(__name__)
+
+
+class _HeadSpec(Protocol):
+    """A task's own part of the metadata that says what the head is."""
+
+    layout: str | None
+
+    def updated(self, **changes: Any) -> Self: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    @classmethod
+    def from_dict(cls, document: object, path: str = ...) -> Self: ...
+
+
+S = TypeVar("S", bound=_HeadSpec)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a network answers to a sample.
+
+    Attributes:
+        outputs: by name, the batch of 1 included.
+        height, width: of its input.
+        labels: how many classes or points the user has named; 0 for none.
+    """
+
+    outputs: Mapping[str, NDArray[np.float32]]
+    height: int
+    width: int
+    labels: int
+
+    def named(self, *words: str) -> list[str]:
+        """The outputs whose names have all of ``words`` in them, whatever the case."""
+        return [name for name in self.outputs if all(word in name.lower() for word in words)]
+
+    def of_shape(self, *shape: int | None) -> list[str]:
+        """The outputs of that shape; ``None`` is any side."""
+        return [
+            name
+            for name, array in self.outputs.items()
+            if array.ndim == len(shape) and all(a in (None, b) for a, b in zip(shape, array.shape, strict=True))
+        ]
+
+    @property
+    def only(self) -> tuple[str, NDArray[np.float32]] | None:
+        """The output where there is one only."""
+        items = list(self.outputs.items())
+        return items[0] if len(items) == 1 else None
+
+    @property
+    def shapes(self) -> str:
+        """What the outputs are, in words."""
+        return ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.outputs.items())
+
+
+def sample_of(metadata: ModelMetadata, network: Network, labels: int) -> Sample:
+    """The network's answer to one sample."""
+    with network.reference() as engine:
+        batch = next(iter(seeded_batches(metadata, network.shape, 1, network.seed)))
+        fixed = engine.inputs[0].shape[0]
+        picture = np.repeat(batch[0][:1], fixed if isinstance(fixed, int) else 1, axis=0)
+        arrays = engine.run({engine.inputs[0].name: picture})
+        names = [spec.name for spec in network.conversion.outputs]
+    outputs = {name: _of_one(array, len(picture)) for name, array in zip(names, arrays, strict=True)}
+    height, width = picture.shape[2:]
+    return Sample(outputs, height, width, labels)
+
+
+def _of_one(array: NDArray[Any], count: int) -> NDArray[Any]:
+    """What is the first of ``count`` equal pictures'."""
+    return array[:1] if count > 1 and array.ndim and len(array) == count else array
+
+
+def recognised(sample: Sample, layouts: Mapping[str, Callable[[Sample], S | None]], layout: str | None, page: str) -> S:
+    """What the one of ``layouts`` says that fits, or ``layout``; ``page`` explains heads. What was taken is said.
+
+    Raises:
+        InputError: none fits, or several do.
+    """
+    if layout is not None and layout not in layouts:
+        raise InputError(f"--head {layout!r} is no layout that is known: {', '.join(layouts)}; or give a JSON object")
+    fitting = {}
+    for name, recognise in layouts.items():
+        if layout in (None, name) and (spec := recognise(sample)) is not None:
+            fitting[name] = spec.updated(layout=name)
+    if layout is not None and not fitting:
+        raise InputError(f"the outputs are no {layout}: {sample.shapes}; {remedy(page)}")
+    if not fitting:
+        raise InputError(f"no head is known whose outputs are {sample.shapes}; {remedy(page)}")
+    if len(fitting) > 1:
+        raise InputError(f"the outputs ({sample.shapes}) may be {' or '.join(fitting)}: say which with --head")
+    ((name, spec),) = fitting.items()
+    if layout is None:
+        what = " ".join((layouts[name].__doc__ or "").split())
+        _log.warning("the head is taken to be %s: %s The outputs are %s", name, what, sample.shapes)
+    return spec
+
+
+def completed(found: S, given: S) -> S:
+    """``found`` with what the user said of answers, which counts for more than what is usual with such a head."""
+    usual = type(given)().to_dict()
+    said = {name: value for name, value in given.to_dict().items() if usual.get(name) != value and name != "layout"}
+    return type(found).from_dict(found.to_dict() | said)
+
+
+def remedy(page: str) -> str:
+    """How a user says what the head is."""
+    return f"say it with --head: the name of a layout, or a JSON object as {page} explains it"
