@@ -35,6 +35,7 @@ class EvaluateOptions(TypedDict, total=False):
     sigma: float
     holes: "HoleKind | str"
     held_out: bool
+    jitter: float
     samples: int
     judge: ModelPath | None
     seed: int
@@ -79,6 +80,7 @@ def evaluate(
     sigma: float = 25.0,
     holes: "HoleKind | str" = "strokes",
     held_out: bool = False,
+    jitter: float = 0.0,
     samples: int = 2000,
     judge: ModelPath | None = None,
     seed: int = 0,
@@ -100,7 +102,8 @@ def evaluate(
         noise: what is added to pictures to denoise: ``white``, ``camera``, ``jpeg``, ``impulse``, ``mixed``.
         sigma: how much of it, of 255; JPEG and impulse noise draw their own strength, mixed noise up to that.
         holes: what the holes look like that are to be filled: ``strokes``, ``text``, ``boxes``, ``blobs``, ``pixels``.
-        held_out: only the tenth of the pictures that training a restoration network leaves out.
+        held_out: only the tenth of the pictures that training leaves out, or of what they show.
+        jitter: by what share of their sides boxes are moved, grown and shrunk, on whose things points are to be found.
         samples: how many pictures a generator draws.
         judge: the classifier in whose features drawn pictures are seen; ``None`` for the one that ships.
         seed: of everything that is drawn.
@@ -126,6 +129,7 @@ def evaluate(
         sigma=sigma,
         holes=HoleKind(holes),
         held_out=held_out,
+        jitter=jitter,
         samples=samples,
         judge=None if judge is None else Path(judge),
         seed=seed,

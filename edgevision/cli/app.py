@@ -46,6 +46,9 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "train": VerbGroup(
         {
             "classify": Verb("edgevision.training.commands.classify:classify", "Train a classifier on class folders."),
+            "keypoints": Verb(
+                "edgevision.training.commands.keypoints:keypoints", "Train a network that finds points on things."
+            ),
             "gan": Verb(
                 "edgevision.training.commands.generate:gan", "Train a generator of pictures against a discriminator."
             ),

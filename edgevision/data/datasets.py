@@ -142,6 +142,11 @@ class ImageFolder:
         raise DatasetError(f"{str(self.path)!r} has no split {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
 
 
+def split_called(word: str) -> str | None:
+    """The split that a folder of that name is, or ``None``."""
+    return _SPLITS.get(word.lower())
+
+
 def is_held_out(name: str) -> bool:
     """Whether a picture of that file name belongs to the tenth that restoration networks are never trained on."""
     return zlib.crc32(name.rpartition("/")[2].encode()) % 10 == 0

@@ -38,15 +38,16 @@ def class_color(index: int) -> tuple[int, int, int]:
 class Marker:
     """Draws on a copy of an RGB picture; the width of lines and the size of letters follow from the picture's size.
 
-    Letters are smaller where the things that are marked are: ``thing`` is the side of a usual one, in pixels.
+    Letters are smaller where the things that are marked are: ``thing`` is the side of a usual one, in pixels. Lines and
+    dots are where marks stand close: ``room`` is how far a usual one is from the next.
     """
 
-    def __init__(self, image: Image.Image, thing: float | None = None) -> None:
+    def __init__(self, image: Image.Image, thing: float | None = None, room: float | None = None) -> None:
         self.image = image.convert("RGB")
         if self.image is image:
             self.image = image.copy()
         side = min(image.size)
-        self.line = max(1, round(side / 240))
+        self.line = max(1, round(side / 240 if room is None else min(side / 240, room / 7)))
         largest = side / 32 if thing is None else min(side / 32, thing / 2.5)
         self._letters = max(9, round(largest))
         self._draw = ImageDraw.Draw(self.image)

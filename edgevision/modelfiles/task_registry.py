@@ -18,6 +18,7 @@ _TASKS: dict[str, str] = {
     "classify": f"{_ROOMS}.classification.task:CLASSIFY",
     "detect": f"{_ROOMS}.detection.task:DETECT",
     "segment": f"{_ROOMS}.segmentation.task:SEGMENT",
+    "keypoints": f"{_ROOMS}.keypoints.task:KEYPOINTS",
     "generate": f"{_ROOMS}.generation.task:GENERATE",
     "reconstruct": f"{_ROOMS}.autoencoding.task:RECONSTRUCT",
     "encode": f"{_ROOMS}.autoencoding.task:ENCODE",

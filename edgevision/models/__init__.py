@@ -7,6 +7,7 @@ from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.dncnn import DnCnn
 from edgevision.models.fsrcnn import Fsrcnn
 from edgevision.models.iat import Iat
+from edgevision.models.keypoint_net import KeypointNet
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
@@ -18,6 +19,7 @@ from edgevision.models.registry import (
     DETECTORS,
     DISCRIMINATORS,
     GENERATORS,
+    KEYPOINT_NETWORKS,
     MODELS,
     RESTORERS,
     SEGMENTERS,
@@ -38,6 +40,7 @@ __all__ = [
     "DETECTORS",
     "DISCRIMINATORS",
     "GENERATORS",
+    "KEYPOINT_NETWORKS",
     "MODELS",
     "RESTORERS",
     "SEGMENTERS",
@@ -51,6 +54,7 @@ __all__ = [
     "DnCnn",
     "Fsrcnn",
     "Iat",
+    "KeypointNet",
     "MlpDiscriminator",
     "MlpGenerator",
     "MobileNet",

@@ -11,6 +11,7 @@ from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet5
 from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
+from edgevision.models.keypoint_net import KeypointNet
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
@@ -67,6 +68,8 @@ DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": Pyramid
 
 SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": SegmentationUNet}
 
+KEYPOINT_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"keypoint_net": KeypointNet}
+
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **CLASSIFIERS,
     **RESTORERS,
@@ -74,6 +77,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **AUTOENCODERS,
     **DETECTORS,
     **SEGMENTERS,
+    **KEYPOINT_NETWORKS,
 }
 
 

@@ -9,7 +9,9 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.box_annotations import AnnotatedFolder
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder
+from edgevision.data.point_annotations import PointedFolder, held_out_by
 from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
+from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
 from edgevision.training.digits import Digits
 from edgevision.training.left_out import LeftOut
 from edgevision.training.settings import (
@@ -17,6 +19,7 @@ from edgevision.training.settings import (
     ClassifierSettings,
     DetectionSettings,
     GenerativeSettings,
+    KeypointSettings,
     RestorationSettings,
     SegmentationSettings,
 )
@@ -44,6 +47,21 @@ def check_boxes(settings: DetectionSettings) -> None:
 def check_masks(settings: SegmentationSettings) -> None:
     """Refuse what has no masks to learn from; :class:`DatasetError` says why."""
     open_masked(settings.data, "train")
+
+
+def check_points(settings: KeypointSettings) -> None:
+    """Refuse what has no points to learn from; :class:`DatasetError` says why."""
+    held_out_by(settings.groups)
+    pointed = open_pointed(settings.data, "train")
+    if settings.scheme is not None and len(SCHEMES[settings.scheme].point_names) != pointed.count:
+        raise DatasetError(
+            f"{settings.data!r} has {pointed.count} points a thing, which are not those of {settings.scheme}"
+        )
+
+
+def open_pointed(data: str, split: str) -> PointedFolder:
+    """The points of one split; data that are not divided are all of their splits."""
+    return PointedFolder(ImageFolder(data, (split,)))
 
 
 def open_data(settings: ClassifierSettings | GenerativeSettings) -> ImageDataset:

@@ -47,6 +47,11 @@ TRAININGS: Mapping[str, Training] = {
         f"{_DATA}:check_masks",
         "edgevision.training.segment:train_segmenter",
     ),
+    "keypoints": Training(
+        "edgevision.training.settings:KeypointSettings",
+        f"{_DATA}:check_points",
+        "edgevision.training.keypoints:train_keypoints",
+    ),
     "inpaint": _RESTORATION,
     "denoise": _RESTORATION,
     "upscale": _RESTORATION,

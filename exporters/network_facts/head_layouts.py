@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +12,14 @@ from edgevision.core.errors import InputError
 from edgevision.exporters.network_facts.network import Network
 from edgevision.exporters.samples import seeded_batches
 from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.detection.spec import DetectionSpec
+from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 
 _log = logging.getLogger(__name__)
 
 
-class _HeadSpec(Protocol):
-    """A task's own part of the metadata that says what the head is."""
-
-    layout: str | None
-
-    def updated(self, **changes: Any) -> Self: ...
-    def to_dict(self) -> dict[str, Any]: ...
-    @classmethod
-    def from_dict(cls, document: object, path: str = ...) -> Self: ...
-
-
-S = TypeVar("S", bound=_HeadSpec)
+S = TypeVar("S", DetectionSpec, KeypointsSpec)
+"""A task's own part of the metadata, which says what the head is."""
 
 
 @dataclass(frozen=True)

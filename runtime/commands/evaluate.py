@@ -49,10 +49,19 @@ def evaluate(
         bool,
         typer.Option(
             "--held-out",
-            help="Only the tenth that edgevision train restore holds out.",
+            help="Only the tenth that training (restore, keypoints) holds out.",
             rich_help_panel=_PICTURES_PANEL,
         ),
     ] = False,
+    jitter: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.9,
+            help="Move, grow and shrink the boxes of keypoints by up to such a share.",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
+    ] = 0.0,
     samples: Annotated[
         int,
         typer.Option(min=1, max=100_000, help="How many pictures are drawn.", rich_help_panel=_GENERATORS_PANEL),
@@ -94,6 +103,7 @@ def evaluate(
             sigma=sigma,
             holes=holes,
             held_out=held_out,
+            jitter=jitter,
             samples=samples,
             judge=judge,
             seed=seed,

@@ -19,7 +19,9 @@ class EvaluationOptions:
         noise: what is added to pictures to denoise.
         sigma: how much of it, of 255; JPEG and impulse noise draw their own strength, mixed noise up to that.
         holes: what the holes look like that are to be filled.
-        held_out: only the tenth of the pictures that training leaves out.
+        held_out: only the tenth of the pictures that training leaves out, or of what they show.
+        jitter: by what share of their sides boxes of things are moved, grown and shrunk at random, whose points are to
+            be found.
         samples: how many pictures a generator draws.
         judge: the classifier in whose features drawn pictures are seen; ``None`` for the one that ships.
         seed: of everything that is drawn.
@@ -31,6 +33,7 @@ class EvaluationOptions:
     sigma: float = 25.0
     holes: HoleKind = HoleKind.STROKES
     held_out: bool = False
+    jitter: float = 0.0
     samples: int = 2000
     judge: Path | None = None
     seed: int = 0

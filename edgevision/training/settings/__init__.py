@@ -9,6 +9,7 @@ from edgevision.training.settings.generation import (
     GenerativeSettings,
     VaeSettings,
 )
+from edgevision.training.settings.keypoints import KeypointSettings
 from edgevision.training.settings.restoration import (
     RESTORATION_DEFAULTS,
     LossTerm,
@@ -29,6 +30,7 @@ __all__ = [
     "GanLoss",
     "GanSettings",
     "GenerativeSettings",
+    "KeypointSettings",
     "LossTerm",
     "Mix",
     "MixedPrecision",

@@ -1,0 +1,144 @@
+"""The heads of networks for points that people export, told by their outputs' names, shapes and values."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from edgevision.exporters.network_facts.head_layouts import Sample
+from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
+from edgevision.runtime.tasks.keypoints.spec import Activation, Coding, KeypointHead, KeypointsSpec, Refinement, Unit
+
+# What SimCC's bins are for each pixel, as it was published (Li et al. 2022) and as RTMPose has it.
+_BINS_PER_PIXEL = (2, 3, 1)
+_MOST_POINTS = 1000
+_KNOWN_COUNTS = {len(scheme.point_names): scheme for scheme in SCHEMES.values()}
+
+
+def _heatmaps(sample: Sample) -> KeypointsSpec | None:
+    """A heat map for each point, (1, points, h, w), smaller than the input; the peak is where the point is."""
+    found = sample.only
+    if found is None or found[1].ndim != 4:
+        return None
+    name, array = found
+    _, points, rows, columns = array.shape
+    if sample.height * columns != sample.width * rows or not 1 < sample.height / rows <= 32:
+        return None
+    if sample.labels not in (0, points):
+        return None
+    logits = float(np.abs(array).max()) > 2
+    head = KeypointHead(
+        coding=Coding.HEATMAPS,
+        outputs=(name,),
+        points=points,
+        refinement=Refinement.DARK if _is_unit(array) else Refinement.QUARTER,
+        activation=Activation.SIGMOID if logits else Activation.NONE,
+    )
+    return _known(head)
+
+
+def _offset_heatmaps(sample: Sample) -> KeypointsSpec | None:
+    """A heat map for each point and two maps of offsets in cells, in one output (1, 3 points, h, w) called "offset"."""
+    found = sample.only
+    if found is None or found[1].ndim != 4 or "offset" not in found[0].lower() or found[1].shape[1] % 3:
+        return None
+    head = KeypointHead(
+        coding=Coding.HEATMAPS,
+        outputs=(found[0],),
+        points=found[1].shape[1] // 3,
+        refinement=Refinement.OFFSETS,
+        cell_offset=0.0,
+        activation=Activation.SIGMOID,
+    )
+    return _known(head)
+
+
+def _simcc(sample: Sample) -> KeypointsSpec | None:
+    """SimCC: for each point a line along x, (1, points, k width), and one along y, (1, points, k height)."""
+    if len(sample.outputs) != 2:
+        return None
+    for bins in _BINS_PER_PIXEL:
+        along_x, along_y = (sample.of_shape(1, None, bins * side) for side in (sample.width, sample.height))
+        if sample.width == sample.height and len(along_x) == 2:
+            # Only their names can tell which is which; without, the first is x as in MMPose.
+            by_name = [sample.named(axis) for axis in ("_x", "_y")]
+            along_x, along_y = by_name if all(len(names) == 1 for names in by_name) else [[n] for n in along_x]
+        if len(along_x) == len(along_y) == 1:
+            x, y = along_x[0], along_y[0]
+            points = sample.outputs[x].shape[1]
+            if points != sample.outputs[y].shape[1] or points > _MOST_POINTS:
+                return None
+            head = KeypointHead(
+                coding=Coding.SIMCC,
+                outputs=(x, y),
+                points=points,
+                refinement=Refinement.NONE,
+                cell_offset=0.0,
+                activation=Activation.NONE if _is_unit(sample.outputs[x]) else Activation.SOFTMAX,
+            )
+            return _known(head)
+    return None
+
+
+def _regressed(unit: Unit) -> Callable[[Sample], KeypointsSpec | None]:
+    words = {
+        Unit.PIXELS: "in pixels of the input",
+        Unit.SHARES: "in shares of the input's sides",
+        Unit.CENTERED: "from -1 to 1 across the input",
+    }
+
+    def recognise(sample: Sample) -> KeypointsSpec | None:
+        found = sample.only
+        if found is None:
+            return None
+        name, array = found
+        if array.size < 4 or (array.ndim == 4 and min(array.shape[2:]) > 1):
+            return None
+        width = 3 if array.ndim == 3 and array.shape[2] == 3 else 2
+        points = sample.labels or array.size // width
+        if array.size != points * width or points > _MOST_POINTS:
+            return None
+        coordinates = array.reshape(points, width)[:, :2]
+        if not _fits(unit, coordinates, sample):
+            return None
+        # Of three numbers the last is how visible it is.
+        activation = Activation.NONE if width == 2 or _is_unit(array.reshape(points, 3)[:, 2]) else Activation.SIGMOID
+        head = KeypointHead(
+            coding=Coding.POINTS, outputs=(name,), points=points, unit=unit, point_width=width, activation=activation
+        )
+        return _known(head)
+
+    recognise.__doc__ = f"Coordinates x, y of each point in one output, {words[unit]}."
+    return recognise
+
+
+def _fits(unit: Unit, coordinates: np.ndarray, sample: Sample) -> bool:
+    """Whether coordinates may be in that unit: of a sample, which shows nothing, they lie round a mean thing."""
+    low, high = float(coordinates.min()), float(coordinates.max())
+    if unit is Unit.PIXELS:
+        return high > 4 and low > -0.25 * sample.width and high < 1.25 * max(sample.width, sample.height)
+    if high > 2 or low < -2:
+        return False
+    # Points spread over a picture are on both sides of its middle, where that is the origin.
+    negative = float((coordinates < 0).mean())
+    return negative < 0.25 if unit is Unit.SHARES else negative > 0.05
+
+
+LAYOUTS: Mapping[str, Callable[[Sample], KeypointsSpec | None]] = {
+    "heatmaps": _heatmaps,
+    "offset-heatmaps": _offset_heatmaps,
+    "simcc": _simcc,
+    "points-pixels": _regressed(Unit.PIXELS),
+    "points-shares": _regressed(Unit.SHARES),
+    "points-centered": _regressed(Unit.CENTERED),
+}
+"""By name; more than one may fit the same outputs, which then do not tell what they are."""
+
+
+def _known(head: KeypointHead) -> KeypointsSpec:
+    """With what is known of as many points as some people number alike."""
+    scheme = _KNOWN_COUNTS.get(head.points)
+    return KeypointsSpec(head=head, **(scheme._asdict() if scheme is not None else {}))
+
+
+def _is_unit(values: np.ndarray) -> bool:
+    return float(values.min()) >= -1e-3 and float(values.max()) <= 1 + 1e-3

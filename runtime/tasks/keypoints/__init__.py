@@ -1,0 +1,1 @@
+"""Keypoints: a picture of a thing in, named points on it out."""

@@ -1,0 +1,78 @@
+"""The verb ``edgevision run keypoints``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.core.errors import InputError
+from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.shipped_models import resolve_model
+from edgevision.runtime.tasks.keypoints.task import KEYPOINTS
+from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options(AnswerOptions):
+    """Where the things are, and what is made of their points."""
+
+    box: Annotated[
+        str | None,
+        typer.Option(
+            "--box",
+            metavar="X1,Y1,X2,Y2",
+            help="Where the thing is, in pixels of every picture.",
+            show_default="the whole picture",
+            rich_help_panel=ANSWERS_PANEL,
+        ),
+    ] = None
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            "--detector",
+            metavar="MODEL",
+            help="Detection model whose boxes are looked at, on the CPU; --class chooses among them.",
+            rich_help_panel=ANSWERS_PANEL,
+        ),
+    ] = None
+
+
+@on_boards("run keypoints", "edgevision.runtime.tasks.keypoints.board_files:keypoints_files")
+@option_groups
+def keypoints(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    *,
+    options: _Options,
+) -> None:
+    """Find the points of a thing in a picture, as the landmarks of a face.
+
+    A picture is taken to show one thing, close; else say where with --box, or let a detection model find them.
+
+    Examples:
+        edgevision run keypoints face.jpg -o points.jpg
+        edgevision run keypoints photo.jpg --box 120,80,260,230 --csv
+        edgevision run keypoints photos/ --detector faces.onnx -o drawn/
+    """
+    verb = AnswerVerb(
+        task=KEYPOINTS.name,
+        suffix="points",
+        columns=("thing", "label", "point", "x", "y", "score"),
+        details=lambda row: f"{row['point']:<20}  {row['x']:.1f},{row['y']:.1f}",
+    )
+    answer_pictures(
+        inputs,
+        options,
+        verb,
+        box=None if options.box is None else parse_box(options.box),
+        detector=None if options.detector is None else resolve_model(options.detector),
+    )
+
+
+def parse_box(text: str) -> tuple[float, ...]:
+    """The four numbers of ``X1,Y1,X2,Y2``."""
+    try:
+        x1, y1, x2, y2 = map(float, text.split(","))
+    except ValueError as error:
+        raise InputError(f"--box is four numbers X1,Y1,X2,Y2, not {text!r}") from error
+    return x1, y1, x2, y2
