@@ -209,8 +209,16 @@ class OnnxRuntimeEngine(Closeable):
             )
         if self.provider == CPU:
             return ModelFileError(f"{str(self._path)!r} cannot be loaded by ONNX Runtime: {reason}")
-        advice = "; NPUs want int8: edgevision export --int8 --target" if self.device.startswith("npu") else ""
-        return DeviceError(f"{self.provider} on {self.device} cannot load {file!r}: {reason}{advice}")
+        return DeviceError(f"{self.provider} on {self.device} cannot load {file!r}: {reason}{self._advice()}")
+
+    def _advice(self) -> str:
+        """What to do where an NPU does not load the file."""
+        if not self.device.startswith("npu"):
+            return ""
+        metadata = read_metadata(self._path)
+        if metadata is not None and metadata.precision is Precision.INT8:
+            return "; it is int8 already, and the NPU's own compiler fails on it: --device cpu runs it"
+        return "; NPUs want int8: edgevision export --int8 --target"
 
     def _free_dimensions(self) -> dict[str, int]:
         """The sizes asked for, by the names that the file gives its dynamic axes."""

@@ -4,7 +4,10 @@ from types import ModuleType
 import pytest
 
 from edgevision.core.errors import DeviceError, MissingExtraError
-from edgevision.runtime.engines.onnx_runtime_plugins import Plugin, stdout_to_stderr
+from edgevision.modelfiles.metadata import Precision
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.engines.engine import EngineOptions
+from edgevision.runtime.engines.onnx_runtime_plugins import Plugin, PluginEngine, stdout_to_stderr
 
 
 @pytest.fixture
@@ -49,3 +52,27 @@ def test_standard_output_comes_back_after_an_error(capfd):
         raise ZeroDivisionError
     print("shown")  # noqa: T201
     assert capfd.readouterr().out == "shown\n"
+
+
+class FailingNpu(PluginEngine):
+    """One whose compiler takes no model."""
+
+    def _open(self, metadata):
+        return self._start(self._path, metadata)
+
+    def _session_of(self, path, options, **providers):
+        raise RuntimeError("Failed to finalize the graph")
+
+
+@pytest.mark.parametrize(
+    ("precision", "advice"),
+    [
+        (Precision.FP32, "NPUs want int8: edgevision export --int8 --target"),
+        (Precision.INT8, "it is int8 already, and the NPU's own compiler fails on it: --device cpu runs it"),
+    ],
+)
+def test_what_an_npu_does_not_compile_comes_with_what_can_be_done(write_colours, precision, advice):
+    metadata = require_metadata(write_colours()).updated(precision=precision)
+    path = write_colours(metadata=metadata)
+    with pytest.raises(DeviceError, match=f"'colours.onnx': Failed to finalize the graph; {advice}$"):
+        FailingNpu(path, "Toy", "npu", EngineOptions())
