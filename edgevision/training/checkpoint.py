@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from edgevision.core.atomic_files import atomic_file
-from edgevision.core.errors import CheckpointError
+from edgevision.core.errors import CheckpointError, InputError
 from edgevision.modelfiles.checkpoint_archive import open_archive
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
@@ -79,3 +79,17 @@ def load_trained(path: Path) -> tuple[nn.Module, ModelMetadata]:
     except Exception as error:  # a file of another kind ends in almost anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{str(path)!r} is no checkpoint made by edgevision train: {reason:.120}") from error
+
+
+def begin_with(network: nn.Module, path: Path) -> None:
+    """Give ``network`` the weights of a checkpoint of the same network.
+
+    Raises:
+        CheckpointError: as :func:`load_trained`.
+        InputError: it holds another network.
+    """
+    trained, metadata = load_trained(path)
+    try:
+        network.load_state_dict(trained.state_dict())
+    except RuntimeError as error:
+        raise InputError(f"--start-from {str(path)!r} holds another network, {metadata.name}") from error

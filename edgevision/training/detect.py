@@ -21,7 +21,7 @@ from edgevision.runtime.tasks.detection.spec import (
     Unit,
 )
 from edgevision.runtime.tasks.detection.task import DETECT
-from edgevision.training.checkpoint import save_checkpoint
+from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.data_source import open_annotated
 from edgevision.training.detection_augmentation import GRAY
 from edgevision.training.detection_data import (
@@ -59,6 +59,8 @@ def train_detector(
         raise InputError(f"a detector is trained with the model {' or '.join(DETECTORS)}, not {settings.model}")
     options = {"num_classes": len(open_annotated(settings.data, "train").class_names), **settings.model_options}
     network = build_model(settings.model, **options)
+    if settings.start_from is not None:
+        begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():

@@ -20,7 +20,7 @@ from edgevision.modelfiles.metadata import (
 )
 from edgevision.models import build_model, model_options
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
-from edgevision.training.checkpoint import load_trained, save_checkpoint
+from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.data_source import open_photos
 from edgevision.training.launched import is_launched_helper
 from edgevision.training.provenance import training_provenance
@@ -53,7 +53,7 @@ def train_restorer(
     network = build_model(settings.model, **options)
     _check_fit(settings, network)
     if settings.start_from is not None:
-        _begin_with(network, Path(settings.start_from))
+        begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
     module = RestorationModule(network, settings)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
@@ -101,15 +101,6 @@ def _check_fit(settings: RestorationSettings, network: nn.Module) -> None:
     multiple = int(getattr(network, "multiple", 1)) * (2 if settings.kind == RestorationKind.INPAINT else 1)
     if settings.crop % multiple:
         raise InputError(f"crop must be a multiple of {multiple} for {settings.model}, not {settings.crop}")
-
-
-def _begin_with(network: nn.Module, path: Path) -> None:
-    """Copy the weights of a checkpoint of the same network."""
-    trained, metadata = load_trained(path)
-    try:
-        network.load_state_dict(trained.state_dict())
-    except RuntimeError as error:
-        raise InputError(f"--start-from {str(path)!r} holds another network, {metadata.name}") from error
 
 
 def _network_options(settings: RestorationSettings) -> dict[str, Any]:

@@ -81,6 +81,24 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, s
     assert_same_weights(whole, train(train_detector, settings(squares), tmp_path / "halves"))
 
 
+def test_a_training_can_begin_with_the_weights_of_another(tmp_path: Path, squares: Path) -> None:
+    first = train(train_detector, settings(squares), tmp_path / "first")
+    begun = settings(
+        squares,
+        start_from=str(tmp_path / "first" / "pyramid_detector.pt"),
+        learning_rate=1e-12,
+        weight_decay=0.0,
+        seed=3,
+    )
+    second = train(train_detector, begun, tmp_path / "second")
+    for name, tensor in first["state_dict"].items():
+        if "weight" in name:
+            torch.testing.assert_close(second["state_dict"][name], tensor)
+    other = begun.updated(model_options={"widths": [8, 8, 16, 16, 24]})
+    with pytest.raises(InputError, match="holds another network"):
+        train_detector(other, tmp_path / "third", quiet=True)
+
+
 def test_batches_differ_in_size_and_depend_on_their_key_alone(squares: Path) -> None:
     chosen = settings(squares, multi_scale=0.5, steps=100, validate_every=10)
     image = ImageSpec(size=(HEIGHT, WIDTH), resize=Resize.PAD, pad_value=GRAY)

@@ -1,6 +1,7 @@
 """The verb ``edgevision train detect``."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
@@ -46,6 +47,9 @@ class _Network:
 
     model: Annotated[str, typer.Option("--model", "-m", help="pyramid_detector.")] = "pyramid_detector"
     model_options: ModelOptionsOption = "{}"
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same network and classes whose weights to begin with.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ def detect(
     """
     chosen = option_values(data, network, training, hardware) | {
         "image_size": picture_size(data.image_size),
+        "start_from": None if network.start_from is None else str(network.start_from),
         "zoom": number_range(data.zoom, "--zoom"),
     }
     run_training("detect", DetectionSettings(**chosen, licence=output.licence, seed=seed), output)

@@ -19,6 +19,7 @@ class DetectionSettings(TrainingSettings):
     over another, until the last fifth of the steps. ``zoom`` is the least and the greatest scale of a picture.
     ``rotate`` bounds the turn in degrees, either way; ``turn`` is for things without an upside: quarter turns.
     ``colour`` bounds the change of brightness, contrast and saturation, as a share.
+    ``start_from`` names a checkpoint of the same network, for the same classes, whose weights to begin with.
 
     Raises:
         InputError: a number out of its range.
@@ -43,6 +44,7 @@ class DetectionSettings(TrainingSettings):
     colour: float = 0.3
     ema: float = 0.998
     warmup: int = 100
+    start_from: str | None = None
 
     @property
     def run_name(self) -> str:
