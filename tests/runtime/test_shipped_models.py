@@ -7,7 +7,18 @@ import edgevision
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
 
-NAMES = ["brighten", "classify", "denoise", "denoise_white", "features", "generate", "inpaint", "upscale", "upscale_x4"]
+NAMES = [
+    "brighten",
+    "classify",
+    "denoise",
+    "denoise_white",
+    "features",
+    "generate",
+    "inpaint",
+    "segment",
+    "upscale",
+    "upscale_x4",
+]
 
 
 def test_a_task_without_a_shipped_model_says_so():
@@ -70,6 +81,7 @@ def test_every_verb_takes_the_name_of_a_shipped_model(edgevision, tmp_path, monk
         ("bench classify --seconds 0.01 --runs 1 --warmup 0", "subjects", None),
         ("evaluate classify photos", "images", 1),
         ("run classify photos --model classify", "failures", []),
+        ("run segment photos --model segment -o masks/", "failures", []),
         ("run upscale photos -o large/ --model upscale_x4", "failures", []),
         ("run generate --count 1 --model generate", "count", 1),
     ):
