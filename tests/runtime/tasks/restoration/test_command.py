@@ -90,6 +90,22 @@ def test_a_place_is_taken_as_it_is(edgevision, write_restorer, photo, tmp_path, 
     assert not photo.with_name(f"photo-{ENDINGS[task]}.png").exists()
 
 
+def test_a_large_hole_is_filled_with_texture_or_smoothly(edgevision, write_restorer, tmp_path):
+    """The network makes holes white."""
+    pixels, holes = noise(100, 100), np.zeros((100, 100), np.uint8)
+    holes[18:82, 18:82] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    Image.fromarray(holes).save(tmp_path / "mask.png")
+    command = ("run", "inpaint", tmp_path / "photo.png", tmp_path / "mask.png", "-m", write_restorer("inpaint"), "-q")
+    for fill in ("smooth", "texture"):
+        edgevision(*command, "-o", tmp_path / f"{fill}.png", "--fill", fill, "--seed", "3")
+    assert (pixels_of(tmp_path / "smooth.png")[holes > 0] == 255).all()
+    assert pixels_of(tmp_path / "texture.png")[holes > 0].std() > 20
+    code, _, err = edgevision(*command, "-o", tmp_path / "no.png", "--fill", "rough")
+    assert code == 2
+    assert "'rough'" in err
+
+
 def test_inpainting_fills_what_is_white_in_the_mask(edgevision, write_restorer, photo, mask):
     model, (path, holes) = write_restorer("inpaint"), mask
     code, out, _ = edgevision("run", "inpaint", photo, path, "-m", model)
