@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
@@ -141,6 +142,12 @@ class AnnotatedFolder:
         self.skipped += int((~usable).sum())
         kept = tuple(label for label, use in zip(labels, usable, strict=True) if use)
         self._of[picture] = BoxAnnotations(table[usable], kept, np.array(ignored, bool)[usable])
+
+
+@lru_cache(maxsize=1)
+def annotations(folder: ImageFolder) -> AnnotatedFolder:
+    """As :class:`AnnotatedFolder`, of which the last is kept: whether there are any, and what they are, is one look."""
+    return AnnotatedFolder(folder)
 
 
 def _voc_objects(text: str, path: str) -> tuple[list[tuple[float, float, float, float]], list[str], list[bool]]:

@@ -64,12 +64,14 @@ class AveragePrecision:
         precision: (overlaps, recalls, classes) of all sizes: the curves.
         by_class: (overlaps, classes).
         sizes: the mean over overlaps and classes by size: small, medium, large.
+        sizes_by_class: the same of each class, (classes,).
         recall: (overlaps, classes), with at most 100 boxes a picture.
     """
 
     precision: Array
     by_class: Array
     sizes: dict[str, float]
+    sizes_by_class: dict[str, Array]
     recall: Array
 
     @property
@@ -95,8 +97,10 @@ def average_precision_of(pictures: Sequence[Pairs], classes: int, most: int = _M
     """
     curves = {area: _curves(pictures, classes, ends, most) for area, ends in _AREAS.items()}
     precision, recall = curves["all"]
-    sizes = {area: _mean(curves[area][0].mean(axis=1)) for area in ("small", "medium", "large")}
-    return AveragePrecision(precision, _over_recalls(precision), sizes, recall)
+    areas = {area: curves[area][0].mean(axis=1) for area in ("small", "medium", "large")}
+    sizes = {area: _mean(values) for area, values in areas.items()}
+    by_class = {area: values.mean(axis=0) for area, values in areas.items()}
+    return AveragePrecision(precision, _over_recalls(precision), sizes, by_class, recall)
 
 
 def _pairs(found: Found, truth: Truth) -> Pairs:

@@ -8,6 +8,7 @@ import typer
 from edgevision.cli.options import (
     DeviceOption,
     FallbackOption,
+    ForceOption,
     HolesOption,
     JsonOption,
     NoiseOption,
@@ -17,6 +18,7 @@ from edgevision.cli.options import (
     ThreadsOption,
 )
 from edgevision.cli.output import echo, print_json
+from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder
@@ -74,6 +76,11 @@ def evaluate(
             rich_help_panel=_GENERATORS_PANEL,
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Page with the figures, and of a detector with curves, confusion and the worst pictures."),
+    ] = None,
+    force: ForceOption = False,
     device: DeviceOption = "cpu",
     allow_fallback: FallbackOption = False,
     threads: ThreadsOption = None,
@@ -87,13 +94,17 @@ def evaluate(
     that are damaged on purpose first (noise, holes, less light, or shrinking where the data does not hold pairs NAME_LR
     and NAME_HR). A generator: the Fréchet distance of its samples, their precision, recall, variety and, where they are
     drawn by class, the judge's agreement, in the features of a classifier that ships (or --judge); this is not FID,
-    whose features are Inception's. An autoencoder: PSNR, SSIM and squared error of reconstructions.
+    whose features are Inception's. An autoencoder: PSNR, SSIM and squared error of reconstructions. A detector: COCO's
+    average precision by class and size, confusion and the worst pictures.
 
     Examples:
         edgevision evaluate classify photos.zip
         edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
         edgevision evaluate denoise photos/ --noise camera --sigma 15
+        edgevision evaluate detector.onnx annotated/ --html detector.html
     """
+    if html is not None:
+        check_writable(html, force=force)
     folder = ImageFolder(data, (split,) if split else ())
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
         report = evaluate_pipeline(
@@ -111,11 +122,16 @@ def evaluate(
             quiet=quiet or as_json,
         )
         part = f"{data.name} {folder.split}".strip()
+        title = f"{one_line(model.name)} on {one_line(part)}, {report.images} picture{'s' * (report.images != 1)}"
+        if html is not None:
+            from edgevision.runtime.tasks.evaluation_page import write_evaluation
+
+            write_evaluation(html, report, pipeline, folder, title, force=force)
         if as_json:
             engine = engine_facts(pipeline.engine)
             print_json({"model": str(model), "data": part} | engine | report.to_dict())
         else:
-            echo(f"{one_line(model.name)} on {one_line(part)}, {report.images} picture{'s' * (report.images != 1)}")
+            echo(title)
             echo(shown(report).table())
     if report.failures:
         for message in report.failures.values():

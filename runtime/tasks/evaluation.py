@@ -68,6 +68,18 @@ def none_left(count: int, failures: Mapping[str, str]) -> DatasetError:
     return DatasetError(f"not one of the {count} pictures could be used: {first}")
 
 
+def worst_names(pictures: Mapping[str, float], most: int = 5) -> list[str]:
+    """The names of the worst of ``pictures``, by their figures in percent; none of them is perfect."""
+    worst = sorted((name for name in pictures if pictures[name] < 100), key=lambda name: pictures[name])
+    return worst[:most]
+
+
+def worst_pictures(pictures: Mapping[str, float]) -> str:
+    """A line that names the worst of ``pictures``, by their figures in percent."""
+    worst = ", ".join(f"{name} {pictures[name]:.1f} %" for name in worst_names(pictures))
+    return f"worst pictures: {worst or 'none'}"
+
+
 def picture_name(data: ImageDataset, index: int) -> str:
     """What a picture is called in reports; data that is not made of files has numbers only."""
     names: Sequence[str] = getattr(data, "names", ())

@@ -213,6 +213,13 @@ class Task:
             " --against compares it with what it was made from"
         )
 
+    def page_parts(self, report: "QualityReport", pipeline: Any, data: "ImageFolder") -> list[str]:
+        """What the page of an evaluation shows beneath the headline of ``report``, as HTML; else that is its table.
+
+        Styles of its own are those of :data:`edgevision.runtime.tasks.evaluation_page.STYLE`.
+        """
+        return []
+
     def picture_figures(
         self, engine: "Engine", metadata: ModelMetadata, data: "ImageDataset", options: "EvaluationOptions"
     ) -> "PictureFigures":

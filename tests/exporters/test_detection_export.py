@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -126,6 +127,25 @@ def test_it_is_evaluated_by_average_precision(model, folder):
     table = run("evaluate", model, folder / "pictures")
     assert "mAP50-95 100.00 %" in table
     assert "square" in table
+
+
+def test_its_page_has_curves_and_the_pictures_in_which_things_were_missed(model, folder, tmp_path):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(folder / "pictures", pictures)
+    box = "<bndbox><xmin>24</xmin><ymin>50</ymin><xmax>34</xmax><ymax>60</ymax></bndbox>"
+    more = f"<object><name>square</name>{box}</object></annotation>"
+    (pictures / "00.xml").write_text((pictures / "00.xml").read_text().replace("</annotation>", more))
+    table = run("evaluate", model, pictures, "--html", tmp_path / "page.html")
+    assert "worst pictures: 00.png" in table
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<img src='data:image/jpeg;base64,") == 1
+    assert "00.png: " in page
+    assert page.count("<polyline class=curve") == 1
+    report = json.loads(run("evaluate", model, pictures, "--json"))
+    things = report["classes"][0]["things"]
+    assert report["confusion"] == [[things - 1, 1], [0, 0]]
+    assert len(report["classes"][0]["curve"]) == 101
+    run("evaluate", model, pictures, "--html", tmp_path / "page.html", code=2)  # it is there already
 
 
 def test_int8_is_judged_by_average_precision(model, folder):

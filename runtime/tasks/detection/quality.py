@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from edgevision.core.errors import DatasetError
-from edgevision.data.box_annotations import AnnotatedFolder
+from edgevision.data.box_annotations import annotations
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.metrics.average_precision import Truth, average_precision
 from edgevision.modelfiles.metadata import ModelMetadata
@@ -68,7 +68,7 @@ def _truth(metadata: ModelMetadata, data: ImageDataset) -> list[Truth] | None:
     if folder is None:
         return None
     try:
-        annotated = AnnotatedFolder(folder)
+        annotated = annotations(folder)
         labels = class_order(metadata.spec_as(DetectionSpec).labels, annotated)
     except DatasetError:
         return None

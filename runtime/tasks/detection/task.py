@@ -56,10 +56,10 @@ class DetectionTask(Task):
 
     def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
         from edgevision.core.errors import DatasetError
-        from edgevision.data.box_annotations import AnnotatedFolder
+        from edgevision.data.box_annotations import annotations
 
         try:
-            return len(AnnotatedFolder(data)) > 0
+            return len(annotations(data)) > 0
         except DatasetError:
             return False
 
@@ -67,6 +67,11 @@ class DetectionTask(Task):
         from edgevision.runtime.tasks.detection.evaluation import evaluate_detector
 
         return evaluate_detector(pipeline, data, quiet=options.quiet)
+
+    def page_parts(self, report: Any, pipeline: Any, data: "ImageFolder") -> "list[str]":
+        from edgevision.runtime.tasks.detection.page import page_parts
+
+        return page_parts(report, pipeline, data)
 
     def quality_measure(
         self,

@@ -11,14 +11,13 @@ from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder, MaskKind
 from edgevision.runtime.files.batch import each_done, failure_message
-from edgevision.runtime.tasks.evaluation import QualityReport, none_left
+from edgevision.runtime.tasks.evaluation import QualityReport, none_left, worst_pictures
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 from edgevision.runtime.tasks.segmentation.tallies import ClassOrder, ClassTally, ThingTally, things_in
 
 # A wider matrix does not fit a terminal; --json has it.
 _WIDEST_MATRIX = 16
-_WORST = 5
 
 
 @record
@@ -100,12 +99,6 @@ class ThingsReport(QualityReport):
         precision = f"mask mAP50-95 {self.map:.2f} %  mAP50 {self.map50:.2f} %  mAP75 {self.map75:.2f} %"
         counts = f"{self.things} things, {self.found} found"
         return "\n".join([self.headline(), precision, counts, worst_pictures(self.pictures)])
-
-
-def worst_pictures(pictures: Mapping[str, float]) -> str:
-    """A line that names the worst of ``pictures``, by their figures in percent."""
-    worst = sorted(pictures, key=lambda name: pictures[name])[:_WORST]
-    return "worst pictures: " + ", ".join(f"{name} {pictures[name]:.1f} %" for name in worst)
 
 
 def evaluate_segmenter(

@@ -1,0 +1,119 @@
+"""What the page of an evaluation shows of a detector: curves, confusions, and the worst pictures."""
+
+import io
+from base64 import b64encode
+from html import escape
+
+from PIL import Image
+
+from edgevision.core.drawing import WIDTH, Box, chart, line, place_labels, text
+from edgevision.core.html_page import html_table
+from edgevision.core.printable import one_line
+from edgevision.data.box_annotations import annotations
+from edgevision.data.datasets import ImageFolder
+from edgevision.imaging.drawing import Marker, class_color
+from edgevision.imaging.images import read_image
+from edgevision.runtime.tasks.detection.confusion import matches
+from edgevision.runtime.tasks.detection.detector import Detector
+from edgevision.runtime.tasks.detection.evaluation import DetectionReport, class_order, found_in, truth_of
+from edgevision.runtime.tasks.evaluation import worst_names
+
+_LEFT, _TOP, _SIDE = 34, 8, 250
+_WORST, _THUMBNAIL = 12, 420
+_MISSED = (255, 0, 200)
+
+
+def page_parts(report: DetectionReport, detector: Detector, data: ImageFolder) -> list[str]:
+    """HTML; the worst pictures are looked at once more."""
+    parts = ["<h2>Classes</h2>", _classes(report)]
+    parts += ["<h2>Precision over recall</h2>", _curves(report)]
+    parts.append("<p class=soft>At IoU 0.5, as COCO counts; a dot is the model's own least score.</p>")
+    parts += ["<h2>Confusion</h2>", _confusion(report)]
+    parts.append(
+        f"<p class=soft>Things in rows, what they were taken for in columns, with a score of at least"
+        f" {report.min_score:g} and at IoU 0.5.</p>"
+    )
+    worst = worst_names(report.pictures, _WORST)
+    if worst:
+        parts += ["<h2>Worst pictures</h2>", _sheet(worst, report, detector, data)]
+        parts.append("<p class=soft>What was missed is framed in magenta. The figure is F1.</p>")
+    return parts
+
+
+def _classes(report: DetectionReport) -> str:
+    head = ("class", "AP50-95", "AP50", "small", "medium", "large", "precision", "recall", "things")
+    rows = []
+    for one in report.classes:
+        cells = (one.ap, one.ap50, one.ap_small, one.ap_medium, one.ap_large, one.precision, one.recall)
+        numbers = ["" if cell is None else f"{cell:.1f}" for cell in cells]
+        rows.append([escape(one_line(one.label)), *numbers, str(one.things)])
+    return html_table(head, rows, numbers=range(1, len(head)))
+
+
+def _curves(report: DetectionReport) -> str:
+    curves = [(index, one) for index, one in enumerate(report.classes) if one.curve]
+    bottom, right = _TOP + _SIDE, WIDTH - 12
+    wide = right - _LEFT
+
+    def place(recall: float, precision: float) -> tuple[float, float]:
+        return _LEFT + wide * recall, bottom - _SIDE * precision
+
+    parts = []
+    for step in range(6):
+        x, y = place(step / 5, step / 5)
+        parts += [line(_LEFT, y, right, y, "grid"), line(x, _TOP, x, bottom, "grid")]
+        parts += [text(_LEFT - 5, y + 4, f"{20 * step}", "end"), text(x, bottom + 14, f"{20 * step}", "middle")]
+    parts.append(text((_LEFT + right) / 2, bottom + 29, "recall, %", "middle"))
+    ends = []
+    for index, one in curves:
+        color = "#{:02x}{:02x}{:02x}".format(*class_color(index))
+        last = max((place for place, value in enumerate(one.curve) if value > 0), default=0)
+        points = " ".join("{:.1f},{:.1f}".format(*place(i / 100, one.curve[i])) for i in range(last + 1))
+        title = f"<title>{escape(one_line(one.label))}, AP50 {one.ap50 or 0:.1f} %</title>"
+        parts.append(f"<polyline class=curve stroke='{color}' points='{points}'>{title}</polyline>")
+        ends.append(place(last / 100, one.curve[last]))
+        if one.recall is not None and one.precision is not None:
+            x, y = place(one.recall / 100, one.precision / 100)
+            parts.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4' fill='{color}'>{title}</circle>")
+    names = [one_line(one.label)[:18] for _, one in curves]
+    labels = place_labels(ends, names, Box(_LEFT, _TOP, right, bottom)) if len(names) <= 20 else []
+    parts += [text(label.x, label.y, name) for label, name in zip(labels, names, strict=False)]
+    return chart(bottom + 34, f"Precision over recall of {len(curves)} classes", parts)
+
+
+def _confusion(report: DetectionReport) -> str:
+    names = [escape(one_line(one.label)) for one in report.classes]
+    rows = [
+        [name, *("" if not count else str(count) for count in counts)]
+        for name, counts in zip((*names, "nothing"), report.confusion, strict=True)
+    ]
+    return html_table(("", *names, "missed"), rows, numbers=range(1, len(names) + 2))
+
+
+def _sheet(worst: list[str], report: DetectionReport, detector: Detector, data: ImageFolder) -> str:
+    annotated = annotations(data)
+    labels = class_order(detector.labels, annotated)
+    figures = []
+    for name in worst:
+        things = annotated.of(name)
+        assert things is not None  # it is one that was evaluated
+        image = read_image(data.image(data.names.index(name)))
+        found = detector(image)
+        truth = truth_of(things, labels)
+        taken = {column for _, column in matches(found_in(found), truth, report.min_score)[0]}
+        marker = Marker(found.draw(image).to_pillow())
+        for column, box in enumerate(truth.boxes.tolist()):
+            if column not in taken and not truth.ignored[column]:
+                marker.box((box[0], box[1], box[2], box[3]), _MISSED)
+        caption = f"{escape(one_line(name))}: {report.pictures[name]:.0f} %"
+        picture = f"<img src='{_embedded(marker.image)}' alt=''>"
+        figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+    return f"<div class=sheet>{''.join(figures)}</div>"
+
+
+def _embedded(image: Image.Image) -> str:
+    small = image.copy()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
