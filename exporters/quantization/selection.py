@@ -9,6 +9,10 @@ from edgevision.exporters.quantization.report import Outcome
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
 
+# What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: little is shown
+# on a busy machine.
+_AS_FAST = 0.95
+
 SpeedupOver = Callable[[str, str], Speedup]
 """How many times as fast the first form is as the second."""
 
@@ -67,7 +71,8 @@ class Selector:
 
         Shown means that the 95 % interval of the ratio lies above 1. What asks for more has to be shown to be faster
         than all that ask for less: arithmetic in less than float32 than that in float32, and of either another engine
-        than the first. Of the forms that none is shown to be faster than, weight-only int8 is written for its size.
+        than the first. Of the forms that none is shown to be faster than, weight-only int8 is written for its size
+        where it is about as fast as the fastest.
         """
         within = self.within_budget()
         floats = [one for one in within if not one.reduced]
@@ -118,7 +123,11 @@ class Selector:
         fastest = self._fastest(alike)
         if fastest.outcome is not Outcome.FLOAT:
             return fastest
-        small = [one for one in alike if one.outcome is Outcome.WEIGHT_ONLY]
+        small = [
+            one
+            for one in alike
+            if one.outcome is Outcome.WEIGHT_ONLY and self.speedup(one.name, fastest.name).ratio >= _AS_FAST
+        ]
         if not small and self.prefer is Preference.SIZE:
             small = [one for one in within if one.outcome is Outcome.WEIGHT_ONLY]
         return self._fastest([one for one in small if self._rank(one) == self._rank(fastest)] or [fastest])

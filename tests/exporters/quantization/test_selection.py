@@ -163,3 +163,13 @@ def test_what_was_searched_for_is_written_for_a_device_that_is_not_at_hand() -> 
         assert Selector(table.candidates, None, 1.0, prefer).select().written.name == "int8"
     assert Selector(table.candidates[:5], None, 1.0, Preference.SPEED).select().written.name == "int8-weights"
     assert Selector(table.candidates[:4], None, 1.0, Preference.SPEED).select().written.name == "rewritten"
+
+
+@pytest.mark.parametrize(("milliseconds", "written"), [(10.4, "int8-weights"), (11.0, "cleaned")])
+def test_weight_only_int8_that_seems_slower_is_not_written_for_its_size_however_little_was_shown(
+    milliseconds: float, written: str
+) -> None:
+    table = Table({"cleaned": 10.0, "int8-weights": milliseconds}, {}, width=0.6)
+    assert table.selection().written.name == written
+    # Who asks for the smallest file has it.
+    assert table.selection(prefer=Preference.SIZE).written.name == "int8-weights"
