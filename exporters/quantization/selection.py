@@ -9,8 +9,8 @@ from edgevision.exporters.quantization.report import Outcome
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
 
-# What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: little is shown
-# on a busy machine.
+# What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: on a busy
+# machine little is shown.
 _AS_FAST = 0.95
 
 SpeedupOver = Callable[[str, str], Speedup]

@@ -22,7 +22,7 @@ Call = Callable[[], object]
 _WINDOW_NS = 30_000_000
 _ALIKE_WINDOWS = 3
 _ALIKE = 1.05
-_WARM_UP_RUNS = 3
+_WARM_UP_RUNS, _MOST_WARM_UP_RUNS = 3, 100
 
 
 @record
@@ -141,7 +141,7 @@ class InterleavedTimer(Generic[Name]):
         self._speedups: dict[tuple[Name, Name], Speedup] = {}
         self.timed = {name: TimedRuns() for name in self._calls}
         self._block_runs = {
-            name: max(1 if self._alone else fewest, round(1e6 * block_ms / max(1, self._fastest_run(call))))
+            name: max(1 if self._alone else fewest, round(1e6 * block_ms / max(1, self._fastest_run(call, block_ms))))
             for name, call in self._calls.items()
         }
 
@@ -195,9 +195,11 @@ class InterleavedTimer(Generic[Name]):
             rounds=self.rounds,
         )
 
-    def _fastest_run(self, call: Call) -> int:
-        took = []
-        for _ in range(_WARM_UP_RUNS):
+    def _fastest_run(self, call: Call, block_ms: float) -> int:
+        took: list[int] = []
+        # On a busy machine a few runs may all be interrupted, and blocks would be too short for their medians to mean
+        # anything.
+        while len(took) < _WARM_UP_RUNS or (len(took) < _MOST_WARM_UP_RUNS and len(took) * min(took) < 1e6 * block_ms):
             start = self._clock()
             call()
             took.append(self._clock() - start)

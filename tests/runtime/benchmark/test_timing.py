@@ -175,6 +175,12 @@ def test_every_timed_run_is_kept_with_its_beginning(clock: Clock) -> None:
     assert max(timer.timed["a"].milliseconds()) == 9
 
 
+def test_blocks_are_long_also_where_something_interrupted_the_first_runs(clock: Clock) -> None:
+    timer = InterleavedTimer({"a": clock.call(chain([1.5] * 3, repeat(0.25))), "b": clock.call(repeat(8))})
+    timer.run_round()
+    assert len(timer.timed["a"].durations) == 8
+
+
 def test_it_goes_on_for_the_seconds_that_are_given(clock: Clock) -> None:
     timer = InterleavedTimer(clock.calls(a=8, b=2))
     timer.measure(0.495)
