@@ -1,5 +1,9 @@
 """The assignment problem: who goes with whom so that the sum is the largest."""
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,13 +20,17 @@ def best_pairs(worth: NDArray[np.float64], least: float) -> Pairs:
         MissingExtraError: SciPy is not installed, which solves it.
     """
     usable = worth >= least
-    rows, columns = np.flatnonzero(usable.any(axis=1)), np.flatnonzero(usable.any(axis=0))
-    if not len(rows):
+    if not usable.any():
         return np.zeros((0, 2), np.int64)
+    # What is no pair counts for nothing, so that it never takes the place of one that is.
+    row, column = _solver()(np.where(usable, worth, 0.0), maximize=True)
+    pairs: Pairs = np.array([row, column], np.int64).T
+    return pairs[usable[row, column]]
+
+
+@cache
+def _solver() -> Callable[..., Any]:
     with requires_extra("video"):
         from scipy.optimize import linear_sum_assignment
-    # What is no pair counts for nothing, so that it never takes the place of one that is.
-    among = np.where(usable, worth, 0.0)[np.ix_(rows, columns)]
-    row, column = linear_sum_assignment(among, maximize=True)
-    pairs: Pairs = np.stack([rows[row], columns[column]], axis=1).astype(np.int64)
-    return pairs[usable[pairs[:, 0], pairs[:, 1]]]
+    solve: Callable[..., Any] = linear_sum_assignment
+    return solve

@@ -5,8 +5,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_POSITION_SHARE, _VELOCITY_SHARE = 1 / 20, 1 / 160
-"""Standard deviations of a step's noise, as shares of a box's size (Wojke et al. 2017)."""
+_SEEN_SHARE, _POSITION_SHARE, _VELOCITY_SHARE = 1 / 20, 1 / 40, 1 / 160
+"""Standard deviations, as shares of a box's size: of what a detector says, and of a step's noise.
+
+All but the second are as Wojke et al. (2017) have them; with theirs of 1/20 tracks follow the detector's trembling.
+"""
 
 _FIRST_POSITION, _FIRST_VELOCITY = 2, 10
 """How much less is known of a box that was seen once, in the same units."""
@@ -21,13 +24,13 @@ class BoxMotion:
     Attributes:
         position: float64 (N, 4), centre x, centre y, width and height, in pixels.
         velocity: float64 (N, 4), the same for each frame.
-        variance: float64 (N, 4, 3), of the position, of both together, and of the velocity.
+        variance: float64 (3, N, 4), of the position, of both together, and of the velocity.
     """
 
     def __init__(self) -> None:
         self.position: Floats = np.zeros((0, 4))
         self.velocity: Floats = np.zeros((0, 4))
-        self.variance: Floats = np.zeros((0, 4, 3))
+        self.variance: Floats = np.zeros((3, 0, 4))
 
     def __len__(self) -> int:
         return len(self.position)
@@ -42,43 +45,48 @@ class BoxMotion:
         """Begin with further boxes (n, 4), x1, y1, x2, y2, that stand still as far as is known."""
         position = _centred(boxes)
         size = _size(position)
-        first = np.zeros((len(boxes), 4, 3))
-        first[:, :, 0] = (_FIRST_POSITION * _POSITION_SHARE * size) ** 2
-        first[:, :, 2] = (_FIRST_VELOCITY * _VELOCITY_SHARE * size) ** 2
+        first = np.zeros((3, len(boxes), 4))
+        first[0] = (_FIRST_POSITION * _SEEN_SHARE * size) ** 2
+        first[2] = (_FIRST_VELOCITY * _VELOCITY_SHARE * size) ** 2
         self.position = np.concatenate([self.position, position])
         self.velocity = np.concatenate([self.velocity, np.zeros_like(position)])
-        self.variance = np.concatenate([self.variance, first])
+        self.variance = np.concatenate([self.variance, first], axis=1)
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Forget the others."""
-        self.position, self.velocity, self.variance = self.position[rows], self.velocity[rows], self.variance[rows]
+        self.position, self.velocity = self.position[rows], self.velocity[rows]
+        self.variance = self.variance[:, rows]
 
     def step(self, steps: float = 1) -> None:
         """Go on to the next frame, or over several at once."""
         size = _size(self.position)
-        own, both, speed = (self.variance[:, :, index] for index in range(3))
-        noise = (_POSITION_SHARE * size) ** 2 * steps, (_VELOCITY_SHARE * size) ** 2 * steps
-        self.position = self.position + steps * self.velocity
-        self.variance = np.stack(
-            [own + 2 * steps * both + steps**2 * speed + noise[0], both + steps * speed, speed + noise[1]], axis=2
-        )
+        squared = size * size * steps
+        own, both, speed = self.variance
+        self.position += steps * self.velocity
+        own += (2 * steps) * both + (steps * steps) * speed + _POSITION_SHARE**2 * squared
+        both += steps * speed
+        speed += _VELOCITY_SHARE**2 * squared
 
     def see(self, rows: NDArray[np.int64], boxes: Floats) -> None:
         """Take in where the boxes of some rows were found, as (n, 4) x1, y1, x2, y2."""
-        own, both, speed = (self.variance[rows, :, index] for index in range(3))
-        innovation = own + (_POSITION_SHARE * _size(self.position[rows])) ** 2
-        surprise = _centred(boxes) - self.position[rows]
+        own, both, speed = self.variance[:, rows]
+        expected = self.position[rows]
+        size = _size(expected)
+        innovation = own + _SEEN_SHARE**2 * size * size
+        surprise = _centred(boxes) - expected
         gain, speed_gain = own / innovation, both / innovation
-        self.position[rows] += gain * surprise
+        self.position[rows] = expected + gain * surprise
         self.velocity[rows] += speed_gain * surprise
-        self.variance[rows] = np.stack([own * (1 - gain), both * (1 - gain), speed - speed_gain * both], axis=2)
+        left = 1 - gain
+        self.variance[:, rows] = own * left, both * left, speed - speed_gain * both
 
 
 def _centred(boxes: Floats) -> Floats:
-    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return np.concatenate([(low + high) / 2, high - low], axis=1)
 
 
 def _size(position: Floats) -> Floats:
     """(N, 1): what a box's noise is in proportion to, its longer side."""
-    size: Floats = np.maximum(position[:, 2:].max(axis=1, keepdims=True, initial=1), 1)
+    size: Floats = np.maximum(np.maximum(position[:, 2:3], position[:, 3:4]), 1)
     return size

@@ -16,9 +16,9 @@ class Tracks:
     """Boxes that know which thing they are of.
 
     Attributes:
-        found: the boxes, as a detector gave them.
+        found: the boxes, where the things are by all that was seen of them so far.
         ids: int64 (N,), from 1; of one thing the same in every frame.
-        seen: bool (N,); of the others the box is where the thing is expected to be.
+        seen: bool (N,), whether a detector saw the thing in this frame; the others are where they are expected.
         trails: where each thing was before, by its id, as points (x, y), the oldest first; drawn behind the boxes.
     """
 

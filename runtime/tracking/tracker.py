@@ -34,7 +34,7 @@ class TrackerSettings:
     low_overlap: float = 0.5
     first_overlap: float = 0.3
     patience: int = 30
-    coast: int = 2
+    coast: int = 5
 
 
 class Tracker:
@@ -77,10 +77,13 @@ class Tracker:
         free = np.ones(len(self._ids), bool)
 
         def pair(tracks: NDArray[np.bool_], candidates: NDArray[np.bool_], least: float) -> None:
-            rows, columns = np.flatnonzero(tracks & free), np.flatnonzero(candidates & (partner < 0))
-            for row, column in best_pairs(likeness[np.ix_(rows, columns)], least):
-                partner[columns[column]] = rows[row]
-                free[rows[row]] = False
+            rows, columns = tracks & free, candidates & (partner < 0)
+            if not (rows.any() and columns.any()):
+                return
+            among = likeness * (rows[:, None] & columns)
+            for row, column in best_pairs(among, least).tolist():
+                partner[column] = row
+                free[row] = False
 
         pair(self._confirmed, high, settings.overlap)
         # What was lost is not found again by a box that might be anything.
@@ -92,23 +95,19 @@ class Tracker:
         self._unseen[rows] = 0
         self._scores[rows] = found.scores[matched]
         self._confirmed[rows] = True
-        self._forget(matched, partner)
+        self._forget()
         begun = np.flatnonzero((partner < 0) & (found.scores >= settings.begin))
-        partner[begun] = len(self._ids) + np.arange(len(begun))
-        self._begin(boxes[begun], found.classes[begun], found.scores[begun])
+        if len(begun):
+            self._begin(boxes[begun], found.classes[begun], found.scores[begun])
         self._frames += 1
-        return self._shown(found, partner)
+        return self._shown(found)
 
-    def _shown(self, found: Detections, partner: NDArray[np.int64]) -> Tracks:
-        """The tracks that are told of, by id: with the box that was found, or the one that was expected."""
-        boxes = self._motion.boxes
-        seen = np.zeros(len(self._ids), bool)
-        seen[partner[partner >= 0]] = True
-        boxes[partner[partner >= 0]] = found.boxes[partner >= 0]
-        told = self._confirmed & (seen | (self._unseen <= self._settings.coast))
+    def _shown(self, found: Detections) -> Tracks:
+        """The tracks that are told of, by id, where they are by all that was seen of them so far."""
         height, width = found.size
-        boxes = np.clip(boxes, 0, (width, height, width, height))
-        told &= seen | (box_areas(boxes) > 0)
+        boxes = np.minimum(np.maximum(self._motion.boxes, 0), (width, height, width, height))
+        seen = self._unseen == 0
+        told = self._confirmed & (self._unseen <= self._settings.coast) & (seen | (box_areas(boxes) > 0))
         rows = np.flatnonzero(told)  # they are in the order of their ids
         shown = Detections(
             boxes[rows].astype(np.float32),
@@ -119,11 +118,11 @@ class Tracker:
         )
         return Tracks(shown, self._ids[rows], seen[rows])
 
-    def _forget(self, matched: NDArray[np.int64], partner: NDArray[np.int64]) -> None:
+    def _forget(self) -> None:
         """Tracks that are lost for too long, and those that were seen once and not again."""
         kept = (self._unseen <= self._settings.patience) & (self._confirmed | (self._unseen == 0))
-        place = np.cumsum(kept) - 1
-        partner[matched] = place[partner[matched]]
+        if kept.all():
+            return
         self._motion.keep(kept)
         self._ids, self._classes = self._ids[kept], self._classes[kept]
         self._unseen, self._confirmed = self._unseen[kept], self._confirmed[kept]

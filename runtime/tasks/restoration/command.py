@@ -27,6 +27,7 @@ from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
+from edgevision.runtime.tasks.restoration.curves import SteadyCurves
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
@@ -211,6 +212,15 @@ def upscale(
 def brighten(
     inputs: InputsArgument,
     strength: StrengthOption = 1,
+    smooth: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.99,
+            help="Of videos: the share of the frames before, against flicker.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = 0.8,
     *,
     options: _Options,
 ) -> None:
@@ -221,7 +231,8 @@ def brighten(
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
     """
-    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened", how={"strength": strength})
+    how = {"strength": strength}
+    _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened", how=how, smooth=smooth)
 
 
 def _run(
@@ -233,11 +244,19 @@ def _run(
     read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None = None,
     how: Mapping[str, Any] = MappingProxyType({}),
     protected: Sequence[Path] = (),
+    smooth: float = 0,
 ) -> None:
     limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
     if asks_for_stream(inputs, options.output, options):
         _run_on_streams(
-            task, inputs, options, name_suffix=name_suffix, limits=limits, read_own_mask=read_own_mask, how=how
+            task,
+            inputs,
+            options,
+            name_suffix=name_suffix,
+            limits=limits,
+            read_own_mask=read_own_mask,
+            how=how,
+            smooth=smooth,
         )
         return
     pictures = expand_inputs(inputs)
@@ -319,15 +338,22 @@ def _run_on_streams(
     limits: dict[str, Any],
     read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None,
     how: Mapping[str, Any],
+    smooth: float,
 ) -> None:
     from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
 
     if options.compare is not None or options.resume:
         raise InputError("--compare and --resume are for pictures, not for videos and cameras")
     masks: dict[tuple[int, ...], np.ndarray] = {}
+    steady = [SteadyCurves(smooth) for _ in inputs]
 
     def answer(restore: Any, frames: list[Frame]) -> list[Picture]:
         pictures = [Picture(frame.pixels) for frame in frames]
+        if smooth:
+            return [
+                restore(picture, **how, steady=steady[frame.source])
+                for frame, picture in zip(frames, pictures, strict=True)
+            ]
         if read_own_mask is None:
             return list(restore(pictures, **how))
         # One mask for all frames of a size.

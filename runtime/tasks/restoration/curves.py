@@ -21,6 +21,31 @@ _PIXELS = 80_000
 _MAP_PIXELS = 1 << 18
 
 
+_CUT = 0.25
+"""Mean difference of the curves of two frames, of which they have -1..1, that only another scene makes."""
+
+
+class SteadyCurves:
+    """The curves of a stream's frames, each drawn towards those before, so that brightness does not flicker.
+
+    Where they jump, as at a cut, they begin anew.
+    """
+
+    def __init__(self, smooth: float) -> None:
+        """``smooth`` is the share of what was before, 0 for none of it to just below 1."""
+        self._smooth = smooth
+        self._before: Array | None = None
+
+    def __call__(self, curves: Array) -> Array:
+        """The next frame's curves, float32 (3 * iterations, h, w), to be used in place of those."""
+        before = self._before
+        if before is None or before.shape != curves.shape or np.abs(before - curves).mean() > _CUT:
+            self._before = curves
+        else:
+            self._before = curves + np.float32(self._smooth) * (before - curves)
+        return self._before
+
+
 class CurveNetwork:
     """A network that predicts curves, on an engine.
 
@@ -42,10 +67,12 @@ class CurveNetwork:
         self._name = metadata.name
         self._preprocess = Preprocessor(metadata.image)
 
-    def restore(self, samples: Samples) -> Iterator[tuple[int, Array]]:
+    def restore(self, samples: Samples, steady: SteadyCurves | None = None) -> Iterator[tuple[int, Array]]:
         """The rows of the picture (H, W, 1 or 3) bent by the curves, top to bottom, float32 (n, W, 1 or 3)."""
         height, width, channels = samples.shape
         curves = self._curves(samples)
+        if steady is not None:
+            curves = steady(curves)
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
         count = curves.shape[1]

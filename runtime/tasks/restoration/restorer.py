@@ -22,7 +22,7 @@ from edgevision.imaging.transparency import continue_colours, range_around
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
-from edgevision.runtime.tasks.restoration.curves import CurveNetwork
+from edgevision.runtime.tasks.restoration.curves import CurveNetwork, SteadyCurves
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
@@ -81,18 +81,27 @@ class Restorer(Pipeline):
 
     @overload
     def __call__(  # type: ignore[overload-overlap]
-        self, images: Batch, *, strength: float = 1, in_place: bool = False
+        self, images: Batch, *, strength: float = 1, in_place: bool = False, steady: SteadyCurves | None = None
     ) -> list[Picture]: ...
-
-    @overload
-    def __call__(self, images: ImageSource, *, strength: float = 1, in_place: bool = False) -> Picture: ...
 
     @overload
     def __call__(
-        self, images: ImageSources[Source], *, strength: float = 1, in_place: bool = False
+        self, images: ImageSource, *, strength: float = 1, in_place: bool = False, steady: SteadyCurves | None = None
+    ) -> Picture: ...
+
+    @overload
+    def __call__(
+        self,
+        images: ImageSources[Source],
+        *,
+        strength: float = 1,
+        in_place: bool = False,
+        steady: SteadyCurves | None = None,
     ) -> list[Picture]: ...
 
-    def __call__(self, images: Any, *, strength: float = 1, in_place: bool = False) -> Picture | list[Picture]:
+    def __call__(
+        self, images: Any, *, strength: float = 1, in_place: bool = False, steady: SteadyCurves | None = None
+    ) -> Picture | list[Picture]:
         """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
         What is transparent gets the colours around it, of which its own would otherwise spoil the edge. With
@@ -100,9 +109,10 @@ class Restorer(Pipeline):
 
         Args:
             strength: how far to go from the picture, 0, to what the network makes of it, 1.
+            steady: what keeps the frames of a stream alike, of a network that predicts curves.
 
         Raises:
-            InputError: a strength out of its range, or below 1 where pictures are enlarged.
+            InputError: a strength out of its range, or below 1 where pictures are enlarged; ``steady`` without curves.
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
@@ -110,18 +120,23 @@ class Restorer(Pipeline):
             raise InputError(f"the strength must be from 0 to 1, not {strength}")
         if strength < 1 and self.scale != 1:
             raise InputError("what is enlarged has no strength: it cannot be mixed with the picture before")
+        if steady is not None and not isinstance(self.network, CurveNetwork):
+            raise InputError(f"{self.metadata.name!r} predicts no curves that could be kept steady")
         pictures, several = split_pictures(images, self._color)
-        results = [self._restore_picture(picture, strength, in_place=in_place) for picture in pictures]
+        results = [self._restore_picture(picture, strength, steady, in_place=in_place) for picture in pictures]
         return results if several else results[0]
 
-    def _restore_picture(self, source: ImageSource, strength: float, *, in_place: bool) -> Picture:
+    def _restore_picture(
+        self, source: ImageSource, strength: float, steady: SteadyCurves | None, *, in_place: bool
+    ) -> Picture:
         in_place = in_place or not isinstance(source, Picture)
         picture = Picture.read(source).with_array_color(self._color)
         shape = (picture.height * self.scale, picture.width * self.scale, picture.pixels.shape[2])
         # No tile reads a row that is finished.
         restored = picture.pixels if in_place and self.scale == 1 else np.empty(shape, picture.pixels.dtype)
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
-        for top, rows in self.restore(seen):
+        curves = self.network if steady is not None and isinstance(self.network, CurveNetwork) else None
+        for top, rows in self.restore(seen) if curves is None else curves.restore(seen, steady):
             if strength < 1:
                 before = as_float(seen[top : top + len(rows)])
                 rows = before + np.float32(strength) * (rows - before)

@@ -164,3 +164,22 @@ def test_options_for_streams_are_refused_for_pictures(edgevision, tmp_path, clip
         assert "is for videos and cameras" in edgevision("run", "classify", tmp_path / "a.png", *arguments)[2]
     assert "is no video or camera" in edgevision("run", "classify", clip, tmp_path / "a.png")[2]
     assert "name the video for the results" in edgevision("run", "denoise", "lavfi:testsrc")[2]
+
+
+def test_curves_are_kept_steady_within_a_scene(edgevision, tmp_path):
+    """Frames of one scene are bent by nearly the same curves; behind a cut it is as if the video began there."""
+    generator = np.random.default_rng(0)
+    frames = tmp_path / "dark"
+    frames.mkdir()
+    for number in range(10):
+        light = (60 + 20 * (number % 2)) if number < 6 else 250
+        pixels = generator.integers(0, light, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(frames / f"{number}.png")
+    made = {}
+    for smooth in ("0", "0.9"):
+        assert edgevision("run", "brighten", frames, "--smooth", smooth, "-o", tmp_path / f"{smooth}.gif")[0] == 0
+        made[smooth] = frames_of(tmp_path / f"{smooth}.gif")
+    means = {smooth: [frame.pixels.mean() for frame in frames] for smooth, frames in made.items()}
+    assert means["0.9"][0] == means["0"][0]
+    assert abs(means["0.9"][1] - means["0"][1]) > 1
+    assert means["0.9"][6] == means["0"][6]

@@ -1,0 +1,129 @@
+"""Association alone: boxes that are known, some dropped and all moved a little, joined to tracks again.
+
+    python benchmarks/tracking.py gt.txt [--drop 0.1] [--jitter 0.03] [--seeds 3] [--size 1024x1024]
+
+Beside edgevision's tracker stand a plain one, which gives a box to the last box that it overlaps most, and norfair
+where it is installed. Time is CPU time of one thread for each frame, for the association alone.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edgevision.metrics.assignment import best_pairs
+from edgevision.metrics.box_overlap import intersection_over_union
+from edgevision.metrics.track_scores import track_scores
+from edgevision.runtime.tasks.detection.result import Detections
+from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, read_mot
+from edgevision.runtime.tracking.tracker import Tracker
+
+Associate = Callable[[np.ndarray], list[tuple[int, np.ndarray]]]
+"""From the boxes of the next frame to pairs of id and box."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--drop", type=float, default=0.1)
+    parser.add_argument("--jitter", type=float, default=0.03, help="of a box's sides")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--size", default="1024x1024")
+    arguments = parser.parse_args()
+    width, height = map(int, arguments.size.split("x"))
+    truth = read_mot(arguments.truth)
+    trackers: dict[str, Callable[[], Associate]] = {
+        "edgevision": lambda: ours((height, width)),
+        "plain overlap": plain_overlap,
+    }
+    try:
+        import norfair  # noqa: F401
+
+        trackers |= {
+            "norfair, IoU": lambda: by_norfair("iou"),
+            "norfair, distance": lambda: by_norfair("mean_euclidean"),
+        }
+    except ImportError:
+        print("norfair is not installed and left out")
+    print(f"{'tracker':<20}{'seed':>5}{'IDF1':>8}{'HOTA':>8}{'MOTA':>8}{'switches':>9}{'ms/frame':>9}")
+    for name, make in trackers.items():
+        for seed in range(arguments.seeds):
+            found, seconds, frames = tracked(truth, make(), arguments.drop, arguments.jitter, seed)
+            scores = track_scores(frame_pairs(truth, found))
+            figures = "".join(f"{scores[figure]:8.4f}" for figure in ("idf1", "hota", "mota"))
+            print(f"{name:<20}{seed:>5}{figures}{scores['switches']:9.0f}{1e3 * seconds / frames:9.3f}")
+
+
+def tracked(
+    truth: TrackedBoxes, associate: Associate, drop: float, jitter: float, seed: int
+) -> tuple[TrackedBoxes, float, int]:
+    """What a tracker makes of the damaged boxes, how long that takes, and of how many frames."""
+    generator = np.random.default_rng(seed)
+    rows, seconds, last = [], 0.0, int(truth.frames.max())
+    for frame in range(1, last + 1):
+        boxes = truth.boxes[truth.frames == frame]
+        sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+        boxes = boxes + generator.normal(0, jitter, boxes.shape) * sides
+        boxes = generator.permutation(boxes[generator.random(len(boxes)) >= drop]).astype(np.float32)
+        began = time.process_time()
+        answer = associate(boxes)
+        seconds += time.process_time() - began
+        rows += [(frame, number, *box) for number, box in answer]
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    return TrackedBoxes(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:]), seconds, last
+
+
+def ours(size: tuple[int, int]) -> Associate:
+    """edgevision's tracker as it is by default."""
+    best_pairs(np.ones((1, 1)), 0)  # imports what solves it, as that of others is imported already
+    tracker = Tracker()
+
+    def associate(boxes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        count = len(boxes)
+        tracks = tracker(Detections(boxes, np.full(count, 0.9, np.float32), np.zeros(count, np.int64), size=size))
+        return list(zip(tracks.ids.tolist(), tracks.found.boxes, strict=True))
+
+    return associate
+
+
+def plain_overlap() -> Associate:
+    """Each box goes to the free last box that it overlaps most, from 0.3 on; a track lives as long as it is seen."""
+    last: dict[int, np.ndarray] = {}
+    count = 0
+
+    def associate(boxes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        nonlocal last, count
+        ids = list(last)
+        overlap = intersection_over_union(boxes, np.array([last[number] for number in ids]).reshape(-1, 4))
+        answer = {}
+        for row, column in sorted(np.ndindex(overlap.shape), key=lambda pair: -overlap[pair]):
+            if overlap[row, column] >= 0.3 and row not in answer and ids[column] not in answer.values():
+                answer[row] = ids[column]
+        for row in range(len(boxes)):
+            if row not in answer:
+                count += 1
+                answer[row] = count
+        last = {number: boxes[row] for row, number in answer.items()}
+        return [(number, boxes[row]) for row, number in answer.items()]
+
+    return associate
+
+
+def by_norfair(distance: str) -> Associate:
+    """norfair with its Kalman filter, and the thresholds of its own examples."""
+    import norfair
+
+    threshold = {"iou": 0.7, "mean_euclidean": 100}[distance]
+    tracker = norfair.Tracker(distance_function=distance, distance_threshold=threshold, initialization_delay=0)
+
+    def associate(boxes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        objects = tracker.update([norfair.Detection(box.reshape(2, 2)) for box in boxes])
+        return [(known.id, known.estimate.reshape(4)) for known in objects if known.id is not None]
+
+    return associate
+
+
+if __name__ == "__main__":
+    main()
