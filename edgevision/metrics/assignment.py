@@ -25,7 +25,8 @@ def best_pairs(worth: NDArray[np.float64], least: float) -> Pairs:
     # What is no pair counts for nothing, so that it never takes the place of one that is.
     row, column = _solver()(np.where(usable, worth, 0.0), maximize=True)
     pairs: Pairs = np.array([row, column], np.int64).T
-    return pairs[usable[row, column]]
+    kept: Pairs = pairs[usable[row, column]]
+    return kept
 
 
 @cache
