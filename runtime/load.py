@@ -16,6 +16,7 @@ from edgevision.runtime.shipped_models import resolve_model, shipped_model, ship
 if TYPE_CHECKING:
     from edgevision.imaging.picture_sources import ArrayColor
     from edgevision.runtime.compositions.cutter import Cutter
+    from edgevision.runtime.compositions.follower import Follower
     from edgevision.runtime.compositions.remover import Remover
     from edgevision.runtime.compositions.replacer import Replacer
     from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
@@ -64,6 +65,8 @@ def load(model: Literal["cutout"], device: str = ..., **options: Any) -> "Cutter
 def load(model: Literal["remove"], device: str = ..., **options: Any) -> "Remover": ...
 @overload
 def load(model: Literal["replace"], device: str = ..., **options: Any) -> "Replacer": ...
+@overload
+def load(model: Literal["track"], device: str = ..., **options: Any) -> "Follower": ...
 @overload
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["classify"], **options: Unpack[LoadOptions]
@@ -123,7 +126,8 @@ def load(
 
     Args:
         model: a path to an ``.onnx`` or ``.xml`` file, or the name of a model that ships with the package, which is
-            that of its task; or ``"cutout"``, ``"remove"`` or ``"replace"``, which take their models as options.
+            that of its task; or ``"cutout"``, ``"remove"``, ``"replace"`` or ``"track"``, which take their models as
+            options.
         device: one of ``cpu``, ``cuda``, ``tensorrt``, ``gpu``, ``npu``, ``auto``, with ``:N`` for one of several, or
             exact as in ``openvino:npu``.
         threads: bounds the CPU threads; by default the engine takes all cores where that helps.

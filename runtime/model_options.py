@@ -29,14 +29,19 @@ def _complete(incomplete: str) -> Iterator[str]:
             yield f"{path}/" if path.is_dir() else str(path)
 
 
+def model_argument(help: str, *, other: Path | None = None) -> Any:
+    """The argument ``MODEL`` with a ``help`` of its own, which may be the word ``other`` instead."""
+    return typer.Argument(
+        metavar="MODEL",
+        callback=lambda value: value if value == other else _resolve(value),
+        autocompletion=_complete,
+        help=help,
+    )
+
+
 ModelArgument = Annotated[
     Path,
-    typer.Argument(
-        metavar="MODEL",
-        callback=_resolve,
-        autocompletion=_complete,
-        help="Model file (.onnx, .xml, .tflite, .param, .rknn), or the name of one that ships, as classify.",
-    ),
+    model_argument("Model file (.onnx, .xml, .tflite, .param, .rknn), or the name of one that ships, as classify."),
 ]
 ModelsArgument = Annotated[
     list[Path],

@@ -30,6 +30,9 @@ COMPOSITIONS: dict[str, Composition] = {
     "replace": Composition(
         f"{_PLACE}.replace_command:replace", f"{_PLACE}.replacer:open_replacer", "Put a cut-out into a picture."
     ),
+    "track": Composition(
+        f"{_PLACE}.track_command:track", f"{_PLACE}.follower:open_follower", "Follow things through a video."
+    ),
 }
 
 

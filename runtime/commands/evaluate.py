@@ -19,7 +19,7 @@ from edgevision.cli.options import (
 )
 from edgevision.cli.output import echo, print_json
 from edgevision.core.atomic_files import check_writable
-from edgevision.core.errors import PartialFailureError
+from edgevision.core.errors import InputError, PartialFailureError
 from edgevision.core.printable import one_line, shown
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
@@ -27,15 +27,24 @@ from edgevision.data.noise_kinds import NoiseKind
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
-from edgevision.runtime.model_options import ModelArgument
+from edgevision.runtime.model_options import model_argument
 
 _PICTURES_PANEL = "Pictures"
 _GENERATORS_PANEL = "Of generators"
 
 
+_TRACK = Path("track")
+"""Stands in the place of a model for tracks, which are files already."""
+
+
 def evaluate(
-    model: ModelArgument,
-    data: Annotated[Path, typer.Argument(help="Folder or zip of pictures: [test/][CLASS/]picture.")],
+    model: Annotated[
+        Path, model_argument("Model file, or the name of one that ships, as classify; or track.", other=_TRACK)
+    ],
+    data: Annotated[Path, typer.Argument(help="Folder or zip of pictures: [test/][CLASS/]picture; or tracks.")],
+    truth: Annotated[
+        Path | None, typer.Argument(help="Of tracks the true ones; both are MOT files.", show_default=False)
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -95,14 +104,24 @@ def evaluate(
     and NAME_HR). A generator: the Fréchet distance of its samples, their precision, recall, variety and, where they are
     drawn by class, the judge's agreement, in the features of a classifier that ships (or --judge); this is not FID,
     whose features are Inception's. An autoencoder: PSNR, SSIM and squared error of reconstructions. A detector: COCO's
-    average precision by class and size, confusion and the worst pictures.
+    average precision by class and size, confusion and the worst pictures. Tracks: HOTA, IDF1 and MOTA.
 
     Examples:
         edgevision evaluate classify photos.zip
         edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
         edgevision evaluate denoise photos/ --noise camera --sigma 15
         edgevision evaluate detector.onnx annotated/ --html detector.html
+        edgevision evaluate track followed.txt gt.txt
     """
+    if (truth is not None) != (model == _TRACK):
+        raise InputError(
+            "tracks are evaluated as `edgevision evaluate track RESULT TRUTH`, anything else as `evaluate MODEL DATA`"
+        )
+    if truth is not None:
+        from edgevision.runtime.tracking.track_report import evaluate_tracks
+
+        evaluate_tracks(data, truth, as_json=as_json)
+        return
     if html is not None:
         check_writable(html, force=force)
     folder = ImageFolder(data, (split,) if split else ())

@@ -1,0 +1,187 @@
+"""The verb ``edgevision run track``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.cli.output import echo
+from edgevision.core.atomic_files import atomic_file, check_writable
+from edgevision.core.errors import InputError
+from edgevision.core.printable import one_line
+from edgevision.runtime.compositions.follower import Follower
+from edgevision.runtime.streams.frame import Frame
+from edgevision.runtime.tasks.detection.task import DETECT
+from edgevision.runtime.tasks.result_files import save_text
+from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
+from edgevision.runtime.tasks.stream_options import StreamOptions
+from edgevision.runtime.tracking.counting import LineCount, ZoneCount, count_rows, parsed_points
+from edgevision.runtime.tracking.mot_files import mot_lines
+from edgevision.runtime.tracking.result import Tracks
+from edgevision.runtime.tracking.tracker import TrackerSettings
+
+_USUAL = TrackerSettings()
+_COUNTS_PANEL = "Counts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options(StreamOptions):
+    """What is followed, what is counted and what is written."""
+
+    panel: ClassVar[str] = "Tracks"
+
+    classes: Annotated[list[str], typer.Option("--class", help="Follow only this class; repeatable.")] = ()  # type: ignore[assignment]  # a tuple stands for no list, which could be changed
+    sure: Annotated[float, typer.Option("--sure", min=0, max=1, help="From this score on a box may begin a track.")] = (
+        _USUAL.begin
+    )
+    unsure: Annotated[
+        float, typer.Option("--unsure", min=0, max=1, help="From this score on it may go on with one.")
+    ] = _USUAL.low
+    patience: Annotated[
+        int, typer.Option("--patience", min=0, max=100_000, help="Frames for which what is hidden is remembered.")
+    ] = _USUAL.patience
+    trail: Annotated[
+        int, typer.Option("--trail", min=0, max=10_000, help="Frames for which the way behind a thing is drawn.")
+    ] = 25
+    lines: Annotated[
+        list[str],
+        typer.Option("--line", help="Count who crosses x1,y1,x2,y2; repeatable.", rich_help_panel=_COUNTS_PANEL),
+    ] = ()  # type: ignore[assignment]
+    zones: Annotated[
+        list[str],
+        typer.Option(
+            "--zone", help="Count who is inside x1,y1,x2,y2,x3,y3,...; repeatable.", rich_help_panel=_COUNTS_PANEL
+        ),
+    ] = ()  # type: ignore[assignment]
+    counts: Annotated[
+        Path | None,
+        typer.Option("--counts", help="CSV or JSON for the counts by the minute.", rich_help_panel=_COUNTS_PANEL),
+    ] = None
+    mot: Annotated[
+        Path | None, typer.Option("--mot", help="File for all boxes as MOT lines.", rich_help_panel=OUTPUT_PANEL)
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Video with boxes, ids and trails, a folder/ of frames, or http://127.0.0.1:PORT.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None
+
+
+@option_groups
+def track(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A video, a folder of frames, or a camera.")],
+    *,
+    options: _Options,
+) -> None:
+    """Follow things through a video or a camera, each with an id that stays, and count them.
+
+    Any detection model will do (--model); what looks alike and hides for long may come back as another.
+
+    Examples:
+        edgevision run track street.mp4 --model detector.onnx -o followed.mp4 --line 0,200,640,200
+        edgevision run track camera:0 --model detector.onnx --zone 0,0,320,0,320,240,0,240 --counts today.csv
+    """
+    if options.sure < options.unsure:
+        raise InputError(f"--sure {options.sure:g} lies below --unsure {options.unsure:g}; it may be the same or more")
+    lines = [_line(text) for text in options.lines]
+    zones = [ZoneCount(parsed_points("--zone", text, 3)) for text in options.zones]
+    if options.counts is not None and not lines and not zones:
+        raise InputError("--counts holds what crosses a --line or is inside a --zone, and neither is given")
+    settings = replace(
+        _USUAL,
+        high=min(_USUAL.high, options.sure),
+        low=options.unsure,
+        begin=options.sure,
+        patience=options.patience,
+    )
+    followed = _Followed(settings, options, lines, zones)
+    with _written(options.mot, force=options.force) as mot, _counted(options, lines, zones):
+        followed.mot = mot
+        verb = FrameVerb(DETECT.name, followed.answer, line=_named, limits={"min_score": options.unsure})
+        run_streams(verb, [source], options.output, options)
+
+
+def _line(text: str) -> LineCount:
+    one, other = parsed_points("--line", text, 2, 2)
+    return LineCount((one, other))
+
+
+class _Followed:
+    """The state between frames."""
+
+    def __init__(
+        self, settings: TrackerSettings, options: _Options, lines: Sequence[LineCount], zones: Sequence[ZoneCount]
+    ) -> None:
+        self._settings, self._options, self._lines, self._zones = settings, options, lines, zones
+        self._follower: Follower | None = None
+        self._last: int | None = None
+        self.mot: list[str] | None = None
+
+    def answer(self, detector: Any, frames: list[Frame]) -> list[Tracks]:
+        """The tracks of one frame of the one source."""
+        (frame,) = frames
+        if self._follower is None:
+            options = self._options
+            unknown = [name for name in options.classes if detector.labels and name not in detector.labels]
+            if unknown:
+                known = ", ".join(detector.labels[:30])
+                raise InputError(f"--class {unknown[0]!r} is none that the model knows: {known}")
+            self._follower = Follower(detector, settings=self._settings, classes=options.classes, trail=options.trail)
+        steps = 1 if self._last is None else frame.number - self._last
+        self._last = frame.number
+        tracks = self._follower(frame.pixels, steps)
+        for line in self._lines:
+            line.see(tracks, float(frame.time))
+        for zone in self._zones:
+            zone.see(tracks, float(frame.time))
+        if self.mot is not None:
+            self.mot.append(mot_lines(frame.number + 1, tracks))
+        return [tracks]
+
+
+def _named(tracks: Tracks) -> str:
+    names = zip(tracks.names, tracks.ids.tolist(), strict=True)
+    return ", ".join(f"{one_line(name)} {number}" for name, number in names) or "nothing"
+
+
+@contextmanager
+def _written(path: Path | None, *, force: bool) -> Iterator[list[str] | None]:
+    """Lines to add to, which are written at the end, however that comes."""
+    if path is None:
+        yield None
+        return
+    check_writable(path, force=force)
+    lines: list[str] = []
+    try:
+        yield lines
+    finally:
+        with atomic_file(path, force=force) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+
+
+@contextmanager
+def _counted(options: _Options, lines: Sequence[LineCount], zones: Sequence[ZoneCount]) -> Iterator[None]:
+    """Say and write the counts at the end, however that comes."""
+    if options.counts is not None:
+        check_writable(options.counts, force=options.force)
+    try:
+        yield
+    finally:
+        if not options.as_json:
+            for index, line in enumerate(lines, start=1):
+                echo(f"line {index}: {line.left} to the left, {line.right} to the right")
+            for index, zone in enumerate(zones, start=1):
+                echo(f"zone {index}: {zone.visitors} were inside")
+        if options.counts is not None:
+            rows = count_rows(lines, zones)
+            document: Mapping[str, Any] = {"minutes": rows}
+            save_text(options.counts, dict(document), rows, force=options.force)
