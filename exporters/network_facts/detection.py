@@ -1,11 +1,8 @@
 """What a detector's head is, found out from what it answers to samples; several heads that fit are no answer."""
 
-import ast
-import json
-
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.network_facts.detection_layouts import LAYOUTS
-from edgevision.exporters.network_facts.head_layouts import completed, recognised, remedy, sample_of
+from edgevision.exporters.network_facts.head_layouts import completed, own_labels, recognised, remedy, sample_of
 from edgevision.exporters.network_facts.network import Network, check_fit
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.tasks.detection.decoding import candidates
@@ -22,7 +19,7 @@ def describe_detection(metadata: ModelMetadata, network: Network) -> ModelMetada
         InputError: the head cannot be told, or the one that was given does not fit the outputs.
     """
     spec = metadata.spec_as(DetectionSpec)
-    labels = spec.labels or _own_labels(network)
+    labels = spec.labels or own_labels(network)
     sample = sample_of(metadata, network, len(labels))
     if spec.head is None:
         found = recognised(sample, LAYOUTS, spec.layout, _PAGE)
@@ -36,15 +33,3 @@ def describe_detection(metadata: ModelMetadata, network: Network) -> ModelMetada
     except ModelFileError as error:
         raise InputError(f"the head does not fit what the network answers: {error}; {remedy(_PAGE)}") from error
     return metadata
-
-
-def _own_labels(network: Network) -> tuple[str, ...]:
-    """The names that Ultralytics' exporter writes into a file: ``{0: 'person', 1: 'bicycle'}``."""
-    text = next((entry.value for entry in network.conversion.model.metadata_props if entry.key == "names"), "")
-    try:
-        names = ast.literal_eval(text) if text.startswith("{") and len(text) < 1_000_000 else json.loads(text or "{}")
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return ()
-    if not isinstance(names, dict) or sorted(map(str, names)) != sorted(map(str, range(len(names)))):
-        return ()
-    return tuple(str(names.get(index, names.get(str(index)))) for index in range(len(names)))

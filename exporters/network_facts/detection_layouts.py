@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.exporters.network_facts.head_layouts import Sample
+from edgevision.exporters.network_facts.head_layouts import Sample, in_unit_range, sums_to_one
 from edgevision.runtime.tasks.detection.rows import grid_size
 from edgevision.runtime.tasks.detection.spec import (
     Arrangement,
@@ -118,7 +118,7 @@ def _yolov8(sample: Sample) -> DetectionSpec | None:
     if array.ndim != 3 or array.shape[2] != cells or array.shape[1] == cells:
         return None
     classes = array.shape[1] - 4
-    if classes < 1 or (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, 4:]):
+    if classes < 1 or (sample.labels and sample.labels != classes) or not in_unit_range(array[0, 4:]):
         return None
     head = HeadSpec(
         parts=(_part(name, Field.BOX, Field.SCORES, arrangement=Arrangement.COLUMNS),), coding=BoxCoding.CENTER
@@ -134,7 +134,7 @@ def _yolov8_pose(sample: Sample) -> DetectionSpec | None:
     cells = _cells(sample, *_STRIDES)
     if array.ndim != 3 or array.shape[2] != cells or array.shape[1] < 8 or (array.shape[1] - 5) % 3:
         return None
-    if not _in_unit_range(array[0, 4]) or _in_unit_range(array[0, 5:]):
+    if not in_unit_range(array[0, 4]) or in_unit_range(array[0, 5:]):
         return None
     head = HeadSpec(
         parts=(_part(name, Field.BOX, Field.SCORE, Field.POINTS, arrangement=Arrangement.COLUMNS),),
@@ -172,7 +172,7 @@ def _yolov5(sample: Sample) -> DetectionSpec | None:
     classes = array.shape[-1] - 5
     if array.ndim != 3 or array.shape[1] != 3 * _cells(sample, *_STRIDES) or classes < 1:
         return None
-    if (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, :, 4:]):
+    if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, 4:]):
         return None
     head = HeadSpec(parts=(_part(name, Field.BOX, Field.OBJECTNESS, Field.SCORES),), coding=BoxCoding.CENTER)
     return DetectionSpec(head=head)
@@ -220,7 +220,7 @@ def _yolox(sample: Sample) -> DetectionSpec | None:
     classes = array.shape[-1] - 5
     if array.ndim != 3 or array.shape[1] != _cells(sample, *_STRIDES) or classes < 1:
         return None
-    if (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, :, 4:]):
+    if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, 4:]):
         return None
     fields = (Field.BOX, Field.OBJECTNESS, Field.SCORES)
     # Decoded centres run over the whole input; coded ones stay within a few cells.
@@ -239,7 +239,7 @@ def _nanodet(sample: Sample) -> DetectionSpec | None:
     classes = array.shape[-1] - 32
     if array.ndim != 3 or array.shape[1] != _cells(sample, *strides) or classes < 1:
         return None
-    if (sample.labels and sample.labels != classes) or not _in_unit_range(array[0, :, :classes]):
+    if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, :classes]):
         return None
     head = HeadSpec(
         parts=(_part(name, Field.SCORES, Field.BOX),),
@@ -293,7 +293,7 @@ def _retina(sizes: tuple[tuple[float, ...], ...]) -> Recognise:
         head = HeadSpec(
             parts=(_part(boxes, Field.BOX), _part(scores, Field.SCORES), _part(points, Field.POINTS)),
             coding=BoxCoding.PRIORS,
-            scores=Scores.NONE if _sums_to_one(sample.outputs[scores]) else Scores.SOFTMAX,
+            scores=Scores.NONE if sums_to_one(sample.outputs[scores]) else Scores.SOFTMAX,
             background=0,
             points=5,
             levels=_levels(_STRIDES, anchors),
@@ -339,7 +339,7 @@ def _centernet(sample: Sample) -> DetectionSpec | None:
         unit=Unit.STRIDES,
         cell_offset=0.0,
         peaks=True,
-        scores=Scores.NONE if _in_unit_range(sample.outputs[heat[0]]) else Scores.SIGMOID,
+        scores=Scores.NONE if in_unit_range(sample.outputs[heat[0]]) else Scores.SIGMOID,
         levels=_levels((4,)),
     )
     return DetectionSpec(head=head, iou=None, most=100)
@@ -352,7 +352,7 @@ def _detr(sample: Sample) -> DetectionSpec | None:
         return None
     boxes, scores = pair
     array, logits = sample.outputs[boxes], sample.outputs[scores]
-    if array.shape[1] > 1000 or not _in_unit_range(array) or _in_unit_range(logits) or logits.shape[2] < 2:
+    if array.shape[1] > 1000 or not in_unit_range(array) or in_unit_range(logits) or logits.shape[2] < 2:
         return None
     focal = sample.labels == logits.shape[2]  # Deformable DETR and its kin have no "nothing"
     head = HeadSpec(
@@ -372,7 +372,7 @@ def _decoded(sample: Sample) -> DetectionSpec | None:
         return None
     boxes, scores = pair
     array, values = sample.outputs[boxes][0], sample.outputs[scores]
-    if not _in_unit_range(values):
+    if not in_unit_range(values):
         return None
     # Corners are in order nearly everywhere; offsets and centres are not.
     if np.mean((array[:, 2] >= array[:, 0]) & (array[:, 3] >= array[:, 1])) < 0.98:
@@ -380,7 +380,7 @@ def _decoded(sample: Sample) -> DetectionSpec | None:
     relative = float(np.abs(array).max()) < 4
     columns = values.shape[2]
     background = None
-    if columns > 1 and _sums_to_one(values) and sample.labels != columns:
+    if columns > 1 and sums_to_one(values) and sample.labels != columns:
         background = 0
     head = HeadSpec(
         parts=(_part(boxes, Field.BOX), _part(scores, Field.SCORES)),
@@ -462,14 +462,6 @@ def _cells(sample: Sample, *strides: int) -> int:
     """The cells of grids of these strides together."""
     grids = (grid_size(Level(stride=stride), sample.height, sample.width) for stride in strides)
     return sum(rows * columns for rows, columns in grids)
-
-
-def _in_unit_range(values: Array) -> bool:
-    return values.size > 0 and float(values.min()) >= -1e-3 and float(values.max()) <= 1 + 1e-3
-
-
-def _sums_to_one(scores: Array) -> bool:
-    return _in_unit_range(scores) and float(np.abs(scores.sum(axis=-1) - 1).max()) < 1e-2
 
 
 def _is_class(values: Array) -> bool:

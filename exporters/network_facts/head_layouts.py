@@ -1,5 +1,7 @@
 """What a network's head is, told by its answer to a sample: one of the layouts that people export, or none."""
 
+import ast
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,11 +16,12 @@ from edgevision.exporters.samples import seeded_batches
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
+from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 
 _log = logging.getLogger(__name__)
 
 
-S = TypeVar("S", DetectionSpec, KeypointsSpec)
+S = TypeVar("S", DetectionSpec, KeypointsSpec, SegmentationSpec)
 """A task's own part of the metadata, which says what the head is."""
 
 
@@ -114,3 +117,25 @@ def completed(found: S, given: S) -> S:
 def remedy(page: str) -> str:
     """How a user says what the head is."""
     return f"say it with --head: the name of a layout, or a JSON object as {page} explains it"
+
+
+def own_labels(network: Network) -> tuple[str, ...]:
+    """The names that Ultralytics' exporter writes into a file: ``{0: 'person', 1: 'bicycle'}``."""
+    text = next((entry.value for entry in network.conversion.model.metadata_props if entry.key == "names"), "")
+    try:
+        names = ast.literal_eval(text) if text.startswith("{") and len(text) < 1_000_000 else json.loads(text or "{}")
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return ()
+    if not isinstance(names, dict) or sorted(map(str, names)) != sorted(map(str, range(len(names)))):
+        return ()
+    return tuple(str(names.get(index, names.get(str(index)))) for index in range(len(names)))
+
+
+def in_unit_range(values: NDArray[np.float32]) -> bool:
+    """Whether all values may be probabilities."""
+    return values.size > 0 and float(values.min()) >= -1e-3 and float(values.max()) <= 1 + 1e-3
+
+
+def sums_to_one(scores: NDArray[np.float32], axis: int = -1) -> bool:
+    """Whether the values along an axis are shares of a whole."""
+    return in_unit_range(scores) and float(np.abs(scores.sum(axis=axis) - 1).max()) < 1e-2

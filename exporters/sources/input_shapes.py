@@ -58,6 +58,9 @@ def with_probed_axes(source: SourceModel) -> SourceModel:
         model = with_static_shapes(conversion.model, examples, fixed)
         conversion = replace(conversion, model=model, notes=(*conversion.notes, note))
         metadata = _with_shapes(metadata, conversion)
+        if not keeps_size(metadata) and metadata.image is not None and metadata.image.size is None:
+            height, width = examples[0].shape[2:]
+            metadata = metadata.updated(image=metadata.image.updated(size=(height, width)))
 
         def reference() -> Engine:
             engine = source.reference()

@@ -66,9 +66,12 @@ def _from_graph(
         dynamic = dynamic[:1] if "batch" in dynamic else ()
         described, shape = _describe_tensors(path.stem, given, first, input_shape)
     else:
-        if own is None and input_shape is None:
+        unsaid = own is None and input_shape is None
+        if unsaid:
             input_shape = _own_size(first, any_size=task.any_size)
         described, shape = describe(own, given, name=path.stem, input_shape=input_shape)
+        if unsaid and task.any_size and {"height", "width"} <= set(dynamic):
+            described = _of_any_size(described, given)
     check(described)
     described = completed(described, conversion, sha256(path.read_bytes()).hexdigest())
     examples = tuple(map(torch.from_numpy, next(iter(seeded_batches(described, shape, 1, seed)))))
@@ -123,6 +126,13 @@ def _own_size(first: TensorSpec, *, any_size: bool) -> tuple[int, ...] | None:
     if len(sides) < 2 or any(isinstance(side, str) for side in sides[1:]):
         return None
     return tuple(1 if isinstance(side, str) else side for side in sides)
+
+
+def _of_any_size(metadata: ModelMetadata, given: Mapping[str, Any]) -> ModelMetadata:
+    """With pictures in their own size, unless the user says which they get: nobody else has."""
+    if metadata.image is None or "size" in given.get("image", {}):
+        return metadata
+    return metadata.updated(image=metadata.image.updated(size=None))
 
 
 def _may_be_picture(spec: TensorSpec) -> bool:

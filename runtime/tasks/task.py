@@ -123,8 +123,8 @@ class Task:
             return tuple(int(side) for side in shape)
         if metadata.image is not None and metadata.image.size is not None:
             return (metadata.image.color.channels, *metadata.image.size)
-        if self.any_size and metadata.image is not None and metadata.tile is not None:
-            side = metadata.tile.padded(SAMPLE_SIDE)
+        if metadata.image is not None and self.any_size:
+            side = metadata.tile.padded(SAMPLE_SIDE) if metadata.tile else SAMPLE_SIDE
             return (metadata.image.color.channels, side, side)
         return None
 

@@ -15,7 +15,7 @@ from edgevision.modelfiles.graph_check import (
 )
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
-from edgevision.runtime.tasks.task import SAMPLE_SIDE, EngineNeeds, Stages, Task, with_picture
+from edgevision.runtime.tasks.task import EngineNeeds, Stages, Task, with_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,12 +84,6 @@ class RestorationTask(Task):
 
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
         return {"spec": {}} | with_picture(document, shape, given=given)
-
-    def sample_shape(self, metadata: ModelMetadata) -> tuple[int, ...] | None:
-        shape = super().sample_shape(metadata)
-        if shape is not None or metadata.image is None:
-            return shape
-        return (metadata.image.color.channels, SAMPLE_SIDE, SAMPLE_SIDE)
 
     def input_names(self, metadata: ModelMetadata, count: int) -> list[str]:
         return ["image", "mask"][:count]

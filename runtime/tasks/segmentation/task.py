@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
-from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata, Resize
 from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
@@ -46,7 +46,9 @@ class SegmentationTask(Task):
 
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
         # What says how it may be cut into tiles works at any size.
-        return with_picture(document, shape, given=given, fixed=document.get("tile") is None)
+        described = with_picture(document, shape, given=given, fixed=document.get("tile") is None)
+        # What a crop leaves out would have no mask.
+        return described | {"image": {"resize": Resize.STRETCH.value} | described["image"]}
 
     def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
         from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
@@ -82,6 +84,7 @@ SEGMENT = SegmentationTask(
     command="edgevision.runtime.tasks.segmentation.command:segment",
     spec=SegmentationSpec,
     finds="masks",
+    describe_network="edgevision.exporters.network_facts.segmentation:describe_segmentation",
     any_size=True,
     bounds={"most": (1, 65_535), "head.watershed.min_area": (0, 1 << 30)},
 )

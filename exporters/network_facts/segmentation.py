@@ -1,0 +1,63 @@
+"""What a segmentation network's head is, found out from what it answers to a sample; several that fit are no answer."""
+
+from edgevision.core.errors import InputError, ModelFileError
+from edgevision.exporters.network_facts.head_layouts import (
+    Sample,
+    completed,
+    own_labels,
+    recognised,
+    remedy,
+    sample_of,
+)
+from edgevision.exporters.network_facts.network import Network, check_fit
+from edgevision.exporters.network_facts.segmentation_layouts import LAYOUTS
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.segmentation.maps import gather_maps
+from edgevision.runtime.tasks.segmentation.spec import MapField, SegmentationHead, SegmentationSpec
+
+_PAGE = "docs/segmentation.md"
+_BACKGROUND = ("background", "__background__", "bg", "nothing")
+
+
+def describe_segmentation(metadata: ModelMetadata, network: Network) -> ModelMetadata:
+    """Complete ``metadata`` with the network's head, and see that masks can be made of its answer to a sample.
+
+    Raises:
+        InputError: the head cannot be told, or the one that was given does not fit the outputs.
+    """
+    spec = metadata.spec_as(SegmentationSpec)
+    labels = spec.labels or own_labels(network)
+    sample = sample_of(metadata, network, len(labels))
+    if spec.head is None:
+        found = recognised(sample, LAYOUTS, spec.layout, _PAGE)
+        spec = completed(found, spec).updated(labels=labels or found.labels)
+        assert spec.head is not None
+        spec = spec.updated(head=_with_background(spec.head, labels))
+    assert spec.head is not None
+    if MapField.FOREGROUND in spec.head.fields and len(spec.labels) == 1:
+        spec = spec.updated(labels=("background", *spec.labels))
+    metadata = metadata.updated(spec=spec)
+    check_fit(metadata, network.conversion)
+    _try(spec, sample)
+    return metadata
+
+
+def _with_background(head: SegmentationHead, labels: tuple[str, ...]) -> SegmentationHead:
+    """With the class that is called background, if there is one."""
+    named = [index for index, label in enumerate(labels) if label.lower() in _BACKGROUND]
+    if head.background is None and MapField.FOREGROUND not in head.fields and named:
+        return head.updated(background=named[0])
+    return head
+
+
+def _try(spec: SegmentationSpec, sample: Sample) -> None:
+    assert spec.head is not None
+    try:
+        maps = gather_maps(spec.head, sample.outputs)
+    except ModelFileError as error:
+        raise InputError(f"the head does not fit what the network answers: {error}; {remedy(_PAGE)}") from error
+    classes = len(maps[MapField.SCORES]) if MapField.SCORES in maps else 2 if MapField.FOREGROUND in maps else 0
+    if spec.labels and classes and len(spec.labels) != classes:
+        raise InputError(
+            f"the network gives {classes} classes, and there are {len(spec.labels)} labels; the background is one, too"
+        )

@@ -1,0 +1,94 @@
+import logging
+
+import numpy as np
+import pytest
+
+from edgevision.core.errors import InputError
+from edgevision.exporters.network_facts.head_layouts import Sample, recognised
+from edgevision.exporters.network_facts.segmentation_layouts import LAYOUTS
+from edgevision.runtime.tasks.detection.spec import Scores
+from edgevision.runtime.tasks.segmentation.spec import Channels
+
+HEIGHT, WIDTH = 64, 96
+DRAW = np.random.default_rng(0)
+
+
+def logits(*shape):
+    return DRAW.normal(0, 3, shape).astype(np.float32)
+
+
+def shares(*shape, axis=1):
+    raised = np.exp(logits(*shape))
+    return raised / raised.sum(axis=axis, keepdims=True)
+
+
+def told(*outputs, labels=0, layout=None, names=None):
+    names = names or [f"out{index}" for index in range(len(outputs))]
+    sample = Sample(dict(zip(names, outputs, strict=True)), HEIGHT, WIDTH, labels)
+    spec = recognised(sample, LAYOUTS, layout, "docs/segmentation.md")
+    (part,) = spec.head.maps
+    return spec.layout, part, spec
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64, 96), (1, 64, 96, 1), (1, 64, 96), (1, 1, 16, 24)])
+def test_one_map_is_a_foreground(shape):
+    name, part, spec = told(logits(*shape))
+    assert (name, part.activation, spec.labels) == ("foreground", Scores.SIGMOID, ("background", "foreground"))
+    assert told(1 / (1 + np.exp(-logits(*shape))))[1].activation is Scores.NONE
+
+
+def test_of_several_maps_alike_the_first_is_taken():
+    name, part, _ = told(*(1 / (1 + np.exp(-logits(1, 1, HEIGHT, WIDTH))) for _ in range(7)))
+    assert (name, part.output) == ("foreground", "out0")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32])
+@pytest.mark.parametrize("shape", [(1, 64, 96), (1, 1, 64, 96)])
+def test_whole_numbers_are_classes(dtype, shape):
+    assert told(DRAW.integers(0, 19, shape).astype(dtype))[0] == "class-map"
+
+
+@pytest.mark.parametrize("stride", [1, 4, 8])
+def test_a_map_for_each_class(stride):
+    rows, columns = HEIGHT // stride, WIDTH // stride
+    name, part, spec = told(logits(1, 21, rows, columns))
+    assert (name, part.channels, part.activation) == ("scores", Channels.FIRST, Scores.SOFTMAX)
+    assert spec.head.background is None
+    assert told(shares(1, 21, rows, columns))[1].activation is Scores.NONE
+    name, part, _ = told(logits(1, rows, columns, 21))
+    assert (name, part.channels) == ("scores-last", Channels.LAST)
+
+
+def test_two_maps_are_background_and_foreground():
+    _, _, spec = told(logits(1, 2, HEIGHT, WIDTH))
+    assert (spec.head.background, spec.labels) == (0, ("background", "foreground"))
+
+
+def test_an_auxiliary_output_is_not_the_answer():
+    maps = logits(1, 21, HEIGHT, WIDTH)
+    assert told(maps, maps, names=["aux", "out"])[1].output == "out"
+
+
+def test_channels_that_could_be_first_or_last_are_ambiguous():
+    with pytest.raises(InputError, match=r"may be scores or scores-last: say which with --head"):
+        told(logits(1, 32, 48, 72))
+    assert told(logits(1, 32, 48, 72), layout="scores-last")[1].channels is Channels.LAST
+
+
+@pytest.mark.parametrize(
+    "outputs", [[(1, 1000)], [(1, 8400, 85)], [(1, 3, 64, 30)], [(1, 1, 64, 96), (1, 21, 64, 96)], [(2, 3, 64, 96)]]
+)
+def test_other_outputs_are_refused(outputs):
+    with pytest.raises(InputError, match=r"no head is known whose outputs are out0 "):
+        told(*(logits(*shape) for shape in outputs))
+
+
+def test_labels_of_another_number_do_not_fit():
+    with pytest.raises(InputError, match=r"no head is known"):
+        told(logits(1, 21, HEIGHT, WIDTH), labels=20)
+
+
+def test_what_was_taken_is_said(caplog):
+    with caplog.at_level(logging.WARNING):
+        told(logits(1, 21, HEIGHT, WIDTH))
+    assert "taken to be scores: A map of scores for each class" in caplog.text
