@@ -1,4 +1,4 @@
-"""The part of a mask that hangs together with a place in it."""
+"""The parts of a mask that hang together, by steps to the four sides."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ Mask = NDArray[np.bool_]
 
 
 def component_at(mask: Mask, x: int, y: int) -> Mask:
-    """What of ``mask`` (H, W) is reached from the pixel in column ``x`` and row ``y`` by steps to the four sides.
+    """What of ``mask`` (H, W) hangs together with the pixel in column ``x`` and row ``y``.
 
     Nothing where the mask is not true there. Runs of pixels are reached whole, in rows and in columns by turns.
     """
@@ -20,6 +20,27 @@ def component_at(mask: Mask, x: int, y: int) -> Mask:
         reached = _whole_runs(across, reached)
         reached = _whole_runs(down, reached.T).T
     return reached
+
+
+def label_components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The number of the part that each pixel belongs to, from 1, 0 outside the mask; and the area of each part."""
+    inside = mask.ravel()
+    labels = np.where(inside, np.arange(1, mask.size + 1, dtype=np.int32), 0).astype(np.int32)
+    across = _runs(mask).ravel()
+    # The columns' runs at the places of the pixels in rows.
+    down = np.ascontiguousarray(_runs(mask.T).T).ravel()
+    changed = True
+    while changed:
+        before = labels
+        for runs in (across, down):
+            least = np.full(int(runs.max(initial=0)) + 1, mask.size + 1, np.int32)
+            np.minimum.at(least, runs[inside], labels[inside])
+            labels = np.where(inside, least[runs], np.int32(0))
+        changed = not np.array_equal(before, labels)
+    _, numbers, areas = np.unique(labels[inside], return_inverse=True, return_counts=True)
+    numbered = np.zeros(mask.size, np.int32)
+    numbered[inside] = numbers + 1
+    return numbered.reshape(mask.shape), areas
 
 
 def _runs(mask: Mask) -> NDArray[np.int32]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgevision.imaging.colour_profiles import in_profile
 from edgevision.imaging.foreground_colours import estimate_foreground
 from edgevision.imaging.guided_filter import box_mean
 from edgevision.imaging.matting import refine_mask
@@ -42,6 +43,7 @@ def on_colour(cutout: Picture, colour: tuple[int, int, int]) -> Picture:
 
 def on_picture(cutout: Picture, background: Picture) -> Picture:
     """The cut-out on a picture, of which the middle is taken in the proportions of the cut-out."""
+    background = in_profile(background, cutout.icc_profile)
     height, width = cutout.height, cutout.width
     scale = min(background.height / height, background.width / width)
     inner = max(1, round(height * scale)), max(1, round(width * scale))

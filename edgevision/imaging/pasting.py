@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from edgevision.core.errors import ImageError
+from edgevision.imaging.colour_profiles import in_profile
 from edgevision.imaging.light_matching import light_difference
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.resampling import enlarged_rows, resized
@@ -57,6 +58,13 @@ class PastedThing:
         own = None if original is None else original.pixels[window]
         return cls(part, own, (left - x, top - y, right - x, bottom - y))
 
+    def in_profile(self, profile: bytes | None) -> "PastedThing":
+        """The same with its colours in the colour profile of a picture."""
+        cutout, surroundings = in_profile(self.cutout, profile), self.surroundings
+        if surroundings is not None and cutout is not self.cutout:
+            surroundings = in_profile(Picture(surroundings, icc_profile=self.cutout.icc_profile), profile).pixels
+        return PastedThing(cutout, surroundings, self.box)
+
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the thing."""
@@ -80,6 +88,7 @@ def paste(
     Raises:
         ImageError: nothing of it would be inside the picture, or it would be many times as large.
     """
+    thing = thing.in_profile(picture.icc_profile)
     height, width = thing.cutout.height, thing.cutout.width
     size = max(1, round(height * scale)), max(1, round(width * scale))
     if size[0] * size[1] > _LARGEST * picture.height * picture.width:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from edgevision.core.errors import OutputError
+from edgevision.imaging.deep_png import deep_png_parts
 from edgevision.imaging.embedded_metadata import fitting_extras
 from edgevision.imaging.picture_formats import JPEG, PNG, TIFF, PictureFormat
 from edgevision.imaging.strip_encoding import JPEG_ROWS, Strip, jpeg_parts, png_parts
@@ -38,7 +39,9 @@ def file_parts(picture: "Picture", kind: PictureFormat, *, quality: int, name: s
             f"{name}: {kind.kind} cannot hold this picture of {width}x{height}: its sides may have"
             f" {kind.longest_side} pixels; choose another ending"
         )
-    strip = _strips(picture, kind, name)
+    # Pillow writes neither colours nor half transparent gray with 16 bits.
+    deep = kind is PNG and picture.pixels.dtype == np.uint16 and picture.to_pillow().mode != "I;16"
+    strip = _strips(picture.in_8_bits() if deep else picture, kind, name)
     mode = strip(0, 1).mode
     extras, lost = fitting_extras(
         kind, mode, (width, height), icc_profile=picture.icc_profile, exif=picture.exif, xmp=picture.xmp
@@ -53,7 +56,10 @@ def file_parts(picture: "Picture", kind: PictureFormat, *, quality: int, name: s
         return b"".join(_encoded_parts(image, kind.kind, **options))
 
     try:
-        if height <= rows or kind not in (PNG, JPEG):
+        if deep:
+            samples = picture.pixels, picture.alpha
+            yield from deep_png_parts(samples, encode, level=options.pop("compress_level"), **options)
+        elif height <= rows or kind not in (PNG, JPEG):
             yield from _encoded_parts(strip(0, height), kind.kind, **options)
         elif kind is PNG:
             yield from png_parts(height, rows, strip, encode, level=options.pop("compress_level"), **options)

@@ -16,6 +16,9 @@ StripEncoder = Callable[..., bytes]
 Strip = Callable[[int, int], Image.Image]
 """The rows from the first number up to the second as a Pillow picture; all are of one mode."""
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""What a PNG begins with."""
+
 # Rows of blocks in JPEG have 8 or 16 rows of pixels, and the marks between them are numbered from 0 to 7.
 JPEG_ROWS = 8 * 16
 
@@ -31,18 +34,18 @@ def png_parts(
         # The filters of a row look at the one above it.
         above = min(top, 1)
         image = strip(top - above, min(top + rows, height))
-        chunks = list(_chunks(encode(image, compress_level=0, **({} if top else extras))))
-        filtered = memoryview(zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT")))
+        found = list(chunks(encode(image, compress_level=0, **({} if top else extras))))
+        filtered = memoryview(zlib.decompress(b"".join(data for kind, data in found if kind == b"IDAT")))
         if top == 0:
-            first = [kind for kind, _ in chunks].index(b"IDAT")
-            after = [(kind, data) for kind, data in chunks[first:] if kind != b"IDAT"]
-            (_, header), *before = chunks[:first]
-            yield b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header[:4] + struct.pack(">I", height) + header[8:])
-            yield from (_chunk(kind, data) for kind, data in before)
+            first = [kind for kind, _ in found].index(b"IDAT")
+            after = [(kind, data) for kind, data in found[first:] if kind != b"IDAT"]
+            (_, header), *before = found[:first]
+            yield SIGNATURE + chunk(b"IHDR", header[:4] + struct.pack(">I", height) + header[8:])
+            yield from (chunk(kind, data) for kind, data in before)
         if compressed := deflate.compress(filtered[above * len(filtered) // image.height :]):
-            yield _chunk(b"IDAT", compressed)
-    yield _chunk(b"IDAT", deflate.flush())
-    yield from (_chunk(kind, data) for kind, data in after)
+            yield chunk(b"IDAT", compressed)
+    yield chunk(b"IDAT", deflate.flush())
+    yield from (chunk(kind, data) for kind, data in after)
 
 
 def jpeg_parts(height: int, rows: int, strip: Strip, encode: StripEncoder, **options: Any) -> Iterator[bytes]:
@@ -60,7 +63,8 @@ def jpeg_parts(height: int, rows: int, strip: Strip, encode: StripEncoder, **opt
         yield data[samples:-2] + (b"\xff\xd9" if top + rows >= height else b"\xff\xd7")
 
 
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind and the data of each chunk of a PNG."""
     place = 8
     while place < len(png):
         length, kind = struct.unpack_from(">I4s", png, place)
@@ -68,7 +72,8 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += length + 12
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG, with its length and its check sum."""
     return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgevision.imaging.cutouts import cut_out
+from edgevision.imaging.mask_tidying import tidied
 from edgevision.imaging.picture_sources import ArrayColor, check_array_color, split_pictures
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.composite import Composite
@@ -48,7 +49,8 @@ class Cutter(Composite):
 
     def cut(self, picture: Picture, selection: Selection) -> Picture:
         """The same for one picture that is read already."""
-        return cut_out(picture, union(selection.find(picture, self.finder)), strength=self.matting)
+        mask = union(selection.find(picture, self.finder))
+        return cut_out(picture, mask if selection.mask is not None else tidied(mask), strength=self.matting)
 
 
 def open_cutter(

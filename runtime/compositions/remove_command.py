@@ -19,6 +19,7 @@ from edgevision.runtime.compositions.selection_options import (
 )
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.model_options import model_option
+from edgevision.runtime.tasks.restoration.spec import HoleFill
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,13 @@ class _Options(SelectionOptions):
             rich_help_panel=THINGS_PANEL,
         ),
     ] = 100 * DEFAULT_GROWTH
+    fill: Annotated[
+        HoleFill,
+        typer.Option(
+            help="With what large places are filled: texture, smooth colours, or auto, which is either.",
+            rich_help_panel=THINGS_PANEL,
+        ),
+    ] = HoleFill.AUTO
     detector: DetectorOption = None
     inpainter: Annotated[
         Path | None, model_option("Model that fills holes; by default the one that ships.", "--inpainter")
@@ -61,7 +69,7 @@ def remove(
     selections = options.selections(options.box)
 
     def make(remover: Remover, picture_input: PictureInput, picture: Picture) -> Picture:
-        return remover.remove(picture, selections(picture_input))
+        return remover.remove(picture, selections(picture_input), fill=options.fill)
 
     make_pictures(
         "remove",

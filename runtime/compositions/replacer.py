@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgevision.imaging.cutouts import cut_out
+from edgevision.imaging.mask_tidying import tidied
 from edgevision.imaging.pasting import PastedThing, paste
 from edgevision.imaging.picture_sources import ArrayColor, ImageSource, check_array_color, split_pictures
 from edgevision.imaging.pictures import Picture
@@ -103,8 +104,9 @@ class Replacer(Composite):
         """What is put into pictures, of a cut-out or of a picture whose subject is cut out."""
         if mask is None and is_cutout(other):
             return PastedThing.of(other)
-        masks = Selection(mask=mask).find(other, self.finder)
-        return PastedThing.of(cut_out(other, union(masks), strength=self.matting), other)
+        found = union(Selection(mask=mask).find(other, self.finder))
+        meant = found if mask is not None else tidied(found)
+        return PastedThing.of(cut_out(other, meant, strength=self.matting), other)
 
     def replace(
         self,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgevision.imaging.components import component_at
+from edgevision.imaging.components import component_at, label_components
 
 
 def test_what_hangs_together_is_reached_and_nothing_else() -> None:
@@ -30,3 +30,14 @@ def test_a_spiral_is_followed_to_its_end(side: int) -> None:
         low, high = low + 2, high - 2
     np.testing.assert_array_equal(component_at(mask, 0, 0), component_at(mask, side * 4 - 1, 0))
     assert component_at(mask, 0, 0)[0, -1]
+
+
+def test_labels_are_the_components_and_their_areas() -> None:
+    mask = np.random.default_rng(0).random((40, 50)) < 0.55
+    labels, areas = label_components(mask)
+    assert ((labels > 0) == mask).all()
+    assert set(np.unique(labels[mask])) == set(range(1, len(areas) + 1))
+    for number in (1, len(areas) // 2, len(areas)):
+        y, x = np.argwhere(labels == number)[0]
+        np.testing.assert_array_equal(labels == number, component_at(mask, int(x), int(y)))
+        assert areas[number - 1] == np.count_nonzero(labels == number)

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from edgevision.core.errors import ImageError, OutputError
-from edgevision.imaging.picture_formats import BMP, JPEG, PNG, WEBP, PictureFormat, written_format
+from edgevision.imaging.picture_formats import BMP, JPEG, PNG, TIFF, WEBP, PictureFormat, written_format
 from edgevision.imaging.pictures import Picture
 from edgevision.metrics.figures import psnr_db
 
@@ -414,12 +415,49 @@ def test_transparent_16_bit_gray_stays_transparent(
     np.testing.assert_allclose(again.pixels[seen][:, 0] / np.iinfo(depth).max, samples[seen] / 65535, atol=1 / 255)
 
 
-def test_half_transparent_16_bit_gray_is_written_with_8(caplog: pytest.LogCaptureFixture) -> None:
-    samples = noise(6, 7, 1, dtype=np.uint16)
-    again = Picture.read(Picture(samples, np.full((6, 7), 32896, np.uint16)).encode(PNG))
+@pytest.mark.parametrize(("channels", "kind"), [(1, TIFF), (3, TIFF), (3, WEBP)])
+def test_half_transparent_16_bits_are_written_with_8_where_it_cannot_be_helped(
+    channels: int, kind: PictureFormat, caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = noise(6, 7, channels, dtype=np.uint16)
+    again = Picture.read(Picture(samples, np.full((6, 7), 32896, np.uint16)).encode(kind, quality=100))
     assert again.alpha is not None
     assert np.unique(again.alpha).tolist() == [128]
     assert "written with 8" in remarks(caplog.records)[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("size", [(6, 7), (1, 1), (700, 900)])
+def test_a_png_holds_16_bits_of_colours_and_transparency(
+    channels: int, transparent: bool, size: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    samples = noise(*size, channels, dtype=np.uint16)
+    alpha = noise(*size, 1, dtype=np.uint16)[:, :, 0] if transparent else None
+    exif = camera().tobytes()
+    data = Picture(samples, alpha, exif=exif).encode(PNG)
+    assert not remarks(caplog.records)
+    header = struct.unpack(">IIBB", data[16:26])
+    assert header == (*size[::-1], 16, (0, 2)[channels == 3] + 4 * transparent)
+    caplog.clear()
+    again = Picture.read(data)  # of colours the high bytes only
+    np.testing.assert_array_equal(again.pixels.astype(int), samples if header[3] == 0 else samples >> 8)
+    if alpha is not None:
+        assert again.alpha is not None
+        np.testing.assert_array_equal(again.alpha, alpha >> 8)
+    assert again.exif is not None
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_other_programs_read_all_16_bits(transparent: bool) -> None:
+    cv2 = pytest.importorskip("cv2")
+    samples = noise(30, 40, 3, dtype=np.uint16)
+    alpha = noise(30, 40, 1, dtype=np.uint16)[:, :, 0] if transparent else None
+    data = Picture(samples, alpha).encode(PNG)
+    read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(read[:, :, 2::-1], samples)
+    if alpha is not None:
+        np.testing.assert_array_equal(read[:, :, 3], alpha)
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="such files are Linux's")
