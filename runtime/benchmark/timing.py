@@ -22,7 +22,9 @@ Call = Callable[[], object]
 _WINDOW_NS = 30_000_000
 _ALIKE_WINDOWS = 3
 _ALIKE = 1.05
-_WARM_UP_RUNS, _MOST_WARM_UP_RUNS = 3, 100
+_WARM_UP_RUNS = 3
+# Of what runs more than once in a block.
+_WARM_UP_RUNS_OF_SHORT = 20
 
 
 @record
@@ -199,7 +201,7 @@ class InterleavedTimer(Generic[Name]):
         took: list[int] = []
         # On a busy machine a few runs may all be interrupted, and blocks would be too short for their medians to mean
         # anything.
-        while len(took) < _WARM_UP_RUNS or (len(took) < _MOST_WARM_UP_RUNS and len(took) * min(took) < 1e6 * block_ms):
+        while len(took) < _WARM_UP_RUNS or (len(took) < _WARM_UP_RUNS_OF_SHORT and min(took) < 1e6 * block_ms):
             start = self._clock()
             call()
             took.append(self._clock() - start)
