@@ -12,6 +12,7 @@ NAMES = [
     "classify",
     "denoise",
     "denoise_white",
+    "detect",
     "features",
     "generate",
     "inpaint",
