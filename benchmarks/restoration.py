@@ -295,10 +295,17 @@ def compare_brightening(shipped: Shipped, photos: list[Pixels], table: Table) ->
             changes = [min(100, psnr_db(as_float(photo), as_float(method(photo)))) for photo in photos]
             what = f"{len(photos)} photos as they were taken; {sum(psnr >= 35 for psnr in changes)} kept at 35 dB"
             table.add("brighten", what, name, float(np.mean(changes)), None)
+        squared = [to_8_bit(as_float(photo) ** 2) for photo in photos]
+        named_dark = {f"{name}, --always": partial(_brightened, model, always=True) for name, model in models.items()}
+        for name, method in (methods | named_dark).items():
+            pairs = zip(photos, squared, strict=True)
+            nearness = [psnr_db(as_float(photo), as_float(method(dark))) for photo, dark in pairs]
+            what = f"{len(photos)} photos with their samples squared"
+            table.add("brighten", what, name, float(np.mean(nearness)), None)
 
 
-def _brightened(brighten: Restorer, dark: Pixels) -> Pixels:
-    return brighten(dark).pixels
+def _brightened(brighten: Restorer, dark: Pixels, *, always: bool = False) -> Pixels:
+    return brighten(dark, always=always).pixels
 
 
 def to_8_bit(samples: np.ndarray) -> Pixels:

@@ -221,17 +221,27 @@ def brighten(
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = 0.8,
+    always: Annotated[
+        bool,
+        typer.Option(
+            "--always",
+            help="Also pictures that the model takes for well exposed, as dark ones with lamps in them.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False,
     *,
     options: _Options,
 ) -> None:
     """Light up dark pictures.
 
-    The model that ships leaves alone what is exposed well, and some of what is dark around bright lights.
+    The model that ships leaves alone what is exposed well, and some of what is dark around bright lights, unless
+    --always says that it is dark.
 
     Examples:
         edgevision run brighten photos/ -o bright/ --device auto
+        edgevision run brighten night.jpg --always --strength 0.7
     """
-    how = {"strength": strength}
+    how = {"strength": strength, "always": always}
     _run(RestorationKind.BRIGHTEN, inputs, options, name_suffix="brightened", how=how, smooth=smooth)
 
 

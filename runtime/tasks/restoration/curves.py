@@ -20,6 +20,12 @@ _PIXELS = 80_000
 # Of the maps that are stretched to the width of the picture at once: those near its rows, or of a low one their parts.
 _MAP_PIXELS = 1 << 18
 
+# Curves of less on average leave a picture as it is. One that is always to be brightened is shown so much darker, at
+# most so many times, which reaches a third of its light.
+_BRIGHTENS = 0.05
+_DARKER = 0.85
+_DARKER_STEPS = 7
+
 
 _CUT = 0.25
 """Mean difference of the curves of two frames, of which they have -1..1, that only another scene makes."""
@@ -67,10 +73,16 @@ class CurveNetwork:
         self._name = metadata.name
         self._preprocess = Preprocessor(metadata.image)
 
-    def restore(self, samples: Samples, steady: SteadyCurves | None = None) -> Iterator[tuple[int, Array]]:
-        """The rows of the picture (H, W, 1 or 3) bent by the curves, top to bottom, float32 (n, W, 1 or 3)."""
+    def restore(
+        self, samples: Samples, *, always: bool = False, steady: SteadyCurves | None = None
+    ) -> Iterator[tuple[int, Array]]:
+        """The rows of the picture (H, W, 1 or 3) bent by the curves, top to bottom, float32 (n, W, 1 or 3).
+
+        ``always``: a network that would leave the picture as it is gets to see it darker, until it gives curves.
+        ``steady``: what keeps them like those of the frames before.
+        """
         height, width, channels = samples.shape
-        curves = self._curves(samples)
+        curves = self._curves(samples, always=always)
         if steady is not None:
             curves = steady(curves)
         if channels == 1:
@@ -97,7 +109,7 @@ class CurveNetwork:
                 _bend(values[:, :, left:right], shares[:, first:last], maps[:, :, near])
             yield top, values.transpose(1, 2, 0)
 
-    def _curves(self, samples: Samples) -> Array:
+    def _curves(self, samples: Samples, *, always: bool) -> Array:
         """float32 (3 * iterations, h, w) in -1..1."""
         if samples.dtype == np.uint8:
             pixels = samples
@@ -107,8 +119,17 @@ class CurveNetwork:
             for top in range(0, len(samples), rows):
                 strip = np.s_[top : top + rows]
                 pixels[strip] = (as_float(samples[strip]) * 255 + 0.5).clip(0, 255)
-        gray = pixels.shape[2] == 1
-        thumbnail = self._preprocess(Image.fromarray(pixels[:, :, 0] if gray else pixels))
+        image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        curves = self._predicted(image)
+        for _ in range(_DARKER_STEPS if always else 0):
+            if curves.mean() > _BRIGHTENS:
+                break
+            image = image.point(lambda sample: sample * _DARKER)
+            curves = self._predicted(image)
+        return curves
+
+    def _predicted(self, image: Image.Image) -> Array:
+        thumbnail = self._preprocess(image)
         answer = self.engine.run({self.engine.inputs[0].name: thumbnail[None]})[0][0]
         if answer.ndim != 3 or not len(answer) or len(answer) % 3:
             raise ModelFileError(f"{self._name!r} gives {answer.shape} for curves, not three maps each")

@@ -1,6 +1,7 @@
 """Restoration: a damaged picture in, a better one of the same kind out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
@@ -81,12 +82,24 @@ class Restorer(Pipeline):
 
     @overload
     def __call__(  # type: ignore[overload-overlap]
-        self, images: Batch, *, strength: float = 1, in_place: bool = False, steady: SteadyCurves | None = None
+        self,
+        images: Batch,
+        *,
+        strength: float = 1,
+        always: bool = False,
+        in_place: bool = False,
+        steady: SteadyCurves | None = None,
     ) -> list[Picture]: ...
 
     @overload
     def __call__(
-        self, images: ImageSource, *, strength: float = 1, in_place: bool = False, steady: SteadyCurves | None = None
+        self,
+        images: ImageSource,
+        *,
+        strength: float = 1,
+        always: bool = False,
+        in_place: bool = False,
+        steady: SteadyCurves | None = None,
     ) -> Picture: ...
 
     @overload
@@ -95,12 +108,19 @@ class Restorer(Pipeline):
         images: ImageSources[Source],
         *,
         strength: float = 1,
+        always: bool = False,
         in_place: bool = False,
         steady: SteadyCurves | None = None,
     ) -> list[Picture]: ...
 
     def __call__(
-        self, images: Any, *, strength: float = 1, in_place: bool = False, steady: SteadyCurves | None = None
+        self,
+        images: Any,
+        *,
+        strength: float = 1,
+        always: bool = False,
+        in_place: bool = False,
+        steady: SteadyCurves | None = None,
     ) -> Picture | list[Picture]:
         """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
@@ -109,10 +129,12 @@ class Restorer(Pipeline):
 
         Args:
             strength: how far to go from the picture, 0, to what the network makes of it, 1.
+            always: the picture is dark, so brighten it also where the network takes it for well exposed.
             steady: what keeps the frames of a stream alike, of a network that predicts curves.
 
         Raises:
-            InputError: a strength out of its range, or below 1 where pictures are enlarged; ``steady`` without curves.
+            InputError: a strength out of its range, or below 1 where pictures are enlarged; ``always`` or ``steady``
+                without curves.
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
@@ -120,14 +142,23 @@ class Restorer(Pipeline):
             raise InputError(f"the strength must be from 0 to 1, not {strength}")
         if strength < 1 and self.scale != 1:
             raise InputError("what is enlarged has no strength: it cannot be mixed with the picture before")
-        if steady is not None and not isinstance(self.network, CurveNetwork):
+        curves = self.network if isinstance(self.network, CurveNetwork) else None
+        if steady is not None and curves is None:
             raise InputError(f"{self.metadata.name!r} predicts no curves that could be kept steady")
+        if always and curves is None:
+            raise InputError(f"always brightens pictures by curves, which {self.metadata.name!r} does not predict")
+        restore = self.restore if curves is None else partial(curves.restore, always=always, steady=steady)
         pictures, several = split_pictures(images, self._color)
-        results = [self._restore_picture(picture, strength, steady, in_place=in_place) for picture in pictures]
+        results = [self._restore_picture(picture, restore, strength, in_place=in_place) for picture in pictures]
         return results if several else results[0]
 
     def _restore_picture(
-        self, source: ImageSource, strength: float, steady: SteadyCurves | None, *, in_place: bool
+        self,
+        source: ImageSource,
+        restore: Callable[[Samples], Iterator[tuple[int, Array]]],
+        strength: float,
+        *,
+        in_place: bool,
     ) -> Picture:
         in_place = in_place or not isinstance(source, Picture)
         picture = Picture.read(source).with_array_color(self._color)
@@ -135,8 +166,7 @@ class Restorer(Pipeline):
         # No tile reads a row that is finished.
         restored = picture.pixels if in_place and self.scale == 1 else np.empty(shape, picture.pixels.dtype)
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
-        curves = self.network if steady is not None and isinstance(self.network, CurveNetwork) else None
-        for top, rows in self.restore(seen) if curves is None else curves.restore(seen, steady):
+        for top, rows in restore(seen):
             if strength < 1:
                 before = as_float(seen[top : top + len(rows)])
                 rows = before + np.float32(strength) * (rows - before)

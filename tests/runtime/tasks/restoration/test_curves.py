@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgevision.core.errors import InputError
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize
@@ -118,6 +119,33 @@ def test_a_16_bit_picture_looks_to_the_network_like_one_of_8_bits(picture_engine
     Restorer(engine, metadata())(Picture(pixels))
     Restorer(engine, metadata())(Picture(pixels.astype(np.uint16) * 257))
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-6)
+
+
+def test_a_picture_that_is_to_be_brightened_always_is_shown_darker_until_there_are_curves(picture_engine):
+    seen = []
+
+    def network(image):
+        seen.append(float(image.mean()))
+        return np.full((1, 3, 2, 2), 0.5 if image.mean() < 0.4 else 0, np.float32)
+
+    pixels = np.full((20, 30, 3), 150, np.uint8)
+    brighten = Restorer(picture_engine(network), metadata())
+    np.testing.assert_array_equal(brighten(pixels).pixels, pixels)
+    assert (brighten(pixels, always=True).pixels > pixels).all()
+    assert seen == pytest.approx([0.588, 0.588, 0.498, 0.423, 0.358], abs=0.01)
+
+
+def test_a_picture_that_gets_no_curves_however_dark_it_is_shown_stays(picture_engine):
+    engine = picture_engine(lambda image: np.zeros((1, 3, 2, 2), np.float32))
+    pixels = noise(20, 30)
+    np.testing.assert_array_equal(Restorer(engine, metadata())(pixels, always=True).pixels, pixels)
+    assert engine.calls == 8
+
+
+def test_what_predicts_no_curves_cannot_always_brighten(picture_engine):
+    restore = Restorer(picture_engine(lambda image: image), metadata(spec=RestorationSpec()))
+    with pytest.raises(InputError, match="always brightens pictures by curves, which 'curves' does not predict"):
+        restore(noise(20, 30), always=True)
 
 
 def test_a_model_for_thumbnails_of_one_size_only_is_taken(picture_engine):
