@@ -32,6 +32,14 @@ class BoxAnnotations:
     labels: tuple[str, ...]
     ignored: NDArray[np.bool_]
 
+    def inside(self, size: tuple[int, int]) -> "BoxAnnotations":
+        """Those of which something lies in a picture of ``size`` (height, width)."""
+        seen = (self.boxes[:, 0] < size[1]) & (self.boxes[:, 1] < size[0])
+        if seen.all():
+            return self
+        labels = tuple(label for label, one in zip(self.labels, seen, strict=True) if one)
+        return BoxAnnotations(self.boxes[seen], labels, self.ignored[seen])
+
 
 class AnnotatedFolder:
     """The boxes of the pictures of a folder.
@@ -42,7 +50,7 @@ class AnnotatedFolder:
 
     Attributes:
         class_names: in COCO's and YOLO's own order, else sorted.
-        skipped: how many boxes have no area, or lie outside of their picture.
+        skipped: how many boxes have no area, or lie left of their picture or above it.
     """
 
     def __init__(self, folder: ImageFolder) -> None:
@@ -64,7 +72,7 @@ class AnnotatedFolder:
                 " (COCO), or NAME.txt (YOLO)"
             )
         if self.skipped:
-            _log.warning("%d boxes without area in their picture are left out", self.skipped)
+            _log.warning("boxes without area in their picture are left out: %d", self.skipped)
 
     def __len__(self) -> int:
         return len(self._of)

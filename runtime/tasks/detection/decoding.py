@@ -106,6 +106,12 @@ def candidates(
     return Candidates(boxes[usable], found[usable].astype(np.float32), classes[usable], points)
 
 
+def rows_are_nan(rows: Rows) -> bool:
+    """Whether there are rows, and not one has a score that is a number."""
+    scores = [rows[field] for field in (Field.SCORES, Field.SCORE, Field.OBJECTNESS) if field in rows]
+    return any(values.size > 0 and bool(np.isnan(values).all()) for values in scores)
+
+
 def _possible_rows(head: HeadSpec, rows: Rows, min_score: float) -> NDArray[np.int64]:
     """The rows that can have a score of ``min_score``: to know the scores of all of them would take longest."""
     # Of scores and objectness, both at most 1, none is below their product, or below the square of its root.

@@ -5,7 +5,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from edgevision.core.errors import ModelFileError
+from edgevision.core.errors import ModelFileError, NotFiniteError
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import (
     ArrayColor,
@@ -19,7 +19,7 @@ from edgevision.imaging.picture_sources import (
 from edgevision.imaging.preprocessing import Placement
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.detection.decoding import Candidates, candidates
+from edgevision.runtime.tasks.detection.decoding import Candidates, candidates, rows_are_nan
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.rows import gather_rows
 from edgevision.runtime.tasks.detection.spec import DetectionSpec, Merge
@@ -94,6 +94,7 @@ class Detector(Pipeline):
         Raises:
             ImageError: a picture cannot be decoded.
             ModelFileError: the outputs are not what the metadata say of the head.
+            NotFiniteError: there is no score that is a number.
             DeviceError: the device failed.
         """
         pictures, several = split_pictures(images, self._color)
@@ -124,6 +125,11 @@ class Detector(Pipeline):
             likely = candidates(
                 self._head, rows, height, width, min_score=self.min_score, multi_label=self._spec.multi_label
             )
+            if not len(likely.scores) and rows_are_nan(rows):
+                raise NotFiniteError(
+                    f"every score that {self.metadata.name!r} gave is NaN ({self.engine.name} on {self.engine.device});"
+                    " try a float32 export or another --device"
+                )
             found.append(_in_picture(likely, place))
         return found
 

@@ -1,5 +1,6 @@
 """How good a detector is on pictures with boxes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
@@ -18,6 +19,8 @@ from edgevision.runtime.tasks.detection.confusion import confusion, matches
 from edgevision.runtime.tasks.detection.detector import Detector
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.evaluation import QualityReport, none_left, worst_pictures
+
+_log = logging.getLogger(__name__)
 
 # Curves need what is found with next to no score.
 LEAST_SCORE = 0.01
@@ -117,17 +120,21 @@ def evaluate_detector(detector: Detector, data: ImageFolder, *, quiet: bool = Fa
         failures[data.names[index]] = failure_message(data.names[index], error)
 
     own, detector.min_score = detector.min_score, min(detector.min_score, LEAST_SCORE)
-    names, found, truth = [], [], []
+    names, found, truth, outside = [], [], [], 0
     try:
         order = track(wanted, len(wanted), "evaluating", quiet=quiet)
         for index, answer in each_done(order, lambda index: detector(data.image(index)), failed):
             things = annotated.of(data.names[index])
             assert things is not None
+            inside = things.inside(answer.size)
+            outside += len(things.labels) - len(inside.labels)
             names.append(data.names[index])
             found.append(answer)
-            truth.append(truth_of(things, labels))
+            truth.append(truth_of(inside, labels))
     finally:
         detector.min_score = own
+    if outside:
+        _log.warning("boxes outside of their picture are left out: %d", outside)
     if not found:
         raise none_left(len(wanted), failures)
     return _report(list(map(found_in, found)), truth, labels, names, own).updated(failures=failures)

@@ -99,7 +99,7 @@ def _sheet(worst: list[str], report: DetectionReport, detector: Detector, data: 
         assert things is not None  # it is one that was evaluated
         image = read_image(data.image(data.names.index(name)))
         found = detector(image)
-        truth = truth_of(things, labels)
+        truth = truth_of(things.inside(found.size), labels)
         taken = {column for _, column in matches(found_in(found), truth, report.min_score)[0]}
         marker = Marker(found.draw(image).to_pillow())
         for column, box in enumerate(truth.boxes.tolist()):

@@ -3,7 +3,7 @@ import pytest
 from fake_engine import FakeEngine
 from PIL import Image
 
-from edgevision.core.errors import ModelFileError
+from edgevision.core.errors import ModelFileError, NotFiniteError
 from edgevision.imaging.preprocessing import placement, resize
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, TensorSpec, TileSpec
 from edgevision.runtime.tasks.detection.detector import Detector
@@ -210,3 +210,10 @@ def test_outputs_of_a_network_without_a_batch_of_their_own_are_not_shared_out():
     found = Detector(finder, metadata(), batch=4)([np.zeros((64, 96, 3), np.uint8)] * 4)
     assert [len(one) for one in found] == [1] * 4
     assert finder.calls == 4
+
+
+def test_a_network_that_gives_no_numbers_at_all_is_an_error_and_single_ones_are_no_answers():
+    boxes, pixels = [[0, 0, 9, 9], [20, 0, 29, 9]], np.zeros((64, 96, 3), np.uint8)
+    with pytest.raises(NotFiniteError, match="every score"):
+        Detector(engine(boxes, np.full((2, 2), np.nan)), metadata())(pixels)
+    assert len(Detector(engine(boxes, [[np.nan, np.nan], [0.9, 0]]), metadata())(pixels)) == 1
