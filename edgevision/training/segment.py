@@ -67,9 +67,10 @@ def train_segmenter(
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
-    image = ImageSpec(size=settings.image_size, resize=Resize.PAD, pad_value=GRAY)
+    # A picture of any size is only padded at two sides, where gray beside a dark one would be taken for a thing.
+    image = ImageSpec(size=settings.image_size, resize=Resize.PAD, pad_value=GRAY if settings.image_size else 0)
     data = read_masked(settings, image, target, multiple, quiet=quiet)
-    spec = SegmentationSpec(head=target.head, layout=None, labels=labels)
+    spec = SegmentationSpec(head=target.head, labels=labels, min_score=target.min_score)
     module = SegmentationModule(network, settings, target, judged_masks(spec))
     with quiet_lightning():
         epochs = settings.steps // settings.validate_every

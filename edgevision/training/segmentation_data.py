@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import is_held_out
-from edgevision.data.mask_annotations import VOID, MaskedFolder, MaskKind
+from edgevision.data.mask_annotations import MaskedFolder, MaskKind
 from edgevision.imaging.images import to_array
 from edgevision.imaging.preprocessing import placement, resize
 from edgevision.modelfiles.metadata import ImageSpec
@@ -33,17 +33,19 @@ class MappedBatch(NamedTuple):
 
 class MaskedBatch(NamedTuple):
     """What is validated on: one picture, ``image`` uint8 (1, 3, H, W) as the network takes it, and its ``mask`` int64
-    (H, W), :data:`.VOID` where nobody knows or nothing is."""
+    (h, w), :data:`.VOID` where nobody knows, whose upper left pixel is the image's at ``start`` (row, column)."""
 
     image: Tensor
     mask: Tensor
+    start: tuple[int, int]
 
 
 class MaskedPicture(NamedTuple):
-    """``pixels`` uint8 (H, W, 3) and ``mask``, whole numbers (H, W)."""
+    """``pixels`` uint8 (H, W, 3), perhaps padded, and the ``mask`` (h, w) of those from row and column ``start`` on."""
 
     pixels: Pixels
     mask: Mask
+    start: tuple[int, int]
 
 
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -60,7 +62,7 @@ class PicturesWithMasks(KeptPictures[T]):
         super().__init__(
             self._read_one,
             len(names),
-            bytes_of=lambda one: sum(array.nbytes for array in one),
+            bytes_of=lambda one: one[0].nbytes + one[1].nbytes,
             what="pictures with masks",
             quiet=quiet,
         )
@@ -84,15 +86,12 @@ def with_maps(picture: Image.Image, mask: Mask, *, image: ImageSpec, target: Seg
 
 
 def as_input(picture: Image.Image, mask: Mask, *, image: ImageSpec, multiple: int) -> MaskedPicture:
-    """A picture as the network takes it, and its mask moved with it, :data:`.VOID` beside the picture."""
+    """A picture as the network takes it, and its mask at the same scale."""
     pixels = to_array(resize(picture, image), image.color)
     frame = [(0, -side % multiple) for side in pixels.shape[:2]]
     pixels = np.pad(pixels, (*frame, (0, 0)), constant_values=image.pad_value)
-    width, height = _scaled(picture, image)
     left, top = (int(side) for side in placement(picture.width, picture.height, image).offset)
-    moved = np.full(pixels.shape[:2], VOID, np.int64)
-    moved[top : top + height, left : left + width] = _resized(mask, (width, height))
-    return MaskedPicture(pixels, moved)
+    return MaskedPicture(pixels, _resized(mask, _scaled(picture, image)).astype(np.int64), (top, left))
 
 
 def _scaled(picture: Image.Image, image: ImageSpec) -> tuple[int, int]:
@@ -176,8 +175,8 @@ class WholePictures(Dataset[MaskedBatch]):
         return len(self._pictures)
 
     def __getitem__(self, key: tuple[int, int, int]) -> MaskedBatch:
-        pixels, mask = self._pictures[key[1]]
-        return MaskedBatch(_batch([pixels]), torch.from_numpy(mask))
+        pixels, mask, start = self._pictures[key[1]]
+        return MaskedBatch(_batch([pixels]), torch.from_numpy(mask), start)
 
 
 def _batch(arrays: Sequence[Pixels]) -> Tensor:

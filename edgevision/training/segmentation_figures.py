@@ -25,8 +25,9 @@ class JudgedMasks(Protocol):
     monitor: str
     """The figure that the best weights have most of."""
 
-    def update(self, maps: NDArray[np.float32], mask: NDArray[np.int64]) -> None:
-        """Take in what the network says of a picture, (outputs, H, W), and its mask (H, W), void where it is padded."""
+    def update(self, maps: NDArray[np.float32], mask: NDArray[np.int64], start: tuple[int, int] = (0, 0)) -> None:
+        """Take in what the network says of a picture, (outputs, H, W), and its mask (h, w) from the pixel ``start`` on,
+        a row and a column."""
 
     def compute(self) -> dict[str, float]:
         """Figures in percent of all since the last time."""
@@ -47,10 +48,10 @@ class _JudgedClasses:
         self._spec = spec
         self._confusion = self._nothing()
 
-    def update(self, maps: NDArray[np.float32], mask: NDArray[np.int64]) -> None:
+    def update(self, maps: NDArray[np.float32], mask: NDArray[np.int64], start: tuple[int, int] = (0, 0)) -> None:
         assert self._spec.head is not None
         found, _ = class_map(
-            gather_maps(self._spec.head, {OUTPUT: maps[None]}), _everywhere(mask), self._spec.threshold
+            gather_maps(self._spec.head, {OUTPUT: maps[None]}), _place(maps, mask, start), self._spec.threshold
         )
         known = mask != VOID
         self._confusion += confusion_matrix(mask[known], found[known], len(self._confusion))
@@ -77,10 +78,13 @@ class _JudgedThings:
         self._spec = spec
         self._shares: list[list[float]] = []
 
-    def update(self, maps: NDArray[np.float32], mask: NDArray[np.int64]) -> None:
+    def update(self, maps: NDArray[np.float32], mask: NDArray[np.int64], start: tuple[int, int] = (0, 0)) -> None:
         assert self._spec.head is not None
         found, _, scores = find_things(
-            self._spec.head, gather_maps(self._spec.head, {OUTPUT: maps[None]}), _everywhere(mask), self._spec.threshold
+            self._spec.head,
+            gather_maps(self._spec.head, {OUTPUT: maps[None]}),
+            _place(maps, mask, start),
+            self._spec.threshold,
         )
         kept = np.concatenate([[False], scores >= self._spec.min_score])
         overlap = id_overlaps(np.where(kept[found] & (mask != VOID), found, 0), np.maximum(mask, 0))
@@ -102,6 +106,6 @@ def id_overlaps(found: NDArray[np.integer], truth: NDArray[np.integer]) -> NDArr
     return things
 
 
-def _everywhere(mask: NDArray[np.int64]) -> MapPlacement:
-    size = (mask.shape[0], mask.shape[1])
-    return MapPlacement(Placement((1.0, 1.0), (0.0, 0.0)), size, size)
+def _place(maps: NDArray[np.float32], mask: NDArray[np.int64], start: tuple[int, int]) -> MapPlacement:
+    place = Placement((1.0, 1.0), (float(start[1]), float(start[0])))
+    return MapPlacement(place, (mask.shape[0], mask.shape[1]), (maps.shape[1], maps.shape[2]))

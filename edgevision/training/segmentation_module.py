@@ -41,7 +41,7 @@ class SegmentationModule(LightningModule):
         return loss
 
     def validation_step(self, batch: MaskedBatch, index: int) -> None:
-        self.judged.update(self(batch.image)[0].cpu().numpy(), batch.mask.cpu().numpy())
+        self.judged.update(self(batch.image)[0].cpu().numpy(), batch.mask.cpu().numpy(), batch.start)
 
     def on_validation_epoch_end(self) -> None:
         for name, value in self.judged.compute().items():

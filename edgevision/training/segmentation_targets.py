@@ -29,10 +29,12 @@ class SegmentationTarget(ABC):
     Attributes:
         outputs: how many maps the network gives.
         head: how they become masks.
+        min_score: how sure the network has to be of a thing on average over its pixels.
     """
 
     outputs: int
     head: SegmentationHead
+    min_score = 0.0
 
     @abstractmethod
     def maps(self, mask: Mask) -> Pixels:
@@ -78,9 +80,10 @@ class InstanceTarget(SegmentationTarget):
     outputs = 2
     head = SegmentationHead(
         maps=(MapPart(output=OUTPUT, fields=(MapField.FOREGROUND, MapField.DISTANCE), activation=Scores.SIGMOID),),
-        watershed=WatershedSpec(prominence=0.6, min_area=8),
+        watershed=WatershedSpec(prominence=0.9, min_area=8),
     )
-    """The distance is a logit: what parts two hills is 0.6 of it."""
+    """The distance is a logit: what parts two hills is 0.9 of it."""
+    min_score = 0.8
 
     def maps(self, mask: Mask) -> Pixels:
         ids = np.maximum(mask, 0).astype(np.int32)

@@ -20,7 +20,8 @@ from edgevision.training.commands.run_training import (
     picture_size,
     run_training,
 )
-from edgevision.training.settings import ClassWeights, Optimizer, SegmentationSettings
+from edgevision.training.settings import ClassWeights, Optimizer
+from edgevision.training.train import training_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,4 +104,5 @@ def segment(
         "image_size": None if data.image_size is None else picture_size(data.image_size),
         "zoom": number_range(data.zoom, "--zoom"),
     }
-    run_training("segment", SegmentationSettings(**chosen, licence=output.licence, seed=seed), output)
+    chosen |= {"licence": output.licence, "seed": seed}
+    run_training("segment", training_settings("segment", chosen.pop("data"), **chosen), output)
