@@ -17,6 +17,7 @@ NAMES = [
     "generate",
     "inpaint",
     "segment",
+    "segment_nuclei",
     "upscale",
     "upscale_x4",
 ]
@@ -82,7 +83,7 @@ def test_every_verb_takes_the_name_of_a_shipped_model(edgevision, tmp_path, monk
         ("bench classify --seconds 0.01 --runs 1 --warmup 0", "subjects", None),
         ("evaluate classify photos", "images", 1),
         ("run classify photos --model classify", "failures", []),
-        ("run segment photos --model segment -o masks/", "failures", []),
+        ("run segment photos --model segment_nuclei -o masks/", "failures", []),
         ("run upscale photos -o large/ --model upscale_x4", "failures", []),
         ("run generate --count 1 --model generate", "count", 1),
     ):
