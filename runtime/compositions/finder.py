@@ -22,6 +22,9 @@ from edgevision.runtime.tasks.task import Finding
 Mask = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
 
+SUBJECT = "person"
+"""What is meant where nothing is said."""
+
 # The longer side of what the models see: they make it smaller still, and in all of a large picture take much memory.
 _SEEN_SIDE = 1280
 # An error lists no more classes.
@@ -86,6 +89,8 @@ class Finder:
     ) -> Self:
         """Open the named model, or of those that ship the first that knows the classes, masks before boxes.
 
+        Without classes it is one that knows persons.
+
         Raises:
             InputError: both models are named, or a model that finds no such thing, or none that ships knows a class.
         """
@@ -96,7 +101,7 @@ class Finder:
         elif detector is not None:
             path = _checked(detector, "boxes")
         else:
-            path = _shipped_for(classes, findings)
+            path = _shipped_for(classes or (SUBJECT,), findings)
         finder = cls(load(path, device, min_score=min_score, **options))
         try:
             finder.check_classes(classes)
@@ -177,10 +182,10 @@ def _shipped_for(classes: Sequence[str], findings: tuple[Finding, ...]) -> Path:
             if all(wanted in labels for wanted in classes):
                 return shipped_model(name)
             known += [label for label in labels if label not in known]
-    wanted = f" knows {', '.join(map(repr, classes))}" if classes else f" gives {' or '.join(findings)}"
+    wanted = ", ".join(map(repr, classes))
     others = f"; classes that are known: {', '.join(known[:_MOST_CLASSES])}" if known else ""
     ways = " or ".join({"masks": "--segmenter", "boxes": "--detector"}[finding] for finding in findings)
-    raise InputError(f"no model that ships{wanted}; name one with {ways}{others}")
+    raise InputError(f"no model that ships knows {wanted}; name one with {ways}{others}")
 
 
 def _seen(picture: Picture) -> Image.Image:

@@ -9,11 +9,8 @@ import numpy as np
 from edgevision.core.errors import ImageError
 from edgevision.imaging.components import component_at
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.compositions.finder import Box, Finder, Mask, Thing, things_at
+from edgevision.runtime.compositions.finder import SUBJECT, Box, Finder, Mask, Thing, things_at
 from edgevision.runtime.tasks.restoration.masks import read_mask
-
-# What is cut out where nothing is said and the model knows more than that.
-_SUBJECT = "person"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,8 +65,8 @@ class Selection:
     def _found(self, finder: Finder, things: Sequence[Thing], size: tuple[int, int]) -> list[Mask]:
         finder.check_classes(self.classes)
         classes = self.classes
-        if not classes and not self.points and _SUBJECT in finder.labels:
-            classes = (_SUBJECT,)
+        if not classes and not self.points and SUBJECT in finder.labels:
+            classes = (SUBJECT,)
         meant = [thing for thing in things if not classes or thing.label in classes]
         if not meant:
             what = " or ".join(classes) if classes else "thing"

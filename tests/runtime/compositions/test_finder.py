@@ -11,6 +11,7 @@ from edgevision.core.errors import ImageError, InputError, ModelFileError
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.finder import Finder
 from edgevision.runtime.compositions.selection import Selection
+from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.detection.result import Detections
 
 
@@ -98,6 +99,22 @@ def test_a_model_is_refused_that_finds_nothing_or_knows_no_such_thing(segmenter:
         Finder.open(segmenter=segmenter, detector=segmenter)
     with pytest.raises(InputError, match=r"no model that ships knows 'unicorn'; name one with --segmenter or --det"):
         Finder.open(classes=("unicorn",))
+
+
+def test_of_the_models_that_ship_one_that_knows_persons_is_taken_where_nothing_is_said(
+    segmenter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever ships: a model of anything else must not be taken for a photograph.
+    from edgevision.runtime.compositions import finder
+
+    shipped = {"classify": shipped_model("classify"), "zebras": segmenter}
+    monkeypatch.setattr(finder, "shipped_names", lambda: list(shipped))
+    monkeypatch.setattr(finder, "shipped_model", shipped.__getitem__)
+    opened = Finder.open()
+    assert opened.pipeline.metadata.name == "bright"
+    opened.close()
+    with pytest.raises(InputError, match=r"no model that ships knows 'person'; name one with --detector"):
+        Finder.open(findings=("boxes",))
 
 
 def test_masks_and_boxes_say_what_is_meant_without_a_model(pixels: np.ndarray) -> None:
