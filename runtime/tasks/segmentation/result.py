@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _LABELLED = 40
 """Of more things in a picture names would hide what is in it; then only the legend has them."""
 
+_SEVERAL = (255, 255, 255)
+"""In the legend, where each thing has its own colour."""
+
 
 class Segmentation:
     """The segments of a picture: a thing each, or with ``whole_classes`` all that is of one class.
@@ -226,12 +229,13 @@ class Segmentation:
         """What each colour is, the largest first."""
         from edgevision.imaging.drawing import class_color
 
+        _, by_class = self._colors()
         areas = {int(index): int(self.areas[self.classes == index].sum()) for index in np.unique(self.classes)}
         entries = []
         for index in sorted(areas, key=lambda index: -areas[index]):
             share = f"{100 * areas[index] / (self.size[0] * self.size[1]):.1f} %"
             count = "" if self.whole_classes else f"{int((self.classes == index).sum())}, "
-            entries.append((f"{self.name_of(index)} {count}{share}", class_color(index)))
+            entries.append((f"{self.name_of(index)} {count}{share}", class_color(index) if by_class else _SEVERAL))
         return entries
 
     def crops(self, picture: ImageSource) -> list[Picture]:
