@@ -1,6 +1,5 @@
 """Training a segmentation network: settings in, a checkpoint that carries its metadata out."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from torch import nn
 
 from edgevision.core.errors import InputError
 from edgevision.data.mask_annotations import VOID, MaskedFolder, MaskKind
@@ -16,7 +14,7 @@ from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, Ten
 from edgevision.models import SEGMENTERS, build_model
 from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 from edgevision.runtime.tasks.segmentation.task import SEGMENT
-from edgevision.training.checkpoint import load_trained, save_checkpoint
+from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.data_source import open_masked
 from edgevision.training.launched import is_launched_helper
 from edgevision.training.mask_augmentation import GRAY
@@ -29,8 +27,6 @@ from edgevision.training.segmentation_module import SegmentationModule
 from edgevision.training.segmentation_targets import ClassTarget, ForegroundTarget, InstanceTarget, SegmentationTarget
 from edgevision.training.settings import ClassWeights, SegmentationSettings
 from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
-
-_log = logging.getLogger(__name__)
 
 
 def train_segmenter(
@@ -62,7 +58,7 @@ def train_segmenter(
             f" {'x'.join(map(str, settings.view_size))}"
         )
     if settings.start_from is not None:
-        _begin_with(network, Path(settings.start_from))
+        begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
@@ -130,23 +126,6 @@ def _class_weights(masked: MaskedFolder) -> list[float]:
         counts += np.bincount(classes[classes != VOID], minlength=len(counts))
     weights = 1 / np.log(1.1 + counts / counts.sum())
     return [float(weight) for weight in weights / weights.mean()]
-
-
-def _begin_with(network: nn.Module, path: Path) -> None:
-    """Copy those weights of a checkpoint whose names and shapes fit."""
-    trained, metadata = load_trained(path)
-    own = network.state_dict()
-    fitting = {
-        name: weights
-        for name, weights in trained.state_dict().items()
-        if name in own and own[name].shape == weights.shape
-    }
-    if not fitting:
-        raise InputError(f"--start-from {str(path)!r} holds another network, {metadata.name}")
-    left = len(own) - len(fitting)
-    if left:
-        _log.info("%d of %d tensors do not fit and begin at random", left, len(own))
-    network.load_state_dict(fitting, strict=False)
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from training_runs import TRAINING_MARKS, assert_same_weights, history, train
+from training_runs import TRAINING_MARKS, assert_same_weights, history, load_checkpoint, train
 
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.checkpoints import read_checkpoint
@@ -130,15 +130,21 @@ def test_an_interrupted_training_is_resumed_to_the_same_weights(
     assert_same_weights(whole, train(train_segmenter, chosen, tmp_path / "parts"))
 
 
-def test_weights_to_begin_with_are_taken_as_far_as_they_fit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_weights_to_begin_with_are_of_the_same_network(tmp_path: Path) -> None:
     first = settings(write_discs(tmp_path / "data", "foreground"))
     path = train_segmenter(first, tmp_path / "first", quiet=True)
-    chosen = settings(write_discs(tmp_path / "more", "things"), start_from=str(path), learning_rate=1e-9, ema=0.0)
-    before = torch.load(str(path), weights_only=True)["state_dict"]
-    with caplog.at_level("INFO"):
-        after = train(train_segmenter, chosen, tmp_path / "second")["state_dict"]
-    assert "2 of " in caplog.text
+    changes = {"start_from": path, "learning_rate": 1e-9, "ema": 0.0}
+    chosen = training_settings(
+        "segment",
+        tmp_path / "data",
+        **({name: value for name, value in first.to_dict().items() if name != "data"} | changes),
+    )
+    before = load_checkpoint(tmp_path / "first" / "segmentation_unet.pt")["state_dict"]
+    after = train(train_segmenter, chosen, tmp_path / "second")["state_dict"]
     torch.testing.assert_close(after["stem.conv.weight"], before["stem.conv.weight"])
+    other = settings(write_discs(tmp_path / "more", "things"), start_from=str(path))
+    with pytest.raises(InputError, match="holds another network"):
+        train_segmenter(other, tmp_path / "third", quiet=True)
 
 
 def test_masks_of_another_size_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

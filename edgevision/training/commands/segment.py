@@ -62,7 +62,7 @@ class _Network:
     model_options: ModelOptionsOption = "{}"
     start_from: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint of the same network whose weights to begin with, as far as they fit."),
+        typer.Option(help="Checkpoint of the same network whose weights to begin with."),
     ] = None
 
 

@@ -25,8 +25,8 @@ class SegmentationSettings(TrainingSettings):
     Views are ``crop`` pixels a side, or ``image_size``. ``zoom`` is the least and the greatest scale. ``rotate`` bounds
     the turn in degrees, either way; ``turn`` is for pictures without an upside: quarter turns. ``colour`` bounds the
     change of brightness, contrast and saturation, as a share. ``paste`` is the share of the views that the foreground
-    of another picture is pasted into. ``start_from`` names a checkpoint whose weights to begin with, as far as they
-    fit.
+    of another picture is pasted into. ``start_from`` names a checkpoint of the same network whose weights to begin
+    with.
 
     Raises:
         InputError: a number out of its range.
