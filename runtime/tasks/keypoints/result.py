@@ -15,6 +15,9 @@ from edgevision.imaging.pictures import Picture
 from edgevision.metrics.box_overlap import box_areas
 from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 
+_ROOM = 6.0
+"""Pixels from one point to the next, from which on each has a dot of its own."""
+
 
 class Keypoints:
     """The points of each thing in one picture; ``numpy.asarray`` gives them as (N, K, 3): x, y, score.
@@ -153,6 +156,9 @@ class Keypoints:
         # As many points as there are share the box: a mark must leave room for those beside it.
         room = None if side is None else side / max(1.0, float(np.sqrt(self.points.shape[1])))
         marker = Marker(image, side, room)
+        joined = {end for pair in self.spec.skeleton for end in pair}
+        # On a small thing dots would hide it: there the lines say where the points are.
+        dots = [index for index in range(self.points.shape[1]) if room is None or room >= _ROOM or index not in joined]
         colors = [class_color(index) for index in point_colors(self.spec, self.points.shape[1])]
         for row in range(len(self)):
             points, seen = self.points[row], self.visible[row]
@@ -162,7 +168,7 @@ class Keypoints:
             for one, other in self.spec.skeleton:
                 if seen[one] and seen[other]:
                     marker.line_between(points[one], points[other], colors[other])
-            for index in np.flatnonzero(seen):
+            for index in (index for index in dots if seen[index]):
                 marker.points([points[index]], colors[index])
         return Picture.read(marker.image)
 
