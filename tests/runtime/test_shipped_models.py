@@ -16,6 +16,7 @@ NAMES = [
     "features",
     "generate",
     "inpaint",
+    "keypoints",
     "segment",
     "segment_nuclei",
     "upscale",
@@ -84,6 +85,7 @@ def test_every_verb_takes_the_name_of_a_shipped_model(edgevision, tmp_path, monk
         ("evaluate classify photos", "images", 1),
         ("run classify photos --model classify", "failures", []),
         ("run segment photos --model segment_nuclei -o masks/", "failures", []),
+        ("run keypoints photos --model keypoints", "failures", []),
         ("run upscale photos -o large/ --model upscale_x4", "failures", []),
         ("run generate --count 1 --model generate", "count", 1),
     ):
