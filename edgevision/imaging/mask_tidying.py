@@ -17,10 +17,13 @@ def tidied(mask: Mask) -> Mask:
     """``mask`` (H, W) without parts that are small beside the largest, and with small holes in it filled."""
     labels, areas = label_components(mask)
     large = areas >= _SPECK * areas.max(initial=0)
-    kept = np.concatenate([[False], large])[labels]
-    holes, areas = label_components(~kept)
-    small = areas < _PINHOLE * np.count_nonzero(kept)
-    is_hole = np.concatenate([[False], small])
+    return without_holes(np.concatenate([[False], large])[labels], _PINHOLE)
+
+
+def without_holes(mask: Mask, share: float) -> Mask:
+    """``mask`` (H, W) with what it encloses filled, where that is smaller than a ``share`` of its area."""
+    holes, areas = label_components(~mask)
+    is_hole = np.concatenate([[False], areas < share * np.count_nonzero(mask)])
     is_hole[np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])] = False
-    filled: Mask = kept | is_hole[holes]
+    filled: Mask = mask | is_hole[holes]
     return filled

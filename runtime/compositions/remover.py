@@ -8,6 +8,7 @@ import numpy as np
 
 from edgevision.core.errors import ImageError, ModelFileError
 from edgevision.imaging.mask_growing import grow
+from edgevision.imaging.mask_tidying import without_holes
 from edgevision.imaging.picture_sources import ArrayColor, check_array_color, split_pictures
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.model_file import require_metadata
@@ -23,6 +24,9 @@ DEFAULT_GROWTH = 0.06
 
 # In pixels: JPEG's ringing and what resampling mixed reach so far, however small a thing is.
 _LEAST_GROWTH = 2
+
+_LARGEST_ISLAND = 0.1
+"""Of a mask's area: what it encloses and is smaller belongs to the thing, and would be left standing."""
 
 
 class Remover(Composite):
@@ -80,12 +84,15 @@ class Remover(Composite):
 
 
 def grown_holes(masks: Sequence[Mask], size: tuple[int, int], growth: float) -> Mask:
-    """All masks in one at ``size`` (height, width), each grown by a share of its own size."""
+    """All masks in one at ``size`` (height, width), each grown by a share of its own size and without small holes."""
     holes = np.zeros(size, np.bool_)
     for mask in masks:
         whole = mask_at_size(mask, size)
-        rows, columns = (int(np.count_nonzero(whole.any(axis=axis))) for axis in (1, 0))
-        holes |= grow(whole, max(_LEAST_GROWTH, round(growth * (rows * columns) ** 0.5)) if growth else 0)
+        if growth:
+            rows, columns = (int(np.count_nonzero(whole.any(axis=axis))) for axis in (1, 0))
+            grown = grow(whole, max(_LEAST_GROWTH, round(growth * (rows * columns) ** 0.5)))
+            whole = without_holes(grown, _LARGEST_ISLAND)
+        holes |= whole
     return holes
 
 
