@@ -14,6 +14,8 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgevision.imaging.picture_sources import ArrayColor
     from edgevision.runtime.compositions.cutter import Cutter
     from edgevision.runtime.compositions.follower import Follower
@@ -21,9 +23,14 @@ if TYPE_CHECKING:
     from edgevision.runtime.compositions.replacer import Replacer
     from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
     from edgevision.runtime.tasks.classification.classifier import Classifier
+    from edgevision.runtime.tasks.detection.detector import Detector
+    from edgevision.runtime.tasks.detection.spec import Merge
+    from edgevision.runtime.tasks.detection.windows import Tile
     from edgevision.runtime.tasks.generation.generator import Generator
+    from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
     from edgevision.runtime.tasks.restoration.inpainter import Inpainter
     from edgevision.runtime.tasks.restoration.restorer import Restorer
+    from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 
 
 class LoadOptions(TypedDict, total=False):
@@ -32,6 +39,35 @@ class LoadOptions(TypedDict, total=False):
     threads: int | None
     allow_fallback: bool
     color: "ArrayColor"
+
+
+class AnswerOptions(LoadOptions, total=False):
+    """The options of a model that finds things: which are answers."""
+
+    min_score: float | None
+    most: int | None
+
+
+class DetectionOptions(AnswerOptions, total=False):
+    """The options of a detection model, which are those of a :class:`Detector`."""
+
+    iou: float | None
+    merge: "Merge | None"
+    tile: "Tile | None"
+    batch: int
+
+
+class SegmentationOptions(AnswerOptions, total=False):
+    """The options of a segmentation model, which are those of a :class:`Segmenter`."""
+
+    threshold: float | None
+
+
+class KeypointOptions(AnswerOptions, total=False):
+    """The options of a keypoint model, which are those of a :class:`KeypointFinder`."""
+
+    box: "Sequence[float] | None"
+    detector: "Detector | str | os.PathLike[str] | None"
 
 
 class RestorationOptions(LoadOptions, total=False):
@@ -60,6 +96,14 @@ def load(
     model: Literal["upscale"], device: str = ..., *, scale: int | None = ..., **options: Unpack[RestorationOptions]
 ) -> "Restorer": ...
 @overload
+def load(model: Literal["detect"], device: str = ..., **options: Unpack[DetectionOptions]) -> "Detector": ...
+@overload
+def load(
+    model: Literal["segment", "segment_nuclei"], device: str = ..., **options: Unpack[SegmentationOptions]
+) -> "Segmenter": ...
+@overload
+def load(model: Literal["keypoints"], device: str = ..., **options: Unpack[KeypointOptions]) -> "KeypointFinder": ...
+@overload
 def load(model: Literal["cutout"], device: str = ..., **options: Any) -> "Cutter": ...
 @overload
 def load(model: Literal["remove"], device: str = ..., **options: Any) -> "Remover": ...
@@ -71,6 +115,18 @@ def load(model: Literal["track"], device: str = ..., **options: Any) -> "Followe
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["classify"], **options: Unpack[LoadOptions]
 ) -> "Classifier": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["detect"], **options: Unpack[DetectionOptions]
+) -> "Detector": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["segment"], **options: Unpack[SegmentationOptions]
+) -> "Segmenter": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["keypoints"], **options: Unpack[KeypointOptions]
+) -> "KeypointFinder": ...
 @overload
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["generate"], **options: Unpack[LoadOptions]

@@ -8,19 +8,26 @@ import numpy as np
 import edgevision
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.benchmark.report import BenchmarkReport
+from edgevision.runtime.compositions.follower import Follower
 from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
 from edgevision.runtime.tasks.autoencoding.evaluation import ReconstructionReport
 from edgevision.runtime.tasks.autoencoding.result import Code, Reconstruction
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.evaluation import ClassificationReport
 from edgevision.runtime.tasks.classification.result import Classification
+from edgevision.runtime.tasks.detection.detector import Detector
+from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.generation.evaluation import GenerationReport
 from edgevision.runtime.tasks.generation.generator import Generator
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
+from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
+from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.pipeline import Drawable, Pipeline, Result
 from edgevision.runtime.tasks.restoration.evaluation import RestorationReport
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
+from edgevision.runtime.tasks.segmentation.result import Segmentation
+from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 
 
 def models_that_ship() -> None:
@@ -30,10 +37,17 @@ def models_that_ship() -> None:
     assert_type(edgevision.load("denoise", threads=2, tile=512), Restorer)
     assert_type(edgevision.load("brighten"), Restorer)
     assert_type(edgevision.load("upscale", scale=4), Restorer)
+    assert_type(edgevision.load("detect", min_score=0.5, tile="auto"), Detector)
+    assert_type(edgevision.load("segment_nuclei", threshold=0.4), Segmenter)
+    assert_type(edgevision.load("keypoints", detector="faces.onnx"), KeypointFinder)
+    assert_type(edgevision.load("track"), Follower)
 
 
 def models_of_ones_own(path: Path, name: str) -> None:
     assert_type(edgevision.load(path, task="classify"), Classifier)
+    assert_type(edgevision.load(path, task="detect", iou=0.5), Detector)
+    assert_type(edgevision.load(path, task="segment"), Segmenter)
+    assert_type(edgevision.load(path, task="keypoints"), KeypointFinder)
     assert_type(edgevision.load(path, task="generate"), Generator)
     assert_type(edgevision.load(path, task="inpaint", tile=0), Inpainter)
     assert_type(edgevision.load(path, task="upscale"), Restorer)
@@ -51,6 +65,9 @@ def results(path: Path, picture: Picture, paths: list[Path]) -> None:
         assert_type(classify("photo.jpg").top(3), list[tuple[str, float]])
         assert_type(inpaint(path, picture.pixels > 3), Picture)
         assert_type(inpaint([picture, picture], "mask.png"), list[Picture])
+    assert_type(edgevision.load("detect")(paths), list[Detections])
+    assert_type(edgevision.load("segment")("photo.jpg"), Segmentation)
+    assert_type(edgevision.load("keypoints")("face.jpg"), Keypoints)
     assert_type(edgevision.load("denoise")(picture), Picture)
     assert_type(edgevision.load("denoise")(("a.jpg", b"...")), list[Picture])
     assert_type(edgevision.load("generate")(4, height=64, width=96), GeneratedPictures)
