@@ -19,6 +19,7 @@ from edgevision.core.atomic_files import atomic_file, check_writable
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import csv_row, exact_json, one_line
 from edgevision.core.progress import track
+from edgevision.core.regular_files import real_path
 from edgevision.core.terminal import results as results_stream
 from edgevision.imaging.images import read_image
 from edgevision.imaging.pictures import Picture
@@ -124,14 +125,16 @@ class AnswerVerb:
         suffix: of the name of a drawn picture that lies beside its input.
         columns: of ``--csv``, those of the answers' ``to_rows``.
         details: what a line for people says behind the label and the score of a row.
-        save: writes what only this verb writes, given the stem of a name.
+        folder: where what only this verb writes goes, a file a picture; ``None`` where it is not asked for.
+        ending: of those files.
     """
 
     task: str
     suffix: str
     columns: tuple[str, ...]
     details: Callable[[dict[str, Any]], str]
-    save: Callable[[Any, str], None] = lambda answer, stem: None
+    folder: Path | None = None
+    ending: str = ""
 
 
 def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb, **pipeline_options: Any) -> None:
@@ -192,8 +195,11 @@ def _answer_frames(
 ) -> None:
     from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
 
-    if options.as_csv or options.crops or options.coco:
-        raise InputError("--csv, --crops and --coco are for pictures; --json prints a line for each frame")
+    if options.as_csv or options.crops or options.coco or verb.folder:
+        raise InputError(
+            "a video has no --csv, --crops, --coco, --yolo and --masks, which are for pictures; --json prints a line"
+            " for each frame"
+        )
 
     def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
         _check_classes(pipeline.labels, options.classes)
@@ -215,9 +221,33 @@ def _plan(pictures: list[PictureInput], options: AnswerOptions, verb: AnswerVerb
         if options.coco.suffix.lower() != ".json":
             raise OutputError(f"--coco is a .json file, not {str(options.coco)!r}")
         check_writable(options.coco, force=options.force)
+    _check_folders(pictures, options, verb)
     if options.output is None:
         return [PictureJob(picture, Path("-")) for picture in pictures]
     return plan_outputs(pictures, options.output, name_suffix=verb.suffix, force=options.force)
+
+
+def _check_folders(pictures: Sequence[PictureInput], options: AnswerOptions, verb: AnswerVerb) -> None:
+    """What goes into ``--crops`` and the verb's own folder is called as the pictures are, less their endings."""
+    if options.crops is None and verb.folder is None:
+        return
+    named: dict[str, str] = {}
+    inputs = {real_path(picture.source) for picture in pictures if isinstance(picture.source, Path)}
+    for picture in pictures:
+        stem = _stem(picture)
+        if stem in named:
+            raise OutputError(
+                f"what is found in {named[stem]!r} and {picture.name!r} would have the same names, {stem!r}; give them"
+                " to calls of their own"
+            )
+        named[stem] = picture.name
+        if verb.folder is None:
+            continue
+        target = verb.folder / f"{stem}{verb.ending}"
+        if real_path(target) in inputs:
+            raise OutputError(f"{str(target)!r} is an input, which is never overwritten; choose another folder")
+        if target.parent.exists():
+            check_writable(target, force=options.force)
 
 
 def _check_classes(labels: Sequence[str], classes: Sequence[str]) -> None:
@@ -250,7 +280,9 @@ class _Answers:
             options.crops.mkdir(parents=True, exist_ok=True)
             for number, (name, crop) in enumerate(zip(answer.names, answer.crops(image), strict=True), start=1):
                 crop.save(options.crops / f"{stem}-{number:03d}-{_file_name(name)}.png", force=options.force)
-        self._verb.save(answer, stem)
+        if self._verb.folder is not None:
+            self._verb.folder.mkdir(parents=True, exist_ok=True)
+            answer.save(self._verb.folder / f"{stem}{self._verb.ending}", force=options.force)
         self._waiting[job.picture.name] = answer
 
     def show(self, job: PictureJob) -> None:

@@ -219,8 +219,8 @@ class _Teller:
         if self.options.as_json:
             echo(exact_json({"end": True, "seconds": round(flow.seconds, 3), "sources": facts, "counts": counts}))
             return
-        for target in targets:
-            if target is not None and not target.startswith(SERVED):
+        for target, frames in zip(targets, flow.frames, strict=True):
+            if target is not None and frames and not target.startswith(SERVED):
                 echo(one_line(target))
         if self.options.count_only:
             for label, count in sorted(self.counts.items(), key=lambda pair: -pair[1].things):
@@ -263,8 +263,11 @@ def labels_of(answer: Any) -> list[str]:
 
 
 def _end(sources: Sequence[FrameSource], flow: Flow) -> None:
-    """Raise what ended a source early."""
+    """Raise what ended a source early, or before its first frame."""
     if not flow.failures:
+        empty = [one_line(source.name) for source, frames in zip(sources, flow.frames, strict=True) if not frames]
+        if empty:
+            raise InputError(f"{', '.join(empty)}: there is no frame, or none from --start to --end")
         return
     first = next(iter(flow.failures.values()))
     if not any(flow.frames) or not isinstance(first, InputError):

@@ -11,7 +11,6 @@ from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.core.errors import InputError
 from edgevision.core.printable import shortened
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.spec import Merge
 from edgevision.runtime.tasks.detection.task import DETECT
 from edgevision.runtime.tasks.detection.windows import SMALLEST, Tile
@@ -79,18 +78,13 @@ def detect(
         edgevision run detect camera:0 --model detector.onnx -o http://127.0.0.1:8080
         edgevision run detect crowd.jpg --model faces.onnx --tile auto --merge blend -o found.jpg
     """
-
-    def save(found: Detections, stem: str) -> None:
-        if options.yolo is not None:
-            options.yolo.mkdir(parents=True, exist_ok=True)
-            found.save(options.yolo / f"{stem}.txt", force=options.force)
-
     verb = AnswerVerb(
         task=DETECT.name,
         suffix="detected",
         columns=("label", "score", "x1", "y1", "x2", "y2"),
         details=lambda row: f"{row['x1']:.0f},{row['y1']:.0f} to {row['x2']:.0f},{row['y2']:.0f}",
-        save=save,
+        folder=options.yolo,
+        ending=".txt",
     )
     tile = None if options.tile is None else parse_tile(options.tile)
     answer_pictures(inputs, options, verb, iou=options.iou, merge=options.merge, tile=tile, batch=options.batch)

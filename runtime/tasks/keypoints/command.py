@@ -54,6 +54,8 @@ def keypoints(
         edgevision run keypoints photo.jpg --box 120,80,260,230 --csv
         edgevision run keypoints photos/ --detector faces.onnx -o drawn/
     """
+    if options.classes and options.detector is None:
+        raise InputError("--class chooses among the boxes of a --detector, and none is given")
     verb = AnswerVerb(
         task=KEYPOINTS.name,
         suffix="points",

@@ -10,7 +10,6 @@ from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
-from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.task import SEGMENT
 
 
@@ -50,17 +49,12 @@ def segment(
         edgevision run segment photo.jpg --model segmenter.onnx -o drawn.jpg
         edgevision run segment photos/ --model segmenter.onnx --masks masks/ --csv
     """
-
-    def save(found: Segmentation, stem: str) -> None:
-        if options.masks is not None:
-            options.masks.mkdir(parents=True, exist_ok=True)
-            found.save(options.masks / f"{stem}.png", force=options.force)
-
     verb = AnswerVerb(
         task=SEGMENT.name,
         suffix="segmented",
         columns=("label", "score", "area", "percent", "x1", "y1", "x2", "y2"),
         details=lambda row: f"{row['area']:>8} pixels  {row['percent']:5.1f} % of the picture",
-        save=save,
+        folder=options.masks,
+        ending=".png",
     )
     answer_pictures(inputs, options, verb, threshold=options.threshold)

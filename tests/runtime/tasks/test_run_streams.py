@@ -183,3 +183,16 @@ def test_curves_are_kept_steady_within_a_scene(edgevision, tmp_path):
     assert means["0.9"][0] == means["0"][0]
     assert abs(means["0.9"][1] - means["0"][1]) > 1
     assert means["0.9"][6] == means["0"][6]
+
+
+def test_what_is_for_pictures_alone_is_not_ignored(edgevision, clip, tmp_path):
+    for verb, option in (("detect", "--yolo"), ("segment", "--masks")):
+        code, _out, err = edgevision("run", verb, clip, option, tmp_path / "found")
+        assert (code, option in err) == (2, True)
+
+
+def test_no_frame_is_no_result(edgevision, clip, tmp_path):
+    code, out, err = edgevision("run", "detect", clip, "--start", "9", "-o", tmp_path / "out.mp4")
+    assert (code, out) == (2, "")
+    assert "there is no frame" in err
+    assert not (tmp_path / "out.mp4").exists()
