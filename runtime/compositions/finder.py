@@ -17,6 +17,7 @@ from edgevision.modelfiles.model_file import require_metadata
 from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.load import ModelPath, load
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
+from edgevision.runtime.tasks.pipeline import findable
 from edgevision.runtime.tasks.task import Finding
 
 Mask = NDArray[np.bool_]
@@ -73,7 +74,7 @@ class Finder:
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = pipeline
-        self.labels: tuple[str, ...] = tuple(pipeline.labels)
+        self.labels: tuple[str, ...] = findable(pipeline)
 
     @classmethod
     def open(

@@ -112,6 +112,8 @@ def track(
 
 def _line(text: str) -> LineCount:
     one, other = parsed_points("--line", text, 2, 2)
+    if one == other:
+        raise InputError(f"--line is from one point to another, and {text!r} is twice the same")
     return LineCount((one, other))
 
 

@@ -30,6 +30,7 @@ from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outp
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
+from edgevision.runtime.tasks.pipeline import findable
 from edgevision.runtime.tasks.run_options import announce
 from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
@@ -157,7 +158,7 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
         most=options.most,
         **pipeline_options,
     ) as pipeline:
-        _check_classes(pipeline.labels, options.classes)
+        _check_classes(findable(pipeline), options.classes)
         make_folders([job for job in jobs if options.output is not None])
         announce(pipeline, options)
         answers = _Answers(options, verb, alone=len(jobs) == 1)
@@ -202,7 +203,7 @@ def _answer_frames(
         )
 
     def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
-        _check_classes(pipeline.labels, options.classes)
+        _check_classes(findable(pipeline), options.classes)
         answers = pipeline([frame.pixels for frame in frames])
         return [answer.of_classes(options.classes) for answer in answers] if options.classes else answers
 

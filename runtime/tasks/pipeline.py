@@ -120,3 +120,9 @@ def require_finite(output: Array, engine: Engine) -> Any:
         f" ({engine.name} on {engine.device}); see with `edgevision verify` whether the file is to blame, and try a"
         " float32 export or another --device"
     )
+
+
+def findable(pipeline: Any) -> tuple[str, ...]:
+    """The classes that can be among a pipeline's answers: all of its labels but a segmenter's background."""
+    background = getattr(pipeline, "background", None)
+    return tuple(label for index, label in enumerate(pipeline.labels) if index != background)

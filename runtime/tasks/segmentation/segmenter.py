@@ -5,7 +5,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from edgevision.core.errors import ModelFileError
+from edgevision.core.errors import InputError, ModelFileError
 from edgevision.imaging.cropped_masks import CroppedMask, split_ids
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import (
@@ -25,7 +25,7 @@ from edgevision.runtime.tasks.segmentation.class_maps import class_map
 from edgevision.runtime.tasks.segmentation.instances import find_things
 from edgevision.runtime.tasks.segmentation.maps import MapPlacement, Maps, gather_maps
 from edgevision.runtime.tasks.segmentation.result import Segmentation
-from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
+from edgevision.runtime.tasks.segmentation.spec import MapField, SegmentationHead, SegmentationSpec
 
 
 class Segmenter(Pipeline):
@@ -54,6 +54,7 @@ class Segmenter(Pipeline):
 
         Raises:
             ModelFileError: the metadata does not say how a picture becomes an input, or outputs masks.
+            InputError: no map of this model can be held against ``threshold``.
         """
         spec = metadata.spec_as(SegmentationSpec)
         if metadata.image is None or spec.head is None:
@@ -63,6 +64,8 @@ class Segmenter(Pipeline):
         self._head = spec.head
         self.labels, self.background = spec.labels, spec.head.background_class
         self.tells_apart = spec.head.watershed is not None
+        if threshold is not None:
+            _check_threshold(spec.head, threshold)
         self.threshold = spec.threshold if threshold is None else threshold
         self.min_score = spec.min_score if min_score is None else min_score
         self.most = spec.most if most is None else most
@@ -100,7 +103,8 @@ class Segmenter(Pipeline):
         sure = np.zeros(place.size, np.float32)
         classes[place.seen], sure[place.seen] = seen, certainty
         found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self.background)
-        return found.chosen(found.scores >= self.min_score)
+        best = np.argsort(-found.scores, kind="stable")[: self.most]
+        return found.chosen(np.sort(best[found.scores[best] >= self.min_score]))
 
     def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement]:
         tensor, place = self._network.tensor(image)
@@ -123,6 +127,14 @@ class Segmenter(Pipeline):
             labels=self.labels,
             background=self.background,
         )
+
+
+def _check_threshold(head: SegmentationHead, threshold: float) -> None:
+    if head.watershed is None and MapField.FOREGROUND not in head.fields:
+        raise InputError("this model gives a class to each pixel without a threshold, so there is none to set")
+    for part in head.maps:
+        if MapField.FOREGROUND in part.fields and part.activation != "none" and not 0 <= threshold <= 1:
+            raise InputError(f"the foreground of this model is a share of 0..1, and the threshold {threshold:g} is not")
 
 
 def _moved(mask: CroppedMask, place: MapPlacement) -> CroppedMask:

@@ -92,6 +92,7 @@ def test_from_python(detector, frames):
     ("arguments", "reason"),
     [
         (["--line", "1,2,3"], "--line is 2 points"),
+        (["--line", "1,2,1,2"], "twice the same"),
         (["--zone", "1,2,3,4"], "--zone is 3 or more points"),
         (["--counts", "c.csv"], "neither is given"),
         (["--sure", "0.1", "--unsure", "0.5"], "lies below --unsure"),

@@ -40,3 +40,8 @@ def test_a_class_of_points_is_that_of_a_detector(edgevision, twins):
     assert (code, "--detector" in err) == (2, True)
     code, _out, err = edgevision("run", "keypoints", twins[0], "--detector", "detect", "--class", "face")
     assert (code, "none that the model knows" in err) == (2, True)
+
+
+def test_the_background_is_no_answer(edgevision, twins):
+    code, _out, err = edgevision("run", "segment", twins[0], "--class", "background")
+    assert (code, "none that the model knows: person" in err) == (2, True)

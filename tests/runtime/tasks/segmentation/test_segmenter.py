@@ -3,7 +3,7 @@ import pytest
 from fake_engine import FakeEngine
 from PIL import Image
 
-from edgevision.core.errors import ModelFileError, NotFiniteError
+from edgevision.core.errors import InputError, ModelFileError, NotFiniteError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, TensorSpec, TileSpec
 from edgevision.runtime.tasks.detection.spec import Scores
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
@@ -68,6 +68,20 @@ def test_the_highest_score_is_the_class(last, stride):
     assert (found.class_map == expected).mean() > (0.999 if stride == 1 else 0.95)
     assert found.class_map.dtype == np.uint8
     assert (found.scores > 0.8).all()
+
+
+def test_the_surest_classes_are_kept_where_only_so_many_are_wanted():
+    described = metadata(part(MapField.SCORES, activation=Scores.SOFTMAX), labels=NAMES)
+    several, one = (Segmenter(engine(three_classes), described, most=most)(picture()) for most in (2, 1))
+    assert (len(several), len(one)) == (2, 1)
+    assert one.scores[0] == several.scores.max()
+
+
+def test_a_threshold_that_changes_nothing_is_refused():
+    with pytest.raises(InputError, match="without a threshold"):
+        Segmenter(engine(three_classes), metadata(part(MapField.SCORES)), threshold=0.3)
+    with pytest.raises(InputError, match="0..1"):
+        Segmenter(engine(three_classes), metadata(part(MapField.FOREGROUND, activation=Scores.SIGMOID)), threshold=5)
 
 
 def test_class_indices_are_taken_as_they_are():
