@@ -99,8 +99,13 @@ class AnnotatedFolder:
         for path, document in coco_documents(self.folder):
             try:
                 categories = {entry["id"]: str(entry["name"]) for entry in document["categories"]}
-                for picture, entries in coco_pictures(self.folder, document):
+                for picture, entries in coco_pictures(self.folder, path, document):
+                    if picture in self._of:
+                        raise DatasetError(f"{path!r} is the second with boxes for {picture!r}; keep one of them")
                     boxes = [(x, y, x + w, y + h) for x, y, w, h in (entry["bbox"] for entry in entries)]
+                    strange = {entry["category_id"] for entry in entries} - set(categories)
+                    if strange:
+                        raise DatasetError(f"{path!r} has no category {min(strange, key=str)!r}, of which boxes are")
                     labels = [categories[entry["category_id"]] for entry in entries]
                     self._keep(picture, boxes, labels, [bool(entry.get("iscrowd")) for entry in entries])
                 self.class_names = tuple(dict.fromkeys((*self.class_names, *categories.values())))

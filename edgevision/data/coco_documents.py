@@ -1,12 +1,17 @@
 """COCO's JSON: its images, what is on them, and what they are called here."""
 
 import json
+import logging
+import re
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import Any
 
 from edgevision.core.errors import DatasetError
-from edgevision.data.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder, split_called
+
+_log = logging.getLogger(__name__)
 
 _MOST_CHARACTERS = 200 << 20
 
@@ -24,9 +29,18 @@ def files_ending(folder: ImageFolder, ending: str) -> list[str]:
     return [name for name in folder.other_files if name.lower().endswith(ending)]
 
 
+def is_of_another_split(folder: ImageFolder, path: str) -> bool:
+    """Whether a split stands in the path, as ``training_points.csv``, and it is not that of the pictures."""
+    words = re.split(r"[^A-Za-z]+", path.rpartition(".")[0])
+    splits = {split for word in words if (split := split_called(word)) is not None}
+    return bool(folder.split and splits) and folder.split not in splits
+
+
 def coco_documents(folder: ImageFolder) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The path and the content of each file that has images, annotations and categories."""
+    """The path and the content of each file that has images, annotations and categories, and is of the split."""
     for path in files_ending(folder, ".json"):
+        if is_of_another_split(folder, path):
+            continue
         try:
             document = json.loads(read_text(folder, path))
         except (ValueError, RecursionError):
@@ -35,17 +49,50 @@ def coco_documents(folder: ImageFolder) -> Iterator[tuple[str, Mapping[str, Any]
             yield path, document
 
 
-def coco_pictures(folder: ImageFolder, document: Mapping[str, Any]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+def coco_pictures(
+    folder: ImageFolder, path: str, document: Mapping[str, Any]
+) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """The name here of each image that is here, and the annotations of it.
+
+    Folders may have been moved since: an image is the picture of its file's name, and of several that whose folders
+    are its own, or that beside the document.
 
     Raises:
         KeyError, TypeError: the document lacks something.
+        DatasetError: it cannot be told which picture an image is.
     """
     found: dict[Any, list[Mapping[str, Any]]] = {}
     for entry in document["annotations"]:
         found.setdefault(entry["image_id"], []).append(entry)
-    by_file = {PurePosixPath(name).name: name for name in folder.names}
+    here: dict[str, list[str]] = {}
+    for name in folder.names:
+        here.setdefault(PurePosixPath(name).name, []).append(name)
+    named: dict[str, tuple[tuple[int, bool], Any]] = {}
+    missing = 0
     for image in document["images"]:
-        picture = by_file.get(PurePosixPath(str(image["file_name"])).name)
-        if picture is not None:
-            yield picture, found.get(image["id"], [])
+        file = PurePosixPath(str(image["file_name"]).replace("\\", "/"))
+        beside = PurePosixPath(path).parent / file
+        candidates = [
+            ((_shared_end(file, name), PurePosixPath(name) == beside), name) for name in here.get(file.name, ())
+        ]
+        if not candidates:
+            missing += 1
+            continue
+        near, picture = max(candidates)
+        if [other for other, _ in candidates].count(near) > 1:
+            several = ", ".join(sorted(here[file.name])[:5])
+            raise DatasetError(f"{path!r} names {str(file)!r}, which may be any of {several}")
+        if picture in named and named[picture][0] == near:
+            raise DatasetError(f"{path!r} has two images for {picture!r}; each needs one of its own")
+        if picture not in named or named[picture][0] < near:
+            named[picture] = near, image["id"]
+    if missing and not folder.split:
+        _log.warning("%d images of %r are not in %r", missing, path, str(folder.path))
+    for picture, (_, identity) in named.items():
+        yield picture, found.get(identity, [])
+
+
+def _shared_end(file: PurePosixPath, name: str) -> int:
+    """How many parts of two paths are the same, from their ends."""
+    pairs = zip(reversed(file.parts), reversed(PurePosixPath(name).parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

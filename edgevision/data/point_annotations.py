@@ -13,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError, InputError
-from edgevision.data.coco_documents import coco_documents, coco_pictures, files_ending, read_text
-from edgevision.data.datasets import ImageFolder, is_held_out, split_called
+from edgevision.data.coco_documents import coco_documents, coco_pictures, files_ending, is_of_another_split, read_text
+from edgevision.data.datasets import ImageFolder, is_held_out
 
 _log = logging.getLogger(__name__)
+
+_FARTHEST = 1e6
+"""Pixels; no picture is so large."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,9 @@ class PointedFolder:
                 self.point_names = tuple(map(str, category["keypoints"]))
                 self.skeleton = tuple((one - 1, other - 1) for one, other in category.get("skeleton", ()))
                 self._set_count(len(self.point_names), path)
-                for picture, entries in coco_pictures(self.folder, document):
+                for picture, entries in coco_pictures(self.folder, path, document):
+                    if picture in self._of:
+                        raise DatasetError(f"{path!r} is the second with points for {picture!r}; keep one of them")
                     self._of[picture] = self._coco_things(entries)
             except (KeyError, TypeError, ValueError) as error:
                 raise DatasetError(f"{path!r} is no whole COCO document: {type(error).__name__} {error}") from error
@@ -128,7 +133,7 @@ class PointedFolder:
     def _read_csv(self) -> None:
         found: dict[str, list[NDArray[np.float64]]] = {}
         for path in files_ending(self.folder, ".csv"):
-            if self._is_of_another_split(path):
+            if is_of_another_split(self.folder, path):
                 continue
             try:
                 rows = list(csv.reader(io.StringIO(read_text(self.folder, path))))
@@ -149,11 +154,6 @@ class PointedFolder:
                 found.setdefault(picture, []).append(_numbers(row[1:], self.count, f"line {number} of {path!r}"))
         for picture, things in found.items():
             self._of[picture] = _with_boxes(np.stack(things))
-
-    def _is_of_another_split(self, path: str) -> bool:
-        words = re.split(r"[^A-Za-z]+", path.rpartition(".")[0])
-        splits = {split for word in words if (split := split_called(word)) is not None}
-        return bool(self.folder.split and splits) and self.folder.split not in splits
 
     def _set_count(self, count: int, path: str) -> None:
         if self.count not in (0, count):
@@ -221,6 +221,8 @@ def _numbers(cells: Sequence[str], count: int, where: str) -> NDArray[np.float64
         values = [float(cell) if cell.strip() else np.nan for cell in cells]
     except ValueError as error:
         raise DatasetError(f"{where} has {error.args[0].rpartition(': ')[2]:.40}, which is no number") from error
+    if any(abs(value) > _FARTHEST for value in values if np.isfinite(value)):
+        raise DatasetError(f"{where} has a coordinate that is in no picture")
     if len(values) != 2 * count:
         raise DatasetError(f"{where} has {len(values)} coordinates, and the others {2 * count}")
     points = np.array(values).reshape(count, 2)

@@ -68,6 +68,63 @@ def test_a_coco_document(tmp_path):
     assert (one.labels, one.ignored.tolist()) == (("ant", "zebra"), [False, True])
 
 
+def coco(*images, box=(1, 2, 10, 20), category=1):
+    """A document with a box in each of the images, which gets farther right from one to the next."""
+    x, *rest = box
+    return json.dumps(
+        {
+            "images": [{"id": number, "file_name": name} for number, name in enumerate(images)],
+            "categories": [{"id": 1, "name": "ant"}],
+            "annotations": [
+                {"image_id": number, "category_id": category, "bbox": [x + number, *rest]}
+                for number in range(len(images))
+            ],
+        }
+    )
+
+
+def test_images_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    pictures(tmp_path, "north/1.png", "south/1.png")
+    (tmp_path / "all.json").write_text(coco("data/south/1.png", "data/north/1.png", "east/1.png"))
+    with pytest.raises(DatasetError, match=r"may be any of north/1\.png, south/1\.png"):
+        AnnotatedFolder(ImageFolder(tmp_path))
+    (tmp_path / "all.json").write_text(coco("data/south/1.png", "data/north/1.png"))
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    assert [found.of(f"{name}/1.png").boxes[0, 0] for name in ("south", "north")] == [1, 2]
+
+
+def test_a_document_of_each_folder_is_about_the_pictures_beside_it(tmp_path):
+    pictures(tmp_path, "north/1.png", "south/1.png")
+    for place, x in (("north", 3), ("south", 5)):
+        (tmp_path / place / "boxes.json").write_text(coco("1.png", box=(x, 2, 10, 20)))
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    assert [found.of(f"{name}/1.png").boxes[0, 0] for name in ("north", "south")] == [3, 5]
+
+
+def test_a_document_of_another_split_is_not_read(tmp_path):
+    pictures(tmp_path, "train/1.png", "valid/1.png")
+    for place, x in (("train", 3), ("valid", 5)):
+        (tmp_path / place / "boxes.json").write_text(coco("1.png", box=(x, 2, 10, 20)))
+    for split, place, x in (("train", "train", 3), ("val", "valid", 5)):
+        assert AnnotatedFolder(ImageFolder(tmp_path, (split,))).of(f"{place}/1.png").boxes[0, 0] == x
+
+
+@pytest.mark.parametrize(
+    ("documents", "rule"),
+    [
+        ([coco("1.png"), coco("1.png")], "keep one of them"),
+        ([coco("1.png", "1.png")], "has two images for '1.png'"),
+        ([coco("1.png", category=7)], "has no category 7"),
+    ],
+)
+def test_documents_that_contradict_each_other_or_themselves(tmp_path, documents, rule):
+    pictures(tmp_path, "1.png")
+    for number, text in enumerate(documents):
+        (tmp_path / f"{number}.json").write_text(text)
+    with pytest.raises(DatasetError, match=rule):
+        AnnotatedFolder(ImageFolder(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("listed", "text"),
     [

@@ -78,6 +78,7 @@ def test_cocos_keypoints(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("a.png,1e300,2\n", "in no picture"),
         ("a.png,1,x\n", "no number"),
         ("a.png,1,2,3,4\nb.png,1,2\n", "2 coordinates, and the others 4"),
         ("", "no points"),

@@ -137,6 +137,8 @@ def evaluate_detector(detector: Detector, data: ImageFolder, *, quiet: bool = Fa
         _log.warning("boxes outside of their picture are left out: %d", outside)
     if not found:
         raise none_left(len(wanted), failures)
+    if not any((~things.ignored).any() for things in truth):
+        raise DatasetError(f"there is no box in {len(truth)} pictures of {str(data.path)!r} that could be found")
     return _report(list(map(found_in, found)), truth, labels, names, own).updated(failures=failures)
 
 

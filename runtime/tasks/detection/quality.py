@@ -1,5 +1,6 @@
 """How much worse a form of a detector is than the float model, through the pipeline that people run."""
 
+import logging
 from collections.abc import Sequence
 
 from edgevision.core.errors import DatasetError
@@ -14,6 +15,8 @@ from edgevision.runtime.tasks.detection.matching import matched_pairs
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.quality import Quality
+
+_log = logging.getLogger(__name__)
 
 # Of a detector that finds nothing any more, or so many times as much: it is broken, whatever a figure says.
 _EXPLODED = 3
@@ -70,10 +73,14 @@ def _truth(metadata: ModelMetadata, data: ImageDataset) -> list[Truth] | None:
     try:
         annotated = annotations(folder)
         labels = class_order(metadata.spec_as(DetectionSpec).labels, annotated)
-    except DatasetError:
+    except DatasetError as error:
+        _log.info("int8 is judged by how well its boxes agree with the float model's: %s", error)
         return None
     things = [annotated.of(name) for name in names]
-    if any(one is None for one in things) or not any(len(one.labels) for one in things if one is not None):
+    without = sum(one is None for one in things)
+    if without or not any((~one.ignored).any() for one in things if one is not None):
+        what = f"{without} of {len(things)} pictures are not annotated" if without else "no picture has a box"
+        _log.warning("int8 is judged by how well its boxes agree with the float model's: %s", what)
         return None
     return [truth_of(one, labels) for one in things if one is not None]
 

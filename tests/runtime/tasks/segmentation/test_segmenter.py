@@ -80,7 +80,7 @@ def test_the_surest_classes_are_kept_where_only_so_many_are_wanted():
 def test_a_threshold_that_changes_nothing_is_refused():
     with pytest.raises(InputError, match="without a threshold"):
         Segmenter(engine(three_classes), metadata(part(MapField.SCORES)), threshold=0.3)
-    with pytest.raises(InputError, match="0..1"):
+    with pytest.raises(InputError, match=r"0\.\.1"):
         Segmenter(engine(three_classes), metadata(part(MapField.FOREGROUND, activation=Scores.SIGMOID)), threshold=5)
 
 
