@@ -11,6 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
 
+_MOST_TEXT = 1 / 3
+"""The part of a picture that labels may hide together: letters cannot be as small as a picture."""
+
 # Colours that are told apart with any kind of colour vision (Okabe & Ito 2008), black left out.
 _COLORS = (
     (230, 159, 0),
@@ -59,11 +62,14 @@ class Marker:
         self._draw.rectangle((x1, y1, x2, y2), outline=color, width=self.line)
 
     def label(self, box: Box, text: str, color: tuple[int, int, int]) -> None:
-        """``text`` at the box: above, or where no other text stands yet."""
+        """``text`` at the box: above, or where no other text stands yet; none once a third of the picture is text."""
         font = _font(self._letters)
         left, top, right, bottom = self._draw.textbbox((0, 0), text, font=font)
         width, height = right - left + 2 * self.line + 2, bottom - top + 2 * self.line + 2
         place = self._free_place(_ordered(box), width, height)
+        whole = (0, 0, self.image.width, self.image.height)
+        if sum(_shared(each, whole) for each in (*self._taken, place)) > _MOST_TEXT * whole[2] * whole[3]:
+            return
         self._taken.append(place)
         self._draw.rectangle(place, fill=color)
         ink = (0, 0, 0) if _luma(color) > 110 else (255, 255, 255)

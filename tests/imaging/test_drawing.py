@@ -53,3 +53,13 @@ def test_a_box_at_the_edge_has_its_label_inside():
     assert min(x1, y1) >= 0
     assert x2 <= 100
     assert y2 <= 80
+
+
+def test_names_never_hide_a_small_picture():
+    marker = Marker(Image.new("RGB", (64, 48)))
+    for row in range(20):
+        marker.label((row, row, row + 20, row + 20), "cell 50", (255, 255, 0))
+    assert 0 < (np.asarray(marker.image) > 0).any(axis=2).mean() < 0.4
+    tiny = Marker(Image.new("RGB", (32, 24)))
+    tiny.label((4, 4, 12, 12), "cell 50", (255, 255, 0))
+    assert not np.asarray(tiny.image).any()
