@@ -61,6 +61,48 @@ def write_segmenter(path: Path) -> Path:
     return path
 
 
+def write_boxed_segmenter(path: Path) -> Path:
+    """YOLOv8-seg's outputs: a row for each cell of three strides, and one prototype, positive where it is bright.
+
+    Only cells of the first stride see anything: how bright they are. Their boxes lie round a square that begins there.
+    """
+    rows, columns = HEIGHT // 8, WIDTH // 8
+    more = HEIGHT * WIDTH // 16**2 + HEIGHT * WIDTH // 32**2
+    y, x = np.mgrid[:rows, :columns] * 8 + SIDE / 2
+    boxes = np.stack([x.ravel(), y.ravel(), *np.full((2, rows * columns), SIDE + 4)])
+    boxes = np.pad(boxes, ((0, 0), (0, more)), constant_values=1)
+    constants = {
+        "mean": np.full((1, 3, 8, 8), 1 / 192),
+        "weights": np.full((1, 3, 4, 4), 40 / 48),
+        "bias": np.array([-24]),
+        "nothing": np.zeros((1, 1, more)),
+        "boxes": boxes[None],
+        "coefficients": np.ones((1, 1, rows * columns + more)),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "mean"], ["cells"], strides=[8, 8]),
+        helper.make_node("Reshape", ["cells", "flat"], ["seen"]),
+        helper.make_node("Concat", ["seen", "nothing"], ["scores"], axis=2),
+        helper.make_node("Concat", ["boxes", "scores", "coefficients"], ["output0"], axis=1),
+        helper.make_node("Conv", ["image", "weights", "bias"], ["output1"], strides=[4, 4]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "boxed",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, HEIGHT, WIDTH))],
+        [
+            helper.make_tensor_value_info("output0", TensorProto.FLOAT, (1, 6, rows * columns + more)),
+            helper.make_tensor_value_info("output1", TensorProto.FLOAT, (1, 1, HEIGHT // 4, WIDTH // 4)),
+        ],
+        [
+            *(numpy_helper.from_array(values.astype(np.float32), name) for name, values in constants.items()),
+            numpy_helper.from_array(np.array([1, 1, -1]), "flat"),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
 def write_pictures(folder: Path, count: int = 12, seed: int = 0, *, masks: Path | None = None) -> Path:
     """``count`` pictures ``NN.png`` with one to three squares each, and ``NN.xml`` beside them.
 

@@ -22,7 +22,7 @@ from edgevision.runtime.tasks.detection.spec import (
 
 Array = NDArray[np.float32]
 
-_STRIDES = (8, 16, 32)
+STRIDES = (8, 16, 32)
 # Of RetinaFace and its small sisters: two squares a cell.
 _FACE_SIZES = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))
 _SMALL_FACE_SIZES = ((10.0, 20.0), (32.0, 64.0), (128.0, 256.0))
@@ -114,7 +114,7 @@ def _yolov8(sample: Sample) -> DetectionSpec | None:
     if sample.only is None:
         return None
     name, array = sample.only
-    cells = _cells(sample, *_STRIDES)
+    cells = cell_count(sample, *STRIDES)
     if array.ndim != 3 or array.shape[2] != cells or array.shape[1] == cells:
         return None
     classes = array.shape[1] - 4
@@ -131,7 +131,7 @@ def _yolov8_pose(sample: Sample) -> DetectionSpec | None:
     if sample.only is None or sample.labels > 1:
         return None
     name, array = sample.only
-    cells = _cells(sample, *_STRIDES)
+    cells = cell_count(sample, *STRIDES)
     if array.ndim != 3 or array.shape[2] != cells or array.shape[1] < 8 or (array.shape[1] - 5) % 3:
         return None
     if not in_unit_range(array[0, 4]) or in_unit_range(array[0, 5:]):
@@ -147,7 +147,7 @@ def _yolov8_pose(sample: Sample) -> DetectionSpec | None:
 
 def _yolov8_raw(sample: Sample) -> DetectionSpec | None:
     """A map for each stride with 16 bins a side and class logits: YOLOv8 cut before its decoding."""
-    names = _maps_by_stride(sample, _STRIDES)
+    names = _maps_by_stride(sample, STRIDES)
     if names is None:
         return None
     channels = {sample.outputs[name].shape[1] for name in names}
@@ -159,7 +159,7 @@ def _yolov8_raw(sample: Sample) -> DetectionSpec | None:
         unit=Unit.STRIDES,
         bins=16,
         scores=Scores.SIGMOID,
-        levels=_levels(_STRIDES),
+        levels=_levels(STRIDES),
     )
     return DetectionSpec(head=head)
 
@@ -170,7 +170,7 @@ def _yolov5(sample: Sample) -> DetectionSpec | None:
         return None
     name, array = sample.only
     classes = array.shape[-1] - 5
-    if array.ndim != 3 or array.shape[1] != 3 * _cells(sample, *_STRIDES) or classes < 1:
+    if array.ndim != 3 or array.shape[1] != 3 * cell_count(sample, *STRIDES) or classes < 1:
         return None
     if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, 4:]):
         return None
@@ -184,9 +184,9 @@ def _yolo_maps(name: str, coding: BoxCoding) -> Recognise:
     def recognise(sample: Sample) -> DetectionSpec | None:
         """A map for each stride of 3 anchors: (1, 3 (5 + classes), h, w) or (1, 3, h, w, 5 + classes)."""
         arrangement = Arrangement.NCHW
-        names = _maps_by_stride(sample, _STRIDES)
+        names = _maps_by_stride(sample, STRIDES)
         if names is None:
-            names, arrangement = _anchor_maps_by_stride(sample, _STRIDES), Arrangement.ANCHORS
+            names, arrangement = _anchor_maps_by_stride(sample, STRIDES), Arrangement.ANCHORS
         if names is None:
             return None
         sides = {sample.outputs[each].shape[-1 if arrangement is Arrangement.ANCHORS else 1] for each in names}
@@ -205,7 +205,7 @@ def _yolo_maps(name: str, coding: BoxCoding) -> Recognise:
             cell_offset=0.0,
             scores=Scores.SIGMOID,
             objectness=Scores.SIGMOID,
-            levels=_levels(_STRIDES, _YOLO_ANCHORS[name]),
+            levels=_levels(STRIDES, _YOLO_ANCHORS[name]),
         )
         return DetectionSpec(head=head)
 
@@ -218,7 +218,7 @@ def _yolox(sample: Sample) -> DetectionSpec | None:
         return None
     name, array = sample.only
     classes = array.shape[-1] - 5
-    if array.ndim != 3 or array.shape[1] != _cells(sample, *_STRIDES) or classes < 1:
+    if array.ndim != 3 or array.shape[1] != cell_count(sample, *STRIDES) or classes < 1:
         return None
     if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, 4:]):
         return None
@@ -226,7 +226,7 @@ def _yolox(sample: Sample) -> DetectionSpec | None:
     # Decoded centres run over the whole input; coded ones stay within a few cells.
     if np.ptp(array[0, :, 0]) > 0.5 * sample.width:
         return DetectionSpec(head=HeadSpec(parts=(_part(name, *fields),), coding=BoxCoding.CENTER))
-    head = HeadSpec(parts=(_part(name, *fields),), coding=BoxCoding.CELLS, cell_offset=0.0, levels=_levels(_STRIDES))
+    head = HeadSpec(parts=(_part(name, *fields),), coding=BoxCoding.CELLS, cell_offset=0.0, levels=_levels(STRIDES))
     return DetectionSpec(head=head)
 
 
@@ -235,9 +235,9 @@ def _nanodet(sample: Sample) -> DetectionSpec | None:
     if sample.only is None:
         return None
     name, array = sample.only
-    strides = (*_STRIDES, 64)
+    strides = (*STRIDES, 64)
     classes = array.shape[-1] - 32
-    if array.ndim != 3 or array.shape[1] != _cells(sample, *strides) or classes < 1:
+    if array.ndim != 3 or array.shape[1] != cell_count(sample, *strides) or classes < 1:
         return None
     if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, :classes]):
         return None
@@ -256,7 +256,7 @@ def _yunet(sample: Sample) -> DetectionSpec | None:
     """Class, objectness, box and five points of three strides, each an output of its own: OpenCV's YuNet."""
     groups = {}
     for word in ("cls", "obj", "bbox", "kps"):
-        names = tuple(f"{word}_{stride}" for stride in _STRIDES)
+        names = tuple(f"{word}_{stride}" for stride in STRIDES)
         if not set(names) <= set(sample.outputs):
             return None
         groups[word] = names
@@ -271,7 +271,7 @@ def _yunet(sample: Sample) -> DetectionSpec | None:
         cell_offset=0.0,
         geometric=True,
         points=5,
-        levels=_levels(_STRIDES),
+        levels=_levels(STRIDES),
     )
     return DetectionSpec(head=head, min_score=0.6, iou=0.3, labels=("face",), point_names=_FACE_POINTS)
 
@@ -284,7 +284,7 @@ def _retina(sizes: tuple[tuple[float, ...], ...]) -> Recognise:
 
     def recognise(sample: Sample) -> DetectionSpec | None:
         """Boxes, two class scores and five points, two rows for each cell: (1, n, 4), (1, n, 2), (1, n, 10)."""
-        rows = 2 * _cells(sample, *_STRIDES)
+        rows = 2 * cell_count(sample, *STRIDES)
         names = [sample.of_shape(1, rows, columns) for columns in (4, 2, 10)]
         if len(sample.outputs) != 3 or not all(len(found) == 1 for found in names):
             return None
@@ -296,7 +296,7 @@ def _retina(sizes: tuple[tuple[float, ...], ...]) -> Recognise:
             scores=Scores.NONE if sums_to_one(sample.outputs[scores]) else Scores.SOFTMAX,
             background=0,
             points=5,
-            levels=_levels(_STRIDES, anchors),
+            levels=_levels(STRIDES, anchors),
         )
         return DetectionSpec(head=head, min_score=0.6, iou=0.4, labels=("face",), point_names=_FACE_POINTS)
 
@@ -458,7 +458,7 @@ def _boxes_and_scores(sample: Sample) -> tuple[str, str] | None:
     return fours[0], next(name for name in widths if name != fours[0])
 
 
-def _cells(sample: Sample, *strides: int) -> int:
+def cell_count(sample: Sample, *strides: int) -> int:
     """The cells of grids of these strides together."""
     grids = (grid_size(Level(stride=stride), sample.height, sample.width) for stride in strides)
     return sum(rows * columns for rows, columns in grids)

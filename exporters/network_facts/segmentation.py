@@ -12,6 +12,8 @@ from edgevision.exporters.network_facts.head_layouts import (
 from edgevision.exporters.network_facts.network import Network, check_fit
 from edgevision.exporters.network_facts.segmentation_layouts import LAYOUTS
 from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.detection.rows import gather_rows
+from edgevision.runtime.tasks.detection.spec import Field
 from edgevision.runtime.tasks.segmentation.maps import gather_maps
 from edgevision.runtime.tasks.segmentation.spec import MapField, SegmentationHead, SegmentationSpec
 
@@ -45,19 +47,25 @@ def describe_segmentation(metadata: ModelMetadata, network: Network) -> ModelMet
 def _with_background(head: SegmentationHead, labels: tuple[str, ...]) -> SegmentationHead:
     """With the class that is called background, if there is one."""
     named = [index for index, label in enumerate(labels) if label.lower() in _BACKGROUND]
-    if head.background is None and MapField.FOREGROUND not in head.fields and named:
+    if head.background is None and head.boxes is None and MapField.FOREGROUND not in head.fields and named:
         return head.updated(background=named[0])
     return head
 
 
 def _try(spec: SegmentationSpec, sample: Sample) -> None:
     assert spec.head is not None
+    boxes = spec.head.boxes.head if spec.head.boxes is not None else None
     try:
         maps = gather_maps(spec.head, sample.outputs)
+        rows = gather_rows(boxes, sample.outputs, sample.height, sample.width) if boxes is not None else {}
     except ModelFileError as error:
         raise InputError(f"the head does not fit what the network answers: {error}; {remedy(_PAGE)}") from error
-    classes = len(maps[MapField.SCORES]) if MapField.SCORES in maps else 2 if MapField.FOREGROUND in maps else 0
+    if MapField.SCORES in maps:
+        classes = len(maps[MapField.SCORES])
+    elif Field.SCORES in rows:
+        classes = rows[Field.SCORES].shape[1]
+    else:
+        classes = 2 if MapField.FOREGROUND in maps else 0
     if spec.labels and classes and len(spec.labels) != classes:
-        raise InputError(
-            f"the network gives {classes} classes, and there are {len(spec.labels)} labels; the background is one, too"
-        )
+        background = "" if boxes is not None else "; the background is one, too"
+        raise InputError(f"the network gives {classes} classes, and there are {len(spec.labels)} labels{background}")

@@ -6,8 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.exporters.network_facts.detection_layouts import STRIDES, cell_count
 from edgevision.exporters.network_facts.head_layouts import Sample, in_unit_range, sums_to_one
-from edgevision.runtime.tasks.detection.spec import Scores
+from edgevision.runtime.tasks.detection.spec import (
+    Arrangement,
+    BoxCoding,
+    DetectionSpec,
+    Field,
+    HeadSpec,
+    OutputPart,
+    Scores,
+)
 from edgevision.runtime.tasks.segmentation.spec import Channels, MapField, MapPart, SegmentationHead, SegmentationSpec
 
 Array = NDArray[Any]
@@ -58,11 +67,41 @@ def _scores(channels: Channels) -> Callable[[Sample], SegmentationSpec | None]:
     return recognise
 
 
+def _boxed(fields: tuple[Field, ...], per_cell: int) -> Callable[[Sample], SegmentationSpec | None]:
+    """A recogniser of decoded boxes whose last numbers are coefficients of the prototypes in the other output."""
+
+    def recognise(sample: Sample) -> SegmentationSpec | None:
+        prototypes = [name for name, array in sample.outputs.items() if array.ndim == 4 and array.shape[0] == 1]
+        tables = [name for name, array in sample.outputs.items() if array.ndim == 3 and array.shape[0] == 1]
+        if len(sample.outputs) != 2 or len(prototypes) != 1 or len(tables) != 1:
+            return None
+        count = sample.outputs[prototypes[0]].shape[1]
+        rows = per_cell * cell_count(sample, *STRIDES)
+        table, prototype = sample.outputs[tables[0]][0], sample.outputs[prototypes[0]]
+        if rows not in table.shape or _maps(sample, prototype, Channels.FIRST, count) is None:
+            return None
+        arrangement = Arrangement.ROWS if table.shape[0] == rows else Arrangement.COLUMNS
+        table = table if arrangement is Arrangement.ROWS else table.T
+        classes = table.shape[1] - (5 if Field.OBJECTNESS in fields else 4) - count
+        if classes < 1 or (sample.labels and sample.labels != classes) or not in_unit_range(table[:, 4:-count]):
+            return None
+        part = OutputPart(outputs=(tables[0],), fields=fields, arrangement=arrangement)
+        head = HeadSpec(parts=(part,), coding=BoxCoding.CENTER, coefficients=count)
+        masks = MapPart(output=prototypes[0], fields=(MapField.PROTOTYPES,))
+        return SegmentationSpec(head=SegmentationHead(maps=(masks,), boxes=DetectionSpec(head=head)))
+
+    numbers = "box, objectness, classes, coefficients" if Field.OBJECTNESS in fields else "box, classes, coefficients"
+    recognise.__doc__ = f"Decoded rows of {numbers}, and prototypes (1, coefficients, h, w)."
+    return recognise
+
+
 LAYOUTS: Mapping[str, Callable[[Sample], SegmentationSpec | None]] = {
     "foreground": _foreground,
     "class-map": _class_map,
     "scores": _scores(Channels.FIRST),
     "scores-last": _scores(Channels.LAST),
+    "yolov8-seg": _boxed((Field.BOX, Field.SCORES, Field.COEFFICIENTS), 1),
+    "yolov5-seg": _boxed((Field.BOX, Field.OBJECTNESS, Field.SCORES, Field.COEFFICIENTS), 3),
 }
 """By name; more than one may fit the same outputs, which then do not tell what they are."""
 

@@ -50,6 +50,15 @@ def model(folder):
     return folder / "finder.onnx"
 
 
+def test_where_nothing_is_said_a_picture_is_letterboxed(folder, model, tmp_path):
+    image = require_metadata(model).image
+    assert (image.resize, image.pad_value) == ("pad", 114)
+    stretched = LABELS | {"image": {"resize": "stretch"}}
+    edgevision.export(folder / "squares.onnx", tmp_path / "stretched.onnx", metadata=stretched)
+    image = require_metadata(tmp_path / "stretched.onnx").image
+    assert (image.resize, image.pad_value) == ("stretch", 0)
+
+
 def test_the_head_is_recognised_and_written_down(model):
     spec = require_metadata(model).spec
     assert (spec.layout, spec.labels, spec.min_score) == ("centernet", ("square",), 0.7)

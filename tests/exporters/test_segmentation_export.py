@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from bright_squares import SIDE, write_pictures, write_segmenter
+from bright_squares import SIDE, write_boxed_segmenter, write_pictures, write_segmenter
 from fake_engine import FakeEngine
 from PIL import Image
 from pycocotools import mask as coco_masks
@@ -186,3 +186,22 @@ def test_a_board_is_sent_pictures_and_gives_masks(model, folder):
     document = json.loads(run("run", "segment", folder / "pictures/00.png", "--model", model, "--json"))
     document["results"][0]["input"] = command.values["inputs"][0]
     assert command.read_document(document, {}) == document
+
+
+def test_boxes_with_masks_of_prototypes_go_all_the_way(tmp_path, folder):
+    """Exported by what it looks like, run, drawn, evaluated by its things."""
+    write_boxed_segmenter(tmp_path / "boxed.onnx")
+    metadata = {"task": "segment", "spec": {"labels": ["square"]}}
+    edgevision.export(tmp_path / "boxed.onnx", tmp_path / "things.onnx", metadata=metadata)
+    spec = require_metadata(tmp_path / "things.onnx").spec
+    assert (spec.layout, spec.head.boxes.head.coefficients, spec.labels) == ("yolov8-seg", 1, ("square",))
+    write_pictures(tmp_path / "pictures", 4, masks=tmp_path / "masks")
+    with edgevision.load(tmp_path / "things.onnx", task="segment", min_score=0.7) as segment:
+        for path in sorted((tmp_path / "pictures").glob("*.png")):
+            found, ids = segment(path), read(tmp_path / "masks" / path.name)
+            assert len(found.masks) == ids.max()
+            # Smooth prototypes round the four corners off.
+            assert np.count_nonzero((found.instance_map > 0) != (ids > 0)) <= 4 * ids.max()
+            assert set(found.names) == {"square"}
+    printed = run("inspect", tmp_path / "things.onnx")
+    assert "things in boxes" in printed

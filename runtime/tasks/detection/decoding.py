@@ -26,12 +26,14 @@ class Priors(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Boxes that may be answers: (N, 4) x1, y1, x2, y2, scores (N,), classes (N,), and points (N, P, 2 or 3)."""
+    """Boxes that may be answers: (N, 4) x1, y1, x2, y2, scores (N,), classes (N,), points (N, P, 2 or 3), and the
+    coefficients of their masks (N, C)."""
 
     boxes: Array
     scores: Array
     classes: NDArray[np.int64]
     points: Array | None
+    coefficients: Array | None = None
 
 
 def priors(head: HeadSpec, height: int, width: int) -> Priors:
@@ -103,7 +105,8 @@ def candidates(
     if points is not None:
         usable &= np.isfinite(points).all(axis=(1, 2))
         points = points[usable]
-    return Candidates(boxes[usable], found[usable].astype(np.float32), classes[usable], points)
+    coefficients = rows[Field.COEFFICIENTS][chosen][usable] if head.coefficients else None
+    return Candidates(boxes[usable], found[usable].astype(np.float32), classes[usable], points, coefficients)
 
 
 def rows_are_nan(rows: Rows) -> bool:

@@ -134,7 +134,7 @@ class Detector(Pipeline):
         return found
 
     def _answers(self, found: Candidates, size: tuple[int, int]) -> Detections:
-        boxes, scores, classes, points = found
+        boxes, scores, classes, points, _ = found
         if len(scores) > _MOST_CANDIDATES:
             best = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
             boxes, scores, classes = boxes[best], scores[best], classes[best]

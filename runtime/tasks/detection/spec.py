@@ -28,6 +28,8 @@ class Field(StrEnum):
     """1 number: the index of the class."""
     POINTS = "points"
     """2 or 3 numbers for each point: x, y and how visible it is."""
+    COEFFICIENTS = "coefficients"
+    """As many numbers as there are prototypes of masks (Bolya et al. 2019, YOLACT): how much of each a mask has."""
     COUNT = "count"
     """An output of its own: how many rows of the others are answers."""
     SKIP = "skip"
@@ -166,6 +168,7 @@ class HeadSpec(Record):
         peaks: only scores that are the highest of the nine round them count (CenterNet).
         points: how many points a row has, each with ``point_width`` numbers, coded as the box's centre.
         point_scale: what coded points are multiplied by first; YOLOv8 has 2.
+        coefficients: how many coefficients of masks a row has.
     """
 
     parts: tuple[OutputPart, ...]
@@ -184,6 +187,7 @@ class HeadSpec(Record):
     points: int = 0
     point_width: int = 2
     point_scale: float = 1.0
+    coefficients: int = 0
 
     def __post_init__(self) -> None:
         fields = {field for part in self.parts for field in part.fields}
@@ -194,6 +198,10 @@ class HeadSpec(Record):
             raise ValueError(f"a head has scores, score or objectness in its parts, not {_named(fields)}")
         if (Field.POINTS in fields) != (self.points > 0):
             raise ValueError(f"points is how many there are where a part has them: {self.points} with {_named(fields)}")
+        if (Field.COEFFICIENTS in fields) != (self.coefficients > 0):
+            raise ValueError(
+                f"coefficients is how many there are where a part has them: {self.coefficients} with {_named(fields)}"
+            )
         if self.coding.has_priors and not self.levels:
             raise ValueError(f"a head with {self.coding} has levels, each with its stride")
         if self.coding in _SIZED and not all(level.anchors for level in self.levels):
@@ -219,6 +227,8 @@ class HeadSpec(Record):
             return 4 * self.bins
         if field is Field.POINTS:
             return self.points * self.point_width
+        if field is Field.COEFFICIENTS:
+            return self.coefficients
         return 2 if field in (Field.OFFSET, Field.SIZE) else 1
 
 

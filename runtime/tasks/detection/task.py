@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
-from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import ModelMetadata, Resize
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
     from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
+
+
+_LETTERBOX = {"resize": Resize.PAD.value, "pad_value": 114}
+"""How detectors see pictures of other proportions, where nothing is said: with the gray of the YOLO family."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,9 @@ class DetectionTask(Task):
         }
 
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
-        return with_picture(document, shape, given=given, fixed=True)
+        described = with_picture(document, shape, given=given, fixed=True)
+        # A crop would lose what is at the sides in silence, and stretching changes what things look like.
+        return described if "resize" in described["image"] else described | {"image": _LETTERBOX | described["image"]}
 
     def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
         from edgevision.runtime.tasks.detection.detector import Detector
@@ -100,6 +106,7 @@ DETECT = DetectionTask(
         "most": (1, 100_000),
         "head.bins": (1, 1024),
         "head.points": (0, 10_000),
+        "head.coefficients": (0, 10_000),
         "head.cell_offset": (-1, 1),
     },
 )

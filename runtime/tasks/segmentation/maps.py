@@ -28,9 +28,9 @@ def gather_maps(head: SegmentationHead, outputs: Mapping[str, NDArray[Any]]) -> 
     maps: Maps = {}
     for part in head.maps:
         channels = _channels(part, outputs)
-        left = len(channels) - sum(field is not MapField.SCORES for field in part.fields)
-        fields = [field for field in part.fields for _ in range(left if field is MapField.SCORES else 1)]
-        if len(fields) != len(channels) or (left == 0) == (MapField.SCORES in part.fields):
+        left = len(channels) - sum(not field.is_several for field in part.fields)
+        fields = [field for field in part.fields for _ in range(left if field.is_several else 1)]
+        if len(fields) != len(channels) or (left == 0) == any(field.is_several for field in part.fields):
             raise ModelFileError(
                 f"the output {part.output!r} has {len(channels)} channels, which are not {', '.join(part.fields)}; see"
                 " metadata.spec.head.maps"
@@ -74,8 +74,8 @@ class MapPlacement:
 
     def __init__(self, place: Placement, size: tuple[int, int], input_size: tuple[int, int]) -> None:
         """Of a picture of ``size`` (height, width) that lies at ``place`` in an input of ``input_size``."""
-        self.size = size
-        self._place, self._input_size = place, input_size
+        self.size, self.input_size = size, input_size
+        self._place = place
         # What a crop leaves out nobody has seen.
         spans = [
             (max(0.0, -offset / scale), min(float(side), (inner - offset) / scale))
@@ -92,7 +92,7 @@ class MapPlacement:
             ((columns.start, columns.stop), (rows.start, rows.stop)),
             self._place.offset,
             self._place.scale,
-            self._input_size[::-1],
+            self.input_size[::-1],
             shape[::-1],
             strict=True,
         ):
@@ -100,6 +100,35 @@ class MapPlacement:
             low = min(max(low, 0.0), cells - 1e-3)
             edges.append((low, min(max(high, low + 1e-3), float(cells))))
         return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
+
+    def box_in_picture(self, box: NDArray[np.float32]) -> tuple[int, int, int, int]:
+        """The pixels x1, y1, x2, y2 of the picture that a box in pixels of the input covers at least half of."""
+        edges = (box.reshape(2, 2) - np.array(self._place.offset)) / np.array(self._place.scale)
+        (x1, y1), (x2, y2) = np.rint(edges).clip(0, self.size[::-1]).astype(int).tolist()
+        return x1, y1, x2, y2
+
+    def to_window(self, values: NDArray[np.float32], window: tuple[int, int, int, int]) -> NDArray[np.float32]:
+        """A map (height, width), bilinearly, at the pixels of x1, y1, x2, y2 of the picture, (y2 - y1, x2 - x1).
+
+        What lies outside of the map is what is at its edge.
+        """
+        x1, y1, x2, y2 = window
+        axes = []
+        for (low, high), offset, scale, side, cells in zip(
+            ((y1, y2), (x1, x2)),
+            self._place.offset[::-1],
+            self._place.scale[::-1],
+            self.input_size,
+            values.shape,
+            strict=True,
+        ):
+            middles = ((np.arange(low, high) + 0.5) * scale + offset) * cells / side - 0.5
+            axes.append(np.clip(middles, 0, cells - 1).astype(np.float32))
+        (top, below), (left, beside) = ((axis.astype(int), axis % 1) for axis in axes)
+        down, right = np.minimum(top + 1, values.shape[0] - 1), np.minimum(left + 1, values.shape[1] - 1)
+        rows = values[top] * (1 - below[:, None]) + values[down] * below[:, None]
+        window_values: NDArray[np.float32] = rows[:, left] * (1 - beside) + rows[:, right] * beside
+        return window_values
 
     def to_picture(self, values: NDArray[Any], *, smooth: bool = True) -> NDArray[Any]:
         """A map (height, width) at the pixels of the picture that are :attr:`seen`; numbers that name things are not

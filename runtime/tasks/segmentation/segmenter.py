@@ -3,6 +3,7 @@
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import InputError, ModelFileError
@@ -19,8 +20,10 @@ from edgevision.imaging.picture_sources import (
 )
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.picture_network import PictureNetwork
 from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
+from edgevision.runtime.tasks.segmentation.boxed_masks import boxed_masks
 from edgevision.runtime.tasks.segmentation.class_maps import class_map
 from edgevision.runtime.tasks.segmentation.instances import find_things
 from edgevision.runtime.tasks.segmentation.maps import MapPlacement, Maps, gather_maps
@@ -63,12 +66,14 @@ class Segmenter(Pipeline):
         self.metadata = metadata
         self._head = spec.head
         self.labels, self.background = spec.labels, spec.head.background_class
-        self.tells_apart = spec.head.watershed is not None
+        self.tells_apart = spec.head.tells_apart
         if threshold is not None:
             _check_threshold(spec.head, threshold)
         self.threshold = spec.threshold if threshold is None else threshold
-        self.min_score = spec.min_score if min_score is None else min_score
-        self.most = spec.most if most is None else most
+        boxes = spec.head.boxes
+        # What is found with a box is an answer by the score of its box.
+        self.min_score = (boxes or spec).min_score if min_score is None else min_score
+        self.most = (boxes or spec).most if most is None else most
         self._color = check_array_color(color)
         self._network = PictureNetwork(metadata, metadata.image)
 
@@ -95,7 +100,9 @@ class Segmenter(Pipeline):
         return found if several else found[0]
 
     def _segment(self, image: Image.Image) -> Segmentation:
-        maps, place = self._maps(image)
+        maps, place, outputs = self._maps(image)
+        if self._head.boxes is not None:
+            return self._boxed(self._head.boxes, outputs, maps, place)
         if self._head.watershed is not None:
             return self._things(maps, place)
         seen, certainty = class_map(maps, place, self.threshold)
@@ -106,12 +113,27 @@ class Segmenter(Pipeline):
         best = np.argsort(-found.scores, kind="stable")[: self.most]
         return found.chosen(np.sort(best[found.scores[best] >= self.min_score]))
 
-    def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement]:
+    def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement, dict[str, NDArray[Any]]]:
         tensor, place = self._network.tensor(image)
-        maps = gather_maps(self._head, self._network.run(self.engine, [tensor])[0])
+        (outputs,) = self._network.run(self.engine, [tensor])
+        maps = gather_maps(self._head, outputs)
         for values in maps.values():
             require_finite(values, self.engine)
-        return maps, MapPlacement(place, (image.height, image.width), (tensor.shape[2], tensor.shape[3]))
+        return maps, MapPlacement(place, (image.height, image.width), (tensor.shape[2], tensor.shape[3])), outputs
+
+    def _boxed(
+        self, spec: DetectionSpec, outputs: dict[str, NDArray[Any]], maps: Maps, place: MapPlacement
+    ) -> Segmentation:
+        found = boxed_masks(
+            spec,
+            outputs,
+            maps[MapField.PROTOTYPES],
+            place,
+            threshold=self.threshold,
+            min_score=self.min_score,
+            most=self.most,
+        )
+        return Segmentation(found.masks, found.scores, found.classes, size=place.size, labels=self.labels)
 
     def _things(self, maps: Maps, place: MapPlacement) -> Segmentation:
         ids, classes, scores = find_things(self._head, maps, place, self.threshold)
@@ -130,11 +152,11 @@ class Segmenter(Pipeline):
 
 
 def _check_threshold(head: SegmentationHead, threshold: float) -> None:
-    if head.watershed is None and MapField.FOREGROUND not in head.fields:
+    if not head.tells_apart and MapField.FOREGROUND not in head.fields:
         raise InputError("this model gives a class to each pixel without a threshold, so there is none to set")
-    for part in head.maps:
-        if MapField.FOREGROUND in part.fields and part.activation != "none" and not 0 <= threshold <= 1:
-            raise InputError(f"the foreground of this model is a share of 0..1, and the threshold {threshold:g} is not")
+    shares = [part for part in head.maps if MapField.FOREGROUND in part.fields and part.activation != "none"]
+    if (shares or head.boxes is not None) and not 0 <= threshold <= 1:
+        raise InputError(f"a mask of this model is a share of 0..1, and the threshold {threshold:g} is not")
 
 
 def _moved(mask: CroppedMask, place: MapPlacement) -> CroppedMask:

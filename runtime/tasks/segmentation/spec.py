@@ -1,13 +1,13 @@
 """How a segmentation network's outputs become masks: what its metadata say of its head.
 
-A head gives maps. Two ways lead from them to an answer: the class of each pixel (semantic segmentation), or things told
-apart by a map that is high in their middle (a watershed).
+A head gives maps. Three ways lead from them to an answer: the class of each pixel (semantic segmentation), things told
+apart by a map that is high in their middle (a watershed), or boxes, each with a mask mixed from prototypes.
 """
 
 from enum import StrEnum
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.tasks.detection.spec import Scores
+from edgevision.runtime.tasks.detection.spec import DetectionSpec, Scores
 
 
 class MapField(StrEnum):
@@ -24,13 +24,20 @@ class MapField(StrEnum):
     may have any scale."""
     BOUNDARY = "boundary"
     """1 map, high between a thing and its neighbours."""
+    PROTOTYPES = "prototypes"
+    """A map for each coefficient of a box: the sigmoid of their weighted sum is its mask (Bolya et al. 2019)."""
     SKIP = "skip"
     """1 map that says nothing."""
 
     @property
+    def is_several(self) -> bool:
+        """Whether it is all channels that are left."""
+        return self in (MapField.SCORES, MapField.PROTOTYPES)
+
+    @property
     def is_probability(self) -> bool:
         """Whether an activation makes probabilities of it."""
-        return self not in (MapField.DISTANCE, MapField.CLASS)
+        return self not in (MapField.DISTANCE, MapField.CLASS, MapField.PROTOTYPES)
 
 
 class Channels(StrEnum):
@@ -89,14 +96,24 @@ class SegmentationHead(Record):
         maps: what the outputs are that are maps.
         background: the class that is nothing, of ``scores`` or ``class``; with ``foreground`` it is always 0.
         watershed: how things are told apart; without, the answer is the class of each pixel.
+        boxes: what is found with a box, whose rows have coefficients of the ``prototypes``.
     """
 
     maps: tuple[MapPart, ...]
     background: int | None = None
     watershed: WatershedSpec | None = None
+    boxes: DetectionSpec | None = None
 
     def __post_init__(self) -> None:
         fields = self.fields
+        if (self.boxes is not None) != (MapField.PROTOTYPES in fields):
+            raise ValueError(f"boxes and prototypes belong together; the maps are {_named(fields)}")
+        if self.boxes is not None:
+            if self.boxes.head is None or not self.boxes.head.coefficients:
+                raise ValueError("the head of boxes with masks has coefficients among its fields")
+            if self.watershed is not None:
+                raise ValueError("boxes tell things apart already: a head with them has no watershed")
+            return
         if len(set(fields)) < len([field for field in fields if field is not MapField.SKIP]):
             raise ValueError(f"each field stands once in a head, not {_named(fields)}")
         if not set(fields) & {MapField.SCORES, MapField.CLASS, MapField.FOREGROUND}:
@@ -108,6 +125,11 @@ class SegmentationHead(Record):
     def fields(self) -> tuple[MapField, ...]:
         """What all maps are."""
         return tuple(field for part in self.maps for field in part.fields)
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether the answers are things, not the class of each pixel."""
+        return self.watershed is not None or self.boxes is not None
 
     @property
     def background_class(self) -> int | None:

@@ -27,16 +27,23 @@ class SegmentationTask(Task):
         if head is None:
             raise ValueError("metadata.spec.head is missing, so it does not say how the outputs become masks")
         names = {spec.name for spec in outputs}
+        graph = f"its graph's outputs are {', '.join(map(repr, sorted(names)))}"
         for part in head.maps:
             if part.output not in names:
-                refuse("spec.head.maps", part.output, f"its graph's outputs are {', '.join(map(repr, sorted(names)))}")
+                refuse("spec.head.maps", part.output, graph)
+        boxes = head.boxes.head if head.boxes is not None else None
+        for name in (name for part in (boxes.parts if boxes is not None else ()) for name in part.outputs):
+            if name not in names:
+                refuse("spec.head.boxes.head.parts", name, graph)
 
     def facts(self, metadata: ModelMetadata) -> dict[str, str]:
         spec = metadata.spec_as(SegmentationSpec)
         if spec.head is None:
             return {}
-        watershed = spec.head.watershed
+        watershed, boxes = spec.head.watershed, spec.head.boxes
         apart = "" if watershed is None else f"things apart by a watershed, prominence {watershed.prominence:g}"
+        if boxes is not None:
+            apart = f"things in boxes, score from {boxes.min_score:g}, at most {boxes.most}"
         return {
             "labels": ", ".join(spec.labels),
             "head": spec.layout or "",
@@ -86,5 +93,13 @@ SEGMENT = SegmentationTask(
     finds="masks",
     describe_network="edgevision.exporters.network_facts.segmentation:describe_segmentation",
     any_size=True,
-    bounds={"most": (1, 65_535), "head.watershed.min_area": (0, 1 << 30)},
+    bounds={
+        "most": (1, 65_535),
+        "head.watershed.min_area": (0, 1 << 30),
+        "head.boxes.most": (1, 65_535),
+        "head.boxes.head.bins": (1, 1024),
+        "head.boxes.head.points": (0, 10_000),
+        "head.boxes.head.coefficients": (0, 10_000),
+        "head.boxes.head.cell_offset": (-1, 1),
+    },
 )

@@ -6,7 +6,7 @@ import pytest
 from edgevision.core.errors import InputError
 from edgevision.exporters.network_facts.head_layouts import Sample, recognised
 from edgevision.exporters.network_facts.segmentation_layouts import LAYOUTS
-from edgevision.runtime.tasks.detection.spec import Scores
+from edgevision.runtime.tasks.detection.spec import Arrangement, Scores
 from edgevision.runtime.tasks.segmentation.spec import Channels
 
 HEIGHT, WIDTH = 64, 96
@@ -92,3 +92,20 @@ def test_what_was_taken_is_said(caplog):
     with caplog.at_level(logging.WARNING):
         told(logits(1, 21, HEIGHT, WIDTH))
     assert "taken to be scores: A map of scores for each class" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "per_cell", "numbers"), [("yolov8-seg", 1, 4), ("yolov5-seg", 3, 5)])
+@pytest.mark.parametrize("classes", [1, 80])
+def test_rows_with_coefficients_of_prototypes(name, per_cell, numbers, classes):
+    cells = per_cell * sum(HEIGHT * WIDTH // stride**2 for stride in (8, 16, 32))
+    rows = np.concatenate(
+        [logits(1, cells, 4), DRAW.random((1, cells, numbers - 4 + classes)), logits(1, cells, 32)], axis=2
+    ).astype(np.float32)
+    prototypes = logits(1, 32, HEIGHT // 4, WIDTH // 4)
+    for table, arrangement in ((rows, Arrangement.ROWS), (rows.transpose(0, 2, 1), Arrangement.COLUMNS)):
+        layout, part, spec = told(table, prototypes)
+        head = spec.head.boxes.head
+        assert (layout, part.output, head.coefficients) == (name, "out1", 32)
+        assert head.parts[0].arrangement is arrangement
+    with pytest.raises(InputError):
+        told(rows, prototypes, labels=classes + 1)
