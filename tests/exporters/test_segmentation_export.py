@@ -116,7 +116,7 @@ def test_things_are_evaluated_by_what_matches(model, masked):
     assert report["things"] == report["found"]
     table = run("evaluate", model, masked)
     assert "TP/(TP+FP+FN) at IoU 0.5 100.00 %" in table
-    assert "worst pictures: images/" in table
+    assert "worst pictures: none" in table
 
 
 def test_classes_are_evaluated_by_their_overlap(folder, masked, tmp_path):

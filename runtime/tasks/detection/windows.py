@@ -99,7 +99,7 @@ def joined(parts: list[Candidates]) -> Candidates:
     """All of several."""
     if len(parts) == 1:
         return parts[0]
-    boxes, scores, classes, points = zip(*parts, strict=True)
+    boxes, scores, classes, points, _ = zip(*parts, strict=True)
     together = None if points[0] is None else np.concatenate(points)
     return Candidates(np.concatenate(boxes), np.concatenate(scores), np.concatenate(classes), together)
 
