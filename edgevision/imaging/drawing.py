@@ -122,21 +122,25 @@ class Marker:
 
 
 def with_legend(image: Image.Image, entries: Sequence[tuple[str, tuple[int, int, int]]]) -> Image.Image:
-    """``image`` (RGB) with a strip below that says what each colour is, wrapped at the picture's width."""
+    """``image`` (RGB) with a strip below that says what each colour is, wrapped at the picture's width.
+
+    Where a single entry is wider than the picture, white at its right makes room for it.
+    """
     if not entries:
         return image
     size = max(10, round(min(image.size) / 32))
     font, gap = _font(size), size // 2
     measure = ImageDraw.Draw(image)
     row = size + gap
+    widths = [size + gap + round(measure.textlength(text, font=font)) for text, _ in entries]
+    whole_width = max(image.width, max(widths) + 2 * gap)
     places, x, y = [], gap, gap
-    for text, _ in entries:
-        width = size + gap + round(measure.textlength(text, font=font))
-        if x > gap and x + width + gap > image.width:
+    for width in widths:
+        if x > gap and x + width + gap > whole_width:
             x, y = gap, y + row
         places.append((x, y))
         x += width + 2 * gap
-    whole = Image.new("RGB", (image.width, image.height + y + row), (255, 255, 255))
+    whole = Image.new("RGB", (whole_width, image.height + y + row), (255, 255, 255))
     whole.paste(image, (0, 0))
     draw = ImageDraw.Draw(whole)
     for (text, color), (x, y) in zip(entries, places, strict=True):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.imaging.drawing import Marker, class_color
+from edgevision.imaging.drawing import Marker, class_color, with_legend
 
 
 def test_colours_of_classes_are_stable_and_differ():
@@ -63,3 +63,10 @@ def test_names_never_hide_a_small_picture():
     tiny = Marker(Image.new("RGB", (32, 24)))
     tiny.label((4, 4, 12, 12), "cell 50", (255, 255, 0))
     assert not np.asarray(tiny.image).any()
+
+
+def test_a_legend_is_whole_below_a_picture_that_is_smaller():
+    small = Image.new("RGB", (32, 20), (9, 9, 9))
+    whole = with_legend(small, [("person 17.4 %", (255, 0, 0)), ("cat", (0, 255, 0))])
+    assert whole.crop((0, 0, 32, 20)).tobytes() == small.tobytes()
+    assert whole.crop((whole.width - 4, 0, *whole.size)).getcolors() == [(4 * whole.height, (255, 255, 255))]
