@@ -3,7 +3,7 @@
 import ast
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 
 _log = logging.getLogger(__name__)
+
+_BACKGROUND = ("background", "__background__", "bg", "nothing")
 
 
 S = TypeVar("S", DetectionSpec, KeypointsSpec, SegmentationSpec)
@@ -129,6 +131,11 @@ def own_labels(network: Network) -> tuple[str, ...]:
     if not isinstance(names, dict) or sorted(map(str, names)) != sorted(map(str, range(len(names)))):
         return ()
     return tuple(str(names.get(index, names.get(str(index)))) for index in range(len(names)))
+
+
+def background_among(labels: Sequence[str]) -> int | None:
+    """The index of the class that is called background, if there is one."""
+    return next((index for index, label in enumerate(labels) if label.lower() in _BACKGROUND), None)
 
 
 def in_unit_range(values: NDArray[np.float32]) -> bool:

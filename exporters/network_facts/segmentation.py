@@ -3,6 +3,7 @@
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.exporters.network_facts.head_layouts import (
     Sample,
+    background_among,
     completed,
     own_labels,
     recognised,
@@ -18,7 +19,6 @@ from edgevision.runtime.tasks.segmentation.maps import gather_maps
 from edgevision.runtime.tasks.segmentation.spec import MapField, SegmentationHead, SegmentationSpec
 
 _PAGE = "docs/segmentation.md"
-_BACKGROUND = ("background", "__background__", "bg", "nothing")
 
 
 def describe_segmentation(metadata: ModelMetadata, network: Network) -> ModelMetadata:
@@ -46,9 +46,10 @@ def describe_segmentation(metadata: ModelMetadata, network: Network) -> ModelMet
 
 def _with_background(head: SegmentationHead, labels: tuple[str, ...]) -> SegmentationHead:
     """With the class that is called background, if there is one."""
-    named = [index for index, label in enumerate(labels) if label.lower() in _BACKGROUND]
-    if head.background is None and head.boxes is None and MapField.FOREGROUND not in head.fields and named:
-        return head.updated(background=named[0])
+    nothing = background_among(labels)
+    unsaid = head.background is None and head.boxes is None and MapField.FOREGROUND not in head.fields
+    if unsaid and nothing is not None:
+        return head.updated(background=nothing)
     return head
 
 

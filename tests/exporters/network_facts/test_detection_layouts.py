@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from edgevision.exporters.network_facts.detection import with_background
 from edgevision.exporters.network_facts.detection_layouts import LAYOUTS, Sample
+from edgevision.exporters.network_facts.head_layouts import background_among
 from edgevision.runtime.tasks.detection.decoding import candidates
 from edgevision.runtime.tasks.detection.rows import gather_rows
 from edgevision.runtime.tasks.detection.spec import BoxCoding
@@ -151,3 +153,17 @@ def test_two_scores_that_add_up_to_one_have_a_background():
 @pytest.mark.parametrize("outputs", [{"a": logits(1, 10)}, {"a": logits(1, 8, 8, 8), "b": logits(1, 7)}])
 def test_what_is_no_detector_is_none(outputs):
     assert not fitting(outputs)
+
+
+@pytest.mark.parametrize(("columns", "background"), [(2, 0), (1, None)])
+def test_a_label_called_background_is_no_class(columns, background):
+    sample = Sample({"boxes": corners(9, 1), "scores": unit(1, 9, columns)}, SIDE, SIDE, 1)
+    found = LAYOUTS["decoded"](sample).updated(labels=("Background", "face"))
+    spec = with_background(found, background_among(found.labels), sample)
+    assert (spec.labels, spec.head.background) == (("face",), background)
+
+
+def test_a_background_keeps_its_number_where_the_graph_gives_numbers():
+    sample = Sample({"output0": end_to_end()}, SIDE, SIDE, 1)
+    found = LAYOUTS["end-to-end"](sample).updated(labels=("background", "face"))
+    assert with_background(found, 0, sample) == found
