@@ -179,7 +179,8 @@ def export(
         faster = TransposedConvolutions(examples)(model)
         model, notes = faster.model, notes + faster.notes
     report_of_int8 = quantized.report if quantized is not None else None
-    time_budget.begin(Stage.WRITING)
+    if int8_asked:
+        time_budget.begin(Stage.WRITING)
     if quantized is not None and settings.keep_candidates:
         report_of_int8 = _kept(quantized, source.metadata, target, format, force=force)
     if report_of_int8 is not None and any(note.startswith(DISTURBED) for note in report_of_int8.notes):

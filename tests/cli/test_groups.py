@@ -41,7 +41,7 @@ def test_help_lists_every_verb_with_its_help(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "suggestion"),
     [
-        (["trian"], "Did you mean 'edgevision train'?"),
+        (["trian"], "Did you mean 'edgevision train'"),
         (["train", "clasify"], "Did you mean 'edgevision train classify'?"),
         (["bnech"], "'edgevision bench'"),
         (["upscale"], "Did you mean 'edgevision run upscale'?"),

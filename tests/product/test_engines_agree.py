@@ -9,6 +9,8 @@ import edgevision.runtime.assets
 from edgevision.exporters.quantization.options import Preset
 from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import Precision
+from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.shipped_models import shipped_model
 
@@ -34,7 +36,8 @@ def agreement_db(path: Path) -> float:
 
 @pytest.mark.parametrize("path", ASSETS, ids=lambda path: path.stem)
 def test_onnx_runtime_and_openvino_compute_the_same(path):
-    assert agreement_db(path) > 100
+    # One step of rounding in a layer is a step in all behind it.
+    assert agreement_db(path) > (30 if require_metadata(path).precision is Precision.INT8 else 100)
 
 
 def test_they_round_int8_alike(tmp_path):
