@@ -104,7 +104,7 @@ def track(
         patience=options.patience,
     )
     followed = _Followed(settings, options, lines, zones)
-    with _written(options.mot, force=options.force) as mot, _counted(options, lines, zones):
+    with _written(options.mot, force=options.force) as mot, _counted(options, lines, zones, followed):
         followed.mot = mot
         verb = FrameVerb(DETECT.name, followed.answer, line=_named, limits={"min_score": options.unsure})
         run_streams(verb, [source], options.output, options)
@@ -126,7 +126,13 @@ class _Followed:
         self._settings, self._options, self._lines, self._zones = settings, options, lines, zones
         self._follower: Follower | None = None
         self._last: int | None = None
+        """The number of the frame that was seen last; ``None`` before the first."""
         self.mot: list[str] | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was a frame."""
+        return self._last is not None
 
     def answer(self, detector: Any, frames: list[Frame]) -> list[Tracks]:
         """The tracks of one frame of the one source."""
@@ -166,24 +172,27 @@ def _written(path: Path | None, *, force: bool) -> Iterator[list[str] | None]:
     try:
         yield lines
     finally:
-        with atomic_file(path, force=force) as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
+        if lines:  # one a frame, so that what never began takes no earlier file's place
+            with atomic_file(path, force=force) as temporary:
+                temporary.write_text("".join(lines), encoding="utf-8")
 
 
 @contextmanager
-def _counted(options: _Options, lines: Sequence[LineCount], zones: Sequence[ZoneCount]) -> Iterator[None]:
-    """Say and write the counts at the end, however that comes."""
+def _counted(
+    options: _Options, lines: Sequence[LineCount], zones: Sequence[ZoneCount], followed: _Followed
+) -> Iterator[None]:
+    """Say and write the counts at the end, however that comes, if there was a frame."""
     if options.counts is not None:
         check_writable(options.counts, force=options.force)
     try:
         yield
     finally:
-        if not options.as_json:
+        if followed.has_begun and not options.as_json:
             for index, line in enumerate(lines, start=1):
                 echo(f"line {index}: {line.left} to the left, {line.right} to the right")
             for index, zone in enumerate(zones, start=1):
                 echo(f"zone {index}: {zone.visitors} were inside")
-        if options.counts is not None:
+        if followed.has_begun and options.counts is not None:
             rows = count_rows(lines, zones)
             document: Mapping[str, Any] = {"minutes": rows}
             save_text(options.counts, dict(document), rows, force=options.force)

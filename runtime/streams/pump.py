@@ -47,6 +47,7 @@ def pump(
     sources: Sequence[FrameSource],
     answer: Callable[[list[Frame]], Sequence[Any]],
     deliver: Callable[[Answered], None],
+    flow: Flow | None = None,
 ) -> Flow:
     """Send the frames of ``sources`` through ``answer``, and what that gives to ``deliver``, in order.
 
@@ -54,10 +55,12 @@ def pump(
     the next frame of every source that has one, and gives as many answers. Of a live source it gets the newest frame,
     of others every frame. What is in work when it ends, by an error or Ctrl-C too, is delivered before that is raised.
 
-    A source that fails ends alone; that is among the flow's failures.
+    A source that fails ends alone; that is among the flow's failures. A ``flow`` that is given is filled and returned,
+    so that it can be looked at after Ctrl-C, too.
     """
     inbox = Inbox([source.live for source in sources])
-    flow = Flow(frames=[0] * len(sources), dropped=inbox.dropped)
+    flow = flow or Flow(frames=[])
+    flow.frames, flow.dropped = [0] * len(sources), inbox.dropped
     delivery = _Delivery(deliver)
     readers = [
         Thread(target=_read, args=(number, source, inbox, flow), name=f"read {source.name}", daemon=True)

@@ -76,12 +76,18 @@ def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, opti
             for target, source in zip(targets, sources, strict=True)
         ]
         teller = _Teller(verb, sources, outputs, options)
+        flow = Flow(frames=[])
         try:
-            flow = pump(sources, lambda frames: verb.answer(pipeline, frames), teller.deliver)
-        finally:
-            for made in outputs:
-                if made is not None:
-                    made.close()
+            try:
+                pump(sources, lambda frames: verb.answer(pipeline, frames), teller.deliver, flow)
+            finally:
+                for made in outputs:
+                    if made is not None:
+                        made.close()
+        except KeyboardInterrupt:
+            # The only way that a camera ends: what was counted is not to be lost.
+            teller.end(flow, targets)
+            raise
         teller.end(flow, targets)
     _end(sources, flow)
 

@@ -110,3 +110,12 @@ def test_evaluating_tracks_wants_two_files(edgevision, frames):
     assert "evaluate track RESULT TRUTH" in edgevision("evaluate", "track", truth)[2]
     assert "evaluate track RESULT TRUTH" in edgevision("evaluate", "classify", frames, truth)[2]
     assert "cannot be read" in edgevision("evaluate", "track", truth, frames / "none.txt")[2]
+
+
+def test_what_cannot_begin_leaves_earlier_files(edgevision, detector, frames, tmp_path):
+    (tmp_path / "boxes.txt").write_text("mine")
+    (tmp_path / "counts.csv").write_text("mine")
+    kept = ["--mot", tmp_path / "boxes.txt", "--counts", tmp_path / "counts.csv", "--line", "0,0,9,9", "--force"]
+    code, out, _ = edgevision("run", "track", frames, "-m", detector, "--class", "cat", *kept)
+    assert (code, out) == (2, "")
+    assert (tmp_path / "boxes.txt").read_text() == (tmp_path / "counts.csv").read_text() == "mine"

@@ -196,3 +196,16 @@ def test_no_frame_is_no_result(edgevision, clip, tmp_path):
     assert (code, out) == (2, "")
     assert "there is no frame" in err
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_what_was_counted_is_said_at_an_interruption(edgevision, clip, monkeypatch):
+    def interrupted(sources, answer, deliver, flow):
+        pump(sources, answer, deliver, flow)
+        raise KeyboardInterrupt
+
+    pump = run_streams.pump
+    monkeypatch.setattr(run_streams, "pump", interrupted)
+    code, out, _ = edgevision("run", "classify", clip, "--count-only", "--json")
+    last = json.loads(out)
+    assert (code, last["end"], last["sources"][0]["frames"]) == (130, True, 12)
+    assert sum(count["things"] for count in last["counts"].values()) == 12
