@@ -55,8 +55,7 @@ class DetectionSettings(TrainingSettings):
         self._check_positive("steps", "validate_every")
         self._check_not_negative("warmup")
         self._check_fraction("ema", "multi_scale", "colour")
-        if self.steps % self.validate_every:
-            raise InputError(f"steps must be a multiple of validate-every {self.validate_every}, not {self.steps}")
+        self._check_validated_last(self.steps, self.validate_every)
         if any(side < STRIDE or side % STRIDE for side in self.image_size):
             raise InputError(f"image-size must be multiples of {STRIDE}, not {'x'.join(map(str, self.image_size))}")
         for name in ("mosaic", "mixup"):

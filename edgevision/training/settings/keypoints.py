@@ -53,8 +53,7 @@ class KeypointSettings(TrainingSettings):
         self._check_positive("steps", "validate_every", "sigma")
         self._check_not_negative("warmup", "margin")
         self._check_fraction("ema", "jitter", "colour")
-        if self.steps % self.validate_every:
-            raise InputError(f"steps must be a multiple of validate-every {self.validate_every}, not {self.steps}")
+        self._check_validated_last(self.steps, self.validate_every)
         if not 0 <= self.rotate <= 180:
             raise InputError(f"rotate must lie in 0..180 degrees, not {self.rotate!r}")
         if min(self.image_size) < 16:

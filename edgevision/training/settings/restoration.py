@@ -80,8 +80,7 @@ class RestorationSettings(TrainingSettings):
         self._check_positive("steps", "validate_every", "crop")
         self._check_not_negative("warmup")
         self._check_fraction("ema")
-        if self.steps % self.validate_every:
-            raise InputError(f"steps must be a multiple of validate-every {self.validate_every}, not {self.steps}")
+        self._check_validated_last(self.steps, self.validate_every)
         if not 0 < self.zoom <= 1:
             raise InputError(f"zoom must lie in 0..1 and not be 0, not {self.zoom!r}")
         if not 0 <= self.gray <= 1:

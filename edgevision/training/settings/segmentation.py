@@ -68,8 +68,7 @@ class SegmentationSettings(TrainingSettings):
         self._check_positive("steps", "validate_every", "crop")
         self._check_not_negative("warmup")
         self._check_fraction("ema", "colour")
-        if self.steps % self.validate_every:
-            raise InputError(f"steps must be a multiple of validate-every {self.validate_every}, not {self.steps}")
+        self._check_validated_last(self.steps, self.validate_every)
         if not 0 < self.zoom[0] <= self.zoom[1] <= 10:
             raise InputError(f"zoom is the least and the greatest scale, up to 10, not {self.zoom!r}")
         if not 0 <= self.rotate <= 180:

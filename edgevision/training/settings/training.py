@@ -84,3 +84,9 @@ class TrainingSettings(Record):
         for name in names:
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name.replace('_', '-')} must lie in 0..1, not {getattr(self, name)!r}")
+
+    def _check_validated_last(self, steps: int, every: int) -> None:
+        """That the last step is one of those after which the network is judged."""
+        if rest := steps % every:
+            fitting = f"--validate-every {steps}" if steps < every else f"--steps {steps - rest}"
+            raise InputError(f"steps must be a multiple of validate-every {every}, not {steps}; {fitting} would do")
