@@ -54,8 +54,7 @@ class RunFolder:
                 raise OutputError(
                     f"{str(self.result)!r} is finished already; --force trains it again, -o trains elsewhere"
                 )
-            if self._settings.exists():
-                self._compare(settings)
+            if self._settings.exists() and self._is_of(settings):
                 self._mend_history()
                 return
             if self.last.exists() or self.previous.exists():
@@ -169,7 +168,8 @@ class RunFolder:
     def _files(self) -> tuple[Path, ...]:
         return self.result, self.last, self.previous, self.best, self.history, self._settings
 
-    def _compare(self, settings: Mapping[str, Any]) -> None:
+    def _is_of(self, settings: Mapping[str, Any]) -> bool:
+        """Whether its training has these ``settings``; others give way where it ended before there was anything."""
         name = str(self._settings)
         try:
             before = json.loads(read_text_file(self._settings, "the settings"))
@@ -181,9 +181,10 @@ class RunFolder:
                 " --force starts over, -o trains elsewhere"
             ) from error
         different = sorted(key for key in before.keys() | settings.keys() if before.get(key) != settings.get(key))
-        if different:
+        if different and any(file.exists() for file in (self.last, self.previous, self.best, self.history)):
             key = different[0]
             raise InputError(
                 f"{str(self.path)!r} holds an unfinished training with {key:.60} {before.get(key)!r:.200}, not"
                 f" {settings.get(key)!r:.200}; give the same options to resume it, --force to start over"
             )
+        return not different

@@ -54,8 +54,15 @@ def test_the_same_settings_are_accepted_again(folder: RunFolder) -> None:
 )
 def test_other_settings_are_refused_and_named(folder: RunFolder, changed: dict[str, Any], message: str) -> None:
     folder.prepare(SETTINGS, force=False)
+    save(folder.last)
     with pytest.raises(InputError, match=message + ".*--force"):
         folder.prepare(SETTINGS | changed, force=False)
+
+
+def test_other_settings_are_taken_where_nothing_was_trained_yet(folder: RunFolder) -> None:
+    folder.prepare(SETTINGS, force=False)
+    folder.prepare(SETTINGS | {"epochs": 99}, force=False)
+    assert json.loads((folder.path / "settings.json").read_text())["epochs"] == 99
 
 
 def test_a_finished_folder_is_refused(folder: RunFolder) -> None:
