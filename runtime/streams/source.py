@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import Protocol, Self
 
 from edgevision.runtime.streams.frame import Frame, StreamFacts
@@ -59,3 +60,11 @@ class Excerpt:
     def is_whole(self) -> bool:
         """Whether no frame is left out."""
         return self.start == 0 and self.end is None and self.every == 1 and self.rate is None
+
+    def frames_of(self, facts: StreamFacts) -> int | None:
+        """About how many frames are taken of a source with these ``facts``, where that can be told."""
+        if self.is_whole or facts.frames is None or not facts.rate:
+            return facts.frames if self.is_whole else None
+        seconds = min(self.end or facts.frames / facts.rate, facts.frames / facts.rate) - self.start
+        rate = facts.rate / self.every
+        return max(0, ceil(seconds * (rate if self.rate is None else min(rate, self.rate))))

@@ -214,7 +214,7 @@ class _Teller:
         if self.options.quiet or now - self._said < _SECONDS_BETWEEN_LINES:
             return
         self._said = now
-        known = [source.facts.frames for source in self.sources]
+        known = [excerpt_of(self.options).frames_of(source.facts) for source in self.sources]
         of = f" of {sum(frames for frames in known if frames)}" if all(known) else ""
         echo(f"{self.done}{of} frames, {self.done / (now - self.began):.1f} a second", err=True)
 

@@ -84,8 +84,9 @@ def test_sound_goes_along_where_the_file_can_hold_it(tmp_path, caplog):
     ],
 )
 def test_parts_of_a_video(tmp_path, excerpt, numbers):
-    _, frames = read(write_clip(tmp_path / "clip.mp4"), excerpt)
+    facts, frames = read(write_clip(tmp_path / "clip.mp4"), excerpt)
     assert [frame.number for frame in frames] == [number_in(frame.pixels) for frame in frames] == numbers
+    assert excerpt.frames_of(facts) == len(numbers)
 
 
 def test_frames_are_made_to_fit(tmp_path):
