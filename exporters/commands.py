@@ -11,7 +11,7 @@ from edgevision.cli.options import OUTPUT_PANEL, DeviceOption, JsonOption, Quiet
 from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_shape
 from edgevision.core.atomic_files import check_writable
-from edgevision.core.errors import InputError
+from edgevision.core.errors import CheckpointError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.printable import one_line, shown
 from edgevision.core.progress import StageProgress
@@ -76,6 +76,10 @@ def export(
             raise InputError("--html shows what --int8 tried: give both")
         check_writable(output.html, force=output.force)
     fields = description.fields()
+    # What can be told at once is not said after the seconds that importing PyTorch takes.
+    if not is_reference(checkpoint) and not checkpoint.exists():
+        kind = "model" if checkpoint.suffix == ".onnx" else "checkpoint"
+        raise CheckpointError(f"the {kind} {str(checkpoint)!r} does not exist")
     with requires_extra("export"):
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.quantization.settings import QuantizationSettings

@@ -54,7 +54,7 @@ def test_export_says_what_it_made(
 ) -> None:
     code, output, errors = edgevision("export", checkpoint, "-o", tmp_path / "net.onnx")
     assert code == 0
-    assert errors == "exporting tiny.pt ...\n"
+    assert errors.splitlines()[0] == "exporting tiny.pt ..."  # more is said where it takes long
     lines = output.splitlines()
     assert lines[0].startswith(f"{tmp_path / 'net.onnx'}  onnx, fp32, 0.")
     assert lines[1] == "dynamic axes: batch"
