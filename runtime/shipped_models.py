@@ -30,7 +30,7 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
         return _shipped(path.name)
     from difflib import get_close_matches
 
-    similar = get_close_matches(path.name, names, n=1)
+    similar = [name for name in names if path.name in name.split("_")] or get_close_matches(path.name, names, n=1)
     hint = f"; did you mean {similar[0]!r}?" if similar else ""
     raise InputError(
         f"there is no file {shortened(path.name)}, and no model of that name ships; these do: {', '.join(names)}{hint}"

@@ -59,7 +59,10 @@ def test_what_is_no_bare_name_is_a_path(path):
     assert resolve_model(path) == Path(path)
 
 
-@pytest.mark.parametrize(("word", "meant"), [("denoize", "denoise"), ("upscale_4x", "upscale_x4"), ("encode", None)])
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("denoize", "denoise"), ("upscale_4x", "upscale_x4"), ("nuclei", "segment_nuclei"), ("encode", None)],
+)
 def test_a_name_that_is_no_models_lists_those_that_ship(word, meant):
     with pytest.raises(InputError) as refused:
         edgevision.load(word)
