@@ -46,6 +46,10 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "train": VerbGroup(
         {
             "classify": Verb("edgevision.training.commands.classify:classify", "Train a classifier on class folders."),
+            "detect": Verb("edgevision.training.commands.detect:detect", "Train a detector on pictures with boxes."),
+            "segment": Verb(
+                "edgevision.training.commands.segment:segment", "Train a network that tells what each pixel is."
+            ),
             "keypoints": Verb(
                 "edgevision.training.commands.keypoints:keypoints", "Train a network that finds points on things."
             ),
@@ -53,10 +57,6 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
                 "edgevision.training.commands.generate:gan", "Train a generator of pictures against a discriminator."
             ),
             "vae": Verb("edgevision.training.commands.generate:vae", "Train a variational autoencoder."),
-            "detect": Verb("edgevision.training.commands.detect:detect", "Train a detector on pictures with boxes."),
-            "segment": Verb(
-                "edgevision.training.commands.segment:segment", "Train a network that tells what each pixel is."
-            ),
             "restore": Verb(
                 "edgevision.training.commands.restore:restore", "Train inpainting, denoising, upscaling or brightening."
             ),
@@ -75,7 +75,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     ),
     "evaluate": Verb(
         "edgevision.runtime.commands.evaluate:evaluate",
-        "How good a model is: accuracy, PSNR, Fréchet distance.",
+        "How good a model is: accuracy, average precision, IoU, PSNR, and so on.",
     ),
     "run": VerbGroup(_RunVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),

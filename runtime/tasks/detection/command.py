@@ -72,7 +72,10 @@ def detect(
 ) -> None:
     """Find things in a picture, with a box round each.
 
+    The model that ships knows blood cells; detectors for other things come from edgevision train or export.
+
     Examples:
+        edgevision run detect smear.jpg -o found.jpg
         edgevision run detect photo.jpg --model detector.onnx -o found.jpg
         edgevision run detect photos/ --model detector.onnx --class person --min-score 0.5 --csv
         edgevision run detect camera:0 --model detector.onnx -o http://127.0.0.1:8080

@@ -45,8 +45,11 @@ def segment(
 ) -> None:
     """Say of each pixel of a picture what it belongs to.
 
+    Of the models that ship, segment knows persons and segment_nuclei tells the nuclei of cells apart.
+
     Examples:
-        edgevision run segment photo.jpg --model segmenter.onnx -o drawn.jpg
+        edgevision run segment photo.jpg -o drawn.jpg
+        edgevision run segment slide.png --model segment_nuclei -o drawn.png
         edgevision run segment photos/ --model segmenter.onnx --masks masks/ --csv
     """
     verb = AnswerVerb(
