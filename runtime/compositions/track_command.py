@@ -1,10 +1,12 @@
 """The verb ``edgevision run track``."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from tempfile import TemporaryFile
+from typing import Annotated, Any, ClassVar, TextIO
 
 import typer
 
@@ -104,7 +106,7 @@ def track(
         patience=options.patience,
     )
     followed = _Followed(settings, options, lines, zones)
-    with _written(options.mot, force=options.force) as mot, _counted(options, lines, zones, followed):
+    with _written(options.mot, followed, force=options.force) as mot, _counted(options, lines, zones, followed):
         followed.mot = mot
         verb = FrameVerb(DETECT.name, followed.answer, line=_named, limits={"min_score": options.unsure})
         run_streams(verb, [source], options.output, options)
@@ -127,7 +129,7 @@ class _Followed:
         self._follower: Follower | None = None
         self._last: int | None = None
         """The number of the frame that was seen last; ``None`` before the first."""
-        self.mot: list[str] | None = None
+        self.mot: TextIO | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -152,7 +154,7 @@ class _Followed:
         for zone in self._zones:
             zone.see(tracks, float(frame.time))
         if self.mot is not None:
-            self.mot.append(mot_lines(frame.number + 1, tracks))
+            self.mot.write(mot_lines(frame.number + 1, tracks))
         return [tracks]
 
 
@@ -162,19 +164,21 @@ def _named(tracks: Tracks) -> str:
 
 
 @contextmanager
-def _written(path: Path | None, *, force: bool) -> Iterator[list[str] | None]:
-    """Lines to add to, which are written at the end, however that comes."""
+def _written(path: Path | None, followed: _Followed, *, force: bool) -> Iterator[TextIO | None]:
+    """A file to add lines to, which gets its name at the end, however that comes."""
     if path is None:
         yield None
         return
     check_writable(path, force=force)
-    lines: list[str] = []
-    try:
-        yield lines
-    finally:
-        if lines:  # one a frame, so that what never began takes no earlier file's place
-            with atomic_file(path, force=force) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
+    # A camera may be followed for days: the lines are kept on the disk.
+    with TemporaryFile("w+", encoding="utf-8") as lines:
+        try:
+            yield lines
+        finally:
+            if followed.has_begun:  # what never began takes no earlier file's place
+                lines.seek(0)
+                with atomic_file(path, force=force) as temporary, temporary.open("w", encoding="utf-8") as file:
+                    shutil.copyfileobj(lines, file)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.cli.output import echo, print_json
+from edgevision.core.errors import DatasetError
 from edgevision.core.printable import one_line
 from edgevision.metrics.track_scores import track_scores
 from edgevision.runtime.tracking.mot_files import frame_pairs, read_mot
@@ -20,10 +21,12 @@ def evaluate_tracks(result: Path, truth: Path, *, as_json: bool) -> None:
     """Print how good the tracks of ``result`` are, both MOT files.
 
     Raises:
-        DatasetError: one of them cannot be read.
+        DatasetError: one of them cannot be read, or nothing is true.
         MissingExtraError: SciPy is not installed.
     """
     true, found = read_mot(truth), read_mot(result)
+    if not len(true.ids):
+        raise DatasetError(f"{str(truth)!r} has no box that is to be scored, so that nothing can be judged by it")
     pairs = frame_pairs(true, found)
     scores = track_scores(pairs)
     if as_json:

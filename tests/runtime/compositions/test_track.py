@@ -110,6 +110,8 @@ def test_evaluating_tracks_wants_two_files(edgevision, frames):
     assert "evaluate track RESULT TRUTH" in edgevision("evaluate", "track", truth)[2]
     assert "evaluate track RESULT TRUTH" in edgevision("evaluate", "classify", frames, truth)[2]
     assert "cannot be read" in edgevision("evaluate", "track", truth, frames / "none.txt")[2]
+    (frames / "empty.txt").touch()
+    assert "no box that is to be scored" in edgevision("evaluate", "track", truth, frames / "empty.txt")[2]
 
 
 def test_what_cannot_begin_leaves_earlier_files(edgevision, detector, frames, tmp_path):
