@@ -23,6 +23,7 @@ def ellipse(generator, near=None):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_average_precision_of_masks_is_that_of_pycocotools(seed):
+    pytest.importorskip("pycocotools")
     generator = np.random.default_rng(seed)
     tally, annotations, results = ThingTally(), [], []
     for picture in range(8):
