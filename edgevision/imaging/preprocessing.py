@@ -82,21 +82,30 @@ def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     if image.mode not in ("RGB", "L") or image.has_transparency_data:
         image = Image.fromarray(to_array(image))
     height, width = spec.size
-    resample = _FILTERS[spec.resample]
     if spec.resize is Resize.STRETCH:
-        return image.resize((width, height), resample)
+        return _resampled(image, (width, height), spec.resample)
     if spec.resize is Resize.CROP:
         # Resampling only the part that stays is faster, and exact where the scaled size would be rounded.
         # Rounding must not put it a hair outside the picture.
         scale = max(width / image.width, height / image.height)
         left, top = _crop_start(image.width, image.height, spec.size, scale)
         box = (left, top, min(left + width / scale, image.width), min(top + height / scale, image.height))
-        return image.resize((width, height), resample, box=box)
+        return _resampled(image, (width, height), spec.resample, box)
     canvas = Image.new(image.mode, (width, height), (spec.pad_value,) * len(image.getbands()))
-    scaled = image.resize(_padded_size(image.width, image.height, spec), resample)
+    scaled = _resampled(image, _padded_size(image.width, image.height, spec), spec.resample)
     left, top = placement(image.width, image.height, spec).offset
     canvas.paste(scaled, (int(left), int(top)))
     return canvas
+
+
+def _resampled(
+    image: Image.Image, size: tuple[int, int], resample: Resample, box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """``image``, or the ``box`` of it, at ``size`` (width, height)."""
+    if resample is not Resample.LINEAR:
+        return image.resize(size, _FILTERS[resample], box=box)
+    extent = box or (0, 0, image.width, image.height)
+    return image.transform(size, Image.Transform.EXTENT, extent, Image.Resampling.BILINEAR)
 
 
 def _crop_start(width: int, height: int, size: tuple[int, int], scale: float) -> tuple[float, float]:

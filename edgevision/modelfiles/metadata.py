@@ -60,8 +60,10 @@ class Resize(StrEnum):
 
 
 class Resample(StrEnum):
-    """Pillow's filters of the same names (antialiased when shrinking, except nearest)."""
+    """Pillow's filters of the same names (antialiased when shrinking, except nearest), and one of others."""
 
+    LINEAR = "linear"
+    """Between the four nearest pixels, however much is shrunk: OpenCV's INTER_LINEAR, PyTorch's without antialias."""
     NEAREST = "nearest"
     BILINEAR = "bilinear"
     BICUBIC = "bicubic"

@@ -95,7 +95,7 @@ def _of_image(image: ImageSpec) -> Iterator[Change]:
     if image.size is not None:
         yield from ({"resize": resize} for resize in Resize)
         # The usual ones first: where several do equally well, the first is named.
-        usual = (Resample.BILINEAR, Resample.BICUBIC, Resample.LANCZOS, Resample.NEAREST)
+        usual = (Resample.BILINEAR, Resample.BICUBIC, Resample.LANCZOS, Resample.LINEAR, Resample.NEAREST)
         yield from ({"resample": resample} for resample in usual)
 
 

@@ -130,6 +130,18 @@ def test_a_picture_of_one_transparent_colour_is_white_after_resizing() -> None:
     assert (sample(image, ImageSpec(size=(10, 10))) == 255).all()
 
 
+@pytest.mark.parametrize("size", [(8, 16), (50, 31), (10, 30), (3, 3)])
+@pytest.mark.parametrize("gray", [False, True])
+def test_linear_is_what_opencv_does(size: tuple[int, int], gray: bool) -> None:
+    cv2 = pytest.importorskip("cv2")
+    pixels = noise(20, 37)
+    color = Color.GRAY if gray else Color.RGB
+    pixels = pixels[:, :, :1] if gray else pixels
+    spec = ImageSpec(size=size, resize=Resize.STRETCH, resample=Resample.LINEAR, color=color)
+    theirs = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_LINEAR).reshape(*size, -1)
+    assert np.abs(sample(pixels[:, :, 0] if gray else pixels, spec).astype(int) - theirs).max() <= 1
+
+
 def test_stretch_changes_both_sides_independently() -> None:
     image = Image.fromarray(noise(10, 30))
     expected = np.asarray(image.resize((16, 8), Image.Resampling.BICUBIC))
