@@ -52,7 +52,7 @@ def model(folder):
 
 def test_where_nothing_is_said_a_picture_is_letterboxed(folder, model, tmp_path):
     image = require_metadata(model).image
-    assert (image.resize, image.pad_value) == ("pad", 114)
+    assert (image.resize, image.pad_value, image.resample) == ("pad", 114, "linear")
     stretched = LABELS | {"image": {"resize": "stretch"}}
     edgevision.export(folder / "squares.onnx", tmp_path / "stretched.onnx", metadata=stretched)
     image = require_metadata(tmp_path / "stretched.onnx").image

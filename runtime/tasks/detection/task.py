@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
-from edgevision.modelfiles.metadata import ModelMetadata, Resize
+from edgevision.modelfiles.metadata import ModelMetadata, Resample, Resize
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _LETTERBOX = {"resize": Resize.PAD.value, "pad_value": 114}
 """How detectors see pictures of other proportions, where nothing is said: with the gray of the YOLO family."""
+
+_RESAMPLE = {"resample": Resample.LINEAR.value}
+"""How nearly all detectors were trained and are run by their authors, with OpenCV, PyTorch or TensorFlow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,8 @@ class DetectionTask(Task):
     def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
         described = with_picture(document, shape, given=given, fixed=True)
         # A crop would lose what is at the sides in silence, and stretching changes what things look like.
-        return described if "resize" in described["image"] else described | {"image": _LETTERBOX | described["image"]}
+        letterbox = {} if "resize" in described["image"] else _LETTERBOX
+        return described | {"image": _RESAMPLE | letterbox | described["image"]}
 
     def pipeline(self, engine: "Engine", metadata: ModelMetadata, **options: Any) -> Any:
         from edgevision.runtime.tasks.detection.detector import Detector
