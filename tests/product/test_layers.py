@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CHECKPOINT = str(ROOT / "examples/checkpoints/classifier.pt")
 PICTURE = str(ROOT / "examples/pictures/cat.jpg")
 
 BLOCKER = """
@@ -77,8 +78,8 @@ def test_every_verb_of_the_device_side_works_without_the_workstations_packages(s
     ("blocked", "arguments", "extra"),
     [
         ({"onnxruntime", "openvino"}, ("run", "classify", PICTURE), "cpu"),
-        ({"torch"}, ("export", "a.pt"), "export"),
-        ({"onnx"}, ("export", "a.pt"), "export"),
+        ({"torch"}, ("export", CHECKPOINT), "export"),
+        ({"onnx"}, ("export", CHECKPOINT), "export"),
         ({"lightning"}, ("train", "classify"), "train"),
         ({"kornia"}, ("train", "classify"), "train"),
     ],
