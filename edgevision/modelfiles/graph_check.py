@@ -1,5 +1,6 @@
 """What tasks check of a model's graph: pictures, sides and counts, each with its sentence."""
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
@@ -52,6 +53,14 @@ def shapes_match(one: tuple[int | str, ...], other: tuple[int | str, ...]) -> bo
 def shortened_list(labels: tuple[str, ...]) -> list[str]:
     """The first few, for an error."""
     return [*labels[:3], "..."] if len(labels) > 3 else list(labels)
+
+
+def check_outputs(field: str, named: Iterable[str], outputs: Specs) -> None:
+    """Refuse a name in ``field`` of the metadata that no output of the graph has."""
+    names = {spec.name for spec in outputs}
+    for name in named:
+        if name not in names:
+            refuse(field, name, f"its graph's outputs are {', '.join(map(repr, sorted(names)))}")
 
 
 def refuse(field: str, value: object, rule: str) -> NoReturn:

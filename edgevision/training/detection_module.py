@@ -16,7 +16,7 @@ from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.detection.suppression import merge_overlapping
 from edgevision.training.detection_data import BoxBatch
 from edgevision.training.detection_loss import cell_grid, detection_loss
-from edgevision.training.optimizers import build_optimizer, cosine_schedule
+from edgevision.training.optimizers import cosine_optimizer
 from edgevision.training.settings import DetectionSettings
 from edgevision.training.watched_mean import WatchedMean
 
@@ -67,14 +67,7 @@ class DetectionModule(LightningModule):
         self.log("val_map", 100 * _known(scores.mean), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        settings = self.settings
-        optimizer = build_optimizer(
-            self.network,
-            settings.optimizer,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        return cosine_schedule(optimizer, steps=settings.steps, warmup=settings.warmup)
+        return cosine_optimizer(self.network, self.settings)
 
 
 class JudgedDetections:

@@ -13,7 +13,7 @@ from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.runtime.tasks.keypoints.decoding import decode_points
 from edgevision.runtime.tasks.keypoints.spec import KeypointHead
 from edgevision.training.keypoint_data import KeypointBatch
-from edgevision.training.optimizers import build_optimizer, cosine_schedule
+from edgevision.training.optimizers import cosine_optimizer
 from edgevision.training.settings import KeypointSettings
 from edgevision.training.watched_mean import WatchedMean
 
@@ -92,11 +92,4 @@ class KeypointModule(LightningModule):
         self.error.reset()
 
     def configure_optimizers(self) -> Any:
-        settings = self.settings
-        optimizer = build_optimizer(
-            self.network,
-            settings.optimizer,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        return cosine_schedule(optimizer, steps=settings.steps, warmup=settings.warmup)
+        return cosine_optimizer(self.network, self.settings)

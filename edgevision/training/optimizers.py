@@ -1,7 +1,7 @@
 """The update rules that a training can choose from."""
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -85,11 +85,28 @@ def build_optimizer(
     return Muon(groups, lr=learning_rate, betas=(momentum, 0.999))
 
 
-def cosine_schedule(optimizer: torch.optim.Optimizer, *, steps: int, warmup: int) -> dict[str, Any]:
-    """Lightning's word for a rate that rises linearly for ``warmup`` of ``steps``, then falls along half a cosine.
+class SteppedSettings(Protocol):
+    """What trainings say whose rate follows their steps."""
 
-    It ends at a thousandth (Loshchilov & Hutter 2017).
-    """
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def warmup(self) -> int: ...
+
+
+def cosine_optimizer(network: nn.Module, settings: SteppedSettings) -> dict[str, Any]:
+    """Lightning's word for an optimiser whose rate rises linearly in ``warmup`` of ``steps``, then falls along half a
+    cosine to a thousandth (Loshchilov & Hutter 2017)."""
+    steps, warmup = settings.steps, settings.warmup
+    optimizer = build_optimizer(
+        network, settings.optimizer, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
+    )
 
     def share(step: int) -> float:
         if step < warmup:

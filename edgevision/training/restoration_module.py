@@ -11,7 +11,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from edgevision.models import apply_curves
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training.optimizers import build_optimizer, cosine_schedule
+from edgevision.training.optimizers import cosine_optimizer
 from edgevision.training.restoration_data import Example
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import RestorationSettings
@@ -76,11 +76,4 @@ class RestorationModule(LightningModule):
             mean.reset()
 
     def configure_optimizers(self) -> Any:
-        settings = self.settings
-        optimizer = build_optimizer(
-            self.network,
-            settings.optimizer,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        return cosine_schedule(optimizer, steps=settings.steps, warmup=settings.warmup)
+        return cosine_optimizer(self.network, self.settings)

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from edgevision.training.optimizers import build_optimizer, cosine_schedule
+from edgevision.training.optimizers import cosine_optimizer
 from edgevision.training.segmentation_data import MappedBatch, MaskedBatch
 from edgevision.training.segmentation_figures import JudgedMasks
 from edgevision.training.segmentation_targets import SegmentationTarget
@@ -49,11 +49,4 @@ class SegmentationModule(LightningModule):
             self.log(f"val_{name}", value, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        settings = self.settings
-        optimizer = build_optimizer(
-            self.network,
-            settings.optimizer,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        return cosine_schedule(optimizer, steps=settings.steps, warmup=settings.warmup)
+        return cosine_optimizer(self.network, self.settings)

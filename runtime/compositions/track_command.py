@@ -19,6 +19,7 @@ from edgevision.core.printable import one_line
 from edgevision.runtime.compositions.follower import Follower
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.detection.task import DETECT
+from edgevision.runtime.tasks.picture_answers import check_classes
 from edgevision.runtime.tasks.result_files import save_text
 from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
 from edgevision.runtime.tasks.stream_options import StreamOptions
@@ -141,10 +142,7 @@ class _Followed:
         (frame,) = frames
         if self._follower is None:
             options = self._options
-            unknown = [name for name in options.classes if detector.labels and name not in detector.labels]
-            if unknown:
-                known = ", ".join(detector.labels[:30])
-                raise InputError(f"--class {unknown[0]!r} is none that the model knows: {known}")
+            check_classes(detector.labels, options.classes)
             self._follower = Follower(detector, settings=self._settings, classes=options.classes, trail=options.trail)
         steps = 1 if self._last is None else frame.number - self._last
         self._last = frame.number

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from edgevision.core.atomic_files import atomic_file, check_writable
-from edgevision.core.errors import OutputError
 from edgevision.runtime.streams.frame import Pixels
+from edgevision.runtime.streams.output import check_size
 
 _LEAST_MILLISECONDS = 20
 """What is shown for less time, browsers show for a tenth of a second."""
@@ -33,11 +33,7 @@ class AnimationWriter:
     def write(self, pixels: Pixels, time: Fraction) -> None:
         """Keep the frame; see :class:`.FrameOutput`."""
         self._size = self._size or pixels.shape[1::-1]
-        if pixels.shape[1::-1] != self._size:
-            raise OutputError(
-                f"{str(self._path)!r} holds frames of {self._size[0]}x{self._size[1]}, and one of"
-                f" {pixels.shape[1]}x{pixels.shape[0]} follows; --resize makes all fit one size"
-            )
+        check_size(self._path, pixels, self._size)
         Image.fromarray(pixels).save(self._file(len(self._times)), compress_level=1)
         self._times.append(time)
 

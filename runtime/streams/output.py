@@ -1,8 +1,10 @@
 """Where the frames that were made go."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
+from edgevision.core.errors import OutputError
 from edgevision.runtime.streams.frame import Pixels
 
 
@@ -21,3 +23,13 @@ class FrameOutput(Protocol):
     def close(self) -> None:
         """Finish, so that what was taken can be played."""
         ...
+
+
+def check_size(path: Path, pixels: Pixels, size: tuple[int, ...]) -> None:
+    """Raise :class:`OutputError` where a frame is not of the ``size`` (width, height) of those before."""
+    width, height = pixels.shape[1::-1]
+    if (width, height) != size:
+        raise OutputError(
+            f"{str(path)!r} holds frames of {size[0]}x{size[1]}, and one of {width}x{height} follows; --resize makes"
+            " all fit one size"
+        )

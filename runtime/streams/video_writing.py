@@ -15,6 +15,7 @@ from edgevision.core.printable import shortened
 from edgevision.imaging.images import remark_once
 from edgevision.runtime.streams.decoding import exact_interpolation, load_av
 from edgevision.runtime.streams.frame import UNSAID_MATRIX, UNSAID_RANGE, Coding, Pixels, StreamFacts
+from edgevision.runtime.streams.output import check_size
 
 if TYPE_CHECKING:
     import av
@@ -108,11 +109,7 @@ class VideoWriter:
     def _encode(self, pixels: Pixels, time: Fraction) -> None:
         av, coding = load_av(), self._facts.coding or Coding()
         stored = np.ascontiguousarray(np.rot90(pixels, -(coding.rotation // 90))) if coding.rotation else pixels
-        if stored.shape[1::-1] != self._size:
-            raise OutputError(
-                f"{str(self._path)!r} holds frames of {self._size[0]}x{self._size[1]}, and one of"
-                f" {stored.shape[1]}x{stored.shape[0]} follows; --resize makes all fit one size"
-            )
+        check_size(self._path, stored, self._size)
         # A codec takes each moment once: frames that lie closer than it can say follow one another.
         moment = self._written if self._constant else max(self._last + 1, round(time / self._base))
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(stored), format="rgb24")

@@ -158,7 +158,7 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
         most=options.most,
         **pipeline_options,
     ) as pipeline:
-        _check_classes(findable(pipeline), options.classes)
+        check_classes(findable(pipeline), options.classes)
         make_folders([job for job in jobs if options.output is not None])
         announce(pipeline, options)
         answers = _Answers(options, verb, alone=len(jobs) == 1)
@@ -203,7 +203,7 @@ def _answer_frames(
         )
 
     def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
-        _check_classes(findable(pipeline), options.classes)
+        check_classes(findable(pipeline), options.classes)
         answers = pipeline([frame.pixels for frame in frames])
         return [answer.of_classes(options.classes) for answer in answers] if options.classes else answers
 
@@ -251,7 +251,8 @@ def _check_folders(pictures: Sequence[PictureInput], options: AnswerOptions, ver
             check_writable(target, force=options.force)
 
 
-def _check_classes(labels: Sequence[str], classes: Sequence[str]) -> None:
+def check_classes(labels: Sequence[str], classes: Sequence[str]) -> None:
+    """Raise :class:`InputError` where one of ``classes`` is none of the model's ``labels``, if it names any."""
     unknown = [name for name in classes if labels and name not in labels]
     if unknown:
         raise InputError(f"--class {unknown[0]!r} is none that the model knows: {', '.join(labels[:30])}")

@@ -11,16 +11,16 @@ from edgevision.cli.options import SeedOption
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    TRAINING_PANEL,
     Hardware,
     ModelOptionsOption,
     Output,
+    SteppedTraining,
     number_range,
     option_values,
     picture_size,
     run_training,
 )
-from edgevision.training.settings import DetectionSettings, Optimizer
+from edgevision.training.settings import DetectionSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,25 +52,15 @@ class _Network:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Training:
-    panel: ClassVar[str] = TRAINING_PANEL
-
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 4000
-    validate_every: Annotated[
-        int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
-    ] = 250
-    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 8
-    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.998
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
-    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
-    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 100
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.01
-
-
 @option_groups
 def detect(
-    *, data: _Data, network: _Network, training: _Training, hardware: Hardware, output: Output, seed: SeedOption = 0
+    *,
+    data: _Data,
+    network: _Network,
+    training: SteppedTraining,
+    hardware: Hardware,
+    output: Output,
+    seed: SeedOption = 0,
 ) -> None:
     """Train a detector on pictures with boxes.
 

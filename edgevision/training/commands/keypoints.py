@@ -7,19 +7,19 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
-from edgevision.core.errors import InputError
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    TRAINING_PANEL,
     Hardware,
     ModelOptionsOption,
     Output,
+    SteppedTraining,
     option_values,
+    picture_size,
     run_training,
 )
-from edgevision.training.settings import KeypointSettings, Optimizer
+from edgevision.training.settings import KeypointSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,19 +65,8 @@ class _Network:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training:
-    panel: ClassVar[str] = TRAINING_PANEL
-
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 4000
-    validate_every: Annotated[
-        int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
-    ] = 250
+class _Training(SteppedTraining):
     batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")] = 64
-    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.998
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
-    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
-    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 100
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.01
 
 
 @option_groups
@@ -92,13 +81,5 @@ def keypoints(
         edgevision train keypoints --data faces.zip --scheme face68 --groups '^(.+)_[0-9]+'
         edgevision train keypoints --data people/ --image-size 256x192 --precision bf16
     """
-    chosen = option_values(data, network, training, hardware) | {"image_size": _size(data.image_size)}
+    chosen = option_values(data, network, training, hardware) | {"image_size": picture_size(data.image_size)}
     run_training("keypoints", KeypointSettings(**chosen, licence=output.licence, seed=seed), output)
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        height, _, width = text.partition("x")
-        return int(height), int(width or height)
-    except ValueError as error:
-        raise InputError(f"--image-size is SIDE or HEIGHTxWIDTH, as 96 or 256x192, not {text!r}") from error

@@ -11,7 +11,7 @@ from edgevision.cli.output import echo
 from edgevision.cli.values import json_object
 from edgevision.core.errors import InputError
 from edgevision.training.launched import leave_interruption_to_the_first
-from edgevision.training.settings import MixedPrecision, TrainingSettings
+from edgevision.training.settings import MixedPrecision, Optimizer, TrainingSettings
 from edgevision.training.train import train_with
 
 DATA_PANEL = "Data"
@@ -21,6 +21,24 @@ TRAINING_PANEL = "Training"
 ModelOptionsOption = Annotated[
     str, typer.Option("--model-options", help="More options of the network as JSON, e.g. '{\"width\": 32}'.")
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SteppedTraining:
+    """How long and how fast a network is trained that finds things."""
+
+    panel: ClassVar[str] = TRAINING_PANEL
+
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 4000
+    validate_every: Annotated[
+        int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
+    ] = 250
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 8
+    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.998
+    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
+    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
+    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 100
+    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
+from edgevision.modelfiles.graph_check import Specs, check_count, check_outputs, check_picture, needed_image
 from edgevision.modelfiles.metadata import ModelMetadata, Resample, Resize
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.task import Task, with_picture
@@ -33,11 +33,7 @@ class DetectionTask(Task):
         head = metadata.spec_as(DetectionSpec).head
         if head is None:
             raise ValueError("metadata.spec.head is missing, so it does not say how the outputs become boxes")
-        names = {spec.name for spec in outputs}
-        for part in head.parts:
-            for name in part.outputs:
-                if name not in names:
-                    refuse("spec.head.parts", name, f"its graph's outputs are {', '.join(map(repr, sorted(names)))}")
+        check_outputs("spec.head.parts", (name for part in head.parts for name in part.outputs), outputs)
 
     def facts(self, metadata: ModelMetadata) -> dict[str, str]:
         spec = metadata.spec_as(DetectionSpec)

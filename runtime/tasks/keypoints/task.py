@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
+from edgevision.modelfiles.graph_check import Specs, check_count, check_outputs, check_picture, needed_image
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 from edgevision.runtime.tasks.task import Task, with_picture
@@ -33,10 +33,7 @@ class KeypointsTask(Task):
         head = metadata.spec_as(KeypointsSpec).head
         if head is None:
             raise ValueError("metadata.spec.head is missing, so it does not say how the outputs become points")
-        names = {spec.name for spec in outputs}
-        for name in (*head.outputs, *((head.scores,) if head.scores else ())):
-            if name not in names:
-                refuse("spec.head.outputs", name, f"its graph's outputs are {', '.join(map(repr, sorted(names)))}")
+        check_outputs("spec.head.outputs", (*head.outputs, *((head.scores,) if head.scores else ())), outputs)
 
     def facts(self, metadata: ModelMetadata) -> dict[str, str]:
         spec = metadata.spec_as(KeypointsSpec)

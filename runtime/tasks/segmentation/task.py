@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
+from edgevision.modelfiles.graph_check import Specs, check_count, check_outputs, check_picture, needed_image
 from edgevision.modelfiles.metadata import ModelMetadata, Resize
 from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 from edgevision.runtime.tasks.task import Task, with_picture
@@ -26,15 +26,10 @@ class SegmentationTask(Task):
         head = metadata.spec_as(SegmentationSpec).head
         if head is None:
             raise ValueError("metadata.spec.head is missing, so it does not say how the outputs become masks")
-        names = {spec.name for spec in outputs}
-        graph = f"its graph's outputs are {', '.join(map(repr, sorted(names)))}"
-        for part in head.maps:
-            if part.output not in names:
-                refuse("spec.head.maps", part.output, graph)
-        boxes = head.boxes.head if head.boxes is not None else None
-        for name in (name for part in (boxes.parts if boxes is not None else ()) for name in part.outputs):
-            if name not in names:
-                refuse("spec.head.boxes.head.parts", name, graph)
+        check_outputs("spec.head.maps", (part.output for part in head.maps), outputs)
+        if head.boxes is not None and head.boxes.head is not None:
+            parts = head.boxes.head.parts
+            check_outputs("spec.head.boxes.head.parts", (name for part in parts for name in part.outputs), outputs)
 
     def facts(self, metadata: ModelMetadata) -> dict[str, str]:
         spec = metadata.spec_as(SegmentationSpec)
