@@ -270,7 +270,9 @@ def test_a_restart_in_the_middle_is_called_so(begun, prepared):
     def restart():
         [job] = prepared.jobs()
         process = json.loads((job / "process").read_text())
-        (job / "process").write_text(json.dumps(process | {"boot": "another"}))
+        # Whole or not at all, as the board writes it: whoever follows the job reads it all the time.
+        (job / "other").write_text(json.dumps(process | {"boot": "another"}))
+        (job / "other").replace(job / "process")
         os.killpg(process["pid"], signal.SIGKILL)
         prepared.drop()
 
