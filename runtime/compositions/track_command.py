@@ -109,7 +109,8 @@ def track(
     followed = _Followed(settings, options, lines, zones)
     with _written(options.mot, followed, force=options.force) as mot, _counted(options, lines, zones, followed):
         followed.mot = mot
-        verb = FrameVerb(DETECT.name, followed.answer, line=_named, limits={"min_score": options.unsure})
+        limits = {"min_score": options.unsure}
+        verb = FrameVerb(DETECT.name, followed.answer, line=_named, limits=limits, check=followed.begin)
         run_streams(verb, [source], options.output, options)
 
 
@@ -137,13 +138,16 @@ class _Followed:
         """Whether there was a frame."""
         return self._last is not None
 
+    def begin(self, detector: Any) -> None:
+        """Take the detector whose boxes are followed; :class:`InputError` where it does not know a class."""
+        options = self._options
+        check_classes(detector.labels, options.classes)
+        self._follower = Follower(detector, settings=self._settings, classes=options.classes, trail=options.trail)
+
     def answer(self, detector: Any, frames: list[Frame]) -> list[Tracks]:
         """The tracks of one frame of the one source."""
         (frame,) = frames
-        if self._follower is None:
-            options = self._options
-            check_classes(detector.labels, options.classes)
-            self._follower = Follower(detector, settings=self._settings, classes=options.classes, trail=options.trail)
+        assert self._follower is not None
         steps = 1 if self._last is None else frame.number - self._last
         self._last = frame.number
         tracks = self._follower(frame.pixels, steps)

@@ -49,6 +49,7 @@ class Animation:
         """The frames, each as it is shown; :class:`InputError` at the first that is damaged."""
         choice, at = FrameChoice(self._excerpt), Fraction(0)
         for number in range(self.facts.frames or 1):
+            arrived = time.monotonic()
             try:
                 self._image.seek(number)
                 self._image.load()
@@ -58,7 +59,8 @@ class Animation:
             if choice.is_over(at):
                 return
             if choice.takes(at):
-                yield Frame(picture_pixels(self._image, self._excerpt), number, at, time.monotonic(), self._index)
+                pixels = picture_pixels(self._image, self._excerpt)
+                yield Frame(pixels, number, at, arrived, self._index, time.monotonic() - arrived)
             at += self._milliseconds() * _MILLISECOND
 
     def close(self) -> None:

@@ -21,8 +21,9 @@ class Frame:
         pixels: uint8 (H, W, 3), RGB, upright.
         number: which of its source's frames, from 0; those that were left out count.
         time: in seconds, on the source's own clock.
-        arrived: when it came out of the decoder, on :func:`time.monotonic`'s clock.
+        arrived: when it came, encoded as it was, on :func:`time.monotonic`'s clock; of a file, when it was read.
         source: which of several sources, by index.
+        decode_seconds: after what time behind that its pixels were there.
     """
 
     pixels: Pixels
@@ -30,6 +31,7 @@ class Frame:
     time: Fraction
     arrived: float
     source: int = 0
+    decode_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ class FrameFolder:
             if choice.is_over(at):
                 return
             if choice.takes(at):
+                arrived = time.monotonic()
                 pixels = picture_pixels(read_image(path), self._excerpt)
-                yield Frame(pixels, number, at, time.monotonic(), self._index)
+                yield Frame(pixels, number, at, arrived, self._index, time.monotonic() - arrived)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -20,6 +20,7 @@ from edgevision.runtime.streams.decoding import (
 )
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.streams.frame_choice import FrameChoice
+from edgevision.runtime.streams.packet_decoder import Decoded, PacketDecoder
 from edgevision.runtime.streams.source import Excerpt
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class LiveSource:
             first: Fraction | None = None
             reason = "it ended"
             try:
-                for picture in self._opened.pictures():
+                for picture, arrived in self._opened.pictures():
                     if self._closed.is_set():
                         return
                     number += 1
@@ -96,13 +97,8 @@ class LiveSource:
                     if choice.is_over(at):
                         return
                     if choice.takes(at):
-                        yield Frame(
-                            upright_pixels(picture, self._excerpt, exact=False),
-                            number,
-                            at,
-                            time.monotonic(),
-                            self._index,
-                        )
+                        pixels = upright_pixels(picture, self._excerpt, exact=False)
+                        yield Frame(pixels, number, at, arrived, self._index, time.monotonic() - arrived)
             except EdgevisionError as error:
                 reason = str(error)
             finally:
@@ -159,12 +155,14 @@ class _Opened:
         try:
             with translated_video_errors(name):
                 self._container = self._open_container()
-                self._stream = video_stream(self._container, name, live=True)
-                self._decoded = self._container.decode(self._stream)
-                self._first: av.VideoFrame | None = next(self._decoded, None)
-            if self._first is None:
+            stream = video_stream(self._container, name, live=True)
+            decoder = PacketDecoder(self._container, stream, name, live=True)
+            self._decoded = decoder.pictures(patience=_FRAME_SECONDS)
+            first = next(self._decoded, None)
+            if first is None:
                 raise InputError(f"{name!r} gives no frames")
-            self.facts = facts_of(self._stream, self._first, audio=None)
+            self._first = [first]
+            self.facts = facts_of(stream, first.picture, audio=None)
         except BaseException:
             self.close()
             raise
@@ -189,14 +187,11 @@ class _Opened:
         timeless = self._container.format.name in _TIMELESS
         return None if timeless or picture.pts is None or not picture.time_base else picture.pts * picture.time_base
 
-    def pictures(self) -> "Iterator[av.VideoFrame]":
+    def pictures(self) -> Iterator[Decoded]:
         """The first one, which was waited for, and what comes behind."""
-        first, self._first = self._first, None
-        if first is not None:
-            yield first
-            del first
-        with translated_video_errors(self._name):
-            yield from self._decoded
+        while self._first:
+            yield self._first.pop()
+        yield from self._decoded
 
     def close(self) -> None:
         """End the connection."""

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from edgevision.core.errors import InputError
 from edgevision.runtime.streams.decoding import (
@@ -17,10 +16,8 @@ from edgevision.runtime.streams.decoding import (
 )
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.streams.frame_choice import FrameChoice
+from edgevision.runtime.streams.packet_decoder import Decoded, PacketDecoder
 from edgevision.runtime.streams.source import Excerpt
-
-if TYPE_CHECKING:
-    import av
 
 _NETWORK_OFF = {"protocol_whitelist": "file"}
 """A playlist or a reference inside a file is no reason to fetch anything."""
@@ -43,17 +40,19 @@ class VideoFile:
         av = load_av()
         with translated_video_errors(self.name):
             self._container = av.open(self.name, options=_NETWORK_OFF)
-            try:
-                self._stream = video_stream(self._container, self.name)
-                with closing(av.open(self.name, options=_NETWORK_OFF)) as other:
-                    first = next(other.decode(video=0), None)
-                if first is None:
-                    raise InputError(f"{self.name!r} has no frame that can be decoded")
-                sounds = self._container.streams.audio
-                self.facts = facts_of(self._stream, first, audio=self.name if sounds else None)
-            except BaseException:
-                self._container.close()
-                raise
+        try:
+            stream = video_stream(self._container, self.name)
+            self._decoder = PacketDecoder(self._container, stream, self.name)
+            self._decoded = self._decoder.pictures()
+            first = next(self._decoded, None)
+            if first is None:
+                raise InputError(f"{self.name!r} has no frame that can be decoded")
+            self._first = [first]
+            sounds = self._container.streams.audio
+            self.facts = facts_of(stream, first.picture, audio=self.name if sounds else None)
+        except BaseException:
+            self._container.close()
+            raise
 
     def frames(self) -> Generator[Frame, None, None]:
         """The frames in the order in which they are shown.
@@ -61,32 +60,24 @@ class VideoFile:
         Raises:
             InputError: there are fewer than the file says, or what is damaged cannot be passed over.
         """
-        choice, number, damaged = FrameChoice(self._excerpt), -1, 0
+        choice, number = FrameChoice(self._excerpt), -1
         base = self.facts.time_base
-        for packet in self._packets():
-            pictures = []
-            try:
-                with translated_video_errors(self.name):
-                    pictures = packet.decode()
-            except InputError:
-                damaged += 1
-            for picture in pictures:
-                number += 1
-                at = picture.pts * base if picture.pts is not None else Fraction(number) / (self.facts.rate or 25)
-                if choice.is_over(at):
-                    return
-                if choice.takes(at):
-                    yield Frame(
-                        upright_pixels(picture, self._excerpt, exact=True), number, at, time.monotonic(), self._index
-                    )
+        for number, (picture, arrived) in enumerate(self._pictures()):
+            at = picture.pts * base if picture.pts is not None else Fraction(number) / (self.facts.rate or 25)
+            if choice.is_over(at):
+                return
+            if choice.takes(at):
+                pixels = upright_pixels(picture, self._excerpt, exact=True)
+                yield Frame(pixels, number, at, arrived, self._index, time.monotonic() - arrived)
         announced = self.facts.frames
-        if damaged or (announced is not None and number + 1 < announced):
+        if self._decoder.damaged or (announced is not None and number + 1 < announced):
             of = f" of {announced}" if announced is not None else ""
             raise InputError(f"{self.name!r} is damaged: {number + 1}{of} frames could be decoded, which were done")
 
-    def _packets(self) -> "Iterator[av.Packet[Any]]":
-        with translated_video_errors(self.name):
-            yield from self._container.demux(self._stream)
+    def _pictures(self) -> Iterator[Decoded]:
+        while self._first:
+            yield self._first.pop()
+        yield from self._decoded
 
     def close(self) -> None:
         """Free the file."""

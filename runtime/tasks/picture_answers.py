@@ -202,13 +202,16 @@ def _answer_frames(
             " for each frame"
         )
 
-    def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
+    def check(pipeline: Any) -> None:
         check_classes(findable(pipeline), options.classes)
+
+    def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
         answers = pipeline([frame.pixels for frame in frames])
         return [answer.of_classes(options.classes) for answer in answers] if options.classes else answers
 
     limits = {"min_score": options.min_score, "most": options.most, **pipeline_options}
-    run_streams(FrameVerb(verb.task, answer, line=_counted, limits=limits), inputs, options.output, options)
+    frame_verb = FrameVerb(verb.task, answer, line=_counted, limits=limits, check=check)
+    run_streams(frame_verb, inputs, options.output, options)
 
 
 def _plan(pictures: list[PictureInput], options: AnswerOptions, verb: AnswerVerb) -> list[PictureJob]:

@@ -37,6 +37,7 @@ class FrameVerb(NamedTuple):
         line: what is printed of a result; ``None`` where the result is a picture.
         limits: options of the pipeline.
         suffix: how the result of a video is called that lies beside it; ``None`` where nothing is written unasked.
+        check: refuses a pipeline that does not fit the options, before the first frame.
     """
 
     task: str
@@ -44,6 +45,7 @@ class FrameVerb(NamedTuple):
     line: Callable[[Any], str] | None = None
     limits: Mapping[str, Any] = {}
     suffix: str | None = None
+    check: Callable[[Any], None] | None = None
 
 
 def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, options: StreamOptions) -> None:
@@ -70,6 +72,8 @@ def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, opti
                 **verb.limits,
             )
         )
+        if verb.check is not None:
+            verb.check(pipeline)
         announce(pipeline, options)
         outputs = [
             _opened_output(target, source.facts, options, whole=excerpt.is_whole)
