@@ -51,8 +51,8 @@ def coco_documents(folder: ImageFolder) -> Iterator[tuple[str, Mapping[str, Any]
 
 def coco_pictures(
     folder: ImageFolder, path: str, document: Mapping[str, Any]
-) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-    """The name here of each image that is here, and the annotations of it.
+) -> Iterator[tuple[str, Mapping[str, Any], list[Mapping[str, Any]]]]:
+    """The name here of each image that is here, its own entry, and the annotations of it.
 
     Folders may have been moved since: an image is the picture of its file's name, and of several that whose folders
     are its own, or that beside the document.
@@ -67,7 +67,7 @@ def coco_pictures(
     here: dict[str, list[str]] = {}
     for name in folder.names:
         here.setdefault(PurePosixPath(name).name, []).append(name)
-    named: dict[str, tuple[tuple[int, bool], Any]] = {}
+    named: dict[str, tuple[tuple[int, bool], Mapping[str, Any]]] = {}
     missing = 0
     for image in document["images"]:
         file = PurePosixPath(str(image["file_name"]).replace("\\", "/"))
@@ -85,11 +85,20 @@ def coco_pictures(
         if picture in named and named[picture][0] == near:
             raise DatasetError(f"{path!r} has two images for {picture!r}; each needs one of its own")
         if picture not in named or named[picture][0] < near:
-            named[picture] = near, image["id"]
+            named[picture] = near, image
     if missing and not folder.split:
         _log.warning("%d images of %r are not in %r", missing, path, str(folder.path))
-    for picture, (_, identity) in named.items():
-        yield picture, found.get(identity, [])
+    for picture, (_, image) in named.items():
+        yield picture, image, found.get(image["id"], [])
+
+
+def stated_size(sides: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The (height, width) that annotations say their picture has; ``None`` where they do not, as some say 0."""
+    try:
+        height, width = (int(float(sides[name])) for name in ("height", "width"))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return (height, width) if height > 0 and width > 0 else None
 
 
 def _shared_end(file: PurePosixPath, name: str) -> int:

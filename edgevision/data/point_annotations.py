@@ -109,7 +109,7 @@ class PointedFolder:
                 self.point_names = tuple(map(str, category["keypoints"]))
                 self.skeleton = tuple((one - 1, other - 1) for one, other in category.get("skeleton", ()))
                 self._set_count(len(self.point_names), path)
-                for picture, entries in coco_pictures(self.folder, path, document):
+                for picture, _, entries in coco_pictures(self.folder, path, document):
                     if picture in self._of:
                         raise DatasetError(f"{path!r} is the second with points for {picture!r}; keep one of them")
                     self._of[picture] = self._coco_things(entries)

@@ -30,11 +30,13 @@ class BoxedPicture(NamedTuple):
         pixels: uint8 (H, W, 3) RGB.
         boxes: float32 (M, 4) x1, y1, x2, y2 in pixels.
         labels: int64 (M,), the class; -1 for what is neither to be found nor not to be found.
+        place: where in the pixels the picture lies, whose frame is the rest; ``None`` without one.
     """
 
     pixels: Pixels
     boxes: Array
     labels: NDArray[np.int64]
+    place: Rectangle | None = None
 
 
 def draw_example(

@@ -32,12 +32,14 @@ class BoxBatch(NamedTuple):
         boxes: float32 (T, 4), x1, y1, x2, y2 in pixels of ``images``, of all pictures one after the other.
         labels: int64 (T,), the class; -1 for what is neither to be found nor not to be found.
         counts: int64 (N,): how many boxes each picture has.
+        places: float32 (N, 4), x1, y1, x2, y2: where each picture lies in its frame.
     """
 
     images: Tensor
     boxes: Tensor
     labels: Tensor
     counts: Tensor
+    places: Tensor
 
     def things(self) -> list[tuple[Tensor, Tensor]]:
         """Boxes and labels of each picture."""
@@ -85,22 +87,19 @@ class BoxedPictures(KeptPictures[BoxedPicture]):
 
     def _read_one(self, position: int) -> BoxedPicture:
         folder, index = self._annotated.folder, self._chosen[position]
-        things = self._annotated.of(folder.names[index])
-        assert things is not None
         picture = folder.image(index)
+        things = self._annotated.inside(folder.names[index], (picture.height, picture.width))
         labels = np.array([self._index[name] for name in things.labels], np.int64)
         labels[things.ignored] = -1
-        boxes = np.clip(things.boxes, 0, np.tile([picture.width, picture.height], 2)).astype(np.float32)
-        inside = ((boxes[:, 2:] - boxes[:, :2]) > 0).all(axis=1)
         scale, offset = (np.array(pair, np.float32) for pair in placement(picture.width, picture.height, self._image))
-        boxes = (boxes[inside].reshape(-1, 2, 2) * scale + offset).reshape(-1, 4)
-        found = BoxedPicture(sample(picture, self._image), boxes, labels[inside])
-        if self._padded:
-            return found
+        boxes = (things.boxes.reshape(-1, 2, 2) * scale + offset).reshape(-1, 4)
         left, top = (int(side) for side in offset)
         width, height = (round(float(side)) for side in scale * (picture.width, picture.height))
+        found = BoxedPicture(sample(picture, self._image), boxes, labels, (left, top, left + width, top + height))
+        if self._padded:
+            return found
         pixels = found.pixels[top : top + height, left : left + width]
-        return found._replace(pixels=pixels, boxes=boxes - np.tile(offset, 2))
+        return BoxedPicture(pixels, boxes - np.tile(offset, 2), labels)
 
 
 def read_annotated(settings: DetectionSettings, image: ImageSpec, *, quiet: bool) -> AnnotatedSplits:
@@ -199,4 +198,7 @@ def box_batch(examples: Sequence[BoxedPicture]) -> BoxBatch:
         torch.from_numpy(np.concatenate([example.boxes for example in examples]).astype(np.float32)),
         torch.from_numpy(np.concatenate([example.labels for example in examples])),
         torch.tensor([len(example.boxes) for example in examples]),
+        torch.tensor(
+            [example.place or (0, 0, *example.pixels.shape[1::-1]) for example in examples], dtype=torch.float32
+        ),
     )

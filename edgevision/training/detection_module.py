@@ -82,8 +82,8 @@ class JudgedDetections:
     def update(self, answer: tuple[Tensor, Tensor], batch: BoxBatch) -> None:
         """Take in what the network says of a batch."""
         height, width = batch.images.shape[2:]
-        for boxes, scores, (things, labels) in zip(
-            *(each.cpu().numpy() for each in answer), batch.things(), strict=True
+        for boxes, scores, (things, labels), place in zip(
+            *(each.cpu().numpy() for each in answer), batch.things(), batch.places.cpu().numpy(), strict=True
         ):
             rows = gather_rows(self._head, {"boxes": boxes[None], "scores": scores[None]}, height, width)
             found = candidates(self._head, rows, height, width, min_score=_LEAST_SCORE, multi_label=False)
@@ -91,8 +91,11 @@ class JudgedDetections:
             kept, *_ = merge_overlapping(
                 found.boxes, found.scores, found.classes, None, iou=self._spec.iou, most=self._spec.most
             )
+            # As the device does: a box ends with the picture, and there is nothing in the frame.
+            clipped = np.clip(found.boxes, np.tile(place[:2], 2), np.tile(place[2:], 2))
+            kept = kept[(clipped[kept, 2:] > clipped[kept, :2]).all(axis=1)]
             self._found.append(
-                Found(found.boxes[kept].astype(float), found.scores[kept].astype(float), found.classes[kept])
+                Found(clipped[kept].astype(float), found.scores[kept].astype(float), found.classes[kept])
             )
             ignored = labels.cpu().numpy() < 0
             self._truth.append(Truth(things.cpu().numpy().astype(float), np.maximum(labels.cpu().numpy(), 0), ignored))

@@ -168,3 +168,84 @@ def test_pictures_without_boxes_say_what_is_looked_for(tmp_path):
     pictures(tmp_path, "a.png")
     with pytest.raises(DatasetError, match=r"NAME\.xml beside the pictures \(VOC\)"):
         AnnotatedFolder(ImageFolder(tmp_path))
+
+
+def test_annotations_of_another_size_are_said_once(tmp_path, caplog):
+    pictures(tmp_path, "a.png", "b.png")
+    for name in "ab":
+        (tmp_path / f"{name}.xml").write_text(
+            voc(("dog", "", 1, 2, 11, 22)).replace("<width>40<", "<width>80<").replace("<height>30<", "<height>60<")
+        )
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    for name in ("a.png", "b.png"):
+        assert len(found.inside(name, (30, 40)).boxes) == 1
+    assert [record.message.split(";")[0] for record in caplog.records] == [
+        "'a.xml' is about a picture of 80x60, and 'a.png' is 40x30"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["voc", "coco"])
+def test_annotations_of_another_size_with_boxes_outside_are_refused(tmp_path, kind):
+    pictures(tmp_path, "a.png")
+    if kind == "voc":
+        (tmp_path / "a.xml").write_text(voc(("dog", "", 1, 2, 71, 22)).replace("<width>40<", "<width>80<"))
+    else:
+        document = json.loads(coco("a.png", box=(1, 2, 70, 20)))
+        document["images"][0] |= {"width": 80, "height": 30}
+        (tmp_path / "all.json").write_text(json.dumps(document))
+    with pytest.raises(
+        DatasetError, match=r"about a picture of 80x30, and 'a.png' is 40x30, so that boxes lie outside"
+    ):
+        AnnotatedFolder(ImageFolder(tmp_path)).inside("a.png", (30, 40))
+
+
+def test_annotations_that_say_no_size_or_the_right_one_are_not_remarked(tmp_path, caplog):
+    pictures(tmp_path, "a.png", "b.png")
+    (tmp_path / "a.xml").write_text(voc(("dog", "", 30, 20, 90, 22)))
+    (tmp_path / "b.xml").write_text(voc(("dog", "", 1, 2, 9, 22)).replace("<width>40<", "<width>0<"))
+    found = AnnotatedFolder(ImageFolder(tmp_path))
+    np.testing.assert_array_equal(found.inside("a.png", (30, 40)).boxes, [[30, 20, 40, 22]])
+    assert len(found.inside("b.png", (30, 40)).boxes) == 1
+    assert not caplog.records
+
+
+def yolo(folder, text):
+    pictures(folder, "a.png")
+    (folder / "data.yaml").write_text(text)
+    (folder / "a.txt").write_text("1 0.5 0.5 0.5 0.2\n")
+    return AnnotatedFolder(ImageFolder(folder))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: ['dog', 'cat'\nnc: 2\n",
+        "names: dog, cat\n",
+        "names:\n  0: dog\n  2: cat\n",
+        "names: {0: dog, x: cat}\n",
+        "names: ['dog', '']\n",
+        "nc: 3\nnames: [dog, cat]\n",
+    ],
+)
+def test_a_broken_data_yaml_is_refused(tmp_path, text):
+    with pytest.raises(DatasetError, match=r"'data\.yaml'"):
+        yolo(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "names: {0: dog, 1: cat}  # two\n",
+        "# names: [no]\nnames: [\n  dog,\n  cat  # tame\n]\nnc: 2\n",
+        "names:\n\n- dog\n\n- 'cat'\nnc: 2\n",
+    ],
+)
+def test_ways_to_write_names(tmp_path, text):
+    assert yolo(tmp_path, text).class_names == ("dog", "cat")
+
+
+def test_names_that_lack_are_said(tmp_path, caplog):
+    assert yolo(tmp_path / "none", "train: images\n").class_names == ("class 0", "class 1")
+    assert "'data.yaml' names no classes" in caplog.text
+    assert yolo(tmp_path / "few", "names: [dog]\n").class_names == ("dog", "class 1")
+    assert "lines are of 2 classes, and 1 have names" in caplog.text

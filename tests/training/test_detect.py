@@ -17,10 +17,11 @@ from edgevision import export, load
 from edgevision import train as train_anything
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize
-from edgevision.runtime.tasks.detection.spec import DetectionSpec
+from edgevision.runtime.tasks.detection.spec import Arrangement, DetectionSpec, Field, HeadSpec, OutputPart
 from edgevision.training.detect import train_detector
 from edgevision.training.detection_augmentation import GRAY
-from edgevision.training.detection_data import BoxExamples, read_annotated
+from edgevision.training.detection_data import BoxExamples, WholePictures, read_annotated
+from edgevision.training.detection_module import JudgedDetections
 from edgevision.training.settings import DetectionSettings
 
 pytestmark = TRAINING_MARKS
@@ -124,6 +125,23 @@ def test_pictures_are_validated_on_as_the_device_sees_them(squares: Path) -> Non
     for x1, y1, x2, y2 in np.rint(picture.boxes).astype(int):
         assert picture.pixels[y1 + 2 : y2 - 2, x1 + 2 : x2 - 2].min() > 200
     assert data.train[0].pixels.shape == (85, 128, 3)
+
+
+def test_what_is_found_is_judged_in_the_picture_alone_as_on_the_device(squares: Path) -> None:
+    """A box that reaches into the frame of a letterbox is cut off, and one in it counts for nothing."""
+    image = ImageSpec(size=(128, 128), resize=Resize.PAD, pad_value=GRAY)
+    data = read_annotated(settings(squares, image_size=(128, 128)), image, quiet=True)
+    place = data.val[0].place
+    assert place == (0, 21, 128, 106)
+    batch = WholePictures(data.val, 1)[0, 0, 0]._replace(
+        boxes=torch.tensor([[0.0, 21, 64, 64]]), labels=torch.tensor([0]), counts=torch.tensor([1])
+    )
+    corners = OutputPart(outputs=("boxes",), fields=(Field.BOX,), arrangement=Arrangement.COLUMNS)
+    scores = OutputPart(outputs=("scores",), fields=(Field.SCORES,), arrangement=Arrangement.COLUMNS)
+    judged = JudgedDetections(DetectionSpec(head=HeadSpec(parts=(corners, scores)), labels=("square",)))
+    boxes = torch.tensor([[[-9.0, -60, 64, 64], [0, 0, 40, 20]]]).permute(0, 2, 1)
+    judged.update((boxes, torch.tensor([[[0.9, 0.95]]])), batch)
+    assert judged.compute().mean == 1
 
 
 def test_without_a_val_split_a_tenth_is_held_out(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from edgevision.metrics.average_precision import Found, Truth, average_precision
 from edgevision.metrics.box_overlap import intersection_over_union
 from edgevision.metrics.matching import pair_up
 from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.tasks.confusion_table import confusion_table
 from edgevision.runtime.tasks.detection.confusion import confusion, matches
 from edgevision.runtime.tasks.detection.detector import Detector
 from edgevision.runtime.tasks.detection.result import Detections
@@ -89,20 +90,17 @@ class DetectionReport(QualityReport):
                 f"{number:>{wide}}" for number, wide in zip(numbers, (7, 6, 6, 6, 6, 9, 6), strict=True)
             )
             lines.append(f"{score.label:<{width}}  {columns}  {score.things:6d}")
-        lines += self._confusions(width)
+        lines += self._confusions()
         lines.append(f"precision, recall and confusion with a score of at least {self.min_score:g}, at IoU 0.5")
         return "\n".join([*lines, worst_pictures(self.pictures)])
 
-    def _confusions(self, width: int) -> list[str]:
+    def _confusions(self) -> list[str]:
         """What things were taken for, where a terminal is wide enough."""
         if not self.confusion or len(self.classes) > _WIDEST_MATRIX:
             return []
         labels = [score.label for score in self.classes]
-        width = max(width, len("nothing"))
-        lines = ["", f"{'taken for':<{width}}" + "".join(f"{label[:7]:>8}" for label in (*labels, "missed"))]
-        for label, counts in zip((*labels, "nothing"), self.confusion, strict=True):
-            lines.append(f"{label:<{width}}" + "".join(f"{count or '':>8}" for count in counts))
-        return [*lines, ""]
+        cells = [[str(count or "") for count in counts] for counts in self.confusion]
+        return ["", *confusion_table("taken for", [*labels, "nothing"], [*labels, "missed"], cells), ""]
 
 
 def evaluate_detector(detector: Detector, data: ImageFolder, *, quiet: bool = False) -> DetectionReport:
@@ -119,14 +117,17 @@ def evaluate_detector(detector: Detector, data: ImageFolder, *, quiet: bool = Fa
     def failed(index: int, error: Exception) -> None:
         failures[data.names[index]] = failure_message(data.names[index], error)
 
+    def compared(index: int) -> tuple[Detections, BoxAnnotations]:
+        answer = detector(data.image(index))
+        return answer, annotated.inside(data.names[index], answer.size)
+
     own, detector.min_score = detector.min_score, min(detector.min_score, LEAST_SCORE)
     names, found, truth, outside = [], [], [], 0
     try:
         order = track(wanted, len(wanted), "evaluating", quiet=quiet)
-        for index, answer in each_done(order, lambda index: detector(data.image(index)), failed):
+        for index, (answer, inside) in each_done(order, compared, failed):
             things = annotated.of(data.names[index])
             assert things is not None
-            inside = things.inside(answer.size)
             outside += len(things.labels) - len(inside.labels)
             names.append(data.names[index])
             found.append(answer)

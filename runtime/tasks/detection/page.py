@@ -95,11 +95,9 @@ def _sheet(worst: list[str], report: DetectionReport, detector: Detector, data: 
     labels = class_order(detector.labels, annotated)
     figures = []
     for name in worst:
-        things = annotated.of(name)
-        assert things is not None  # it is one that was evaluated
         image = read_image(data.image(data.names.index(name)))
         found = detector(image)
-        truth = truth_of(things.inside(found.size), labels)
+        truth = truth_of(annotated.inside(name, found.size), labels)
         taken = {column for _, column in matches(found_in(found), truth, report.min_score)[0]}
         marker = Marker(found.draw(image).to_pillow())
         for column, box in enumerate(truth.boxes.tolist()):

@@ -34,10 +34,10 @@ class DetectionQuality:
 
     def __init__(self, metadata: ModelMetadata, reference: Engine, data: ImageDataset) -> None:
         self._metadata, self._data = metadata, data
-        self._truth = _truth(metadata, data)
+        self._reference = self._found(reference)
+        self._truth = _truth(metadata, data, [one.size for one in self._reference])
         self._labels = max(1, _class_count(metadata, self._truth))
         self.metric = "agreement" if self._truth is None else "map"
-        self._reference = self._found(reference)
         self._least = metadata.spec_as(DetectionSpec).min_score
 
     def __call__(self, engine: Engine) -> Quality:
@@ -65,7 +65,8 @@ class DetectionQuality:
         return 100 * average_precision([found_in(one) for one in found], self._truth, self._labels).mean
 
 
-def _truth(metadata: ModelMetadata, data: ImageDataset) -> list[Truth] | None:
+def _truth(metadata: ModelMetadata, data: ImageDataset, sizes: Sequence[tuple[int, int]]) -> list[Truth] | None:
+    """What is in each picture, of those (height, width), where all are annotated."""
     folder: ImageFolder | None = getattr(data, "folder", None)
     names: Sequence[str] = getattr(data, "names", ())
     if folder is None:
@@ -76,13 +77,13 @@ def _truth(metadata: ModelMetadata, data: ImageDataset) -> list[Truth] | None:
     except DatasetError as error:
         _log.info("int8 is judged by how well its boxes agree with the float model's: %s", error)
         return None
-    things = [annotated.of(name) for name in names]
-    without = sum(one is None for one in things)
-    if without or not any((~one.ignored).any() for one in things if one is not None):
-        what = f"{without} of {len(things)} pictures are not annotated" if without else "no picture has a box"
+    without = sum(annotated.of(name) is None for name in names)
+    things = [] if without else [annotated.inside(name, size) for name, size in zip(names, sizes, strict=True)]
+    if not any((~one.ignored).any() for one in things):
+        what = f"{without} of {len(names)} pictures are not annotated" if without else "no picture has a box"
         _log.warning("int8 is judged by how well its boxes agree with the float model's: %s", what)
         return None
-    return [truth_of(one, labels) for one in things if one is not None]
+    return [truth_of(one, labels) for one in things]
 
 
 def _class_count(metadata: ModelMetadata, truth: Sequence[Truth] | None) -> int:

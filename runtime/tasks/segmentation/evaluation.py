@@ -11,12 +11,13 @@ from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder, MaskKind
 from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.tasks.confusion_table import confusion_table
 from edgevision.runtime.tasks.evaluation import QualityReport, none_left, worst_pictures
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 from edgevision.runtime.tasks.segmentation.tallies import ClassOrder, ClassTally, ThingTally, things_in
 
-# A wider matrix does not fit a terminal; --json has it.
+# A wider matrix does not fit a terminal; --json and --html have it.
 _WIDEST_MATRIX = 16
 
 
@@ -59,16 +60,13 @@ class SegmentationReport(QualityReport):
         lines = [f"{first}, median {self.median_picture_iou:.2f} %", ""]
         labels = [score.label for score in self.classes]
         width = max(len("class"), *map(len, labels))
-        shown = len(labels) <= _WIDEST_MATRIX
-        header = f"{'class':<{width}}     IoU  precision  recall  pixels"
-        columns = "".join(f"{label[:6]:>7}" for label in (*labels, "none"))
-        lines.append(f"{header}   taken for, in percent\n{'':<{len(header)}}  {columns}" if shown else header)
-        for score, counts in zip(self.classes, self.confusion, strict=True):
+        lines.append(f"{'class':<{width}}     IoU  precision  recall  pixels")
+        for score in self.classes:
             cells = [f"{cell:.2f}" if cell is not None else "-" for cell in (score.iou, score.precision, score.recall)]
-            line = f"{score.label:<{width}}  {cells[0]:>6}  {cells[1]:>9}  {cells[2]:>6}  {score.share:4.1f} %"
-            if shown:
-                line += "  " + "".join(f"{100 * count / max(1, sum(counts)):7.1f}" for count in counts)
-            lines.append(line)
+            lines.append(f"{score.label:<{width}}  {cells[0]:>6}  {cells[1]:>9}  {cells[2]:>6}  {score.share:4.1f} %")
+        if len(labels) <= _WIDEST_MATRIX:
+            shares = [[f"{100 * count / max(1, sum(counts)):.1f}" for count in counts] for counts in self.confusion]
+            lines += ["", *confusion_table("taken for, %", labels, [*labels, "none"], shares), ""]
         return "\n".join([*lines, worst_pictures(self.pictures)])
 
 

@@ -1,0 +1,45 @@
+import numpy as np
+from fake_engine import FakeEngine
+from PIL import Image
+
+from edgevision.data.datasets import ImageFolder
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
+from edgevision.runtime.tasks.detection.quality import DetectionQuality
+from edgevision.runtime.tasks.detection.spec import DetectionSpec, Field, HeadSpec, OutputPart
+
+SPEC = DetectionSpec(
+    head=HeadSpec(parts=(OutputPart(outputs=("rows",), fields=(Field.BOX, Field.SCORE)),)), labels=("dog",)
+)
+
+
+class Pictures:
+    def __init__(self, folder):
+        self.folder, self.names = folder, folder.names
+        self.class_names, self.labels = (), folder.labels
+        self.image = folder.image
+
+    def __len__(self):
+        return len(self.names)
+
+
+def engine(*rows):
+    table = np.array([rows], np.float32)
+    return FakeEngine(
+        (TensorSpec(name="image", shape=(1, 3, 30, 40)),),
+        (TensorSpec(name="rows", shape=(1, "n", 5)),),
+        lambda inputs: [table],
+    )
+
+
+def test_labels_outside_of_the_picture_are_not_missed(tmp_path):
+    """As `evaluate` has it: int8 must not be judged by what nobody can find."""
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    boxes = "0 0.5 0.5 0.5 0.5\n0 1.9 0.5 0.2 0.2\n0 0.9 0.9 0.4 0.4\n"
+    (tmp_path / "a.txt").write_text(boxes)
+    (tmp_path / "classes.txt").write_text("dog\n")
+    metadata = ModelMetadata(task="detect", name="finder", image=ImageSpec(size=(30, 40)), spec=SPEC)
+    right = engine([10, 7.5, 30, 22.5, 0.9], [28, 21, 44, 33, 0.8])
+    measure = DetectionQuality(metadata, right, Pictures(ImageFolder(tmp_path)))
+    assert measure.metric == "map"
+    assert measure(right).figures["map"] == 100
+    assert measure(engine([10, 7.5, 30, 22.5, 0.9])).figures["map"] < 100
