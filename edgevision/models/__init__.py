@@ -12,6 +12,7 @@ from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
+from edgevision.models.pyramid_backbone import PyramidClassifier
 from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.registry import (
     AUTOENCODERS,
@@ -32,6 +33,7 @@ from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, in
 from edgevision.models.segmentation_unet import SegmentationUNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
+from edgevision.models.unet import UNet
 from edgevision.models.vision_transformer import VisionTransformer
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "MobileNet",
     "MobileVit",
     "PlainCnn",
+    "PyramidClassifier",
     "PyramidDetector",
     "ResidualDiscriminator",
     "ResidualGenerator",
@@ -68,6 +71,7 @@ __all__ = [
     "SubPixelCnn",
     "TextureDiscriminator",
     "TextureGenerator",
+    "UNet",
     "VisionTransformer",
     "apply_curves",
     "build_model",

@@ -16,12 +16,14 @@ from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
+from edgevision.models.pyramid_backbone import PyramidClassifier
 from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
 from edgevision.models.segmentation_unet import SegmentationUNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
+from edgevision.models.unet import UNet
 from edgevision.models.vision_transformer import VisionTransformer
 
 CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
@@ -35,6 +37,7 @@ CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "mobilenet": MobileNet,
     "mobilevit": MobileVit,
     "vit": VisionTransformer,
+    "pyramid": PyramidClassifier,
 }
 
 RESTORERS: Mapping[str, Callable[..., nn.Module]] = {
@@ -66,7 +69,7 @@ AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
 DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": PyramidDetector}
 
-SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": SegmentationUNet}
+SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": SegmentationUNet, "unet": UNet}
 
 KEYPOINT_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"keypoint_net": KeypointNet}
 

@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from edgevision.core.errors import CheckpointError, InputError
 from edgevision.modelfiles.checkpoint_archive import open_archive
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model
+
+_log = logging.getLogger(__name__)
 
 
 def save_checkpoint(
@@ -93,3 +96,22 @@ def begin_with(network: nn.Module, path: Path) -> None:
         network.load_state_dict(trained.state_dict())
     except RuntimeError as error:
         raise InputError(f"--start-from {str(path)!r} holds another network, {metadata.name}") from error
+
+
+def take_backbone(network: nn.Module, path: Path) -> None:
+    """Give the layers of ``network`` that a checkpoint has too, by name and shape, its weights.
+
+    Raises:
+        CheckpointError: as :func:`load_trained`.
+        InputError: it has no such layer.
+    """
+    trained, metadata = load_trained(path)
+    own = network.state_dict()
+    shared = {
+        name: tensor for name, tensor in trained.state_dict().items() if name in own and own[name].shape == tensor.shape
+    }
+    taken, count = (sum(tensor.numel() for tensor in weights.values()) for weights in (shared, own))
+    if not taken:
+        raise InputError(f"--backbone {str(path)!r} has no layer of this network; it holds {metadata.name}")
+    network.load_state_dict(shared, strict=False)
+    _log.info("%s of %s weights begin as those of %s", f"{taken:,}", f"{count:,}", path.name)

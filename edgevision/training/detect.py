@@ -21,7 +21,7 @@ from edgevision.runtime.tasks.detection.spec import (
     Unit,
 )
 from edgevision.runtime.tasks.detection.task import DETECT
-from edgevision.training.checkpoint import begin_with, save_checkpoint
+from edgevision.training.checkpoint import begin_with, save_checkpoint, take_backbone
 from edgevision.training.data_source import open_annotated
 from edgevision.training.detection_augmentation import GRAY
 from edgevision.training.detection_data import (
@@ -61,6 +61,8 @@ def train_detector(
     network = build_model(settings.model, **options)
     if settings.start_from is not None:
         begin_with(network, Path(settings.start_from))
+    if settings.backbone is not None:
+        take_backbone(network, Path(settings.backbone))
     lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():

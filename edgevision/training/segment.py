@@ -14,7 +14,7 @@ from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, Ten
 from edgevision.models import SEGMENTERS, build_model
 from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 from edgevision.runtime.tasks.segmentation.task import SEGMENT
-from edgevision.training.checkpoint import begin_with, save_checkpoint
+from edgevision.training.checkpoint import begin_with, save_checkpoint, take_backbone
 from edgevision.training.data_source import open_masked
 from edgevision.training.launched import is_launched_helper
 from edgevision.training.mask_augmentation import GRAY
@@ -59,6 +59,8 @@ def train_segmenter(
         )
     if settings.start_from is not None:
         begin_with(network, Path(settings.start_from))
+    if settings.backbone is not None:
+        take_backbone(network, Path(settings.backbone))
     lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():

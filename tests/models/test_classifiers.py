@@ -157,7 +157,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-@pytest.mark.parametrize("option", ["depth", "blocks", "widths"])
+@pytest.mark.parametrize("option", ["depth", "stages", "heads_"])
 def test_an_unknown_option_lists_the_models_own(name: str, option: str) -> None:
     with pytest.raises(InputError, match=rf"{name} has no option '{option}'; it has num_classes"):
         build_model(name, **{option: 3})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edgevision.core.errors import InputError
-from edgevision.models import DETECTORS, PyramidDetector, build_model
+from edgevision.models import DETECTORS, PyramidClassifier, PyramidDetector, build_model
 
 
 @pytest.mark.parametrize("depthwise", [False, True])
@@ -15,6 +15,14 @@ def test_every_cell_of_three_strides_tells_a_box_and_its_classes(depthwise: bool
     cells = 12 * 20 + 6 * 10 + 3 * 5
     assert boxes.shape == (2, 4 * 8, cells)
     assert scores.shape == (2, 5, cells)
+
+
+def test_a_classifier_of_the_same_widths_has_the_detectors_backbone() -> None:
+    options = {"widths": (8, 8, 8, 16, 16), "blocks": (1, 0, 1, 1)}
+    detector, classifier = PyramidDetector(**options), PyramidClassifier(num_classes=4, **options)
+    own, other = detector.state_dict(), classifier.state_dict()
+    assert {name for name in other if name not in own} == {"classifier.weight", "classifier.bias"}
+    assert all(own[name].shape == weights.shape for name, weights in other.items() if name in own)
 
 
 def test_untrained_hardly_anything_is_found() -> None:

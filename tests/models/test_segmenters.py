@@ -1,12 +1,14 @@
 """The segmentation network: any size of its multiple, and what its options change."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from edgevision.core.errors import InputError
-from edgevision.models import SEGMENTERS, SegmentationUNet, build_model
+from edgevision.models import SEGMENTERS, SegmentationUNet, UNet, build_model
 
 TINY: dict[str, Any] = {"widths": (4, 6), "blocks": (1, 1)}
 
@@ -23,16 +25,24 @@ def test_every_segmenter_has_at_most_two_million_weights_and_lists_its_options(n
         build_model(name, num_classes=3)
 
 
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "context": lambda: SegmentationUNet(outputs=3, context=True, **TINY),
+    "no context": lambda: SegmentationUNet(outputs=3, **TINY),
+    "unet": lambda: UNet(outputs=3, widths=(4, 6, 8)),
+}
+
+
 @pytest.mark.parametrize("size", [(8, 8), (24, 40)])
-@pytest.mark.parametrize("context", [False, True])
-def test_maps_have_the_size_of_the_picture(size: tuple[int, int], context: bool) -> None:
-    network = SegmentationUNet(outputs=3, context=context, **TINY).eval()
+@pytest.mark.parametrize("name", NETWORKS)
+def test_maps_have_the_size_of_the_picture(size: tuple[int, int], name: str) -> None:
+    network = NETWORKS[name]().eval()
     assert network.multiple == 4
     assert network(torch.rand(2, 3, *size)).shape == (2, 3, *size)
 
 
-def test_the_gradient_reaches_every_weight() -> None:
-    network = SegmentationUNet(outputs=2, context=True, **TINY)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_gradient_reaches_every_weight(name: str) -> None:
+    network = NETWORKS[name]()
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(0.1 * torch.randn_like(weights))

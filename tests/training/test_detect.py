@@ -17,7 +17,9 @@ from edgevision import export, load
 from edgevision import train as train_anything
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize
+from edgevision.models import build_model
 from edgevision.runtime.tasks.detection.spec import Arrangement, DetectionSpec, Field, HeadSpec, OutputPart
+from edgevision.training.checkpoint import load_trained, take_backbone
 from edgevision.training.detect import train_detector
 from edgevision.training.detection_augmentation import GRAY
 from edgevision.training.detection_data import BoxExamples, WholePictures, read_annotated
@@ -98,6 +100,29 @@ def test_a_training_can_begin_with_the_weights_of_another(tmp_path: Path, square
     other = begun.updated(model_options={"widths": [8, 8, 16, 16, 24]})
     with pytest.raises(InputError, match="holds another network"):
         train_detector(other, tmp_path / "third", quiet=True)
+
+
+def test_a_backbone_is_taken_from_a_detector_of_other_classes(
+    tmp_path: Path, squares: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(train_detector, settings(squares, steps=2), tmp_path / "first")
+    path = tmp_path / "first" / "pyramid_detector.pt"
+    trained, _ = load_trained(path)
+    network = build_model("pyramid_detector", num_classes=7, **settings(squares).model_options)
+    with caplog.at_level("INFO"):
+        take_backbone(network, path)
+    assert "weights begin as those of pyramid_detector.pt" in caplog.text
+    own, other = network.state_dict(), trained.state_dict()
+    assert all(torch.equal(own[name], other[name]) for name in own if ".scores." not in name)
+    assert own["heads.0.scores.weight"].shape[0] == 7
+
+    begun = settings(squares, backbone=str(path), learning_rate=1e-12, weight_decay=0.0, seed=3)
+    second = train(train_detector, begun, tmp_path / "second")["state_dict"]
+    torch.testing.assert_close(second["stem.0.weight"], other["stem.0.weight"])
+    with pytest.raises(InputError, match="start-from and backbone exclude each other"):
+        begun.updated(start_from=str(path))
+    with pytest.raises(InputError, match="has no layer of this network; it holds pyramid_detector"):
+        take_backbone(build_model("segmentation_unet"), path)
 
 
 def test_batches_differ_in_size_and_depend_on_their_key_alone(squares: Path) -> None:

@@ -56,7 +56,9 @@ class _Network:
     model: Annotated[
         str,
         typer.Option(
-            "--model", "-m", help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet, mobilevit, vit."
+            "--model",
+            "-m",
+            help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet, mobilevit, vit, pyramid.",
         ),
     ] = "cnn3"
     model_options: ModelOptionsOption = "{}"

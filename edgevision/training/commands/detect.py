@@ -11,6 +11,7 @@ from edgevision.cli.options import SeedOption
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
+    BackboneOption,
     Hardware,
     ModelOptionsOption,
     Output,
@@ -50,6 +51,7 @@ class _Network:
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint of the same network and classes whose weights to begin with.")
     ] = None
+    backbone: BackboneOption = None
 
 
 @option_groups
@@ -70,10 +72,12 @@ def detect(
     Examples:
         edgevision train detect --data cells.zip --image-size 256x320 --turn
         edgevision train detect --data annotated/ --steps 8000 --precision bf16
+        edgevision train detect --data annotated/ --backbone cifar10-pyramid/pyramid.pt
     """
     chosen = option_values(data, network, training, hardware) | {
         "image_size": picture_size(data.image_size),
         "start_from": None if network.start_from is None else str(network.start_from),
+        "backbone": None if network.backbone is None else str(network.backbone),
         "zoom": number_range(data.zoom, "--zoom"),
     }
     run_training("detect", DetectionSettings(**chosen, licence=output.licence, seed=seed), output)

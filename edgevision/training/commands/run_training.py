@@ -22,6 +22,11 @@ ModelOptionsOption = Annotated[
     str, typer.Option("--model-options", help="More options of the network as JSON, e.g. '{\"width\": 32}'.")
 ]
 
+BackboneOption = Annotated[
+    Path | None,
+    typer.Option(help="Checkpoint for other classes, or of a classifier, whose layers to begin with where they fit."),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SteppedTraining:

@@ -11,6 +11,7 @@ from edgevision.cli.options import SeedOption
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
+    BackboneOption,
     Hardware,
     ModelOptionsOption,
     Output,
@@ -58,12 +59,13 @@ class _Data:
 class _Network:
     panel: ClassVar[str] = NETWORK_PANEL
 
-    model: Annotated[str, typer.Option("--model", "-m", help="segmentation_unet.")] = "segmentation_unet"
+    model: Annotated[str, typer.Option("--model", "-m", help="segmentation_unet or unet.")] = "segmentation_unet"
     model_options: ModelOptionsOption = "{}"
     start_from: Annotated[
         Path | None,
         typer.Option(help="Checkpoint of the same network whose weights to begin with."),
     ] = None
+    backbone: BackboneOption = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ class DetectionSettings(TrainingSettings):
     ``rotate`` bounds the turn in degrees, either way; ``turn`` is for things without an upside: quarter turns.
     ``colour`` bounds the change of brightness, contrast and saturation, as a share.
     ``start_from`` names a checkpoint of the same network, for the same classes, whose weights to begin with.
+    ``backbone`` names one of other classes, or of a classifier, of which the layers that both have are taken.
 
     Raises:
         InputError: a number out of its range.
@@ -45,6 +46,7 @@ class DetectionSettings(TrainingSettings):
     ema: float = 0.998
     warmup: int = 100
     start_from: str | None = None
+    backbone: str | None = None
 
     @property
     def run_name(self) -> str:
@@ -54,6 +56,7 @@ class DetectionSettings(TrainingSettings):
         super().__post_init__()
         self._check_positive("steps", "validate_every")
         self._check_not_negative("warmup")
+        self._check_not_both("start_from", "backbone")
         self._check_fraction("ema", "multi_scale", "colour")
         self._check_validated_last(self.steps, self.validate_every)
         if any(side < STRIDE or side % STRIDE for side in self.image_size):

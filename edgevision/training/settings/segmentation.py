@@ -26,7 +26,7 @@ class SegmentationSettings(TrainingSettings):
     the turn in degrees, either way; ``turn`` is for pictures without an upside: quarter turns. ``colour`` bounds the
     change of brightness, contrast and saturation, as a share. ``paste`` is the share of the views that the foreground
     of another picture is pasted into. ``start_from`` names a checkpoint of the same network whose weights to begin
-    with.
+    with; ``backbone`` one of other classes, of which the layers that both have are taken.
 
     Raises:
         InputError: a number out of its range.
@@ -53,6 +53,7 @@ class SegmentationSettings(TrainingSettings):
     ema: float = 0.998
     warmup: int = 100
     start_from: str | None = None
+    backbone: str | None = None
 
     @property
     def run_name(self) -> str:
@@ -67,6 +68,7 @@ class SegmentationSettings(TrainingSettings):
         super().__post_init__()
         self._check_positive("steps", "validate_every", "crop")
         self._check_not_negative("warmup")
+        self._check_not_both("start_from", "backbone")
         self._check_fraction("ema", "colour")
         self._check_validated_last(self.steps, self.validate_every)
         if not 0 < self.zoom[0] <= self.zoom[1] <= 10:

@@ -85,6 +85,10 @@ class TrainingSettings(Record):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name.replace('_', '-')} must lie in 0..1, not {getattr(self, name)!r}")
 
+    def _check_not_both(self, one: str, other: str) -> None:
+        if getattr(self, one) is not None and getattr(self, other) is not None:
+            raise InputError(f"{one.replace('_', '-')} and {other.replace('_', '-')} exclude each other")
+
     def _check_validated_last(self, steps: int, every: int) -> None:
         """That the last step is one of those after which the network is judged."""
         if rest := steps % every:
