@@ -72,7 +72,8 @@ def detect(
 ) -> None:
     """Find things in a picture, with a box round each.
 
-    The model that ships knows blood cells; detectors for other things come from edgevision train or export.
+    The model that ships knows blood cells, and is no counter: of red ones it finds more than there are. Detectors for
+    other things come from edgevision train or export.
 
     Examples:
         edgevision run detect smear.jpg -o found.jpg

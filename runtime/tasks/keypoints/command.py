@@ -47,7 +47,8 @@ def keypoints(
 ) -> None:
     """Find the points of a thing in a picture, as the landmarks of a face.
 
-    A picture is taken to show one thing, close; else say where with --box, or let a detection model find them.
+    A picture is taken to show one thing, close; else say where with --box, or let a detection model find them. The
+    model that ships knows faces seen from the front, upright, and sees one in anything.
 
     Examples:
         edgevision run keypoints face.jpg -o points.jpg

@@ -1,13 +1,14 @@
 """Brightening by curves that a network estimates from a thumbnail: the same cost for pictures of any size."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from edgevision.core.errors import ModelFileError
 from edgevision.core.machine import usable_cores
-from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.imaging.preprocessing import Preprocessor, resize
 from edgevision.imaging.samples import Array, Samples, as_float
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
@@ -26,9 +27,25 @@ _BRIGHTENS = 0.05
 _DARKER = 0.85
 _DARKER_STEPS = 7
 
+# Of the thumbnail's pixels, by their brightest channel, the one that tells whether a picture has lights: from the first
+# value on they are protected, from the second on wholly. What 1.5 stops less light leave of white is 0.63.
+_LIGHTS = 99.8
+_LIT = 0.65, 0.95
 
 _CUT = 0.25
 """Mean difference of the curves of two frames, of which they have -1..1, that only another scene makes."""
+
+
+class Curves(NamedTuple):
+    """What a picture is brightened by.
+
+    Attributes:
+        maps: float32 (3 * iterations, h, w) in -1..1.
+        protection: 0..1, how much of what is bright stays as it is: 1 of white all, of half as bright a quarter.
+    """
+
+    maps: Array
+    protection: float
 
 
 class SteadyCurves:
@@ -40,16 +57,18 @@ class SteadyCurves:
     def __init__(self, smooth: float) -> None:
         """``smooth`` is the share of what was before, 0 for none of it to just below 1."""
         self._smooth = smooth
-        self._before: Array | None = None
+        self._before: Curves | None = None
 
-    def __call__(self, curves: Array) -> Array:
-        """The next frame's curves, float32 (3 * iterations, h, w), to be used in place of those."""
+    def __call__(self, curves: Curves) -> Curves:
+        """What is to be used in place of the next frame's ``curves``."""
         before = self._before
-        if before is None or before.shape != curves.shape or np.abs(before - curves).mean() > _CUT:
-            self._before = curves
-        else:
-            self._before = curves + np.float32(self._smooth) * (before - curves)
-        return self._before
+        if before is not None and before.maps.shape == curves.maps.shape:
+            change = before.maps - curves.maps
+            if np.abs(change).mean() <= _CUT:
+                protection = curves.protection + self._smooth * (before.protection - curves.protection)
+                curves = Curves(curves.maps + np.float32(self._smooth) * change, protection)
+        self._before = curves
+        return curves
 
 
 class CurveNetwork:
@@ -71,6 +90,7 @@ class CurveNetwork:
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
         self.engine = engine
         self._name = metadata.name
+        self._image = metadata.image
         self._preprocess = Preprocessor(metadata.image)
 
     def restore(
@@ -82,9 +102,10 @@ class CurveNetwork:
         ``steady``: what keeps them like those of the frames before.
         """
         height, width, channels = samples.shape
-        curves = self._curves(samples, always=always)
+        predicted = self._curves(samples, always=always)
         if steady is not None:
-            curves = steady(curves)
+            predicted = steady(predicted)
+        curves, protection = predicted
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)
         count = curves.shape[1]
@@ -97,7 +118,8 @@ class CurveNetwork:
             shares = down[top : top + rows]
             used = np.flatnonzero(shares.any(axis=0))
             first, last = int(used[0]), int(used[-1]) + 1
-            values = as_float(samples[top : top + rows]).transpose(2, 0, 1).copy()
+            given = as_float(samples[top : top + rows]).transpose(2, 0, 1)
+            values = given.copy()
             columns = min(max(1, _MAP_PIXELS // (last - first)), width)
             for left in range(0, width, columns):
                 right = min(left + columns, width)
@@ -107,10 +129,11 @@ class CurveNetwork:
                     maps = np.stack(part).reshape(-1, channels, held[1] - first, right - left)
                 near = slice(first - held[0], last - held[0])
                 _bend(values[:, :, left:right], shares[:, first:last], maps[:, :, near])
+            if protection:
+                _protect(values, given, protection)
             yield top, values.transpose(1, 2, 0)
 
-    def _curves(self, samples: Samples, *, always: bool) -> Array:
-        """float32 (3 * iterations, h, w) in -1..1."""
+    def _curves(self, samples: Samples, *, always: bool) -> Curves:
         if samples.dtype == np.uint8:
             pixels = samples
         else:
@@ -119,14 +142,16 @@ class CurveNetwork:
             for top in range(0, len(samples), rows):
                 strip = np.s_[top : top + rows]
                 pixels[strip] = (as_float(samples[strip]) * 255 + 0.5).clip(0, 255)
-        image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-        curves = self._predicted(image)
+        thumbnail = resize(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels), self._image)
+        brightest = np.asarray(thumbnail).reshape(thumbnail.height * thumbnail.width, -1).max(axis=1)
+        lights = np.interp(np.percentile(brightest, _LIGHTS) / 255, _LIT, (0, 1))
+        maps = self._predicted(thumbnail)
         for _ in range(_DARKER_STEPS if always else 0):
-            if curves.mean() > _BRIGHTENS:
+            if maps.mean() > _BRIGHTENS:
                 break
-            image = image.point(lambda sample: sample * _DARKER)
-            curves = self._predicted(image)
-        return curves
+            thumbnail = thumbnail.point(lambda sample: sample * _DARKER)
+            maps = self._predicted(thumbnail)
+        return Curves(maps, float(lights))
 
     def _predicted(self, image: Image.Image) -> Array:
         thumbnail = self._preprocess(image)
@@ -146,6 +171,17 @@ def _bend(values: Array, shares: Array, maps: Array) -> None:
         step *= values
         step *= strength
         values += step
+
+
+def _protect(values: Array, given: Array, protection: float) -> None:
+    """Draw ``values`` (C, h, w) back to what was ``given``, in place, the more the brighter that was.
+
+    Curves that light up what is dark leave hardly a difference between what is bright: lamps and what they shine on
+    would run together.
+    """
+    brightest = given.max(axis=0)
+    kept = np.float32(protection) * brightest * brightest
+    values += kept * (given - values)
 
 
 def _stretched(plane: Array, height: int, width: int, left: int = 0, right: int | None = None) -> Array:

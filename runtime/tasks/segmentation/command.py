@@ -45,7 +45,8 @@ def segment(
 ) -> None:
     """Say of each pixel of a picture what it belongs to.
 
-    Of the models that ship, segment knows persons and segment_nuclei tells the nuclei of cells apart.
+    Of the models that ship, segment knows persons and segment_nuclei tells the nuclei of cells apart. Persons far away
+    are missed, and dark clothes on dark ground; nuclei in heaps run together.
 
     Examples:
         edgevision run segment photo.jpg -o drawn.jpg

@@ -26,6 +26,11 @@ def noise(height, width, channels=3, dtype=np.uint8):
     return generator.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype=dtype, endpoint=True)
 
 
+def dim_noise(height, width, channels=3):
+    """Without lights, which would be protected."""
+    return noise(height, width, channels) // 2
+
+
 @pytest.fixture
 def brightener(picture_engine):
     """The pipeline around a network that answers with the given curves (C, h, w) whatever it sees."""
@@ -47,16 +52,16 @@ def test_curves_of_zero_leave_the_picture_as_it_is(brightener, dtype, channels):
 
 
 def test_every_iteration_bends_what_the_last_one_gave(brightener):
-    x = as_float(noise(20, 30)).astype(np.float64)
+    x = as_float(dim_noise(20, 30)).astype(np.float64)
     curves = np.array([0.5, -0.2, 1.0, 0.3, 0.1, -0.4]).reshape(6, 1, 1)
     for step in (curves[:3, 0, 0], curves[3:, 0, 0]):
         x = x + step * x * (1 - x)
-    restored = brightener(np.broadcast_to(curves, (6, 2, 2)))(noise(20, 30))
+    restored = brightener(np.broadcast_to(curves, (6, 2, 2)))(dim_noise(20, 30))
     np.testing.assert_allclose(restored.pixels, x * 255, atol=0.51)
 
 
 def test_a_gray_picture_gets_the_mean_of_the_three_curves(brightener):
-    pixels = noise(20, 30, 1)
+    pixels = dim_noise(20, 30, 1)
     x = as_float(pixels)
     curves = np.broadcast_to(np.array([0.0, 0.3, 0.6]).reshape(3, 1, 1), (3, 2, 2))
     restored = brightener(curves)(Picture(pixels))
@@ -68,7 +73,7 @@ def test_a_gray_picture_gets_the_mean_of_the_three_curves(brightener):
 @pytest.mark.parametrize("side", [12, 1])
 def test_strips_give_what_curves_stretched_over_the_whole_picture_give(brightener, height, width, side):
     curves = np.random.default_rng(3).uniform(-1, 1, (24, side, side)).astype(np.float32)
-    pixels = noise(height, width)
+    pixels = dim_noise(height, width)
     strips = list(brightener(curves).restore(pixels))
     assert [top for top, _ in strips] == [0, *np.cumsum([len(rows) for _, rows in strips])[:-1]]
     whole = as_float(pixels).copy()
@@ -93,6 +98,17 @@ def test_however_wide_the_picture_is_little_of_the_curves_is_stretched_at_once(b
     parts = np.concatenate([rows for _, rows in brightener(curves).restore(pixels)])
     np.testing.assert_allclose(parts, whole, atol=1e-5)
     assert max(sizes[1:]) <= 200  # the first is what share each row of the curves has
+
+
+@pytest.mark.parametrize(("light", "protection"), [(255, 1), (204, 0.5), (160, 0)])
+def test_where_a_picture_has_lights_what_is_bright_is_drawn_back(brightener, light, protection):
+    pixels = np.full((40, 60, 3), 51, np.uint8)
+    pixels[10:20, 10:20], pixels[20:30, 10:20] = light, (102, 51, 51)
+    x = as_float(pixels)
+    y = x + 0.8 * x * (1 - x)
+    kept = protection * x.max(axis=2, keepdims=True) ** 2
+    restored = brightener(np.full((3, 2, 2), 0.8))(pixels).pixels
+    np.testing.assert_allclose(restored, 255 * (y + kept * (x - y)), atol=0.51)
 
 
 def test_the_curves_lie_where_the_network_saw_them(brightener):
