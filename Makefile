@@ -9,7 +9,7 @@ DEMO := build/demo
 DEVICE_SIDE := cli core data imaging metrics modelfiles runtime
 DEVICE_VENV = build/device-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-device test-litert lint types clean
+.PHONY: demo test test-device test-litert lint types release clean
 
 demo: .venv/demo
 	mkdir -p $(DEMO)
@@ -44,8 +44,16 @@ lint: .venv/dev
 types: .venv/dev
 	$(BIN)/mypy
 
+# What the index gets: built and checked, not sent.
+release:
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet hatchling twine
+	rm -rf dist
+	build/release/bin/python -m hatchling build -d dist
+	build/release/bin/python -m twine check --strict dist/*
+
 clean:
-	rm -rf .venv build runs *.egg-info
+	rm -rf .venv build dist runs *.egg-info
 
 # The stamps are remade when the dependencies change.
 .venv/bin/python:

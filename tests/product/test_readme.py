@@ -1,4 +1,4 @@
-"""The README's commands are run as they stand there."""
+"""The commands of the README and of the tour are run as they stand there."""
 
 import os
 import re
@@ -11,10 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOUR = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, page):
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 @pytest.fixture
@@ -27,9 +28,10 @@ def environment():
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_every_shell_command_of_the_readme_runs(folder):
-    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("edgevision")]
-    assert len(commands) >= 8
+@pytest.mark.parametrize(("page", "least"), [pytest.param(README, 3, id="readme"), pytest.param(TOUR, 15, id="tour")])
+def test_every_shell_command_runs(folder, page, least):
+    commands = [line for block in blocks("sh", page) for line in block.splitlines() if line.startswith("edgevision")]
+    assert len(commands) >= least
     for command in commands:
         done = subprocess.run(
             shlex.split(command, comments=True),
@@ -44,7 +46,7 @@ def test_every_shell_command_of_the_readme_runs(folder):
 
 
 def test_the_python_of_the_readme_runs(folder):
-    (program,) = blocks("python")
+    (program,) = blocks("python", README)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cat ")
@@ -64,8 +66,8 @@ def test_the_python_of_the_docs_runs(folder):
         assert (folder / name).is_file()
 
 
-def test_every_option_the_readme_shows_exists():
-    text = "\n".join(blocks("text")).replace("\\\n", " ")
+def test_every_option_that_is_shown_exists():
+    text = "\n".join(blocks("text", README + TOUR)).replace("\\\n", " ")
     for line in text.splitlines():
         if not line.startswith("edgevision"):
             continue
@@ -88,6 +90,9 @@ def test_the_plain_lines_are_what_make_does():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_the_links_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_the_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
