@@ -12,7 +12,7 @@ from edgevision.core.errors import InputError, MissingExtraError
 from edgevision.core.extras import requires_extra
 from edgevision.exporters.conversion import litert_program
 from edgevision.exporters.conversion.converter_process import ConverterProcess
-from edgevision.exporters.conversion.onnx_network import exported_network
+from edgevision.exporters.onnx_to_torch.exported_network import exported_network
 from edgevision.exporters.passes.canonical_form import canonical
 from edgevision.exporters.passes.convolution_rewrites import pool_by_operator, stride_by_convolution
 from edgevision.exporters.passes.graph_pass import Rewriting, Sequential

@@ -9,8 +9,8 @@ import onnx_ir
 import torch
 from torch import Tensor
 
-from edgevision.exporters.differentiable.onnx_module import OnnxModule
-from edgevision.exporters.differentiable.operators import rounded
+from edgevision.exporters.onnx_to_torch.onnx_module import OnnxModule
+from edgevision.exporters.onnx_to_torch.operators import rounded
 from edgevision.exporters.passes.ir import constant_input, input_at, to_ir
 from edgevision.exporters.quantization.qdq import Plan, QuantizedWeights, Quantizer
 from edgevision.exporters.quantization.units import FOLLOWERS, channel_axis

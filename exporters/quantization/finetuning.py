@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from edgevision.exporters.differentiable.onnx_module import OnnxModule
+from edgevision.exporters.onnx_to_torch.onnx_module import OnnxModule
 from edgevision.exporters.passes.ir import Array
 from edgevision.exporters.quantization.fake_quantization import FakeQuantization
 from edgevision.exporters.quantization.qdq import Plan, Quantizer

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.differentiable.onnx_module import unknown_operators
+from edgevision.exporters.onnx_to_torch.onnx_module import unknown_operators
 from edgevision.exporters.passes.ir import to_ir, to_proto
 from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer

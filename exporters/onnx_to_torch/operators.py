@@ -1,5 +1,8 @@
 """What each operator of ONNX computes, in PyTorch: ``OPERATORS`` maps its type to a function of a node and its inputs.
 
+What tells shapes, axes and places may be an array of NumPy, too, and so may a single number: torch.export does not look
+into tensors.
+
 Quantising rounds straight-through: forwards to integers, backwards as if it did not (Bengio et al. 2013), which gives a
 scale the derivative of Esser et al. 2020, "Learned step size quantization".
 """
@@ -14,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from edgevision.exporters.differentiable.resampling import resize
-from edgevision.exporters.differentiable.windows import average_pool, conv, conv_transpose, max_pool
+from edgevision.exporters.onnx_to_torch.resampling import resize
+from edgevision.exporters.onnx_to_torch.windows import average_pool, conv, conv_transpose, max_pool
 
 Operator = Callable[..., Tensor | Sequence[Tensor]]
 
@@ -48,22 +51,28 @@ def _channels(values: Tensor, axis: int, dimensions: int) -> Tensor:
 
 def _gemm(node: onnx_ir.Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     options = node.attributes
-    a, b = (x.T if options.get_int(flag, 0) else x for x, flag in ((a, "transA"), (b, "transB")))
-    product = options.get_float("alpha", 1.0) * (a @ b)
-    return product if c is None else product + options.get_float("beta", 1.0) * c
+    a = a.T if options.get_int("transA", 0) else a
+    weight = b if options.get_int("transB", 0) else b.T
+    alpha, beta = options.get_float("alpha", 1.0), options.get_float("beta", 1.0)
+    if alpha == beta == 1 and (c is None or c.ndim == 1):
+        return F.linear(a, weight, c)
+    product = alpha * F.linear(a, weight)
+    return product if c is None else product + beta * c
 
 
 def _clip(_: onnx_ir.Node, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
-    return x if low is None and high is None else x.clamp(low, high)
+    ends = [None if end is None else end.item() for end in (low, high)]
+    # By its name, which converters fuse into what stands before it.
+    return F.relu6(x) if ends == [0, 6] else x if ends == [None, None] else x.clamp(*ends)
 
 
-def _divide(_: onnx_ir.Node, x: Tensor, y: Tensor) -> Tensor:
-    return x / y if x.is_floating_point() else torch.div(x, y, rounding_mode="trunc")
+def _divide(x: Tensor, y: Tensor) -> Tensor:
+    return x / y if torch.is_floating_point(torch.as_tensor(x)) else torch.div(x, y, rounding_mode="trunc")
 
 
 def _power(_: onnx_ir.Node, x: Tensor, exponent: Tensor) -> Tensor:
     # As a number where it is one: the derivative by the exponent would be that of a logarithm.
-    return x ** (exponent.item() if exponent.numel() == 1 else exponent)
+    return x ** (exponent if exponent.ndim else exponent.item())
 
 
 def _batch_normalization(node: onnx_ir.Node, x: Tensor, *values: Tensor) -> Tensor:
@@ -76,10 +85,8 @@ def _instance_normalization(node: onnx_ir.Node, x: Tensor, scale: Tensor, bias: 
 
 
 def _layer_normalization(node: onnx_ir.Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Tensor:
-    axes = list(range(node.attributes.get_int("axis", -1) % x.ndim, x.ndim))
-    centered = x - x.mean(axes, keepdim=True)
-    variance = centered.square().mean(axes, keepdim=True)
-    normal = centered * torch.rsqrt(variance + node.attributes.get_float("epsilon", 1e-5)) * scale
+    shape = x.shape[node.attributes.get_int("axis", -1) % x.ndim :]
+    normal = F.layer_norm(x, shape, eps=node.attributes.get_float("epsilon", 1e-5)) * scale
     return normal if bias is None else normal + bias
 
 
@@ -113,8 +120,7 @@ def _squeeze(_: onnx_ir.Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
 
 
 def _unsqueeze(_: onnx_ir.Node, x: Tensor, axes: Tensor) -> Tensor:
-    dimensions = x.ndim + axes.numel()
-    for axis in sorted(int(axis) % dimensions for axis in axes):
+    for axis in sorted(axis % (x.ndim + len(axes)) for axis in axes.tolist()):
         x = x.unsqueeze(axis)
     return x
 
@@ -129,10 +135,13 @@ def _slice(
 ) -> Tensor:
     places = range(len(starts)) if axes is None else axes.tolist()
     for place, (axis, start, end) in enumerate(zip(places, starts.tolist(), ends.tolist(), strict=True)):
-        step = 1 if steps is None else int(steps[place])
+        step = 1 if steps is None else steps.tolist()[place]
         # As ONNX counts: from the end where negative, and never beyond.
         chosen = range(x.shape[axis])[slice(start, end if step > 0 or end > -x.shape[axis] - 1 else None, step)]
-        x = x.index_select(axis, torch.tensor(list(chosen)))
+        if step > 0:
+            x = x[(slice(None),) * (axis % x.ndim) + (slice(chosen.start, chosen.stop, step),)]
+        else:
+            x = x.index_select(axis, torch.tensor(list(chosen)))
     return x
 
 
@@ -144,7 +153,7 @@ def _split(node: onnx_ir.Node, x: Tensor, sizes: Tensor | None = None) -> Sequen
 
 
 def _gather(node: onnx_ir.Node, x: Tensor, indices: Tensor) -> Tensor:
-    axis = node.attributes.get_int("axis", 0) % x.ndim
+    axis, indices = node.attributes.get_int("axis", 0) % x.ndim, torch.as_tensor(indices)
     places = torch.where(indices < 0, indices + x.shape[axis], indices).long()
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     return x.index_select(axis, places.reshape(-1)).reshape(shape)
@@ -155,17 +164,13 @@ def _pad(
 ) -> Tensor:
     mode = node.attributes.get_string("mode", "constant")
     places = [axis % x.ndim for axis in (range(x.ndim) if axes is None else axes.tolist())]
-    begins, ends = pads.reshape(2, -1).tolist()
-    for axis, begin, end in zip(places, begins, ends, strict=True):
-        if not begin and not end:
-            continue
-        if mode == "constant":
-            around = [0, 0] * (x.ndim - 1 - axis) + [begin, end]
-            x = F.pad(x, around, value=0.0 if value is None else value.item())
-        else:
-            inner = np.arange(x.shape[axis])
-            kinds = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
-            chosen = np.pad(inner, (begin, end), mode=kinds[mode])  # type: ignore[call-overload]
+    around = dict(zip(places, zip(*pads.reshape(2, -1).tolist(), strict=True), strict=True))
+    if mode == "constant":
+        flat = [size for axis in reversed(range(x.ndim)) for size in around.get(axis, (0, 0))]
+        return F.pad(x, flat, value=0.0 if value is None else value.item())
+    for axis, ends in around.items():
+        if any(ends):
+            chosen = np.pad(np.arange(x.shape[axis]), ends, mode=mode)  # type: ignore[call-overload]
             x = x.index_select(axis, torch.from_numpy(chosen))
     return x
 
@@ -195,25 +200,24 @@ def _constant_of_shape(node: onnx_ir.Node, shape: Tensor) -> Tensor:
 
 def _depth_to_space(node: onnx_ir.Node, x: Tensor) -> Tensor:
     size = node.attributes["blocksize"].as_int()
-    n, channels, height, width = x.shape
-    few = channels // size**2
-    if node.attributes.get_string("mode", "DCR") == "CRD":
-        return F.pixel_shuffle(x, size)
-    parts = x.reshape(n, size, size, few, height, width).permute(0, 3, 4, 1, 5, 2)
-    return parts.reshape(n, few, height * size, width * size)
+    if node.attributes.get_string("mode", "DCR") == "DCR":
+        n, channels, height, width = x.shape
+        x = x.reshape(n, size**2, channels // size**2, height, width).transpose(1, 2).reshape(x.shape)
+    return F.pixel_shuffle(x, size)
 
 
 def _space_to_depth(node: onnx_ir.Node, x: Tensor) -> Tensor:
     size = node.attributes["blocksize"].as_int()
-    n, channels, height, width = x.shape
-    parts = x.reshape(n, channels, height // size, size, width // size, size).permute(0, 3, 5, 1, 2, 4)
-    return parts.reshape(n, channels * size**2, height // size, width // size)
+    parts = F.pixel_unshuffle(x, size)
+    n, channels, height, width = parts.shape
+    return parts.reshape(n, channels // size**2, size**2, height, width).transpose(1, 2).reshape(parts.shape)
 
 
 def _of(function: Callable[..., Tensor], **options: float) -> Operator:
     """A function of the inputs and of attributes of one number, whose defaults are given; their names are ours."""
     return lambda node, *inputs: function(
-        *inputs, *(node.attributes.get_float(name, default) for name, default in options.items())
+        *(x.item() if isinstance(x, np.ndarray) else x for x in inputs),
+        *(node.attributes.get_float(name, default) for name, default in options.items()),
     )
 
 
@@ -239,7 +243,7 @@ OPERATORS: Mapping[str, Operator] = {
     "ConvTranspose": conv_transpose,
     "DepthToSpace": _depth_to_space,
     "DequantizeLinear": _dequantize,
-    "Div": _divide,
+    "Div": _of(_divide),
     "Dropout": lambda node, x, *_: x,
     "Elu": _of(F.elu, alpha=1.0),
     "Einsum": lambda node, *inputs: torch.einsum(node.attributes["equation"].as_string(), *inputs),
@@ -262,12 +266,12 @@ OPERATORS: Mapping[str, Operator] = {
     "Log": _of(torch.log),
     "LogSoftmax": _along_axis(torch.log_softmax),
     "MatMul": _of(torch.matmul),
-    "Max": lambda node, *inputs: reduce(torch.maximum, inputs),
+    "Max": lambda node, *inputs: reduce(torch.maximum, map(torch.as_tensor, inputs)),
     "MaxPool": max_pool,
-    "Min": lambda node, *inputs: reduce(torch.minimum, inputs),
+    "Min": lambda node, *inputs: reduce(torch.minimum, map(torch.as_tensor, inputs)),
     "Mul": _of(torch.mul),
     "Neg": _of(torch.neg),
-    "PRelu": _of(lambda x, slope: torch.where(x < 0, x * slope, x)),
+    "PRelu": lambda node, x, slope: torch.where(x < 0, x * slope, x) if slope.ndim else F.leaky_relu(x, slope.item()),
     "Pad": _pad,
     "Pow": _power,
     "QuantizeLinear": _quantize,

@@ -27,18 +27,20 @@ def conv_transpose(node: onnx_ir.Node, x: Tensor, weight: Tensor, bias: Tensor |
     """ConvTranspose; what is padded is cropped from the whole result."""
     axes, options = weight.ndim - 2, node.attributes
     strides, dilations = _each(node, "strides", axes), _each(node, "dilations", axes)
-    more = options.get_ints("output_padding", [0] * axes)
-    whole = _TRANSPOSED[axes](x, weight, bias, strides, 0, more, options.get_int("group", 1), dilations)
-    kind = options.get_string("auto_pad", "NOTSET")
-    wanted = options.get_ints("output_shape", [])
+    kind, wanted = options.get_string("auto_pad", "NOTSET"), options.get_ints("output_shape", [])
     if kind.startswith("SAME"):
         wanted = wanted or [side * stride for side, stride in zip(x.shape[2:], strides, strict=True)]
     pads = list(options.get_ints("pads", [0] * 2 * axes))
+    even = None if wanted else _even(pads)
+    more, groups = options.get_ints("output_padding", [0] * axes), options.get_int("group", 1)
+    whole = _TRANSPOSED[axes](x, weight, bias, strides, even or 0, more, groups, dilations)
+    if even is not None:
+        return whole
     if wanted:
         total = [side - want for side, want in zip(whole.shape[2:], wanted, strict=True)]
         less, more_half = [count // 2 for count in total], [count - count // 2 for count in total]
         pads = less + more_half if kind == "SAME_UPPER" else more_half + less
-    return _padded_with_zeros(whole, [-pad for pad in pads])
+    return _pad(whole, [-pad for pad in pads])
 
 
 def max_pool(node: onnx_ir.Node, x: Tensor) -> Tensor:
@@ -48,27 +50,25 @@ def max_pool(node: onnx_ir.Node, x: Tensor) -> Tensor:
     pads = _pads(node, x.shape[2:], kernel, strides, dilations)
     if node.attributes.get_int("ceil_mode", 0):
         pads = _to_the_end(pads, x.shape[2:], kernel, strides, dilations)
-    # Padded by as much as nothing can be: torch itself pads no more than half a window.
-    x = F.pad(x, _torch_order(pads), value=-math.inf) if any(pads) else x
-    return _LARGEST[len(kernel)](x, kernel, strides, 0, dilations)
+    x, padding = _padded(x, pads, kernel, value=-math.inf)
+    return _LARGEST[len(kernel)](x, kernel, strides, padding, dilations)
 
 
 def average_pool(node: onnx_ir.Node, x: Tensor) -> Tensor:
     """AveragePool; what is padded counts where ``count_include_pad`` says so."""
     kernel = list(node.attributes["kernel_shape"].as_ints())
     strides, ones = _each(node, "strides", len(kernel)), [1] * len(kernel)
-    pads = _pads(node, x.shape[2:], kernel, strides, ones)
-    mean = _MEAN[len(kernel)]
-    counted = x.new_ones((1, 1, *x.shape[2:]))
-    if node.attributes.get_int("count_include_pad", 0):
-        counted = F.pad(counted, _torch_order(pads), value=1.0)
-    else:
-        counted = _padded_with_zeros(counted, pads)
-    x = _padded_with_zeros(x, pads)
-    if node.attributes.get_int("ceil_mode", 0):
+    pads, mean = _pads(node, x.shape[2:], kernel, strides, ones), _MEAN[len(kernel)]
+    padding_counts, to_the_end = (bool(node.attributes.get_int(name, 0)) for name in ("count_include_pad", "ceil_mode"))
+    even = _even(pads, kernel)
+    if even is not None and not to_the_end:
+        return mean(x, kernel, strides, even, count_include_pad=padding_counts)
+    counted = _pad(x.new_ones((1, 1, *x.shape[2:])), pads, float(padding_counts))
+    x = _pad(x, pads)
+    if to_the_end:
         # What lies beyond the padding never counts.
         beyond = _to_the_end([0] * 2 * len(kernel), x.shape[2:], kernel, strides, ones)
-        x, counted = _padded_with_zeros(x, beyond), _padded_with_zeros(counted, beyond)
+        x, counted = _pad(x, beyond), _pad(counted, beyond)
     return mean(x, kernel, strides) / mean(counted, kernel, strides)
 
 
@@ -110,19 +110,21 @@ def _to_the_end(
     return wide
 
 
-def _padded(x: Tensor, pads: Sequence[int]) -> tuple[Tensor, list[int]]:
-    """``x``, and what torch is to pad on both sides of each axis; where they differ, it is padded here."""
+def _padded(x: Tensor, pads: Sequence[int], kernel: Sequence[int] = (), value: float = 0.0) -> tuple[Tensor, list[int]]:
+    """``x``, and what torch is to pad; what it cannot is padded here."""
+    even = _even(pads, kernel)
+    return (_pad(x, pads, value), [0] * (len(pads) // 2)) if even is None else (x, even)
+
+
+def _even(pads: Sequence[int], kernel: Sequence[int] = ()) -> list[int] | None:
+    """What is padded on both sides of each axis, if that is the same; half a ``kernel`` of pooling is torch's most."""
+    first, last = list(pads[: len(pads) // 2]), list(pads[len(pads) // 2 :])
+    known = first == last and min(first) >= 0
+    return first if known and all(2 * pad <= size for pad, size in zip(first, kernel, strict=False)) else None
+
+
+def _pad(x: Tensor, pads: Sequence[int], value: float = 0.0) -> Tensor:
+    """With the beginnings of all axes first, then their ends; torch takes the last axis first."""
     axes = len(pads) // 2
-    if list(pads[:axes]) == list(pads[axes:]) and min(pads) >= 0:
-        return x, list(pads[:axes])
-    return _padded_with_zeros(x, pads), [0] * axes
-
-
-def _padded_with_zeros(x: Tensor, pads: Sequence[int]) -> Tensor:
-    return F.pad(x, _torch_order(pads)) if any(pads) else x
-
-
-def _torch_order(pads: Sequence[int]) -> list[int]:
-    """The last axis first, its beginning and its end together."""
-    axes = len(pads) // 2
-    return [pads[axis + end] for axis in reversed(range(axes)) for end in (0, axes)]
+    flat = [pads[axis + end] for axis in reversed(range(axes)) for end in (0, axes)]
+    return F.pad(x, flat, value=value) if any(flat) else x

@@ -1,10 +1,15 @@
-"""Resize of ONNX as products with one matrix for each axis, which says what every output takes of which inputs."""
+"""Resize of ONNX: torch's own where that is the same, else products with one matrix for each axis.
+
+The matrix says what every output takes of which inputs.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import onnx_ir
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _Weights = Callable[[Tensor], Tensor]
 
@@ -15,15 +20,21 @@ def resize(
     """Resize by nearest, linear or cubic interpolation, without what :func:`unknown_option` names."""
     options = node.attributes
     axes = [axis % x.ndim for axis in options.get_ints("axes", list(range(x.ndim)))]
-    if sizes is not None and sizes.numel():
-        targets = [(axis, int(size), int(size) / x.shape[axis]) for axis, size in zip(axes, sizes, strict=True)]
+    if sizes is not None and len(sizes):
+        targets = [(axis, size, size / x.shape[axis]) for axis, size in zip(axes, sizes.tolist(), strict=True)]
     else:
         assert scales is not None
         factors = zip(axes, scales.tolist(), strict=True)
         targets = [(axis, int(x.shape[axis] * factor), factor) for axis, factor in factors]
+    targets = [target for target in targets if target[1:] != (x.shape[target[0]], 1)]
+    known = _torch_options(node)
+    if known is not None and x.ndim == 4 and all(_is_as_torch(node, x, *target) for target in targets):
+        sides = list(x.shape)
+        for axis, size, _ in targets:
+            sides[axis] = size
+        return F.interpolate(x, sides[2:], **known)
     for axis, size, factor in targets:
-        if size != x.shape[axis] or factor != 1:
-            x = _along(x, axis, _matrix(node, x.shape[axis], size, factor).to(x.dtype))
+        x = _along(x, axis, _matrix(node, x.shape[axis], size, factor).to(x.dtype))
     return x
 
 
@@ -37,6 +48,31 @@ def unknown_option(node: onnx_ir.Node) -> str | None:
         return "keep_aspect_ratio_policy"
     kind = options.get_string("coordinate_transformation_mode", "half_pixel")
     return "tf_crop_and_resize" if kind == "tf_crop_and_resize" else None
+
+
+def _torch_options(node: onnx_ir.Node) -> dict[str, Any] | None:
+    """Those with which torch interpolates pictures between the same places, if there are any."""
+    options = node.attributes
+    kind = options.get_string("coordinate_transformation_mode", "half_pixel")
+    mode = options.get_string("mode", "nearest")
+    if mode == "nearest":
+        places = kind, options.get_string("nearest_mode", "round_prefer_floor")
+        return {"mode": mode} if places == ("asymmetric", "floor") else None
+    if kind not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
+        return None
+    if mode == "cubic" and options.get_float("cubic_coeff_a", -0.75) != -0.75:
+        return None
+    return {"mode": {"linear": "bilinear", "cubic": "bicubic"}[mode], "align_corners": kind == "align_corners"}
+
+
+def _is_as_torch(node: onnx_ir.Node, x: Tensor, axis: int, size: int, factor: float) -> bool:
+    """Whether torch, which is told sizes and rounds their quotient to float32, takes the same places along ``axis``."""
+    side = x.shape[axis]
+    if node.attributes.get_string("mode", "nearest") == "nearest":
+        exact = size % side == 0 and (size // side).bit_count() == 1
+    else:
+        exact = size > 1 and abs(side * factor - size) < 1e-5 * size
+    return axis >= 2 and exact
 
 
 def _along(x: Tensor, axis: int, matrix: Tensor) -> Tensor:

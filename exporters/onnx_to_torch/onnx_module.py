@@ -1,14 +1,16 @@
-"""An ONNX graph as a PyTorch network that computes the same and has derivatives."""
+"""An ONNX graph as a PyTorch network that computes the same."""
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import onnx_ir
 import torch
 from torch import Tensor
 
-from edgevision.exporters.differentiable.operators import OPERATORS
-from edgevision.exporters.differentiable.resampling import unknown_option
+from edgevision.core.errors import InputError
+from edgevision.exporters.onnx_to_torch.operators import OPERATORS, Operator
+from edgevision.exporters.onnx_to_torch.resampling import unknown_option
 from edgevision.exporters.passes.ir import constant, inputs_of
 
 
@@ -20,15 +22,20 @@ def unknown_operators(model: onnx_ir.Model) -> list[str]:
 
 
 class OnnxModule:
-    """Computes what ``model`` does, node after node, in float32 as far as the graph has it.
+    """Computes what ``model`` does, node after node, in float32 as far as the graph has it."""
 
-    Raises:
-        ValueError: an operator is not known, see :func:`unknown_operators`.
-    """
+    def __init__(self, model: onnx_ir.Model, operators: Mapping[str, Operator] = OPERATORS) -> None:
+        """Take ``model`` apart.
 
-    def __init__(self, model: onnx_ir.Model) -> None:
+        Args:
+            operators: what its nodes compute, by type.
+
+        Raises:
+            InputError: an operator is not known, see :func:`unknown_operators`.
+        """
         if unknown := unknown_operators(model):
-            raise ValueError(f"there is no derivative of {', '.join(unknown)}")
+            raise InputError(f"this model cannot become a PyTorch network: nothing is known of {', '.join(unknown)}")
+        self._operators = operators
         self._nodes = tuple(model.graph)
         self._inputs = inputs_of(model)
         self._outputs = [str(value.name) for value in model.graph.outputs]
@@ -40,10 +47,11 @@ class OnnxModule:
         reads = (value for node in self._nodes for value in node.inputs if value is not None)
         self._readers = Counter(str(value.name) for value in reads) + Counter(self._outputs)
 
-    def __call__(self, *inputs: Tensor, given: Mapping[str, Tensor] | None = None) -> list[Tensor]:
+    def __call__(self, *inputs: Tensor, given: Mapping[str, Any] | None = None) -> list[Tensor]:
         """All outputs for all ``inputs`` in order.
 
-        What ``given`` names, be it constant or computed, has the value there instead of its own.
+        What ``given`` names, be it constant or computed, has the value there instead of its own: a tensor, or an array
+        where the operator that reads it takes one.
         """
         given = given or {}
         values = {**self._constants, **dict(zip(self._inputs, inputs, strict=True)), **given}
@@ -51,7 +59,7 @@ class OnnxModule:
         for node in self._nodes:
             if not all(value.name in given for value in node.outputs):
                 taken = [None if value is None else values[str(value.name)] for value in node.inputs]
-                found = OPERATORS[_type(node)](node, *taken)
+                found = self._operators[_type(node)](node, *taken)
                 outputs = [found] if isinstance(found, Tensor) else found
                 names = (str(value.name) for value in node.outputs)
                 values |= {name: output for name, output in zip(names, outputs, strict=False) if name not in given}
