@@ -9,7 +9,7 @@ DEMO := build/demo
 DEVICE_SIDE := cli core data imaging metrics modelfiles runtime
 DEVICE_VENV = build/device-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-device test-litert lint types release clean
+.PHONY: demo test test-device test-litert lint types docs release clean
 
 demo: .venv/demo
 	mkdir -p $(DEMO)
@@ -43,6 +43,9 @@ lint: .venv/dev
 
 types: .venv/dev
 	$(BIN)/mypy
+
+docs: .venv/dev
+	$(BIN)/python -m mkdocs build --strict
 
 # What the index gets: built and checked, not sent.
 release:
