@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgevision.runtime.tasks.restoration.command import parse_memory
+from edgevision.cli.values import parse_size
 
 # The peak of a process that measures itself: that of a child is at least what its parent had when it began.
 MEASURED = """
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         base, _ = peak(Path(name), arguments, 64, 64)
         taken, pictures = peak(Path(name), arguments, arguments.height, arguments.width)
-    allowed = base + pictures + 2 * parse_memory(arguments.memory)
+    allowed = base + pictures + 2 * parse_size(arguments.memory, "--memory")
     print("| task | picture | memory | peak MB | base + pictures + twice the memory |\n|---|---|---|---|---|")
     size = f"{arguments.width}x{arguments.height}"
     print(f"| {arguments.task} | {size} | {arguments.memory} | {taken >> 20} | {allowed >> 20} |")

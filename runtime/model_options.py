@@ -14,8 +14,8 @@ def _resolve(value: Path | None) -> Path | None:
     return None if value is None else resolve_model(value)
 
 
-def _resolve_all(value: list[Path]) -> list[Path]:
-    return [resolve_model(path) for path in value]
+def _resolve_all(value: list[Path] | None) -> list[Path]:
+    return [resolve_model(path) for path in value or ()]
 
 
 def _complete(incomplete: str) -> Iterator[str]:
@@ -43,14 +43,16 @@ ModelArgument = Annotated[
     Path,
     model_argument("Model file (.onnx, .xml, .tflite, .param, .rknn), or the name of one that ships, as classify."),
 ]
+
+
+def models_argument(help: str) -> Any:
+    """The argument ``MODEL...`` with a ``help`` of its own."""
+    return typer.Argument(metavar="MODEL", callback=_resolve_all, autocompletion=_complete, help=help)
+
+
 ModelsArgument = Annotated[
     list[Path],
-    typer.Argument(
-        metavar="MODEL",
-        callback=_resolve_all,
-        autocompletion=_complete,
-        help="Model files (.onnx, .xml, .tflite, .param, .rknn), or names of those that ship, as classify.",
-    ),
+    models_argument("Model files (.onnx, .xml, .tflite, .param, .rknn), or names of those that ship, as classify."),
 ]
 
 

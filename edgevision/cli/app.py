@@ -79,6 +79,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     ),
     "run": VerbGroup(_RunVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
+    "serve": Verb("edgevision.runtime.serving.command:serve", "Answer requests over HTTP, and show a page."),
     "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
 }
 

@@ -23,10 +23,16 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """The one document of a ``--json`` call on standard output, ``schema_version`` first."""
-    whole = _finite({"schema_version": REPORT_SCHEMA_VERSION} | dict(document))
+    """The one document of a ``--json`` call on standard output."""
+    whole = json_report(document)
     ascii_only = not (getattr(results(), "encoding", None) or "").lower().startswith("utf")
     echo(exact_json(whole, ascii_only=ascii_only, indent=2, allow_nan=False))
+
+
+def json_report(document: Mapping[str, Any]) -> dict[str, Any]:
+    """``document`` as it is given to programs: with a ``schema_version``, and without what JSON cannot say."""
+    report: dict[str, Any] = _finite({"schema_version": REPORT_SCHEMA_VERSION} | dict(document))
+    return report
 
 
 def _finite(value: Any) -> Any:

@@ -1,7 +1,8 @@
-"""Values of options that are written in a way of their own: cores, shapes, shares, JSON objects."""
+"""Values of options that are written in a way of their own: cores, shapes, shares, sizes, times, JSON objects."""
 
 import json
 import math
+import re
 from typing import Any
 
 from edgevision.cli.numbers import LARGEST, positive_number, real_number, whole_number
@@ -13,6 +14,11 @@ _LAST_CORE = 8191
 
 _LARGEST_INPUT = 2**28
 """Values of an input, which are a gigabyte."""
+
+_LARGEST_SIZE = 2**40
+
+_SECONDS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}
+_LONGEST_TIME = 365 * 24 * 3600
 
 
 def json_object(text: str, option: str) -> dict[str, Any]:
@@ -66,3 +72,21 @@ def parse_shape(text: str) -> tuple[int, ...]:
             f" {shortened(text)}"
         )
     return shape
+
+
+def parse_size(text: str, option: str) -> int:
+    """Bytes of ``512MB``, ``1GB`` or ``4000000``, units of 1024; :class:`InputError` names ``option`` otherwise."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE | re.ASCII)
+    size = float(found[1]) * 1024 ** ("KMG".index(found[2].upper()) + 1 if found[2] else 0) if found else 0
+    if not 1 <= size <= _LARGEST_SIZE:
+        raise InputError(f"{option} is a size as 512MB or 1GB, up to {_LARGEST_SIZE >> 30}GB, not {shortened(text)}")
+    return int(size)
+
+
+def parse_time(text: str, option: str) -> float:
+    """Seconds of ``5ms``, ``90``, ``30s``, ``10m`` or ``2h``; :class:`InputError` names ``option`` otherwise."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", text.strip(), re.IGNORECASE | re.ASCII)
+    seconds = float(found[1]) * _SECONDS[found[2].lower()] if found else math.inf
+    if seconds > _LONGEST_TIME:
+        raise InputError(f"{option} is a time as 5ms, 30s, 10m or 2h, up to a year, not {shortened(text)}")
+    return seconds

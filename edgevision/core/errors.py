@@ -12,6 +12,7 @@
     │   ├── ModelFileError          2   an exported model file, or the metadata inside it
     │   ├── UnfitInputError         2   a model does not take an input of that shape (also a ValueError)
     │   ├── ImageError              2   a picture
+    │   │   └── TooLargeError       2   one of more pixels than are decoded
     │   └── DatasetError            2   a data set
     ├── OutputError                 2   the place the user named cannot be written
     └── DeviceError                 3   the device is not there, or cannot run this model
@@ -80,6 +81,10 @@ class ImageError(InputError):
 
 class UnfitInputError(InputError, ValueError):
     """A model does not take an input of that shape or type; others it may take."""
+
+
+class TooLargeError(ImageError):
+    """A picture has more pixels than are decoded; nothing of it was."""
 
 
 class DatasetError(InputError):

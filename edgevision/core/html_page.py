@@ -30,10 +30,16 @@ text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
 def write_html(
     path: Path, title: str, body: Iterable[str], style: str = "", script: str = "", *, force: bool = True
 ) -> None:
-    """Write the page of those parts, which are HTML already; ``style`` is added to what all pages have in common.
+    """Write an :func:`html_page`; without ``force`` an :class:`OutputError` where the file exists."""
+    with atomic_file(path, force=force) as temporary:
+        temporary.write_text(html_page(title, body, style, script), encoding="utf-8")
+
+
+def html_page(title: str, body: Iterable[str], style: str = "", script: str = "") -> str:
+    """The page of those parts, which are HTML already; ``style`` is added to what all pages have in common.
 
     The page may load nothing, and runs no other script than ``script``, whatever stands in its parts: a browser knows
-    that one by its hash. Without ``force`` an :class:`OutputError` where the file exists.
+    that one by its hash.
     """
     rules = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     if script:
@@ -43,8 +49,7 @@ def write_html(
     head += "<meta name=viewport content='width=device-width, initial-scale=1'>"
     head += f"<style>{_STYLE}{CHART_STYLE}{style}</style></head>"
     end = f"<script>{script}</script>" if script else ""
-    with atomic_file(path, force=force) as temporary:
-        temporary.write_text(f"{head}<body>{printable(''.join(body))}{end}</body></html>\n", encoding="utf-8")
+    return f"{head}<body>{printable(''.join(body))}{end}</body></html>\n"
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:

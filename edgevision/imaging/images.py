@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.core.errors import ImageError
+from edgevision.core.errors import ImageError, TooLargeError
 from edgevision.core.regular_files import open_regular
 from edgevision.imaging.embedded_metadata import xmp_of
 from edgevision.imaging.exif import orientation, read_exif
@@ -156,7 +156,7 @@ def _read(kind: PictureFormat, file: BinaryIO, beginning: bytes, name: str, *, c
                 # Only before the samples are read it is known how they are stored.
                 return _decode(image, name, stored_samples(image, beginning), camera=camera), several
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} is too large to decode safely: {error}") from error
+        raise TooLargeError(f"{name} is too large to decode safely: {error}") from error
     except MemoryError as error:
         raise ImageError(f"{name} needs more memory than there is; make it smaller") from error
     except ImageError as error:
@@ -185,12 +185,15 @@ def _identified(kind: PictureFormat, file: BinaryIO, name: str) -> Image.Image:
         image = Image.OPEN[kind.kind][0](file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:
         raise ImageError(f"{name} is damaged, or {kind.kind} of a sort that is not read") from error
-    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > 2 * Image.MAX_IMAGE_PIXELS:
-        raise ImageError(
-            f"{name} is too large to decode safely: {image.width}x{image.height}, more than"
-            f" {2 * Image.MAX_IMAGE_PIXELS} pixels"
-        )
+    check_pixels(image.width, image.height, name)
     return image
+
+
+def check_pixels(width: int, height: int, name: str) -> None:
+    """Raise :class:`TooLargeError` for a picture of that size, where it is more than may be held in memory."""
+    most = None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+    if most is not None and width * height > most:
+        raise TooLargeError(f"{name} is too large to decode safely: {width}x{height}, more than {most} pixels")
 
 
 def _has_more_frames(image: Image.Image) -> bool:

@@ -1,8 +1,8 @@
 """What a model takes of this process's memory, where the system tells (Linux)."""
 
-import re
 from pathlib import Path
 
+from edgevision.core.process_memory import resident_mb
 from edgevision.core.records import Record, record
 
 _SELF = Path("/proc/self")
@@ -24,24 +24,16 @@ class MemoryWatch:
     """Begins where it is made; :meth:`seen` tells what was added since."""
 
     def __init__(self) -> None:
-        self._resident = _resident_mb("VmRSS")
+        self._resident = resident_mb("VmRSS")
         self._knows_peak = _forget_peak()
 
     def seen(self) -> MemoryUse | None:
         """The growth until now; ``None`` where the system does not tell."""
-        resident, peak = _resident_mb("VmRSS"), _resident_mb("VmHWM")
+        resident, peak = resident_mb("VmRSS"), resident_mb("VmHWM")
         if resident is None or self._resident is None:
             return None
         above = peak - self._resident if peak is not None and self._knows_peak else None
         return MemoryUse(steady_mb=resident - self._resident, peak_mb=above)
-
-
-def _resident_mb(name: str) -> float | None:
-    try:
-        found = re.search(rf"^{name}:\s+(\d+) kB", (_SELF / "status").read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) / 2**10 if found else None
 
 
 def _forget_peak() -> bool:

@@ -1,6 +1,5 @@
 """ONNX models in ONNX Runtime, on the providers of its own wheel."""
 
-import ctypes
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from edgevision.core.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
 from edgevision.core.machine import Machine
+from edgevision.core.process_memory import heap_trimmer
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import model_hash, read_graph, read_metadata
@@ -66,7 +66,8 @@ class OnnxRuntimeEngine(Closeable):
         self.assignment = self._assigned(self._session)
         if not options.allow_fallback:
             refuse_fallback(self.assignment, path)
-        self._trim = None if options.keep_memory else _heap_trimmer()
+        # What ONNX Runtime's threads have freed stays in their heaps: twice the memory on large pictures.
+        self._trim = None if options.keep_memory else heap_trimmer()
         self._run = self._flushed(self._bound() or (lambda inputs: self._session.run(None, inputs)))
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
@@ -281,18 +282,6 @@ def _is_static(metadata: ModelMetadata | None) -> bool:
 
 def _closed(inputs: Mapping[str, Array]) -> list[Array]:
     raise RuntimeError("the engine is closed")
-
-
-def _heap_trimmer() -> Callable[[int], int] | None:
-    """glibc's malloc_trim, which gives freed memory back to the system; elsewhere that happens by itself or not at all.
-
-    Without it what ONNX Runtime's threads have freed stays in their heaps: twice the memory on large pictures.
-    """
-    try:
-        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):
-        return None
-    return trim
 
 
 def _spec(node: Any) -> TensorSpec:

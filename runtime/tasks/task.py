@@ -56,6 +56,7 @@ class Task:
         command: the verb, as ``"module:function"``, imported when it is called.
         spec: the record of the task's own part in the metadata; ``None`` where it has none.
         bounds: the least and the largest value of numbers in that part, by their path in it.
+        served: its :class:`.served.ServedTask`, as ``"module:object"``; ``None`` where no server offers it.
         describe_network: what completes the metadata at export from the network itself, as ``"module:function"`` on the
             workstation's side; see :mod:`edgevision.exporters.network_facts`. ``None`` where nothing is to be found.
         takes_pictures: whether its pipeline is called with a picture; others draw.
@@ -74,6 +75,7 @@ class Task:
     command: str
     spec: type[Record] | None = None
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    served: str | None = None
     describe_network: str | None = None
     takes_pictures: bool = True
     finds: Finding | None = None

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from edgevision.cli.values import json_object, parse_cores, parse_shape, parse_share
+from edgevision.cli.values import json_object, parse_cores, parse_shape, parse_share, parse_size, parse_time
 from edgevision.core.errors import InputError
 from edgevision.runtime.tasks.generation.command import parse_seeds
-from edgevision.runtime.tasks.restoration.command import parse_memory, parse_tile
+from edgevision.runtime.tasks.restoration.command import parse_tile
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,11 @@ from edgevision.runtime.tasks.restoration.command import parse_memory, parse_til
         (parse_cores, ["9" * 5000, "0-99999999999", "8192", "٣", "-1", "1-", "5-2", ""]),
         (parse_shape, ["9" * 5000, "1x3x99999999x99999999", "1x٣", "1x-3", "1x0", "1x+3", "1x 3", ""]),
         (lambda text: parse_share(text, "--precision"), ["9" * 5000, "nan", "٢%", "inf%", "1_0%", "100%", "0"]),
-        (parse_memory, [f"{'9' * 500}GB", "9" * 5000, "0", "0.1", "nanGB", "-1GB", "٣GB", "1025GB", "1e9"]),
+        (
+            lambda text: parse_size(text, "--memory"),
+            [f"{'9' * 500}GB", "9" * 5000, "0", "0.1", "nanGB", "-1GB", "٣GB", "1025GB", "1e9"],
+        ),
+        (lambda text: parse_time(text, "--timeout"), ["9" * 5000, "", "-1s", "nan", "٣s", "1d", "1e3", "9999h"]),
         (parse_tile, ["9" * 5000, "0", "-1", "٣", "65537", "1e3", "nan"]),
         (parse_seeds, ["9" * 5000 + ":1", "٣:1", "-1:2", "1", "1:2:3"]),
     ],
@@ -44,3 +48,32 @@ def test_cores_are_numbers_and_ranges(text, cores):
 def test_what_names_no_cores_is_refused(text):
     with pytest.raises(InputError, match="--cores"):
         parse_cores(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512MB", 1 << 29),
+        ("1GB", 1 << 30),
+        ("1 GiB", 1 << 30),
+        ("0.5g", 1 << 29),
+        ("64k", 1 << 16),
+        ("4000000", 4_000_000),
+        ("9B", 9),
+    ],
+)
+def test_a_size_is_a_number_with_or_without_a_unit(text, size):
+    assert parse_size(text, "--memory") == size
+
+
+@pytest.mark.parametrize("text", ["0", "0MB", "-1GB", "MB", "", "1TB", "lots", "1,5GB"])
+def test_a_size_of_anything_else_is_refused(text):
+    with pytest.raises(InputError, match="--memory is a size as 512MB or 1GB"):
+        parse_size(text, "--memory")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5ms", 0.005), ("90", 90), ("30s", 30), ("1.5 m", 90), ("2H", 7200), ("0", 0)]
+)
+def test_a_time_is_a_number_with_or_without_a_unit(text: str, seconds: float) -> None:
+    assert parse_time(text, "--timeout") == pytest.approx(seconds)

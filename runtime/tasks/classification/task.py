@@ -100,6 +100,7 @@ CLASSIFY = ClassificationTask(
     name="classify",
     summary="Say what is in a picture.",
     command="edgevision.runtime.tasks.classification.command:classify",
+    served="edgevision.runtime.tasks.classification.served:SERVED",
     spec=ClassificationSpec,
     scores_first=True,
     compares_settings=True,

@@ -98,6 +98,7 @@ DETECT = DetectionTask(
     name="detect",
     summary="Find things in a picture, with a box round each.",
     command="edgevision.runtime.tasks.detection.command:detect",
+    served="edgevision.runtime.tasks.detection.served:SERVED",
     spec=DetectionSpec,
     describe_network="edgevision.exporters.network_facts.detection:describe_detection",
     finds="boxes",

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 import typer
 
 from edgevision.cli.numbers import LARGEST, positive_number, whole_number
@@ -16,7 +15,7 @@ from edgevision.core.atomic_files import atomic_file, check_writable, translated
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import shortened
 from edgevision.core.progress import track
-from edgevision.imaging.picture_formats import written_format
+from edgevision.imaging.picture_formats import GIF, WEBP, PictureFormat, written_format
 from edgevision.imaging.picture_writing import encoded
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.load import load
@@ -97,9 +96,9 @@ def generate(
     seeds = parse_seeds(drawing.between)
     folder = is_folder(output)
     target = Path(output)
-    height, width = _size(drawing.size, drawing.zoom)
-    label, count = drawing.label, drawing.count
-    settings: dict[str, Any] = {"label": label, "truncation": drawing.truncation, "height": height, "width": width}
+    what = {field.name: getattr(drawing, field.name) for field in fields(drawing)}
+    count = drawing.count
+    check_size(drawing.size, drawing.zoom)
     started = time.monotonic()
     with load(
         options.model or shipped_model(GENERATE.name),
@@ -108,34 +107,59 @@ def generate(
         allow_fallback=options.allow_fallback,
         task=GENERATE.name,
     ) as generator:
-        if label is not None:
-            generator.index(label)  # said before what is wrong with the output, or nobody would see the classes
+        if drawing.label is not None:
+            # Said before what is wrong with the output, or nobody would see the classes.
+            generator.index(drawing.label)
         if not folder:
             check_sheet(target, count, animated=seeds is not None, force=options.force)
         announce(generator, options)
-        batches = (
-            iter([generator.between(seeds, count, **settings)])
-            if seeds is not None
-            else generator.batches(count, seed=drawing.seed, **settings)
-        )
-        batches = (batch.enlarged(drawing.zoom) for batch in batches)
+        batches = drawn_batches(generator, **what)
         first = next(batches)  # what is wrong with the options shows before anything is written
-        every = _chained(first, batches)
         if folder:
             written = each_path(target, count, seeds, drawing.seed, force=options.force)
             with translated_write_errors(target):
                 target.mkdir(parents=True, exist_ok=True)
             silent = options.quiet or options.as_json
+            every = _chained(first, batches)
             for path, picture in zip(written, track(every, count, "generate", quiet=silent), strict=True):
                 picture.save(path, force=options.force)
         else:
-            pictures = GeneratedPictures(np.stack([picture.pixels for picture in every]))
-            captions: list[str] = []
-            if generator.labels and seeds is None and drawing.zoom > 1:  # or they would not fit under the pictures
-                captions = [label or generator.labels[i % len(generator.labels)] for i in range(count)]
+            pictures = GeneratedPictures.joined([first, *batches])
+            captions = sheet_captions(generator, **what)
             _write_sheet(target, pictures, captions, animated=seeds is not None, force=options.force)
             written = [target]
         report_written(generator, written, time.monotonic() - started, options, count=count)
+
+
+def drawn_batches(
+    generator: Any,
+    *,
+    count: int,
+    seed: int,
+    label: str | None,
+    truncation: float | None,
+    between: str | None,
+    size: str | None,
+    zoom: int,
+) -> Iterator[GeneratedPictures]:
+    """The pictures that the verb's options ask for, a batch at a time; :class:`InputError` where they make no sense."""
+    seeds = parse_seeds(between)
+    height, width = check_size(size, zoom)
+    settings: dict[str, Any] = {"label": label, "truncation": truncation, "height": height, "width": width}
+    if seeds is not None:
+        yield generator.between(seeds, count, **settings).enlarged(zoom)
+        return
+    for batch in generator.batches(count, seed=seed, **settings):
+        yield batch.enlarged(zoom)
+
+
+def sheet_captions(
+    generator: Any, *, count: int, label: str | None, between: str | None, zoom: int, **_: Any
+) -> list[str]:
+    """The classes under the pictures of a sheet, where they are so large that there is room."""
+    if not generator.labels or between is not None or zoom == 1:
+        return []
+    return [label or generator.labels[i % len(generator.labels)] for i in range(count)]
 
 
 def is_folder(output: str) -> bool:
@@ -163,20 +187,19 @@ def _write_sheet(
     target: Path, pictures: GeneratedPictures, captions: Sequence[str], *, animated: bool, force: bool
 ) -> None:
     if animated and target.suffix.lower() in ANIMATIONS:
-        frames = [picture.to_pillow() for picture in pictures]
-        data = encoded(
-            frames[0],
-            target.suffix[1:].upper(),
-            save_all=True,
-            # There and back, so that it can run for ever without a jump.
-            append_images=frames[1:] + frames[-2:0:-1],
-            duration=_FRAME_MS,
-            loop=0,
-        )
+        data = encoded_film(pictures, GIF if target.suffix.lower() == ".gif" else WEBP)
         with atomic_file(target, force=force) as temporary:
             temporary.write_bytes(data)
         return
     pictures.save(target, columns=len(pictures) if animated else None, captions=captions, force=force)
+
+
+def encoded_film(pictures: GeneratedPictures, kind: PictureFormat) -> bytes:
+    """The pictures one after the other, there and back, so that it can run for ever without a jump."""
+    frames = [picture.to_pillow() for picture in pictures]
+    return encoded(
+        frames[0], kind.kind, save_all=True, append_images=frames[1:] + frames[-2:0:-1], duration=_FRAME_MS, loop=0
+    )
 
 
 def each_path(target: Path, count: int, seeds: tuple[int, int] | None, seed: int, *, force: bool) -> list[Path]:
@@ -208,8 +231,8 @@ def parse_seeds(text: str | None) -> tuple[int, int] | None:
     return start, end
 
 
-def _size(text: str | None, zoom: int) -> tuple[int, int] | tuple[None, None]:
-    """(height, width) of ``WIDTHxHEIGHT``, before it is enlarged."""
+def check_size(text: str | None, zoom: int) -> tuple[int, int] | tuple[None, None]:
+    """(height, width) of ``WIDTHxHEIGHT``, before it is enlarged; :class:`InputError` where it is none."""
     if text is None:
         return None, None
     try:

@@ -26,6 +26,11 @@ class GeneratedPictures(Sequence[Picture]):
         self.pixels = pixels
         self.array_color = array_color
 
+    @classmethod
+    def joined(cls, batches: "Sequence[GeneratedPictures]") -> "GeneratedPictures":
+        """All pictures of ``batches``, which are of one size."""
+        return cls(np.concatenate([batch.pixels for batch in batches]), array_color=batches[0].array_color)
+
     @property
     def height(self) -> int:
         """Of each picture, in pixels."""

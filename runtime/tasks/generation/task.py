@@ -150,6 +150,7 @@ GENERATE = GenerationTask(
     name="generate",
     summary="Draw pictures from seeds.",
     command="edgevision.runtime.tasks.generation.command:generate",
+    served="edgevision.runtime.tasks.generation.served:SERVED",
     spec=GenerationSpec,
     bounds=LATENT_BOUNDS,
     describe_network="edgevision.exporters.network_facts.generation:describe_generation",

@@ -96,6 +96,7 @@ KEYPOINTS = KeypointsTask(
     name="keypoints",
     summary="Find the points of a thing in a picture, as the landmarks of a face.",
     command="edgevision.runtime.tasks.keypoints.command:keypoints",
+    served="edgevision.runtime.tasks.keypoints.served:SERVED",
     spec=KeypointsSpec,
     describe_network="edgevision.exporters.network_facts.keypoints:describe_keypoints",
     bounds={"head.points": (1, 100_000)},

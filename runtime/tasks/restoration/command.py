@@ -1,6 +1,5 @@
 """The verbs ``edgevision run inpaint``, ``denoise``, ``upscale`` and ``brighten``."""
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from edgevision.cli.numbers import positive_number
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL
 from edgevision.cli.output import echo, end_with_failures, print_json
+from edgevision.cli.values import parse_size
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line, shortened
 from edgevision.core.progress import track
@@ -39,7 +39,6 @@ _MASK_PANEL = "Mask"
 _HOLES_PANEL = "Large holes"
 
 _LARGEST_TILE = 2**16
-_LARGEST_MEMORY = 2**40
 
 InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
@@ -256,7 +255,7 @@ def _run(
     protected: Sequence[Path] = (),
     smooth: float = 0,
 ) -> None:
-    limits = {"tile": parse_tile(options.tile), "memory": parse_memory(options.memory)}
+    limits = {"tile": parse_tile(options.tile), "memory": parse_size(options.memory, "--memory")}
     if asks_for_stream(inputs, options.output, options):
         _run_on_streams(
             task,
@@ -386,12 +385,3 @@ def parse_tile(text: str) -> int | None:
         raise InputError(
             f"--tile is auto, off or a number of pixels up to {_LARGEST_TILE}, not {shortened(text)}"
         ) from None
-
-
-def parse_memory(text: str) -> int:
-    """Bytes of ``512MB``, ``1GB`` or ``4000000``, units of 1024; :class:`InputError` otherwise."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)i?B?", text.strip(), re.IGNORECASE | re.ASCII)
-    size = float(found[1]) * 1024 ** ("KMG".index(found[2].upper()) + 1 if found[2] else 0) if found else 0
-    if not 1 <= size <= _LARGEST_MEMORY:
-        raise InputError(f"--memory is a size as 512MB or 1GB, up to {_LARGEST_MEMORY >> 30}GB, not {shortened(text)}")
-    return int(size)

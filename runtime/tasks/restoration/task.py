@@ -217,6 +217,7 @@ def _task(kind: RestorationKind, summary: str, room: type[RestorationTask] = Res
         name=kind.value,
         summary=summary,
         command=f"edgevision.runtime.tasks.restoration.command:{kind}",
+        served=f"edgevision.runtime.tasks.restoration.served:{kind.name}",
         spec=RestorationSpec,
         bounds={"scale": (1, 16)},
         describe_network="edgevision.exporters.network_facts.restoration:describe_restoration",

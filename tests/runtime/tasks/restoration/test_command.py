@@ -8,9 +8,7 @@ import pytest
 from PIL import Image
 
 from edgevision.core.errors import InputError
-from edgevision.runtime.tasks.restoration.command import parse_memory, parse_tile
-
-GB = 1 << 30
+from edgevision.runtime.tasks.restoration.command import parse_tile
 
 
 def noise(height=20, width=30, channels=3):
@@ -476,25 +474,3 @@ def test_a_tile_is_auto_off_or_a_number(text, pixels):
 def test_a_tile_of_anything_else_is_refused(text):
     with pytest.raises(InputError, match="--tile is auto, off or a number of pixels"):
         parse_tile(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("512MB", GB // 2),
-        ("1GB", GB),
-        ("1 GiB", GB),
-        ("0.5g", GB // 2),
-        ("64k", 1 << 16),
-        ("4000000", 4_000_000),
-        ("9B", 9),
-    ],
-)
-def test_memory_is_a_size_with_or_without_a_unit(text, size):
-    assert parse_memory(text) == size
-
-
-@pytest.mark.parametrize("text", ["0", "0MB", "-1GB", "MB", "", "1TB", "lots", "1,5GB"])
-def test_memory_of_anything_else_is_refused(text):
-    with pytest.raises(InputError, match="--memory is a size as 512MB or 1GB"):
-        parse_memory(text)

@@ -1,0 +1,155 @@
+"""What a server has to offer: its models by name, and the tasks that they are for."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+from edgevision.core.errors import InputError
+from edgevision.core.lazy_objects import load_object
+from edgevision.core.printable import shortened
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import find_task, task_names
+from edgevision.runtime.serving.declared_options import DeclaredOption, declared_options
+from edgevision.runtime.serving.refusals import RefusalError
+from edgevision.runtime.shipped_models import resolve_model, shipped_names
+from edgevision.runtime.tasks.served import ServedTask
+from edgevision.runtime.tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedTask:
+    """A task that requests can ask for."""
+
+    task: Task
+    served: ServedTask
+    options: Mapping[str, DeclaredOption]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``/v1/tasks`` says of it."""
+        return {
+            "name": self.task.name,
+            "title": self.task.summary,
+            "inputs": list(self.served.inputs),
+            "answer": self.served.answer_kind,
+            "options": [option.to_dict() for option in self.options.values()],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedModel:
+    """A model file, and what requests call it.
+
+    Attributes:
+        default: whether it answers the requests for its task that name no model.
+        card: what its verb's help says of it, in paragraphs.
+    """
+
+    name: str
+    path: Path
+    metadata: ModelMetadata
+    default: bool
+    card: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``/v1/models`` says of it, without where it lies."""
+        image = self.metadata.image
+        return {
+            "name": self.name,
+            "task": self.metadata.task,
+            "title": self.card[0],
+            "bad_at": " ".join(self.card[1:]),
+            "precision": str(self.metadata.precision),
+            "input": None if image is None else {"color": str(image.color), "size": image.size and list(image.size)},
+            "labels": list(getattr(self.metadata.spec, "labels", ())),
+            "licence": self.metadata.licence,
+            "quality": dict(self.metadata.quality),
+            "default": self.default,
+        }
+
+
+class Catalogue:
+    """The models and tasks of a server, in the order in which they are shown."""
+
+    def __init__(self, models: Sequence[OfferedModel], tasks: Sequence[OfferedTask]) -> None:
+        self.models = {model.name: model for model in models}
+        self.tasks = {offered.task.name: offered for offered in tasks}
+
+    def task(self, name: str) -> OfferedTask:
+        """The task of that name; :class:`RefusalError` where it is not offered."""
+        if name not in self.tasks:
+            raise RefusalError(404, "task", f"there is no task {shortened(name)} here; there are {self._all_tasks()}")
+        return self.tasks[name]
+
+    def model(self, name: str) -> OfferedModel:
+        """The model of that name; :class:`RefusalError` where there is none."""
+        if name not in self.models:
+            known = ", ".join(self.models)
+            raise RefusalError(404, "model", f"there is no model {shortened(name)} here; there are {known}")
+        return self.models[name]
+
+    def model_for(self, task: str, name: str | None) -> OfferedModel:
+        """The model that answers a request for ``task``, which may name one."""
+        if name is None:
+            return next(model for model in self.models.values() if model.default and model.metadata.task == task)
+        model = self.model(name)
+        if model.metadata.task != task:
+            raise RefusalError(422, "model", f"the model {name} is for {model.metadata.task}, not for {task}")
+        return model
+
+    def _all_tasks(self) -> str:
+        return ", ".join(self.tasks)
+
+
+def open_catalogue(models: Sequence[Path]) -> Catalogue:
+    """What is offered with those ``models``, or with all that ship where none is named.
+
+    Raises:
+        InputError: two models have one name, or one is for a task that is not served.
+        ModelFileError: a model cannot be used.
+    """
+    named = {name: resolve_model(name) for name in shipped_names()} if not models else _named(models)
+    metadata = {name: require_metadata(path) for name, path in named.items()}
+    tasks = {}
+    for name in task_names():
+        task = find_task(name)
+        if task.served is not None and any(own.task == name for own in metadata.values()):
+            served = load_object(task.served)
+            tasks[name] = OfferedTask(task=task, served=served, options=declared_options(task, served))
+    for name, own in metadata.items():
+        if own.task not in tasks:
+            raise InputError(f"{name} is for {own.task}, which is not served")
+    offered = [
+        OfferedModel(
+            name=name,
+            path=path,
+            metadata=metadata[name],
+            default=name == _default_name(metadata[name].task, metadata),
+            card=_card(tasks[metadata[name].task].task),
+        )
+        for name, path in named.items()
+    ]
+    return Catalogue(offered, list(tasks.values()))
+
+
+def _named(models: Sequence[Path]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for path in models:
+        if path.stem in named:
+            raise InputError(f"two models are called {path.stem!r}; rename a file, or serve them by two servers")
+        named[path.stem] = path
+    return named
+
+
+def _default_name(task: str, metadata: Mapping[str, ModelMetadata]) -> str:
+    """The model that is called as its task, as those that ship are, or else the first for it."""
+    return task if task in metadata else next(name for name, own in metadata.items() if own.task == task)
+
+
+def _card(task: Task) -> tuple[str, ...]:
+    """The paragraphs of the verb's help, before its examples."""
+    text = cleandoc(load_object(task.command).__doc__ or task.summary).partition("Examples:\n")[0]
+    return tuple(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip()))
