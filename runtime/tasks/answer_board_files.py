@@ -15,6 +15,7 @@ from edgevision.runtime.remote.job import Existing, Fetched
 from edgevision.runtime.remote.picture_check import picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.run_options import say_what_ships
 
 ReadDocument = Callable[[dict[str, Any]], RunDocument]
 
@@ -37,6 +38,8 @@ def answer_files(
         if given[name] is not None:
             raise InputError(f"--{name} is not made on a board; take its answers with --json, or drawn with -o")
     model = given["model"]
+    if model is None and not given["quiet"]:
+        say_what_ships(task)
     command.values["model"] = command.send_model(
         model or shipped_model(task), called=None if model else f"{task} (shipped)"
     )

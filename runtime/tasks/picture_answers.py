@@ -126,6 +126,7 @@ class AnswerVerb:
         suffix: of the name of a drawn picture that lies beside its input.
         columns: of ``--csv``, those of the answers' ``to_rows``.
         details: what a line for people says behind the label and the score of a row.
+        remark: what is to be said of an answer on standard error, if anything.
         folder: where what only this verb writes goes, a file a picture; ``None`` where it is not asked for.
         ending: of those files.
     """
@@ -134,6 +135,7 @@ class AnswerVerb:
     suffix: str
     columns: tuple[str, ...]
     details: Callable[[dict[str, Any]], str]
+    remark: Callable[[Any], str | None] = lambda answer: None
     folder: Path | None = None
     ending: str = ""
 
@@ -302,6 +304,9 @@ class _Answers:
             self._writer.writerows(csv_row([job.picture.name, *row.values()]) for row in answer.to_rows())
         else:
             echo(self._lines(one_line(job.picture.name), answer))
+        remark = self._verb.remark(answer)
+        if remark is not None and not options.quiet:
+            echo(f"{one_line(job.picture.name)}: {remark}", err=True)
 
     def _lines(self, name: str, answer: Answer) -> str:
         if not self._alone:

@@ -14,6 +14,7 @@ from edgevision.cli.options import (
 )
 from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engine_facts import engine_facts, headline
 from edgevision.runtime.model_options import ModelOption
 
@@ -38,9 +39,20 @@ class RunOptions(VerbOptions):
 
 
 def announce(pipeline: Any, options: RunOptions) -> None:
-    """Say what runs where, on standard error."""
-    if not options.quiet and not options.as_json:
+    """Say what runs where, and of a model that ships what it is for, on standard error."""
+    if options.quiet:
+        return
+    if not options.as_json:
         echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
+    if options.model is None:
+        say_what_ships(pipeline.metadata.task)
+
+
+def say_what_ships(task: str) -> None:
+    """Of a ``task`` that is for more, what the model finds that ships for it; on standard error."""
+    only = find_task(task).ships_for
+    if only is not None:
+        echo(f"the model that ships for {task} finds {only}; for anything else name one with --model", err=True)
 
 
 def report_written(pipeline: Any, written: list[Path], seconds: float, options: RunOptions, **more: Any) -> None:

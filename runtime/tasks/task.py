@@ -61,6 +61,7 @@ class Task:
             workstation's side; see :mod:`edgevision.exporters.network_facts`. ``None`` where nothing is to be found.
         takes_pictures: whether its pipeline is called with a picture; others draw.
         finds: what its answers hold for each thing in a picture; ``None`` where it finds none.
+        ships_for: what the model that ships for it can find, where that is not all that the task is for.
         fills_holes: whether its pipeline, called with a picture and a mask, fills what the mask marks.
         draws_inputs: whether :meth:`samples` are what the model will really be given, so that int8 needs no pictures.
         auxiliary_range: what values the inputs behind the first may have, where that is known.
@@ -79,6 +80,7 @@ class Task:
     describe_network: str | None = None
     takes_pictures: bool = True
     finds: Finding | None = None
+    ships_for: str | None = None
     fills_holes: bool = False
     draws_inputs: bool = False
     auxiliary_range: tuple[float, float] | None = None

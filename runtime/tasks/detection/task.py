@@ -99,6 +99,7 @@ DETECT = DetectionTask(
     summary="Find things in a picture, with a box round each.",
     command="edgevision.runtime.tasks.detection.command:detect",
     served="edgevision.runtime.tasks.detection.served:SERVED",
+    ships_for="blood cells (RBC, WBC, Platelets)",
     spec=DetectionSpec,
     describe_network="edgevision.exporters.network_facts.detection:describe_detection",
     finds="boxes",

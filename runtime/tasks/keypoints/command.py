@@ -9,6 +9,7 @@ from edgevision.cli.option_groups import option_groups
 from edgevision.core.errors import InputError
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import resolve_model
+from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.keypoints.task import KEYPOINTS
 from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
 
@@ -62,6 +63,7 @@ def keypoints(
         suffix="points",
         columns=("thing", "label", "point", "x", "y", "score"),
         details=lambda row: f"{row['point']:<20}  {row['x']:.1f},{row['y']:.1f}",
+        remark=_doubt,
     )
     answer_pictures(
         inputs,
@@ -69,6 +71,18 @@ def keypoints(
         verb,
         box=None if options.box is None else parse_box(options.box),
         detector=None if options.detector is None else resolve_model(options.detector),
+    )
+
+
+def _doubt(found: Keypoints) -> str | None:
+    doubtful = int(found.doubtful.sum())
+    if not doubtful:
+        return None
+    scores = ", ".join(f"{score:.2f}" for score in found.points[found.doubtful][:5, :, 2].mean(axis=1))
+    what = "the points are" if len(found) == 1 else f"the points of {doubtful} of {len(found)} things are"
+    return (
+        f"{what} doubtful (score {scores}): there may be no such thing, or more round it than the network knows; find"
+        " things with a --detector, or say where one is with --box"
     )
 
 

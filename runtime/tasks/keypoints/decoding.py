@@ -14,6 +14,8 @@ Array = NDArray[np.float32]
 
 # What a logarithm is taken of is at least this part of the highest.
 _LEAST = 1e-6
+_NEAR = 0.1
+"""Of a side of the input: a point that is no farther from where it was found is near it."""
 
 
 def decode_points(head: KeypointHead, outputs: Mapping[str, NDArray[Any]], height: int, width: int) -> Array:
@@ -88,7 +90,7 @@ def _by_axis(head: KeypointHead, axes: list[Array]) -> tuple[Array, Array]:
         peak = lines.argmax(axis=1)
         place = _refined_line(head, lines, peak)
         places.append(_shares(head, place, lines.shape[1]))
-        scores.append(_peak_score(head, lines))
+        scores.append(_peak_score(head, lines, _near(head, peak, lines.shape[1])))
     return np.stack(places, axis=1), np.minimum(*scores)
 
 
@@ -110,7 +112,9 @@ def _on_maps(head: KeypointHead, array: Array) -> tuple[Array, Array]:
     else:
         x = _refined_line(head, maps[every, row], column)
         y = _refined_line(head, maps[every, :, column], row)
-    return np.stack([_shares(head, x, columns), _shares(head, y, rows)], axis=1), _peak_score(head, flat)
+    near = _near(head, row, rows)[:, :, None] & _near(head, column, columns)[:, None]
+    scores = _peak_score(head, flat, near.reshape(flat.shape))
+    return np.stack([_shares(head, x, columns), _shares(head, y, rows)], axis=1), scores
 
 
 def _shares(head: KeypointHead, place: NDArray[Any], cells: int) -> Array:
@@ -118,9 +122,16 @@ def _shares(head: KeypointHead, place: NDArray[Any], cells: int) -> Array:
     return np.asarray((place + head.cell_offset - head.beyond) / (cells - 2 * head.beyond), np.float32)
 
 
-def _peak_score(head: KeypointHead, lines: Array) -> Array:
-    if head.activation is Activation.SOFTMAX:
-        return np.asarray(softmax(lines).max(axis=1))
+def _near(head: KeypointHead, peak: NDArray[np.int64], cells: int) -> NDArray[np.bool_]:
+    """(K, cells): which cells along a side are near each of the peaks."""
+    reach = _NEAR * (cells - 2 * head.beyond)
+    return np.asarray(np.abs(np.arange(cells) - peak[:, None]) <= reach)
+
+
+def _peak_score(head: KeypointHead, lines: Array, near: NDArray[np.bool_]) -> Array:
+    """Of each of the lines (K, cells): of a distribution the part of it that is ``near`` the peak, else the peak."""
+    if head.has_distributions:
+        return np.asarray((softmax(lines) * near).sum(axis=1))
     return _score(head, lines.max(axis=1))
 
 

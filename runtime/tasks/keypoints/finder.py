@@ -32,6 +32,13 @@ from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
 
 _AT_ONCE = 16
 """Things that a network looks at together, if it can."""
+_LOOKS = 2
+"""More looks at a whole picture: of faces that fill a half of it or less points are then found as in their boxes."""
+_SMALLEST = 8
+"""Pixels: in a smaller box there is nothing to be found."""
+
+Boxes = NDArray[np.float32]
+"""(N, 4): x1, y1, x2, y2."""
 
 
 class KeypointFinder(Pipeline):
@@ -39,7 +46,8 @@ class KeypointFinder(Pipeline):
 
     What it looks at is the whole picture, as that of one thing; or the ``boxes`` that it is called with; or those that
     its ``detector`` finds. A box is made as wide for its height as the network's input is, and grown by the margin that
-    the metadata say; the whole picture is only made as wide.
+    the metadata say; the whole picture is only made as wide. Where scores tell how sure the network is, it looks again
+    at what it found in a whole picture, in a box round the points, and the surest look counts.
 
     Attributes:
         engine: what runs the model.
@@ -152,15 +160,9 @@ class KeypointFinder(Pipeline):
     def _find(self, image: Image.Image, boxes: ArrayLike | None) -> Keypoints:
         things, whole = self._things(image, boxes)
         pixels = Image.fromarray(to_array(image))
-        margin = 0.0 if whole else self._spec.margin
-        height, width = self._size
-        crops = [Crop.of_box((x1, y1, x2, y2), width / height, margin) for x1, y1, x2, y2 in things.boxes.tolist()]
-        points = [
-            found
-            for start in range(0, len(crops), _AT_ONCE)
-            for found in self._points(pixels, crops[start:][:_AT_ONCE])
-        ]
-        table = np.stack(points) if points else np.zeros((0, self._head.points, 3), np.float32)
+        table = self._in_boxes(pixels, things.boxes, 0.0 if whole else self._spec.margin)
+        if whole and self._head.has_distributions:
+            things.boxes, table = self._looked_at_again(pixels, things.boxes, table)
         scores = things.scores * table[:, :, 2].mean(axis=1)
         return Keypoints(
             table,
@@ -171,6 +173,28 @@ class KeypointFinder(Pipeline):
             classes=things.classes,
             labels=things.labels,
         )
+
+    def _in_boxes(self, image: Image.Image, boxes: Boxes, margin: float) -> NDArray[np.float32]:
+        """The points (N, K, 3) of the things in ``boxes`` (N, 4), which are grown by ``margin``."""
+        height, width = self._size
+        crops = [Crop.of_box((x1, y1, x2, y2), width / height, margin) for x1, y1, x2, y2 in boxes.tolist()]
+        points = [
+            found for start in range(0, len(crops), _AT_ONCE) for found in self._points(image, crops[start:][:_AT_ONCE])
+        ]
+        return np.stack(points) if points else np.zeros((0, self._head.points, 3), np.float32)
+
+    def _looked_at_again(
+        self, image: Image.Image, boxes: Boxes, points: NDArray[np.float32]
+    ) -> tuple[Boxes, NDArray[np.float32]]:
+        """The box and the points of the surest look of a few, each at where the last one found points."""
+        looks = [(boxes, points)]
+        for _ in range(_LOOKS):
+            last = looks[-1][1][:, :, :2]
+            box = np.concatenate([last.min(axis=1), last.max(axis=1)], axis=1)
+            if (box[:, 2:] - box[:, :2]).min() < _SMALLEST:
+                break
+            looks.append((box, self._in_boxes(image, box, self._spec.margin)))
+        return max(looks, key=lambda look: float(look[1][:, :, 2].mean()))
 
     def _things(self, image: Image.Image, boxes: ArrayLike | None) -> tuple[Detections, bool]:
         """Where to look, and whether that is at the whole picture."""

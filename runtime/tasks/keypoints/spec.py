@@ -50,7 +50,7 @@ class Activation(StrEnum):
     NONE = "none"
     SIGMOID = "sigmoid"
     SOFTMAX = "softmax"
-    """Over the cells or bins."""
+    """Over the cells or bins: the score is the probability that the point is within a tenth of the input's side."""
 
 
 @record
@@ -96,6 +96,11 @@ class KeypointHead(Record):
             raise ValueError(f"blur and beyond are numbers of cells of 0 or more, not {self.blur} and {self.beyond}")
         if self.coding is Coding.SIMCC and self.refinement is Refinement.OFFSETS:
             raise ValueError("SimCC has no offsets; its refinement is another")
+
+    @property
+    def has_distributions(self) -> bool:
+        """Whether its scores are probabilities that a point is near where it was found, so that they tell doubt."""
+        return self.activation is Activation.SOFTMAX and self.coding is not Coding.POINTS
 
 
 @record

@@ -97,6 +97,7 @@ KEYPOINTS = KeypointsTask(
     summary="Find the points of a thing in a picture, as the landmarks of a face.",
     command="edgevision.runtime.tasks.keypoints.command:keypoints",
     served="edgevision.runtime.tasks.keypoints.served:SERVED",
+    ships_for="the 68 points of a face",
     spec=KeypointsSpec,
     describe_network="edgevision.exporters.network_facts.keypoints:describe_keypoints",
     bounds={"head.points": (1, 100_000)},

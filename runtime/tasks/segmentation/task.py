@@ -85,6 +85,7 @@ SEGMENT = SegmentationTask(
     summary="Say of each pixel of a picture what it belongs to.",
     command="edgevision.runtime.tasks.segmentation.command:segment",
     served="edgevision.runtime.tasks.segmentation.served:SERVED",
+    ships_for="persons",
     spec=SegmentationSpec,
     finds="masks",
     describe_network="edgevision.exporters.network_facts.segmentation:describe_segmentation",

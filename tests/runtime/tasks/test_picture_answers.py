@@ -45,3 +45,10 @@ def test_a_class_of_points_is_that_of_a_detector(edgevision, twins):
 def test_the_background_is_no_answer(edgevision, twins):
     code, _out, err = edgevision("run", "segment", twins[0], "--class", "background")
     assert (code, "none that the model knows: person" in err) == (2, True)
+
+
+@pytest.mark.parametrize("output", [[], ["--json"]])
+def test_of_a_model_that_ships_it_is_said_what_it_finds(edgevision, twins, output):
+    _, _, err = edgevision("run", "detect", twins[0], *output)
+    assert "the model that ships for detect finds blood cells (RBC, WBC, Platelets); for anything else name one" in err
+    assert "blood cells" not in edgevision("run", "detect", twins[0], "--model", "detect", *output)[2]

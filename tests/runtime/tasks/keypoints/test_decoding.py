@@ -61,6 +61,25 @@ def test_the_mean_of_a_softmax():
     assert found == pytest.approx([2 / 4, 1.5 / 4, 0.5], abs=1e-6)
 
 
+def test_a_score_of_a_distribution_is_its_part_near_the_peak():
+    """Within a tenth of the inner side: here 2 cells of 20 inside, beside 2 beyond at either end."""
+    options = {"activation": Activation.SOFTMAX, "beyond": 2.0, "refinement": Refinement.MEAN}
+    shares = np.full((24, 24), 0.3 / (24 * 24 - 4))
+    shares[8, 9], shares[10, 9], shares[8, 11], shares[8, 12] = 0.4, 0.1, 0.1, 0.1
+    expected = 0.4 + 0.1 + 0.1 + 22 * 0.3 / (24 * 24 - 4)
+    assert heatmap(np.log(shares), **options)[2] == pytest.approx(expected, abs=1e-5)
+    line = np.full(24, 0.2 / 21)
+    line[8], line[10], line[11] = 0.4, 0.3, 0.1
+    lines = {"x": np.log(line)[None], "y": np.zeros((1, 24))}
+    lines = {name: np.asarray(values, np.float32)[None] for name, values in lines.items()}
+    found = decode_points(head(Coding.SIMCC, **options), lines, *SIZE)[0]
+    assert found[2] == pytest.approx(3 / 24, abs=1e-5)  # a flat line has its first cell for a peak: what is less counts
+    lines["y"] = lines["x"]
+    assert decode_points(head(Coding.SIMCC, **options), lines, *SIZE)[0][2] == pytest.approx(
+        0.7 + 3 * 0.2 / 21, abs=1e-5
+    )
+
+
 def test_offsets_of_the_highest_cell():
     maps = np.zeros((3, 16, 12), np.float32)
     maps[0, 9, 5], maps[1, 9, 5], maps[2, 9, 5] = 1, 0.25, -0.5

@@ -15,7 +15,7 @@ from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
 from edgevision.runtime.tasks.keypoints.point_colors import point_colors
 from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
-from edgevision.runtime.tasks.keypoints.spec import Coding, KeypointHead, KeypointsSpec, Refinement
+from edgevision.runtime.tasks.keypoints.spec import Activation, Coding, KeypointHead, KeypointsSpec, Refinement
 
 SPEC = KeypointsSpec(
     head=KeypointHead(coding=Coding.HEATMAPS, outputs=("maps",), points=3, refinement=Refinement.DARK),
@@ -71,6 +71,46 @@ def test_without_a_box_the_picture_is_one_thing():
     assert found.boxes.tolist() == [[0, 0, 120, 90]]
     np.testing.assert_allclose(found.points[0, :, :2], points, atol=0.6)
     assert found.names == ("thing",)
+
+
+def sharper_when_near(inputs):
+    """Distributions whose width is that of the dots' cells: dots that fill the crop are told surely."""
+    (maps,) = shrunk(inputs)
+    return [60 * maps]
+
+
+DISTRIBUTIONS = SPEC.updated(
+    head=SPEC.head.updated(refinement=Refinement.NONE, activation=Activation.SOFTMAX), min_score=0.0
+)
+
+
+def test_a_whole_picture_is_looked_at_again_where_the_points_are():
+    points = np.array([(230, 220), (260, 240), (290, 270)], float)
+    picture = draw_dots(points, 500, 500, 5)
+    find = KeypointFinder(engine(sharper_when_near), metadata(DISTRIBUTIONS))
+    found = find(picture)
+    once = find(picture, boxes=[[0, 0, 500, 500]])
+    assert found.scores[0] > once.scores[0]
+    np.testing.assert_allclose(found.points[0, :, :2], points, atol=4)
+    assert (found.boxes[0, 2:] - found.boxes[0, :2]).max() < 100
+    assert not found.doubtful.any()
+
+
+def test_points_of_nothing_are_doubtful_where_scores_can_tell():
+    nothing = np.zeros((200, 200, 3), np.uint8)
+    assert KeypointFinder(engine(sharper_when_near), metadata(DISTRIBUTIONS))(nothing).doubtful.tolist() == [True]
+    assert finder()(nothing).doubtful.tolist() == [False]
+
+
+def test_doubt_is_said_with_what_helps(edgevision, tmp_path):
+    Image.new("RGB", (200, 160), "gray").save(tmp_path / "gray.png")
+    code, out, err = edgevision("run", "keypoints", tmp_path / "gray.png", "--json")
+    assert code == 0
+    assert json.loads(out)["results"][0]["things"][0]["score"] < 0.8
+    assert "gray.png: the points are doubtful (score 0." in err
+    assert "find things with a --detector" in err
+    assert "the model that ships for keypoints finds the 68 points of a face" in err
+    assert edgevision("run", "keypoints", tmp_path / "gray.png", "--quiet")[2] == ""
 
 
 def test_each_box_of_a_detector_is_looked_at():
