@@ -220,8 +220,8 @@ def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table:
                         table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
                     table.add("upscale", what, name, figures["psnr_y_studio"], figures["ssim"])
             if scale == 2:
-                for quality in (80, 60, 40):
-                    compare_upscaling_of_jpeg(models, photos, quality, table)
+                for quality in (None, 80, 60, 40):
+                    compare_upscaling_of_files(models, photos, quality, table)
             if scale == 4:
                 for photo in photos[:ON_A_SHEET]:
                     height, width = (side // 4 * 4 for side in photo.shape[:2])
@@ -230,21 +230,27 @@ def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table:
                     yield [bicubic, models["edgevision fp32"](low).pixels, photo[:height, :width]]
 
 
-def compare_upscaling_of_jpeg(models: dict[str, Restorer], photos: list[Pixels], quality: int, table: Table) -> None:
-    """Twice, from pictures that were shrunk and then stored as JPEG files of ``quality``."""
+def compare_upscaling_of_files(
+    models: dict[str, Restorer], photos: list[Pixels], quality: int | None, table: Table
+) -> None:
+    """Twice, from pictures that were shrunk and, but for a ``quality`` of ``None``, stored as JPEG files of it."""
     scores: dict[str, list[tuple[float, float]]] = {}
     for photo in photos:
         height, width = (side // 2 * 2 for side in photo.shape[:2])
-        luma, file = luma_of(photo[:height, :width]), io.BytesIO()
-        shrink(Image.fromarray(photo[:height, :width]), 2).save(file, "JPEG", quality=quality)
-        low = Image.open(file).convert("RGB")
+        luma = luma_of(photo[:height, :width])
+        low = shrink(Image.fromarray(photo[:height, :width]), 2)
+        if quality is not None:
+            file = io.BytesIO()
+            low.save(file, "JPEG", quality=quality)
+            low = Image.open(file).convert("RGB")
         results = {"bicubic": np.asarray(low.resize((width, height), Image.Resampling.BICUBIC))}
         results |= {name: upscale(low).pixels for name, upscale in models.items()}
         for name, result in results.items():
             scores.setdefault(name, []).append((psnr_db(luma, luma_of(result)), ssim(luma, luma_of(result))))
     for name, values in scores.items():
         psnr, similarity = np.mean(values, axis=0)
-        table.add("upscale", f"{len(photos)} photos x2, Y, from JPEG of quality {quality}", name, psnr, similarity)
+        made = "clean" if quality is None else f"from JPEG of quality {quality}"
+        table.add("upscale", f"{len(photos)} photos x2, Y, {made}", name, psnr, similarity)
 
 
 def mean_upscaling(upscale: Restorer, pictures: list[Pixels]) -> tuple[dict[str, float], dict[str, float]]:
