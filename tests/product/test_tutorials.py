@@ -1,0 +1,62 @@
+"""The tutorials are gone through as they stand, one after another, in one folder."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+TUTORIALS = ("own_pictures", "is_int8_worth_it", "clean_scans")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What a reader has before the first line: two kinds of pictures, scans, and a mask for their corner."""
+    draw = np.random.default_rng(0)
+    for kind in ("cat", "rocket"):
+        with Image.open(ROOT / "examples" / "pictures" / f"{kind}.jpg") as picture:
+            for number in range(40):
+                side = int(draw.integers(100, 250))
+                left, top = (int(draw.integers(0, length - side)) for length in picture.size)
+                name = tmp_path / ("unseen" if number < 10 else "photos") / kind / f"{number:03}.jpg"
+                name.parent.mkdir(parents=True, exist_ok=True)
+                picture.crop((left, top, left + side, top + side)).resize((64, 64)).save(name)
+            (tmp_path / "scans").mkdir(exist_ok=True)
+            picture.resize((96, 64)).save(tmp_path / "scans" / f"{'0001' if kind == 'cat' else '0002'}.jpg")
+    corner = Image.new("L", (96, 64))
+    corner.paste(255, (70, 50, 92, 60))
+    corner.save(tmp_path / "corner.png")
+    return tmp_path
+
+
+def test_a_reader_gets_through_and_the_network_has_learned(folder):
+    for name in TUTORIALS:
+        text = (ROOT / "docs" / "tutorials" / f"{name}.md").read_text(encoding="utf-8")
+        steps = re.findall(r"```(sh|python)\n(.*?)```", text, re.DOTALL)
+        assert steps
+        for language, block in steps:
+            for command in [[sys.executable, "-c", block]] if language == "python" else map(_words, block.splitlines()):
+                _run(command, folder)
+    answer = _run(_words("edgevision evaluate kinds.onnx unseen --json"), folder)
+    assert float(re.search(r'"top1": ([\d.]+)', answer)[1]) >= 90
+
+
+def _run(command, folder):
+    """What it prints, after it has succeeded."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, (command, done.stderr)
+    assert done.stdout, command
+    return done.stdout
+
+
+def _words(line):
+    program, *rest = shlex.split(line, comments=True)
+    assert program == "edgevision"
+    return [sys.executable, "-m", "edgevision", *rest]
