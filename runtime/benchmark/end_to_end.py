@@ -2,9 +2,8 @@
 
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.benchmark.statistics import Estimate, percentile
 from edgevision.runtime.benchmark.subject import Subject
-from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.benchmark.watched_engine import WatchedEngine
 
 _SIDE = 256
 _FEWEST = 20
@@ -26,9 +25,7 @@ _WARM_UP = 3
 class EndToEnd(Record):
     """Medians of each stage for one picture.
 
-    ``preprocess_ms`` is from the decoded picture to the first inference, ``infer_ms`` all inferences that the picture
-    takes, ``postprocess_ms`` the rest: what lies between tiles, and from the last inference to the answer. Nothing is
-    encoded. ``pictures`` says what was given.
+    Those behind ``decode_ms`` are :class:`.PipelineStages`. Nothing is encoded. ``pictures`` says what was given.
     """
 
     pictures: str
@@ -38,25 +35,6 @@ class EndToEnd(Record):
     infer_ms: Estimate
     postprocess_ms: Estimate
     total_ms: Estimate
-
-
-class _Watched:
-    """The pipeline's engine, with a note of when it ran."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.first = 0
-        self.inside = 0
-
-    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
-        start = time.perf_counter_ns()
-        outputs = self._engine.run(inputs)
-        self.inside += time.perf_counter_ns() - start
-        self.first = self.first or start
-        return outputs
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
 
 
 def read_pictures(pictures: Sequence[Path | bytes]) -> list[bytes]:
@@ -74,12 +52,12 @@ def read_pictures(pictures: Sequence[Path | bytes]) -> list[bytes]:
     return encoded
 
 
-def described(path: Path, metadata: ModelMetadata | None) -> ModelMetadata:
+def described(path: Path, metadata: ModelMetadata | None, option: str = "--end-to-end") -> ModelMetadata:
     """The metadata of a model that has a pipeline; :class:`ModelFileError` where it has none."""
     if metadata is None:
         raise ModelFileError(
             f"{path.name!r} does not say what it is for, so there is no way from picture to answer to measure;"
-            " leave --end-to-end away"
+            f" leave {option} away"
         )
     return metadata
 
@@ -104,7 +82,7 @@ def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: f
         encoded, sent = [synthetic_picture(height, width)], f"a synthetic one of {width}x{height} pixels"
     times: list[tuple[int, ...]] = []
     with load(subject.path, subject.device, threads=subject.threads, allow_fallback=subject.allow_fallback) as pipeline:
-        watched = pipeline.engine = _Watched(pipeline.engine)
+        watched = pipeline.engine = WatchedEngine(pipeline.engine)
         decode, answer = task.stages(pipeline)
         end = 0
         for number in range(-_WARM_UP, 10**9):
@@ -112,17 +90,14 @@ def measure_end_to_end(subject: Subject, encoded: Sequence[bytes], *, seconds: f
                 end = time.perf_counter_ns() + int(seconds * 1e9)
             if number >= _FEWEST and time.perf_counter_ns() >= end:
                 break
-            watched.first = watched.inside = 0
             start = time.perf_counter_ns()
             decoded = decode(encoded[number % len(encoded)])
             ready = time.perf_counter_ns()
             answer(decoded)
             done = time.perf_counter_ns()
-            before = (watched.first or done) - ready
+            stages = watched.stages(ready, done)
             if number >= 0:
-                times.append(
-                    (ready - start, before, watched.inside, done - ready - before - watched.inside, done - start)
-                )
+                times.append((ready - start, *stages, done - start))
     decoding, preparing, inferring, finishing, whole = (percentile(column, 0.5) for column in np.array(times).T / 1e6)
     return EndToEnd(
         pictures=sent,

@@ -8,22 +8,18 @@ import numpy as np
 
 from edgevision.core.html_page import html_table, write_html
 from edgevision.core.printable import shown
-from edgevision.runtime.benchmark.charts import TimeSeries, histogram, share_bar, side_by_side, time_series
+from edgevision.runtime.benchmark.charts import TimeSeries, histogram, share_bar, side_by_side
 from edgevision.runtime.benchmark.operators import OperatorProfile
+from edgevision.runtime.benchmark.page_parts import (
+    OVER_TIME_NOTE,
+    PAGE_STYLE,
+    facts_list,
+    findings_list,
+    over_time,
+)
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
 from edgevision.runtime.benchmark.statistics import Ratio
 from edgevision.runtime.benchmark.table import circumstances, interval_words, ratio_verdict, subject_lines
-
-_STYLE = """
-.bar { fill: var(--first); } .far { fill: var(--second); } .doubtful { fill: var(--mark); }
-.strong { fill: var(--ink); }
-.reach { stroke: var(--first); opacity: .45; stroke-width: 1.5; } .series { stroke: var(--second); fill: none;
-  stroke-width: 2; } .dots { stroke: var(--first); stroke-width: 3; stroke-linecap: round; }
-.whisker { stroke: var(--ink); stroke-width: 2; } .tick { stroke: var(--second); stroke-width: 2; }
-td.n { white-space: nowrap; }
-.warn { color: var(--warn); } dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; } dt {
-  color: var(--soft); } dd { margin: 0; } ul { padding-left: 1.2rem; }
-"""
 
 
 def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> None:
@@ -31,7 +27,7 @@ def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> No
     report = shown(report)
     names = sorted({subject.name for subject in report.subjects})
     title = f"Latency of {', '.join(names)}"
-    body = [f"<h1>{escape(title)}</h1>", _facts(circumstances(report)), _findings(report)]
+    body = [f"<h1>{escape(title)}</h1>", facts_list(circumstances(report)), findings_list(report.board)]
     body += ["<h2>Figures</h2>", _figures(report.subjects)]
     body.append("<p class=soft>Under a median and under a ratio of medians stand their 95 % intervals.</p>")
     if len(report.subjects) > 1:
@@ -42,27 +38,13 @@ def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> No
             " not far beyond.</p>"
         )
     body += ["<h2>Over time</h2>", _over_time(report)]
-    body.append(
-        "<p class=soft>Dots are medians, the lines behind them reach from the fastest to the slowest sample of that"
-        " moment. Every sample is in it.</p>"
-    )
+    body.append(OVER_TIME_NOTE)
     for subject in report.subjects:
-        body += [f"<h2>{escape(subject.label)}</h2>", _facts(subject_lines(report, subject))]
+        body += [f"<h2>{escape(subject.label)}</h2>", facts_list(subject_lines(report, subject))]
         body.append(histogram(np.array(subject.samples.ms)))
         if subject.operators is not None:
             body += ["<h3>Operators</h3>", _operators(subject.operators)]
-    write_html(path, title, body, _STYLE, force=force)
-
-
-def _facts(rows: Iterable[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows) + "</dl>"
-
-
-def _findings(report: BenchmarkReport) -> str:
-    if not report.board.findings:
-        return "<p>Nothing was seen of the board that makes the figures doubtful.</p>"
-    items = "".join(f"<li><b>{escape(f.kind)}</b>: {escape(f.message)}</li>" for f in report.board.findings)
-    return f"<p class=warn><b>This run is unreliable.</b> Its figures may not be the board's own:</p><ul>{items}</ul>"
+    write_html(path, title, body, PAGE_STYLE, force=force)
 
 
 def _figures(subjects: Iterable[SubjectReport]) -> str:
@@ -89,23 +71,8 @@ def _ratio(ratio: Ratio) -> str:
 
 
 def _over_time(report: BenchmarkReport) -> str:
-    panels = [TimeSeries(s.label, "ms", s.samples.start_s, s.samples.ms, is_samples=True) for s in report.subjects]
-    readings = report.board.readings
-    hottest = [(r.time_s, max(r.temperatures.values())) for r in readings if r.temperatures]
-    clock = [(r.time_s, max(r.cpu_mhz)) for r in readings if r.cpu_mhz]
-    busy = [(r.time_s, 100 * r.cpu_busy) for r in readings if r.cpu_busy is not None]
-    power = [(r.time_s, r.total_power_w) for r in readings if r.total_power_w is not None]
-    for name, unit, points, scale in (
-        ("hottest sensor", "°C", hottest, None),
-        ("fastest core", "MHz", clock, None),
-        ("CPU in use by all programs", "%", busy, (0.0, 100.0)),
-        ("power", "W", power, None),
-    ):
-        if points:
-            times, values = zip(*points, strict=True)
-            panels.append(TimeSeries(name, unit, times, values, scale=scale))
-    last = max((r.time_s for r in readings), default=0.0)
-    return time_series(panels, [(f.start_s, last if f.end_s is None else f.end_s) for f in report.board.findings])
+    own = [TimeSeries(s.label, "ms", s.samples.start_s, s.samples.ms, is_samples=True) for s in report.subjects]
+    return over_time(own, report.board)
 
 
 def _operators(profile: OperatorProfile) -> str:

@@ -121,26 +121,32 @@ class SubjectReport(Record):
 
 
 @record
-class BenchmarkReport(Record):
-    """One run: ``seconds`` is how long the measuring took, ``rounds`` how many they were interleaved in.
-
-    ``peak_memory_mb`` is the most that the process had resident while all was loaded.
-    """
+class MeasuredRun(Record):
+    """When and where something was measured, and what the board did meanwhile."""
 
     version: str
     created: str
     machine: Machine
     load_average: float | None
-    settings: Settings
     board: BoardReport
-    rounds: int
-    seconds: float
-    peak_memory_mb: float | None
-    subjects: tuple[SubjectReport, ...]
 
     def to_document(self) -> dict[str, Any]:
         """The JSON document, ``schema_version`` first."""
         return {"schema_version": REPORT_SCHEMA_VERSION} | self.to_dict()
+
+
+@record
+class BenchmarkReport(MeasuredRun):
+    """One run: ``seconds`` is how long the measuring took, ``rounds`` how many they were interleaved in.
+
+    ``peak_memory_mb`` is the most that the process had resident while all was loaded.
+    """
+
+    settings: Settings
+    rounds: int
+    seconds: float
+    peak_memory_mb: float | None
+    subjects: tuple[SubjectReport, ...]
 
 
 def threads_words(threads: int | None) -> str:

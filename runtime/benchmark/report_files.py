@@ -14,7 +14,8 @@ from edgevision.core.errors import InputError, MeasurementError
 from edgevision.core.installation import upgrade_command
 from edgevision.core.printable import csv_row, exact_json
 from edgevision.core.regular_files import read_text_file
-from edgevision.runtime.benchmark.report import BenchmarkReport, Samples
+from edgevision.runtime.benchmark.report import BenchmarkReport, MeasuredRun, Samples
+from edgevision.runtime.benchmark.stream_report import StreamReport
 
 # A picosecond, and eleven days: what lies beyond was not measured, and ratios of it overflow.
 _SHORTEST_MS, _LONGEST_MS = 1e-9, 1e9
@@ -43,7 +44,27 @@ def write_files(
         write_page(html, report, force=force)
 
 
-def refuse_unreliable(report: BenchmarkReport) -> None:
+def write_stream_files(
+    report: StreamReport,
+    *,
+    output: Path | None = None,
+    csv: Path | None = None,
+    html: Path | None = None,
+    force: bool = True,
+) -> None:
+    """As :func:`write_files`, of a stream: the CSV has a row for each frame."""
+    if output is not None:
+        write_report(output, report, force=force)
+    if csv is not None:
+        with atomic_file(csv, force=force) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv_format.writer(file, lineterminator="\n").writerows(report.samples.rows())
+    if html is not None:
+        from edgevision.runtime.benchmark.stream_page import write_stream_page
+
+        write_stream_page(html, report, force=force)
+
+
+def refuse_unreliable(report: MeasuredRun) -> None:
     """Fail where the board's state makes the figures doubtful.
 
     Raises:
@@ -58,7 +79,7 @@ def refuse_unreliable(report: BenchmarkReport) -> None:
         )
 
 
-def write_report(path: Path, report: BenchmarkReport, *, force: bool = True) -> None:
+def write_report(path: Path, report: MeasuredRun, *, force: bool = True) -> None:
     """Write the document to ``path``, all of it or nothing; without ``force`` only where there is no file."""
     with atomic_file(path, force=force) as temporary:
         text = exact_json(report.to_document(), allow_nan=False, separators=(",", ":"))
@@ -101,6 +122,10 @@ def parse_report(document: object, name: str) -> BenchmarkReport:
         raise InputError(
             f"{name!r} is a report of schema {version}, this release reads up to {REPORT_SCHEMA_VERSION}:"
             f" {upgrade_command()}"
+        )
+    if isinstance(document, dict) and document.get("kind") == "stream":
+        raise InputError(
+            f"{name!r} is of bench --stream; what a camera showed once cannot be compared with another time"
         )
     try:
         report = BenchmarkReport.from_dict(document, "report")

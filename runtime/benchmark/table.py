@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.operators import OperatorProfile
-from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport, threads_words
+from edgevision.runtime.benchmark.report import BenchmarkReport, MeasuredRun, SubjectReport, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio
 
 FIGURES = ("p90", "p99", "mean", "cv", "pictures/s")
@@ -21,13 +21,17 @@ def report_text(report: BenchmarkReport) -> str:
     for subject in subjects:
         if subject.operators is not None:
             lines += ["", f"operators of {subject.label}", *_operators(subject.operators)]
-    lines += [f"{'UNRELIABLE':<11} {finding.kind}: {finding.message}" for finding in report.board.findings]
-    return "\n".join(lines)
+    return "\n".join([*lines, *unreliable_lines(report)])
+
+
+def unreliable_lines(report: MeasuredRun) -> list[str]:
+    """What makes the figures doubtful, a line for each."""
+    return [f"{'UNRELIABLE':<11} {finding.kind}: {finding.message}" for finding in report.board.findings]
 
 
 def _one(report: BenchmarkReport, s: SubjectReport) -> list[str]:
     model, ran_on, *rest = subject_lines(report, s)
-    return _aligned([model, ran_on, *circumstances(report), *rest])
+    return aligned([model, ran_on, *circumstances(report), *rest])
 
 
 def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, str]]:
@@ -38,10 +42,10 @@ def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, 
         ("ran on", f"{s.device} ({s.provider}), {s.engine}, {threads_words(s.threads)}: {s.assignment}"),
         ("load", f"{s.load_ms:.1f} ms, first inference {s.first_ms:.2f} ms"),
         ("warm-up", f"{_warm_up(s)}, not counted"),
-        ("latency", f"p50 {_ms(figures.p50_ms)}"),
-        ("", f"p90 {_ms(figures.p90_ms)}   p95 {_ms(figures.p95_ms)}"),
-        ("", f"p99 {_ms(figures.p99_ms)}"),
-        ("", f"mean {_ms(figures.mean_ms)}, from {figures.min_ms:.3f} to {figures.max_ms:.3f} ms"),
+        ("latency", f"p50 {ms_words(figures.p50_ms)}"),
+        ("", f"p90 {ms_words(figures.p90_ms)}   p95 {ms_words(figures.p95_ms)}"),
+        ("", f"p99 {ms_words(figures.p99_ms)}"),
+        ("", f"mean {ms_words(figures.mean_ms)}, from {figures.min_ms:.3f} to {figures.max_ms:.3f} ms"),
         ("", f"standard deviation {figures.std_ms:.3f} ms, {100 * figures.cv:.1f} % of the mean"),
         ("samples", f"{figures.runs} runs in {report.rounds} rounds; {_outliers(s)}"),
         ("throughput", f"{s.throughput:.1f} pictures/s at batch {s.batch}"),
@@ -57,7 +61,7 @@ def _several(report: BenchmarkReport) -> list[str]:
         rows.append(
             (
                 name,
-                _ms(s.latency.p50_ms, ""),
+                ms_words(s.latency.p50_ms, ""),
                 *figure_cells(s),
                 "" if s.memory is None else f"{s.memory.steady_mb:.0f}",
                 ratio_words(s.speedup) if s.speedup else "1",
@@ -79,7 +83,7 @@ def _several(report: BenchmarkReport) -> list[str]:
         )
         notes.append(("", f"{s.latency.runs} runs; {_outliers(s)}"))
         notes += _extras(s)
-    return [*lines, "", *_aligned(notes)]
+    return [*lines, "", *aligned(notes)]
 
 
 def _setting(s: SubjectReport) -> tuple[str, ...]:
@@ -112,13 +116,14 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+def aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Pairs of name and words as lines, the words below one another."""
     rows = list(rows)
     width = max(11, *(len(name) for name, _ in rows))
     return [f"{name:<{width}} {value}" for name, value in rows]
 
 
-def circumstances(report: BenchmarkReport) -> list[tuple[str, str]]:
+def circumstances(report: MeasuredRun) -> list[tuple[str, str]]:
     """The machine and the state of the board as (name, words)."""
     machine, board = report.machine, report.board
     rows = [("machine", f"{machine.processor_and_cores}, load {report.load_average or 0:.1f}")]
@@ -132,7 +137,7 @@ def circumstances(report: BenchmarkReport) -> list[tuple[str, str]]:
     return [*rows, ("board", ", ".join(known))] if known else rows
 
 
-def _temperatures(report: BenchmarkReport) -> list[float]:
+def _temperatures(report: MeasuredRun) -> list[float]:
     return [celsius for reading in report.board.readings for celsius in reading.temperatures.values()]
 
 
@@ -145,14 +150,14 @@ def _extras(s: SubjectReport) -> list[tuple[str, str]]:
                 "",
                 f"{several.throughput:.1f} pictures/s in {several.streams} streams of"
                 f" {threads_words(several.threads_each)},"
-                f" p50 {_ms(several.p50_ms)}",
+                f" p50 {ms_words(several.p50_ms)}",
             )
         )
     if s.end_to_end is not None:
         e = s.end_to_end
         stages = (("decode", e.decode_ms), ("preprocess", e.preprocess_ms), ("infer", e.infer_ms))
         shown = ", ".join(f"{name} {stage.value:.3f}" for name, stage in (*stages, ("postprocess", e.postprocess_ms)))
-        rows.append(("end to end", f"p50 {_ms(e.total_ms)}: {shown} ms"))
+        rows.append(("end to end", f"p50 {ms_words(e.total_ms)}: {shown} ms"))
         rows.append(("", f"{e.runs} times through the pipeline, pictures: {e.pictures}"))
     if s.energy_mj is not None:
         rows.append(("energy", f"{s.energy_mj:.2f} mJ an inference"))
@@ -205,7 +210,8 @@ def _distinguishing_names(subjects: Sequence[SubjectReport]) -> list[str]:
     return names if len(set(names)) == len(names) else [f"{i}: {name}" for i, name in enumerate(names, start=1)]
 
 
-def _ms(estimate: Estimate, unit: str = " ms") -> str:
+def ms_words(estimate: Estimate, unit: str = " ms") -> str:
+    """Milliseconds with their interval."""
     if estimate.low is None and estimate.high is None:
         return f"{estimate.value:.3f}{unit} (too few samples for an interval)"
     return f"{estimate.value:.3f}{unit} ({interval_words(estimate)})"

@@ -1,5 +1,6 @@
 """The verb ``edgevision bench``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -20,6 +21,7 @@ from edgevision.cli.options import (
 from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_shape, parse_share
 from edgevision.core.atomic_files import check_all_writable
+from edgevision.core.errors import InputError
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.model_options import ModelsArgument
 from edgevision.runtime.remote.on_boards import on_boards
@@ -34,7 +36,12 @@ class _Measurement:
     shape: Annotated[str | None, typer.Option(help="Full input shape to load the model for, e.g. 1x3x224x224.")] = None
     seconds: Annotated[
         float | None,
-        typer.Option(min=0, max=86400, help="How long to measure each.", show_default="5; with --precision 60 at most"),
+        typer.Option(
+            min=0,
+            max=86400,
+            help="How long to measure each.",
+            show_default="5; --stream: 30; --precision: 60 at most",
+        ),
     ] = None
     runs: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="How many inferences of each at least, without --precision.")
@@ -51,6 +58,12 @@ class _Measurement:
         list[Path] | None, typer.Option(help="A picture for --end-to-end.", show_default="a synthetic one")
     ] = None
     profile: Annotated[bool, typer.Option("--profile", help="Also the time of each operator.")] = False
+    stream: Annotated[
+        str | None, typer.Option(help="Measure from the arrival of a video's or camera's frames to the answers.")
+    ] = None
+    encode: Annotated[
+        bool, typer.Option("--encode/--no-encode", help="With --stream, draw and encode the answers, as run -o does.")
+    ] = True
     seed: SeedOption = 0
 
 
@@ -95,9 +108,12 @@ def bench(
         edgevision bench classify --seconds 1
         edgevision bench fp32.onnx int8.onnx --threads 1 --threads 4 --precision 2%
         edgevision bench model.onnx --on pi@raspberrypi.local --html report.html
+        edgevision bench detector.onnx --stream rtsp://door --seconds 300 --html camera.html
     """
     check_all_writable([path for path in (files.output, files.csv, files.html) if path is not None], force=files.force)
     seconds = 5.0 if measurement.precision is None else 60.0
+    if measurement.stream is not None:
+        seconds = 30.0
     settings = Settings(
         devices=tuple(device or ()),
         allow_fallback=allow_fallback,
@@ -114,6 +130,11 @@ def bench(
         seed=measurement.seed,
     )
     settings.check()
+    if measurement.stream is not None:
+        _bench_stream(models, settings, measurement.stream, files, encode=measurement.encode)
+        return
+    if not measurement.encode:
+        raise InputError("--no-encode is about the frames of a --stream, and none is given")
     from edgevision.runtime.benchmark.measurement import measure
     from edgevision.runtime.benchmark.report_files import refuse_unreliable, write_files
 
@@ -126,5 +147,33 @@ def bench(
         from edgevision.runtime.benchmark.table import report_text
 
         echo(report_text(report))
+    if files.strict:
+        refuse_unreliable(report)
+
+
+def _bench_stream(models: Sequence[Path], settings: Settings, source: str, files: _Output, *, encode: bool) -> None:
+    for what, several in (("model", models), ("--device", settings.devices), ("--threads", settings.threads)):
+        if len(several) > 1:
+            raise InputError(f"--stream measures with one {what}, of which {len(several)} are given: call it for each")
+    for option, usual, value in (
+        ("--batch", (1,), settings.batches),
+        ("--shape", None, settings.shape),
+        ("--precision", None, settings.precision),
+        ("--streams", None, settings.streams),
+        ("--end-to-end", False, settings.end_to_end),
+        ("--profile", False, settings.profile),
+    ):
+        if value != usual:
+            raise InputError(f"{option} is about inference alone; leave it out beside --stream")
+    from edgevision.runtime.benchmark.report_files import refuse_unreliable, write_stream_files
+    from edgevision.runtime.benchmark.stream_latency import measure_stream
+    from edgevision.runtime.benchmark.stream_report import stream_text
+
+    report = measure_stream(models[0], source, settings, encode=encode)
+    write_stream_files(report, output=files.output, csv=files.csv, html=files.html, force=files.force)
+    if files.as_json:
+        print_json(report.to_dict())
+    else:
+        echo(stream_text(report))
     if files.strict:
         refuse_unreliable(report)

@@ -27,6 +27,11 @@ FILES = ("output", "csv", "html")
 def bench_files(command: RemoteCommand) -> None:
     """Models and pictures to measure with; the report comes as JSON, and is judged and written here."""
     given = command.given
+    if given["stream"] is not None:
+        raise InputError(
+            f"--stream {given['stream']!r} is measured where bench runs, and --on sends files alone; call bench on the"
+            " board itself, over ssh, with edgevision[video] installed there"
+        )
     models = enumerate(given["models"], start=1)
     command.values["models"] = [command.send_model(path, number) for number, path in models]
     pictures = enumerate(given["picture"] or (), start=1)

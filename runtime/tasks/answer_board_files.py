@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from edgevision.core.errors import InputError
-from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import plan_outputs
 from edgevision.runtime.remote.documents import RunDocument, check_names
 from edgevision.runtime.remote.job import Existing, Fetched
 from edgevision.runtime.remote.picture_check import picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.board_pictures import board_pictures
 from edgevision.runtime.tasks.run_options import say_what_ships
 
 ReadDocument = Callable[[dict[str, Any]], RunDocument]
@@ -43,7 +43,7 @@ def answer_files(
     command.values["model"] = command.send_model(
         model or shipped_model(task), called=None if model else f"{task} (shipped)"
     )
-    pictures = expand_inputs(given["inputs"])
+    pictures = board_pictures(given["inputs"], given["output"])
     sent = [command.send_file("in", number, picture) for number, picture in enumerate(pictures, start=1)]
     command.values["inputs"] = sent
     if given["output"] is not None:

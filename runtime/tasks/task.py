@@ -40,10 +40,13 @@ class EngineNeeds(NamedTuple):
 
 
 class Stages(NamedTuple):
-    """A pipeline's way from an encoded picture to the answer, in the two halves that are timed apart."""
+    """A pipeline's way from an encoded picture to the answer, in the two halves that are timed apart.
+
+    ``answer`` also takes a :class:`.Picture`, as of a video's frame, and gives what the pipeline does.
+    """
 
     decode: Callable[[bytes], Any]
-    answer: Callable[[Any], object]
+    answer: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +189,7 @@ class Task:
         return RawModel(engine, metadata, **options)
 
     def stages(self, pipeline: Any) -> Stages:
-        """The way of ``pipeline`` for ``bench --end-to-end``."""
+        """The way of ``pipeline`` for ``bench --end-to-end`` and ``bench --stream``."""
         from edgevision.imaging.images import read_image
 
         return Stages(read_image, pipeline)

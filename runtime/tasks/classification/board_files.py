@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.remote.documents import FailedInput, RunDocument, check_names
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.board_pictures import board_pictures
 from edgevision.runtime.tasks.classification.task import CLASSIFY
 
 
@@ -40,7 +40,7 @@ def classify_files(command: RemoteCommand) -> None:
     model = command.given["model"]
     called = None if model else f"{CLASSIFY.name} (shipped)"
     command.values["model"] = command.send_model(model or shipped_model(CLASSIFY.name), called=called)
-    pictures = enumerate(expand_inputs(command.given["inputs"]), start=1)
+    pictures = enumerate(board_pictures(command.given["inputs"], command.given["output"]), start=1)
     sent = [command.send_file("in", number, picture) for number, picture in pictures]
     command.values["inputs"] = sent
     command.read_document = partial(_read_document, sent)

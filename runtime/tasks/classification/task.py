@@ -60,7 +60,12 @@ class ClassificationTask(Task):
     def stages(self, pipeline: Any) -> Stages:
         from edgevision.imaging.images import read_image
 
-        return Stages(read_image, lambda image: pipeline(image).top())
+        def answer(image: Any) -> Any:
+            result = pipeline(image)
+            result.top()  # what is not asked for is not computed
+            return result
+
+        return Stages(read_image, answer)
 
     def predictions(self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata) -> "NDArray[Any]":
         from edgevision.runtime.tasks.classification.scores import class_scores, classification_of

@@ -18,6 +18,7 @@ from edgevision.runtime.remote.job import Existing, Fetched
 from edgevision.runtime.remote.picture_check import Size, picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.board_pictures import board_pictures
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_off_mask
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side_size
 from edgevision.runtime.tasks.restoration.spec import RestorationKind, RestorationSpec
@@ -86,7 +87,7 @@ def _send_pictures(
     given = command.given
     model = given["model"] or shipped_model(task, scale)
     command.values["model"] = command.send_model(model, called=None if given["model"] else f"{task} (shipped)")
-    pictures, force, resume = expand_inputs(inputs), given["force"], given["resume"]
+    pictures, force, resume = board_pictures(inputs, given["output"]), given["force"], given["resume"]
     jobs = plan_outputs(
         pictures,
         given["output"],

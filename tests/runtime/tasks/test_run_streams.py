@@ -209,3 +209,9 @@ def test_what_was_counted_is_said_at_an_interruption(edgevision, clip, monkeypat
     last = json.loads(out)
     assert (code, last["end"], last["sources"][0]["frames"]) == (130, True, 12)
     assert sum(count["things"] for count in last["counts"].values()) == 12
+
+
+def test_streams_are_not_sent_to_boards(edgevision, clip, tmp_path):
+    for verb, name in (("classify", clip), ("detect", "camera:0"), ("denoise", "rtsp://door"), ("segment", clip)):
+        code, _out, err = edgevision("run", verb, name, "--on", "board", "-o", tmp_path / "out.mp4")
+        assert (code, "frames --on does not carry" in err) == (2, True), err
