@@ -52,3 +52,20 @@ def write_clip(path, count=12, *, size=SIZE, times=None, rotation=0, sound=False
             container.mux(audio.encode(wave))
             container.mux(audio.encode(None))
     return path
+
+
+CODE_BITS = 16
+
+
+def coded(number, size=SIZE):
+    """RGB with a time code: ``number`` in bars from top to bottom, the lowest bit at the left, bright for 1."""
+    width, height = size
+    bits = [number >> bit & 1 for bit in range(CODE_BITS)]
+    row = np.repeat(np.array([230 if bit else 20 for bit in bits], np.uint8), width // CODE_BITS)
+    return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
+
+
+def code_in(pixels):
+    """What :func:`coded` drew."""
+    bars = pixels.mean(axis=(0, 2)).reshape(CODE_BITS, -1).mean(axis=1)
+    return int(sum(1 << bit for bit, light in enumerate(bars) if light > 127))
