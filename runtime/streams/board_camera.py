@@ -3,9 +3,13 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from typing import IO
 
 from edgevision.core.errors import DeviceError, InputError
+from edgevision.runtime.streams.source import Excerpt
+
+WHOLE = Excerpt()
 
 _RASPBERRY_PI = ("rpicam-vid", "libcamera-vid")
 """The same program under its new and its old name."""
@@ -13,21 +17,31 @@ _RASPBERRY_PI = ("rpicam-vid", "libcamera-vid")
 _JETSON = "gst-launch-1.0"
 
 
-def camera_command(number: int, which: Callable[[str], str | None] = shutil.which) -> list[str]:
-    """The command that writes JPEG frames of a ribbon camera to standard output.
+def camera_command(
+    number: int, excerpt: Excerpt = WHOLE, which: Callable[[str], str | None] = shutil.which
+) -> list[str]:
+    """The command that writes JPEG frames of a ribbon camera to standard output, of the size that is asked for.
 
     Raises:
         DeviceError: there is no program that could.
     """
     for program in _RASPBERRY_PI:
         if which(program):
-            options = ["--camera", str(number), "--timeout", "0", "--nopreview", "--codec", "mjpeg", "--output", "-"]
-            return [program, *options]
+            options = ["--camera", str(number), "--timeout", "0", "--nopreview", "--codec", "mjpeg"]
+            if excerpt.size is not None:
+                options += ["--width", str(excerpt.size[0]), "--height", str(excerpt.size[1])]
+            if excerpt.rate is not None:
+                options += ["--framerate", f"{float(excerpt.rate):g}"]
+            return [program, *options, "--output", "-"]
     if which(_JETSON):
+        # What the sensor gives is in the GPU's memory, and what nvvidconv scales is not.
+        rate = [] if excerpt.rate is None else [f"video/x-raw(memory:NVMM),framerate={_gst_fraction(excerpt.rate)}"]
+        size = "" if excerpt.size is None else f",width={excerpt.size[0]},height={excerpt.size[1]}"
         steps = [
             f"nvarguscamerasrc sensor-id={number}",
+            *rate,
             "nvvidconv",
-            "video/x-raw,format=I420",
+            f"video/x-raw,format=I420{size}",
             "jpegenc",
             "fdsink fd=1",
         ]
@@ -36,6 +50,10 @@ def camera_command(number: int, which: Callable[[str], str | None] = shutil.whic
         f"a csi camera is read by {_RASPBERRY_PI[0]} (Raspberry Pi) or {_JETSON} (Jetson), and neither is here; a USB"
         " camera is camera:0"
     )
+
+
+def _gst_fraction(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}"
 
 
 class BoardCamera:
@@ -48,7 +66,7 @@ class BoardCamera:
 
     format = "mjpeg"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, excerpt: Excerpt = WHOLE) -> None:
         """Start what reads ``csi:0``.
 
         Raises:
@@ -60,7 +78,10 @@ class BoardCamera:
             raise InputError(f"a ribbon camera is named by its number, as csi:0, not {name!r}")
         try:
             self._process = subprocess.Popen(
-                camera_command(int(number)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+                camera_command(int(number), excerpt),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
             )
         except OSError as error:
             raise DeviceError(f"what reads {name!r} cannot be started: {error}") from error

@@ -11,6 +11,7 @@ from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.core.printable import one_line
 from edgevision.runtime.streams.addresses import NETWORK_SCHEMES, PATTERN_SCHEME
 from edgevision.runtime.streams.board_camera import BoardCamera
+from edgevision.runtime.streams.camera_modes import mode_options
 from edgevision.runtime.streams.decoding import (
     facts_of,
     load_av,
@@ -65,7 +66,7 @@ class LiveSource:
         self._remark = remark or (lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
         self._closed = Event()
         self.gone, self.breaks = 0.0, 0
-        self._opened = _Opened(name)
+        self._opened = _Opened(name, excerpt)
         self._read = False
         self.facts = self._opened.facts
 
@@ -116,7 +117,7 @@ class LiveSource:
         self._remark(f"{one_line(self.name)} broke off ({one_line(reason)}); trying again for {self._retry:g} s")
         while not self._closed.wait(min(pause, max(0.0, broke + self._retry - time.monotonic()))):
             try:
-                self._opened = _Opened(self.name)
+                self._opened = _Opened(self.name, self._excerpt)
             except (InputError, DeviceError) as error:
                 reason = str(error)
             else:
@@ -148,9 +149,9 @@ class LiveSource:
 class _Opened:
     """One connection, open."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._camera = BoardCamera(name) if name.startswith("csi:") else None
+    def __init__(self, name: str, excerpt: Excerpt) -> None:
+        self._name, self._excerpt = name, excerpt
+        self._camera = BoardCamera(name, excerpt) if name.startswith("csi:") else None
         self._container: Any = None
         try:
             with translated_video_errors(name):
@@ -180,7 +181,8 @@ class _Opened:
             options |= {"rtsp_transport": "tcp"} if name.startswith("rtsp") else {}
             return av.open(name, options=options, timeout=timeout)
         form, device = camera_device(name)
-        return av.open(device, format=form, timeout=timeout)
+        options = mode_options(device, self._excerpt) if form == "v4l2" else {}
+        return av.open(device, format=form, options=options, timeout=timeout)
 
     def time_of(self, picture: "av.VideoFrame") -> Fraction | None:
         """When a picture was taken, by the stream; ``None`` where it does not say."""

@@ -125,20 +125,30 @@ def test_cameras_have_their_names_on_each_system():
 
 
 def test_ribbon_cameras_are_read_by_their_makers_programs():
-    assert camera_command(1, {"rpicam-vid": "x"}.get)[:3] == ["rpicam-vid", "--camera", "1"]
-    assert camera_command(0, {"libcamera-vid": "x"}.get)[0] == "libcamera-vid"
-    jetson = camera_command(2, {"gst-launch-1.0": "x"}.get)
+    assert camera_command(1, which={"rpicam-vid": "x"}.get)[:3] == ["rpicam-vid", "--camera", "1"]
+    assert camera_command(0, which={"libcamera-vid": "x"}.get)[0] == "libcamera-vid"
+    jetson = camera_command(2, which={"gst-launch-1.0": "x"}.get)
     assert " ".join(jetson) == (
         "gst-launch-1.0 --quiet nvarguscamerasrc sensor-id=2 ! nvvidconv ! video/x-raw,format=I420 ! jpegenc"
         " ! fdsink fd=1"
     )
+    asked = Excerpt(size=(1280, 720), rate=Fraction(15))
+    assert " ".join(camera_command(0, asked, {"rpicam-vid": "x"}.get)) == (
+        "rpicam-vid --camera 0 --timeout 0 --nopreview --codec mjpeg --width 1280 --height 720 --framerate 15"
+        " --output -"
+    )
+    assert " ".join(camera_command(0, asked, {"gst-launch-1.0": "x"}.get)) == (
+        "gst-launch-1.0 --quiet nvarguscamerasrc sensor-id=0 ! video/x-raw(memory:NVMM),framerate=15/1 ! nvvidconv"
+        " ! video/x-raw,format=I420,width=1280,height=720 ! jpegenc ! fdsink fd=1"
+    )
     with pytest.raises(DeviceError, match="rpicam-vid"):
-        camera_command(0, {}.get)
+        camera_command(0, which={}.get)
 
 
-def test_a_ribbon_camera(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["rpicam-vid", "gst-launch-1.0"])
+def test_a_ribbon_camera(tmp_path, monkeypatch, name):
     """A program of that name that writes what the real one does: one JPEG behind the other."""
-    program = tmp_path / "rpicam-vid"
+    program = tmp_path / name
     program.write_text(
         f"#!{sys.executable}\n"
         "import io, sys, numpy as np\n"
