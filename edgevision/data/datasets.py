@@ -62,9 +62,7 @@ class ImageFolder:
         splits: all that the data holds.
         names: the path of each picture inside the data.
         other_files: the paths of all files that are no pictures, of every split.
-        masks: the path of the mask of each picture that has one. Masks are no pictures: ``NAME.png`` beside
-            ``NAME.jpg``, where no PNG stands alone, and ``masks/NAME.png`` for ``images/NAME`` (or in ``labels`` or
-            ``annotations``).
+        masks: the path of the mask of each picture that has one, see :func:`masks_among`; masks are no pictures.
     """
 
     def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
@@ -81,7 +79,7 @@ class ImageFolder:
         self.other_files = tuple(sorted(paths.keys() - parts.keys()))
         if not parts:
             raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        self.masks = _masks_of(parts)
+        self.masks = masks_among(parts)
         parts = {name: part for name, part in parts.items() if name not in set(self.masks.values())}
         depth = _wrapping_folders(list(parts.values()))
         self._parts = {name: part[depth:] for name, part in parts.items()}
@@ -140,6 +138,32 @@ class ImageFolder:
             if split in self.splits:
                 return split
         raise DatasetError(f"{str(self.path)!r} has no split {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
+
+
+def masks_among(parts: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Of the paths of pictures, by name and split into folders, the mask of each that has one.
+
+    It is ``NAME.png`` beside ``NAME.jpg``, where no PNG stands alone, or ``masks/NAME.png`` for ``images/NAME`` (or in
+    ``labels`` or ``annotations``).
+    """
+    stems: dict[str, str] = {}
+    for name in parts:
+        stem, _, ending = name.rpartition(".")
+        if ending.lower() != "png":
+            stems[stem] = name
+    drawn = [name for name in parts if name.rpartition(".")[2].lower() == "png"]
+    if drawn and all(name.rpartition(".")[0] in stems for name in drawn):
+        return {stems[name.rpartition(".")[0]]: name for name in drawn}
+    pictures = {name.rpartition(".")[0]: name for name in parts}
+    masks = {}
+    for name in drawn:
+        folders = parts[name]
+        for place, folder in enumerate(folders[:-1]):
+            if folder.lower() in _MASK_FOLDERS:
+                twin = "/".join([*folders[:place], "images", *folders[place + 1 :]]).rpartition(".")[0]
+                if twin in pictures:
+                    masks[pictures[twin]] = name
+    return masks
 
 
 def split_called(word: str) -> str | None:
@@ -265,28 +289,6 @@ def _open(path: Path) -> _Folder | _Zip:
 def _is_picture(path: PurePosixPath) -> bool:
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _masks_of(parts: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Of the paths of pictures, by name and split into folders, which is the mask of which."""
-    stems: dict[str, str] = {}
-    for name in parts:
-        stem, _, ending = name.rpartition(".")
-        if ending.lower() != "png":
-            stems[stem] = name
-    drawn = [name for name in parts if name.rpartition(".")[2].lower() == "png"]
-    if drawn and all(name.rpartition(".")[0] in stems for name in drawn):
-        return {stems[name.rpartition(".")[0]]: name for name in drawn}
-    pictures = {name.rpartition(".")[0]: name for name in parts}
-    masks = {}
-    for name in drawn:
-        folders = parts[name]
-        for place, folder in enumerate(folders[:-1]):
-            if folder.lower() in _MASK_FOLDERS:
-                twin = "/".join([*folders[:place], "images", *folders[place + 1 :]]).rpartition(".")[0]
-                if twin in pictures:
-                    masks[pictures[twin]] = name
-    return masks
 
 
 def _wrapping_folders(parts: Sequence[Sequence[str]]) -> int:

@@ -185,8 +185,8 @@ def _shipped_for(classes: Sequence[str], findings: tuple[Finding, ...]) -> Path:
             known += [label for label in labels if label not in known]
     wanted = ", ".join(map(repr, classes))
     others = f"; classes that are known: {', '.join(known[:_MOST_CLASSES])}" if known else ""
-    ways = " or ".join({"masks": "--segmenter", "boxes": "--detector"}[finding] for finding in findings)
-    raise InputError(f"no model that ships knows {wanted}; name one with {ways}{others}")
+    ways = " or ".join({"masks": "a segmenter", "boxes": "a detector"}[finding] for finding in findings)
+    raise InputError(f"no model that ships knows {wanted}; name {ways} that does{others}")
 
 
 def _seen(picture: Picture) -> Image.Image:

@@ -1,5 +1,6 @@
 """What the verbs share that make a picture of each picture, with several models."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from edgevision.cli.output import echo, end_with_failures, print_json, write_byt
 from edgevision.core.errors import InputError
 from edgevision.core.printable import one_line
 from edgevision.core.progress import track
+from edgevision.core.regular_files import real_path
+from edgevision.data.datasets import masks_among
 from edgevision.imaging.picture_formats import PNG
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.composite import Composite
@@ -21,6 +24,8 @@ from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.tasks.run_options import VerbOptions
+
+_log = logging.getLogger(__name__)
 
 Models = TypeVar("Models", bound=Composite)
 
@@ -70,7 +75,7 @@ def make_pictures(
         transparent: whether results are, so that they are written in a format that can hold it.
         protected: files that no result may take the place of.
     """
-    pictures = expand_inputs(inputs)
+    pictures = _without_masks(expand_inputs(inputs), protected)
     jobs = _plan(pictures, options, suffix=suffix, transparent=transparent, protected=protected)
     if not jobs and not options.as_json:
         return
@@ -109,6 +114,23 @@ def make_pictures(
                 }
             )
     end_with_failures(failures, len(jobs))
+
+
+def _without_masks(pictures: list[PictureInput], protected: Sequence[Path]) -> list[PictureInput]:
+    """Without what is no picture of its own among those found in folders: masks, and files with another part to play."""
+    found = {picture.name: Path(picture.name).parts for picture in pictures if picture.found}
+    masks = set(masks_among(found).values())
+    own = {real_path(path) for path in protected}
+    kept = [
+        picture
+        for picture in pictures
+        if not picture.found or (picture.name not in masks and real_path(Path(picture.name)) not in own)
+    ]
+    if len(kept) < len(pictures):
+        _log.warning("%d of %d pictures are left out: they are masks of others", len(pictures) - len(kept), len(pictures))
+    if not kept:
+        raise InputError("the folder holds no pictures but masks, and what else is named")
+    return kept
 
 
 def _plan(

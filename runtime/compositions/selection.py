@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.core.errors import ImageError
+from edgevision.core.errors import ImageError, InputError
 from edgevision.imaging.components import component_at
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.finder import SUBJECT, Box, Finder, Mask, Thing, things_at
@@ -49,7 +49,8 @@ class Selection:
         if self.mask is not None:
             masks += self._under_mask(read_mask(self.mask, *size))
         elif self.needs_model:
-            assert finder is not None
+            if finder is None:
+                raise InputError("no model was opened that finds things; only masks and boxes can be given")
             masks += self._found(finder, finder(picture), size)
         return masks
 
@@ -70,7 +71,7 @@ class Selection:
         meant = [thing for thing in things if not classes or thing.label in classes]
         if not meant:
             what = " or ".join(classes) if classes else "thing"
-            raise ImageError(f"no {what} was found in it; a lower --min-score or another model may find more")
+            raise ImageError(f"no {what} was found in it; a lower least score or another model may find more")
         if not self.points:
             return [thing.mask for thing in meant]
         masks = []

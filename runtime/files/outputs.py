@@ -41,7 +41,8 @@ def plan_outputs(
     that is said. For several,
     for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
     which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
-    result exists are left out, which is said too.
+    result exists are left out, which is said too. Of what was found, ``NAME-suffix`` beside NAME is an earlier result,
+    and left out.
 
     Raises:
         OutputError: a result would overwrite an input, one of ``protected``, another result, or without ``force``
@@ -60,8 +61,11 @@ def plan_outputs(
         raise OutputError(f"{str(output)!r} is one picture's name, and the results want a folder; end it in /")
     jobs = []
     not_written: set[str] = set()
+    given = {_stem(picture) for picture in pictures}
     for picture in pictures:
         if not single and any(_is_earlier_result(picture, place) for place in (folder, compare)):
+            continue
+        if picture.found and _stem(picture).removesuffix(f"-{name_suffix}") in given - {_stem(picture)}:
             continue
         if single and folder is not None:
             target = folder
@@ -127,6 +131,10 @@ def _compare_target(compare: Path | None, picture: PictureInput, *, single: bool
     if compare is None or single:
         return compare
     return compare / picture.relative.with_suffix(".png")
+
+
+def _stem(picture: PictureInput) -> str:
+    return str(Path(picture.name).with_suffix(""))
 
 
 def _is_earlier_result(picture: PictureInput, place: Path | None) -> bool:

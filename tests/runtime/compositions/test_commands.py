@@ -90,6 +90,28 @@ def test_a_folder_is_done_and_says_where_nobody_was_found(
     assert run("cutout", tmp_path / "in/c.png", "-m", segmenter, "-o", tmp_path / "c.png")[0] == 1
 
 
+def test_masks_and_earlier_results_in_a_folder_are_no_pictures(
+    run: Run, segmenter: Path, write_picture: Write, tmp_path: Path
+) -> None:
+    def done(*more: object) -> tuple[list[str], str]:
+        _, out, err = run("cutout", tmp_path / "in", "-o", f"{tmp_path / 'out'}/", "--json", "--force", *more)
+        inputs = [Path(result["input"]).relative_to(tmp_path / "in").as_posix() for result in json.loads(out)["results"]]
+        return inputs, err
+
+    write_picture("in/a.jpg")
+    write_picture("in/b.jpg")
+    assert run("cutout", tmp_path / "in/a.jpg", "-m", segmenter)[0] == 0  # in/a-cutout.png
+    write_picture("in/masks/m.jpg", np.full((96, 128, 3), 255, np.uint8))
+    inputs, err = done("--mask", tmp_path / "in/masks/m.jpg")
+    assert inputs == ["a.jpg", "b.jpg"]
+    assert "1 of 4 pictures are left out: they are masks of others" in err
+    (tmp_path / "in/a-cutout.png").unlink()
+    (tmp_path / "in/masks/m.jpg").unlink()
+    for name in "ab":
+        write_picture(f"in/{name}.png", np.full((96, 128, 3), 255, np.uint8))  # beside NAME.jpg
+    assert done("-m", segmenter)[0] == ["a.jpg", "b.jpg"]
+
+
 def test_a_picture_goes_through_a_pipe(run_python: Any, segmenter: Path, write_picture: Write, tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -83,7 +83,7 @@ def test_large_pictures_are_seen_small_and_their_boxes_are_large() -> None:
 
 def test_nothing_found_is_said(segmenter: Path) -> None:
     finder = Finder.open(segmenter=segmenter)
-    with pytest.raises(ImageError, match=r"no person was found in it; a lower --min-score or another model"):
+    with pytest.raises(ImageError, match=r"no person was found in it; a lower least score or another model"):
         Selection().find(Picture(np.zeros((96, 128, 3), np.uint8)), finder)
     finder.close()
 
@@ -97,7 +97,7 @@ def test_a_model_is_refused_that_finds_nothing_or_knows_no_such_thing(segmenter:
         Finder.open(segmenter="classify")
     with pytest.raises(InputError, match=r"not both"):
         Finder.open(segmenter=segmenter, detector=segmenter)
-    with pytest.raises(InputError, match=r"no model that ships knows 'unicorn'; name one with --segmenter or --det"):
+    with pytest.raises(InputError, match=r"no model that ships knows 'unicorn'; name a segmenter or a det"):
         Finder.open(classes=("unicorn",))
 
 
@@ -113,12 +113,14 @@ def test_of_the_models_that_ship_one_that_knows_persons_is_taken_where_nothing_i
     opened = Finder.open()
     assert opened.pipeline.metadata.name == "bright"
     opened.close()
-    with pytest.raises(InputError, match=r"no model that ships knows 'person'; name one with --detector"):
+    with pytest.raises(InputError, match=r"no model that ships knows 'person'; name a detector"):
         Finder.open(findings=("boxes",))
 
 
 def test_masks_and_boxes_say_what_is_meant_without_a_model(pixels: np.ndarray) -> None:
     picture = Picture(pixels)
+    with pytest.raises(InputError, match="no model was opened that finds things"):
+        Selection(classes=("person",)).find(picture, None)
     (box,) = Selection(boxes=((100, 80, 500, 90),)).find(picture, None)
     assert np.count_nonzero(box) == 28 * 10
     white = np.zeros((96, 128), np.uint8)
