@@ -72,16 +72,24 @@ class CroppedMask:
 
 def split_ids(ids: NDArray[Any]) -> dict[int, CroppedMask]:
     """The mask of each number but 0 in a map (height, width) of whole numbers, in the order of the numbers."""
-    rows, columns = np.nonzero(ids)
-    if not len(rows):
+    height, width = ids.shape
+    if not ids.size:
         return {}
-    values = ids[rows, columns]
+    # By runs along rows, of which there are few: by pixels a large map would take many times its own memory.
+    changes = np.ones(ids.shape, bool)
+    np.not_equal(ids[:, 1:], ids[:, :-1], out=changes[:, 1:])
+    begins = np.flatnonzero(changes)
+    lengths = np.diff(begins, append=height * width)
+    values = ids[changes]
     order = np.argsort(values, kind="stable")
-    rows, columns, values = rows[order], columns[order], values[order]
+    order = order[values[order] != 0]
+    if not len(order):
+        return {}
+    values, (rows, columns), lengths = values[order], np.divmod(begins[order], width), lengths[order]
     starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
     # Of each number the rows are in order, the columns not.
     tops, bottoms = rows[starts], rows[np.append(starts[1:], len(rows)) - 1] + 1
-    lefts, rights = np.minimum.reduceat(columns, starts), np.maximum.reduceat(columns, starts) + 1
+    lefts, rights = np.minimum.reduceat(columns, starts), np.maximum.reduceat(columns + lengths, starts)
     found = {}
     for number, top, bottom, left, right in zip(
         values[starts].tolist(), tops.tolist(), bottoms.tolist(), lefts.tolist(), rights.tolist(), strict=True

@@ -117,7 +117,7 @@ def make_pictures(
 
 
 def _without_masks(pictures: list[PictureInput], protected: Sequence[Path]) -> list[PictureInput]:
-    """Without what is no picture of its own among those found in folders: masks, and files with another part to play."""
+    """Without what is no picture of its own among those found in folders: masks, and what else is named."""
     found = {picture.name: Path(picture.name).parts for picture in pictures if picture.found}
     masks = set(masks_among(found).values())
     own = {real_path(path) for path in protected}
@@ -127,7 +127,8 @@ def _without_masks(pictures: list[PictureInput], protected: Sequence[Path]) -> l
         if not picture.found or (picture.name not in masks and real_path(Path(picture.name)) not in own)
     ]
     if len(kept) < len(pictures):
-        _log.warning("%d of %d pictures are left out: they are masks of others", len(pictures) - len(kept), len(pictures))
+        left_out = len(pictures) - len(kept)
+        _log.warning("%d of %d pictures are left out: they are masks of others", left_out, len(pictures))
     if not kept:
         raise InputError("the folder holds no pictures but masks, and what else is named")
     return kept

@@ -9,7 +9,7 @@ from edgevision.runtime.tasks.segmentation.maps import Array, MapPlacement
 from edgevision.runtime.tasks.segmentation.spec import MapField
 
 
-def class_map(maps: Mapping[MapField, Array], place: MapPlacement, threshold: float) -> tuple[NDArray[np.int64], Array]:
+def class_map(maps: Mapping[MapField, Array], place: MapPlacement, threshold: float) -> tuple[NDArray[np.int32], Array]:
     """The class and how sure the network is of it (0..1, where it gives probabilities), at the pixels that are seen.
 
     Maps are brought to the picture's pixels before they are compared, so that borders are smooth.
@@ -17,17 +17,17 @@ def class_map(maps: Mapping[MapField, Array], place: MapPlacement, threshold: fl
     if MapField.SCORES in maps:
         return _highest(maps[MapField.SCORES], place)
     if MapField.CLASS in maps:
-        classes = np.rint(place.to_picture(maps[MapField.CLASS][0], smooth=False)).astype(np.int64)
+        classes = np.rint(place.to_picture(maps[MapField.CLASS][0], smooth=False)).astype(np.int32)
         return classes, np.ones(classes.shape, np.float32)
     foreground = place.to_picture(maps[MapField.FOREGROUND][0])
     inside = foreground >= threshold
-    return inside.astype(np.int64), np.clip(np.where(inside, foreground, 1 - foreground), 0, 1)
+    return inside.astype(np.int32), np.clip(np.where(inside, foreground, 1 - foreground), 0, 1)
 
 
-def _highest(scores: Array, place: MapPlacement) -> tuple[NDArray[np.int64], Array]:
+def _highest(scores: Array, place: MapPlacement) -> tuple[NDArray[np.int32], Array]:
     # One map of the picture's size at a time: of many classes all would take much memory.
     best = place.to_picture(scores[0]).copy()
-    classes = np.zeros(best.shape, np.int64)
+    classes = np.zeros(best.shape, np.int32)
     for index in range(1, len(scores)):
         values = place.to_picture(scores[index])
         higher = values > best

@@ -19,6 +19,10 @@ Maps = dict[MapField, Array]
 """The channels of each field, (channels, height, width); probabilities where the head says how they become some."""
 
 
+_ROWS = 32
+"""That are made probabilities of at once."""
+
+
 def gather_maps(head: SegmentationHead, outputs: Mapping[str, NDArray[Any]]) -> Maps:
     """The maps of one picture, of the outputs by name with a batch of 1.
 
@@ -36,7 +40,7 @@ def gather_maps(head: SegmentationHead, outputs: Mapping[str, NDArray[Any]]) -> 
                 " metadata.spec.head.maps"
             )
         probable = [index for index, field in enumerate(fields) if field.is_probability]
-        channels[probable] = _activated(channels[probable], part.activation)
+        _activate(channels, probable, part.activation)
         for field in part.fields:
             maps[field] = channels[fields.index(field) :][: fields.count(field)]
     maps.pop(MapField.SKIP, None)
@@ -44,7 +48,7 @@ def gather_maps(head: SegmentationHead, outputs: Mapping[str, NDArray[Any]]) -> 
 
 
 def _channels(part: MapPart, outputs: Mapping[str, NDArray[Any]]) -> Array:
-    """An output as float32 (channels, height, width), a copy."""
+    """An output as float32 (channels, height, width), a copy where it is to be changed."""
     if part.output not in outputs:
         names = ", ".join(map(repr, outputs))
         raise ModelFileError(f"the head takes the output {part.output!r}, and the network has {names}")
@@ -60,13 +64,20 @@ def _channels(part: MapPart, outputs: Mapping[str, NDArray[Any]]) -> Array:
         array = array.transpose(2, 0, 1)
     if array.ndim != 3 or 0 in array.shape:
         raise ModelFileError(f"the output {part.output!r} is {given}, which are no maps of one picture")
+    if part.activation is Scores.NONE:
+        return np.asarray(array, np.float32)
     return np.array(array, np.float32, order="C")
 
 
-def _activated(channels: Array, activation: Scores) -> Array:
-    if activation is Scores.SIGMOID:
-        return sigmoid(channels)
-    return softmax(channels, axis=0) if activation is Scores.SOFTMAX and len(channels) else channels
+def _activate(channels: Array, probable: list[int], activation: Scores) -> None:
+    """Make probabilities of the ``probable`` of the channels, in place and some rows at a time: there may be many."""
+    if activation is Scores.NONE or not probable:
+        return
+    for start in range(0, channels.shape[1], _ROWS):
+        rows = channels[probable, start : start + _ROWS]
+        channels[probable, start : start + _ROWS] = (
+            softmax(rows, axis=0) if activation is Scores.SOFTMAX else sigmoid(rows)
+        )
 
 
 class MapPlacement:

@@ -73,7 +73,9 @@ class Segmentation:
 
         Without a certainty the network is taken to be sure.
         """
-        found = split_ids(np.where(classes < 0, -1, classes) + 1)
+        ids = np.add(classes, 1, dtype=np.int32, casting="unsafe")
+        np.maximum(ids, 0, out=ids)
+        found = split_ids(ids)
         chosen = {index - 1: mask for index, mask in found.items() if index - 1 != background}
         scores = [
             1.0 if certainty is None else float(certainty[mask.window][mask.pixels].mean()) for mask in chosen.values()

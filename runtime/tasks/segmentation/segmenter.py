@@ -106,9 +106,11 @@ class Segmenter(Pipeline):
         if self._head.watershed is not None:
             return self._things(maps, place)
         seen, certainty = class_map(maps, place, self.threshold)
-        classes = np.full(place.size, -1 if self.background is None else self.background)
-        sure = np.zeros(place.size, np.float32)
-        classes[place.seen], sure[place.seen] = seen, certainty
+        classes, sure = seen, certainty
+        if seen.shape != place.size:
+            classes = np.full(place.size, -1 if self.background is None else self.background, np.int32)
+            sure = np.zeros(place.size, np.float32)
+            classes[place.seen], sure[place.seen] = seen, certainty
         found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self.background)
         best = np.argsort(-found.scores, kind="stable")[: self.most]
         return found.chosen(np.sort(best[found.scores[best] >= self.min_score]))

@@ -95,8 +95,8 @@ def test_masks_and_earlier_results_in_a_folder_are_no_pictures(
 ) -> None:
     def done(*more: object) -> tuple[list[str], str]:
         _, out, err = run("cutout", tmp_path / "in", "-o", f"{tmp_path / 'out'}/", "--json", "--force", *more)
-        inputs = [Path(result["input"]).relative_to(tmp_path / "in").as_posix() for result in json.loads(out)["results"]]
-        return inputs, err
+        inputs = [Path(result["input"]) for result in json.loads(out)["results"]]
+        return [path.relative_to(tmp_path / "in").as_posix() for path in inputs], err
 
     write_picture("in/a.jpg")
     write_picture("in/b.jpg")
