@@ -49,6 +49,7 @@ class Engine(Protocol):
         provider: the engine's own name of what runs the graph, as in ``CPUExecutionProvider``.
         assignment: where each node runs.
         inputs, outputs: what :meth:`run` takes and returns, in the model's order.
+        concurrent: whether several threads that call :meth:`run` compute at the same time, and not one after the other.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Engine(Protocol):
     assignment: Assignment
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    concurrent: bool
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """Compute all outputs from all inputs by name.
@@ -80,6 +82,8 @@ class Engine(Protocol):
 
 class Closeable:
     """Base of what holds a model: a context manager that ends with :meth:`close`."""
+
+    concurrent = False
 
     def close(self) -> None:
         """Free what is held."""

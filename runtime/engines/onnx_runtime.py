@@ -58,6 +58,8 @@ class OnnxRuntimeEngine(Closeable):
         self.name = options.inference_precision.behind(f"ONNX Runtime {self._runtime.__version__}")
         self.device = device
         self.provider = provider
+        # On a GPU the buffers of inputs and outputs are kept between runs.
+        self.concurrent = provider == CPU
         self._session: Any = self._open(read_metadata(path))
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())

@@ -92,6 +92,9 @@ def make_application(catalogue: Catalogue, settings: ServerSettings) -> Applicat
             RefusalError(405, "method", "this address is asked in another way; /docs says how", error.headers)
         )
 
+    # The first that fits is taken, and most requests are these.
+    application.add_route("/v1/run/{task}", _function(run), methods=["POST"])
+    application.router.routes.append(WebSocketRoute("/v1/stream/{task}", _stream_function(stream)))
     pages = Pages()
     for address, answer in (
         ("/", pages),
@@ -106,8 +109,6 @@ def make_application(catalogue: Catalogue, settings: ServerSettings) -> Applicat
         ("/openapi.json", openapi_document),
     ):
         application.add_route(address, _function(answer), methods=["GET"])
-    application.add_route("/v1/run/{task}", _function(run), methods=["POST"])
-    application.router.routes.append(WebSocketRoute("/v1/stream/{task}", _stream_function(stream)))
     application.add_exception_handler(404, not_found)
     application.add_exception_handler(405, wrong_method)
     if settings.origins:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from edgevision.core.process_memory import resident_mb
-from edgevision.runtime.serving.served_model import Answered
+from edgevision.runtime.serving.served_model import Answered, Timings
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -40,11 +41,16 @@ class Metrics:
         self._requests.labels(task, status).inc()
         self._latency.labels(task).observe(seconds)
 
+    @cache  # noqa: B019 - it lives as long as the process; to look labels up takes longer than to count
+    def _of_model(self, model: str) -> tuple[Histogram, list[Histogram]]:
+        return self._batch.labels(model), [self._stage.labels(model, name) for name in Timings._fields]
+
     def answered(self, model: str, answered: Answered) -> None:
         """A model has answered."""
-        self._batch.labels(model).observe(answered.batch)
-        for stage, seconds in zip(answered.timings._fields, answered.timings, strict=True):
-            self._stage.labels(model, stage).observe(seconds)
+        batch, stages = self._of_model(model)
+        batch.observe(answered.batch)
+        for stage, seconds in zip(stages, answered.timings, strict=True):
+            stage.observe(seconds)
 
     def open_requests(self, task: str, count: int) -> None:
         """How many requests are open now."""

@@ -57,6 +57,7 @@ def server(settings: ServerSettings, catalogue: Catalogue) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         ws_max_size=settings.max_bytes,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,

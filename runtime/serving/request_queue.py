@@ -85,15 +85,15 @@ class RequestQueue:
     """Requests for one model; safe for any number of threads.
 
     Attributes:
-        largest_batch: how many are taken together at most; only powers of two are.
+        largest_batch: how many are taken together at most, which may change; only powers of two are.
     """
 
-    def __init__(self, *, largest_batch: int, longest_wait: float, coming: Callable[[], int]) -> None:
+    def __init__(self, *, longest_wait: float, coming: Callable[[], int]) -> None:
         """Use ``coming``, which says how many requests are on their way.
 
         ``longest_wait`` is for how many seconds a batch that is not full waits for those.
         """
-        self.largest_batch = largest_batch
+        self.largest_batch = 1
         self._longest_wait = longest_wait
         self._coming = coming
         self._waiting: deque[Waiting] = deque()

@@ -11,11 +11,12 @@ from threading import Lock, Thread
 from typing import Any, NamedTuple
 
 from edgevision.cli.output import json_report
-from edgevision.runtime.devices.opening import open_engine
+from edgevision.core.machine import usable_cores
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.serving.catalogue import OfferedModel, OfferedTask
+from edgevision.runtime.serving.engine_choice import open_for_requests
 from edgevision.runtime.serving.equal_batches import largest_equal_batch
 from edgevision.runtime.serving.refusals import FAULT, RefusalError, refusal_of
 from edgevision.runtime.serving.request_queue import Admission, RequestQueue, Waiting
@@ -87,30 +88,20 @@ class ServedModel:
         self._task = task.served
         self._admission = admission
         self._observe = observe
-        needs = task.task.engine_needs(offered.metadata)
-        self._engine = open_engine(
-            offered.path,
-            settings.device,
-            threads=settings.threads if settings.threads is not None else needs.threads,
-            keep_memory=needs.keep_memory,
-            allow_fallback=settings.allow_fallback,
-            cache=True,
-        )
+        self._engine, alone = open_for_requests(offered, task, settings)
         try:
             first = build_pipeline(self._engine, offered.metadata)
-            self._lanes = max(_LANES, first.at_once)
-            self._shared = SharedEngine(self._engine, one_at_a_time=first.at_once == 1)
+            self._lanes = max(_LANES, usable_cores() if alone else first.at_once)
+            self._shared = SharedEngine(self._engine, one_at_a_time=first.at_once == 1 and not alone)
             self.facts = engine_facts(self._engine)
+            same = {"model": offered.name, "name": offered.metadata.name, **self.facts}
+            # What is the same in every document is written once.
+            self._common = _encoded(json_report(same))[:-1] + b","
             self.placement = f"{self._engine.name} on {self._engine.device}"
-            largest = (
-                largest_equal_batch(self._engine, offered.metadata, settings.max_batch) if self._task.batches else 1
-            )
         except Exception:
             self._engine.close()
             raise
-        self.queue = RequestQueue(
-            largest_batch=largest, longest_wait=settings.max_wait, coming=lambda: admission.coming
-        )
+        self.queue = RequestQueue(longest_wait=settings.max_wait, coming=lambda: admission.coming)
         self._pipelines: OrderedDict[str, Any] = OrderedDict()
         self._lock = Lock()
         self.in_work = 0
@@ -119,6 +110,9 @@ class ServedModel:
             Thread(target=self._answer_all, name=f"{offered.name} {number}", daemon=True)
             for number in range(self._lanes)
         ]
+        if self._task.batches and settings.max_batch > 1:
+            # Who came first is not kept waiting for what only a crowd needs.
+            self._threads.append(Thread(target=self._try_batches, args=(settings.max_batch,), daemon=True))
         for thread in self._threads:
             thread.start()
 
@@ -133,6 +127,9 @@ class ServedModel:
         for thread in self._threads:
             thread.join()
         self._engine.close()
+
+    def _try_batches(self, most: int) -> None:
+        self.queue.largest_batch = largest_equal_batch(self._shared, self.offered.metadata, most)
 
     def _answer_all(self) -> None:
         while batch := self.queue.take():
@@ -208,18 +205,8 @@ class ServedModel:
         request = work.request
         result: Mapping[str, Any] = {"input": request.inputs.name} | self._task.document(work.result, request.values)
         image = {} if picture is None else {"image": b64encode(picture).decode()}
-        report = json_report(
-            {
-                "model": self.offered.name,
-                "name": self.offered.metadata.name,
-                **self.facts,
-                "seconds": round(seconds, 3),
-                "results": [result],
-                "failures": [],
-                **image,
-            }
-        )
-        return json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        own = {"seconds": round(seconds, 3), "results": [result], "failures": []} | image
+        return self._common + _encoded(own)[1:]
 
     def _pipeline(self, values: Mapping[str, Any]) -> Any:
         options = self._task.pipeline_options(values)
@@ -234,6 +221,10 @@ class ServedModel:
             else:
                 self._pipelines.move_to_end(key)
             return pipeline
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _resolve(request: Waiting, answered: Answered) -> None:
