@@ -307,7 +307,8 @@ def kill() -> None:
     with started(serve("--workers", "2")) as server:
         while len(workers(server.process.pid)) < 2:
             time.sleep(0.2)
-        time.sleep(4)
+        while len(asyncio.run(drive(server.port, requests, 8, 2.0)).latencies) < 40:
+            pass
         load = asyncio.run(watch(server))
         print(f"in 12 s: {load.statuses}, {load.broken} of 8 clients' connections broken by the kill")
         print(f"workers at the end: {len(workers(server.process.pid))}")

@@ -84,8 +84,8 @@ class DeclaredOption:
             what = "a whole number" if self.kind is int else "a number"
             raise InputError(f"{self.name} is {what}, not {shortened(text)}") from None
         if (low is not None and number < low) or (high is not None and number > high):
-            limits = f"from {low:g}" * (low is not None) + f" up to {high:g}" * (high is not None)
-            raise InputError(f"{self.name} is{f' {limits}'.rstrip()}, not {shortened(text)}")
+            limits = [f"{word} {limit:g}" for word, limit in (("from", low), ("up to", high)) if limit is not None]
+            raise InputError(f"{self.name} is a number {' '.join(limits)}, not {shortened(text)}")
         return number
 
     def to_dict(self) -> dict[str, Any]:
