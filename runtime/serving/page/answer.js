@@ -4,17 +4,16 @@ import { classColor } from "./palette.js";
 
 // labels: [{label, share}] of the whole picture; things: [{label, color, score, box, mask, points}] in it.
 // `specification` is the task's own part of the model's metadata.
-export function readAnswer(document, specification = {}) {
-  const lists = Object.values(document).filter((value) => Array.isArray(value) && value[0]?.label !== undefined);
+export function readAnswer({ results: [found] }, specification = {}) {
+  const lists = Object.values(found).filter((value) => Array.isArray(value) && value[0]?.label !== undefined);
   const rows = lists.flat();
   const labels = rows.filter((row) => row.probability !== undefined);
   return {
-    width: document.width,
-    height: document.height,
+    width: found.width,
+    height: found.height,
     labels: labels.map(({ label, probability }) => ({ label, share: probability })),
     things: withColors(rows.filter((row) => row.box || row.mask || row.points), specification),
     lines: specification.skeleton ?? [],
-    findsNothing: !rows.length && Object.values(document).some((value) => Array.isArray(value) && !value.length),
   };
 }
 

@@ -92,7 +92,8 @@ export class CameraView {
     address.protocol = address.protocol.replace("http", "ws");
     for (const [name, value] of fields) address.searchParams.append(name, value);
     const specification = await this.chooser.specification();
-    const socket = new WebSocket(address, token() ? ["bearer", token()] : []);
+    const socket = this.#open(address);
+    if (!socket) return;
     socket.binaryType = "blob";
     socket.onopen = () => this.#send(socket);
     socket.onmessage = ({ data }) => this.#answered(socket, data, specification);
@@ -104,6 +105,17 @@ export class CameraView {
     this.#recent = [];
     this.#sent = null;
     this.#socket = socket;
+  }
+
+  // A token is sent as a protocol's name, in which some signs cannot be.
+  #open(address) {
+    try {
+      return new WebSocket(address, token() ? ["bearer", token()] : []);
+    } catch {
+      this.#stop();
+      this.problems.showProblem("A browser cannot send this token with a stream.", "Start the server with one of letters and digits.");
+      return null;
+    }
   }
 
   // The next frame goes when the last is answered, so what is looked at is always the newest.

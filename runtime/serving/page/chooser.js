@@ -54,6 +54,11 @@ export class Chooser extends EventTarget {
     return [...(this.model ? [["model", this.model.name]] : []), ...this.#options.values()];
   }
 
+  // Whether the task needs a mask that somebody paints: it may also be in the picture.
+  get needsMask() {
+    return this.task.inputs.includes("mask") && !this.#options.isChecked("mask-from-alpha");
+  }
+
   // The task's own part of the metadata of the model, as far as the server has told it.
   async specification(name = this.model?.name) {
     const details = name ? await this.#detail(name) : {};
@@ -100,7 +105,10 @@ function cardFacts({ precision, labels = [], input, quality = {}, licence }) {
   if (input?.size) facts.push(["Looks at", `${input.size[1]} × ${input.size[0]} pixels`]);
   if (precision) facts.push(["Precision", precision]);
   for (const [name, value] of Object.entries(quality)) {
-    if (!name.startsWith("val_")) facts.push([name.replaceAll("_", " "), String(Number(value.toFixed(2)))]);
+    const figure = name.replace(/^val_/, "");
+    const shown = figure === name ? figure : `${figure} in training`;
+    // What was measured on other data than that of the training says more.
+    if (figure === name || !(figure in quality)) facts.push([shown.replaceAll("_", " "), String(Number(value.toFixed(2)))]);
   }
   if (licence) facts.push(["Licence", licence]);
   return facts;

@@ -70,7 +70,7 @@ function showUnseen(file) {
 function missing() {
   if (draws()) return "";
   if (!source) return "Choose a picture first.";
-  if (paints() && source.mask?.isEmpty) return "Paint over what is to be filled.";
+  if (chooser.needsMask && source.mask?.isEmpty) return "Paint over what is to be filled.";
   return "";
 }
 
@@ -103,7 +103,7 @@ async function run() {
   try {
     const files = {};
     if (used) files.image = used.file;
-    if (used && paints()) files.mask = await used.mask.toBlob();
+    if (used?.mask && chooser.needsMask) files.mask = await used.mask.toBlob();
     const answer = await runTask(task.name, { files, fields, wants: task.answer, signal: running.signal });
     await present(await described(answer, task.name, used));
     history.add(result, result.after ?? used?.bitmap);
@@ -176,7 +176,7 @@ chooser.addEventListener("change", () => {
   if (camera.isOpen) camera.restart();
   else showWork();
 });
-chooser.addEventListener("options", () => camera.restart());
+chooser.addEventListener("options", () => (camera.isOpen ? camera.restart() : showHint()));
 tools.addEventListener("show-mask", showWork);
 tools.addEventListener("show-result", () => result && present(result));
 tools.addEventListener("mask", () => showHint());

@@ -29,6 +29,10 @@ export class OptionsForm {
     });
   }
 
+  isChecked(name) {
+    return Boolean(this.fields.find(({ option }) => option.name === name)?.input.checked);
+  }
+
   // Marks the first field that cannot be so, and gives it; null where all can be.
   firstInvalid() {
     let first = null;

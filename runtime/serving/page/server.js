@@ -106,8 +106,9 @@ async function refusal(response) {
   return new ServerError(sentence(message), remedy, status);
 }
 
+// `text` as a sentence; names of files stay as they are.
 export const sentence = (text) => {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  const begun = text.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 };
 
