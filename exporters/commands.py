@@ -26,7 +26,7 @@ from edgevision.exporters.command_options import (
 from edgevision.exporters.quantization.options import QuantizationOptions
 from edgevision.modelfiles.metadata import Precision
 from edgevision.modelfiles.model_file import require_metadata
-from edgevision.modelfiles.model_references import is_reference
+from edgevision.modelfiles.model_references import is_reference, library_reference
 from edgevision.runtime.model_options import ModelArgument
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def export(
         check_writable(output.html, force=output.force)
     fields = description.fields()
     # What can be told at once is not said after the seconds that importing PyTorch takes.
-    if not is_reference(checkpoint) and not checkpoint.exists():
+    elsewhere = is_reference(checkpoint) or library_reference(checkpoint) is not None
+    if not elsewhere and not checkpoint.exists():
         kind = "model" if checkpoint.suffix == ".onnx" else "checkpoint"
         raise CheckpointError(f"the {kind} {str(checkpoint)!r} does not exist")
     with requires_extra("export"):
@@ -115,7 +116,7 @@ def export(
             html=output.html,
             **reading.arguments(),
         )
-    beside = Path() if is_reference(checkpoint) else checkpoint.parent
+    beside = Path() if elsewhere else checkpoint.parent
     path = (beside if output.output is None else output.output.parent) / report.model
     if output.as_json:
         print_json(report.to_dict())

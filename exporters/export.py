@@ -45,7 +45,7 @@ from edgevision.exporters.written_metadata import written_metadata
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.modelfiles.model_references import is_reference, local_file
+from edgevision.modelfiles.model_references import is_reference, library_reference, local_file
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
@@ -82,7 +82,8 @@ def export(
 
     Args:
         checkpoint: a ``.pt`` of this project, anything :func:`read_checkpoint` reads together with ``arch``, or an
-            ``.onnx`` model; or the address of one, see :mod:`edgevision.modelfiles.model_references`.
+            ``.onnx`` model; or the address of one, see :mod:`edgevision.modelfiles.model_references`; or the network of
+            a library, ``timm:NAME`` or ``torchvision:NAME``.
         output: the model file; by default beside the checkpoint, ending as ``format`` does, and in the current folder
             where that was downloaded.
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
@@ -127,6 +128,8 @@ def export(
     if is_reference(checkpoint):
         path = local_file(checkpoint)
         beside = Path(path.name)
+    elif (library := library_reference(checkpoint)) is not None:
+        beside = Path(library.name.partition("@")[0].rpartition("/")[2])
     target = Path(output) if output is not None else _default_output(beside, format, precision)
     if target.suffix != format.suffix:
         raise InputError(f"an {format} model's name ends in {format.suffix}, not {target.name!r}")

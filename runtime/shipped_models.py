@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgevision.core.errors import InputError
 from edgevision.core.printable import shortened
-from edgevision.modelfiles.model_references import is_reference, local_file
+from edgevision.modelfiles.model_references import is_reference, library_reference, local_file
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -22,6 +22,12 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
     """
     if is_reference(model):
         return local_file(model)
+    library = library_reference(model)
+    if library is not None:
+        raise InputError(
+            f"{shortened(library.given)} is a network of {library.library}, not a model file; edgevision export"
+            f" {library.given} makes one of it"
+        )
     path = Path(model)
     if path.suffix or not path.name or len(path.parts) != 1 or path.is_file():
         return path

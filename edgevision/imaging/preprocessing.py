@@ -66,7 +66,7 @@ def placement(width: int, height: int, spec: ImageSpec) -> Placement:
     if spec.resize is Resize.STRETCH:
         return Placement((columns / width, rows / height), (0.0, 0.0))
     if spec.resize is Resize.CROP:
-        scale = max(columns / width, rows / height)
+        scale = max(columns / width, rows / height) / spec.crop_share
         left, top = _crop_start(width, height, spec.size, scale)
         return Placement((scale, scale), (-left * scale, -top * scale))
     scaled = _padded_size(width, height, spec)
@@ -75,8 +75,9 @@ def placement(width: int, height: int, spec: ImageSpec) -> Placement:
 
 
 def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """Bring the picture to ``spec.size`` in the way of ``spec.resize``; a picture of that size is left alone."""
-    if spec.size is None or image.size == (spec.size[1], spec.size[0]):
+    """Bring the picture to ``spec.size`` in the way of ``spec.resize``; one of that size, all of it taken, stays."""
+    whole = spec.resize is not Resize.CROP or spec.crop_share == 1
+    if spec.size is None or (image.size == (spec.size[1], spec.size[0]) and whole):
         return image
     # Palettes cannot be interpolated, and transparency must be on white before the padding is added.
     if image.mode not in ("RGB", "L") or image.has_transparency_data:
@@ -87,7 +88,7 @@ def resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     if spec.resize is Resize.CROP:
         # Resampling only the part that stays is faster, and exact where the scaled size would be rounded.
         # Rounding must not put it a hair outside the picture.
-        scale = max(width / image.width, height / image.height)
+        scale = max(width / image.width, height / image.height) / spec.crop_share
         left, top = _crop_start(image.width, image.height, spec.size, scale)
         box = (left, top, min(left + width / scale, image.width), min(top + height / scale, image.height))
         return _resampled(image, (width, height), spec.resample, box)

@@ -88,7 +88,7 @@ class ImageSpec(Record):
     ``mean`` and ``std`` hold one number a channel, in the order of ``color``, or are empty for none.
     ``size`` is (height, width); ``None`` keeps the picture's own. What :attr:`Resize.PAD` fills is ``pad_value``, of
     255; with ``pad_corner`` the picture lies in the upper left corner instead of the middle, and without ``scale_up``
-    one that is smaller keeps its size.
+    one that is smaller keeps its size. Of what :attr:`Resize.CROP` could take, it takes ``crop_share`` of either side.
     """
 
     color: Color = Color.RGB
@@ -101,6 +101,7 @@ class ImageSpec(Record):
     pad_value: int = 0
     pad_corner: bool = False
     scale_up: bool = True
+    crop_share: float = 1.0
 
     def __post_init__(self) -> None:
         for name, values in (("mean", self.mean), ("std", self.std)):
@@ -112,6 +113,8 @@ class ImageSpec(Record):
             raise ValueError(f"size must be positive (height, width), not {self.size!r}")
         if not 0 <= self.pad_value <= 255:
             raise ValueError(f"pad_value is a sample of 0..255, not {self.pad_value}")
+        if not 0 < self.crop_share <= 1:
+            raise ValueError(f"crop_share is a share of 0..1, not {self.crop_share}")
 
 
 @record

@@ -26,6 +26,7 @@ _PATIENCE = 30.0
 """Seconds that a server may be silent."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
+_LIBRARIES = ("timm", "torchvision")
 _OF_TWO_FILES = (".xml", ".bin", ".param")
 _ON_THE_WEB = re.compile(r"https?:/+(?P<rest>.*)", re.DOTALL)
 
@@ -44,6 +45,27 @@ class ModelReference(NamedTuple):
     address: str
     name: str
     digest: str | None
+
+
+class LibraryReference(NamedTuple):
+    """A network of an installed library.
+
+    Attributes:
+        given: what the user wrote.
+        library: ``timm`` or ``torchvision``.
+        name: of the network there.
+    """
+
+    given: str
+    library: str
+    name: str
+
+
+def library_reference(model: str | os.PathLike[str]) -> LibraryReference | None:
+    """What ``timm:NAME`` or ``torchvision:NAME`` stands for; ``None`` where it names something else."""
+    given = os.fspath(model)
+    library, colon, name = given.partition(":")
+    return LibraryReference(given, library, name) if colon and name and library in _LIBRARIES else None
 
 
 def is_reference(model: str | os.PathLike[str]) -> bool:

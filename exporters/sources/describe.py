@@ -29,7 +29,7 @@ def describe(
         InputError: something needed is missing, or the parts contradict each other.
     """
     given = current_form(given)
-    document = _merge(own.to_dict() if own else {"name": name}, given)
+    document = merged(own.to_dict() if own else {"name": name}, given)
     if "task" not in document:
         raise InputError(
             f"a foreign checkpoint does not say what it is for; give --task ({', '.join(task_names())}) and"
@@ -107,9 +107,10 @@ def _own_fields(task: Task) -> list[str]:
     return [field.name for field in fields(task.spec) if field.name != "extra"] if task.spec else []
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with what ``over`` says, also of a part of a part."""
+    whole = dict(base)
     for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
+        both = isinstance(value, Mapping) and isinstance(whole.get(key), Mapping)
+        whole[key] = merged(whole[key], value) if both else value
+    return whole

@@ -9,10 +9,13 @@ from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.network_facts.network import check_fit
 from edgevision.exporters.sources.checkpoint_source import convert_checkpoint
+from edgevision.exporters.sources.describe import current_form, merged
+from edgevision.exporters.sources.library_network import read_library_network
 from edgevision.exporters.sources.network_part import NetworkPart, take_part
 from edgevision.exporters.sources.onnx_source import describe_onnx
 from edgevision.exporters.sources.source_model import SourceModel
 from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.model_references import library_reference
 
 
 def read_source_model(
@@ -35,7 +38,16 @@ def read_source_model(
     Raises:
         CheckpointError, ModelFileError, InputError: it cannot be read, or something it does not say was not given.
     """
-    if path.suffix.lower() != ".onnx":
+    library = library_reference(path)
+    if library is not None:
+        if arch is not None or weights is not None or part is not NetworkPart.BOTH:
+            raise InputError(f"{library.given} is a whole network: --arch, --weights and --part mean nothing for it")
+        made = read_library_network(library)
+        described = merged(made.metadata, current_form(metadata))
+        source = convert_checkpoint(
+            made.checkpoint, Path(library.name).name, input_shape or made.input_shape, described, seed, check
+        )
+    elif path.suffix.lower() != ".onnx":
         checkpoint = read_checkpoint(
             path, arch=arch, arch_options=arch_options, weights=weights, trust_pickle=trust_pickle
         )
