@@ -40,9 +40,10 @@ def export(
         Path, typer.Argument(help="Made by edgevision train, or anyone's with --arch; or its address.")
     ],
     part: Annotated[
-        Literal["both", "encoder", "decoder", "features"],
+        Literal["both", "encoder", "decoder", "features", "stream"],
         typer.Option(
-            help="Encoder or decoder of an autoencoder; features: a classifier that shows them, too.",
+            help="Encoder or decoder of an autoencoder; features: a classifier that shows them, too; stream: a network"
+            " over frames that takes one at a time.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = "both",

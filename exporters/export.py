@@ -17,7 +17,7 @@ from edgevision.core.atomic_files import atomic_folder, check_all_writable, tran
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, ModelFileError, ParityError
 from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import one_line
-from edgevision.data.datasets import ImageFolder
+from edgevision.data.datasets import ClassFolders
 from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
 from edgevision.exporters.model_writing import WRITERS, ModelOpener, write_model
@@ -36,7 +36,7 @@ from edgevision.exporters.quantization.targets import find_target, for_format, i
 from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget
 from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE
 from edgevision.exporters.report import ExportReport, report_path
-from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.samples import data_batches, seeded_batches
 from edgevision.exporters.sources.input_shapes import with_static_shape
 from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.sources.reading import read_source_model
@@ -89,8 +89,8 @@ def export(
         precision: ``fp32``, ``fp16`` (weights and arithmetic in half precision, inputs and outputs stay float32), or
             ``int8``: the fastest form within the quality budget, see :mod:`edgevision.exporters.quantization`. The
             metadata of what is written say which one it is: ``int8``, ``int8-weights``, ``fp16`` or ``fp32``.
-        part: ``encoder`` or ``decoder`` of a variational autoencoder, or a residual classifier with its ``features``
-            as a second output.
+        part: ``encoder`` or ``decoder`` of a variational autoencoder, a residual classifier with its ``features``
+            as a second output, or a network over frames as a ``stream`` of single ones.
         arch, arch_options: the network of a foreign checkpoint, as ``package.module:callable`` and its keywords.
         weights: where they lie in a checkpoint that holds several, keys joined by dots; by default averages over
             training are preferred, and of several others none is.
@@ -143,7 +143,6 @@ def export(
     time_budget = settings.begin(show, inspected=html is not None, spent=spent)
     if precision is Precision.INT8 and settings.keep_candidates:
         check_candidates_folder(target, force=force)
-    folder = ImageFolder(data) if data is not None else None
     needs_static = writer.static or (int8_asked and find_target(settings.target).static_shapes)
 
     source = read_source_model(
@@ -160,6 +159,7 @@ def export(
     )
     if static is not None or needs_static:
         source = with_static_shape(source, static, seed=seed)
+    folder = find_task(source.metadata.task).open_data(data) if data is not None else None
     examples = [example.numpy() for example in source.examples]
     plain = source.conversion.model
     flushed = DenormalWeights(examples)(plain)
@@ -196,7 +196,7 @@ def export(
         file = temporary / target.name
         write_model(model, file, format, described)
         with source.reference() as reference, _opened(file, model, format, described) as engine:
-            batches, sample_source = _samples(folder, described, source.shape, seed)
+            batches, sample_source = _samples(folder, described, source.shape, seed, reference)
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
                 batches, sample_source = [quantized.samples], f"of {quantized.report.source}"
@@ -205,6 +205,10 @@ def export(
                 other = (source.shape[0], *conversion.picture_sizes.larger())
                 batches = chain(batches, seeded_batches(described, other, _SAMPLES // 8, seed))
                 sample_source += f", and {_SAMPLES // 8} of {other[1]}x{other[2]} from the seeded sampler"
+            elif "time" in conversion.dynamic:
+                longer = (2 * source.shape[0] + 1, *source.shape[1:])
+                batches = chain(batches, seeded_batches(described, longer, _SAMPLES // 8, seed))
+                sample_source += f", and {_SAMPLES // 8} of {longer[0]} frames from the seeded sampler"
             predictions = partial(find_task(described.task).predictions, metadata=described)
             parity = compare_engines(reference, engine, batches, source=sample_source, predictions=predictions)
         facts = read_facts(file)
@@ -293,11 +297,11 @@ def _types(model: onnx.ModelProto) -> set[int]:
 
 
 def _samples(
-    folder: ImageFolder | None, metadata: ModelMetadata, shape: tuple[int, ...], seed: int
+    folder: ClassFolders | None, metadata: ModelMetadata, shape: tuple[int, ...], seed: int, reference: Engine
 ) -> tuple[Iterable[Batch], str]:
     """What to compare on, and its name for the report."""
     if folder is not None and metadata.image is not None:
-        return picture_batches(folder, metadata, _SAMPLES), f"{folder.path.name} {folder.split}".strip()
+        return data_batches(folder, metadata, _SAMPLES, reference), f"{folder.path.name} {folder.split}".strip()
     return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from edgevision.data.datasets import ImageDataset
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.task_registry import find_task
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.evaluation import picture_name
 from edgevision.runtime.tasks.samples import Batch
@@ -56,6 +57,15 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
         raise DatasetError(f"not one of the {len(indices)} pictures to compare on could be read")
 
 
+def data_batches(data: Any, metadata: ModelMetadata, count: int, engine: Engine) -> Iterator[Batch]:
+    """What the task's pipeline makes of ``count`` samples of ``data``, spread evenly.
+
+    Where one input needs what was computed for another, ``engine`` computes it.
+    """
+    own = find_task(metadata.task).recorded_batches(metadata, data, count, engine)
+    return picture_batches(data, metadata, count) if own is None else own
+
+
 def seeded_batches(metadata: ModelMetadata, shape: tuple[int, ...], count: int, seed: int) -> Iterator[Batch]:
     """``count`` samples of what the task's inputs are, see :meth:`.Task.samples`; ``shape`` is without the batch."""
     return find_task(metadata.task).samples(metadata, shape, count, seed)
@@ -65,13 +75,13 @@ def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator
     """Named pictures of ``shape`` (without the batch) unlike those of :func:`seeded_batches`, one a batch.
 
     They are black, gray and white all over, for inpainting with nothing, half and all to be filled, and very dark and
-    very light noise. Of what is no picture there are none.
+    very light noise; of a window every frame is that picture. Of what is no picture there are none.
     """
     if metadata.image is None or not find_task(metadata.task).takes_pictures:
         return
-    channels, height, width = shape
+    channels, height, width = shape[-3:]
     normalise = Preprocessor(metadata.image).normalise
-    with_auxiliary_inputs = find_task(metadata.task).with_auxiliary_inputs
+    task = find_task(metadata.task)
     noise = np.random.default_rng(0).integers(0, 16, (height, width, channels), dtype=np.uint8)
     for name, pixels, filled in (
         ("a black picture", np.zeros_like(noise), 0.0),
@@ -81,7 +91,7 @@ def extreme_batches(metadata: ModelMetadata, shape: tuple[int, ...]) -> Iterator
         ("a very light picture", 255 - noise, 0.5),
     ):
         pictures = normalise(pixels)[None]
-        yield name, with_auxiliary_inputs(pictures, filled)
+        yield name, task.inputs_of(metadata, pictures, shape, filled)
 
 
 def read_inputs(path: Path, inputs: Sequence[TensorSpec]) -> list[Array]:

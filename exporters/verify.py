@@ -12,7 +12,6 @@ import torch
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import Record, record
-from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.analysis.randomness import check_repeatable
 from edgevision.exporters.checkpoints import read_checkpoint
 from edgevision.exporters.checkpoints.checkpoint import Checkpoint
@@ -20,7 +19,7 @@ from edgevision.exporters.checkpoints.float32 import cast_in_float32
 from edgevision.exporters.input_settings.report import SettingsReport
 from edgevision.exporters.input_settings.search import find_wrong_setting
 from edgevision.exporters.parity import ParityReport, compare_engines
-from edgevision.exporters.samples import picture_batches, seeded_batches
+from edgevision.exporters.samples import data_batches, seeded_batches
 from edgevision.exporters.sources.describe import describe
 from edgevision.exporters.sources.foreign_model import ForeignEngine, load_foreign_model
 from edgevision.exporters.sources.network_part import exported_part, take_part
@@ -81,7 +80,7 @@ def verify(
     path, source = Path(model), local_file(checkpoint) if is_reference(checkpoint) else Path(checkpoint)
     metadata = require_metadata(path)
     task = find_task(metadata.task)
-    folder = ImageFolder(data) if data is not None else None
+    folder = task.open_data(data) if data is not None else None
     original: Checkpoint | None = None
     opened: TorchEngine | ForeignEngine
     if source.suffix.lower() != ".onnx":
@@ -96,7 +95,7 @@ def verify(
         opened = _given(source, metadata)
     with open_engine(path, device) as engine, opened as reference:
         if folder is not None and metadata.image is not None:
-            batches, drawn = picture_batches(folder, metadata, samples), f"{folder.path.name} {folder.split}"
+            batches, drawn = data_batches(folder, metadata, samples, reference), f"{folder.path.name} {folder.split}"
         else:
             _, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
             batches, drawn = seeded_batches(metadata, shape, samples, seed), f"seeded sampler, seed {seed}"

@@ -119,7 +119,6 @@ def evaluate(
         ModelFileError, DeviceError: as :func:`edgevision.load`.
         ValueError: no such kind of noise or holes.
     """
-    from edgevision.data.datasets import ImageFolder
     from edgevision.data.hole_kinds import HoleKind
     from edgevision.data.noise_kinds import NoiseKind
     from edgevision.runtime.tasks.evaluation import EvaluationOptions
@@ -136,10 +135,11 @@ def evaluate(
         threads=threads,
         quiet=quiet,
     )
-    folder = data if isinstance(data, ImageFolder) else ImageFolder(data, (split,) if split else ())
     if isinstance(model, str | PathLike):
         opened = load(model, device, threads=threads, allow_fallback=allow_fallback)
     else:
         opened = nullcontext(model)  # which its owner closes
     with opened as pipeline:
-        return find_task(pipeline.metadata.task).evaluate(pipeline, folder, options)
+        task = find_task(pipeline.metadata.task)
+        folder = task.open_data(data, (split,) if split else ()) if isinstance(data, str | PathLike) else data
+        return task.evaluate(pipeline, folder, options)

@@ -46,6 +46,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "train": VerbGroup(
         {
             "classify": Verb("edgevision.training.commands.classify:classify", "Train a classifier on class folders."),
+            "sequence": Verb("edgevision.training.commands.sequence:sequence", "Train a network on clips in folders."),
             "detect": Verb("edgevision.training.commands.detect:detect", "Train a detector on pictures with boxes."),
             "segment": Verb(
                 "edgevision.training.commands.segment:segment", "Train a network that tells what each pixel is."

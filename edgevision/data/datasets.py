@@ -3,12 +3,13 @@
 import copy
 import logging
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,58 +42,52 @@ _SPLITS = {
 }
 
 
-class ImageDataset(Protocol):
-    """Pictures by index. ``labels`` is int64 (len,), an index into ``class_names``, or -1 without classes."""
+class LabelledData(Protocol):
+    """What is there by index. ``labels`` is int64 (len,), an index into ``class_names``, or -1 without classes."""
 
     class_names: tuple[str, ...]
     labels: NDArray[np.int64]
 
     def __len__(self) -> int: ...
 
+
+class ImageDataset(LabelledData, Protocol):
+    """Pictures by index."""
+
     def image(self, index: int) -> Image.Image:
         """Decode one picture; :class:`ImageError` where it is damaged."""
         ...
 
 
-class ImageFolder:
-    """The pictures of one split of a folder or zip, sorted by name.
+class ClassFolders:
+    """What lies in class folders in one split of a folder or zip, sorted by name; what it is, a subclass says.
 
     Attributes:
         split: "train", "val", "test", or "" where the data is not divided.
         splits: all that the data holds.
-        names: the path of each picture inside the data.
-        other_files: the paths of all files that are no pictures, of every split.
-        masks: the path of the mask of each picture that has one, see :func:`masks_among`; masks are no pictures.
+        names: the path of each inside the data.
     """
 
-    def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
-        """Open the first of ``splits`` that exists; without any, all of an undivided data set.
-
-        Raises:
-            DatasetError: no such file, not a zip, no pictures, or none of the splits.
-        """
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open the folder or zip; :class:`DatasetError` where there is none, or not a zip."""
         self.path = Path(path)
         self._remarked = False
         self._files: _Folder | _Zip = _open(self.path)
-        paths = {name: PurePosixPath(name) for name in self._files.names()}
-        parts = {name: path.parts for name, path in paths.items() if _is_picture(path)}
-        self.other_files = tuple(sorted(paths.keys() - parts.keys()))
-        if not parts:
-            raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        self.masks = masks_among(parts)
-        parts = {name: part for name, part in parts.items() if name not in set(self.masks.values())}
+
+    def another_split(self, splits: Sequence[str]) -> Self:
+        """The first of ``splits`` that exists in the same data, which is not listed again."""
+        other = copy.copy(self)
+        other._take(splits)
+        return other
+
+    def _divide(self, parts: Mapping[str, Sequence[str]], splits: Sequence[str]) -> None:
+        """Sort into splits and classes what is there, by name and split into folders, and take one of ``splits``."""
         depth = _wrapping_folders(list(parts.values()))
         self._parts = {name: part[depth:] for name, part in parts.items()}
         tops = {part[0] for part in self._parts.values()}
         divided = all(top.lower() in _SPLITS for top in tops) and all(len(part) > 1 for part in self._parts.values())
         self.splits = tuple(sorted({_SPLITS[top.lower()] for top in tops})) if divided else ()
         self._take(splits)
-
-    def another_split(self, splits: Sequence[str]) -> "ImageFolder":
-        """The first of ``splits`` that exists in the same data, which is not listed again."""
-        other = copy.copy(self)
-        other._take(splits)
-        return other
 
     def _take(self, splits: Sequence[str]) -> None:
         self.split = self._choose(splits)
@@ -102,7 +97,7 @@ class ImageFolder:
         self.names = tuple(sorted(parts))
         classes = {name: part[0] if len(part) > 1 else "" for name, part in parts.items()}
         folders = sorted(set(classes.values()))
-        # Pictures beside class folders would be a class without a name: then nothing is taken for a class.
+        # What lies beside class folders would be a class without a name: then nothing is taken for a class.
         self.class_names: tuple[str, ...] = () if "" in folders else tuple(folders)
         index = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([index.get(classes[name], -1) for name in self.names], np.int64)
@@ -110,9 +105,8 @@ class ImageFolder:
     def __len__(self) -> int:
         return len(self.names)
 
-    def image(self, index: int) -> Image.Image:
-        """Decode one picture; :class:`ImageError` with its name where it is damaged or cannot be read."""
-        name = self.names[index]
+    def picture(self, name: str) -> Image.Image:
+        """Decode a picture by its path inside the data; :class:`ImageError` with its name where that cannot be."""
         try:
             return read_image(self._files.read(name), remark=lambda sentence: self._remark(name, sentence))
         except ImageError as error:
@@ -138,6 +132,40 @@ class ImageFolder:
             if split in self.splits:
                 return split
         raise DatasetError(f"{str(self.path)!r} has no split {'/'.join(wanted)!r}; it has {', '.join(self.splits)}")
+
+
+class ImageFolder(ClassFolders):
+    """The pictures of one split of a folder or zip.
+
+    Attributes:
+        other_files: the paths of all files that are no pictures, of every split.
+        masks: the path of the mask of each picture that has one, see :func:`masks_among`; masks are no pictures.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], splits: Sequence[str] = ()) -> None:
+        """Open the first of ``splits`` that exists; without any, all of an undivided data set.
+
+        Raises:
+            DatasetError: no such file, not a zip, no pictures, or none of the splits.
+        """
+        super().__init__(path)
+        paths = {name: PurePosixPath(name) for name in self._files.names()}
+        parts = {name: path.parts for name, path in paths.items() if _is_picture(path)}
+        self.other_files = tuple(sorted(paths.keys() - parts.keys()))
+        if not parts:
+            raise DatasetError(f"{str(path)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        self.masks = masks_among(parts)
+        self._divide({name: part for name, part in parts.items() if name not in set(self.masks.values())}, splits)
+
+    def image(self, index: int) -> Image.Image:
+        """Decode one picture; :class:`ImageError` with its name where it is damaged or cannot be read."""
+        return self.picture(self.names[index])
+
+
+def numbered(name: str) -> list[tuple[int, str]]:
+    """What sorts names so that 10 comes after 9."""
+    parts: list[str] = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def masks_among(parts: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -287,8 +315,12 @@ def _open(path: Path) -> _Folder | _Zip:
 
 
 def _is_picture(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
+    return not is_hidden(path) and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def is_hidden(path: PurePosixPath) -> bool:
+    """Whether a file in data is none of them, but left there by a system."""
+    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def _wrapping_folders(parts: Sequence[Sequence[str]]) -> int:

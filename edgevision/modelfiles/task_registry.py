@@ -16,6 +16,7 @@ _ROOMS = "edgevision.runtime.tasks"
 
 _TASKS: dict[str, str] = {
     "classify": f"{_ROOMS}.classification.task:CLASSIFY",
+    "sequence": f"{_ROOMS}.sequences.task:SEQUENCE",
     "detect": f"{_ROOMS}.detection.task:DETECT",
     "segment": f"{_ROOMS}.segmentation.task:SEGMENT",
     "keypoints": f"{_ROOMS}.keypoints.task:KEYPOINTS",

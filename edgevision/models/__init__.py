@@ -5,6 +5,7 @@ from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet, apply_curves
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.dncnn import DnCnn
+from edgevision.models.frame_rnn import FrameRnn, cnn_gru, cnn_lstm
 from edgevision.models.fsrcnn import Fsrcnn
 from edgevision.models.iat import Iat
 from edgevision.models.keypoint_net import KeypointNet
@@ -24,14 +25,18 @@ from edgevision.models.registry import (
     MODELS,
     RESTORERS,
     SEGMENTERS,
+    SEQUENCE_NETWORKS,
     TEXTURES,
     build_model,
     model_options,
 )
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, inpaint_unet
+from edgevision.models.row_lstm import RowLstm
 from edgevision.models.segmentation_unet import SegmentationUNet
+from edgevision.models.sequence_network import SequenceNetwork, StreamedSequence
 from edgevision.models.subpixel_cnn import SubPixelCnn
+from edgevision.models.temporal_shift import TemporalShift
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
 from edgevision.models.unet import UNet
 from edgevision.models.vision_transformer import VisionTransformer
@@ -46,6 +51,7 @@ __all__ = [
     "MODELS",
     "RESTORERS",
     "SEGMENTERS",
+    "SEQUENCE_NETWORKS",
     "TEXTURES",
     "CifarResNet",
     "CifarResNetFeatures",
@@ -54,6 +60,7 @@ __all__ = [
     "DcganDiscriminator",
     "DcganGenerator",
     "DnCnn",
+    "FrameRnn",
     "Fsrcnn",
     "Iat",
     "KeypointNet",
@@ -67,8 +74,12 @@ __all__ = [
     "ResidualDiscriminator",
     "ResidualGenerator",
     "RestorationUNet",
+    "RowLstm",
     "SegmentationUNet",
+    "SequenceNetwork",
+    "StreamedSequence",
     "SubPixelCnn",
+    "TemporalShift",
     "TextureDiscriminator",
     "TextureGenerator",
     "UNet",
@@ -78,6 +89,8 @@ __all__ = [
     "cnn2",
     "cnn3",
     "cnn4",
+    "cnn_gru",
+    "cnn_lstm",
     "denoise_unet",
     "inpaint_unet",
     "model_options",

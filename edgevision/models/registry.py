@@ -11,6 +11,7 @@ from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet5
 from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
+from edgevision.models.frame_rnn import cnn_gru, cnn_lstm
 from edgevision.models.keypoint_net import KeypointNet
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
@@ -20,8 +21,10 @@ from edgevision.models.pyramid_backbone import PyramidClassifier
 from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
+from edgevision.models.row_lstm import RowLstm
 from edgevision.models.segmentation_unet import SegmentationUNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
+from edgevision.models.temporal_shift import TemporalShift
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
 from edgevision.models.unet import UNet
 from edgevision.models.vision_transformer import VisionTransformer
@@ -38,6 +41,7 @@ CLASSIFIERS: Mapping[str, Callable[..., nn.Module]] = {
     "mobilevit": MobileVit,
     "vit": VisionTransformer,
     "pyramid": PyramidClassifier,
+    "row_lstm": RowLstm,
 }
 
 RESTORERS: Mapping[str, Callable[..., nn.Module]] = {
@@ -73,6 +77,13 @@ SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": Segme
 
 KEYPOINT_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"keypoint_net": KeypointNet}
 
+SEQUENCE_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "cnn_gru": cnn_gru,
+    "cnn_lstm": cnn_lstm,
+    "temporal_shift": TemporalShift,
+}
+"""What answers after every frame; all are of :class:`.sequence_network.SequenceNetwork`."""
+
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **CLASSIFIERS,
     **RESTORERS,
@@ -81,6 +92,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **DETECTORS,
     **SEGMENTERS,
     **KEYPOINT_NETWORKS,
+    **SEQUENCE_NETWORKS,
 }
 
 

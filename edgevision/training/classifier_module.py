@@ -1,27 +1,22 @@
 """The steps of a classifier's training loop."""
 
-from typing import Any
-
 import numpy as np
 import torch
-import torch.nn.functional as F
-import torchmetrics
-from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgevision.imaging.preprocessing import scale_and_offset
 from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.augmentation import build_augmentation
 from edgevision.training.data import Batch
+from edgevision.training.labelled_module import LabelledModule
 from edgevision.training.mixing import mix
-from edgevision.training.optimizers import build_optimizer
-from edgevision.training.settings import Balance, ClassifierSettings
-from edgevision.training.watched_mean import WatchedMean
+from edgevision.training.settings import ClassifierSettings
 
 
-class ClassifierModule(LightningModule):
-    """The loop's steps: augment, mix, normalise, cross-entropy; accuracy, macro recall and macro F1 per epoch."""
+class ClassifierModule(LabelledModule):
+    """Augment, mix, normalise, cross-entropy."""
+
+    settings: ClassifierSettings
 
     def __init__(
         self,
@@ -31,59 +26,20 @@ class ClassifierModule(LightningModule):
         labels: NDArray[np.int64],
         classes: int,
     ) -> None:
-        super().__init__()
+        super().__init__(network, settings, image, labels, classes)
         assert image.size is not None
-        # NHWC in memory is a fifth to a third faster for convolutions on CPUs and on tensor cores.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.settings = settings
         self.augmentation = build_augmentation(settings.augment, image.size, image.color.channels)
-        scale, offset = scale_and_offset(image)
-        self.register_buffer("scale", torch.from_numpy(scale * 255), persistent=False)
-        self.register_buffer("offset", torch.from_numpy(offset.copy()), persistent=False)
-        weights = class_weights(labels, classes) if settings.balance is Balance.WEIGHTS else np.ones(classes)
-        self.register_buffer("class_weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
-        averages = {"accuracy": "micro", "recall": "macro", "f1": "macro"}
-        figures: dict[str, Any] = {
-            "accuracy": torchmetrics.Accuracy,
-            "recall": torchmetrics.Recall,
-            "f1": torchmetrics.F1Score,
-        }
-        self.figures = torchmetrics.MetricCollection(
-            {name: kind("multiclass", num_classes=classes, average=averages[name]) for name, kind in figures.items()}
-        )
-        self.train_loss = WatchedMean("loss")
-        self.val_loss = WatchedMean("validation loss")
 
-    def picture_weights(self, labels: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """How often to draw each picture of ``labels`` to see every class equally; ``None`` for each once."""
-        if self.settings.balance is not Balance.RESAMPLE:
-            return None
-        return class_weights(labels, len(self.class_weights))[labels]  # type: ignore[arg-type]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, classes) of uint8 images (N, C, H, W)."""
-        return self._classify(images.float() / 255)
-
-    def _classify(self, images: Tensor) -> Tensor:
-        scale: Tensor = self.scale  # type: ignore[assignment]
-        offset: Tensor = self.offset  # type: ignore[assignment]
-        normalised = images * scale + offset
-        logits: Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
-        return logits
-
-    def _loss(self, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-        weights: Tensor = self.class_weights  # type: ignore[assignment]
-        return F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing)
+    def _logits(self, pixels: Tensor) -> Tensor:
+        return super()._logits(pixels.contiguous(memory_format=torch.channels_last))
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        # Augmentation and dropout draw from torch's generators: seeded by the step, a resumed training continues as the
-        # uninterrupted one would have. An epoch's seed would not do: what is drawn before its first step differs.
-        torch.manual_seed(self.settings.seed * 100_003 + self.global_step * 1_009 + self.global_rank)
+        self.seed_step()
         images, labels = batch
         images = self.augmentation(images.float() / 255)
         if self.settings.mix:
             images, labels = mix(images, labels, self.settings.mix, len(self.class_weights))  # type: ignore[arg-type]
-        loss = self._loss(self._classify(images), labels, self.settings.label_smoothing)
+        loss = self._loss(self._logits(images), labels, self.settings.label_smoothing)
         self.train_loss.update(loss)
         return loss
 
@@ -92,34 +48,3 @@ class ClassifierModule(LightningModule):
         logits = self(images)
         self.val_loss.update(self._loss(logits, labels, 0.0))
         self.figures.update(logits, labels)
-
-    def on_validation_epoch_end(self) -> None:
-        for name, value in self.figures.compute().items():
-            self.log(f"val_{name}", 100 * value, prog_bar=name != "recall", sync_dist=True)
-        self.log("val_loss", self.val_loss.compute(), sync_dist=True)
-        self.figures.reset()
-        self.val_loss.reset()
-
-    def configure_optimizers(self) -> Any:
-        settings = self.settings
-        optimizer = build_optimizer(
-            self.network,
-            settings.optimizer,
-            learning_rate=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
-        # Rising for a fifth of the steps, then falling to nothing (Smith & Topin 2018).
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=settings.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=0.2,
-            cycle_momentum=False,
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """Inverse class frequencies (classes,), 1 on average over the pictures."""
-    counts = np.bincount(labels, minlength=classes)
-    return len(labels) / (classes * np.maximum(counts, 1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,22 @@ _CACHE_BYTES = 2 << 30
 
 Batch = tuple[Tensor, Tensor]
 """Images uint8 (N, channels, height, width) and labels int64 (N,)."""
+
+
+class LabelledTensors(Protocol):
+    """Samples in memory, or decoded when asked for; a list of positions gives a batch.
+
+    Attributes:
+        labels: int64 (len,), of each sample.
+        cached: whether all are in memory.
+    """
+
+    labels: NDArray[np.int64]
+    cached: bool
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, positions: Sequence[int]) -> Batch: ...
 
 
 class TensorImages(Dataset[Batch]):
@@ -196,11 +213,12 @@ class EpochBatches(Sampler[list[int]]):
         return generator.permutation(self._length)
 
 
-def loader(images: TensorImages | CropImages, batches: EpochBatches, *, workers: int) -> DataLoader[Batch]:
+def loader(images: LabelledTensors | CropImages, batches: EpochBatches, *, workers: int) -> DataLoader[Batch]:
     """Batches in the order of ``batches``; decoded pictures in memory need no worker processes."""
     count = 0 if images.cached else workers
     # batch_size=None hands each list of positions to the data set whole.
-    return DataLoader(images, batch_size=None, sampler=batches, num_workers=count, persistent_workers=count > 0)
+    samples: Any = images
+    return DataLoader(samples, batch_size=None, sampler=batches, num_workers=count, persistent_workers=count > 0)
 
 
 def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -215,13 +233,15 @@ def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[NDA
     return np.setdiff1d(np.arange(len(labels)), out), out
 
 
-def channel_statistics(images: TensorImages) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel in 0..1, over at most 2,000 pictures spread evenly."""
+def channel_statistics(images: LabelledTensors) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel in 0..1, over at most 2,000 samples spread evenly."""
     positions = np.linspace(0, len(images) - 1, min(len(images), 2000)).astype(np.int64)
     total = squared = torch.zeros(())
     count = 0
     for chunk in np.array_split(positions, -(-len(positions) // 100)):
-        pixels = images[chunk.tolist()][0].double() / 255
+        pixels = images[chunk.tolist()][0]
+        # Of clips, all frames.
+        pixels = pixels.flatten(0, -4).double() / 255
         total = total + pixels.sum(dim=(0, 2, 3))
         squared = squared + (pixels**2).sum(dim=(0, 2, 3))
         count += pixels[:, 0].numel()

@@ -12,19 +12,24 @@ from edgevision.data.mask_annotations import MaskedFolder
 from edgevision.data.point_annotations import PointedFolder, held_out_by
 from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
+from edgevision.runtime.tasks.sequences.clips import ClipDataset, ClipFolder
 from edgevision.training.digits import Digits
 from edgevision.training.left_out import LeftOut
+from edgevision.training.moving_digits import SIDE, MovingDigits
 from edgevision.training.settings import (
     DIGITS,
+    MOVING_DIGITS,
     ClassifierSettings,
     DetectionSettings,
     GenerativeSettings,
     KeypointSettings,
     RestorationSettings,
     SegmentationSettings,
+    SequenceSettings,
 )
 
 _DIGIT_SIZE = 28
+_FRAME_SIZE = 112
 
 
 def check_pictures(settings: ClassifierSettings | GenerativeSettings) -> None:
@@ -112,6 +117,38 @@ def open_masked(data: str, split: str) -> MaskedFolder:
             f"{data!r} has masks of one class only, {masked.class_names[0]!r}; there is nothing to tell apart"
         )
     return masked
+
+
+def check_clips(settings: SequenceSettings) -> None:
+    """Refuse clips that a training with ``settings`` could not use; :class:`DatasetError` says why."""
+    if settings.data != MOVING_DIGITS:
+        open_clips(settings)
+
+
+def open_clips(settings: SequenceSettings) -> ClipDataset:
+    """The clips to train on.
+
+    Raises:
+        DatasetError: missing, without clips or such a split, or fewer than two class folders.
+    """
+    data = open_clip_split(settings.data, "train", seed=settings.seed)
+    if len(data.class_names) < 2:
+        raise DatasetError(
+            f"{settings.data!r} has {len(data.class_names)} class folders of clips; a network needs two or more"
+        )
+    return data
+
+
+def open_clip_split(data: str, split: str, *, seed: int) -> ClipDataset:
+    """One split of the clips; an undivided folder is all of its splits. The moving digits are drawn by ``seed``."""
+    return MovingDigits(split, seed=seed) if data == MOVING_DIGITS else ClipFolder(data, (split,))
+
+
+def clip_spec(data: ClipDataset, *, size: int | None, color: Color | None) -> ImageSpec:
+    """Size and colour of frames, as asked for or as the data has them: 32 and gray for moving digits, else 112."""
+    moving = isinstance(data, MovingDigits)
+    size = size or (SIDE if moving else _FRAME_SIZE)
+    return ImageSpec(color=color or (Color.GRAY if moving else Color.RGB), size=(size, size), resize=Resize.CROP)
 
 
 def image_spec(data: ImageDataset, *, size: int | None, color: Color | None, largest: int = 224) -> ImageSpec:

@@ -94,6 +94,7 @@ class GenerativeTraining:
             quiet=quiet,
             # One picture has no spread to be compared with.
             least_val=1 if self.classifier is None else 2,
+            tensors=TensorImages,
         )
 
     def _fit(self, module: GenerativeModule, train: Pictures, val: Pictures, *, quiet: bool) -> bool:

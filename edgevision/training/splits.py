@@ -1,19 +1,37 @@
-"""The pictures of a training in two splits: to train on and to validate on."""
+"""The data of a training in two splits: to train on and to validate on."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError
-from edgevision.data.datasets import ImageDataset
+from edgevision.data.datasets import LabelledData
 from edgevision.modelfiles.metadata import ImageSpec
-from edgevision.training.data import TensorImages, hold_out
+from edgevision.training.data import LabelledTensors, hold_out
 from edgevision.training.data_source import open_split
+
+Tensors = TypeVar("Tensors", bound=LabelledTensors)
 
 
 def read_splits(
-    data: ImageDataset, path: str, image: ImageSpec, *, val_fraction: float, seed: int, quiet: bool, least_val: int = 1
-) -> tuple[TensorImages, TensorImages]:
-    """The pictures to train and to validate on: the ``val`` split, or ``val_fraction`` of every class held out.
+    data: Any,
+    path: str,
+    image: ImageSpec,
+    *,
+    val_fraction: float,
+    seed: int,
+    quiet: bool,
+    least_val: int = 1,
+    open_split: Callable[[str, str], LabelledData] = open_split,
+    tensors: Callable[..., Tensors],
+) -> tuple[Tensors, Tensors]:
+    """What to train and to validate on: the ``val`` split, or ``val_fraction`` of every class held out.
+
+    Args:
+        data: the ``train`` split; of pictures, or whatever ``open_split`` opens.
+        tensors: makes batches of chosen ones of them, called as :class:`.data.TensorImages`.
 
     Raises:
         DatasetError: a split has other classes than ``data``, or there are fewer than two pictures to train on, none of
@@ -36,7 +54,7 @@ def read_splits(
             f"{path!r} has {len(data)} picture{'s'[: len(data) != 1]}, too few to train on two and hold out {least_val}"
             " for validation"
         )
-    train, val = TensorImages(data, kept, image, quiet=quiet), TensorImages(held_out, out, image, quiet=quiet)
+    train, val = tensors(data, kept, image, quiet=quiet), tensors(held_out, out, image, quiet=quiet)
     counts = np.bincount(train.labels[train.labels >= 0], minlength=len(data.class_names))
     for name, count in zip(data.class_names, counts, strict=True):
         if not count:
@@ -48,5 +66,5 @@ def read_splits(
     return train, val
 
 
-def _all(data: ImageDataset) -> NDArray[np.int64]:
+def _all(data: LabelledData) -> NDArray[np.int64]:
     return np.arange(len(data))

@@ -12,7 +12,9 @@ from edgevision.core.lazy_objects import load_object
 from edgevision.training.settings import TrainingSettings
 from edgevision.training.trainings import TRAININGS
 
-Kind = Literal["classify", "gan", "vae", "detect", "segment", "keypoints", "inpaint", "denoise", "upscale", "brighten"]
+Kind = Literal[
+    "classify", "sequence", "gan", "vae", "detect", "segment", "keypoints", "inpaint", "denoise", "upscale", "brighten"
+]
 
 _Path = str | os.PathLike[str]
 

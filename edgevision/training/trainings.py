@@ -31,6 +31,11 @@ TRAININGS: Mapping[str, Training] = {
         f"{_DATA}:check_pictures",
         "edgevision.training.classify:train_classifier",
     ),
+    "sequence": Training(
+        "edgevision.training.settings:SequenceSettings",
+        f"{_DATA}:check_clips",
+        "edgevision.training.sequence:train_sequence",
+    ),
     "gan": Training(
         "edgevision.training.settings:GanSettings", f"{_DATA}:check_pictures", "edgevision.training.gan:train_gan"
     ),

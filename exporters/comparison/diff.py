@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from edgevision.core.errors import InputError, ParityError
 from edgevision.core.printable import one_line
 from edgevision.core.records import Record, record
-from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.comparison.layer_differences import (
     LayerDifference,
     compare_layers,
@@ -23,7 +22,7 @@ from edgevision.exporters.comparison.layer_graph import LayerGraph
 from edgevision.exporters.comparison.onnx_layers import OnnxLayers
 from edgevision.exporters.comparison.openvino_layers import OpenVinoLayers
 from edgevision.exporters.parity import ParityReport, compare_engines
-from edgevision.exporters.samples import in_portions, picture_batches, read_inputs, seeded_batches
+from edgevision.exporters.samples import data_batches, in_portions, read_inputs, seeded_batches
 from edgevision.exporters.sources.describe import describe
 from edgevision.exporters.sources.foreign_model import load_foreign_model
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
@@ -184,8 +183,8 @@ def _batches(
     if path is not None:
         if metadata.image is None:
             raise InputError(f"{metadata.name!r} does not say how a picture becomes its input: give an .npz")
-        folder = ImageFolder(path)
-        found = list(picture_batches(folder, metadata, samples))
+        folder = find_task(metadata.task).open_data(path)
+        found = list(data_batches(folder, metadata, samples, engine))
         return found, f"{len(found[0][0]) if len(found) == 1 else samples} of {folder.path.name} {folder.split}".strip()
     described, shape = describe(metadata, {}, name=metadata.name, input_shape=input_shape)
     return list(seeded_batches(described, shape, samples, seed)), f"seeded sampler, seed {seed}"

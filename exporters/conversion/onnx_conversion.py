@@ -8,14 +8,14 @@ from typing import Any
 
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgevision.core.errors import EdgevisionError, InputError
 from edgevision.exporters.analysis.picture_sizes import Examples, PictureSizes, find_picture_sizes, repeated
 from edgevision.exporters.conversion.agreement import Case, Comparison, DisagreementError
 from edgevision.exporters.conversion.torch_exporters import ExportRequest, branches, with_dynamo, with_torchscript
 from edgevision.exporters.passes.cleanup import without_traces
-from edgevision.exporters.passes.static_shapes import AXES
+from edgevision.exporters.passes.static_shapes import dynamic_axes
 from edgevision.exporters.torch_engine import flatten_outputs
 from edgevision.modelfiles.metadata import TensorSpec
 
@@ -34,8 +34,8 @@ class FrozenBranchError(Exception):
 class Conversion:
     """The ``model``, the exporter that made it (``dynamo`` or ``torchscript``), and remarks for the user.
 
-    ``dynamic`` names the dynamic axes among batch, height and width. ``sides`` are those that the network itself
-    takes, and in the multiples for which the model agrees with it; ``None`` where it takes no pictures.
+    ``dynamic`` names the dynamic axes among batch, height and width, or batch and time. ``sides`` are those that the
+    network itself takes, and in the multiples for which the model agrees with it; ``None`` where it takes no pictures.
     """
 
     model: onnx.ModelProto
@@ -88,7 +88,7 @@ def convert_to_onnx(
     count = ("batch",) if several else ()
     alone = examples if _runs(network, examples) else batch
     sides = _picture_sizes_of(network, alone, multiple, keeps_size)
-    takes_any = sides.dynamic if sides else ()
+    takes_any = sides.dynamic if sides else _lengths_of(network, alone)
     choices: list[tuple[str, ...]] = list(dict.fromkeys([(*count, *takes_any), count, takes_any, ()]))
     comparison = Comparison(lambda inputs: _arrays(network, inputs), lambda inputs: _exactly(network, inputs))
     request = ExportRequest(network, examples, input_names, output_names, multiple=sides.multiple if sides else 1)
@@ -132,6 +132,8 @@ def _agreeing(found: Conversion, comparison: Comparison, examples: Examples, val
         raise FrozenBranchError(
             f"{error}: the network decides by the values of its input, and a graph has one way only"
         ) from error
+    if "time" in found.dynamic:
+        comparison.check(found.model, [Case(f"{w.shape[1]} frames", (w,)) for w in _other_lengths(examples[0])])
     if found.picture_sizes is None or not {"height", "width"} & set(found.dynamic):
         return found
 
@@ -166,7 +168,9 @@ def _notes(
     if "batch" not in dynamic:
         notes.append(f"batch fixed to {len(examples[0])}: the network does not take another")
     sides = [side for side in wanted if side != "batch" and side not in dynamic]
-    if sides:
+    if sides == ["time"]:
+        notes.append(f"windows fixed to {examples[0].shape[1]} frames: {first_cause(reasons[0])}")
+    elif sides:
         height, width = examples[0].shape[2:]
         notes.append(f"{' and '.join(sides)} fixed, pictures are {width}x{height}: {first_cause(reasons[0])}")
     return tuple(notes)
@@ -190,6 +194,18 @@ def _picture_sizes_of(network: nn.Module, examples: Examples, multiple: int, kee
     return find_picture_sizes(takes, height, width, multiple=multiple)
 
 
+def _lengths_of(network: nn.Module, examples: Examples) -> tuple[str, ...]:
+    """``("time",)`` where the examples are windows of frames and the network takes others."""
+    if len(examples) != 1 or "time" not in dynamic_axes(examples[0].ndim):
+        return ()
+    return ("time",) if all(_runs(network, (window,)) for window in _other_lengths(examples[0])) else ()
+
+
+def _other_lengths(window: Tensor) -> tuple[Tensor, ...]:
+    """One frame alone, and more than twice as many as in ``window`` (N, T, C, H, W)."""
+    return window[:, :1], torch.cat([window, window.flip(1), window[:, :1]], 1)
+
+
 def _at(places: Sequence[str]) -> str:
     return f" ({'; '.join(places[:3])})" if places else ""
 
@@ -197,7 +213,11 @@ def _at(places: Sequence[str]) -> str:
 def _check_dynamic(model: onnx.ModelProto, dynamic: tuple[str, ...]) -> None:
     """The exporters make a side that the network reads as a number a constant, and say nothing."""
     shapes = [_spec(value).shape for value in model.graph.input]
-    closed = [side for side in dynamic if any(isinstance(shape[AXES[side]], int) for shape in shapes)]
+    closed = [
+        name
+        for name in dynamic
+        if any(isinstance(shape[axes[name]], int) for shape in shapes if name in (axes := dynamic_axes(len(shape))))
+    ]
     if closed:
         raise ConversionError(f"the network reads its {' and '.join(closed)} as a constant")
 

@@ -1,10 +1,12 @@
 """PyTorch's two ONNX exporters, made quiet, and what they say without saying it."""
 
+import inspect
 import io
 import linecache
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -14,7 +16,7 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
 from edgevision.exporters.analysis.picture_sizes import Examples
 from edgevision.exporters.conversion.adaptive_pooling import ExactAdaptivePooling
-from edgevision.exporters.passes.static_shapes import AXES
+from edgevision.exporters.passes.static_shapes import dynamic_axes
 from edgevision.exporters.quiet import quiet_exporter
 
 OPSET = 20
@@ -33,7 +35,8 @@ class ExportRequest:
 
     Attributes:
         examples: what the network takes, batch first.
-        dynamic: the axes that are to be dynamic, of batch, height and width, the last two in multiples of ``multiple``.
+        dynamic: the axes that are to be dynamic, of batch, height and width, the last two in multiples of ``multiple``;
+            of a window of frames batch and time.
     """
 
     network: nn.Module
@@ -51,7 +54,7 @@ def with_dynamo(request: ExportRequest) -> onnx.ModelProto:
         BranchError: the network goes another way for other sizes.
         Exception: almost anything, where it cannot export the network.
     """
-    sides = {"batch": Dim("batch"), "height": Dim("height"), "width": Dim("width")}
+    sides = {name: Dim(name) for name in ("batch", "time", "height", "width")}
     if request.multiple > 1:
         sides |= {name: request.multiple * Dim(f"{name}_by_{request.multiple}") for name in ("height", "width")}
     with quiet_exporter(), ExactAdaptivePooling():
@@ -60,8 +63,12 @@ def with_dynamo(request: ExportRequest) -> onnx.ModelProto:
             request.examples,
             input_names=list(request.input_names),
             output_names=list(request.output_names),
-            dynamic_shapes=tuple(
-                {AXES[name]: sides[name] for name in request.dynamic} or None for _ in request.examples
+            dynamic_shapes=_by_parameter(
+                request.network,
+                [
+                    {axis: sides[name] for axis, name in _named_axes(request, example.ndim).items()} or None
+                    for example in request.examples
+                ],
             ),
             opset_version=OPSET,
             dynamo=True,
@@ -69,15 +76,24 @@ def with_dynamo(request: ExportRequest) -> onnx.ModelProto:
         )
     assert program is not None
     if program.exported_program is not None:
-        _check_assumptions(program.exported_program, {name: AXES[name] for name in request.dynamic if name != "batch"})
+        # For windows of other lengths the graph is compared with the network: what is assumed of a recurrent layer's
+        # output are shapes, not ways.
+        axes = _named_axes(request, request.examples[0].ndim)
+        sizes = {name: axis for axis, name in axes.items() if name in ("height", "width")}
+        _check_assumptions(program.exported_program, sizes)
     return program.model_proto
 
 
 def with_torchscript(request: ExportRequest) -> onnx.ModelProto:
     """By tracing: every branch becomes the way of the examples, of which :func:`branches` tells."""
-    axes = {input_name: {AXES[name]: name for name in request.dynamic} for input_name in request.input_names}
-    if "batch" in request.dynamic:
-        axes |= {name: {0: "batch"} for name in request.output_names}
+    axes = {
+        name: _named_axes(request, example.ndim)
+        for name, example in zip(request.input_names, request.examples, strict=True)
+    }
+    first = _named_axes(request, request.examples[0].ndim)
+    kept = {axis: name for axis, name in first.items() if name in ("batch", "time")}
+    if kept:
+        axes |= dict.fromkeys(request.output_names, kept)
     stream = io.BytesIO()
     # On failure it prints its graph, by default to standard output, which belongs to the command's result.
     torch._C._jit_set_onnx_log_output_stream("stderr")
@@ -93,6 +109,20 @@ def with_torchscript(request: ExportRequest) -> onnx.ModelProto:
             dynamo=False,
         )
     return onnx.load_model_from_string(stream.getvalue())
+
+
+def _named_axes(request: ExportRequest, rank: int) -> dict[int, str]:
+    """The names of the dynamic axes of an input of that rank."""
+    return {axis: name for name, axis in dynamic_axes(rank).items() if name in request.dynamic}
+
+
+def _by_parameter(network: nn.Module, shapes: Sequence[Any]) -> tuple[Any, ...]:
+    """One for each parameter of ``network``: what it takes as ``*rest`` are one."""
+    kinds = [parameter.kind for parameter in inspect.signature(network.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return tuple(shapes)
+    place = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*shapes[:place], tuple(shapes[place:]))
 
 
 def branches(network: nn.Module, examples: Examples) -> tuple[str, ...]:

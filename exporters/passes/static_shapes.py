@@ -7,21 +7,27 @@ import torch
 
 from edgevision.exporters.passes.cleanup import folded
 
-AXES = {"batch": 0, "height": 2, "width": 3}
-"""The axes of an input that may be dynamic, by name."""
+_WINDOW_RANK = 5
+"""Of a window of frames: (batch, time, channels, height, width)."""
+
+
+def dynamic_axes(rank: int) -> dict[str, int]:
+    """The axes of an input of that rank that may be dynamic, by name: a picture's sides, or the length of a window."""
+    return {"batch": 0, "time": 1} if rank == _WINDOW_RANK else {"batch": 0, "height": 2, "width": 3}
 
 
 def with_static_shapes(
-    model: onnx.ModelProto, examples: tuple[torch.Tensor, ...], axes: Collection[str] = tuple(AXES)
+    model: onnx.ModelProto, examples: tuple[torch.Tensor, ...], axes: Collection[str] | None = None
 ) -> onnx.ModelProto:
     """With the shape of every input that of ``examples``, and what follows from it computed.
 
-    ``axes`` restricts that to some of batch, height and width.
+    ``axes`` restricts that to some of batch, height and width, or time.
     """
-    kept = {AXES[name] for name in AXES if name not in axes}
     static = onnx.ModelProto()
     static.CopyFrom(model)
     for value, example in zip(static.graph.input, examples, strict=True):
+        known = dynamic_axes(example.ndim)
+        kept = set() if axes is None else {known[name] for name in known if name not in axes}
         for axis, size in enumerate(example.shape):
             if axis not in kept:
                 value.type.tensor_type.shape.dim[axis].dim_value = size

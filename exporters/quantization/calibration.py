@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgevision.core.errors import DatasetError, InputError
-from edgevision.data.datasets import ImageFolder
+from edgevision.data.datasets import ClassFolders
 from edgevision.exporters.quantization.batches import Portion, Portions, spread_order
-from edgevision.exporters.quantization.calibration_pictures import FEWEST, Pictures, divide
+from edgevision.exporters.quantization.calibration_pictures import FEWEST, Clips, Pictures, divide
 from edgevision.exporters.samples import picture_batches, read_inputs, seeded_batches
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
-from edgevision.runtime.engines.engine import Array, Closeable, Engine
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.engines.recording import RecordingEngine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.quality import OutputQuality, QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
+from edgevision.runtime.tasks.sequences.clips import ClipFolder
 
 # Of a portion; of crops at least, so that each degradation has as many.
 _PICTURES, _CROPS = 16, 4
@@ -136,12 +139,13 @@ def _from_pictures(
     task = find_task(metadata.task)
     degradations = task.calibration_degradations(metadata, evaluation)
     most, wanted = amount.crops if degradations else amount.pictures
-    divided = divide(calibration, data, wanted)
+    divided = divide(calibration, data, wanted, task.open_data)
     folder, judged = divided.folder, divided.judged
     side = task.crop_side(metadata, [folder, judged])
     assert metadata.image is not None
-    check = Picture.read if degradations else Preprocessor(metadata.image)
-    theirs = Pictures(judged, divided.held, side, check)
+    held = Clips if isinstance(folder, ClipFolder) else Pictures
+    check = _first_frame if held is Clips else Picture.read if degradations else Preprocessor(metadata.image)
+    theirs = held(judged, divided.held, side, check)
     failures = theirs.failures
     if not len(theirs):
         raise _none_read(judged, failures)
@@ -151,7 +155,7 @@ def _from_pictures(
         order = [divided.seen[place] for place in spread_order(len(divided.seen), seed)][:most]
         size = len(degradations) * -(-_CROPS // len(degradations)) if degradations else _PICTURES
         for start in range(0, len(order), size):
-            pictures = Pictures(folder, order[start : start + size], side, check)
+            pictures = held(folder, order[start : start + size], side, check)
             failures.update(pictures.failures)
             if not len(pictures):
                 continue
@@ -185,28 +189,15 @@ def _from_pictures(
     return CalibrationData(portions, measure, describe)
 
 
-def _none_read(folder: ImageFolder, failures: Mapping[str, str]) -> DatasetError:
+def _first_frame(frames: Sequence[Any]) -> Picture:
+    """What a clip begins with, as any picture that is read."""
+    return Picture.read(frames[0])
+
+
+def _none_read(folder: ClassFolders, failures: Mapping[str, str]) -> DatasetError:
     """The error where all pictures failed; the first failure stands for all."""
     first = next(iter(failures.values()), "")
     return DatasetError(f"not one picture of {str(folder.path)!r} could be read: {first}")
-
-
-class RecordingEngine(Closeable):
-    """An engine that keeps what it is given: what a pipeline makes of pictures is what a network is calibrated on."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.name, self.device, self.provider = engine.name, engine.device, engine.provider
-        self.assignment = engine.assignment
-        self.inputs, self.outputs = engine.inputs, engine.outputs
-        self.batches: list[tuple[Array, ...]] = []
-
-    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
-        self.batches.append(tuple(np.array(inputs[spec.name]) for spec in self.inputs))
-        return self._engine.run(inputs)
-
-    def close(self) -> None:
-        """The engine is the caller's."""
 
 
 def _joined(batches: Sequence[Batch]) -> list[np.ndarray]:

@@ -1,13 +1,16 @@
 """Real pictures to calibrate with and to judge on: which ones, and how they are held."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from edgevision.core.errors import ImageError
 from edgevision.core.regular_files import real_path
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.runtime.files.batch import each_done, failure_message
@@ -26,17 +29,17 @@ class Pictures:
 
     def __init__(
         self,
-        data: ImageFolder,
+        data: Any,
         indices: Sequence[int],
         side: int | None = None,
-        check: Callable[[Image.Image], object] = lambda image: None,
+        check: Callable[[Any], object] = lambda image: None,
     ) -> None:
         """Read those of ``data``; one for which ``check`` raises is a failure too."""
         self.folder = data
         self.failures: dict[str, str] = {}
 
-        def read(index: int) -> Image.Image:
-            image: Image.Image = data.image(index)
+        def read(index: int) -> Any:
+            image = self._decoded(data, index)
             check(image)
             return image if side is None else _middle(image, side)
 
@@ -69,16 +72,34 @@ class Pictures:
         return share
 
     def image(self, index: int) -> Image.Image:
-        return self._images[index]
+        """One of them."""
+        return self._images[index]  # type: ignore[no-any-return]
+
+    def _decoded(self, data: Any, index: int) -> Any:
+        return data.image(index)
+
+
+class Clips(Pictures):
+    """Clips in memory, of which nothing is cut."""
+
+    def frames(self, index: int) -> Iterator[NDArray[np.uint8]]:
+        """The frames of one of them."""
+        return iter(self._images[index])
+
+    def _decoded(self, data: Any, index: int) -> Any:
+        frames = list(data.frames(index))
+        if not frames:
+            raise ImageError(f"{data.names[index]!r} has no frames")
+        return frames
 
 
 @dataclass(frozen=True)
 class DividedPictures:
     """Which pictures of ``folder`` calibrate, in no order, and which of ``judged`` are judged on."""
 
-    folder: ImageFolder
+    folder: Any
     seen: Sequence[int]
-    judged: ImageFolder
+    judged: Any
     held: Sequence[int]
 
     @property
@@ -87,15 +108,17 @@ class DividedPictures:
         return self.folder is self.judged and bool(set(self.seen) & set(self.held))
 
 
-def divide(calibration: Path, data: Path | None, wanted: int) -> DividedPictures:
-    """Which pictures may calibrate, and which are judged on, ``wanted`` at most."""
+def divide(
+    calibration: Path, data: Path | None, wanted: int, open_data: Callable[..., Any] = ImageFolder
+) -> DividedPictures:
+    """Which pictures may calibrate, and which are judged on, ``wanted`` at most; ``open_data`` opens them."""
     if data is not None and real_path(data) == real_path(calibration):
         # Given twice they are divided all the same.
         data = None
-    folder = ImageFolder(calibration, ("train", "val", "test"))
+    folder = open_data(calibration, ("train", "val", "test"))
     every = range(len(folder))
     if data is not None or len(folder.splits) > 1:
-        judged = ImageFolder(data) if data is not None else folder.another_split(("test", "val"))
+        judged = open_data(data) if data is not None else folder.another_split(("test", "val"))
         return DividedPictures(folder, every, judged, _spread(range(len(judged)), wanted))
     held: Sequence[int] = [index for index in every if is_held_out(folder.names[index])]
     if len(held) < min(wanted, 8):

@@ -146,7 +146,9 @@ class ForeignEngine(Closeable):
 def probe_dynamic_axes(
     engine: Engine, examples: Examples, dynamic: Sequence[str], *, multiple: int = 1, keeps_size: bool = False
 ) -> tuple[tuple[str, ...], PictureSizes | None]:
-    """Those of ``dynamic`` (among batch, height and width) for which ``engine`` takes other sizes, found by running it.
+    """Those of ``dynamic`` (among batch, height and width, or batch and time) for which ``engine`` takes other sizes.
+
+    That is found by running it.
 
     Graphs may say that an axis is dynamic, and hold a shape as a constant inside.
 
@@ -180,6 +182,10 @@ def probe_dynamic_axes(
         outputs = run([np.concatenate([array, array]) if is_dynamic else array for array, is_dynamic in pairs])
         several = outputs is not None and set(samples(outputs)) <= {2 * count}
     batch = ("batch",) if several else ()
+    if "time" in dynamic:
+        # One frame more, as many answers more.
+        longer = run([np.concatenate([array, array[:, -1:]], axis=1) for array in arrays])
+        return (*batch, "time") if longer is not None and longer[0].shape[1] == arrays[0].shape[1] + 1 else batch, None
     sizes = {array.shape[2:] for array in arrays}
     if not {"height", "width"} & set(dynamic) or any(array.ndim != 4 for array in arrays) or len(sizes) != 1:
         return batch, None

@@ -108,7 +108,7 @@ def _examples_of(source: SourceModel, shape: tuple[int, ...], seed: int) -> Exam
         sides = "x".join(map(str, taken)) + (f", sides in multiples of {multiple}" if multiple > 1 else "")
         raise InputError(f"--static {'x'.join(map(str, shape))} does not fit the network, which takes {sides}")
     size = source.metadata.image.size if source.metadata.image else None
-    if size is not None and tuple(shape[2:]) != size:
+    if size is not None and tuple(shape[-2:]) != size:
         height, width = size
         raise InputError(
             f"--static {'x'.join(map(str, shape))} does not fit {source.metadata.name!r}, whose pictures are resized"

@@ -6,10 +6,11 @@ from enum import StrEnum
 from edgevision.core.errors import InputError
 from edgevision.exporters.checkpoints import Checkpoint
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
-from edgevision.models import CifarResNet, CifarResNetFeatures, ConvVae
+from edgevision.models import CifarResNet, CifarResNetFeatures, ConvVae, SequenceNetwork, StreamedSequence
 from edgevision.runtime.tasks.autoencoding.task import ENCODE
 from edgevision.runtime.tasks.generation.spec import GenerationSpec
 from edgevision.runtime.tasks.generation.task import GENERATE
+from edgevision.runtime.tasks.sequences.spec import SequenceSpec, StateSpec
 
 
 class NetworkPart(StrEnum):
@@ -23,16 +24,23 @@ class NetworkPart(StrEnum):
     """From a drawn code to a picture: ``edgevision run generate``."""
     FEATURES = "features"
     """A classifier that shows what its last layer is given: the judge of ``edgevision evaluate GENERATOR``."""
+    STREAM = "stream"
+    """A sequence network for one frame at a time: a frame and the state in, the answer and the next state out."""
 
 
 def take_part(checkpoint: Checkpoint, part: NetworkPart) -> Checkpoint:
     """The part of one of the project's own networks as a checkpoint by itself; :class:`InputError` where it has none.
 
-    Encoder and decoder are those of an autoencoder, features those of a residual classifier.
+    Encoder and decoder are those of an autoencoder, features those of a residual classifier, streams those of a network
+    over frames.
     """
     network, metadata = checkpoint.network, checkpoint.metadata
     if part is NetworkPart.BOTH:
         return checkpoint
+    if part is NetworkPart.STREAM:
+        if not isinstance(network, SequenceNetwork) or metadata is None:
+            raise InputError("--part stream is for a network of edgevision train sequence")
+        return _streamed(checkpoint, network, metadata)
     if part is NetworkPart.FEATURES:
         if not isinstance(network, CifarResNet) or metadata is None:
             raise InputError("--part features is for a residual classifier (resnet20 ...) of edgevision train classify")
@@ -56,8 +64,30 @@ def take_part(checkpoint: Checkpoint, part: NetworkPart) -> Checkpoint:
     return replace(checkpoint, network=network.decoder, metadata=described)
 
 
+def _streamed(checkpoint: Checkpoint, network: SequenceNetwork, metadata: ModelMetadata) -> Checkpoint:
+    """With a frame and the state as inputs, the answer and the next state as outputs, each with the batch first."""
+    frames, logits = metadata.inputs[0], metadata.outputs[0]
+    shapes = network.state_shapes
+    states = tuple(StateSpec(input=name, output=f"next_{name}") for name in shapes)
+    described = metadata.updated(
+        name=f"{metadata.name}-stream",
+        inputs=(
+            TensorSpec(name="frame", shape=("batch", *frames.shape[2:])),
+            *(TensorSpec(name=name, shape=("batch", *shape)) for name, shape in shapes.items()),
+        ),
+        outputs=(
+            logits.updated(shape=("batch", *logits.shape[2:])),
+            *(TensorSpec(name=f"next_{name}", shape=("batch", *shape)) for name, shape in shapes.items()),
+        ),
+        spec=metadata.spec_as(SequenceSpec).updated(states=states),
+    )
+    return replace(checkpoint, network=StreamedSequence(network).eval(), metadata=described)
+
+
 def exported_part(checkpoint: Checkpoint, model: ModelMetadata) -> NetworkPart:
     """Which part of ``checkpoint`` a model of that metadata was made of."""
+    if isinstance(checkpoint.network, SequenceNetwork):
+        return NetworkPart.STREAM if model.spec_as(SequenceSpec).states else NetworkPart.BOTH
     if isinstance(checkpoint.network, ConvVae):
         return {ENCODE.name: NetworkPart.ENCODER, GENERATE.name: NetworkPart.DECODER}.get(model.task, NetworkPart.BOTH)
     shows_features = isinstance(checkpoint.network, CifarResNet) and len(model.outputs) > 1

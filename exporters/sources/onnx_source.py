@@ -13,6 +13,7 @@ from edgevision.exporters.analysis.picture_sizes import PictureSizes
 from edgevision.exporters.analysis.randomness import check_model_repeatable
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.network_facts.network import Network, describe_network
+from edgevision.exporters.passes.static_shapes import dynamic_axes
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.sources.describe import current_form, describe, given_task, parsed
 from edgevision.exporters.sources.foreign_model import (
@@ -28,8 +29,6 @@ from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.tasks.other.task import OTHER
 from edgevision.runtime.tasks.task import SAMPLE_SIDE
-
-_AXES = {0: "batch", 2: "height", 3: "width"}
 
 
 def describe_onnx(
@@ -61,7 +60,8 @@ def _from_graph(
         model, notes = scores_first(model)
     conversion = Conversion(model, "given", ())
     first, *others = conversion.inputs
-    dynamic = tuple(name for axis, name in _AXES.items() if axis < len(first.shape) and _is_dynamic(first, axis))
+    axes = dynamic_axes(len(first.shape))
+    dynamic = tuple(name for name, axis in axes.items() if axis < len(first.shape) and _is_dynamic(first, axis))
     if own is None and task is OTHER and (others or not _may_be_picture(first)):
         dynamic = dynamic[:1] if "batch" in dynamic else ()
         described, shape = _describe_tensors(path.stem, given, first, input_shape)

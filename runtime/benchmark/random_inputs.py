@@ -8,6 +8,7 @@ import numpy as np
 
 from edgevision.core.errors import InputError
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Array
 
 _log = logging.getLogger(__name__)
@@ -15,13 +16,17 @@ _log = logging.getLogger(__name__)
 _MOST_VALUES = 2**28
 """Of one input, which are a gigabyte."""
 
+_WINDOW_RANK = 5
+"""Of a window of frames, whose length no picture tells."""
+
 
 def input_shapes(
     inputs: tuple[TensorSpec, ...], metadata: ModelMetadata | None, *, batch: int, shape: tuple[int, ...] | None
 ) -> dict[str, tuple[int, ...]]:
     """The full shape of each input, with ``shape`` for the first one where that is given.
 
-    Dynamic axes of an image are those that the metadata fixes, or else the advised side of a tile.
+    Dynamic axes of an image are those that the metadata fixes, or else the advised side of a tile; a window of frames
+    has as many as its task says.
 
     Raises:
         InputError: a dynamic axis is known neither from the metadata nor from ``shape``, or the model is fixed to
@@ -45,6 +50,9 @@ def input_shapes(
         _log.info(
             "%r takes any size and is measured on its advised tile, %s; --shape gives another", first.name, _by(sides)
         )
+    if shape is None and metadata is not None and len(first.shape) == _WINDOW_RANK:
+        own = find_task(metadata.task).sample_shape(metadata)
+        shape = None if own is None else _full_shape(first.updated(shape=(first.shape[0], *own)), None, batch, None)
     shapes = {spec.name: _full_shape(spec, sides, batch, shape) for spec in others}
     return {first.name: shape or _full_shape(first, sides, batch, None)} | shapes
 

@@ -21,9 +21,9 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, PartialFailureError
 from edgevision.core.printable import one_line, shown
-from edgevision.data.datasets import ImageFolder
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise_kinds import NoiseKind
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
@@ -124,8 +124,8 @@ def evaluate(
         return
     if html is not None:
         check_writable(html, force=force)
-    folder = ImageFolder(data, (split,) if split else ())
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
+        folder = find_task(pipeline.metadata.task).open_data(data, (split,) if split else ())
         report = evaluate_pipeline(
             pipeline,
             folder,

@@ -1,6 +1,5 @@
 """Pictures in a folder as the frames of a stream, in the order of their names."""
 
-import re
 import time
 from collections.abc import Generator
 from fractions import Fraction
@@ -9,6 +8,7 @@ from typing import Self
 
 from edgevision.core.errors import InputError
 from edgevision.core.folder_search import files_below
+from edgevision.data.datasets import numbered
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
 from edgevision.runtime.streams.animation import picture_pixels
@@ -32,7 +32,7 @@ class FrameFolder:
         found = [path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
         if not found:
             raise InputError(f"{self.name!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        self._files = sorted(found, key=_by_number)
+        self._files = sorted(found, key=lambda path: numbered(str(path)))
         self.facts = StreamFacts(
             rate=RATE, time_base=1 / RATE, frames=len(self._files), seconds=float(len(self._files) / RATE)
         )
@@ -57,8 +57,3 @@ class FrameFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _by_number(path: Path) -> list[tuple[int, str]]:
-    parts: list[str] = re.findall(r"\d+|\D+", str(path))
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -5,6 +5,7 @@ What stands here holds for any graph, whatever it is for: that is the task ``oth
 whenever a model's metadata are read, so its module imports nothing heavy, and its methods import what they need.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -172,6 +173,12 @@ class Task:
         """
         return (pictures,)
 
+    def inputs_of(
+        self, metadata: ModelMetadata, pictures: "NDArray[np.float32]", shape: tuple[int, ...], share: float
+    ) -> "Batch":
+        """All inputs for pictures (n, channels, h, w), the first of ``shape`` behind the batch; ``share`` as above."""
+        return self.with_auxiliary_inputs(pictures, share)
+
     # Running it.
 
     def engine_needs(self, metadata: ModelMetadata) -> EngineNeeds:
@@ -200,6 +207,25 @@ class Task:
         self, outputs: "Sequence[NDArray[Any]]", count: int, metadata: ModelMetadata
     ) -> "NDArray[Any] | None":
         """One for each of ``count`` samples, whose equal ones parity counts; ``None`` where it cannot."""
+        return None
+
+    def open_data(self, path: "str | os.PathLike[str]", splits: Sequence[str] = ()) -> Any:
+        """The data in a folder or zip, of the first of ``splits`` that exists: pictures, unless the task says else.
+
+        Raises:
+            DatasetError: missing, without any, or without the splits.
+        """
+        from edgevision.data.datasets import ImageFolder
+
+        return ImageFolder(path, splits)
+
+    def recorded_batches(
+        self, metadata: ModelMetadata, data: Any, count: int, engine: "Engine"
+    ) -> "Iterator[Batch] | None":
+        """The inputs for ``count`` samples of ``data`` as the pipeline on ``engine`` makes them, to compare engines on.
+
+        ``None`` where they are pictures that only need to be preprocessed.
+        """
         return None
 
     def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:

@@ -98,7 +98,12 @@ def test_help_has_a_short_name(words: list[str], capsys: pytest.CaptureFixture[s
 def test_the_networks_in_the_help_of_a_training_are_those_there_are(need: Callable[[str], None]) -> None:
     need("torch")
     registry = import_module("edgevision.models")
-    for verb, names in (("classify", "CLASSIFIERS"), ("gan", "GENERATORS"), ("vae", "AUTOENCODERS")):
+    for verb, names in (
+        ("classify", "CLASSIFIERS"),
+        ("sequence", "SEQUENCE_NETWORKS"),
+        ("gan", "GENERATORS"),
+        ("vae", "AUTOENCODERS"),
+    ):
         (option,) = (p for p in context_of(f"train {verb}").command.params if p.name == "model")
         assert re.findall(r"\w+", option.help.replace(" or ", " ")) == list(getattr(registry, names))
 

@@ -58,7 +58,8 @@ class _Network:
         typer.Option(
             "--model",
             "-m",
-            help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet, mobilevit, vit, pyramid.",
+            help="cnn2, cnn3, cnn4, resnet20, resnet32, resnet44, resnet56, mobilenet, mobilevit, vit, pyramid,"
+            " row_lstm.",
         ),
     ] = "cnn3"
     model_options: ModelOptionsOption = "{}"

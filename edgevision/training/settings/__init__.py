@@ -1,6 +1,6 @@
 """The settings of each kind of training, validated; nothing here needs torch, so ``--help`` does not either."""
 
-from edgevision.training.settings.classification import Augmentation, Balance, ClassifierSettings, Mix
+from edgevision.training.settings.classification import Augmentation, Balance, ClassifierSettings, LabelledSettings, Mix
 from edgevision.training.settings.detection import DetectionSettings
 from edgevision.training.settings.generation import (
     DiffAugment,
@@ -16,10 +16,18 @@ from edgevision.training.settings.restoration import (
     RestorationSettings,
 )
 from edgevision.training.settings.segmentation import ClassWeights, SegmentationSettings
-from edgevision.training.settings.training import DIGITS, MixedPrecision, Optimizer, TrainingSettings
+from edgevision.training.settings.sequences import SequenceSettings
+from edgevision.training.settings.training import (
+    DIGITS,
+    MOVING_DIGITS,
+    MixedPrecision,
+    Optimizer,
+    TrainingSettings,
+)
 
 __all__ = [
     "DIGITS",
+    "MOVING_DIGITS",
     "RESTORATION_DEFAULTS",
     "Augmentation",
     "Balance",
@@ -31,12 +39,14 @@ __all__ = [
     "GanSettings",
     "GenerativeSettings",
     "KeypointSettings",
+    "LabelledSettings",
     "LossTerm",
     "Mix",
     "MixedPrecision",
     "Optimizer",
     "RestorationSettings",
     "SegmentationSettings",
+    "SequenceSettings",
     "TrainingSettings",
     "VaeSettings",
 ]

@@ -46,31 +46,24 @@ class Balance(StrEnum):
 
 
 @record
-class ClassifierSettings(TrainingSettings):
-    """All settings of a classifier. ``image_size`` and ``color`` of ``None`` are taken from the data.
+class LabelledSettings(TrainingSettings):
+    """What trainings have in common that learn the class of something. ``image_size`` and ``color`` of ``None`` are
+    taken from the data.
 
     Raises:
         InputError: a number out of its range.
     """
 
-    data: str = DIGITS
-    model: str = "cnn3"
+    data: str
     epochs: int = 10
     optimizer: Optimizer = Optimizer.ADAMW
     dropout: float = 0.0
     label_smoothing: float = 0.0
-    augment: tuple[Augmentation, ...] = ()
-    mix: tuple[Mix, ...] = ()
     balance: Balance = Balance.NONE
     image_size: int | None = None
     color: Color | None = None
     val_fraction: float = 0.1
     patience: int | None = None
-
-    @property
-    def classes_for(self) -> str | None:
-        """What needs class folders; ``None`` where nothing does."""
-        return "a classifier"
 
     @property
     def run_name(self) -> str:
@@ -82,3 +75,18 @@ class ClassifierSettings(TrainingSettings):
         self._check_fraction("dropout", "label_smoothing")
         if not 0 < self.val_fraction < 1:
             raise InputError(f"val-fraction must lie between 0 and 1, not {self.val_fraction!r}")
+
+
+@record
+class ClassifierSettings(LabelledSettings):
+    """All settings of a classifier."""
+
+    data: str = DIGITS
+    model: str = "cnn3"
+    augment: tuple[Augmentation, ...] = ()
+    mix: tuple[Mix, ...] = ()
+
+    @property
+    def classes_for(self) -> str | None:
+        """What needs class folders; ``None`` where nothing does."""
+        return "a classifier"

@@ -12,6 +12,9 @@ from edgevision.core.records import Record, record
 DIGITS = "digits"
 """The value of ``data`` that stands for the built-in digits."""
 
+MOVING_DIGITS = "moving-digits"
+"""The value of ``data`` that stands for the built-in clips."""
+
 
 class Optimizer(StrEnum):
     """The update rule."""

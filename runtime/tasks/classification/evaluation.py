@@ -9,7 +9,7 @@ from PIL import Image
 from edgevision.core.errors import DatasetError
 from edgevision.core.progress import track
 from edgevision.core.records import record
-from edgevision.data.datasets import ImageDataset
+from edgevision.data.datasets import ImageDataset, LabelledData
 from edgevision.metrics.figures import ClassScore, confusion_matrix, precision_recall_f1
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.tasks.classification.classifier import Classifier
@@ -89,7 +89,7 @@ def evaluate_classifier(classifier: Classifier, data: ImageDataset, *, quiet: bo
             kept.append(np.array([index for index, _ in answers]))
     if not ranked:
         raise none_left(len(data), failures)
-    return _report(expected[np.concatenate(kept)], np.concatenate(ranked), classifier.labels, failures)
+    return classification_report(expected[np.concatenate(kept)], np.concatenate(ranked), classifier.labels, failures)
 
 
 def _answers(
@@ -105,8 +105,8 @@ def _answers(
         yield from ((index, answer) for (index, _), answer in zip(read, answers, strict=True))
 
 
-def expected_labels(labels: tuple[str, ...], data: ImageDataset) -> NDArray[np.int64]:
-    """The index of each picture's class among the model's ``labels``, int64 (len(data),).
+def expected_labels(labels: tuple[str, ...], data: LabelledData) -> NDArray[np.int64]:
+    """The index of the class of each picture, or whatever it is, among the model's ``labels``, int64 (len(data),).
 
     Raises:
         DatasetError: the data has no classes, or classes that are not among the labels.
@@ -126,9 +126,10 @@ def expected_labels(labels: tuple[str, ...], data: ImageDataset) -> NDArray[np.i
     return np.array([labels.index(name) for name in data.class_names], np.int64)[data.labels]
 
 
-def _report(
+def classification_report(
     expected: NDArray[np.int64], ranked: NDArray[np.int64], labels: tuple[str, ...], failures: dict[str, str]
 ) -> ClassificationReport:
+    """The figures of answers: ``expected`` (n,) is right, ``ranked`` (n, up to 5) what was said, best first."""
     matrix = confusion_matrix(expected, ranked[:, 0], len(labels))
     scores = precision_recall_f1(matrix, labels)
     present = [score for score in scores if score.support]

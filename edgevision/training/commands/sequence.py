@@ -1,0 +1,90 @@
+"""The verb ``edgevision train sequence``."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import SeedOption
+from edgevision.modelfiles.metadata import Color
+from edgevision.training.commands.run_training import (
+    DATA_PANEL,
+    NETWORK_PANEL,
+    TRAINING_PANEL,
+    Hardware,
+    ModelOptionsOption,
+    Output,
+    option_values,
+    run_training,
+)
+from edgevision.training.settings import MOVING_DIGITS, Balance, Optimizer, SequenceSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    panel: ClassVar[str] = DATA_PANEL
+
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Folder or zip of [train/]CLASS/CLIP, a folder of frames, a GIF or a video each;"
+            f" or '{MOVING_DIGITS}', which is built in."
+        ),
+    ] = MOVING_DIGITS
+    frames: Annotated[int, typer.Option(min=1, max=4096, help="Length of the windows that are learned from.")] = 16
+    every: Annotated[int, typer.Option(min=1, max=1000, help="Of so many frames of a clip take one.")] = 1
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=8, max=4096, help="Side of a frame in pixels.", show_default="112; 32 for the moving digits"),
+    ] = None
+    color: Annotated[
+        Color | None, typer.Option(help="What the network sees.", show_default="rgb; gray for the moving digits")
+    ] = None
+    val_fraction: Annotated[
+        float, typer.Option(help="Part of each class held out for validation if the data has no val split.")
+    ] = 0.1
+    balance: Annotated[
+        Balance, typer.Option(help="For classes of unequal size: weigh the loss, or draw windows evenly.")
+    ] = Balance.NONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    panel: ClassVar[str] = NETWORK_PANEL
+
+    model: Annotated[str, typer.Option("--model", "-m", help="cnn_gru, cnn_lstm, temporal_shift.")] = "cnn_gru"
+    model_options: ModelOptionsOption = "{}"
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Before the last layer, against overfitting.")] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    panel: ClassVar[str] = TRAINING_PANEL
+
+    epochs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Times that every window is seen.")] = 12
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Windows a step and device.")] = 32
+    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.ADAMW
+    learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002
+    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005
+    label_smoothing: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Part of each label spread over all classes.")
+    ] = 0.0
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None
+
+
+@option_groups
+def sequence(
+    *, data: _Data, network: _Network, training: _Training, hardware: Hardware, output: Output, seed: SeedOption = 0
+) -> None:
+    """Train a network that says what is going on, frame by frame, on clips in class folders.
+
+    The same command resumes an interrupted training. The folder gets NAME.pt, history.jsonl and settings.json.
+
+    Examples:
+        edgevision train sequence
+        edgevision train sequence --data gestures.zip --every 3 --frames 20 --epochs 40 --balance weights
+        edgevision train sequence --data gestures/ --model temporal_shift --precision bf16
+    """
+    chosen = option_values(data, network, training, hardware)
+    run_training("sequence", SequenceSettings(**chosen, licence=output.licence, seed=seed), output)

@@ -1,0 +1,1 @@
+"""Sequences: frames in, after each of them what is going on out."""
