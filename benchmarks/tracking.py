@@ -1,14 +1,17 @@
 """Association alone: boxes that are known, some dropped and all moved a little, joined to tracks again.
 
     python benchmarks/tracking.py gt.txt [--drop 0.1] [--jitter 0.03] [--seeds 3] [--size 1024x1024]
+    python benchmarks/tracking.py gt.txt --clip clip.mp4 --gap 20        # also by colours, and hidden for 20 frames
 
 Beside edgevision's tracker stand a plain one, which gives a box to the last box that it overlaps most, and norfair
-where it is installed. Time is CPU time of one thread for each frame, for the association alone.
+where it is installed. Time is CPU time of one thread for each frame, for the association alone. With --gap each thing
+is also hidden for so many frames in a row, one in ten of its frames altogether.
 """
 
 import argparse
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +19,15 @@ import numpy as np
 from edgevision.metrics.assignment import best_pairs
 from edgevision.metrics.box_overlap import intersection_over_union
 from edgevision.metrics.track_scores import track_scores
+from edgevision.runtime.streams.opening import open_source
+from edgevision.runtime.streams.source import Excerpt
 from edgevision.runtime.tasks.detection.result import Detections
+from edgevision.runtime.tracking.appearance import color_histograms
 from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, read_mot
 from edgevision.runtime.tracking.tracker import Tracker
 
-Associate = Callable[[np.ndarray], list[tuple[int, np.ndarray]]]
-"""From the boxes of the next frame to pairs of id and box."""
+Associate = Callable[[np.ndarray, np.ndarray | None], list[tuple[int, np.ndarray]]]
+"""From the boxes of the next frame, and its pixels where they are known, to pairs of id and box."""
 
 
 def main() -> None:
@@ -31,6 +37,8 @@ def main() -> None:
     parser.add_argument("--jitter", type=float, default=0.03, help="of a box's sides")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--size", default="1024x1024")
+    parser.add_argument("--gap", type=int, default=0)
+    parser.add_argument("--clip", type=Path)
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     truth = read_mot(arguments.truth)
@@ -38,6 +46,8 @@ def main() -> None:
         "edgevision": lambda: ours((height, width)),
         "plain overlap": plain_overlap,
     }
+    if arguments.clip is not None:
+        trackers["edgevision, colours"] = lambda: ours((height, width), by_colors=True)
     try:
         import norfair  # noqa: F401
 
@@ -50,39 +60,60 @@ def main() -> None:
     print(f"{'tracker':<20}{'seed':>5}{'IDF1':>8}{'HOTA':>8}{'MOTA':>8}{'switches':>9}{'ms/frame':>9}")
     for name, make in trackers.items():
         for seed in range(arguments.seeds):
-            found, seconds, frames = tracked(truth, make(), arguments.drop, arguments.jitter, seed)
+            found, seconds, frames = tracked(truth, make(), arguments, seed)
             scores = track_scores(frame_pairs(truth, found))
             figures = "".join(f"{scores[figure]:8.4f}" for figure in ("idf1", "hota", "mota"))
             print(f"{name:<20}{seed:>5}{figures}{scores['switches']:9.0f}{1e3 * seconds / frames:9.3f}")
 
 
 def tracked(
-    truth: TrackedBoxes, associate: Associate, drop: float, jitter: float, seed: int
+    truth: TrackedBoxes, associate: Associate, how: argparse.Namespace, seed: int
 ) -> tuple[TrackedBoxes, float, int]:
     """What a tracker makes of the damaged boxes, how long that takes, and of how many frames."""
     generator = np.random.default_rng(seed)
     rows, seconds, last = [], 0.0, int(truth.frames.max())
-    for frame in range(1, last + 1):
-        boxes = truth.boxes[truth.frames == frame]
+    hidden = {
+        (number, frame)
+        for number in np.unique(truth.ids).tolist()
+        if how.gap
+        for begin in generator.choice(last, last // 10 // how.gap, replace=False).tolist()
+        for frame in range(begin, begin + how.gap)
+    }
+    for frame, pixels in zip(range(1, last + 1), clip_frames(how.clip), strict=False):
+        here = truth.frames == frame
+        here &= np.array([(number, frame) not in hidden for number in truth.ids.tolist()]) if hidden else True
+        boxes = truth.boxes[here]
         sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-        boxes = boxes + generator.normal(0, jitter, boxes.shape) * sides
-        boxes = generator.permutation(boxes[generator.random(len(boxes)) >= drop]).astype(np.float32)
+        boxes = boxes + generator.normal(0, how.jitter, boxes.shape) * sides
+        boxes = generator.permutation(boxes[generator.random(len(boxes)) >= how.drop]).astype(np.float32)
         began = time.process_time()
-        answer = associate(boxes)
+        answer = associate(boxes, pixels)
         seconds += time.process_time() - began
         rows += [(frame, number, *box) for number, box in answer]
     table = np.array(rows, np.float64).reshape(-1, 6)
     return TrackedBoxes(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:]), seconds, last
 
 
-def ours(size: tuple[int, int]) -> Associate:
-    """edgevision's tracker as it is by default."""
+def clip_frames(clip: Path | None) -> Iterator[np.ndarray | None]:
+    """The frames of the clip, or nothing for each."""
+    if clip is None:
+        yield from itertools.repeat(None)
+        return
+    with open_source(str(clip), Excerpt()) as source:
+        for frame in source.frames():
+            yield frame.pixels
+
+
+def ours(size: tuple[int, int], *, by_colors: bool = False) -> Associate:
+    """edgevision's tracker as it is by default, or with ``--appearance histogram``."""
     best_pairs(np.ones((1, 1)), 0)  # imports what solves it, as that of others is imported already
     tracker = Tracker()
 
-    def associate(boxes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    def associate(boxes: np.ndarray, pixels: np.ndarray | None) -> list[tuple[int, np.ndarray]]:
         count = len(boxes)
-        tracks = tracker(Detections(boxes, np.full(count, 0.9, np.float32), np.zeros(count, np.int64), size=size))
+        looks = color_histograms(pixels, boxes) if by_colors and pixels is not None else None
+        found = Detections(boxes, np.full(count, 0.9, np.float32), np.zeros(count, np.int64), size=size)
+        tracks = tracker(found, looks=looks)
         return list(zip(tracks.ids.tolist(), tracks.found.boxes, strict=True))
 
     return associate
@@ -93,7 +124,7 @@ def plain_overlap() -> Associate:
     last: dict[int, np.ndarray] = {}
     count = 0
 
-    def associate(boxes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    def associate(boxes: np.ndarray, _: np.ndarray | None) -> list[tuple[int, np.ndarray]]:
         nonlocal last, count
         ids = list(last)
         overlap = intersection_over_union(boxes, np.array([last[number] for number in ids]).reshape(-1, 4))
@@ -118,7 +149,7 @@ def by_norfair(distance: str) -> Associate:
     threshold = {"iou": 0.7, "mean_euclidean": 100}[distance]
     tracker = norfair.Tracker(distance_function=distance, distance_threshold=threshold, initialization_delay=0)
 
-    def associate(boxes: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    def associate(boxes: np.ndarray, _: np.ndarray | None) -> list[tuple[int, np.ndarray]]:
         objects = tracker.update([norfair.Detection(box.reshape(2, 2)) for box in boxes])
         return [(known.id, known.estimate.reshape(4)) for known in objects if known.id is not None]
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.runtime.compositions.composite import Composite
 from edgevision.runtime.load import ModelPath, load
@@ -11,6 +12,7 @@ from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.detection.detector import Detector
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.task import DETECT
+from edgevision.runtime.tracking.appearance import Describe, Looks
 from edgevision.runtime.tracking.result import Tracks
 from edgevision.runtime.tracking.tracker import Tracker, TrackerSettings
 
@@ -25,6 +27,7 @@ class Follower(Composite):
         settings: TrackerSettings | None = None,
         classes: Sequence[str] = (),
         trail: int = 0,
+        appearance: Describe | None = None,
     ) -> None:
         """Use ``detector``, which it closes in turn.
 
@@ -32,10 +35,12 @@ class Follower(Composite):
             settings: when boxes are one thing.
             classes: which are followed; all without.
             trail: for how many frames behind is kept where a thing was.
+            appearance: says how things look, so that they are known by that, too.
         """
         super().__init__(detector=detector)
         self._detector = detector
         self._tracker, self._classes, self._trail = Tracker(settings), tuple(classes), trail
+        self._appearance = appearance
         self._ways: dict[int, deque[tuple[float, float]]] = {}
 
     def __call__(self, frame: ImageSource, steps: int = 1) -> Tracks:
@@ -45,12 +50,16 @@ class Follower(Composite):
             ImageError: the frame cannot be read.
             DeviceError: the device failed.
         """
-        found = self._detector(frame)
-        return self.follow(found.of_classes(self._classes) if self._classes else found, steps)
+        pixels = None if self._appearance is None else to_array(read_image(frame))
+        found = self._detector(frame if pixels is None else pixels)
+        if self._classes:
+            found = found.of_classes(self._classes)
+        looks = None if self._appearance is None or pixels is None else self._appearance(pixels, found.boxes)
+        return self.follow(found, steps, looks)
 
-    def follow(self, found: Detections, steps: int = 1) -> Tracks:
-        """As a call, of boxes that were found already."""
-        tracks = self._tracker(found, steps)
+    def follow(self, found: Detections, steps: int = 1, looks: Looks | None = None) -> Tracks:
+        """As a call, of boxes that were found already, and maybe of how they look."""
+        tracks = self._tracker(found, steps, looks)
         if self._trail:
             here = set(tracks.ids.tolist())
             self._ways = {number: way for number, way in self._ways.items() if number in here}
@@ -68,10 +77,11 @@ def open_follower(
     classes: Sequence[str] = (),
     settings: TrackerSettings | None = None,
     trail: int = 0,
+    appearance: Describe | None = None,
     **options: Any,
 ) -> Follower:
     """A :class:`Follower` with a detection model, by default the one that ships; the other options are its own."""
     settings = settings or TrackerSettings()
     options = {"min_score": settings.low} | options
     pipeline = load(detector or shipped_model(DETECT.name), device, task=DETECT.name, **options)
-    return Follower(pipeline, settings=settings, classes=classes, trail=trail)
+    return Follower(pipeline, settings=settings, classes=classes, trail=trail, appearance=appearance)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,12 +17,14 @@ from edgevision.core.atomic_files import atomic_file, check_writable
 from edgevision.core.errors import InputError
 from edgevision.core.printable import one_line
 from edgevision.runtime.compositions.follower import Follower
+from edgevision.runtime.load import load
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.detection.task import DETECT
 from edgevision.runtime.tasks.picture_answers import check_classes
 from edgevision.runtime.tasks.result_files import save_text
 from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
 from edgevision.runtime.tasks.stream_options import StreamOptions
+from edgevision.runtime.tracking.appearance import Describe, color_histograms, embeddings_of
 from edgevision.runtime.tracking.counting import LineCount, ZoneCount, count_rows, parsed_points
 from edgevision.runtime.tracking.mot_files import mot_lines
 from edgevision.runtime.tracking.result import Tracks
@@ -48,6 +50,14 @@ class _Options(StreamOptions):
     patience: Annotated[
         int, typer.Option("--patience", min=0, max=100_000, help="Frames for which what is hidden is remembered.")
     ] = _USUAL.patience
+    appearance: Annotated[
+        str | None,
+        typer.Option(
+            "--appearance",
+            metavar="histogram|MODEL",
+            help="Know things by their looks, too: colours, or a model.",
+        ),
+    ] = None
     trail: Annotated[
         int, typer.Option("--trail", min=0, max=10_000, help="Frames for which the way behind a thing is drawn.")
     ] = 25
@@ -106,7 +116,26 @@ def track(
         begin=options.sure,
         patience=options.patience,
     )
-    followed = _Followed(settings, options, lines, zones)
+    with ExitStack() as opened:
+        followed = _Followed(settings, options, lines, zones, _appearance(options, opened))
+        _follow(source, options, followed, lines, zones)
+
+
+def _appearance(options: _Options, opened: ExitStack) -> Describe | None:
+    """What says how things look; a model is open as long as ``opened``."""
+    if options.appearance is None:
+        return None
+    if options.appearance == "histogram":
+        return color_histograms
+    if not Path(options.appearance).exists():
+        raise InputError(f"--appearance is histogram or a model file, and {options.appearance!r} is not there")
+    model = load(options.appearance, options.device, threads=options.threads, allow_fallback=options.allow_fallback)
+    return embeddings_of(opened.enter_context(model))
+
+
+def _follow(
+    source: str, options: _Options, followed: "_Followed", lines: Sequence[LineCount], zones: Sequence[ZoneCount]
+) -> None:
     with _written(options.mot, followed, force=options.force) as mot, _counted(options, lines, zones, followed):
         followed.mot = mot
         limits = {"min_score": options.unsure}
@@ -125,9 +154,15 @@ class _Followed:
     """The state between frames."""
 
     def __init__(
-        self, settings: TrackerSettings, options: _Options, lines: Sequence[LineCount], zones: Sequence[ZoneCount]
+        self,
+        settings: TrackerSettings,
+        options: _Options,
+        lines: Sequence[LineCount],
+        zones: Sequence[ZoneCount],
+        appearance: Describe | None,
     ) -> None:
         self._settings, self._options, self._lines, self._zones = settings, options, lines, zones
+        self._appearance = appearance
         self._follower: Follower | None = None
         self._last: int | None = None
         """The number of the frame that was seen last; ``None`` before the first."""
@@ -142,7 +177,13 @@ class _Followed:
         """Take the detector whose boxes are followed; :class:`InputError` where it does not know a class."""
         options = self._options
         check_classes(detector.labels, options.classes)
-        self._follower = Follower(detector, settings=self._settings, classes=options.classes, trail=options.trail)
+        self._follower = Follower(
+            detector,
+            settings=self._settings,
+            classes=options.classes,
+            trail=options.trail,
+            appearance=self._appearance,
+        )
 
     def answer(self, detector: Any, frames: list[Frame]) -> list[Tracks]:
         """The tracks of one frame of the one source."""

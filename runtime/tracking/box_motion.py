@@ -41,6 +41,12 @@ class BoxMotion:
         half = np.maximum(self.position[:, 2:], 0) / 2
         return np.concatenate([self.position[:, :2] - half, self.position[:, :2] + half], axis=1)
 
+    def distances(self, boxes: Floats) -> Floats:
+        """(N, n): between the centres and those of ``boxes`` (n, 4), in longer sides of the N."""
+        apart = self.position[:, None, :2] - _centred(boxes)[None, :, :2]
+        distances: Floats = np.hypot(apart[..., 0], apart[..., 1]) / _size(self.position)
+        return distances
+
     def add(self, boxes: Floats) -> None:
         """Begin with further boxes (n, 4), x1, y1, x2, y2, that stand still as far as is known."""
         position = _centred(boxes)

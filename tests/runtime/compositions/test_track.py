@@ -80,6 +80,14 @@ def test_a_line_of_json_for_each_frame(edgevision, detector, frames):
     assert last["counts"] == {"square": {"things": 2 * FRAMES, "frames": FRAMES}}
 
 
+def test_things_are_known_by_their_looks(edgevision, detector, frames):
+    code, out, err = edgevision("run", "track", frames, "-m", detector, "-o", frames.with_name("o.gif"), "--json",
+                                "--appearance", "histogram")  # fmt: skip
+    *lines, _ = map(json.loads, out.splitlines())
+    assert code == 0, err
+    assert [{row["id"] for row in line["tracks"]} for line in lines] == [{1, 2}] * FRAMES
+
+
 def test_from_python(detector, frames):
     with load("track", detector=str(detector), trail=4) as follow:
         for number in range(6):
@@ -97,6 +105,7 @@ def test_from_python(detector, frames):
         (["--counts", "c.csv"], "neither is given"),
         (["--sure", "0.1", "--unsure", "0.5"], "lies below --unsure"),
         (["--class", "cat"], "is none that the model knows"),
+        (["--appearance", "none.onnx"], "--appearance is histogram or a model file"),
     ],
 )
 def test_options_that_cannot_be(edgevision, detector, frames, arguments, reason):
