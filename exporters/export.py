@@ -14,7 +14,14 @@ from typing import Any
 import onnx
 
 from edgevision.core.atomic_files import atomic_folder, check_all_writable, translated_write_errors
-from edgevision.core.errors import DeviceError, EdgevisionError, InputError, ModelFileError, ParityError
+from edgevision.core.errors import (
+    CompilationError,
+    DeviceError,
+    EdgevisionError,
+    InputError,
+    ModelFileError,
+    ParityError,
+)
 from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import one_line
 from edgevision.data.datasets import ClassFolders
@@ -28,6 +35,7 @@ from edgevision.exporters.quantization.calibration import check_calibration, col
 from edgevision.exporters.quantization.engine_settings import ONLY_ENGINES, ONNX_RUNTIME, find_engine_settings
 from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.inspection import Inspection, inspect
+from edgevision.exporters.quantization.npu_compiler import check_compiles
 from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
 from edgevision.exporters.quantization.report import KeptCandidate, QuantizationReport
@@ -112,6 +120,7 @@ def export(
     Raises:
         CheckpointError, InputError, DatasetError: something given cannot be used.
         OutputError, DiskFullError: the output cannot be written.
+        CompilationError: the compiler of the NPU that it is for refuses the model, and is installed here.
         ParityError: the converted model computes something else. It is not kept, only its report is; an earlier model
             at ``output`` stays as it was.
     """
@@ -190,7 +199,7 @@ def export(
         again = f"edgevision export {target.name} --retime" if report_of_int8.candidates else "--keep-candidates"
         advice = f"{RETIME_ADVICE}: {again}"
         report_of_int8 = report_of_int8.updated(notes=(*report_of_int8.notes, advice))
-    failure: ParityError | None = None
+    failure: CompilationError | ParityError | None = None
     # A report that an export left which failed is no reason for --force.
     with atomic_folder(target, force=force, replaced=(report_path(target).name,)) as temporary:
         file = temporary / target.name
@@ -233,7 +242,9 @@ def export(
         try:
             if quantized is None:
                 parity.check(precision)
-        except ParityError as error:
+            else:
+                check_compiles(model, find_target(settings.target))
+        except (CompilationError, ParityError) as error:
             failure = error
             report = report.updated(verdict="failed", reason=str(error), sha256=None, size_bytes=None)
             for written in temporary.iterdir():

@@ -2,6 +2,7 @@
 
     EdgevisionError                 1   the answer is no
     ├── ParityError                 1   the exported model does not compute what the checkpoint computes
+    ├── CompilationError            1   the device's own compiler refuses the exported model
     ├── WrongSettingError           1   a model file says of its input what makes it worse than it is
     ├── PartialFailureError         1   some inputs failed, the others were done
     ├── MeasurementError            1   a measurement is not to be trusted, or shows what it must not
@@ -39,6 +40,10 @@ class EdgevisionError(Exception):
 
 class ParityError(EdgevisionError):
     """An exported model's outputs differ from the checkpoint's by more than the precision allows."""
+
+
+class CompilationError(EdgevisionError):
+    """The compiler of the device that a model was exported for refuses it."""
 
 
 class WrongSettingError(EdgevisionError):

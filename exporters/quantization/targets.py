@@ -36,6 +36,7 @@ class Target:
         per_tensor: operators whose weights share one scale.
         weight_only: whether its files keep weights in int8 of which no int8 arithmetic is made.
         static_shapes: whether every side must be known.
+        compiler: the exact device that has to take its files, simulated or not, where it is installed.
         npu: there is no float worth the name: everything that can be is int8, and only quality is asked.
         speedup: what int8 convolutions are expected to gain where the device is not at hand to be measured.
         format: the only one that runs there; ``None`` for any that is not for such a target.
@@ -55,6 +56,7 @@ class Target:
     per_tensor: frozenset[str] = frozenset()
     weight_only: bool = True
     static_shapes: bool = False
+    compiler: str | None = None
     npu: bool = False
     speedup: float
     format: ModelFormat | None = None
@@ -125,6 +127,7 @@ TARGETS: Mapping[str, Target] = {
             least_range=1e-4,
             per_tensor=frozenset({"MatMul", "Gemm"}),
             static_shapes=True,
+            compiler="qnn:npu",
             npu=True,
             speedup=5.0,
             source="onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html: Generating a quantized model",
