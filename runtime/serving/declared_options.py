@@ -33,6 +33,7 @@ class DeclaredOption:
         minimum, maximum: of numbers; ``None`` without.
         help: what the command line says of it.
         shown_default: what ``None`` stands for; empty where nothing is said.
+        form: how a text is written, as ``A:B``; empty where anything may be.
     """
 
     parameter: str
@@ -44,6 +45,7 @@ class DeclaredOption:
     maximum: float | None
     help: str
     shown_default: str
+    form: str
 
     @property
     def type_name(self) -> str:
@@ -95,6 +97,7 @@ class DeclaredOption:
             "type": self.type_name,
             "default": list(self.default) if self.several else self.default,
             "shown_default": self.shown_default,
+            "form": self.form,
             "choices": self.choices,
             "minimum": self.minimum,
             "maximum": self.maximum,
@@ -139,4 +142,5 @@ def _declared(parameter: Parameter, maximum: float | None) -> DeclaredOption:
         maximum=info.max if maximum is None else maximum,
         help=info.help or "",
         shown_default=info.show_default if isinstance(info.show_default, str) else "",
+        form=info.metavar or "",
     )

@@ -26,6 +26,8 @@ export class Chooser extends EventTarget {
   choose(task, model) {
     this.task = this.tasks.find(({ name }) => name === task);
     byId(`task-${task}`).checked = true;
+    // Without a picture there is nothing to do but to set the options.
+    byId("options-box").open = !this.task.inputs.length;
     byId("task-summary").textContent = this.task.title ?? "";
     const models = this.models.filter((each) => each.task === task);
     const chosen = models.find(({ name }) => name === model) ?? models.find((each) => each.default) ?? models[0];
@@ -75,8 +77,6 @@ export class Chooser extends EventTarget {
     this.model = this.models.find((model) => model.name === name) ?? null;
     const options = this.task.options.filter((option) => option.name !== "model");
     byId("options-box").hidden = !options.length;
-    // Without a picture there is nothing to do but to set the options.
-    if (!this.task.inputs.length) byId("options-box").open = true;
     this.#options.show(options, this.model?.labels ?? []);
     this.#showCard();
     this.dispatchEvent(new Event("change"));

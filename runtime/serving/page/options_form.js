@@ -74,7 +74,7 @@ function control(option, labels, id) {
   }
   const isNumber = type === "integer" || type === "number";
   const value = Array.isArray(preset) ? preset.join(",") : preset;
-  const shown = { ...about, value, placeholder: shownDefault(option) };
+  const shown = { ...about, value, placeholder: shownDefault(option) || option.form };
   if (!isNumber) return make("input", { ...shown, type: "text", autocomplete: "off", spellcheck: "false" });
   return make("input", {
     ...shown,
@@ -86,7 +86,7 @@ function control(option, labels, id) {
   });
 }
 
-const shownDefault = ({ shown_default: shown }) => (shown ?? "").replace(/^\((.*)\)$/, "$1");
+const shownDefault = ({ shown_default: shown }) => shown ?? "";
 
 // A seed is drawn as easily as it is typed.
 function withDice(option, input) {

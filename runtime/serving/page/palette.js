@@ -14,9 +14,15 @@ const COLORS = [
 export function classColor(index) {
   const color = COLORS[index % COLORS.length];
   const turn = Math.floor(index / COLORS.length) % 3;
-  if (turn === 1) return color.map((value) => Math.round(value + (255 - value) * 0.5));
-  if (turn === 2) return color.map((value) => Math.round(value * 0.55));
-  return color;
+  if (turn === 0) return color;
+  const lightness = (Math.max(...color) + Math.min(...color)) / 2;
+  return withLightness(color, lightness, turn === 1 ? lightness + (255 - lightness) * 0.5 : lightness * 0.55);
+}
+
+// Hue and saturation (of HLS) stay; the most that channels can be apart there follows from the lightness.
+function withLightness(color, before, after) {
+  const spread = (lightness) => 255 - Math.abs(2 * lightness - 255);
+  return color.map((value) => Math.round(after + ((value - before) * spread(after)) / spread(before)));
 }
 
 export const css = ([red, green, blue], alpha = 1) => `rgb(${red} ${green} ${blue} / ${alpha})`;

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgevision.imaging.drawing import class_color
 from edgevision.imaging.run_lengths import encode_mask
 from tests.runtime.serving.page.actions import CAT, choose_task, download, open_picture, run
 
@@ -98,6 +99,14 @@ def test_what_ran_where_and_how_long_stands_beside_the_result(page):
     assert "cpu" in facts["Ran on"]
     assert "infer" in page.locator("#timings").inner_text()
     assert page.locator("#card-limits").inner_text() != ""
+
+
+def test_classes_have_the_colours_of_the_command_lines_drawings(page):
+    colors = page.evaluate(
+        "import('/page/palette.js').then(({ classColor }) => [...Array(30).keys()].map((index) => classColor(index)))"
+    )
+    ours = np.array([class_color(index) for index in range(30)])
+    assert np.abs(np.array(colors) - ours).max() <= 1  # halves are rounded in two ways
 
 
 @pytest.mark.parametrize("compressed", [True, False])
