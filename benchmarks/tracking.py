@@ -60,14 +60,16 @@ def main() -> None:
     print(f"{'tracker':<20}{'seed':>5}{'IDF1':>8}{'HOTA':>8}{'MOTA':>8}{'switches':>9}{'ms/frame':>9}")
     for name, make in trackers.items():
         for seed in range(arguments.seeds):
-            found, seconds, frames = tracked(truth, make(), arguments, seed)
+            found, seconds, frames = tracked(
+                truth, make(), arguments, seed, arguments.clip if "colours" in name else None
+            )
             scores = track_scores(frame_pairs(truth, found))
             figures = "".join(f"{scores[figure]:8.4f}" for figure in ("idf1", "hota", "mota"))
             print(f"{name:<20}{seed:>5}{figures}{scores['switches']:9.0f}{1e3 * seconds / frames:9.3f}")
 
 
 def tracked(
-    truth: TrackedBoxes, associate: Associate, how: argparse.Namespace, seed: int
+    truth: TrackedBoxes, associate: Associate, how: argparse.Namespace, seed: int, clip: Path | None
 ) -> tuple[TrackedBoxes, float, int]:
     """What a tracker makes of the damaged boxes, how long that takes, and of how many frames."""
     generator = np.random.default_rng(seed)
@@ -79,7 +81,7 @@ def tracked(
         for begin in generator.choice(last, last // 10 // how.gap, replace=False).tolist()
         for frame in range(begin, begin + how.gap)
     }
-    for frame, pixels in zip(range(1, last + 1), clip_frames(how.clip), strict=False):
+    for frame, pixels in zip(range(1, last + 1), clip_frames(clip), strict=False):
         here = truth.frames == frame
         here &= np.array([(number, frame) not in hidden for number in truth.ids.tolist()]) if hidden else True
         boxes = truth.boxes[here]

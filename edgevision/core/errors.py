@@ -59,7 +59,7 @@ class MeasurementError(EdgevisionError):
 
 
 class DiskFullError(EdgevisionError):
-    """The disk or the quota is full; nothing was left behind at the target path."""
+    """The disk or the quota is full; at the target path nothing was left behind, or what the message says was kept."""
 
 
 class CollapseError(EdgevisionError):

@@ -16,6 +16,7 @@ from edgevision.imaging.images import remark_once
 from edgevision.runtime.streams.decoding import exact_interpolation, load_av
 from edgevision.runtime.streams.frame import UNSAID_MATRIX, UNSAID_RANGE, Coding, Pixels, StreamFacts
 from edgevision.runtime.streams.output import check_size
+from edgevision.runtime.streams.reserved_file import ReservedFile
 
 if TYPE_CHECKING:
     import av
@@ -71,6 +72,7 @@ class VideoWriter:
         self._opened = ExitStack()
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._container: Any = None
+        self._file: ReservedFile | None = None
         self._stream: Any = None
         self._size = (0, 0)
         self._written, self._last = 0, -1
@@ -84,11 +86,18 @@ class VideoWriter:
             self._encode(pixels, time)
         except OSError as error:
             raise self._refused(error) from error
+        if self._file is not None and self._file.is_full:
+            raise DiskFullError(
+                f"no space left for more of {str(self._path)!r}; its first {self._written} frames are kept, and can be"
+                " played"
+            )
 
     def _begin(self, pixels: Pixels) -> None:
         av, coding = load_av(), self._facts.coding or Coding()
         temporary = self._opened.enter_context(atomic_file(self._path, force=self._force))
-        container = self._container = av.open(str(temporary), "w")
+        self._file = ReservedFile(temporary)
+        self._opened.callback(self._file.close)
+        container = self._container = av.open(self._file, "w")
         stream = container.add_stream(self._codec, rate=self._rate, options=dict(_OPTIONS.get(self._codec, {})))
         height, width = pixels.shape[:2]
         if coding.rotation % 180:

@@ -1,5 +1,6 @@
 """Videos, animations and folders, read and written."""
 
+import errno
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,9 @@ pytest.importorskip("av")
 
 import av
 
-from edgevision.core.errors import InputError, OutputError
+from edgevision.core.errors import DiskFullError, InputError, OutputError
+from edgevision.runtime.streams import reserved_file
+from edgevision.runtime.streams.frame import StreamFacts
 from edgevision.runtime.streams.opening import open_output, open_source
 from edgevision.runtime.streams.source import Excerpt
 from tests.runtime.streams.clips import SIZE, number_in, numbered, write_clip
@@ -34,7 +37,7 @@ def copied(path, target, excerpt=WHOLE):
     return target
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 @pytest.mark.parametrize(("rotation", "coding"), [(0, (1, 1)), (90, (5, 2)), (180, (1, 2)), (270, (5, 1))])
 def test_a_copy_has_the_frames_times_turns_and_colours_of_its_source(tmp_path, suffix, rotation, coding):
     path = write_clip(tmp_path / f"in{suffix}", times=[t / 10 for t in UNEVEN], rotation=rotation, coding=coding)
@@ -198,3 +201,41 @@ def test_places_that_cannot_be_written(tmp_path):
     ):
         with pytest.raises(OutputError, match=reason):
             open_output(str(tmp_path / name), facts, codec=codec, force=False)
+
+
+class SmallDisk:
+    """A file on a disk that has ``room`` for it as long as something else takes the rest."""
+
+    def __init__(self, file, reserve, room):
+        self.file, self.reserve, self.room = file, reserve, room
+
+    def write(self, data):
+        if self.file.tell() + len(data) > self.room and self.reserve.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.avi", "out.webm"])
+def test_a_disk_that_is_full_keeps_what_was_done(tmp_path, monkeypatch, name):
+    """Tried on a real one, too: a file system in memory of 24 MB."""
+    monkeypatch.setattr(reserved_file, "RESERVE", 1 << 16)
+    generator, written = np.random.default_rng(0), []
+    output = open_output(str(tmp_path / name), StreamFacts(Fraction(25), Fraction(1, 25)), codec=None, force=False)
+
+    def write(count):
+        for _ in range(count):
+            written.append(generator.integers(0, 256, (48, 64, 3), np.uint8))
+            output.write(written[-1], Fraction(len(written) - 1, 25))
+
+    write(1)
+    reserve = output._file._reserve
+    assert reserve.stat().st_size == 1 << 16
+    output._file._file = SmallDisk(output._file._file, reserve, 150_000)
+    with pytest.raises(DiskFullError, match=r"its first \d+ frames are kept, and can be played"):
+        write(1000)
+    output.close()
+    assert len(read(tmp_path / name)[1]) == len(written)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
