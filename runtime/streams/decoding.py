@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from edgevision.runtime.streams.source import Excerpt
 
 if TYPE_CHECKING:
     import av
+
+_INDEXED = (".mp4", ".m4v", ".mov")
+"""Files whose index stands at the end, without which nothing of them can be read."""
 
 LARGEST_SIDE = 16_384
 """Of a frame: what a stranger's file says of its size is not believed beyond."""
@@ -52,7 +56,8 @@ def video_error(name: str, error: OSError | Exception) -> EdgevisionError:
     if code in (errno.EACCES, errno.EPERM):
         return InputError(f"{name!r} may not be read by this user")
     reason = str(getattr(error, "strerror", None) or error)
-    return InputError(f"{name!r} cannot be read as a video: {shortened(reason)}")
+    cut = "; where it was cut off, its index is lost" if Path(name).suffix.lower() in _INDEXED else ""
+    return InputError(f"{name!r} cannot be read as a video: {shortened(reason)}{cut}")
 
 
 def video_stream(container: "av.container.InputContainer", name: str, *, live: bool = False) -> "av.VideoStream":

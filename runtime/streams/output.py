@@ -30,6 +30,6 @@ def check_size(path: Path, pixels: Pixels, size: tuple[int, ...]) -> None:
     width, height = pixels.shape[1::-1]
     if (width, height) != size:
         raise OutputError(
-            f"{str(path)!r} holds frames of {size[0]}x{size[1]}, and one of {width}x{height} follows; --resize makes"
-            " all fit one size"
+            f"{str(path)!r} holds frames of {size[0]}x{size[1]}, and one of {width}x{height} follows; -o frames/"
+            " takes pictures of any size"
         )

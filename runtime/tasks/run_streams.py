@@ -92,6 +92,11 @@ def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, opti
             # The only way that a camera ends: what was counted is not to be lost.
             teller.end(flow, targets)
             raise
+        except OutputError as error:
+            if teller.done <= 1:
+                raise
+            teller.end(flow, targets)
+            raise PartialFailureError(f"{error}; the frames before it are kept") from error
         teller.end(flow, targets)
     _end(sources, flow)
 

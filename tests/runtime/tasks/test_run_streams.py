@@ -10,6 +10,8 @@ from PIL import Image
 
 pytest.importorskip("av")
 
+import av
+
 from edgevision import load
 from edgevision.runtime.streams.opening import open_source
 from edgevision.runtime.streams.source import Excerpt
@@ -215,3 +217,47 @@ def test_streams_are_not_sent_to_boards(edgevision, clip, tmp_path):
     for verb, name in (("classify", clip), ("detect", "camera:0"), ("denoise", "rtsp://door"), ("segment", clip)):
         code, _out, err = edgevision("run", verb, name, "--on", "board", "-o", tmp_path / "out.mp4")
         assert (code, "frames --on does not carry" in err) == (2, True), err
+
+
+def transport_stream(path, size, count):
+    """A video in a form of which two, one behind the other, are one."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(count):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(number, size), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+def test_a_size_that_changes_in_the_middle(edgevision, tmp_path):
+    mixed = tmp_path / "mixed.mkv"
+    mixed.write_bytes(transport_stream(tmp_path / "a", (64, 48), 6) + transport_stream(tmp_path / "b", (96, 64), 6))
+    code, out, err = edgevision("run", "brighten", mixed)
+    assert code == 1
+    assert "holds frames of 64x48, and one of 96x64 follows; -o frames/ takes" in err
+    assert str(tmp_path / "mixed-brightened.mkv") in out
+    assert [frame.pixels.shape for frame in frames_of(tmp_path / "mixed-brightened.mkv")] == [(48, 64, 3)] * 6
+    assert edgevision("run", "brighten", mixed, "-o", tmp_path / "frames/")[0] == 0
+    shapes = [frame.pixels.shape for frame in frames_of(tmp_path / "frames")]
+    assert shapes == [(48, 64, 3)] * 6 + [(64, 96, 3)] * 6
+    _, out, _ = edgevision("run", "classify", mixed, "--json")
+    assert json.loads(out.splitlines()[-1])["sources"][0]["frames"] == 12
+
+
+def test_videos_of_which_nothing_can_be_had(edgevision, tmp_path):
+    with av.open(str(tmp_path / "empty.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+    data = write_clip(tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "codec.mp4").write_bytes(data.replace(b"avc1", b"zzzz"))
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    for name, reason in (
+        ("empty", "holds no pictures: it has nothing"),
+        ("codec", "coded in a way that this FFmpeg does not know"),
+        ("cut", "cut off, its index is lost"),
+    ):
+        code, _out, err = edgevision("run", "brighten", tmp_path / f"{name}.mp4")
+        assert (code, reason in err) == (2, True), err
+        assert not (tmp_path / f"{name}-brightened.mp4").exists()
