@@ -37,10 +37,13 @@ def copied(path, target, excerpt=WHOLE):
     return target
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
 @pytest.mark.parametrize(("rotation", "coding"), [(0, (1, 1)), (90, (5, 2)), (180, (1, 2)), (270, (5, 1))])
 def test_a_copy_has_the_frames_times_turns_and_colours_of_its_source(tmp_path, suffix, rotation, coding):
-    path = write_clip(tmp_path / f"in{suffix}", times=[t / 10 for t in UNEVEN], rotation=rotation, coding=coding)
+    codec = "libvpx-vp9" if suffix == ".webm" else "libx264"
+    path = write_clip(
+        tmp_path / f"in{suffix}", times=[t / 10 for t in UNEVEN], rotation=rotation, coding=coding, codec=codec
+    )
     facts, frames = read(path)
     after, copies = read(copied(path, tmp_path / f"out{suffix}"))
     assert after.coding == facts.coding
@@ -49,7 +52,19 @@ def test_a_copy_has_the_frames_times_turns_and_colours_of_its_source(tmp_path, s
     assert [round(frame.time * 10) for frame in frames] == UNEVEN
     for frame, copy in zip(frames, copies, strict=True):
         assert frame.pixels.shape == copy.pixels.shape
-        assert np.abs(frame.pixels.mean(axis=(0, 1)) - copy.pixels.mean(axis=(0, 1))).max() < 1.6
+        # VP9 loses more than H.264; another matrix would change the red by ten.
+        lost = np.abs(frame.pixels.mean(axis=(0, 1)) - copy.pixels.mean(axis=(0, 1))).max()
+        assert lost < (2.5 if suffix == ".webm" else 1.6)
+
+
+def test_an_avi_has_the_frames_of_its_source_at_its_rate(tmp_path):
+    """It holds a rate, and no times, turns and colours."""
+    path = write_clip(tmp_path / "in.mp4")
+    facts, frames = read(path)
+    after, copies = read(copied(path, tmp_path / "out.avi"))
+    assert (after.rate, len(copies)) == (facts.rate, 12)
+    assert [copy.time - copies[0].time for copy in copies] == [frame.time - frames[0].time for frame in frames]
+    assert [number_in(copy.pixels) for copy in copies] == list(range(12))
 
 
 def test_frames_are_upright(tmp_path):
