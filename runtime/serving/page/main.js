@@ -195,6 +195,7 @@ function showProblem(message, remedy = "") {
   byId("problem-text").textContent = message;
   byId("problem-remedy").textContent = remedy;
   byId("problem").hidden = false;
+  byId("problem").scrollIntoView({ block: "nearest" });
 }
 
 function hideProblem() {

@@ -44,10 +44,12 @@ class Tools extends EventTarget {
     byId("workspace").addEventListener("keydown", (event) => this.#keydown(event));
   }
 
-  // `painting` is the mask that is painted, if one is; `result` whether there is one to go back to.
+  // `painting` is the mask that is painted, if one is; `picture` and `result` whether there is one, `replaceable`
+  // whether another picture can be chosen for it.
   show({ painting, picture, result, replaceable = true }) {
     this.#mask = painting;
-    byId("toolbar").hidden = byId("zoom-tools").hidden = !picture;
+    byId("toolbar").hidden = !picture;
+    byId("zoom-tools").hidden = byId("canvas").hidden;
     byId("change-picture").hidden = !replaceable;
     byId("paint-tools").hidden = !painting;
     byId("view-tools").hidden = !result;
