@@ -2,6 +2,7 @@
 
 import colorsys
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Marker:
         self._letters = max(9, round(largest))
         self._draw = ImageDraw.Draw(self.image)
         self._taken: list[Box] = []
+        self._is_full = False
 
     def box(self, box: Box, color: tuple[int, int, int]) -> None:
         """A frame; where it reaches beyond the picture only what is inside is seen."""
@@ -63,12 +65,16 @@ class Marker:
 
     def label(self, box: Box, text: str, color: tuple[int, int, int]) -> None:
         """``text`` at the box: above, or where no other text stands yet; none once a third of the picture is text."""
+        if self._is_full:
+            return
         font = _font(self._letters)
         left, top, right, bottom = self._draw.textbbox((0, 0), text, font=font)
         width, height = right - left + 2 * self.line + 2, bottom - top + 2 * self.line + 2
         place = self._free_place(_ordered(box), width, height)
         whole = (0, 0, self.image.width, self.image.height)
-        if sum(_shared(each, whole) for each in (*self._taken, place)) > _MOST_TEXT * whole[2] * whole[3]:
+        text_area = _shared([*self._taken, place], [whole]).sum()
+        if text_area > _MOST_TEXT * whole[2] * whole[3]:
+            self._is_full = True
             return
         self._taken.append(place)
         self._draw.rectangle(place, fill=color)
@@ -110,9 +116,8 @@ class Marker:
             (x2 - width, y2 - height),
         ]
         places = [self._inside((x, y, x + width, y + height)) for x, y in corners]
-        hidden = [sum(_shared(place, other) for other in self._taken) for place in places]
         # Moved into the picture, a place may lie elsewhere than at its corner; that is still at the box.
-        return places[hidden.index(min(hidden))]
+        return places[int(_shared(places, self._taken).sum(axis=1).argmin())]
 
     def _inside(self, place: Box) -> Box:
         width, height = place[2] - place[0], place[3] - place[1]
@@ -162,6 +167,7 @@ def _inner_border(ids: NDArray[Any], width: int) -> NDArray[np.bool_]:
     return border
 
 
+@lru_cache(maxsize=4)  # it is unpacked anew each time
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     try:
         return ImageFont.load_default(size)
@@ -174,10 +180,12 @@ def _ordered(box: Box) -> Box:
     return (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 
-def _shared(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(width, 0) * max(height, 0)
+def _shared(some: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:
+    """The area that each of ``some`` has in common with each of ``others``, (N, M)."""
+    one, other = (np.array(boxes, float).reshape(-1, 4) for boxes in (some, others))
+    sides = np.minimum(one[:, None, 2:], other[:, 2:]) - np.maximum(one[:, None, :2], other[:, :2])
+    area: NDArray[np.float64] = np.maximum(sides, 0).prod(axis=2)
+    return area
 
 
 def _luma(color: tuple[int, int, int]) -> float:

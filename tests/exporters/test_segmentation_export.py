@@ -119,6 +119,20 @@ def test_things_are_evaluated_by_what_matches(model, masked):
     assert "worst pictures: none" in table
 
 
+@pytest.mark.parametrize("kind", ["things", "classes"])
+def test_pages_show_the_pictures_in_which_masks_are_wrong(model, folder, masked, tmp_path, kind):
+    chosen = model if kind == "things" else parts(folder, tmp_path / "parts.onnx")
+    shutil.copytree(masked, tmp_path / "data")
+    mask = read(tmp_path / "data/masks/03.png").copy()
+    mask[:20, :20] = 900
+    Image.fromarray(mask).save(tmp_path / "data/masks/03.png")
+    run("evaluate", chosen, tmp_path / "data", "--html", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<figcaption>images/03.png: ") == page.count("<figcaption>") == 1
+    assert "magenta" in page
+    assert ("<h2>Confusion</h2>" in page) == (kind == "classes")
+
+
 def test_classes_are_evaluated_by_their_overlap(folder, masked, tmp_path):
     model = parts(folder, tmp_path / "parts.onnx")
     report = json.loads(run("evaluate", model, masked, "--json"))

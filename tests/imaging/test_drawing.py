@@ -46,6 +46,17 @@ def test_labels_of_things_side_by_side_do_not_lie_on_each_other():
         assert (place[2], place[3]) <= (640, 480)
 
 
+def test_thousands_of_labels_end_where_text_has_its_share():
+    marker = Marker(Image.new("RGB", (400, 300)), thing=10)
+    letters = Marker(Image.new("RGB", (400, 300)), thing=10)
+    for index, (x, y) in enumerate(np.random.default_rng(0).uniform(0, (395, 295), (5000, 2))):
+        marker.label((x, y, x + 5, y + 5), "thing", (255, 255, 255))
+        if index < 500:
+            letters.label((x, y, x + 5, y + 5), "thing", (255, 255, 255))
+    assert marker.image.tobytes() == letters.image.tobytes()
+    assert 0.1 < (np.asarray(marker.image.convert("L")) > 0).mean() < 0.34
+
+
 def test_a_box_at_the_edge_has_its_label_inside():
     marker = Marker(Image.new("RGB", (100, 80)))
     marker.label((-20, -20, 30, 5), "an edge", (255, 255, 0))

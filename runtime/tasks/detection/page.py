@@ -1,7 +1,6 @@
 """What the page of an evaluation shows of a detector: curves, confusions, and the worst pictures."""
 
-import io
-from base64 import b64encode
+from collections.abc import Iterator
 from html import escape
 
 from PIL import Image
@@ -17,10 +16,9 @@ from edgevision.runtime.tasks.detection.confusion import matches
 from edgevision.runtime.tasks.detection.detector import Detector
 from edgevision.runtime.tasks.detection.evaluation import DetectionReport, class_order, found_in, truth_of
 from edgevision.runtime.tasks.evaluation import worst_names
+from edgevision.runtime.tasks.evaluation_parts import MISSED, WORST, confusion_section, worst_section
 
 _LEFT, _TOP, _SIDE = 34, 8, 250
-_WORST, _THUMBNAIL = 12, 420
-_MISSED = (255, 0, 200)
 
 
 def page_parts(report: DetectionReport, detector: Detector, data: ImageFolder) -> list[str]:
@@ -28,16 +26,15 @@ def page_parts(report: DetectionReport, detector: Detector, data: ImageFolder) -
     parts = ["<h2>Classes</h2>", _classes(report)]
     parts += ["<h2>Precision over recall</h2>", _curves(report)]
     parts.append("<p class=soft>At IoU 0.5, as COCO counts; a dot is the model's own least score.</p>")
-    parts += ["<h2>Confusion</h2>", _confusion(report)]
-    parts.append(
-        f"<p class=soft>Things in rows, what they were taken for in columns, with a score of at least"
-        f" {report.min_score:g} and at IoU 0.5.</p>"
+    labels = [one.label for one in report.classes]
+    cells = [[str(count or "") for count in counts] for counts in report.confusion]
+    note = (
+        f"Things in rows, what they were taken for in columns, with a score of at least {report.min_score:g} and at IoU"
+        " 0.5."
     )
-    worst = worst_names(report.pictures, _WORST)
-    if worst:
-        parts += ["<h2>Worst pictures</h2>", _sheet(worst, report, detector, data)]
-        parts.append("<p class=soft>What was missed is framed in magenta. The figure is F1.</p>")
-    return parts
+    parts.append(confusion_section([*labels, "nothing"], [*labels, "missed"], cells, note))
+    missed = "What was missed is framed in magenta. The figure is F1."
+    return [*parts, worst_section(_worst(report, detector, data), missed)]
 
 
 def _classes(report: DetectionReport) -> str:
@@ -81,20 +78,10 @@ def _curves(report: DetectionReport) -> str:
     return chart(bottom + 34, f"Precision over recall of {len(curves)} classes", parts)
 
 
-def _confusion(report: DetectionReport) -> str:
-    names = [escape(one_line(one.label)) for one in report.classes]
-    rows = [
-        [name, *("" if not count else str(count) for count in counts)]
-        for name, counts in zip((*names, "nothing"), report.confusion, strict=True)
-    ]
-    return html_table(("", *names, "missed"), rows, numbers=range(1, len(names) + 2))
-
-
-def _sheet(worst: list[str], report: DetectionReport, detector: Detector, data: ImageFolder) -> str:
+def _worst(report: DetectionReport, detector: Detector, data: ImageFolder) -> Iterator[tuple[str, Image.Image]]:
     annotated = annotations(data)
     labels = class_order(detector.labels, annotated)
-    figures = []
-    for name in worst:
+    for name in worst_names(report.pictures, WORST):
         image = read_image(data.image(data.names.index(name)))
         found = detector(image)
         truth = truth_of(annotated.inside(name, found.size), labels)
@@ -102,16 +89,5 @@ def _sheet(worst: list[str], report: DetectionReport, detector: Detector, data: 
         marker = Marker(found.draw(image).to_pillow())
         for column, box in enumerate(truth.boxes.tolist()):
             if column not in taken and not truth.ignored[column]:
-                marker.box((box[0], box[1], box[2], box[3]), _MISSED)
-        caption = f"{escape(one_line(name))}: {report.pictures[name]:.0f} %"
-        picture = f"<img src='{_embedded(marker.image)}' alt=''>"
-        figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
-    return f"<div class=sheet>{''.join(figures)}</div>"
-
-
-def _embedded(image: Image.Image) -> str:
-    small = image.copy()
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
+                marker.box((box[0], box[1], box[2], box[3]), MISSED)
+        yield f"{name}: {report.pictures[name]:.0f} %", marker.image

@@ -34,6 +34,8 @@ _AT_ONCE = 16
 """Things that a network looks at together, if it can."""
 _LOOKS = 2
 """More looks at a whole picture: of faces that fill a half of it or less points are then found as in their boxes."""
+_FARTHEST = 1e6
+"""Pixels: no picture is so large, and what is drawn there still has a place."""
 _SMALLEST = 8
 """Pixels: in a smaller box there is nothing to be found."""
 
@@ -224,7 +226,7 @@ class KeypointFinder(Pipeline):
             for output in outputs.values():
                 require_finite(output, self.engine)
             found = decode_points(self._head, outputs, height, width)
-            found[:, :2] = crop.to_picture(found[:, :2].astype(float))
+            found[:, :2] = np.clip(crop.to_picture(found[:, :2].astype(float)), -_FARTHEST, _FARTHEST)
             points.append(found)
         return points
 

@@ -73,11 +73,12 @@ def _activate(channels: Array, probable: list[int], activation: Scores) -> None:
     """Make probabilities of the ``probable`` of the channels, in place and some rows at a time: there may be many."""
     if activation is Scores.NONE or not probable:
         return
-    for start in range(0, channels.shape[1], _ROWS):
-        rows = channels[probable, start : start + _ROWS]
-        channels[probable, start : start + _ROWS] = (
-            softmax(rows, axis=0) if activation is Scores.SOFTMAX else sigmoid(rows)
-        )
+    with np.errstate(invalid="ignore"):  # of what is not finite comes NaN, which is refused
+        for start in range(0, channels.shape[1], _ROWS):
+            rows = channels[probable, start : start + _ROWS]
+            channels[probable, start : start + _ROWS] = (
+                softmax(rows, axis=0) if activation is Scores.SOFTMAX else sigmoid(rows)
+            )
 
 
 class MapPlacement:

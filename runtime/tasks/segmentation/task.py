@@ -65,6 +65,11 @@ class SegmentationTask(Task):
 
         return evaluate_segmenter(pipeline, data, quiet=options.quiet)
 
+    def page_parts(self, report: Any, pipeline: Any, data: "ImageFolder") -> "list[str]":
+        from edgevision.runtime.tasks.segmentation.page import page_parts
+
+        return page_parts(report, pipeline, data)
+
     def quality_measure(
         self,
         metadata: ModelMetadata,
