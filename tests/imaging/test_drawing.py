@@ -54,7 +54,8 @@ def test_thousands_of_labels_end_where_text_has_its_share():
         if index < 500:
             letters.label((x, y, x + 5, y + 5), "thing", (255, 255, 255))
     assert marker.image.tobytes() == letters.image.tobytes()
-    assert 0.1 < (np.asarray(marker.image.convert("L")) > 0).mean() < 0.34
+    # A third, and what rounding to whole pixels adds at the edges of each.
+    assert 0.3 < (np.asarray(marker.image.convert("L")) > 0).mean() < 0.37
 
 
 def test_a_box_at_the_edge_has_its_label_inside():
