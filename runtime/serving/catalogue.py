@@ -120,8 +120,9 @@ def open_catalogue(models: Sequence[Path]) -> Catalogue:
             served = load_object(task.served)
             tasks[name] = OfferedTask(task=task, served=served, options=declared_options(task, served))
     for name, own in metadata.items():
-        if own.task not in tasks:
-            raise InputError(f"{name} is for {own.task}, which is not served")
+        if models and own.task not in tasks:
+            raise InputError(f"{name} is for {own.task}, which is not served; served are {', '.join(_served_tasks())}")
+    metadata = {name: own for name, own in metadata.items() if own.task in tasks}
     offered = [
         OfferedModel(
             name=name,
@@ -131,8 +132,13 @@ def open_catalogue(models: Sequence[Path]) -> Catalogue:
             card=_card(tasks[metadata[name].task].task),
         )
         for name, path in named.items()
+        if name in metadata
     ]
     return Catalogue(offered, list(tasks.values()))
+
+
+def _served_tasks() -> list[str]:
+    return [name for name in task_names() if find_task(name).served is not None]
 
 
 def _named(models: Sequence[Path]) -> dict[str, Path]:

@@ -7,9 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import pytest
+
+# Without the extra, as on a board that only runs models.
+collect_ignore_glob = [] if find_spec("uvicorn") else ["test_*.py"]
 
 BOUNDARY = "a-boundary"
 
