@@ -106,6 +106,8 @@ def candidates(
         usable &= np.isfinite(points).all(axis=(1, 2))
         points = points[usable]
     coefficients = rows[Field.COEFFICIENTS][chosen][usable] if head.coefficients else None
+    if coefficients is not None and head.coefficient_tanh:
+        coefficients = np.tanh(coefficients)
     return Candidates(boxes[usable], found[usable].astype(np.float32), classes[usable], points, coefficients)
 
 

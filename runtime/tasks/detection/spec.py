@@ -169,6 +169,7 @@ class HeadSpec(Record):
         points: how many points a row has, each with ``point_width`` numbers, coded as the box's centre.
         point_scale: what coded points are multiplied by first; YOLOv8 has 2.
         coefficients: how many coefficients of masks a row has.
+        coefficient_tanh: whether they are the tanh of the numbers, where a graph like YOLACT's leaves that out.
     """
 
     parts: tuple[OutputPart, ...]
@@ -188,6 +189,7 @@ class HeadSpec(Record):
     point_width: int = 2
     point_scale: float = 1.0
     coefficients: int = 0
+    coefficient_tanh: bool = False
 
     def __post_init__(self) -> None:
         fields = {field for part in self.parts for field in part.fields}

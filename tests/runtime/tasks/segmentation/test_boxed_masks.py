@@ -11,7 +11,9 @@ from edgevision.runtime.tasks.detection.spec import (
     DetectionSpec,
     Field,
     HeadSpec,
+    Level,
     OutputPart,
+    Scores,
 )
 from edgevision.runtime.tasks.segmentation.boxed_masks import boxed_masks
 from edgevision.runtime.tasks.segmentation.maps import MapPlacement
@@ -105,3 +107,43 @@ def test_heads_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="coefficients is how many"):
         HeadSpec(parts=(PART,), coding=BoxCoding.CENTER)
     assert SegmentationHead(maps=MAPS, boxes=SPEC).tells_apart
+
+
+def test_a_head_like_yolacts_by_hand() -> None:
+    """Boxes coded by priors, a background among the scores, and coefficients whose tangent the graph leaves out."""
+    parts = tuple(
+        OutputPart(outputs=(name,), fields=(field,))
+        for name, field in (("loc", Field.BOX), ("conf", Field.SCORES), ("mask", Field.COEFFICIENTS))
+    )
+    head = HeadSpec(
+        parts=parts,
+        coding=BoxCoding.PRIORS,
+        levels=(Level(stride=32, anchors=((24, 24),)),),
+        scores=Scores.SOFTMAX,
+        background=0,
+        coefficients=2,
+        coefficient_tanh=True,
+    )
+    loc, conf, mask = np.zeros((1, 4, 4), np.float32), np.zeros((1, 4, 3), np.float32), np.zeros((1, 4, 2), np.float32)
+    conf[0, :, 0] = 9  # nothing
+    conf[0, 1] = 0, 0, 5  # the prior with its centre at 48, 16
+    loc[0, 1] = 1, 0, np.log(2) / 0.2, 0  # 0.1 * 24 to the right, twice as wide
+    mask[0, 1] = 20, -0.3
+    (row,) = zip(
+        *boxed_masks(
+            DetectionSpec(head=head, iou=0.5),
+            {"loc": loc, "conf": conf, "mask": mask},
+            prototypes(),
+            placement(),
+            threshold=0.5,
+            min_score=0.3,
+            most=10,
+        ),
+        strict=True,
+    )
+    found_mask, score, label = row
+    assert (label, score) == (1, pytest.approx(np.exp(5) / (np.exp(5) + 2)))
+    # The sum is 8 (tanh(20) L + tanh(-0.3) U), L and U 1 inside and -1 outside: positive in the left half alone.
+    wanted = np.zeros((SIDE, SIDE), bool)
+    wanted[4:28, 26:32] = True  # of the box from 26.4 to 64
+    np.testing.assert_array_equal(found_mask.in_picture((SIDE, SIDE)), wanted)
