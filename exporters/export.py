@@ -175,6 +175,9 @@ def export(
     source = replace(source, conversion=replace(source.conversion, model=flushed.model))
     described, conversion = source.metadata.updated(precision=precision), source.conversion
     model, notes = conversion.model, source.notes + conversion.notes + flushed.notes
+    if writer.static:
+        # Their engines compute in int8 with integers of their own, if at all.
+        check_float(model)
     quantized: Quantized | None = None
     inspection: Inspection | None = None
     if precision is Precision.INT8:

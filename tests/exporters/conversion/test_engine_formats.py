@@ -165,6 +165,14 @@ def test_ncnn_stores_weights_in_half(tmp_path: Path) -> None:
 
 
 @with_ncnn
+def test_ncnn_models_are_made_from_float_ones(tmp_path: Path) -> None:
+    onnx.save(quantized(), tmp_path / "net.onnx")
+    with pytest.raises(InputError, match=r"quantised already \(it holds DequantizeLinear, QuantizeLinear\)"):
+        export(tmp_path / "net.onnx", tmp_path / "net.ncnn.param", format="ncnn", metadata={"task": "other"})
+    assert [file.name for file in tmp_path.iterdir()] == ["net.onnx"]
+
+
+@with_ncnn
 def test_what_ncnn_has_no_layer_for_is_named(tmp_path: Path) -> None:
     model = model_of([make_node("Det", ["x"], ["y"])], {}, (1, 3, 3))
     write_model(model, tmp_path / "net.param", ModelFormat.NCNN, described(model))
