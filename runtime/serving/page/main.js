@@ -24,9 +24,16 @@ let source = null;
 let result = null;
 let running = null;
 
-acceptPictures((file) => {
+// Whether the server has said what there is; what people do before waits for it.
+const opened = chooser.open().then(
+  () => true,
+  (error) => showProblem(error.message, error.remedy),
+);
+
+acceptPictures(async (file) => {
+  if (!(await opened)) return;
   if (camera.isOpen) selectTab("picture");
-  return open(file);
+  await open(file);
 });
 
 async function open(file) {
@@ -82,6 +89,7 @@ function showHint(text = missing()) {
 
 byId("controls").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (!chooser.task) return;
   if (running) running.abort();
   else if (!missing()) run();
   else if (!source) byId("choose-picture").focus();
@@ -210,7 +218,7 @@ function say(text) {
 
 const tabs = [byId("tab-picture"), byId("tab-camera")];
 tabs.forEach((tab, index) => {
-  tab.addEventListener("click", () => selectTab(tab.id.slice("tab-".length)));
+  tab.addEventListener("click", async () => (await opened) && selectTab(tab.id.slice("tab-".length)));
   tab.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
     tabs[1 - index].focus();
@@ -257,9 +265,3 @@ onTokenWanted(
       dialog.showModal();
     }),
 );
-
-try {
-  await chooser.open();
-} catch (error) {
-  showProblem(error.message, error.remedy);
-}

@@ -79,6 +79,17 @@ def test_a_picture_is_dropped_or_pasted_too(page):
         page.wait_for_selector("#task-choices label")
 
 
+def test_a_picture_that_comes_before_the_tasks_waits_for_them(page):
+    held: list[Any] = []
+    page.route("**/v1/tasks", lambda route: held.append(route))
+    with page.expect_request("**/v1/tasks"):
+        page.reload()
+    page.set_input_files("#picture-input", CAT)
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    page.wait_for_selector("#canvas:not([hidden])")
+
+
 def test_the_camera_streams_through_a_task(open_page):
     page = open_page(permissions=["camera"])
     page.wait_for_selector("#task-choices label")
