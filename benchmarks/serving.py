@@ -37,6 +37,9 @@ MODEL = ROOT / "runtime/assets/classify.onnx"
 SIDES = (32, 96, 224, 480)
 CLIENTS = (1, 4, 16)
 
+Figures = tuple[float, ...]
+"""Requests a second; the 10th, 50th and 99th percentile of the latency in ms; CPU ms of the server for a request."""
+
 NAIVE = """
 import io, sys
 import numpy as np, onnxruntime, uvicorn
@@ -227,7 +230,7 @@ def compare(seconds: float, rounds: int) -> None:
     import edgevision
 
     requests = [request(picture) for picture in pictures()]
-    seen: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
+    seen: dict[tuple[str, int], list[Figures]] = {}
     with tempfile.TemporaryDirectory() as folder:
         subjects = {name: naive(folder, name) for name in HANDLERS}
         subjects |= {"edgevision serve": serve(), "edgevision serve --workers 2": serve("--workers", "2")}
@@ -244,18 +247,19 @@ def compare(seconds: float, rounds: int) -> None:
                         assert set(load.statuses) == {200}, load.statuses
                         figures = (
                             count / load.seconds,
+                            1e3 * percentile(load.latencies, 0.1),
                             1e3 * percentile(load.latencies, 0.5),
                             1e3 * percentile(load.latencies, 0.99),
                             1e3 * (server.cpu_seconds() - before) / count,
                         )
                         seen.setdefault((name, clients), []).append(figures)
-    print(f"{'':<30} clients  requests/s   p50 ms   p99 ms  CPU ms/request   (medians of {rounds} rounds)")
+    print(f"{'':<30} clients  requests/s   p10 ms   p50 ms   p99 ms  CPU ms/request   (medians of {rounds} rounds)")
     for (name, clients), runs in sorted(seen.items(), key=lambda item: (item[0][1], item[0][0])):
-        rate, p50, p99, cpu = (statistics.median(run[i] for run in runs) for i in range(4))
-        print(f"{name:<30} {clients:>7}  {rate:>10.1f}  {p50:>7.2f}  {p99:>7.2f}  {cpu:>14.2f}")
+        rate, p10, p50, p99, cpu = (statistics.median(figures) for figures in zip(*runs, strict=True))
+        print(f"{name:<30} {clients:>7}  {rate:>10.1f}  {p10:>7.2f}  {p50:>7.2f}  {p99:>7.2f}  {cpu:>14.2f}")
 
 
-def bare(pipeline: object, encoded: Sequence[bytes], seconds: float) -> tuple[float, float, float, float]:
+def bare(pipeline: object, encoded: Sequence[bytes], seconds: float) -> Figures:
     latencies: list[float] = []
     began, cpu = time.monotonic(), time.process_time()
     while time.monotonic() < began + seconds:
@@ -264,7 +268,8 @@ def bare(pipeline: object, encoded: Sequence[bytes], seconds: float) -> tuple[fl
         latencies.append(time.monotonic() - start)
     count, passed = len(latencies), time.monotonic() - began
     cpu = time.process_time() - cpu
-    return count / passed, 1e3 * percentile(latencies, 0.5), 1e3 * percentile(latencies, 0.99), 1e3 * cpu / count
+    shares = [1e3 * percentile(latencies, share) for share in (0.1, 0.5, 0.99)]
+    return count / passed, *shares, 1e3 * cpu / count
 
 
 def soak(count: int) -> None:
