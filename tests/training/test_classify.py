@@ -18,10 +18,11 @@ from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.metrics.figures import confusion_matrix, precision_recall_f1
 from edgevision.modelfiles.metadata import Color, ModelMetadata
 from edgevision.models import build_model
-from edgevision.training.classifier_module import ClassifierModule, class_weights
+from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.classify import train_classifier
 from edgevision.training.data import EpochBatches
 from edgevision.training.digits import Digits
+from edgevision.training.labelled_module import class_weights
 from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Mix, MixedPrecision, Optimizer
 
 pytestmark = TRAINING_MARKS
