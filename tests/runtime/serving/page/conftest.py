@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
-pytest.importorskip("fastapi", reason="the extra serve is not installed")
-
-from tests.runtime.serving.conftest import serving  # noqa: E402
+from tests.runtime.serving.conftest import serving
 
 _ARGUMENTS = ("--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 _REFUSED = re.compile(r"the server responded with a status of 4\d\d")
@@ -20,6 +17,7 @@ _REFUSED = re.compile(r"the server responded with a status of 4\d\d")
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """Of a server with all models that ship."""
+    pytest.importorskip("fastapi", reason="the extra serve is not installed")
     with serving() as client:
         yield f"http://127.0.0.1:{client.port}"
 
@@ -29,6 +27,7 @@ def browser() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("there is no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         yield chromium
