@@ -46,11 +46,11 @@ def describe(
         )
     metadata = parsed(task.describe(document, shape, given=input_shape is not None))
     _check_inputs(metadata.inputs)
-    # In front of them a window has its frames.
-    channels = shape[-3] if len(shape) >= 3 else shape[0]
-    if metadata.image is not None and task.takes_pictures and metadata.image.color.channels != channels:
-        color = metadata.image.color
-        raise InputError(f"color {color} has {color.channels} channels, the input {channels}")
+    if metadata.image is not None and task.takes_pictures:
+        # A window has its frames in front of them.
+        color, channels = metadata.image.color, shape[-3:][0]
+        if color.channels != channels:
+            raise InputError(f"color {color} has {color.channels} channels, the input {channels}")
     return metadata, shape
 
 
