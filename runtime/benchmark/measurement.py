@@ -17,10 +17,10 @@ from edgevision.core.machine import Machine, peak_memory_mb
 from edgevision.modelfiles.denormals import denormal_share
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_end, read_pictures
+from edgevision.runtime.benchmark.parallel_streams import measure_streams
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import percentile, ratio_of_medians
-from edgevision.runtime.benchmark.streams import measure_streams
 from edgevision.runtime.benchmark.subject import Subject, distinct_names, load_subject
 from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
 from edgevision.runtime.devices.opening import cpu_engines

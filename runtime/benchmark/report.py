@@ -11,9 +11,9 @@ from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.end_to_end import EndToEnd
 from edgevision.runtime.benchmark.memory import MemoryUse
 from edgevision.runtime.benchmark.operators import OperatorProfile
+from edgevision.runtime.benchmark.parallel_streams import Streams
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import Estimate, Floats, Ratio, mean, outlier_fence, percentile
-from edgevision.runtime.benchmark.streams import Streams
 from edgevision.runtime.benchmark.timing import WarmUp
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
