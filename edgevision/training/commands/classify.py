@@ -8,17 +8,24 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.modelfiles.metadata import Color
+from edgevision.training.commands.labelled_options import (
+    BalanceOption,
+    BatchSizeOption,
+    DropoutOption,
+    EpochsOption,
+    LabelledTraining,
+    ValFractionOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    TRAINING_PANEL,
     Hardware,
     ModelOptionsOption,
     Output,
     option_values,
     run_training,
 )
-from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Mix, Optimizer
+from edgevision.training.settings import Augmentation, Balance, ClassifierSettings, Mix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +42,14 @@ class _Data:
     color: Annotated[
         Color | None, typer.Option(help="What the network sees.", show_default="rgb; gray for the digits")
     ] = None
-    val_fraction: Annotated[
-        float, typer.Option(help="Part of each class held out for validation if the data has no val split.")
-    ] = 0.1
+    val_fraction: ValFractionOption = 0.1
     augment: Annotated[
         list[Augmentation] | None, typer.Option(help="Vary the pictures; give it once for each kind.")
     ] = None
     mix: Annotated[
         list[Mix] | None, typer.Option(help="Mix pictures and their labels; of several kinds each batch has one.")
     ] = None
-    balance: Annotated[
-        Balance, typer.Option(help="For classes of unequal size: weigh the loss, or draw pictures evenly.")
-    ] = Balance.NONE
+    balance: BalanceOption = Balance.NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +66,13 @@ class _Network:
         ),
     ] = "cnn3"
     model_options: ModelOptionsOption = "{}"
-    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="In the dense head, against overfitting.")] = 0.0
+    dropout: DropoutOption = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training:
-    panel: ClassVar[str] = TRAINING_PANEL
-
-    epochs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Times that every picture is seen.")] = 10
-    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 128
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.ADAMW
-    learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005
-    label_smoothing: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Part of each label spread over all classes.")
-    ] = 0.0
-    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None
+class _Training(LabelledTraining):
+    epochs: EpochsOption = 10
+    batch_size: BatchSizeOption = 128
 
 
 @option_groups

@@ -8,17 +8,24 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.modelfiles.metadata import Color
+from edgevision.training.commands.labelled_options import (
+    BalanceOption,
+    BatchSizeOption,
+    DropoutOption,
+    EpochsOption,
+    LabelledTraining,
+    ValFractionOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    TRAINING_PANEL,
     Hardware,
     ModelOptionsOption,
     Output,
     option_values,
     run_training,
 )
-from edgevision.training.settings import MOVING_DIGITS, Balance, Optimizer, SequenceSettings
+from edgevision.training.settings import MOVING_DIGITS, Balance, SequenceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +48,8 @@ class _Data:
     color: Annotated[
         Color | None, typer.Option(help="What the network sees.", show_default="rgb; gray for the moving digits")
     ] = None
-    val_fraction: Annotated[
-        float, typer.Option(help="Part of each class held out for validation if the data has no val split.")
-    ] = 0.1
-    balance: Annotated[
-        Balance, typer.Option(help="For classes of unequal size: weigh the loss, or draw windows evenly.")
-    ] = Balance.NONE
+    val_fraction: ValFractionOption = 0.1
+    balance: BalanceOption = Balance.NONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +58,13 @@ class _Network:
 
     model: Annotated[str, typer.Option("--model", "-m", help="cnn_gru, cnn_lstm, temporal_shift.")] = "cnn_gru"
     model_options: ModelOptionsOption = "{}"
-    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Before the last layer, against overfitting.")] = 0.0
+    dropout: DropoutOption = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training:
-    panel: ClassVar[str] = TRAINING_PANEL
-
-    epochs: Annotated[int, typer.Option(min=1, max=1_000_000, help="Times that every window is seen.")] = 12
-    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Windows a step and device.")] = 32
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.ADAMW
-    learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005
-    label_smoothing: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Part of each label spread over all classes.")
-    ] = 0.0
-    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better F1.")] = None
+class _Training(LabelledTraining):
+    epochs: EpochsOption = 12
+    batch_size: BatchSizeOption = 32
 
 
 @option_groups
