@@ -37,7 +37,7 @@ class MovingDigits:
     """One split of the clips: the class is what the digit does, whichever it is; a :class:`.clips.ClipDataset`.
 
     The digits of one split are in no other, and a clip depends on the ``seed``, its split and its number alone: 16
-    frames of 32x32, gray, noisy, the digit anywhere, any way up, of any size and brightness, and never quite still.
+    frames of 32x32, gray, noisy, the digit anywhere, of any size and brightness, and never quite still.
     """
 
     class_names: tuple[str, ...] = (
@@ -84,11 +84,11 @@ class MovingDigits:
 
 
 def _way(motion: str, generator: np.random.Generator) -> _Way:
-    # From any part of the way before the middle to the rest behind it: no single frame tells where it leads.
+    # From any part of the way before the middle to the rest behind it: one frame tells little of where it leads.
     along = np.linspace(0, 1, LENGTH) - generator.uniform(0, 1)
     still = np.zeros(LENGTH)
     x, y = (SIDE / 2 + generator.uniform(-5, 5) + generator.normal(0, 0.3, LENGTH) for _ in range(2))
-    angle = np.full(LENGTH, generator.uniform(-np.pi, np.pi))
+    angle = np.full(LENGTH, generator.uniform(-0.5, 0.5))
     scale = np.full(LENGTH, generator.uniform(1.2, 2.0))
     opacity = still + 1
     distance = generator.uniform(7, 14)
