@@ -4,16 +4,18 @@ import itertools
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from types import TracebackType
 
 import onnx
 
 from edgevision.core.lazy_objects import load_object
+from edgevision.exporters.engine_process import ProcessEngine, engine_process
 from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 
 
@@ -87,7 +89,10 @@ def write_model(model: onnx.ModelProto, path: Path, format: ModelFormat, metadat
 
 
 class ModelOpener:
-    """Opens models that are in memory only, on this CPU; while it is entered it has a folder for them."""
+    """Opens models that are in memory only, on this CPU; while it is entered it has a folder for them.
+
+    They run in a process of their own: see :mod:`edgevision.exporters.engine_process`.
+    """
 
     def __init__(self, format: ModelFormat, metadata: ModelMetadata, threads: int | None) -> None:
         self._format, self._metadata, self._threads = format, metadata, threads
@@ -95,7 +100,7 @@ class ModelOpener:
         self._numbers = itertools.count()
 
     def __call__(self, model: onnx.ModelProto, settings: EngineSettings) -> Engine:
-        """The engine of ``model``, whose file is gone again; raises as :func:`open_engine`."""
+        """The engine of ``model``; raises as :func:`open_engine`, and :class:`EngineCrashError`."""
         return self._open(model, settings, self._metadata, flush_denormals=True)
 
     def untouched(self, model: onnx.ModelProto, settings: EngineSettings) -> Engine:
@@ -108,20 +113,18 @@ class ModelOpener:
         simulator = WRITERS[self._format].simulator
         if simulator is not None:
             return load_object(simulator)(model, self._metadata)  # type: ignore[no-any-return]
-        folder = Path(self._folder.name)
-        file = folder / f"{next(self._numbers)}{self._format.suffix}"
+        folder = Path(self._folder.name) / str(next(self._numbers))
+        folder.mkdir()
+        file = folder / f"model{self._format.suffix}"
         write_model(model, file, self._format, metadata)
-        try:
-            return open_engine(
-                file,
-                settings.device,
-                threads=self._threads,
-                flush_denormals=flush_denormals,
-                inference_precision=settings.inference_precision,
-            )
-        finally:
-            for written in folder.iterdir():
-                written.unlink()
+        options = {
+            "threads": self._threads,
+            "flush_denormals": flush_denormals,
+            "inference_precision": settings.inference_precision,
+        }
+        return ProcessEngine(
+            engine_process(), file, settings.device, options, partial(rmtree, folder, ignore_errors=True)
+        )
 
     def __enter__(self) -> "ModelOpener":
         return self

@@ -18,7 +18,7 @@ from edgevision.exporters.quantization.options import EngineChoice
 from edgevision.exporters.quantization.report import Form, QuantizationReport
 from edgevision.exporters.quantization.selection import Candidate, Selector
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
-from edgevision.exporters.quantization.trials import inference_timer
+from edgevision.exporters.quantization.trials import Timer, inference_timer
 from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE, disturbances
 from edgevision.exporters.quantization.verdict_words import reason
 from edgevision.exporters.report import ExportReport, read_report, report_path
@@ -27,7 +27,6 @@ from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.telemetry.sampler import Telemetry
 
@@ -57,7 +56,7 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
     left_out = [form.label for form in quantization.forms if form.label not in rows]
     if not rows:
         raise InputError(f"no engine that {model.name!r} was measured in is installed here")
-    judged = [Candidate(label, kept[f.name].outcome, f.loss, known[f.engine]) for label, f in rows.items()]
+    judged = [Candidate.judged(label, kept[f.name].outcome, f, known[f.engine]) for label, f in rows.items()]
     with ExitStack() as stack, np.load(candidates_folder(model) / INPUTS, allow_pickle=False) as inputs:
         feeds = {name: inputs[name] for name in inputs.files}
         engines = {}
@@ -105,7 +104,7 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
 def _with_times(
     quantization: QuantizationReport,
     rows: Mapping[str, Form],
-    timer: InterleavedTimer[str],
+    timer: Timer,
     first: str,
     chosen: Form,
 ) -> QuantizationReport:

@@ -20,6 +20,7 @@
         ├── UnreachableError        3   a board does not answer over SSH, which may pass
         ├── NotFiniteError          3   a model gave NaN or Inf
         ├── DeviceMemoryError       3   a device has not enough memory for one input
+        ├── EngineCrashError        3   an engine crashed, or computed without end
         └── MissingExtraError       3   an optional package is not installed (also an ImportError)
 
 A message states the rule, the value with ``!r`` and what to do next, in one or two lines. Misuse of the Python API
@@ -116,6 +117,10 @@ class NotFiniteError(DeviceError):
 
 class DeviceMemoryError(DeviceError):
     """A device has not enough memory for one input; it may have for a smaller one."""
+
+
+class EngineCrashError(DeviceError):
+    """An engine ended the process that it ran in, or did not come back and was ended with it."""
 
 
 class MissingExtraError(DeviceError, ImportError):

@@ -103,6 +103,22 @@ def average_precision_of(pictures: Sequence[Pairs], classes: int, most: int = _M
     return AveragePrecision(precision, _over_recalls(precision), sizes, by_class, recall)
 
 
+class PrecisionOfPictures:
+    """mAP50-95 of any of the pictures: what was found in each is matched with what is there only once."""
+
+    def __init__(self, found: Sequence[Found], truth: Sequence[Truth], classes: int) -> None:
+        pairs = [_pairs(one, other) for one, other in zip(found, truth, strict=True)]
+        self._matches = [[_match(one, index, _AREAS["all"], _MOST) for one in pairs] for index in range(classes)]
+
+    def mean(self, chosen: NDArray[np.bool_] | None = None) -> float:
+        """0..1, of all pictures or of those that are ``chosen`` (pictures,)."""
+        taken = [
+            [match for place, match in enumerate(matches) if chosen is None or chosen[place]]
+            for matches in self._matches
+        ]
+        return _mean(_over_recalls(_curves_of(taken)[0]).mean(axis=0))
+
+
 def _pairs(found: Found, truth: Truth) -> Pairs:
     boxes, things = found.boxes.astype(float), truth.boxes.astype(float)
     return Pairs(
@@ -128,10 +144,13 @@ def _mean(values: Array) -> float:
 
 
 def _curves(pictures: Sequence[Pairs], classes: int, area: tuple[float, float], most: int) -> tuple[Array, Array]:
-    precision = np.full((len(OVERLAPS), len(_RECALLS), classes), np.nan)
-    recall = np.full((len(OVERLAPS), classes), np.nan)
-    for index in range(classes):
-        matches = [_match(pairs, index, area, most) for pairs in pictures]
+    return _curves_of([[_match(pairs, index, area, most) for pairs in pictures] for index in range(classes)])
+
+
+def _curves_of(matches_of_classes: "Sequence[Sequence[_Match]]") -> tuple[Array, Array]:
+    precision = np.full((len(OVERLAPS), len(_RECALLS), len(matches_of_classes)), np.nan)
+    recall = np.full((len(OVERLAPS), len(matches_of_classes)), np.nan)
+    for index, matches in enumerate(matches_of_classes):
         positives = sum(match.positives for match in matches)
         if not positives:
             continue

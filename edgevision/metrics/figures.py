@@ -1,9 +1,13 @@
 """Figures of merit in numpy, for the device side and the exporters alike."""
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgevision.core.records import Record, record
+
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 
 def sqnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
@@ -51,9 +55,9 @@ def _filtered(plane: NDArray[np.float64], window: NDArray[np.float64]) -> NDArra
     return filtered
 
 
-def softmax(logits: NDArray[np.float32], axis: int = -1) -> NDArray[np.float32]:
+def softmax(logits: NDArray[_Float], axis: int = -1) -> NDArray[_Float]:
     """Probabilities along an axis, computed without overflow."""
-    exponentials: NDArray[np.float32] = np.exp(logits - logits.max(axis=axis, keepdims=True))
+    exponentials: NDArray[_Float] = np.exp(logits - logits.max(axis=axis, keepdims=True))
     exponentials /= exponentials.sum(axis=axis, keepdims=True)
     return exponentials
 

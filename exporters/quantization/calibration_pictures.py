@@ -17,6 +17,8 @@ from edgevision.runtime.files.batch import each_done, failure_message
 
 FEWEST = 2
 """With fewer pictures than this to hold back, a model is judged on what it was calibrated with."""
+# So many pictures are calibrated with where there are more: ranges settle on 64 at the earliest.
+_ENOUGH = 64
 
 
 class Pictures:
@@ -124,6 +126,12 @@ def divide(
     if len(held) < min(wanted, 8):
         held = every[::5] if len(every) >= 5 * FEWEST else every
     seen = sorted(set(every) - set(held)) or held
+    # Few are enough to find ranges, and what is lost is the surer the more it is judged on: of a small folder as many
+    # as calibrate.
+    spare = min(wanted - len(held), len(seen) - max(_ENOUGH, len(every) // 2))
+    if spare > 0:
+        more = set(_spread(seen, spare))
+        held, seen = sorted({*held, *more}), [index for index in seen if index not in more]
     return DividedPictures(folder, seen, folder, _spread(held, wanted))
 
 

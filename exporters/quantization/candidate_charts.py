@@ -17,7 +17,8 @@ from edgevision.core.drawing import (
     short,
     text,
 )
-from edgevision.exporters.quantization.report import CLEANED, QuantizationReport, form_label
+from edgevision.exporters.quantization.engine_settings import form_label
+from edgevision.exporters.quantization.report import CLEANED, QuantizationReport
 
 CANDIDATE_STYLE = """
 .tried, .missed { fill: var(--quiet); } .form, .held { fill: var(--first); } .best { fill: var(--second); }
@@ -31,6 +32,8 @@ _LEFT, _TOP, _RIGHT = 44, 20, WIDTH - 10
 
 
 class _Point(NamedTuple):
+    """``loss`` is what it may be at most, which the budget bounds."""
+
     x: float
     loss: float
     kind: str
@@ -44,12 +47,14 @@ def quality_against_speed(report: QuantizationReport) -> str:
     """
     cleaned = next((form.speedup.ratio for form in report.forms if form.name == CLEANED and form.speedup), 1.0)
     points = [
-        _Point(cleaned * trial.speedup.ratio, trial.quality.loss, "tried", form_label(trial.name, trial.engine))
+        _Point(cleaned * trial.speedup.ratio, trial.quality.at_most, "tried", form_label(trial.name, trial.engine))
         for trial in report.trials
         if trial.speedup is not None and trial.quality is not None
     ]
     points += [
-        _Point(form.speedup.ratio if form.speedup else 1.0, form.loss, "best" if form.written else "form", form.label)
+        _Point(
+            form.speedup.ratio if form.speedup else 1.0, form.at_most, "best" if form.written else "form", form.label
+        )
         for form in report.forms
         if form.latency_ms is not None
     ]
@@ -86,9 +91,9 @@ def quality_against_speed(report: QuantizationReport) -> str:
 def path_of_search(report: QuantizationReport) -> str:
     """The loss of the candidates in the order in which they were tried."""
     judged = [
-        _Point(number, trial.quality.loss, "tried", form_label(trial.name, trial.engine))
+        _Point(number, trial.quality.at_most, "tried", form_label(trial.name, trial.engine))
         for number, trial in enumerate(report.trials, 1)
-        if trial.quality is not None and isfinite(trial.quality.loss)
+        if trial.quality is not None and isfinite(trial.quality.at_most)
     ]
     if len(judged) < 2:
         return ""
@@ -127,7 +132,7 @@ class _Axes:
 
     def frame(self, ticks: Sequence[tuple[float, str]], across: str) -> list[str]:
         report = self._report
-        what = "SQNR, dB" if report.metric == "sqnr" else f"loss, {report.unit}"
+        what = "SQNR, dB" if report.metric == "sqnr" else f"loss at most, {report.unit}"
         parts = [text(0, 11, what), text((_LEFT + _RIGHT) / 2, self.height - 5, across, "middle")]
         parts += [line(_LEFT, self._base, _RIGHT, self._base), line(_LEFT, _TOP, _LEFT, self._base)]
         for value, words in ticks:

@@ -30,12 +30,14 @@ class EngineSearch:
     Attributes:
         everything: the plan in which all units compute in int8.
         budget: the largest loss of quality.
+        late: whether no more settings are to be tried than those that were.
     """
 
     trials: Trials
     everything: Plan
     budget: float
     search: SearchWithin
+    late: Callable[[], bool]
 
     def run(self) -> dict[EngineSettings, Choice]:
         """At least one choice, in the order in which they were found."""
@@ -56,7 +58,8 @@ class EngineSearch:
                 for other in self.trials.possible:
                     if other.engine == settings.engine and choice.plan.int8:
                         self._ratio(self.trials.within(other), choice.plan)
-        return choices
+        # No candidate came back in time, in any of them.
+        return choices or {self.trials.settings: Choice(Plan())}
 
     def _promises(self) -> Mapping[EngineSettings, float]:
         """Of each engine the settings to search in, and how fast it is there in float or all in int8.
@@ -66,6 +69,8 @@ class EngineSearch:
         best: dict[str, tuple[EngineSettings, float]] = {}
         promises: dict[str, float] = {}
         for settings in self.trials.possible:
+            if best and self.late():
+                break
             trials = self.trials.within(settings)
             with self._left_out_if_failing(settings):
                 # What is too coarse by itself leaves nothing for int8 to lose.
@@ -87,7 +92,7 @@ class EngineSearch:
             _log.info("int8 is not searched for in %s: %s", settings.title, error)
 
     def _holds(self, trials: Trials, plan: Plan) -> bool:
-        return trials.quality(plan, "float").loss <= self.budget
+        return trials.quality(plan, "float").at_most <= self.budget
 
     @staticmethod
     def _ratio(trials: Trials, plan: Plan) -> float:

@@ -39,6 +39,11 @@ ONLY_ENGINES = {ModelFormat.OPENVINO: OPENVINO, ModelFormat.TFLITE: LITERT, Mode
 """Of formats that one engine reads."""
 
 
+def form_label(name: str, engine: str) -> str:
+    """A file and what it is run in, as in ``all int8 in OpenVINO bf16``; ONNX Runtime goes without saying."""
+    return name if engine == ONNX_RUNTIME.title else f"{name} in {engine}"
+
+
 def find_engine_settings(choice: EngineChoice, format: ModelFormat, *, measured: bool) -> tuple[EngineSettings, ...]:
     """What forms may be run in, the plainest first.
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import onnx
 
 from edgevision.exporters.passes.half_precision import to_half
-from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings, form_label
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome, form_label
+from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome
 from edgevision.exporters.quantization.trials import Opener, Trial, Trials
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
@@ -143,7 +143,7 @@ def _promising(
 
     def holds(form: PossibleForm) -> bool:
         trial = known(form)
-        return exact(form) or (trial is not None and trial.quality is not None and trial.quality.loss <= budget)
+        return exact(form) or (trial is not None and trial.quality is not None and trial.quality.at_most <= budget)
 
     every = [form for form in (*forms, *measured_anyway) if holds(form)]
     fastest = {which: max([1.0, *(seen(form) for form in every if exact(form) >= which)]) for which in (False, True)}
@@ -156,7 +156,7 @@ def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget
     order = sorted(sizes, key=lambda name: -sizes[name])
     while order:
         candidate = replace(plan, weight_only=frozenset(order))
-        if trials.quality(candidate, f"{len(order)} weight-only").loss <= budget:
+        if trials.quality(candidate, f"{len(order)} weight-only").at_most <= budget:
             return candidate
         order = order[: len(order) // 2]
     return plan

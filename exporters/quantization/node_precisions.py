@@ -29,7 +29,7 @@ def node_precisions(
                 why = choice.reasons.get(unit.name, why)
             if name != unit.name:
                 why = f"fused into {unit.name}"
-        elif not quantizer.target.has_kernel(unit.operator, unit.channels):
+        elif not quantizer.target.has_kernel(unit):
             why = f"no int8 kernel on {quantizer.target.name}"
         else:
             why = choice.reasons.get(unit.name, "the float form is faster as a whole")

@@ -20,9 +20,10 @@ from edgevision.exporters.quantization.candidate_charts import (
     path_of_search,
     quality_against_speed,
 )
+from edgevision.exporters.quantization.engine_settings import form_label
 from edgevision.exporters.quantization.example_figures import EXAMPLE_STYLE, examples_section
 from edgevision.exporters.quantization.inspection import Inspection
-from edgevision.exporters.quantization.report import QuantizationReport, form_label
+from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
 
 _STYLE = """
@@ -129,12 +130,12 @@ def _trials(report: QuantizationReport) -> str:
             str(number),
             escape(form_label(trial.name, trial.engine)),
             str(trial.computed),
-            "" if trial.quality is None else f"{trial.quality.loss:+.3g}",
+            trial.crash or "" if trial.quality is None else f"{trial.quality.at_most:+.3g}",
             "" if trial.speedup is None else f"{trial.speedup.ratio:.2f}",
         )
         for number, trial in enumerate(report.trials, 1)
     ]
-    head = ("", "candidate", "int8 parts", f"loss, {escape(report.unit)}", "times as fast as cleaned")
+    head = ("", "candidate", "int8 parts", f"loss at most, {escape(report.unit)}", "times as fast as cleaned")
     table = html_table(head, rows, numbers=(0, 2, 3, 4))
     return f"<details><summary>All {len(rows)} candidates</summary>{table}</details>"
 

@@ -76,7 +76,7 @@ class Quantizer:
     @property
     def computable(self) -> list[Unit]:
         """The units that the target has int8 kernels for, in the order of the graph."""
-        return [unit for unit in self.units.values() if self.target.has_kernel(unit.operator, unit.channels)]
+        return [unit for unit in self.units.values() if self.target.has_kernel(unit)]
 
     @property
     def everything(self) -> Plan:

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.engine_process import engine_process
 from edgevision.exporters.onnx_to_torch.onnx_module import unknown_operators
 from edgevision.exporters.passes.ir import to_ir, to_proto
 from edgevision.exporters.quantization.batches import representatives
@@ -34,6 +35,9 @@ from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
+
+# Of the time to search: for what each operator costs by itself, where that is asked.
+_SHARE_OF_RANKING = 0.4
 
 
 @dataclass(frozen=True)
@@ -108,14 +112,17 @@ def quantize(
         log,
         search_key(model, settings, format, batches),
     )
-    time_budget.begin(Stage.RANKING)
-    noise: dict[str, float] = {}
-    if units:
-        noise = noise_of_each(quantizer, units, batches, open_model, time_budget.late)
-        if time_budget.cut_short:
-            time_budget.left_out.append("what each operator costs by itself")
     time_budget.begin(Stage.SEARCHING)
     whole = time_budget.seconds_left
+    noise: dict[str, float] = {}
+
+    def ranked() -> Mapping[str, float]:
+        if not noise:
+            late = time_budget.late_after(_SHARE_OF_RANKING * whole)
+            noise.update(noise_of_each(quantizer, units, batches, open_model, late))
+            if late():
+                time_budget.left_out.append("what some operators cost by themselves")
+        return noise
 
     def known_of(engine: str) -> Profile:
         if time_budget.late():
@@ -125,19 +132,20 @@ def quantize(
         return expected(quantizer.model, units, feeds, settings.threads, target.speedup)
 
     def search(within: Trials, share: float) -> Choice:
-        if not units:
+        if not units or time_budget.over():
             return Choice(Plan())
         a16w8 = target.activations_of_16_bits is not None
         known, late = known_of(within.settings.engine), time_budget.late_after(share * whole)
-        return Search(within, units, noise, known, budget, late, a16w8=a16w8).run()
+        return Search(within, units, ranked, known, budget, late, time_budget.over, a16w8=a16w8).run()
 
-    choices = EngineSearch(trials, everything, budget, search).run()
+    with engine_process().within(time_budget.seconds_before_verdict if settings.time_budget else None):
+        choices = EngineSearch(trials, everything, budget, search, time_budget.late).run()
     if units and time_budget.cut_short:
         time_budget.left_out.append("more sets of operators")
     first = next(iter(choices.values()))
     finetuned: Plan | None = None
     notes: tuple[str, ...] = ()
-    if settings.finetune and trials.quality(first.fastest, "what pays").loss > budget:
+    if settings.finetune and trials.quality(first.fastest, "what pays").at_most > budget:
         time_budget.begin(Stage.FINETUNING)
         steps = timed_steps(effort.training, time_budget)
         quantizers[True] = finetune(quantizer, first.fastest, batches, steps=steps, seed=settings.seed)
@@ -176,7 +184,7 @@ def quantize(
         forms=verdict.forms,
         trials=trials.all,
         nodes=node_precisions(quantizer, verdict.plan, choices.get(verdict.written.settings, first), noise),
-        notes=data.notes + prepared.notes + notes + verdict.notes + _want_of_time(time_budget),
+        notes=data.notes + prepared.notes + notes + trials.crashes + verdict.notes + _want_of_time(time_budget),
         threads=settings.threads,
         batch=size,
         prefer=settings.prefer,

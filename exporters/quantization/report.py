@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from edgevision.core.records import Record, record
-from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, form_label
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.trials import Trial
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.loss_bound import LossBound
 
 AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
 """Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
@@ -41,7 +42,8 @@ class OperatorPrecision(StrEnum):
 class Form(Record):
     """A row of the verdict's table; all rows were timed interleaved, in one run.
 
-    The first is the model as it was given. ``figures`` are of its quality, ``loss`` what the budget bounds.
+    The first is the model as it was given. ``figures`` are of its quality, ``loss`` is what was lost and ``bound`` how
+    sure that is: what it may be ``at_most`` is what the budget bounds.
     ``latency_ms`` and ``speedup``, which is over the first row, are of the same runs; ``None`` if not measured.
     ``name`` is that of the file, ``engine`` what it was run in. ``written`` is the one that became the model file.
     """
@@ -54,16 +56,17 @@ class Form(Record):
     speedup: Speedup | None = None
     latency_ms: Estimate | None = None
     written: bool = False
+    bound: LossBound | None = None
+
+    @property
+    def at_most(self) -> float:
+        """What the loss is on other data like these, with 95 % confidence."""
+        return self.loss if self.bound is None else self.loss + self.bound.reach
 
     @property
     def label(self) -> str:
         """The file and what it was run in, as in ``all int8 in OpenVINO bf16``; ONNX Runtime goes without saying."""
         return form_label(self.name, self.engine)
-
-
-def form_label(name: str, engine: str) -> str:
-    """See :attr:`Form.label`."""
-    return name if engine == ONNX_RUNTIME.title else f"{name} in {engine}"
 
 
 @record

@@ -30,19 +30,22 @@ class Search:
     """One search over the plans for ``units``.
 
     Attributes:
-        noise: of each unit, the noise power relative to the signal that its int8 alone leaves in the output.
+        noise: finds of each unit the noise power relative to the signal that its int8 alone leaves in the output; it is
+            asked only where not all can be int8.
         profile: what int8 saves in each unit by the engine's own profile, or is expected to save.
         budget: the largest loss of quality.
         late: whether the best so far is to be taken.
+        over: whether nothing may be tried any more, found or not.
         a16w8: whether the target has activations of 16 bits for units that lose too much with 8.
     """
 
     trials: Trials
     units: Sequence[Unit]
-    noise: Mapping[str, float]
+    noise: Callable[[], Mapping[str, float]]
     profile: Profile
     budget: float
     late: Callable[[], bool]
+    over: Callable[[], bool]
     a16w8: bool = False
     # Of the likely sets those within the budget, and how many times as fast they are.
     _holding: dict[frozenset[str], float] = field(default_factory=dict, init=False)
@@ -127,8 +130,8 @@ class Search:
         order = self._by_cost(names)
         low, high = 0, len(order)
         # The loss grows with every unit: the longest beginning that holds is found by halving, late or not until there
-        # is one, as otherwise there would be nothing.
-        while high - low > 1 and not (low and self.late()):
+        # is one, as otherwise there would be nothing; but no promise is broken for it.
+        while high - low > 1 and not (self.late() if low else self.over()):
             middle = (low + high) // 2
             if self._holds(plan(frozenset(order[:middle])), f"{what}: the best {middle}"):
                 low = middle
@@ -145,14 +148,14 @@ class Search:
     def _holds(self, plan: Plan, name: str) -> bool:
         quality = self.trials.quality(plan, name)
         _log.debug(
-            "%s, %d units, %d of them with 16 bits: loss %.4f of %.4f",
+            "%s, %d units, %d of them with 16 bits: loss at most %.4f of %.4f",
             name,
             len(plan.int8),
             len(plan.a16w8),
-            quality.loss,
+            quality.at_most,
             self.budget,
         )
-        return quality.loss <= self.budget
+        return quality.at_most <= self.budget
 
     def _ratio(self, plan: Plan) -> float:
         """How many times as fast as the plain float model a plan is, where time can be measured."""
@@ -167,12 +170,13 @@ class Search:
 
     def _by_cost(self, names: frozenset[str]) -> list[str]:
         """The cheapest first; of equals the first in the graph, so that a search is repeated as it was."""
-        return sorted((unit.name for unit in self.units if unit.name in names), key=self._cost)
+        noise = self.noise()
 
-    def _cost(self, name: str) -> float:
-        """Noise for each microsecond saved."""
-        gain = self.profile.gain.get(name, 1.0)
-        return self.noise[name] / max(gain, 0.1)
+        def cost(name: str) -> float:
+            """Noise for each microsecond saved."""
+            return noise[name] / max(self.profile.gain.get(name, 1.0), 0.1)
+
+        return sorted((unit.name for unit in self.units if unit.name in names), key=cost)
 
     def _without_islands(self, names: frozenset[str]) -> frozenset[str]:
         """Without units that touch no other int8 unit."""

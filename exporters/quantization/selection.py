@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.options import Preference
-from edgevision.exporters.quantization.report import Outcome
+from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.quality import Quality
 
 # What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: on a busy
 # machine little is shown.
@@ -19,7 +20,7 @@ SpeedupOver = Callable[[str, str], Speedup]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A form as it was judged: what it would be to write its file, what it is run in, and what it loses there.
+    """A form as it was judged: what it would be to write its file, what it is run in, and what it loses there at most.
 
     ``outcome`` is ``None`` for the file that was given, which is compared with only.
     """
@@ -28,6 +29,14 @@ class Candidate:
     outcome: Outcome | None
     loss: float
     settings: EngineSettings = ONNX_RUNTIME
+
+    @classmethod
+    def judged(
+        cls, name: str, outcome: Outcome | None, judged: Quality | Form, settings: EngineSettings
+    ) -> "Candidate":
+        """One that was judged: what computes the same in float32 has nothing to prove."""
+        same = outcome is Outcome.FLOAT and settings.inference_precision is InferencePrecision.FP32
+        return cls(name, outcome, judged.loss if same else judged.at_most, settings)
 
     @property
     def reduced(self) -> bool:

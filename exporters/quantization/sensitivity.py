@@ -1,9 +1,11 @@
 """How much each unit alone costs: the noise in the output where nothing but it is int8."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from edgevision.core.errors import EngineCrashError
 from edgevision.exporters.passes.ir import to_proto
 from edgevision.exporters.quantization.batches import representatives
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
@@ -20,7 +22,10 @@ def noise_of_each(
     open_model: Opener,
     late: Callable[[], bool],
 ) -> dict[str, float]:
-    """Of each unit, the noise power relative to the signal; what is not reached before it is ``late`` has the mean."""
+    """Of each unit, the noise power relative to the signal; what is not reached before it is ``late`` has the mean.
+
+    It is infinite where the engine crashed.
+    """
     sample = representatives(batches)
     with open_model(to_proto(quantizer.model)) as reference:
         measure = OutputQuality(reference, sample)
@@ -28,7 +33,11 @@ def noise_of_each(
     for unit in units:
         if late():
             break
-        with open_model(quantizer(Plan(frozenset([unit.name])))) as engine:
-            noise[unit.name] = 10 ** (measure(engine).loss / 10)
-    usual = float(np.mean(list(noise.values()))) if noise else 1.0
+        try:
+            with open_model(quantizer(Plan(frozenset([unit.name])))) as engine:
+                noise[unit.name] = 10 ** (measure(engine).loss / 10)
+        except EngineCrashError:
+            noise[unit.name] = math.inf
+    known = [power for power in noise.values() if math.isfinite(power)]
+    usual = float(np.mean(known)) if known else 1.0
     return {unit.name: noise.get(unit.name, usual) for unit in units}

@@ -39,13 +39,18 @@ def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
     speed = form.speedup
     quality = form.figures[report.metric]
     shown = f"{quality:.2f}" if math.isfinite(quality) else "exact"
-    loss = () if report.metric == "sqnr" else (f"{form.loss:+.3g}",)
+    loss = () if report.metric == "sqnr" else (_loss(form),)
     latency, ratio = "", "not measured"
     if form.latency_ms is not None:
         latency, ratio = _milliseconds(form.latency_ms), "1"
     if speed is not None:
         ratio = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
     return (form.name, form.engine, shown, *loss, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
+
+
+def _loss(form: Form) -> str:
+    """What was lost, and what it may be on other data."""
+    return f"{form.loss:+.3g}" + ("" if not form.bound or not form.bound.reach else f" (to {form.at_most:+.3g})")
 
 
 def _milliseconds(found: Estimate) -> str:

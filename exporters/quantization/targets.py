@@ -8,6 +8,7 @@ import numpy as np
 from edgevision.core.errors import InputError
 from edgevision.core.machine import INT8_ON_X86, Machine
 from edgevision.exporters.passes.ir import Array
+from edgevision.exporters.quantization.units import Unit
 from edgevision.modelfiles.model_file import ModelFormat
 
 _CPU_OPERATORS = frozenset(
@@ -32,6 +33,10 @@ class Target:
         gives_float: those of them whose kernels can give float, too.
         quantized_bias: whether biases are int32 with the scale of the products.
         least_channels: convolutions with fewer, in or out, stay float.
+        dilated_depthwise: whether such convolutions are int8. OpenVINO 2026.4.1 computes without end in the first
+            inference of a network of 251 units in int8 (ExtremeC3: the kernel ``jit_avx512_I8`` of a depthwise 3x3
+            with dilation 8 behind one of 1x15; the same layer by itself runs), and returns with these in float. ONNX
+            Runtime's int8 kernels of depthwise convolutions are no faster than float.
         least_range: a tensor's values are taken to span at least this.
         per_tensor: operators whose weights share one scale.
         weight_only: whether its files keep weights in int8 of which no int8 arithmetic is made.
@@ -52,6 +57,7 @@ class Target:
     gives_float: frozenset[str] = frozenset({"Gemm", "MatMul"})
     quantized_bias: bool = True
     least_channels: int = 1
+    dilated_depthwise: bool = True
     least_range: float = 1e-6
     per_tensor: frozenset[str] = frozenset()
     weight_only: bool = True
@@ -62,9 +68,12 @@ class Target:
     format: ModelFormat | None = None
     source: str
 
-    def has_kernel(self, operator: str, channels: tuple[int, int] | None) -> bool:
-        """Whether it computes that in int8; ``channels`` are (in, out) of a weighted operator."""
-        return operator in self.operators and (channels is None or min(channels) >= self.least_channels)
+    def has_kernel(self, unit: Unit) -> bool:
+        """Whether it computes that in int8."""
+        if unit.dilated_depthwise and not self.dilated_depthwise:
+            return False
+        wide = unit.channels is None or min(unit.channels) >= self.least_channels
+        return unit.operator in self.operators and wide
 
     def activation_scale(self, low: float, high: float, *, a16w8: bool = False) -> tuple[float, Array]:
         """Scale and zero point for values from ``low`` to ``high``.
@@ -91,9 +100,15 @@ TARGETS: Mapping[str, Target] = {
     for target in (
         # vpmaddubsw adds two products of u8 and s8 in 16 bits and saturates: 255 * 128 = 32640 is the most that fits.
         # Bounding the sum of two weights instead of each to 64 keeps most of the eighth bit.
-        Target(name="x86-avx2", pair_limit=128, speedup=1.6, source=f"{_ORT}: When and why do I need to try U8U8"),
+        Target(
+            name="x86-avx2",
+            pair_limit=128,
+            dilated_depthwise=False,
+            speedup=1.6,
+            source=f"{_ORT}: When and why do I need to try U8U8",
+        ),
         # vpdpbusd adds four products in 32 bits.
-        Target(name="x86-vnni", speedup=2.5, source=f"{_ORT}: VNNI"),
+        Target(name="x86-vnni", dilated_depthwise=False, speedup=2.5, source=f"{_ORT}: VNNI"),
         # Symmetric weights and int8 activations have kernels of their own (MlasConvSym).
         Target(name="arm64", activations="int8", speedup=1.3, source=f"{_ORT}: S8S8 is the first choice"),
         Target(name="arm64-dotprod", activations="int8", speedup=2.5, source=f"{_ORT}: S8S8 is the first choice"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.engine_process import engine_process
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _NUMBER = re.compile(r"(\d{1,6}(?:\.\d+)?)([smh])")
@@ -18,7 +19,6 @@ class Stage(StrEnum):
     READING = "reading the calibration data"
     PREPARING = "preparing the graph"
     CALIBRATING = "calibrating"
-    RANKING = "ranking the operators"
     SEARCHING = "searching"
     FINETUNING = "finetuning"
     DECIDING = "measuring the verdict"
@@ -32,13 +32,15 @@ _WEIGHTS = {
     Stage.READING: 6,
     Stage.PREPARING: 6,
     Stage.CALIBRATING: 18,
-    Stage.RANKING: 18,
-    Stage.SEARCHING: 30,
+    Stage.SEARCHING: 48,
     Stage.FINETUNING: 25,
     Stage.DECIDING: 25,
     Stage.INSPECTING: 8,
     Stage.WRITING: 5,
 }
+
+# Of the share of the verdict and of the file.
+_KEPT_BACK = 0.6
 
 Show = Callable[[str, float, float], None]
 """Told the stage, the share of the time that is used up, 0..1, and about how many seconds may be left."""
@@ -48,7 +50,8 @@ class TimeBudget:
     """So many seconds by some clock, from now on, that the stages of an export share.
 
     A stage has as much of what is left when it begins as it weighs among those that are still to come. It is late where
-    there is no time for another step as long as the last one, and stays so.
+    there is no time for another step as long as the last one, and stays so. What the verdict and the file need at least
+    is kept back: nothing is over before the rest is used up to there.
 
     Args:
         clock: in seconds; :func:`time.monotonic` for a promise, :func:`cpu_clock` where others should not count.
@@ -77,7 +80,7 @@ class TimeBudget:
         self._stages = stages
         self._wall = time.monotonic() - spent
         self._asked: float | None = None
-        self._step = 0.0
+        self._step = self._longest_step = 0.0
         self.stage: Stage | None = None
         self.left_out: list[str] = []
         self.cut_short = False
@@ -89,7 +92,7 @@ class TimeBudget:
         share = _WEIGHTS[stage] / sum(_WEIGHTS[one] for one in to_come)
         self._end = now + share * max(0.0, self._start + self._seconds - now)
         self.stage, self.cut_short = stage, False
-        self._asked, self._step = None, 0.0
+        self._asked, self._step, self._longest_step = None, 0.0, 0.0
         self._tell()
 
     @property
@@ -103,9 +106,24 @@ class TimeBudget:
         now = self._clock()
         if self._asked is not None:
             self._step = now - self._asked
+            self._longest_step = max(self._longest_step, self._step)
         self._asked = now
         self.cut_short = self.cut_short or self.seconds_left <= self._step
         return self.cut_short
+
+    @property
+    def seconds_before_verdict(self) -> float:
+        """Of all that is left, without what is kept back for what has to follow."""
+        weights = {stage: _WEIGHTS[stage] for stage in self._stages}
+        kept = sum(weights.get(stage, 0) for stage in (Stage.DECIDING, Stage.WRITING))
+        reserve = _KEPT_BACK * self._seconds * kept / max(1, sum(weights.values()))
+        return max(0.0, self._start + self._seconds - reserve - self._clock())
+
+    def over(self) -> bool:
+        """Whether not even what has to be done may be begun: a step as long as the stage's longest would not end before
+        what is kept back."""
+        self.late()
+        return self.seconds_before_verdict <= self._longest_step
 
     def late_after(self, seconds: float) -> Callable[[], bool]:
         """Says from now on whether the stage is late, or has no time for another step within so many seconds."""
@@ -129,12 +147,13 @@ class TimeBudget:
 
 
 def cpu_clock(threads: int) -> Callable[[], float]:
-    """Seconds of this process's CPU time, as if it had no more than two threads.
+    """Seconds of CPU time of this process and of that of its candidates, as if they had no more than two threads.
 
     So a search does on a busy machine what it does on a quiet one, and on many cores as much as on two.
     """
     shared_by = max(1.0, threads / 2)
-    return lambda: time.process_time() / shared_by
+    candidates = engine_process()
+    return lambda: (time.process_time() + candidates.cpu_seconds) / shared_by
 
 
 def parse_duration(text: str) -> float:

@@ -5,6 +5,8 @@ A candidate is a plan and the engine settings that it is run in.
 
 import hashlib
 import json
+import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -14,26 +16,37 @@ from typing import Any
 
 import onnx
 
+from edgevision.core.errors import EngineCrashError
 from edgevision.core.records import Record, record
-from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
+from edgevision.exporters.engine_process import OutOfTimeError, ProcessEngine, ProcessTimer
+from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings, form_label
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.quality import Quality, QualityMeasure
+
+_log = logging.getLogger(__name__)
 
 _BLOCK_MS = 2.0
 # The threads of an engine stay awake for a while after a run, and take time of the other's next one: long enough that
 # what is short runs several times, of which the first does not count.
 _BLOCK_BESIDE_ANOTHER_ENGINE_MS = 6.0
 
+# Of crashes in one engine that is not the plainest, after which it is left out: each costs some seconds.
+_MOST_CRASHES = 3
+
 Opener = Callable[[onnx.ModelProto], Engine]
+Timer = InterleavedTimer[str] | ProcessTimer
+
+_NEVER = Speedup(ratio=0.0, low=0.0, high=0.0, before_ms=math.nan, after_ms=math.inf, rounds=0)
 
 
 @record
 class Trial(Record):
     """One candidate: how many units compute in int8, the bytes of its graph, and what was measured of it so far.
 
-    ``wide`` are those of ``computed`` with activations of 16 bits, ``engine`` is what it was run in.
+    ``wide`` are those of ``computed`` with activations of 16 bits, ``engine`` is what it was run in. ``crash`` says how
+    the engine failed where it crashed or did not come back: it is no candidate any more.
     """
 
     name: str
@@ -44,6 +57,7 @@ class Trial(Record):
     engine: str = ONNX_RUNTIME.title
     quality: Quality | None = None
     speedup: Speedup | None = None
+    crash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,20 +74,21 @@ class TrialSetup:
     feeds: Mapping[str, Array]
     seconds: float
 
-    def timer(self, engines: Mapping[str, Engine]) -> InterleavedTimer[str]:
+    def timer(self, engines: Mapping[str, Engine]) -> Timer:
         """Times one inference of each on the inputs."""
         return inference_timer(engines, self.feeds, self.openers)
 
 
 def inference_timer(
     engines: Mapping[str, Engine], feeds: Mapping[str, Array], settings: Iterable[EngineSettings]
-) -> InterleavedTimer[str]:
-    """Times one inference of each of ``engines``, which are run in some of ``settings``."""
+) -> Timer:
+    """Times one inference of each of ``engines``, which are run in some of ``settings``: in their process, if any."""
     several = len({one.engine for one in settings}) > 1
-    return InterleavedTimer(
-        {name: partial(engine.run, feeds) for name, engine in engines.items()},
-        block_ms=_BLOCK_BESIDE_ANOTHER_ENGINE_MS if several else _BLOCK_MS,
-    )
+    block_ms = _BLOCK_BESIDE_ANOTHER_ENGINE_MS if several else _BLOCK_MS
+    theirs = {name: engine for name, engine in engines.items() if isinstance(engine, ProcessEngine)}
+    if len(theirs) == len(engines):
+        return ProcessTimer(theirs, feeds, block_ms)
+    return InterleavedTimer({name: partial(engine.run, feeds) for name, engine in engines.items()}, block_ms=block_ms)
 
 
 class Trials:
@@ -126,8 +141,9 @@ class Trials:
         return self._make(plan)
 
     def quality(self, plan: Plan, name: str) -> Quality:
-        """The quality of a candidate."""
-        return self._measured(plan, name, quality=True, speed=False).quality  # type: ignore[return-value]
+        """The quality of a candidate; one that crashed its engine has lost everything."""
+        trial = self._measured(plan, name, quality=True, speed=False)
+        return trial.quality or Quality(figures={self._setup.measure.metric: math.nan}, loss=math.inf)
 
     def known_quality(self, plan: Plan) -> Quality | None:
         """That of a candidate which was judged already."""
@@ -135,8 +151,21 @@ class Trials:
         return None if known is None else known.quality
 
     def speedup(self, plan: Plan, name: str) -> Speedup | None:
-        """How many times as fast as the plain float model a candidate is; ``None`` where the device is not at hand."""
-        return self._measured(plan, name, quality=False, speed=True).speedup
+        """How many times as fast as the plain float model a candidate is; ``None`` where the device is not at hand.
+
+        One that crashed its engine is as slow as can be.
+        """
+        trial = self._measured(plan, name, quality=False, speed=True)
+        return trial.speedup if trial.crash is None or not self.measured else _NEVER
+
+    @property
+    def crashes(self) -> tuple[str, ...]:
+        """A note on each candidate that crashed its engine."""
+        return tuple(
+            f"{form_label(trial.name, trial.engine)} is no candidate: {trial.crash}"
+            for trial in self.all
+            if trial.crash is not None
+        )
 
     def trial(self, plan: Plan) -> Trial:
         """What is known of a candidate that was tried."""
@@ -147,7 +176,7 @@ class Trials:
         known = self._trials.get(key)
         quality = quality and (known is None or known.quality is None)
         speed = speed and self._setup.baseline is not None and (known is None or known.speedup is None)
-        if known is not None and not quality and not speed:
+        if known is not None and (known.crash is not None or (not quality and not speed)):
             return known
         model = self._make(plan)
         trial = known or Trial(
@@ -158,19 +187,44 @@ class Trials:
             wide=len(plan.a16w8),
             engine=self.settings.title,
         )
-        with self._setup.openers[self.settings](model) as engine:
-            if quality:
-                trial = trial.updated(quality=self._setup.measure(engine))
-            if speed:
-                assert self._setup.baseline is not None
-                timer = self._setup.timer({"fp32": self._setup.baseline, "candidate": engine})
-                timer.measure(self._setup.seconds)
-                trial = trial.updated(speedup=timer.speedup("candidate", over="fp32"))
+        if (left_out := self._left_out()) is not None:
+            return trial.updated(crash=left_out)
+        try:
+            trial = self._tried(model, trial, quality=quality, speed=speed)
+        except EngineCrashError as error:
+            trial = trial.updated(quality=None, speedup=None, crash=str(error))
+            _log.info("%s is given up: %s", name, error)
+            if isinstance(error, OutOfTimeError):
+                # With more time it is tried again.
+                self._trials[key] = trial
+                return trial
         self._trials[key] = trial
         if self._log is not None:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"plan": key, "trial": trial.to_dict()}) + "\n")
         return trial
+
+    def _tried(self, model: onnx.ModelProto, trial: Trial, *, quality: bool, speed: bool) -> Trial:
+        with self._setup.openers[self.settings](model) as engine:
+            if quality:
+                trial = trial.updated(quality=self._setup.measure(engine))
+            if speed:
+                assert self._setup.baseline is not None
+                # What does not come back is seen sooner where one run is asked for.
+                engine.run(self._setup.feeds)
+                timer = self._setup.timer({"fp32": self._setup.baseline, "candidate": engine})
+                timer.measure(self._setup.seconds)
+                trial = trial.updated(speedup=timer.speedup("candidate", over="fp32"))
+        return trial
+
+    def _left_out(self) -> str | None:
+        """Why no other candidate is tried in this engine, if there is another one."""
+        engine = self.settings.engine
+        titles = {one.title for one in self.possible if one.engine == engine}
+        crashes = sum(trial.engine in titles for trial in self.all if trial.crash is not None)
+        if crashes < _MOST_CRASHES or engine == self.possible[0].engine:
+            return None
+        return f"{crashes} others have crashed {self.settings.title}"
 
 
 def _key(plan: Plan, settings: EngineSettings) -> str:

@@ -29,6 +29,7 @@ class Unit:
         inputs: the tensors it takes that are computed, not constant.
         output: the tensor it gives, after the activation.
         channels: (in, out) of a weighted operator, for one group; ``None`` for others.
+        dilated_depthwise: a convolution of single channels whose taps do not lie next to each other.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Unit:
     inputs: tuple[str, ...]
     output: str
     channels: tuple[int, int] | None = None
+    dilated_depthwise: bool = False
 
 
 def find_units(model: onnx_ir.Model, operators: Iterable[str]) -> tuple[Unit, ...]:
@@ -69,6 +71,7 @@ def find_units(model: onnx_ir.Model, operators: Iterable[str]) -> tuple[Unit, ..
                 inputs=tuple(str(value.name) for value in inputs),
                 output=str(fused[-1].outputs[0].name),
                 channels=None if weight is None else _channels(node, weight.shape),
+                dilated_depthwise=weight is not None and _is_dilated_depthwise(node, weight.shape),
             )
         )
     return tuple(units)
@@ -117,3 +120,8 @@ def _is_clipping(node: onnx_ir.Node) -> bool:
 def _channels(node: onnx_ir.Node, shape: tuple[int, ...]) -> tuple[int, int]:
     axis = channel_axis(node)
     return shape[1 - axis], shape[axis]
+
+
+def _is_dilated_depthwise(node: onnx_ir.Node, shape: tuple[int, ...]) -> bool:
+    apart = max(node.attributes.get_ints("dilations", [1]), default=1) > 1
+    return node.op_type == "Conv" and apart and shape[1] == 1 and node.attributes.get_int("group", 1) > 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx
 
-from edgevision.core.errors import EdgevisionError
+from edgevision.core.errors import EdgevisionError, EngineCrashError
 from edgevision.core.printable import one_line
 from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.exporters.quantization.forms import Candidates, GivenModel, PossibleForm, possible_forms
@@ -16,11 +16,10 @@ from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.exporters.quantization.selection import Candidate, Selector, SpeedupOver
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.time_budget import TimeBudget
-from edgevision.exporters.quantization.trials import Trials, TrialSetup
+from edgevision.exporters.quantization.trials import Timer, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict_words import expectation, reason
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import Quality
 from edgevision.runtime.telemetry.findings import Finding
@@ -86,7 +85,7 @@ def decide(
         possible = {label: possible[label] for label in qualities}
         speedup = None if timer is None else timer.speedup
         judged = [
-            Candidate(label, possible[label].outcome, quality.loss, possible[label].settings)
+            Candidate.judged(label, possible[label].outcome, quality, possible[label].settings)
             for label, quality in qualities.items()
         ]
         selector = Selector(judged, speedup, budget, prefer)
@@ -111,6 +110,7 @@ def decide(
                 speedup=None if timer is None or label == first else timer.speedup(label, first),
                 latency_ms=None if timer is None else timer.latency(label),
                 written=label == chosen.label,
+                bound=quality.bound,
             )
             for label, quality in qualities.items()
         )
@@ -121,6 +121,7 @@ def decide(
             if not any(plan.int8 for plan in candidates.searched.values()):
                 unit = setup.measure.unit
                 why = f"no operator can be int8 within the budget of {abs(budget):g} {unit}; {why}"
+        notes += unproven(forms, chosen.label, budget, setup.measure.unit)
         files = {form.name: form for form in reversed(possible.values()) if form.outcome is not None}
         for name in files:
             inside = [one.name for one in selector.within_budget() if possible[one.name].name == name]
@@ -145,7 +146,7 @@ def _written(form: PossibleForm, possible: Mapping[str, PossibleForm], speedup: 
     return Written(form.written or form.model, form.outcome, form.settings, form.plan, gain)
 
 
-_Opened = tuple[dict[str, Quality], InterleavedTimer[str] | None, tuple[str, ...]]
+_Opened = tuple[dict[str, Quality], Timer | None, tuple[str, ...]]
 
 
 @contextmanager
@@ -177,7 +178,7 @@ def _opened(
 
         def rank(label: str) -> tuple[bool, ...]:
             found, int8 = known[label], possible[label].outcome is Outcome.INT8
-            return label not in first_two, found is None, found is not None and found.loss > budget, not int8
+            return label not in first_two, found is None, found is not None and found.at_most > budget, not int8
 
         for label in sorted(possible, key=rank):
             form = possible[label]
@@ -188,8 +189,12 @@ def _opened(
                 open_model = given.open if given is not None and form.outcome is None else setup.openers[form.settings]
                 engine = stack.enter_context(open_model(form.model))
                 qualities[label] = known[label] or setup.measure(engine)
+                if setup.baseline is not None:
+                    engine.run(setup.feeds)
             except EdgevisionError as error:
-                if form.outcome is None:
+                if isinstance(error, EngineCrashError) and form.outcome is Outcome.INT8:
+                    reason = f"{label} is no candidate"
+                elif form.outcome is None:
                     reason = "the model as given does not run here: the first row is the cleaned"
                 elif form.settings.engine != home:
                     reason = f"{label} does not run"
@@ -201,6 +206,33 @@ def _opened(
         rows = [label for label in possible if label in engines]
         timer = None if setup.baseline is None else setup.timer({label: engines[label] for label in rows})
         yield {label: qualities[label] for label in rows}, timer, notes
+
+
+def unproven(forms: Sequence[Form], written: str, budget: float, unit: str) -> tuple[str, ...]:
+    """A note on the fastest form that may be within the ``budget``, where too little was seen to say so."""
+
+    def speed(form: Form) -> float:
+        return 0.0 if form.speedup is None else form.speedup.ratio
+
+    chosen = next(form for form in forms if form.label == written)
+    possible = [one for one in forms if one.bound is not None and one.loss <= budget < one.at_most]
+    if chosen.speedup is not None:
+        possible = [one for one in possible if speed(one) > speed(chosen)]
+    if not possible:
+        return ()
+    best = max(possible, key=speed)
+    assert best.bound is not None
+    wanted = best.bound.enough(budget - best.loss)
+    if unit == "dB" and budget < 0:
+        lost = f"leaves {-best.loss:.3g} dB on {best.bound.pictures} samples and on others perhaps {-best.at_most:.3g}"
+    else:
+        lost = (
+            f"loses {best.loss:.3g} {unit} on {best.bound.pictures} pictures and on others perhaps {best.at_most:.3g}"
+        )
+    more = "" if wanted is None else f"; about {wanted} like them would show whether it is"
+    return (
+        f"{best.label} is not shown to be within {abs(budget):g} {unit}: it {lost}{more}; give more, or --max-drop",
+    )
 
 
 def disturbances(findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -107,69 +107,26 @@ class TimedRuns:
         return np.asarray(np.median(self.milliseconds().reshape(len(self.rounds), -1), axis=1))
 
 
-class InterleavedTimer(Generic[Name]):
-    """Times several calls in one run; see the module.
+class InterleavedRuns(Generic[Name]):
+    """What several calls took that were timed in the same rounds.
 
     A call's time in a round is the median of its block, and a round in which the machine was slow is set right by the
     geometric mean of what all took in it. So a call has one time, and how many times as fast it is as another is
     the quotient of their times, whichever two are asked about.
 
-    Args:
-        calls: each by its name; all are run a few times before anything is timed.
-        block_ms: how long a call runs in a round, at least once.
-        fewest: runs of a block at least, where there are several calls.
-        rewarm_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
-        clock: in nanoseconds, :func:`time.perf_counter_ns` unless it is given.
-
     Attributes:
         timed: the runs of each call by its name.
     """
 
-    def __init__(
-        self,
-        calls: Mapping[Name, Call],
-        *,
-        block_ms: float = 2.0,
-        fewest: int = 1,
-        rewarm_ms: float = 0.0,
-        clock: Callable[[], int] | None = None,
-    ) -> None:
-        self._calls = dict(calls)
-        self._clock = clock or time.perf_counter_ns
-        self._rewarm_ns = round(1e6 * rewarm_ms)
-        self._alone = len(self._calls) == 1
-        self._order = np.random.default_rng(0)
+    def __init__(self, timed: Mapping[Name, TimedRuns]) -> None:
+        self.timed = dict(timed)
         # Of the rounds so far: a verdict asks for the same again and again.
         self._speedups: dict[tuple[Name, Name], Speedup] = {}
-        self.timed = {name: TimedRuns() for name in self._calls}
-        self._block_runs = {
-            name: max(1 if self._alone else fewest, round(1e6 * block_ms / max(1, self._fastest_run(call, block_ms))))
-            for name, call in self._calls.items()
-        }
 
     @property
     def rounds(self) -> int:
         """How many were run so far."""
         return len(next(iter(self.timed.values())).rounds)
-
-    def run_round(self) -> None:
-        """Add a block of every call."""
-        self._speedups.clear()
-        names = list(self._calls)
-        for place in self._order.permutation(len(names)):
-            self._run_block(names[place])
-
-    def measure(self, seconds: float, *, fewest: int = 11, most: int = 401) -> None:
-        """Add rounds for so long, as many as it takes for an interval and ``most`` in all.
-
-        None is begun that would not end in time, were it as short as the shortest.
-        """
-        now = time.monotonic()
-        end, shortest = now + seconds, 0.0
-        while self.rounds < fewest or (self.rounds < most and now < end and now + shortest <= end):
-            self.run_round()
-            now, before = time.monotonic(), now
-            shortest = min(shortest or math.inf, now - before)
 
     def milliseconds(self, name: Name) -> float:
         """The median over rounds of a call's time, slow rounds set right."""
@@ -197,6 +154,63 @@ class InterleavedTimer(Generic[Name]):
             rounds=self.rounds,
         )
 
+    def _times(self, name: Name) -> Floats:
+        """The median time of a call in every round, in milliseconds, slow rounds set right."""
+        times = {one: timed.round_medians() for one, timed in self.timed.items()}
+        together = np.exp(np.mean([np.log(series) for series in times.values()], axis=0))
+        return np.asarray(times[name] * np.median(together) / together)
+
+
+class InterleavedTimer(InterleavedRuns[Name]):
+    """Times several calls in one run; see the module.
+
+    Args:
+        calls: each by its name; all are run a few times before anything is timed.
+        block_ms: how long a call runs in a round, at least once.
+        fewest: runs of a block at least, where there are several calls.
+        rewarm_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
+        clock: in nanoseconds, :func:`time.perf_counter_ns` unless it is given.
+    """
+
+    def __init__(
+        self,
+        calls: Mapping[Name, Call],
+        *,
+        block_ms: float = 2.0,
+        fewest: int = 1,
+        rewarm_ms: float = 0.0,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        super().__init__({name: TimedRuns() for name in calls})
+        self._calls = dict(calls)
+        self._clock = clock or time.perf_counter_ns
+        self._rewarm_ns = round(1e6 * rewarm_ms)
+        self._alone = len(self._calls) == 1
+        self._order = np.random.default_rng(0)
+        self._block_runs = {
+            name: max(1 if self._alone else fewest, round(1e6 * block_ms / max(1, self._fastest_run(call, block_ms))))
+            for name, call in self._calls.items()
+        }
+
+    def run_round(self) -> None:
+        """Add a block of every call."""
+        self._speedups.clear()
+        names = list(self._calls)
+        for place in self._order.permutation(len(names)):
+            self._run_block(names[place])
+
+    def measure(self, seconds: float, *, fewest: int = 11, most: int = 401) -> None:
+        """Add rounds for so long, as many as it takes for an interval and ``most`` in all.
+
+        None is begun that would not end in time, were it as short as the shortest.
+        """
+        now = time.monotonic()
+        end, shortest = now + seconds, 0.0
+        while self.rounds < fewest or (self.rounds < most and now < end and now + shortest <= end):
+            self.run_round()
+            now, before = time.monotonic(), now
+            shortest = min(shortest or math.inf, now - before)
+
     def _fastest_run(self, call: Call, block_ms: float) -> int:
         took: list[int] = []
         # On a busy machine a few runs may all be interrupted, and blocks would be too short for their medians to mean
@@ -222,9 +236,3 @@ class InterleavedTimer(Generic[Name]):
             starts.append(start)
         timed.rounds.append(runs)
         timed.total_ns += sum(durations[-runs:])
-
-    def _times(self, name: Name) -> Floats:
-        """The median time of a call in every round, in milliseconds, slow rounds set right."""
-        times = {one: timed.round_medians() for one, timed in self.timed.items()}
-        together = np.exp(np.mean([np.log(series) for series in times.values()], axis=0))
-        return np.asarray(times[name] * np.median(together) / together)

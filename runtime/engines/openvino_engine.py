@@ -217,7 +217,11 @@ def _nodes(program: Any, device: str) -> list[tuple[str, str]]:
 def _spec(port: Any) -> TensorSpec:
     shape = tuple(d.get_length() if d.is_static else "?" for d in port.partial_shape)
     kind = port.element_type.get_type_name()
-    return TensorSpec(name=port.any_name, shape=shape, dtype=_DTYPES.get(kind, kind))
+    # An input that is only cast has the name of what is cast, too, and which comes first is not said.
+    own = port.get_node().get_friendly_name()
+    return TensorSpec(
+        name=own if own in port.get_names() else port.any_name, shape=shape, dtype=_DTYPES.get(kind, kind)
+    )
 
 
 def _last_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ from edgevision.core.records import Record, record
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound
 from edgevision.runtime.tasks.samples import Batch
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
@@ -19,10 +20,19 @@ _BATCH = 32
 
 @record
 class Quality(Record):
-    """``figures`` by name: top1 and agreement in percent, psnr and sqnr in dB. ``loss`` is what the budget bounds."""
+    """``figures`` by name: top1 and agreement in percent, psnr and sqnr in dB. ``loss`` is what the budget bounds.
+
+    ``bound`` says how sure it is; ``None`` where it was judged on one input, or something is broken for sure.
+    """
 
     figures: Mapping[str, float]
     loss: float
+    bound: LossBound | None = None
+
+    @property
+    def at_most(self) -> float:
+        """What the loss is on other data like these, with 95 % confidence: this has to be within the budget."""
+        return self.loss if self.bound is None else self.loss + self.bound.reach
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,28 @@ class OutputQuality:
 
     def __call__(self, engine: Engine) -> Quality:
         found = output_values(engine, self._inputs)
+        powers = [_powers(reference, other) for reference, other in zip(self._reference, found, strict=True)]
         worst = min(sqnr_db(r, f) for r, f in zip(self._reference, found, strict=True))
-        return Quality(figures={"sqnr": worst}, loss=-worst)
+
+        def loss_without(left_out: NDArray[np.bool_]) -> float:
+            return -min(_sqnr_db(signal[~left_out].sum(), noise[~left_out].sum()) for signal, noise in powers)
+
+        samples = len(self._inputs[0])
+        alike = all(len(signal) == samples for signal, _ in powers)
+        bound = jackknife_bound(samples, loss_without) if alike else None
+        return Quality(figures={"sqnr": worst}, loss=-worst, bound=bound)
 
 
 def output_values(engine: Engine, inputs: Sequence[NDArray[Any]]) -> list[NDArray[np.float64]]:
     """All outputs for ``inputs``, in float64."""
     return [np.asarray(output, np.float64) for output in run_batched(engine, inputs, most=_BATCH)]
+
+
+def _powers(reference: NDArray[np.float64], found: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The signal and the noise of each sample: summed squares of the one and of the differences."""
+    axes = tuple(range(1, reference.ndim))
+    return np.sum(reference**2, axis=axes), np.sum((reference - found) ** 2, axis=axes)
+
+
+def _sqnr_db(signal: float, noise: float) -> float:
+    return 10 * float(np.log10(signal / noise)) if signal > 0 and noise > 0 else float("inf")

@@ -277,8 +277,8 @@ def test_every_form_is_judged_and_every_operator_accounted_for(small: Path, pict
     precisions = {node.operator: node.precision for node in found.nodes}
     assert (precisions["Conv"], precisions["Gemm"], precisions["MaxPool"]) == ("int8", "int8", "float")
     assert all(node.name and node.why for node in found.nodes)
-    alone = [node.sqnr_db for node in found.nodes if node.operator in ("Conv", "Gemm")]
-    assert all(sqnr is not None and sqnr > 20 for sqnr in alone)
+    # What each costs by itself is nobody's question where all of them hold the budget.
+    assert all(node.sqnr_db is None for node in found.nodes)
     assert found.trials[0].name == "all int8"
     assert all(trial.quality is not None for trial in found.trials)
 
@@ -358,16 +358,18 @@ def test_what_breaks_the_budget_is_finetuned_where_that_is_asked_for(
     stopwatch.others = {"all int8 finetuned": 1.9}
     # No form in int8 is as near as that.
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs, finetune=True, max_drop=90)
-    losses = {form.name: form.loss for form in found.forms}
+    losses = {form.name: form.at_most for form in found.forms}
     assert losses["all int8 finetuned"] < losses["all int8"]
     assert found.outcome is Outcome.FLOAT
+    alone = [node.sqnr_db for node in found.nodes if node.operator == "Conv"]
+    assert all(sqnr is not None and sqnr > 20 for sqnr in alone)
     assert any(note.startswith("finetuning for 2 operators in int8: the loss was ") for note in found.notes)
     # Now one of the two is within the budget.
     middle = -(losses["all int8 finetuned"] + losses["all int8"]) / 2
     found = export(foreign, tmp_path / "tuned.onnx", calibration=inputs, finetune=True, max_drop=middle)
     (written,) = [form for form in found.forms if form.written]
     assert (found.outcome, written.name) == (Outcome.INT8, "all int8 finetuned")
-    assert written.loss == pytest.approx(losses["all int8 finetuned"])
+    assert written.at_most == pytest.approx(losses["all int8 finetuned"])
     assert operators(tmp_path / "tuned.onnx") >= QUANTISED
 
 
@@ -468,10 +470,10 @@ def test_where_nothing_holds_the_budget_the_float_model_is_written(
 
 def test_a_budget_between_is_held_by_some_operators(foreign: Path, inputs: Path, tmp_path: Path) -> None:
     whole = export(foreign, tmp_path / "whole.onnx", calibration=inputs)
-    budget = -whole.forms[-1].loss + 1
+    budget = -whole.forms[-1].at_most + 0.2
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs, max_drop=budget)
     assert found.outcome is Outcome.INT8
-    assert found.forms[-1].loss <= -budget
+    assert found.forms[-1].at_most <= -budget
     reasons = {node.why for node in found.nodes if node.precision != "int8"}
     assert "int8 costs too much quality here" in reasons
     assert [node.precision for node in found.nodes if node.operator == "Conv"].count("int8") == 1
@@ -549,13 +551,13 @@ def test_an_onnx_model_is_read_once(
 def opened_graphs(monkeypatch: pytest.MonkeyPatch) -> dict[bool, list[onnx.ModelProto]]:
     """What is opened from now on, by whether denormal numbers are taken for zero."""
     opened: dict[bool, list[onnx.ModelProto]] = {True: [], False: []}
-    plain = model_writing.open_engine
+    plain = model_writing.ProcessEngine
 
-    def noting(path: Path, *arguments: Any, flush_denormals: bool = True, **options: Any) -> Engine:
-        opened[flush_denormals].append(onnx.load(path))
-        return plain(path, *arguments, flush_denormals=flush_denormals, **options)
+    def noting(process: Any, path: Path, device: str, options: Any, closed: Any) -> Engine:
+        opened[options["flush_denormals"]].append(onnx.load(path))
+        return plain(process, path, device, options, closed)
 
-    monkeypatch.setattr(model_writing, "open_engine", noting)
+    monkeypatch.setattr(model_writing, "ProcessEngine", noting)
     return opened
 
 

@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
 
 from edgevision.core.errors import DatasetError
 from edgevision.data.box_annotations import annotations
 from edgevision.data.datasets import ImageDataset, ImageFolder
-from edgevision.metrics.average_precision import Truth, average_precision
+from edgevision.metrics.average_precision import PrecisionOfPictures, Truth
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.detection.detector import Detector
@@ -14,6 +17,7 @@ from edgevision.runtime.tasks.detection.evaluation import LEAST_SCORE, class_ord
 from edgevision.runtime.tasks.detection.matching import matched_pairs
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
+from edgevision.runtime.tasks.loss_bound import jackknife_bound, ratio_bound
 from edgevision.runtime.tasks.quality import Quality
 
 _log = logging.getLogger(__name__)
@@ -26,7 +30,8 @@ _BROKEN = 100.0
 class DetectionQuality:
     """mAP50-95 where there are boxes to compare with, in points; else how well both models' boxes agree.
 
-    Without boxes the loss is what is missing to an F1 of 100 % between the boxes of both models at IoU 0.75.
+    Without boxes the loss is what is missing to an F1 of 100 % between the boxes of both models at IoU 0.75: where
+    neither finds anything there is none, and nothing is shown.
     """
 
     unit = "points"
@@ -44,25 +49,37 @@ class DetectionQuality:
         found = self._found(engine)
         ours = [one.chosen(one.scores >= self._least) for one in found]
         theirs = [one.chosen(one.scores >= self._least) for one in self._reference]
-        agreement = _agreement(ours, theirs)
-        figures = {"agreement": agreement, "boxes": float(sum(map(len, ours)))}
-        if self._truth is None:
-            loss = 100.0 - agreement
-        else:
-            figures["map"] = self._map(found)
-            loss = self._map(self._reference) - figures["map"]
         before, after = sum(map(len, theirs)), sum(map(len, ours))
+        there = np.array([len(one) + len(other) for one, other in zip(ours, theirs, strict=True)])
+        lost = there - 2 * np.array(_pair_counts(ours, theirs))
+        agreement = 100.0 * (1 - float(lost.sum() / there.sum())) if there.any() else 100.0
+        figures = {"agreement": agreement, "boxes": float(after)}
+        if self._truth is None:
+            # A box that lies elsewhere is one more of either model.
+            loss, bound = 100.0 - agreement, ratio_bound(100 * lost, there, unseen=100 / max(1, before))
+        else:
+            precision, reference = self._precision(found), self._reference_precision
+            figures["map"] = 100 * precision.mean()
+            loss = 100 * reference.mean() - figures["map"]
+            things = sum(int((~one.ignored).sum()) for one in self._truth)
+            bound = jackknife_bound(
+                len(found), lambda out: 100 * (reference.mean(~out) - precision.mean(~out)), unseen=100 / things
+            )
         if before and (after == 0 or after > _EXPLODED * before):
-            loss = max(loss, _BROKEN)
-        return Quality(figures=figures, loss=loss)
+            loss, bound = max(loss, _BROKEN), None
+        return Quality(figures=figures, loss=loss, bound=bound)
 
     def _found(self, engine: Engine) -> list[Detections]:
         detector = Detector(engine, self._metadata, min_score=LEAST_SCORE)
         return [detector(self._data.image(index)) for index in range(len(self._data))]
 
-    def _map(self, found: Sequence[Detections]) -> float:
+    @cached_property
+    def _reference_precision(self) -> PrecisionOfPictures:
+        return self._precision(self._reference)
+
+    def _precision(self, found: Sequence[Detections]) -> PrecisionOfPictures:
         assert self._truth is not None
-        return 100 * average_precision([found_in(one) for one in found], self._truth, self._labels).mean
+        return PrecisionOfPictures([found_in(one) for one in found], self._truth, self._labels)
 
 
 def _truth(metadata: ModelMetadata, data: ImageDataset, sizes: Sequence[tuple[int, int]]) -> list[Truth] | None:
@@ -91,8 +108,6 @@ def _class_count(metadata: ModelMetadata, truth: Sequence[Truth] | None) -> int:
     return max([named, *(int(one.classes.max(initial=-1)) + 1 for one in truth or ())])
 
 
-def _agreement(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
-    """F1 in percent over all pictures, of boxes of one class at IoU 0.75; 100 where neither finds anything."""
-    pairs = sum(len(matched_pairs(one, other, 0.75)) for one, other in zip(ours, theirs, strict=True))
-    boxes = sum(map(len, ours)) + sum(map(len, theirs))
-    return 100.0 * 2 * pairs / boxes if boxes else 100.0
+def _pair_counts(ours: Sequence[Detections], theirs: Sequence[Detections]) -> list[int]:
+    """How many boxes of one class both have in each picture, at IoU 0.75."""
+    return [len(matched_pairs(one, other, 0.75)) for one, other in zip(ours, theirs, strict=True)]

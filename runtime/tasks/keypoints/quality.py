@@ -16,6 +16,7 @@ from edgevision.runtime.tasks.keypoints.evaluation import errors_of, looked_at, 
 from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
 from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
+from edgevision.runtime.tasks.loss_bound import paired_bound
 from edgevision.runtime.tasks.quality import Quality
 
 # Points that lie in so small a part of their crop, where the float model's do not, say nothing of the picture.
@@ -46,17 +47,15 @@ class KeypointQuality:
             found = self._found(engine)
         except NotFiniteError:
             return Quality(figures={self.metric: math.nan}, loss=math.inf)
-        difference = float(
-            np.mean([one.compare(other)["nme"] for one, other in zip(found, self._reference, strict=True)])
-        )
-        figures = {"difference": difference}
-        loss = difference
+        losses = np.array([one.compare(other)["nme"] for one, other in zip(found, self._reference, strict=True)])
+        figures = {"difference": float(losses.mean())}
         if self._truth is not None:
-            figures["nme"] = self._nme(found)
-            loss = figures["nme"] - self._nme(self._reference)
+            errors = self._errors(found)
+            figures["nme"] = float(errors.mean())
+            losses = errors - self._errors(self._reference)
         if _spread(found) < _COLLAPSED * _spread(self._reference):
-            loss = max(loss, _BROKEN)
-        return Quality(figures=figures, loss=loss)
+            return Quality(figures=figures, loss=max(float(losses.mean()), _BROKEN))
+        return Quality(figures=figures, loss=float(losses.mean()), bound=paired_bound(losses))
 
     def _found(self, engine: Engine) -> list[Keypoints]:
         # The pipeline is not closed: that would close the engine, which is the caller's.
@@ -70,9 +69,10 @@ class KeypointQuality:
         assert self._truth is not None
         return looked_at(str(index), self._truth[index], self._options)
 
-    def _nme(self, found: Sequence[Keypoints]) -> float:
+    def _errors(self, found: Sequence[Keypoints]) -> NDArray[np.float64]:
+        """The NME of each thing, in percent."""
         assert self._truth is not None
-        return 100 * float(np.mean([own.mean() for own in errors_of(self._spec, found, self._truth)]))
+        return 100 * np.array([own.mean() for own in errors_of(self._spec, found, self._truth)])
 
 
 def _truth(spec: KeypointsSpec, data: ImageDataset) -> list[PointAnnotations] | None:

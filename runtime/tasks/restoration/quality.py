@@ -14,6 +14,7 @@ from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.loss_bound import paired_bound
 from edgevision.runtime.tasks.quality import Example, Quality
 from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer
 
@@ -32,6 +33,7 @@ class RestorationQuality:
         first = self._report(reference)
         self.metric = "psnr_y" if "psnr_y" in first.figures else "psnr"
         self._reference = first.figures[self.metric]
+        self._each = {one.name: one.figures[self.metric] for one in first.pictures}
         self._failures = first.failures.keys()
 
     def __call__(self, engine: Engine) -> Quality:
@@ -42,7 +44,9 @@ class RestorationQuality:
         # A mean without those that it cannot do would make a model look better than it is.
         if report is None or report.failures.keys() - self._failures:
             return Quality(figures={self.metric: math.nan}, loss=math.inf)
-        return Quality(figures=report.figures, loss=self._reference - report.figures[self.metric])
+        differences = [self._each[one.name] - one.figures[self.metric] for one in report.pictures]
+        loss = self._reference - report.figures[self.metric]
+        return Quality(figures=report.figures, loss=loss, bound=paired_bound(differences))
 
     def examples(self, engine: Engine) -> Sequence[Example]:
         """The first pictures, restored."""

@@ -1,15 +1,18 @@
 """How much worse a form of a segmenter is than the float model, through the pipeline that people run."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder, MaskKind
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound, paired_bound
 from edgevision.runtime.tasks.quality import Quality
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
@@ -20,12 +23,25 @@ _EXPLODED = 3
 _BROKEN = 100.0
 
 
+class _Score(Protocol):
+    """How good the answers for all pictures are."""
+
+    @property
+    def figure(self) -> float:
+        """In percent."""
+        ...
+
+    def bound_of(self, better: Any) -> LossBound | None:
+        """Of the loss against a ``better`` score of the same pictures."""
+        ...
+
+
 class _Judge(Protocol):
-    """Makes one figure in percent of the answers for all pictures."""
+    """Scores the answers for all pictures by one figure."""
 
     metric: str
 
-    def __call__(self, found: Sequence[Segmentation]) -> float: ...
+    def __call__(self, found: Sequence[Segmentation]) -> _Score: ...
 
 
 class SegmentationQuality:
@@ -46,18 +62,19 @@ class SegmentationQuality:
 
     def __call__(self, engine: Engine) -> Quality:
         found = self._found(engine)
-        agreement = float(np.mean([_agreement(*pair) for pair in zip(found, self._reference, strict=True)]))
-        figures = {"agreement": agreement}
+        each = np.array([_agreement(*pair) for pair in zip(found, self._reference, strict=True)])
+        figures = {"agreement": float(each.mean())}
         if self._judge is None:
-            loss = 100.0 - agreement
+            loss, bound = 100.0 - figures["agreement"], paired_bound(100 - each)
         else:
-            figures[self.metric] = self._judge(found)
-            loss = self._judge(self._reference) - figures[self.metric]
+            score, before = self._judge(found), self._judge(self._reference)
+            figures[self.metric] = score.figure
+            loss, bound = before.figure - score.figure, score.bound_of(before)
         for size in (_marked, _counted):
-            before, after = size(self._reference), size(found)
-            if before and (after == 0 or after > _EXPLODED * before):
-                loss = max(loss, _BROKEN)
-        return Quality(figures=figures, loss=loss)
+            own, other = size(self._reference), size(found)
+            if own and (other == 0 or other > _EXPLODED * own):
+                loss, bound = max(loss, _BROKEN), None
+        return Quality(figures=figures, loss=loss, bound=bound)
 
     def _found(self, engine: Engine) -> list[Segmentation]:
         segmenter = Segmenter(engine, self._metadata)
@@ -71,11 +88,13 @@ class _ClassJudge:
         self._order = ClassOrder(segmenter.labels, segmenter.background, masked)
         self._masked, self._names = masked, names
 
-    def __call__(self, found: Sequence[Segmentation]) -> float:
-        tally = ClassTally(len(self._order.labels), self._order.background)
+    def __call__(self, found: Sequence[Segmentation]) -> "_ClassScore":
+        confusions = []
         for name, one in zip(self._names, found, strict=True):
+            tally = ClassTally(len(self._order.labels), self._order.background)
             tally.add(self._order.expected(self._masked.class_map(name, one.size)), self._order.predicted(one))
-        return 100 * tally.mean_overlap
+            confusions.append(tally.confusion)
+        return _ClassScore(self._order.background, np.array(confusions))
 
 
 class _ThingJudge:
@@ -84,11 +103,45 @@ class _ThingJudge:
     def __init__(self, masked: MaskedFolder, names: Sequence[str]) -> None:
         self._masked, self._names = masked, names
 
-    def __call__(self, found: Sequence[Segmentation]) -> float:
+    def __call__(self, found: Sequence[Segmentation]) -> "_ThingScore":
         tally = ThingTally()
         for name, one in zip(self._names, found, strict=True):
             tally.add(one.masks, one.scores, things_in(self._masked, name, one.size))
-        return 100 * tally.share_at_half
+        return _ThingScore(tally)
+
+
+@dataclass(frozen=True, eq=False)
+class _ClassScore:
+    """By the counts of pixels of each picture (pictures, classes, classes + 1)."""
+
+    background: int | None
+    confusions: NDArray[np.int64]
+
+    @property
+    def figure(self) -> float:
+        return self._over(np.ones(len(self.confusions), bool))
+
+    def bound_of(self, better: "_ClassScore") -> LossBound | None:
+        return jackknife_bound(len(self.confusions), lambda out: better._over(~out) - self._over(~out))
+
+    def _over(self, chosen: NDArray[np.bool_]) -> float:
+        tally = ClassTally(self.confusions.shape[1], self.background)
+        tally.confusion = self.confusions[chosen].sum(axis=0)
+        return 100 * tally.mean_overlap
+
+
+@dataclass(frozen=True, eq=False)
+class _ThingScore:
+    tally: ThingTally
+
+    @property
+    def figure(self) -> float:
+        return 100 * self.tally.share_at_half
+
+    def bound_of(self, better: "_ThingScore") -> LossBound | None:
+        things = sum(len(pair.true_areas) for pair in self.tally.pairs)
+        differences = 100 * (np.array(better.tally.pictures) - np.array(self.tally.pictures))
+        return paired_bound(differences, unseen=100 / max(1, things))
 
 
 def _judge(segmenter: Segmenter, data: ImageDataset) -> _Judge | None:

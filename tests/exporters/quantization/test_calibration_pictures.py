@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from edgevision.data.datasets import ImageFolder
-from edgevision.exporters.quantization.calibration_pictures import Pictures
+from edgevision.exporters.quantization.calibration_pictures import Pictures, divide
 
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]
 
@@ -59,3 +59,13 @@ def test_pictures_can_be_dealt_out(write_class_folders: WriteFolders, tmp_path: 
     assert np.array_equal(np.asarray(shares[1].image(1)), np.asarray(every.image(4)))
     assert [len(every.every(6, start)) for start in range(6)] == [1, 1, 1, 1, 1, 0]
     assert len(every) == 5
+
+
+@pytest.mark.parametrize(("count", "wanted", "judged"), [(300, 1000, 150), (90, 1000, 26), (300, 40, 40), (20, 8, 8)])
+def test_of_a_small_folder_as_many_are_judged_on_as_calibrate(
+    write_class_folders: WriteFolders, tmp_path: Path, count: int, wanted: int, judged: int
+) -> None:
+    divided = divide(write_class_folders(tmp_path / "data", {"cat": count}), None, wanted)
+    assert not set(divided.seen) & set(divided.held)
+    assert len(divided.held) == pytest.approx(judged, abs=4)
+    assert len(divided.seen) + len(divided.held) == count or wanted < count

@@ -40,11 +40,13 @@ class FakeTrials:
         self.timed.add((self.settings, plan))
         floats, everything = self.ratios[self.settings]
         ratio = {NONE: floats, ALL: everything, PART: (floats + everything) / 2}[plan]
-        return Speedup(ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio, rounds=1)
+        return Speedup(
+            ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio if ratio else float("inf"), rounds=1
+        )
 
 
 def searched(
-    trials: FakeTrials, found: Plan = ALL, failing: EngineSettings | None = None
+    trials: FakeTrials, found: Plan = ALL, failing: EngineSettings | None = None, *, late: bool = False
 ) -> dict[EngineSettings, float]:
     """Where it was searched, in order, and in which share of the time; candidates do not run in what is ``failing``."""
     shares: dict[EngineSettings, float] = {}
@@ -55,7 +57,7 @@ def searched(
         shares[within.settings] = share
         return Choice(found)
 
-    choices = EngineSearch(cast(Trials, trials), ALL, 1.0, search).run()
+    choices = EngineSearch(cast(Trials, trials), ALL, 1.0, search, lambda: late).run()
     assert list(choices) == list(shares)
     assert all(choice.plan == found for choice in choices.values())
     return shares
@@ -90,6 +92,18 @@ def test_where_int8_breaks_the_budget_the_next_engine_is_tried() -> None:
 def test_what_is_too_coarse_by_itself_is_not_searched_in() -> None:
     trials = FakeTrials({ONNX_RUNTIME: (1.0, 2.0), OPENVINO: (1.0, 3.0), BF16: (4.0, 5.0)}, {BF16: 1.5})
     assert list(searched(trials)) == [OPENVINO]
+
+
+def test_where_it_is_late_no_more_settings_are_tried() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 1.2), OPENVINO: (1.0, 2.0)})
+    assert searched(trials, late=True) == {ONNX_RUNTIME: 1.0}
+    assert {settings for settings, _ in trials.timed} == {ONNX_RUNTIME}
+
+
+def test_where_no_candidate_comes_back_in_time_the_choice_is_float() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (0.0, 0.0), OPENVINO: (0.0, 0.0)})
+    choices = EngineSearch(cast(Trials, trials), ALL, 1.0, lambda *_: Choice(ALL), lambda: False).run()
+    assert choices == {ONNX_RUNTIME: Choice(NONE)}
 
 
 @pytest.mark.parametrize("better", [1.5, 0.9])

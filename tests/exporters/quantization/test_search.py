@@ -10,6 +10,7 @@ import pytest
 from edgevision.exporters.quantization.node_times import Profile
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice, Search
+from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.units import Unit
 from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.tasks.quality import Quality
@@ -72,6 +73,7 @@ def search(
     gain: Mapping[str, float] | None = None,
     borders: Sequence[tuple[str, str, float]] = (),
     late: Callable[[], bool] = lambda: False,
+    over: Callable[[], bool] = lambda: False,
     units: Sequence[Unit] | None = None,
     rest: Mapping[str, float] | None = None,
 ) -> tuple[Choice, FakeTrials]:
@@ -80,12 +82,45 @@ def search(
     made: Any = trials
     profile = Profile(gain or {}, borders)
     wide = rest is not None
-    return Search(made, units or chain("".join(noise)), noise, profile, budget, late, a16w8=wide).run(), trials
+    found = Search(made, units or chain("".join(noise)), lambda: noise, profile, budget, late, over, a16w8=wide)
+    return found.run(), trials
 
 
 def test_everything_within_the_budget_is_kept() -> None:
     choice, _ = search(dict.fromkeys("abcdef", 1.0), budget=6)
     assert choice == Choice(Plan(frozenset("abcdef")), {}, fastest=Plan(frozenset("abcdef")))
+
+
+def test_what_each_costs_is_not_asked_where_everything_is_within_the_budget() -> None:
+    made: Any = FakeTrials(dict.fromkeys("abc", 1.0), more_is_faster)
+
+    def asked() -> Mapping[str, float]:
+        raise AssertionError("nobody needs it")
+
+    never = lambda: False  # noqa: E731
+    choice = Search(made, chain("abc"), asked, Profile({}, ()), 3.0, never, never).run()
+    assert choice.plan == Plan(frozenset("abc"))
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(100, 0), (400, 1), (1000, 1)])
+def test_no_promise_is_broken_to_find_a_set_within_the_budget(seconds: int, found: int) -> None:
+    """Every candidate takes half a minute, by a clock that does not run by itself."""
+    now = 0.0
+    budget = TimeBudget(seconds, lambda: now)
+    budget.begin(Stage.SEARCHING)
+    noise = dict.fromkeys("abcdefghijklmnop", 1.0)
+
+    class Slow(FakeTrials):
+        def quality(self, plan: Plan, name: str) -> Quality:
+            nonlocal now
+            now += 0 if plan.int8 in self.judgements else 30
+            return super().quality(plan, name)
+
+    trials: Any = Slow(noise, more_is_faster)
+    units = chain("".join(noise))
+    choice = Search(trials, units, lambda: noise, Profile({}, ()), 1.5, budget.late, budget.over).run()
+    assert now <= seconds
+    assert len(choice.plan.int8) == found
 
 
 def test_the_noisiest_are_given_up_first() -> None:

@@ -75,6 +75,22 @@ def test_a_stage_that_ends_by_itself_is_not_cut_short() -> None:
     assert budget.late()
 
 
+def test_nothing_is_begun_that_would_end_in_what_is_kept_back_for_the_verdict() -> None:
+    clock = Clock()
+    budget = TimeBudget(100, clock)
+    budget.begin(Stage.SEARCHING)
+    whole = budget.seconds_before_verdict
+    assert 60 < whole < 100
+    assert not budget.over()
+    clock.now += 0.4 * whole
+    assert not budget.over()
+    clock.now += 0.3 * whole
+    # Another as long as the longest would not fit.
+    assert budget.over()
+    budget.begin(Stage.DECIDING)
+    assert budget.seconds_left > 10
+
+
 def test_what_was_spent_before_counts() -> None:
     budget = TimeBudget(100, Clock(), spent=40)
     budget.begin(Stage.WRITING)

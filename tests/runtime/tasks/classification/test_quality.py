@@ -32,20 +32,55 @@ def one_hot(answers: Sequence[int], certainty: float = 5.0) -> list[list[float]]
     return [[certainty * (index == answer) for index in range(3)] for answer in answers]
 
 
-def test_with_classes_the_loss_is_the_accuracy_that_is_lost_in_points() -> None:
+def test_with_classes_answers_that_change_cost_what_the_float_model_knew_there() -> None:
     expected = np.array([0, 1, 2, 0, 1, 2, 0, 1])
     reference = answering(one_hot([0, 1, 2, 0, 1, 2, 1, 1]))
     measure: QualityMeasure = ClassifierQuality(reference, numbers(8), expected)
     assert (measure.metric, measure.unit, measure.budget) == ("top1", "points", 0.3)
     quality = measure(answering(one_hot([0, 1, 2, 0, 2, 1, 1, 0])))
     assert quality.figures["top1"] == 50
-    assert quality.loss == 87.5 - 50
     assert quality.figures["agreement"] == 62.5
+    # It is right seven times of eight, so its answer has about 7/8 and the others share the rest: three are lost.
+    assert quality.loss == pytest.approx(100 * 3 / 8 * (7 / 8 - 1 / 16), rel=0.03)
+    assert quality.at_most > 37.5
 
 
-def test_a_model_that_is_better_than_the_float_one_has_a_negative_loss() -> None:
-    measure = ClassifierQuality(answering(one_hot([0, 1, 1, 1])), numbers(4), np.array([0, 1, 2, 2]))
-    assert measure(answering(one_hot([0, 1, 2, 1]))).loss == -25
+def test_a_model_that_is_too_sure_of_itself_is_not_believed() -> None:
+    """All else equal, its probabilities say that more is lost than labels do."""
+    truth = np.arange(1000) % 3
+    answers = np.where(np.arange(1000) % 10 < 4, (truth + 1) % 3, truth)
+    changed = answers.copy()
+    # As often as not what was wrong becomes right.
+    changed[:50] = (answers[:50] + 1 + np.arange(50) // 10 % 2) % 3
+    measures = [
+        ClassifierQuality(answering(one_hot(answers.tolist(), 8)), numbers(1000), labels) for labels in (truth, None)
+    ]
+    known, unknown = (measure(answering(one_hot(changed.tolist()))) for measure in measures)
+    assert unknown.loss == pytest.approx(5, rel=0.01)
+    assert known.loss == pytest.approx(5 * (0.6 - 0.2), rel=0.05)
+
+
+def test_where_labels_are_sure_that_more_is_lost_they_count() -> None:
+    """Only answers that were right change, and the float model knew no better than to guess."""
+    truth = np.arange(300) % 3
+    undecided = [[1.0 + 0.01 * (index == one) for index in range(3)] for one in truth]
+    changed = [
+        [1.0 + 0.01 * (index == (one + (place < 60)) % 3) for index in range(3)] for place, one in enumerate(truth)
+    ]
+    undecided[60:] = one_hot(((truth[60:] + 1) % 3).tolist(), 0.01)
+    changed[60:] = undecided[60:]
+    quality = ClassifierQuality(answering(undecided), numbers(300), truth)(answering(changed))
+    assert quality.loss == pytest.approx(20)
+
+
+def test_few_pictures_show_little_and_many_show_that_nothing_is_lost() -> None:
+    reaches = []
+    for count in (20, 2000):
+        answers = one_hot([index % 3 for index in range(count)])
+        quality = ClassifierQuality(answering(answers), numbers(count), None)(answering(answers))
+        assert quality.loss == 0
+        reaches.append(quality.at_most)
+    assert reaches[0] > 10 > 0.3 > reaches[1]
 
 
 def test_the_float_model_itself_loses_nothing() -> None:

@@ -1,0 +1,100 @@
+"""What a model that ``export --int8`` wrote claims, measured again by another program on pictures it never saw.
+
+    python benchmarks/int8_claims.py GIVEN WRITTEN.onnx [--data PICTURES] [--seconds 20] [--json]
+
+GIVEN is the float model: an ONNX file that edgevision exported without ``--int8``. The claims are read from
+``WRITTEN.report.json``: how many times as fast as the model as given, with its interval, and how much is lost, with
+what it may be at most. Speed is that of both files in this process, each in its engine, interleaved, by the clock and
+for one thread by CPU time, which other programs disturb less. The loss is judged by the task's own measure on
+``--data``. A budget counts as broken where more than that is lost for sure.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from edgevision.data.datasets import ImageFolder
+from edgevision.exporters.quantization.calibration_pictures import Pictures
+from edgevision.exporters.report import read_report
+from edgevision.exporters.samples import picture_batches
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import find_task
+from edgevision.runtime.benchmark.random_inputs import input_shapes, random_inputs
+from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.quality import Quality
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("given", type=Path)
+    parser.add_argument("written", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+
+    report = read_report(arguments.written)
+    claims = report.quantization
+    if claims is None:
+        parser.error(f"{arguments.written} was not exported with --int8")
+    form = next(one for one in claims.forms if one.written)
+    found: dict[str, object] = {"form": form.label, "budget": claims.budget, "load": os.getloadavg()[0]}
+    with (
+        open_engine(arguments.given, "ort:cpu", threads=claims.threads, flush_denormals=False) as given,
+        open_engine(arguments.written, "auto", threads=claims.threads) as written,
+    ):
+        if form.speedup is not None:
+            found["claimed"] = _figures(form.speedup)
+            metadata, clocks = require_metadata(arguments.given), {"again": time.perf_counter_ns}
+            if claims.threads == 1:
+                clocks["again, CPU time"] = time.process_time_ns
+            for name, clock in clocks.items():
+                found[name] = _figures(_speedup(given, written, metadata, claims.batch, arguments.seconds, clock))
+        found["loss claimed"] = [form.loss, form.at_most]
+        if arguments.data is not None:
+            quality = _quality(arguments.given, given, written, arguments.data)
+            found["loss again"] = [quality.loss, quality.at_most]
+            found["broken"] = bool(2 * quality.loss - quality.at_most > claims.budget)
+    print(json.dumps(found) if arguments.json else "\n".join(f"{name}: {value}" for name, value in found.items()))
+
+
+def _speedup(
+    given: Engine, written: Engine, metadata: ModelMetadata, batch: int, seconds: float, clock: Callable[[], int]
+) -> Speedup:
+    shapes = input_shapes(given.inputs, metadata, batch=batch, shape=None)
+    feeds = random_inputs(given.inputs, metadata, shapes, 0)
+    theirs = {spec.name: array for spec, array in zip(written.inputs, feeds.values(), strict=True)}
+    calls = {"given": partial(given.run, feeds), "written": partial(written.run, theirs)}
+    timer = InterleavedTimer(calls, block_ms=6.0, clock=clock)
+    timer.measure(seconds, fewest=25)
+    return timer.speedup("written", over="given")
+
+
+def _figures(found: Speedup) -> list[float]:
+    return [round(float(value), 3) for value in (found.ratio, found.low, found.high)]
+
+
+def _quality(path: Path, given: Engine, written: Engine, data: Path) -> Quality:
+    metadata = require_metadata(path)
+    task = find_task(metadata.task)
+    folder = ImageFolder(data, ("test", "val"))
+    pictures = Pictures(folder, range(len(folder)), task.crop_side(metadata, [folder]))
+    inputs: list[np.ndarray] = []
+    if not task.calibration_degradations(metadata, EvaluationOptions()):
+        batches = list(picture_batches(pictures, metadata, len(pictures)))
+        inputs = [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]
+    return task.quality_measure(metadata, given, inputs, pictures, EvaluationOptions(seed=1))(written)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Candidates run in a process of their own: what crashes or computes without end costs that candidate only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
+
+from edgevision.core.errors import EngineCrashError, ModelFileError, UnfitInputError
+from edgevision.exporters import engine_process
+from edgevision.exporters.engine_process import EngineProcess, OutOfTimeError, ProcessEngine, ProcessTimer
+
+# A server whose engine computes without end where it is given a 3, and crashes where it is given a 4.
+_FAULTY = """
+import sys; sys.path[:] = {path!r}
+import os
+from edgevision.exporters import engine_server
+run = engine_server.EngineServer._run
+def faulty(server, number, inputs):
+    kind = int(next(iter(inputs.values())).flat[0])
+    while kind == 3:
+        pass
+    if kind == 4:
+        os.abort()
+    return run(server, number, inputs)
+engine_server.EngineServer._run = faulty
+engine_server.serve()
+"""
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineProcess]:
+    """One with those faults; it waits for half a second."""
+    monkeypatch.setattr(engine_process, "_LEAST_LIMIT", 0.5)
+    monkeypatch.setattr(engine_process, "_POLL_SECONDS", 0.05)
+    process = EngineProcess(_FAULTY)
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Doubles four values."""
+    value = [make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 4]) for name in "xy"]
+    graph = make_graph([make_node("Add", ["x", "x"], ["y"])], "double", value[:1], value[1:])
+    path = tmp_path / "double.onnx"
+    onnx.save(make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8), path)
+    return path
+
+
+def opened(process: EngineProcess, model: Path, closed: Any = lambda: None) -> ProcessEngine:
+    return ProcessEngine(process, model, "ort:cpu", {"threads": 1}, closed)
+
+
+def four(value: float) -> dict[str, Any]:
+    return {"x": np.full((1, 4), value, np.float32)}
+
+
+def test_an_engine_in_the_process_is_as_any_other(process: EngineProcess, model: Path) -> None:
+    closed: list[bool] = []
+    with opened(process, model, lambda: closed.append(True)) as engine:
+        assert engine.run(four(2))[0].tolist() == [[4, 4, 4, 4]]
+        assert engine.name.startswith("ONNX Runtime")
+        assert [spec.name for spec in (*engine.inputs, *engine.outputs)] == ["x", "y"]
+        with pytest.raises(UnfitInputError):
+            engine.run({"x": np.zeros((1, 5), np.float32)})
+        assert closed == []
+        assert process.cpu_seconds > 0
+    assert closed == [True]
+
+
+def test_a_file_that_is_no_model_is_an_error_and_does_not_cost_the_process(
+    process: EngineProcess, model: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
+    with opened(process, model) as engine:
+        with pytest.raises(ModelFileError):
+            opened(process, broken)
+        assert engine.run(four(1))[0].sum() == 8
+        assert process.generation == 0
+
+
+@pytest.mark.parametrize(("fault", "message"), [(3, "did not come back"), (4, "ended by itself")])
+def test_what_hangs_or_crashes_is_given_up_and_the_others_are_opened_anew(
+    process: EngineProcess, model: Path, fault: int, message: str
+) -> None:
+    with opened(process, model) as good, opened(process, model) as bad:
+        good.run(four(1))
+        for _ in range(2):  # the second time nobody is asked any more
+            with pytest.raises(EngineCrashError, match=message):
+                bad.run(four(fault))
+        assert good.run(four(5))[0].sum() == 40
+        assert process.generation == 1
+
+
+def test_no_request_lasts_longer_than_what_is_left_of_a_promise(
+    process: EngineProcess, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_process, "_LEAST_LIMIT", 1e6)
+    with opened(process, model) as engine:
+        engine.run(four(1))
+        with process.within(0.0), pytest.raises(OutOfTimeError, match="no time to wait for it longer than 1 s"):
+            engine.run(four(3))
+
+
+def test_engines_of_one_process_are_timed_in_there(process: EngineProcess, model: Path) -> None:
+    with opened(process, model) as one, opened(process, model) as two:
+        timer = ProcessTimer({"one": one, "two": two}, four(1), 0.1)
+        timer.measure(0.01, fewest=3, most=5)
+        assert 3 <= timer.rounds <= 5
+        assert timer.speedup("one", over="two").rounds == timer.rounds
+        before = timer.rounds
+        timer.measure(0.0, fewest=before + 1)
+        assert timer.rounds == before + 1
+
+
+def test_what_is_interrupted_does_not_answer_the_next_request(
+    process: EngineProcess, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(process, model) as engine:
+        with monkeypatch.context() as patch:
+            patch.setattr(process, "_awaited", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                engine.run(four(1))
+        assert engine.run(four(2))[0].sum() == 16
