@@ -118,6 +118,8 @@ def _named_axes(request: ExportRequest, rank: int) -> dict[int, str]:
 
 def _by_parameter(network: nn.Module, shapes: Sequence[Any]) -> tuple[Any, ...]:
     """One for each parameter of ``network``: what it takes as ``*rest`` are one."""
+    if isinstance(network, torch.jit.ScriptModule):  # of which the exporter says that it does not take it
+        return tuple(shapes)
     kinds = [parameter.kind for parameter in inspect.signature(network.forward).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         return tuple(shapes)
