@@ -13,7 +13,7 @@ from edgevision.training.commands.labelled_options import (
     BatchSizeOption,
     DropoutOption,
     EpochsOption,
-    LabelledTraining,
+    LabelledTrainingOptions,
     ValFractionOption,
 )
 from edgevision.training.commands.run_training import (
@@ -70,7 +70,7 @@ class _Network:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training(LabelledTraining):
+class _Training(LabelledTrainingOptions):
     epochs: EpochsOption = 10
     batch_size: BatchSizeOption = 128
 

@@ -20,7 +20,7 @@ DropoutOption = Annotated[float, typer.Option(min=0, max=0.9, help="Before the l
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelledTraining:
+class LabelledTrainingOptions:
     """How they learn; each has its own length."""
 
     panel: ClassVar[str] = TRAINING_PANEL

@@ -13,7 +13,7 @@ from edgevision.training.commands.labelled_options import (
     BatchSizeOption,
     DropoutOption,
     EpochsOption,
-    LabelledTraining,
+    LabelledTrainingOptions,
     ValFractionOption,
 )
 from edgevision.training.commands.run_training import (
@@ -62,7 +62,7 @@ class _Network:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training(LabelledTraining):
+class _Training(LabelledTrainingOptions):
     epochs: EpochsOption = 12
     batch_size: BatchSizeOption = 32
 
