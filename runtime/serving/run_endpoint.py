@@ -31,6 +31,9 @@ _GONE = 499
 
 _JSON = "application/json"
 
+_CLOSING = {"Connection": "close"}
+"""With a request whose rest is not read."""
+
 
 class RunEndpoint:
     """Answers requests for all tasks."""
@@ -87,13 +90,20 @@ class RunEndpoint:
         size = int(announced) if announced.isdecimal() and len(announced) < 20 else 0
         if size <= most:
             size = 0
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    break
-                parts.append(part)
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    async for part in request.stream():
+                        size += len(part)
+                        if size > most:
+                            break
+                        parts.append(part)
+            except TimeoutError:
+                # Else a few clients that send nothing would keep every place.
+                raise RefusalError(
+                    408, "slow", f"the request did not arrive within {self._settings.timeout:g} s", _CLOSING
+                ) from None
         if size > most:
-            raise RefusalError(413, "bytes", f"a request has at most {most >> 20} MB", {"Connection": "close"})
+            raise RefusalError(413, "bytes", f"a request has at most {most >> 20} MB", _CLOSING)
         return b"".join(parts)
 
     def _waiting(self, form: Form, offered: OfferedTask, accept: str) -> Waiting:

@@ -140,6 +140,16 @@ def test_more_requests_than_there_is_room_for_are_told_to_come_again(limited):
             connection.close()
 
 
+def test_one_that_does_not_send_on_loses_its_place_in_time():
+    body = form({"image": encoded()})
+    head = f"POST /v1/run/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
+    with serving("classify", "--queue", "1", "--timeout", "2s") as client:
+        with socket.create_connection(("127.0.0.1", client.port), 30) as connection:
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:20])
+            assert connection.recv(100).startswith(b"HTTP/1.1 408")
+        assert client.run("classify", {"image": encoded()}).status == 200
+
+
 def test_what_goes_on_shows_in_the_metrics(limited):
     run(limited, form({"image": encoded()}))
     run(limited, b"")
