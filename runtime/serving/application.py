@@ -1,7 +1,7 @@
 """The application: which address leads where, and what is started and ended with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,10 +26,13 @@ from edgevision.runtime.serving.stream_endpoint import StreamEndpoint
 _EXPOSED = ("X-Edgevision-Model", "X-Edgevision-Provider", "Server-Timing", "Retry-After")
 
 
-def make_application(catalogue: Catalogue, settings: ServerSettings) -> Application:
+def make_application(
+    catalogue: Catalogue, settings: ServerSettings, give_up: Callable[[Exception], None]
+) -> Application:
     """The ASGI application that serves ``catalogue``.
 
     Models that were named are opened before it is ready; of those that ship each is when it is first asked for.
+    ``give_up`` is called with the error where one that was named cannot be opened.
     """
     metrics = Metrics()
     store = ModelStore(catalogue, settings, metrics)
@@ -40,7 +43,7 @@ def make_application(catalogue: Catalogue, settings: ServerSettings) -> Applicat
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         tidying = asyncio.create_task(store.keep_tidy())
-        opening = asyncio.create_task(_open_named(catalogue if settings.models else None, store, ready))
+        opening = asyncio.create_task(_open_named(catalogue if settings.models else None, store, ready, give_up))
         try:
             yield
         finally:
@@ -122,10 +125,16 @@ def make_application(catalogue: Catalogue, settings: ServerSettings) -> Applicat
     return Access(application, settings)
 
 
-async def _open_named(catalogue: Catalogue | None, store: ModelStore, ready: asyncio.Event) -> None:
-    for name in catalogue.models if catalogue is not None else ():
-        await store.model(name)
-    ready.set()
+async def _open_named(
+    catalogue: Catalogue | None, store: ModelStore, ready: asyncio.Event, give_up: Callable[[Exception], None]
+) -> None:
+    try:
+        for name in catalogue.models if catalogue is not None else ():
+            await store.opened(name)
+    except Exception as error:
+        give_up(error)
+    else:
+        ready.set()
 
 
 def _function(answer: Any) -> Any:

@@ -134,6 +134,11 @@ def _settings(
     for path in (address.certificate, address.key):
         if path is not None and not path.is_file():
             raise InputError(f"{str(path)!r} does not exist")
+    if address.certificate is not None:
+        _check_certificate(address.certificate, address.key)
+    timeout = parse_time(limits.timeout, "--timeout")
+    if timeout <= 0:
+        raise InputError("--timeout is above zero, as in no time nothing is answered")
     return ServerSettings(
         models=tuple(models),
         device=device,
@@ -150,11 +155,24 @@ def _settings(
         max_batch=limits.max_batch,
         max_wait=parse_time(limits.max_wait, "--max-wait"),
         queue=limits.queue,
-        timeout=parse_time(limits.timeout, "--timeout"),
+        timeout=timeout,
         idle_unload=None if limits.idle_unload is None else parse_time(limits.idle_unload, "--idle-unload"),
         memory=None if limits.memory is None else parse_size(limits.memory, "--memory"),
         workers=limits.workers,
     )
+
+
+def _check_certificate(certificate: Path, key: Path | None) -> None:
+    """Refuse what TLS cannot be spoken with before anything listens."""
+    import ssl
+
+    try:
+        # Without a password OpenSSL would ask for one at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, OSError) as error:
+        raise InputError(
+            f"{str(certificate)!r} and {str(key)!r} are not a certificate and its key in PEM, without a password"
+        ) from error
 
 
 def _token(address: _Address) -> str | None:

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import time
 
+from edgevision.core.errors import EdgevisionError
 from edgevision.core.process_memory import heap_trimmer, resident_mb
 from edgevision.runtime.serving.catalogue import Catalogue
 from edgevision.runtime.serving.metrics import Metrics
+from edgevision.runtime.serving.refusals import RefusalError
 from edgevision.runtime.serving.request_queue import Admission
 from edgevision.runtime.serving.served_model import ServedModel
 from edgevision.runtime.serving.settings import ServerSettings
@@ -34,6 +36,17 @@ class ModelStore:
         self._closing: set[asyncio.Future[None]] = set()
 
     async def model(self, name: str) -> ServedModel:
+        """The open model of that name, for a request; :class:`RefusalError` where it cannot be opened."""
+        try:
+            return await self.opened(name)
+        except EdgevisionError as error:
+            # Where the file lies is nothing for clients.
+            _log.error("%s cannot be opened: %s", name, error)
+            raise RefusalError(
+                503, "model", f"the model {name} cannot be opened now; the server's log says why"
+            ) from error
+
+    async def opened(self, name: str) -> ServedModel:
         """The open model of that name.
 
         Raises:

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from typing import Any
 import uvicorn
 from PIL import Image
 
-from edgevision.core.errors import OutputError
+from edgevision.core.errors import EdgevisionError, ModelFileError, OutputError
 from edgevision.runtime.serving.catalogue import Catalogue, open_catalogue
 from edgevision.runtime.serving.settings import ServerSettings
 
@@ -25,6 +26,9 @@ _log = logging.getLogger(__name__)
 _WAITING_CONNECTIONS = 512
 _SECONDS_TO_FINISH = 30
 """For what runs when the server is told to end; then it ends all the same."""
+
+_CANNOT_SERVE = 78
+"""How a worker ends whose successor would fail alike; EX_CONFIG of sysexits."""
 
 _SECONDS_BETWEEN_STARTS = 1.0
 """Of a worker that dies at once, which would be started without end."""
@@ -42,18 +46,31 @@ def listening_socket(settings: ServerSettings) -> socket.socket:
 
 
 def serve_here(listener: socket.socket, settings: ServerSettings, catalogue: Catalogue) -> None:
-    """Serve in this process until a signal says to end; what runs then is finished first."""
-    server(settings, catalogue).run(sockets=[listener])
+    """Serve in this process until a signal says to end; what runs then is finished first.
+
+    Raises:
+        ModelFileError, DeviceError: a model that was named cannot be opened.
+    """
+    failures: list[Exception] = []
+
+    def give_up(error: Exception) -> None:
+        failures.append(error)
+        running.should_exit = True
+
+    running = _server(settings, catalogue, give_up)
+    running.run(sockets=[listener])
+    if failures:
+        raise failures[0]
 
 
-def server(settings: ServerSettings, catalogue: Catalogue) -> uvicorn.Server:
+def _server(settings: ServerSettings, catalogue: Catalogue, give_up: Callable[[Exception], None]) -> uvicorn.Server:
     """A server that is not running yet."""
     from edgevision.runtime.serving.application import make_application
 
     # Of all that this process decodes, whatever asks for it: Pillow reads twice this, and warns from it on.
     Image.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     config = uvicorn.Config(
-        make_application(catalogue, settings),
+        make_application(catalogue, settings, give_up),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -83,6 +100,8 @@ def serve_by_workers(listener: socket.socket, settings: ServerSettings) -> None:
                 wait([worker.sentinel for worker in workers])
                 for worker in [worker for worker in workers if not worker.is_alive()]:
                     workers.remove(worker)
+                    if worker.exitcode == _CANNOT_SERVE:
+                        raise ModelFileError("a worker cannot open what it is to serve, as it says above")
                     _log.warning("a worker ended (%s); another takes its place", _ending(worker.exitcode))
                     _forget(worker)
                 time.sleep(max(0.0, _SECONDS_BETWEEN_STARTS - (time.monotonic() - began)))
@@ -108,6 +127,9 @@ def _work(listener: socket.socket, settings: ServerSettings, log_level: int) -> 
         serve_here(listener, settings, open_catalogue(settings.models))
     except KeyboardInterrupt:
         sys.exit(0)
+    except EdgevisionError as error:
+        _log.error("%s", error)
+        sys.exit(_CANNOT_SERVE)
 
 
 def _end_with_parent() -> None:

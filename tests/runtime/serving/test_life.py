@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from edgevision.runtime.shipped_models import resolve_model
+
 from .conftest import FORM, form, serving
 
 
@@ -99,6 +101,8 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_answer():
         (["--token", "short"], "a token is from 16"),
         (["--token", "x" * 16, "--token-file", "FILE"], "exclude each other"),
         (["--cert", "FILE"], "TLS takes both"),
+        (["--cert", "FILE", "--key", "FILE"], "not a certificate and its key in PEM"),
+        (["--timeout", "0"], "--timeout is above zero"),
         (["--allow-origin", "example.org"], "a scheme and a host"),
         (["--max-wait", "soon"], "--max-wait is a time"),
         (["--memory", "much"], "--memory is a size"),
@@ -116,6 +120,17 @@ def test_a_server_that_cannot_be_is_refused_before_it_listens(tmp_path, capsys, 
         main(["serve", "--port", "0", *words])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--workers", "2"]], ids=["one process", "workers"])
+def test_a_model_that_cannot_be_opened_ends_a_server_that_was_to_serve_it(tmp_path, more):
+    model = tmp_path / "model.onnx"
+    model.write_bytes(resolve_model("classify").read_bytes().replace(b"Relu", b"Nope"))
+    command = [sys.executable, "-m", "edgevision", "serve", "--port", "0", str(model), *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "cannot be loaded by ONNX Runtime" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_port_that_is_taken_is_said_so(capsys):

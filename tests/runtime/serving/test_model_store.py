@@ -12,6 +12,7 @@ import pytest
 from edgevision.core.errors import DeviceError
 from edgevision.runtime.serving import model_store
 from edgevision.runtime.serving.model_store import ModelStore
+from edgevision.runtime.serving.refusals import RefusalError
 from edgevision.runtime.serving.settings import ServerSettings
 
 
@@ -76,7 +77,11 @@ def test_one_that_cannot_be_opened_is_tried_again(store):
         models = store()
         FakeModel.fails = True
         with pytest.raises(DeviceError):
+            await models.opened("a")
+        # A request is not told where the file lies.
+        with pytest.raises(RefusalError, match="the model a cannot be opened now") as refused:
             await models.model("a")
+        assert refused.value.status == 503
         FakeModel.fails = False
         assert (await models.model("a")).name == "a"
 
