@@ -76,6 +76,8 @@ def export(
         if not output.int8:
             raise InputError("--html shows what --int8 tried: give both")
         check_writable(output.html, force=output.force)
+    if quantization.judge_by is not None and not output.int8:
+        raise InputError("--judge-by says what --int8 is judged by: give both")
     fields = description.fields()
     # What can be told at once is not said after the seconds that importing PyTorch takes.
     elsewhere = is_reference(checkpoint) or library_reference(checkpoint) is not None

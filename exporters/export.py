@@ -31,7 +31,7 @@ from edgevision.exporters.model_writing import WRITERS, ModelOpener, write_model
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
-from edgevision.exporters.quantization.calibration import check_calibration, collect_calibration_data
+from edgevision.exporters.quantization.calibration import check_calibration, check_judge_by, collect_calibration_data
 from edgevision.exporters.quantization.engine_settings import ONLY_ENGINES, ONNX_RUNTIME, find_engine_settings
 from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.inspection import Inspection, inspect
@@ -164,11 +164,11 @@ def export(
         metadata=metadata or {},
         trust_pickle=trust_pickle,
         seed=seed,
-        check=lambda metadata: check_calibration(metadata, settings.calibration) if int8_asked else None,
+        check=lambda metadata: _check_data(metadata, settings) if int8_asked else None,
     )
     if static is not None or needs_static:
         source = with_static_shape(source, static, seed=seed)
-    folder = find_task(source.metadata.task).open_data(data) if data is not None else None
+    folder = find_task(source.metadata.task).open_data(data) if data is not None and not settings.judge_by else None
     examples = [example.numpy() for example in source.examples]
     plain = source.conversion.model
     flushed = DenormalWeights(examples)(plain)
@@ -286,6 +286,12 @@ def _kept(
     )
 
 
+def _check_data(metadata: ModelMetadata, settings: QuantizationSettings) -> None:
+    """:class:`InputError` where int8 lacks what it needs, before anything is done for long."""
+    check_calibration(metadata, settings.calibration)
+    check_judge_by(metadata, settings.judge_by, settings.data)
+
+
 def _opened(file: Path, model: onnx.ModelProto, format: ModelFormat, metadata: ModelMetadata) -> Engine:
     """The engine of a model in the making, whose path is nothing to the user.
 
@@ -376,6 +382,7 @@ def _quantized(
             evaluation=settings.evaluation,
             amount=settings.effort.amount,
             seed=settings.seed,
+            judge_by=settings.judge_by,
         )
         cleaned = (given.graph, list(given.opset_import)) != (model.graph, list(model.opset_import))
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)

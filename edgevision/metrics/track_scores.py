@@ -102,33 +102,53 @@ def identity_scores(frames: Sequence[FramePair]) -> dict[str, float]:
 
 def hota_scores(frames: Sequence[FramePair]) -> dict[str, float]:
     """HOTA: the geometric mean of finding and of keeping apart, the mean over how exact a box has to be."""
-    lengths, found_lengths = _track_counts(frames)
-    either = np.zeros((len(lengths), len(found_lengths)))
-    for frame in frames:
-        rest = frame.overlap.sum(axis=0)[None] + frame.overlap.sum(axis=1)[:, None] - frame.overlap
-        part = np.divide(frame.overlap, rest, out=np.zeros_like(frame.overlap), where=rest > _EPSILON)
-        np.add.at(either, (frame.true[:, None], frame.found[None]), part)
-    alignment = either / np.maximum(lengths[:, None] + found_lengths[None] - either, _EPSILON)
-    hits, located = np.zeros(len(_ALPHAS)), np.zeros(len(_ALPHAS))
-    together = np.zeros((len(_ALPHAS), len(lengths), len(found_lengths)))
-    for frame in frames:
-        if not len(frame.true) or not len(frame.found):
-            continue
-        worth = alignment[np.ix_(frame.true, frame.found)] * frame.overlap
-        pairs = best_pairs(worth, 0)
-        overlap = frame.overlap[pairs[:, 0], pairs[:, 1]]
+    return HotaOfFrames(frames).scores()
+
+
+class HotaOfFrames:
+    """HOTA of any of the frames: boxes are paired once, as it is best over all of them."""
+
+    def __init__(self, frames: Sequence[FramePair]) -> None:
+        lengths, found_lengths = _track_counts(frames)
+        either = np.zeros((len(lengths), len(found_lengths)))
+        for frame in frames:
+            rest = frame.overlap.sum(axis=0)[None] + frame.overlap.sum(axis=1)[:, None] - frame.overlap
+            part = np.divide(frame.overlap, rest, out=np.zeros_like(frame.overlap), where=rest > _EPSILON)
+            np.add.at(either, (frame.true[:, None], frame.found[None]), part)
+        alignment = either / np.maximum(lengths[:, None] + found_lengths[None] - either, _EPSILON)
+        self._frames = frames
+        self._pairs = [
+            best_pairs(alignment[np.ix_(frame.true, frame.found)] * frame.overlap, 0)
+            if len(frame.true) and len(frame.found)
+            else np.zeros((0, 2), np.int64)
+            for frame in frames
+        ]
+
+    def scores(self, chosen: NDArray[np.bool_] | None = None) -> dict[str, float]:
+        """The figures of :func:`hota_scores`, of all frames or of those that are ``chosen`` (frames,)."""
+        places = [place for place in range(len(self._frames)) if chosen is None or chosen[place]]
+        frames = [self._frames[place] for place in places]
+        lengths, found_lengths = _track_counts(frames)
+        paired = [(frame, *self._pairs[place].T) for frame, place in zip(frames, places, strict=True)]
+        nothing = np.zeros(0, np.int64)
+        true_track = np.concatenate([nothing, *(frame.true[row] for frame, row, _ in paired)])
+        found_track = np.concatenate([nothing, *(frame.found[column] for frame, _, column in paired)])
+        overlap = np.concatenate([np.zeros(0), *(frame.overlap[row, column] for frame, row, column in paired)])
+        width = max(1, len(found_lengths))
+        pair = true_track * width + found_track
+        true, found = int(lengths.sum()), int(found_lengths.sum())
+        detection, association, location = (np.zeros(len(_ALPHAS)) for _ in range(3))
         for index, alpha in enumerate(_ALPHAS):
             near = overlap >= alpha - _EPSILON
-            hits[index] += near.sum()
-            located[index] += overlap[near].sum()
-            together[index, frame.true[pairs[near, 0]], frame.found[pairs[near, 1]]] += 1
-    true, found = lengths.sum(), found_lengths.sum()
-    of_either = np.maximum(1, lengths[:, None] + found_lengths[None] - together)
-    association = (together**2 / of_either).sum(axis=(1, 2)) / np.maximum(1, hits)
-    detection = hits / np.maximum(1, true + found - hits)
-    return {
-        "hota": float(np.sqrt(detection * association).mean()),
-        "deta": float(detection.mean()),
-        "assa": float(association.mean()),
-        "loca": float((np.maximum(1e-10, located) / np.maximum(1e-10, hits)).mean()),
-    }
+            hits = int(near.sum())
+            pairs, together = np.unique(pair[near], return_counts=True)
+            of_either = lengths[pairs // width] + found_lengths[pairs % width] - together
+            detection[index] = hits / max(1, true + found - hits)
+            association[index] = (together**2 / of_either).sum() / max(1, hits)
+            location[index] = max(1e-10, float(overlap[near].sum())) / max(1e-10, hits)
+        return {
+            "hota": float(np.sqrt(detection * association).mean()),
+            "deta": float(detection.mean()),
+            "assa": float(association.mean()),
+            "loca": float(location.mean()),
+        }

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgevision.core.errors import DatasetError, InputError
+from edgevision.core.lazy_objects import load_object
 from edgevision.data.datasets import ClassFolders
 from edgevision.exporters.quantization.batches import Portion, Portions, spread_order
 from edgevision.exporters.quantization.calibration_pictures import FEWEST, Clips, Pictures, divide
@@ -15,7 +16,7 @@ from edgevision.exporters.samples import picture_batches, read_inputs, seeded_ba
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import ModelMetadata
-from edgevision.modelfiles.task_registry import find_task
+from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.engines.recording import RecordingEngine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
@@ -56,6 +57,13 @@ class CalibrationData:
         return sum(len(batch[0]) for batch in self.portions.batches)
 
 
+class _Clip(NamedTuple):
+    """What judges by a clip, and the clip's name: no picture has to be held back then."""
+
+    measure: QualityMeasure
+    name: str
+
+
 @dataclass(frozen=True)
 class Amount:
     """How many are used at most to calibrate and to judge: ``pictures``, or ``crops`` of photographs, or ``latents``.
@@ -78,6 +86,7 @@ def collect_calibration_data(
     evaluation: EvaluationOptions,
     amount: Amount,
     seed: int,
+    judge_by: str | None = None,
 ) -> CalibrationData:
     """What ``metadata`` asks for: inputs that are drawn, or pictures and what the task's pipeline makes of them.
 
@@ -85,12 +94,14 @@ def collect_calibration_data(
         shape: the input's, without the batch.
         calibration: a folder, zip or ``.npz`` with an array for each input; a task that draws its inputs needs none.
         data: pictures to judge on; by default those of ``calibration`` that are held back.
+        judge_by: one of the task's figures of a clip, which ``data`` is then.
 
     Raises:
-        InputError: real data is needed and none was given, or it does not fit the model.
+        InputError: real data is needed and none was given, or it does not fit the model, or nor does ``judge_by``.
         DatasetError: it cannot be read.
     """
     check_calibration(metadata, calibration)
+    check_judge_by(metadata, judge_by, data)
     task = find_task(metadata.task)
     if task.draws_inputs:
         drawn = Portions([batch] for batch in seeded_batches(metadata, shape, amount.latents[0], seed))
@@ -98,11 +109,15 @@ def collect_calibration_data(
         measure = task.quality_measure(metadata, reference, judged, None, evaluation)
         return CalibrationData(drawn, measure, lambda count: (f"{count} latents of the model's distribution", ()))
     assert calibration is not None, "which check_calibration refuses"
+    clip: _Clip | None = None
+    if judge_by is not None and data is not None:
+        measure = load_object(task.clip_measures[judge_by])(metadata, reference, data, amount.pictures[1])
+        clip, data = _Clip(measure, data.name), None
     if calibration.suffix == ".npz":
-        return _arrays(calibration, reference, seed)
+        return _arrays(calibration, reference, clip, seed)
     if metadata.image is None:
         raise InputError("the model's metadata does not say how a picture becomes its input: give an .npz of inputs")
-    return _from_pictures(metadata, reference, calibration, data, evaluation, amount, seed)
+    return _from_pictures(metadata, reference, calibration, data, clip, evaluation, amount, seed)
 
 
 def check_calibration(metadata: ModelMetadata, calibration: Path | None) -> None:
@@ -114,17 +129,38 @@ def check_calibration(metadata: ModelMetadata, calibration: Path | None) -> None
         )
 
 
-def _arrays(path: Path, reference: Engine, seed: int) -> CalibrationData:
+def check_judge_by(metadata: ModelMetadata, judge_by: str | None, data: Path | None) -> None:
+    """:class:`InputError` where a model cannot be judged by that figure, or there is no clip to do it on."""
+    if judge_by is None:
+        return
+    if judge_by not in find_task(metadata.task).clip_measures:
+        known = ", ".join(name for name in task_names() if judge_by in find_task(name).clip_measures)
+        raise InputError(
+            f"--judge-by {judge_by} is for models that {known}, and this one is for {metadata.task}: leave it out, and"
+            " it is judged on pictures"
+        )
+    if data is None:
+        raise InputError(
+            f"--judge-by {judge_by} needs a clip: give --data with a video or a folder of frames, and its ground truth"
+            " as gt.txt (MOT) beside it"
+        )
+
+
+def _arrays(path: Path, reference: Engine, clip: _Clip | None, seed: int) -> CalibrationData:
     samples = read_inputs(path, reference.inputs)
     count = len(samples[0])
-    held = np.arange(count) % 5 == 4 if count >= 5 * FEWEST else np.ones(count, bool)
-    seen = ~held if count >= 5 * FEWEST else held
+    alike = clip is None and count < 5 * FEWEST
+    held = np.arange(count) % 5 == 4 if clip is None else np.zeros(count, bool)
+    held, seen = (np.ones(count, bool), np.ones(count, bool)) if alike else (held, ~held)
     places = np.flatnonzero(seen)
     places = places[spread_order(len(places), seed)]
     portions = ([[array[places[i : i + 16]] for array in samples]] for i in range(0, len(places), 16))
-    measure = OutputQuality(reference, [array[held] for array in samples])
-    notes = () if count >= 5 * FEWEST else (f"judged on the {count} samples it was calibrated with",)
-    return CalibrationData(Portions(portions), measure, lambda count: (f"{count} samples of {path.name}", notes))
+    measure = OutputQuality(reference, [array[held] for array in samples]) if clip is None else clip.measure
+    notes = (f"judged on the {count} samples it was calibrated with",) if alike else ()
+    judged = "" if clip is None else f", judged on {clip.name}"
+    return CalibrationData(
+        Portions(portions), measure, lambda count: (f"{count} samples of {path.name}{judged}", notes)
+    )
 
 
 def _from_pictures(
@@ -132,6 +168,7 @@ def _from_pictures(
     reference: Engine,
     calibration: Path,
     data: Path | None,
+    clip: _Clip | None,
     evaluation: EvaluationOptions,
     amount: Amount,
     seed: int,
@@ -139,7 +176,7 @@ def _from_pictures(
     task = find_task(metadata.task)
     degradations = task.calibration_degradations(metadata, evaluation)
     most, wanted = amount.crops if degradations else amount.pictures
-    divided = divide(calibration, data, wanted, task.open_data)
+    divided = divide(calibration, data, wanted if clip is None else 0, task.open_data)
     folder, judged = divided.folder, divided.judged
     side = task.crop_side(metadata, [folder, judged])
     assert metadata.image is not None
@@ -147,7 +184,7 @@ def _from_pictures(
     check = _first_frame if held is Clips else Picture.read if degradations else Preprocessor(metadata.image)
     theirs = held(judged, divided.held, side, check)
     failures = theirs.failures
-    if not len(theirs):
+    if clip is None and not len(theirs):
         raise _none_read(judged, failures)
     read: list[Pictures] = []
 
@@ -172,7 +209,8 @@ def _from_pictures(
 
     def describe(_: int) -> tuple[str, tuple[str, ...]]:
         source = f"{sum(map(len, read))} pictures of {folder.path.name} {folder.split}".strip()
-        source += f", judged on {len(theirs)} of {judged.path.name} {judged.split}".rstrip()
+        shown = f"{len(theirs)} of {judged.path.name} {judged.split}".rstrip() if clip is None else clip.name
+        source += f", judged on {shown}"
         notes = []
         if failures:
             name, reason = next(iter(failures.items()))
@@ -184,6 +222,8 @@ def _from_pictures(
     portions = Portions(read_portions())
     if next(iter(portions), None) is None:
         raise _none_read(folder, failures)
+    if clip is not None:
+        return CalibrationData(portions, clip.measure, describe)
     inputs: Batch = () if degradations else _joined(list(picture_batches(theirs, metadata, len(theirs))))
     measure = task.quality_measure(metadata, reference, inputs, theirs, evaluation)
     return CalibrationData(portions, measure, describe)

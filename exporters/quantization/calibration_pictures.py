@@ -113,12 +113,17 @@ class DividedPictures:
 def divide(
     calibration: Path, data: Path | None, wanted: int, open_data: Callable[..., Any] = ImageFolder
 ) -> DividedPictures:
-    """Which pictures may calibrate, and which are judged on, ``wanted`` at most; ``open_data`` opens them."""
+    """Which pictures may calibrate, and which are judged on, ``wanted`` at most; ``open_data`` opens them.
+
+    Where none are wanted, as something else is judged on, all may calibrate.
+    """
     if data is not None and real_path(data) == real_path(calibration):
         # Given twice they are divided all the same.
         data = None
     folder = open_data(calibration, ("train", "val", "test"))
     every = range(len(folder))
+    if not wanted:
+        return DividedPictures(folder, every, folder, ())
     if data is not None or len(folder.splits) > 1:
         judged = open_data(data) if data is not None else folder.another_split(("test", "val"))
         return DividedPictures(folder, every, judged, _spread(range(len(judged)), wanted))

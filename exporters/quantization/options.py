@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import typer
 
@@ -47,6 +47,7 @@ class QuantizationOptions:
 
     Attributes:
         calibration: a folder, zip or ``.npz`` of real data; generators need none.
+        judge_by: the figure that a detector is judged by on a clip; ``None`` for what its task judges pictures by.
         target: a name of ``targets.py``.
         engine: what forms are run in, each with all that it computes in on this CPU.
         max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
@@ -61,6 +62,13 @@ class QuantizationOptions:
 
     calibration: Annotated[
         Path | None, typer.Option(help="Real pictures (folder, zip) or inputs (.npz); generators need none.")
+    ] = None
+    judge_by: Annotated[
+        Literal["hota"] | None,
+        typer.Option(
+            help="Judge a detector by its tracks in a clip, --data, with gt.txt (MOT) beside it.",
+            show_default="the task's figure on pictures",
+        ),
     ] = None
     target: Annotated[
         str, typer.Option(help="The device, as auto (this CPU), x86-avx2, pi5, orin-nano, qualcomm-htp.")

@@ -72,6 +72,9 @@ class Task:
         any_size: whether a network with dynamic axes is taken to work on pictures of any size.
         scores_first: whether of several outputs that with the scores has to be the first.
         compares_settings: whether it has :meth:`picture_figures`.
+        clip_measures: figures by which forms may be judged on a clip with a ground truth instead of on pictures, each
+            with what makes its :class:`.quality.QualityMeasure` of (metadata, reference, clip, most frames), as
+            ``"module:class"``.
         trial_pictures: on how many pictures a setting is chosen by them, and on how many others it is judged.
     """
 
@@ -91,6 +94,7 @@ class Task:
     any_size: bool = False
     scores_first: bool = False
     compares_settings: bool = False
+    clip_measures: Mapping[str, str] = field(default_factory=dict)
     trial_pictures: tuple[int, int] = (0, 0)
 
     # What its metadata have to say.

@@ -1,6 +1,7 @@
 """Tracks as MOT Challenge files have them: ``frame,id,x,y,width,height,score,class,visibility`` a line, from 1."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,11 +80,45 @@ def read_mot(path: Path) -> TrackedBoxes:
     )
 
 
-def frame_pairs(true: TrackedBoxes, found: TrackedBoxes) -> list[FramePair]:
-    """Both sequences frame by frame, their tracks counted from 0, in every frame that one of them has."""
+def ground_truth_of(clip: Path) -> Path:
+    """Where it stands what is in a video or a folder of frames: ``gt.txt`` or ``gt/gt.txt``, in there or beside it.
+
+    Raises:
+        DatasetError: there is no such clip, or no such file.
+    """
+    if not clip.exists():
+        raise DatasetError(f"{str(clip)!r} does not exist; name a video or a folder of frames")
+    folders = (clip, clip.parent) if clip.is_dir() else (clip.parent,)
+    places = [folder / name for folder in folders for name in ("gt.txt", "gt/gt.txt")]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise DatasetError(
+            f"{str(clip)!r} has no ground truth: write its boxes to {str(places[-2])!r}, a line each:"
+            " frame,id,x,y,width,height (MOT Challenge), the first frame being 1"
+        )
+    return found
+
+
+def first_frames(boxes: TrackedBoxes, frames: int) -> TrackedBoxes:
+    """The boxes of so many frames, from the first on."""
+    shown = boxes.frames <= frames
+    return TrackedBoxes(boxes.frames[shown], boxes.ids[shown], boxes.boxes[shown])
+
+
+def tracked_boxes(tracks: Sequence[Tracks]) -> TrackedBoxes:
+    """What was found in each frame, in order."""
+    return TrackedBoxes(
+        np.repeat(np.arange(1, len(tracks) + 1), [len(one) for one in tracks]),
+        np.concatenate([np.zeros(0, np.int64), *(one.ids for one in tracks)]),
+        np.concatenate([np.zeros((0, 4)), *(one.found.boxes for one in tracks)]),
+    )
+
+
+def frame_pairs(true: TrackedBoxes, found: TrackedBoxes, frames: int = 0) -> list[FramePair]:
+    """Both sequences frame by frame, their tracks counted from 0: every frame that one of them has, and ``frames``."""
     _, true_index = np.unique(true.ids, return_inverse=True)
     _, found_index = np.unique(found.ids, return_inverse=True)
-    last = max([0, *true.frames.tolist(), *found.frames.tolist()])
+    last = max([frames, *true.frames.tolist(), *found.frames.tolist()])
     true_rows, found_rows = _by_frame(true.frames), _by_frame(found.frames)
     nothing = np.zeros(0, np.int64)
     pairs = []

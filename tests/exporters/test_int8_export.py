@@ -1408,6 +1408,7 @@ def test_an_interrupted_command_ends_with_130_and_leaves_its_search(
     [
         (["--int8", "--fp16"], "--int8 and --fp16 exclude each other"),
         (["--html", "verdict.html"], "--html shows what --int8 tried: give both"),
+        (["--judge-by", "hota"], "--judge-by says what --int8 is judged by: give both"),
         (["--int8"], "int8 needs real pictures to find its ranges: give --calibration with a folder, a zip or an .npz"),
         (["--int8", "--calibration", "nowhere"], "the data 'nowhere' does not exist"),
         (["--int8", "--calibration", "nowhere.npz"], "the data 'nowhere.npz' cannot be read"),

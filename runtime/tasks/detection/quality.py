@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 # Of a detector that finds nothing any more, or so many times as much: it is broken, whatever a figure says.
 _EXPLODED = 3
-_BROKEN = 100.0
+BROKEN = 100.0
+"""The loss of such a detector, in points."""
 
 
 class DetectionQuality:
@@ -65,8 +66,8 @@ class DetectionQuality:
             bound = jackknife_bound(
                 len(found), lambda out: 100 * (reference.mean(~out) - precision.mean(~out)), unseen=100 / things
             )
-        if before and (after == 0 or after > _EXPLODED * before):
-            loss, bound = max(loss, _BROKEN), None
+        if is_broken(before, after):
+            loss, bound = max(loss, BROKEN), None
         return Quality(figures=figures, loss=loss, bound=bound)
 
     def _found(self, engine: Engine) -> list[Detections]:
@@ -80,6 +81,11 @@ class DetectionQuality:
     def _precision(self, found: Sequence[Detections]) -> PrecisionOfPictures:
         assert self._truth is not None
         return PrecisionOfPictures([found_in(one) for one in found], self._truth, self._labels)
+
+
+def is_broken(before: int, after: int) -> bool:
+    """Whether a form that finds ``after`` boxes where the float model finds ``before`` is no detector any more."""
+    return before > 0 and (after == 0 or after > _EXPLODED * before)
 
 
 def _truth(metadata: ModelMetadata, data: ImageDataset, sizes: Sequence[tuple[int, int]]) -> list[Truth] | None:

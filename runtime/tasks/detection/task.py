@@ -104,6 +104,7 @@ DETECT = DetectionTask(
     describe_network="edgevision.exporters.network_facts.detection:describe_detection",
     finds="boxes",
     any_size=True,
+    clip_measures={"hota": "edgevision.runtime.tracking.quality:TrackQuality"},
     bounds={
         "most": (1, 100_000),
         "head.bins": (1, 1024),
