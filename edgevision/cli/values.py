@@ -26,9 +26,9 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{option} must be a JSON object, not {text!r}: {error}") from error
+        raise InputError(f"{option} must be a JSON object, not {shortened(text)}: {error}") from error
     if not isinstance(document, dict):
-        raise InputError(f"{option} must be a JSON object, not {text!r}")
+        raise InputError(f"{option} must be a JSON object, not {shortened(text)}")
     return document
 
 

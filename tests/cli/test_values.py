@@ -39,6 +39,13 @@ def test_an_option_that_takes_an_object_says_so() -> None:
             json_object(text, "--model-options")
 
 
+@pytest.mark.parametrize("text", ["a line of some other file\n" * 500, "[" + "1," * 500 + "1]"])
+def test_what_is_no_json_object_is_not_repeated_whole(text):
+    with pytest.raises(InputError) as refused:
+        json_object(text, "--head")
+    assert len(str(refused.value)) < 200
+
+
 @pytest.mark.parametrize(("text", "cores"), [("0", {0}), ("0-2,5", {0, 1, 2, 5}), ("4,6", {4, 6}), ("1-1", {1})])
 def test_cores_are_numbers_and_ranges(text, cores):
     assert parse_cores(text) == cores
