@@ -98,19 +98,19 @@ class EngineProcess:
         with self._lock:
             process = self._process or self._started()
             assert process.stdin is not None
-            started, before = time.monotonic(), self._child_seconds
+            before = self._child_seconds
             try:
                 pickle.dump((verb, *arguments), process.stdin, pickle.HIGHEST_PROTOCOL)
                 process.stdin.flush()
                 answer = self._awaited(process, verb, allowed, size)
             except (OSError, EngineCrashError) as error:
-                self._lose(process, time.monotonic() - started)
+                self._lose(process)
                 if isinstance(error, EngineCrashError):
                     raise
                 raise self._crash(process) from error
             except BaseException:
                 # Its answer to what was interrupted would be taken for that to the next request.
-                self._lose(process, 0.0)
+                self._lose(process)
                 raise
             value, self._child_seconds = answer
             spent = max(0.0, self._child_seconds - before - allowed) / size
@@ -123,7 +123,7 @@ class EngineProcess:
         """End the child, if there is one."""
         with self._lock:
             if self._process is not None:
-                self._lose(self._process, 0.0)
+                self._lose(self._process)
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._answers = queue.SimpleQueue()
@@ -140,6 +140,7 @@ class EngineProcess:
         started = progressed = time.monotonic()
         promised = math.inf if self._end is None else max(_LEAST_PROMISED, self._end - started)
         before = last = _cpu_seconds(process.pid)
+        computed = self._child_seconds
         while True:
             with suppress(queue.Empty):
                 answer = self._answers.get(timeout=_POLL_SECONDS)
@@ -150,9 +151,12 @@ class EngineProcess:
             waited = now - started
             if used is None or before is None:
                 over = waited > _WALL * limit
+                self._child_seconds = computed + waited
             else:
                 progressed, last = (now, used) if used != last else (progressed, last)
                 over = used - before > limit or now - progressed > _STALLED
+                # In hundredths here, and finer in its answers.
+                self._child_seconds = max(computed, used)
             if over:
                 raise EngineCrashError(f"it did not come back within {waited:.0f} s and was ended")
             if waited > promised:
@@ -163,8 +167,8 @@ class EngineProcess:
             process.wait(timeout=10)
         return EngineCrashError(f"its process ended by itself, with {process.returncode}")
 
-    def _lose(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self._lost_seconds += self._child_seconds + seconds
+    def _lose(self, process: subprocess.Popen[bytes]) -> None:
+        self._lost_seconds += self._child_seconds
         self._child_seconds = 0.0
         self._process = None
         self.generation += 1

@@ -1,5 +1,6 @@
 """Candidates run in a process of their own: what crashes or computes without end costs that candidate only."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from edgevision.core.errors import EngineCrashError, ModelFileError, UnfitInputE
 from edgevision.exporters import engine_process
 from edgevision.exporters.engine_process import EngineProcess, OutOfTimeError, ProcessEngine, ProcessTimer
 
-# A server whose engine computes without end where it is given a 3, and crashes where it is given a 4.
+# A server whose engine computes without end where it is given a 3, crashes where it is given
+# a 4, and waits where it is given a 5.
 _FAULTY = """
 import sys; sys.path[:] = {path!r}
-import os
+import os, time
 from edgevision.exporters import engine_server
 run = engine_server.EngineServer._run
 def faulty(server, number, inputs):
@@ -25,6 +27,8 @@ def faulty(server, number, inputs):
         pass
     if kind == 4:
         os.abort()
+    if kind == 5:
+        time.sleep(600)
     return run(server, number, inputs)
 engine_server.EngineServer._run = faulty
 engine_server.serve()
@@ -93,8 +97,21 @@ def test_what_hangs_or_crashes_is_given_up_and_the_others_are_opened_anew(
         for _ in range(2):  # the second time nobody is asked any more
             with pytest.raises(EngineCrashError, match=message):
                 bad.run(four(fault))
-        assert good.run(four(5))[0].sum() == 40
+        assert good.run(four(6))[0].sum() == 48
         assert process.generation == 1
+
+
+@pytest.mark.parametrize(("fault", "least", "most"), [(3, 0.4, math.inf), (5, 0.0, 0.5)])
+def test_what_is_given_up_has_cost_what_it_computed_and_not_how_long_it_was_waited_for(
+    process: EngineProcess, model: Path, monkeypatch: pytest.MonkeyPatch, fault: int, least: float, most: float
+) -> None:
+    monkeypatch.setattr(engine_process, "_STALLED", 1.0)
+    with opened(process, model) as engine:
+        engine.run(four(1))
+        before = process.cpu_seconds
+        with pytest.raises(EngineCrashError, match="did not come back"):
+            engine.run(four(fault))
+        assert least <= process.cpu_seconds - before < most
 
 
 def test_no_request_lasts_longer_than_what_is_left_of_a_promise(
