@@ -83,11 +83,15 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
     if disturbed:
         notes += [*disturbed, f"{RETIME_ADVICE}: edgevision export {model.name} --retime"]
     chosen = rows[selection.written.name]
-    found = _with_times(quantization, rows, timer, first, chosen).updated(
-        outcome=kept[chosen.name].outcome,
-        verdict=f"timed again, {reason(selection, first, timer.speedup, quantization.prefer)}",
-        nodes=kept[chosen.name].nodes,
-        notes=tuple(notes),
+    found = (
+        _with_times(quantization, rows, timer, first, chosen)
+        .updated(
+            outcome=kept[chosen.name].outcome,
+            verdict=f"timed again, {reason(selection, first, timer.speedup, quantization.prefer)}",
+            nodes=kept[chosen.name].nodes,
+            notes=tuple(notes),
+        )
+        .with_caveat()
     )
     elsewhere = [
         label

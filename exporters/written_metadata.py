@@ -40,4 +40,5 @@ def written_metadata(
         # Rockchip's NPU has no float32.
         precision=Precision.FP16 if settings == RKNN and outcome is Outcome.FLOAT else _PRECISIONS[outcome],
         measured_in=measured_in if report.measured else None,
+        judged_loss=report.judged_loss,
     )

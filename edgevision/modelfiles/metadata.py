@@ -15,6 +15,7 @@ from edgevision.core.errors import ModelFileError
 from edgevision.core.installation import upgrade_command
 from edgevision.core.printable import exact_json
 from edgevision.core.records import Record, record
+from edgevision.modelfiles.judged_loss import JudgedLoss
 from edgevision.modelfiles.measured_engine import MeasuredEngine
 from edgevision.modelfiles.task_registry import find_task
 
@@ -178,8 +179,8 @@ class ModelMetadata(Record):
 
     ``task`` is what the model is for, a name of :mod:`.task_registry`; ``spec`` is what only that task has to say, a
     record of the class that its room gives. ``target`` is what int8 was made for, ``measured_in`` the engine it was
-    found to be fastest in. ``quality`` holds measured figures by name (``"top1"`` in percent, ``"psnr"`` in dB), each
-    measured on ``provenance.data`` unless the name says otherwise.
+    found to be fastest in, ``judged_loss`` what it lost there. ``quality`` holds measured figures by name (``"top1"``
+    in percent, ``"psnr"`` in dB), each measured on ``provenance.data`` unless the name says otherwise.
     """
 
     task: str
@@ -192,6 +193,7 @@ class ModelMetadata(Record):
     precision: Precision = Precision.FP32
     target: str | None = None
     measured_in: MeasuredEngine | None = None
+    judged_loss: JudgedLoss | None = None
     quality: Mapping[str, float] = field(default_factory=dict)
     licence: str | None = None
     provenance: Provenance = field(default_factory=Provenance)

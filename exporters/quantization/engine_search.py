@@ -92,7 +92,7 @@ class EngineSearch:
             _log.info("int8 is not searched for in %s: %s", settings.title, error)
 
     def _holds(self, trials: Trials, plan: Plan) -> bool:
-        return trials.quality(plan, "float").at_most <= self.budget
+        return trials.quality(plan, "float").proof(self.budget) is not None
 
     @staticmethod
     def _ratio(trials: Trials, plan: Plan) -> float:

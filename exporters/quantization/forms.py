@@ -143,7 +143,9 @@ def _promising(
 
     def holds(form: PossibleForm) -> bool:
         trial = known(form)
-        return exact(form) or (trial is not None and trial.quality is not None and trial.quality.at_most <= budget)
+        return exact(form) or (
+            trial is not None and trial.quality is not None and trial.quality.proof(budget) is not None
+        )
 
     every = [form for form in (*forms, *measured_anyway) if holds(form)]
     fastest = {which: max([1.0, *(seen(form) for form in every if exact(form) >= which)]) for which in (False, True)}
@@ -156,7 +158,7 @@ def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget
     order = sorted(sizes, key=lambda name: -sizes[name])
     while order:
         candidate = replace(plan, weight_only=frozenset(order))
-        if trials.quality(candidate, f"{len(order)} weight-only").at_most <= budget:
+        if trials.quality(candidate, f"{len(order)} weight-only").proof(budget) is not None:
             return candidate
         order = order[: len(order) // 2]
     return plan

@@ -145,7 +145,7 @@ def quantize(
     first = next(iter(choices.values()))
     finetuned: Plan | None = None
     notes: tuple[str, ...] = ()
-    if settings.finetune and trials.quality(first.fastest, "what pays").at_most > budget:
+    if settings.finetune and trials.quality(first.fastest, "what pays").proof(budget) is None:
         time_budget.begin(Stage.FINETUNING)
         steps = timed_steps(effort.training, time_budget)
         quantizers[True] = finetune(quantizer, first.fastest, batches, steps=steps, seed=settings.seed)
@@ -189,7 +189,7 @@ def quantize(
         batch=size,
         prefer=settings.prefer,
         seconds=round(time.monotonic() - start, 1),
-    )
+    ).with_caveat()
     nodes = {
         name: node_precisions(quantizer, one.plan, choices.get(one.settings, first), noise)
         for name, one in verdict.candidates.items()

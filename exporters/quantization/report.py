@@ -1,5 +1,6 @@
 """What a quantisation found out, for the report beside the model and for people."""
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -7,9 +8,11 @@ from edgevision.core.records import Record, record
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, form_label
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.trials import Trial
+from edgevision.modelfiles.judged_loss import JudgedLoss
+from edgevision.modelfiles.measured_engine import ENGINE_TITLES
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
-from edgevision.runtime.tasks.loss_bound import LossBound
+from edgevision.runtime.tasks.loss_bound import LossBound, Proof, find_proof
 
 AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
 """Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
@@ -43,7 +46,7 @@ class Form(Record):
     """A row of the verdict's table; all rows were timed interleaved, in one run.
 
     The first is the model as it was given. ``figures`` are of its quality, ``loss`` is what was lost and ``bound`` how
-    sure that is: what it may be ``at_most`` is what the budget bounds.
+    sure that is.
     ``latency_ms`` and ``speedup``, which is over the first row, are of the same runs; ``None`` if not measured.
     ``name`` is that of the file, ``engine`` what it was run in. ``written`` is the one that became the model file.
     """
@@ -62,6 +65,10 @@ class Form(Record):
     def at_most(self) -> float:
         """What the loss is on other data like these, with 95 % confidence."""
         return self.loss if self.bound is None else self.loss + self.bound.reach
+
+    def proof(self, budget: float) -> Proof | None:
+        """As :meth:`.Quality.proof`."""
+        return find_proof(self.loss, self.bound, budget)
 
     @property
     def label(self) -> str:
@@ -121,6 +128,33 @@ class QuantizationReport(Record):
     notes: tuple[str, ...]
     threads: int | None
     seconds: float
+
+    @property
+    def judged_loss(self) -> JudgedLoss | None:
+        """What the form that was written lost; ``None`` of one that computes in float32 what the float model does."""
+        written = next((form for form in self.forms if form.written), None)
+        if written is None or (self.outcome is Outcome.FLOAT and written.engine in ENGINE_TITLES.values()):
+            return None
+        proof = written.proof(self.budget)
+        if proof is None or not math.isfinite(written.at_most):
+            return None
+        bound = written.bound
+        proven = proof is Proof.BOUND
+        return JudgedLoss(
+            metric=self.metric,
+            unit=self.unit,
+            loss=written.loss,
+            at_most=written.at_most,
+            budget=self.budget,
+            proven=proven,
+            pictures=None if bound is None else bound.pictures,
+            pictures_needed=None if proven or bound is None else bound.enough(self.budget - written.loss),
+        )
+
+    def with_caveat(self) -> "QuantizationReport":
+        """With a verdict that says so where the loss of what was written is not proven to be within the budget."""
+        caveat = None if self.judged_loss is None else self.judged_loss.caveat
+        return self if caveat is None else self.updated(verdict=f"{self.verdict}; {caveat}")
 
     @property
     def headline(self) -> str:

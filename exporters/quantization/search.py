@@ -155,7 +155,7 @@ class Search:
             quality.at_most,
             self.budget,
         )
-        return quality.at_most <= self.budget
+        return quality.proof(self.budget) is not None
 
     def _ratio(self, plan: Plan) -> float:
         """How many times as fast as the plain float model a plan is, where time can be measured."""

@@ -8,6 +8,7 @@ from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.report import Form, Outcome
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.loss_bound import LossBound, find_proof
 from edgevision.runtime.tasks.quality import Quality
 
 # What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: on a busy
@@ -20,7 +21,8 @@ SpeedupOver = Callable[[str, str], Speedup]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A form as it was judged: what it would be to write its file, what it is run in, and what it loses there at most.
+    """A form as it was judged: what it would be to write its file, what it is run in, what it loses there and how sure
+    that is.
 
     ``outcome`` is ``None`` for the file that was given, which is compared with only.
     """
@@ -29,6 +31,7 @@ class Candidate:
     outcome: Outcome | None
     loss: float
     settings: EngineSettings = ONNX_RUNTIME
+    bound: LossBound | None = None
 
     @classmethod
     def judged(
@@ -36,7 +39,7 @@ class Candidate:
     ) -> "Candidate":
         """One that was judged: what computes the same in float32 has nothing to prove."""
         same = outcome is Outcome.FLOAT and settings.inference_precision is InferencePrecision.FP32
-        return cls(name, outcome, judged.loss if same else judged.at_most, settings)
+        return cls(name, outcome, judged.loss, settings, None if same else judged.bound)
 
     @property
     def reduced(self) -> bool:
@@ -107,7 +110,7 @@ class Selector:
     def within_budget(self) -> list[Candidate]:
         """What may be written; the float model always may."""
         possible = [one for one in self.candidates if one.outcome is not None]
-        return [one for one in possible if one is possible[0] or one.loss <= self.budget]
+        return [one for one in possible if one is possible[0] or find_proof(one.loss, one.bound, self.budget)]
 
     def _rank(self, one: Candidate) -> tuple[bool, bool]:
         """How much it asks for: the larger, the more it has to be shown to be faster."""

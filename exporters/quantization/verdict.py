@@ -178,7 +178,7 @@ def _opened(
 
         def rank(label: str) -> tuple[bool, ...]:
             found, int8 = known[label], possible[label].outcome is Outcome.INT8
-            return label not in first_two, found is None, found is not None and found.at_most > budget, not int8
+            return label not in first_two, found is None, found is not None and found.proof(budget) is None, not int8
 
         for label in sorted(possible, key=rank):
             form = possible[label]
@@ -215,7 +215,7 @@ def unproven(forms: Sequence[Form], written: str, budget: float, unit: str) -> t
         return 0.0 if form.speedup is None else form.speedup.ratio
 
     chosen = next(form for form in forms if form.label == written)
-    possible = [one for one in forms if one.bound is not None and one.loss <= budget < one.at_most]
+    possible = [one for one in forms if one.bound is not None and one.loss <= budget and one.proof(budget) is None]
     if chosen.speedup is not None:
         possible = [one for one in possible if speed(one) > speed(chosen)]
     if not possible:

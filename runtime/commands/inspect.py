@@ -77,6 +77,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         ("name", f"{metadata.name}, {metadata.task}, {metadata.precision}"),
         ("target", metadata.target),
         ("measured in", metadata.measured_in),
+        ("loss", metadata.judged_loss),
     ]
     if image is not None:
         size = "any size" if image.size is None else f"{image.size[1]} x {image.size[0]}, {image.resize}"

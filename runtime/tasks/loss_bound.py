@@ -5,10 +5,15 @@ A form and the float model are judged on the same pictures, so a loss is the mea
 (:func:`jackknife_bound`; Efron, "The jackknife, the bootstrap and other resampling plans", 1982). Where figures count
 things, a few pictures may show no difference at all and prove little: one more thing is taken to be lost than was seen,
 which for rare losses is near the exact Poisson limit (three where none was seen).
+
+On few pictures a bound may lie beyond a budget whatever was lost. What lost no more than half of it is then held to be
+within it by the estimate, unless ten times as much may be lost; that is no proof, and people are told so
+(:func:`find_proof`).
 """
 
 import math
 from collections.abc import Callable
+from enum import StrEnum
 from statistics import NormalDist
 
 import numpy as np
@@ -18,6 +23,8 @@ from edgevision.core.records import Record, record
 
 _CONFIDENCE = 0.95
 _GROUPS = 20
+# Of a budget, what an estimate that is not proven may be, and what its bound.
+_ESTIMATED, _BOUNDED = 0.5, 10.0
 
 
 @record
@@ -81,6 +88,26 @@ def jackknife_bound(
         return None
     error = math.sqrt((groups - 1) ** 2 / groups * float(losses.var(ddof=1)))
     return LossBound(pictures=pictures, error=error, unseen=unseen)
+
+
+class Proof(StrEnum):
+    """What says that a loss is within a budget."""
+
+    BOUND = "bound"
+    """With 95 % confidence it is on other data, too."""
+    ESTIMATE = "estimate"
+    """It is well within on the pictures that there were, which are too few to prove it."""
+
+
+def find_proof(loss: float, bound: LossBound | None, budget: float) -> Proof | None:
+    """What says that a loss is within ``budget``; ``None`` where nothing does, or it is not."""
+    at_most = loss if bound is None else loss + bound.reach
+    if at_most <= budget:
+        return Proof.BOUND
+    # A negative one is an SQNR, of which nothing is left to chance: inputs can be drawn, and nothing is counted.
+    if budget >= 0 and loss <= _ESTIMATED * budget and at_most <= _BOUNDED * budget:
+        return Proof.ESTIMATE
+    return None
 
 
 def _student(degrees: float) -> float:

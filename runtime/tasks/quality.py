@@ -11,7 +11,7 @@ from edgevision.core.records import Record, record
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound
+from edgevision.runtime.tasks.loss_bound import LossBound, Proof, find_proof, jackknife_bound
 from edgevision.runtime.tasks.samples import Batch
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
@@ -31,8 +31,12 @@ class Quality(Record):
 
     @property
     def at_most(self) -> float:
-        """What the loss is on other data like these, with 95 % confidence: this has to be within the budget."""
+        """What the loss is on other data like these, with 95 % confidence."""
         return self.loss if self.bound is None else self.loss + self.bound.reach
+
+    def proof(self, budget: float) -> Proof | None:
+        """What says that it is within ``budget``, if anything does: only then it may be written."""
+        return find_proof(self.loss, self.bound, budget)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from edgevision.exporters.quantization.report import Outcome, form_label
 from edgevision.exporters.quantization.selection import Candidate, Selection, Selector
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.loss_bound import LossBound
 
 OUTCOMES = {
     "as given": None,
@@ -173,3 +174,12 @@ def test_weight_only_int8_that_seems_slower_is_not_written_for_its_size_however_
     assert table.selection().written.name == written
     # Who asks for the smallest file has it.
     assert table.selection(prefer=Preference.SIZE).written.name == "int8-weights"
+
+
+@pytest.mark.parametrize(("loss", "written"), [(0.1, "all int8"), (0.4, "cleaned")])
+def test_what_is_well_within_the_budget_is_written_though_few_pictures_cannot_prove_it(
+    loss: float, written: str
+) -> None:
+    few = LossBound(pictures=40, error=0.3, unseen=0.2)
+    rows = [Candidate("cleaned", Outcome.FLOAT, 0.0), Candidate("all int8", Outcome.INT8, loss, bound=few)]
+    assert Selector(rows, None, 0.5, Preference.SPEED).select().written.name == written

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from quantization_reports import faster, form, quantization_report
 
-from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, QuantizationReport
+from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, Outcome, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns, verdict_table
+from edgevision.modelfiles.judged_loss import JudgedLoss
+from edgevision.runtime.tasks.loss_bound import LossBound
 
 NODES = tuple(
     NodePrecision(name=name, operator="Conv", precision=OperatorPrecision(precision), why="for a reason")
@@ -101,3 +103,25 @@ def test_operators_are_counted(nodes: tuple[NodePrecision, ...]) -> None:
 def test_a_report_goes_to_json_and_back() -> None:
     whole = report(notes=("one",), expected_speedup=1.6)
     assert QuantizationReport.from_dict(whole.to_dict()) == whole
+
+
+def test_what_is_within_the_budget_on_few_pictures_only_is_said_to_be_not_proven() -> None:
+    few = form("int8", 0.1, faster(1.5), top1=91.4).updated(bound=LossBound(pictures=40, error=0.1, unseen=0.1))
+    found = report(forms=(form("as given", 0, top1=91.5), few)).with_caveat()
+    judged = found.judged_loss
+    assert judged is not None
+    assert judged.proven is False
+    assert judged.pictures_needed is not None
+    assert judged.pictures_needed > 40
+    said = f"held by the estimate, not proven: 0.1 points on 40 pictures, on others perhaps {judged.at_most:.3g} lost"
+    assert said in verdict_table(found).splitlines()[-1]
+    assert f"about {judged.pictures_needed} like them would show it" in found.verdict
+    assert JudgedLoss.from_dict(judged.to_dict()) == judged
+
+
+def test_what_is_proven_has_no_caveat_and_float32_no_loss() -> None:
+    sure = report()
+    assert sure.judged_loss is not None
+    assert sure.judged_loss.proven
+    assert sure.with_caveat() == sure
+    assert report(outcome=Outcome.FLOAT).judged_loss is None

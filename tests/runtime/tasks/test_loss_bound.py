@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound, paired_bound, ratio_bound
+from edgevision.runtime.tasks.loss_bound import LossBound, Proof, find_proof, jackknife_bound, paired_bound, ratio_bound
 
 
 def test_the_bound_of_a_mean_holds_nineteen_times_of_twenty() -> None:
@@ -61,3 +61,28 @@ def test_it_is_known_how_many_pictures_would_do() -> None:
     assert LossBound(pictures=20, error=0.0, unseen=5.0 * 20 / wanted).reach < 0.6
     assert bound.enough(0.0) is None
     assert bound.enough(1e9) == 20
+
+
+@pytest.mark.parametrize(
+    ("loss", "bound", "proof"),
+    [
+        (0.1, LossBound(pictures=500, error=0.1), Proof.BOUND),
+        (0.4, None, Proof.BOUND),
+        (0.6, None, None),
+        # 80 annotated pictures: well within, but they cannot show it.
+        (0.1, LossBound(pictures=40, error=0.3, unseen=0.2), Proof.ESTIMATE),
+        # It may as well be beyond.
+        (0.4, LossBound(pictures=40, error=0.3, unseen=0.2), None),
+        # Not one of seven boxes was lost, which says nothing.
+        (0.0, LossBound(pictures=3, error=0.0, unseen=100 / 7), None),
+    ],
+)
+def test_what_is_well_within_on_few_pictures_is_held_but_not_proven(
+    loss: float, bound: LossBound | None, proof: Proof | None
+) -> None:
+    assert find_proof(loss, bound, 0.5) is proof
+
+
+def test_an_sqnr_is_proven_or_not_within() -> None:
+    assert find_proof(-33.1, LossBound(pictures=8, error=1.0), -30) is Proof.BOUND
+    assert find_proof(-33.1, LossBound(pictures=8, error=2.0), -30) is None
