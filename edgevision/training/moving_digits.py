@@ -84,11 +84,12 @@ class MovingDigits:
 
 
 def _way(motion: str, generator: np.random.Generator) -> _Way:
-    along = np.linspace(-0.5, 0.5, LENGTH)
+    # From any part of the way before the middle to the rest behind it: one frame tells little of where it leads.
+    along = np.linspace(0, 1, LENGTH) - generator.uniform(0, 1)
     still = np.zeros(LENGTH)
-    x, y = (SIDE / 2 + generator.uniform(-4, 4) + generator.normal(0, 0.3, LENGTH) for _ in range(2))
-    angle = np.full(LENGTH, generator.uniform(-0.35, 0.35))
-    scale = np.full(LENGTH, generator.uniform(1.3, 1.9))
+    x, y = (SIDE / 2 + generator.uniform(-5, 5) + generator.normal(0, 0.3, LENGTH) for _ in range(2))
+    angle = np.full(LENGTH, generator.uniform(-0.5, 0.5))
+    scale = np.full(LENGTH, generator.uniform(1.2, 2.0))
     opacity = still + 1
     distance = generator.uniform(7, 14)
     if motion in ("moves left", "moves right"):
@@ -98,7 +99,7 @@ def _way(motion: str, generator: np.random.Generator) -> _Way:
     elif motion in ("turns left", "turns right"):
         angle = angle + generator.uniform(1.2, 3.5) * (along if motion == "turns right" else -along)
     elif motion in ("grows", "shrinks"):
-        scale = 1.5 * np.exp(generator.uniform(0.5, 0.9) * (along if motion == "grows" else -along))
+        scale = scale * np.exp(generator.uniform(0.5, 0.9) * (along if motion == "grows" else -along))
     else:
         # Within three frames, at some time that leaves enough of before and after.
         shown = np.clip((np.arange(LENGTH) - generator.uniform(0.25, 0.75) * LENGTH) / 3 + 0.5, 0, 1)

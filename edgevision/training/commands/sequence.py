@@ -63,7 +63,7 @@ class _Network:
 
 @dataclass(frozen=True, kw_only=True)
 class _Training(LabelledTrainingOptions):
-    epochs: EpochsOption = 12
+    epochs: EpochsOption = 14
     batch_size: BatchSizeOption = 32
 
 

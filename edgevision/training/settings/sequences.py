@@ -18,7 +18,7 @@ class SequenceSettings(LabelledSettings):
 
     data: str = MOVING_DIGITS
     model: str = "cnn_gru"
-    epochs: int = 12
+    epochs: int = 14
     batch_size: int = 32
     frames: int = 16
     every: int = 1
