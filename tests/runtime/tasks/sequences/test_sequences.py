@@ -274,7 +274,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, stream: Path, edgevision: Any) ->
     assert "no model ships for sequence: name one with --model" in err
     code, out, err = edgevision("run", "sequence", "wave.gif", "--model", stream, "--on", "pi@board.local")
     assert (code, out) == (2, "")
-    assert "'wave.gif' stands for frames in order, which --on does not carry" in err
+    assert "'wave.gif' is a stream, whose frames --on does not carry" in err
     assert "call this on the board itself, over ssh" in err
 
 
