@@ -139,14 +139,17 @@ def test_pictures_that_are_held_back_are_never_calibrated_with(tmp_path: Path, c
     assert not set(ours) & set(theirs)
     assert sorted(ours + theirs) == list(range(count))
     assert len(theirs) >= max(2, count // 20)
-    assert len(ours) > len(theirs)
+    assert len(ours) >= len(theirs)
     assert collected.notes == ()
     assert collected.source == f"{len(ours)} pictures of data, judged on {len(theirs)} of data"
 
 
-def test_of_many_pictures_those_are_held_back_that_training_never_sees(tmp_path: Path) -> None:
-    _, _, theirs = classified(write_shades(tmp_path / "data", range(200)))
-    assert theirs == [shade for shade in range(200) if is_held_out(f"{shade:03}.png")]
+def test_of_a_small_folder_half_is_held_back_and_all_that_training_never_sees(
+    tmp_path: Path,
+) -> None:
+    _, ours, theirs = classified(write_shades(tmp_path / "data", range(200)))
+    assert {shade for shade in range(200) if is_held_out(f"{shade:03}.png")} < set(theirs)
+    assert len(ours) == len(theirs) == 100
 
 
 @pytest.mark.parametrize("count", range(1, 10))
