@@ -120,7 +120,13 @@ def decide(
             why = reason(selection, first, speedup, prefer)
             if not any(plan.int8 for plan in candidates.searched.values()):
                 unit = setup.measure.unit
-                why = f"no operator can be int8 within the budget of {abs(budget):g} {unit}; {why}"
+                tried = any(trial.computed and trial.quality is not None for trial in trials.all)
+                none = (
+                    f"no operator can be int8 within the budget of {abs(budget):g} {unit}"
+                    if tried
+                    else "the time did not suffice to try int8"
+                )
+                why = f"{none}; {why}"
         notes += unproven(forms, chosen.label, budget, setup.measure.unit)
         files = {form.name: form for form in reversed(possible.values()) if form.outcome is not None}
         for name in files:
