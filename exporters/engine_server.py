@@ -82,8 +82,11 @@ def serve() -> None:
             answer = server.answer(*request)
         except Exception as error:  # whatever it is, it is the answer
             answer = _portable(error)
-        pickle.dump((answer, time.process_time()), answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        try:
+            pickle.dump((answer, time.process_time()), answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except BrokenPipeError:  # who asked has been killed
+            os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:

@@ -82,7 +82,7 @@ def make_application(
         return Response(metrics.text(), 200, {"Cache-Control": "no-store"}, "text/plain; version=0.0.4; charset=utf-8")
 
     async def docs(request: Request) -> Response:
-        return HTMLResponse(docs_page(catalogue), 200, {"Cache-Control": "no-cache"})
+        return HTMLResponse(docs_page(catalogue, str(request.base_url).rstrip("/")), 200, {"Cache-Control": "no-cache"})
 
     async def openapi_document(request: Request) -> Response:
         return json_response(description)

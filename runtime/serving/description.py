@@ -50,13 +50,13 @@ def openapi(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def docs_page(catalogue: Catalogue) -> str:
-    """The same for people, without scripts."""
-    parts = ["<h1>edgevision serve</h1><p>The same as <a href=/openapi.json>OpenAPI</a>.</p>"]
+def docs_page(catalogue: Catalogue, address: str) -> str:
+    """The same for people, without scripts; ``address`` is how they reached the server."""
+    parts = ["<h1>edgevision serve</h1><p>For programs it is <a href=/openapi.json>here as OpenAPI</a>.</p>"]
     parts.append(html_table(("Address", ""), [(f"<code>{path}</code>", escape(text)) for path, text in _READ.items()]))
     for name, offered in catalogue.tasks.items():
         parts.append(f"<h2>{escape(name)}: {escape(offered.task.summary)}</h2>")
-        parts.append(f"<pre>{escape(_curl(offered))}</pre>")
+        parts.append(f"<pre class=scroll>{escape(_curl(offered, address))}</pre>")
         models = ", ".join(model.name for model in catalogue.models.values() if model.metadata.task == name)
         rows = [("<code>model</code>", "one of these", escape(models))]
         rows += [_row(option) for option in offered.options.values()]
@@ -105,10 +105,10 @@ def _schema(option: DeclaredOption) -> dict[str, Any]:
     return schema
 
 
-def _curl(offered: OfferedTask) -> str:
+def _curl(offered: OfferedTask, address: str) -> str:
     files = "".join(f" -F {name}=@{name}.png" for name in offered.served.inputs)
     answer = "" if offered.served.answer_kind == "json" else " -o answer.png"
-    return f"curl{files or ' -F seed=7'} http://127.0.0.1:8000/v1/run/{offered.task.name}{answer}"
+    return f"curl{files or ' -F seed=7'} {address}/v1/run/{offered.task.name}{answer}"
 
 
 def _row(option: DeclaredOption) -> tuple[str, str, str]:
