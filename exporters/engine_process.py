@@ -23,6 +23,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from edgevision.core.errors import EngineCrashError
+from edgevision.modelfiles.task_registry import registered_tasks
 from edgevision.runtime.benchmark.timing import InterleavedRuns, TimedRuns
 from edgevision.runtime.engines.engine import Array, Closeable
 from edgevision.runtime.telemetry.cpu_load import parse_process
@@ -227,6 +228,7 @@ class ProcessEngine(Closeable):
         self._closed()
 
     def _open(self) -> None:
+        self.process.ask("know", registered_tasks(), sys.path)
         facts = self.process.ask("open", self._number, *self._opening)
         self._generation = self.process.generation
         self.name, self.device, self.provider, self.assignment, self.inputs, self.outputs = facts

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.core.errors import DeviceError
+from edgevision.modelfiles.task_registry import register_task, task_names
 from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
@@ -33,6 +34,7 @@ class EngineServer:
     def answer(self, verb: str, *arguments: Any) -> Any:
         """Do what is asked."""
         verbs: Mapping[str, Callable[..., Any]] = {
+            "know": self._know,
             "open": self._open,
             "run": self._run,
             "close": self._close,
@@ -40,6 +42,12 @@ class EngineServer:
             "measure": self._measure,
         }
         return verbs[verb](*arguments)
+
+    def _know(self, tasks: Mapping[str, str], path: list[str]) -> None:
+        # A module that a task is in may be where only the other process looks for modules.
+        sys.path[:] = path
+        for name in tasks.keys() - set(task_names()):
+            register_task(name, tasks[name])
 
     def _open(self, number: int, path: Path, device: str, options: Mapping[str, Any]) -> tuple[Any, ...]:
         engine = self._engines[number] = open_engine(path, device, **options)

@@ -51,6 +51,11 @@ def find_task(name: str) -> "Task":
     return cast("Task", load_object(_TASKS[name]))
 
 
+def registered_tasks() -> dict[str, str]:
+    """Those that were added, by name: what another process that is to know them has to be told."""
+    return {name: target for name, target in _TASKS.items() if not target.startswith(f"{_ROOMS}.")}
+
+
 def register_task(name: str, target: str) -> None:
     """Add a task, whose object is ``target``, as ``"module:object"``.
 

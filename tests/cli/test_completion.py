@@ -38,7 +38,7 @@ def complete(run_python):
         ("edgevision ru", ["run"]),
         ("edgevision run de", ["detect", "denoise"]),
         ("edgevision di", ["diff"]),
-        ("edgevision train ", ["classify", "detect", "segment", "keypoints", "gan", "vae", "restore"]),
+        ("edgevision train ", ["classify", "sequence", "detect", "segment", "keypoints", "gan", "vae", "restore"]),
         ("edgevision --ver", ["--version"]),
     ],
 )

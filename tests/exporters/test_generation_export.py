@@ -324,7 +324,7 @@ def test_only_an_autoencoder_has_parts(
 def test_a_part_that_there_is_not_is_misuse(checkpoints: dict[str, Path]) -> None:
     with pytest.raises(ValueError, match="middle"):
         export(checkpoints["conv_vae"], part="middle")
-    assert list(NetworkPart) == ["both", "encoder", "decoder", "features"]
+    assert list(NetworkPart) == ["both", "encoder", "decoder", "features", "stream"]
 
 
 def test_the_command_exports_a_part(

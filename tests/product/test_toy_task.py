@@ -6,6 +6,7 @@ CONTRIBUTING.md tells in words how to add a task; this is the same as a program.
 import contextlib
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,9 +224,11 @@ class BlobNetwork(torch.nn.Module):
 
 @pytest.fixture(scope="module", autouse=True)
 def registered() -> Iterator[None]:
-    """The task, as long as this file is tested."""
+    """The task, as long as this file is tested; candidates run in a process that has to find this module, too."""
     register_task("count", f"{__name__}:COUNT")
+    sys.path.append(str(Path(__file__).parents[2]))
     yield
+    sys.path.pop()
     del task_registry._TASKS["count"]
 
 

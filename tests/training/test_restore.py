@@ -335,7 +335,7 @@ def test_inpainting_is_judged_inside_the_holes(photographs: Path) -> None:
         (["--kind", "denoise", "--sigma", "25"], "--sigma is two numbers joined by a comma, as 0,50, not '25'"),
         (["--kind", "denoise", "--sigma", "a,b"], "--sigma is two numbers"),
         (["--kind", "denoise", "--sigma", "50,0"], "sigma is the least and the greatest noise"),
-        (["--kind", "denoise", "--model", "unet"], "there is no model 'unet'"),
+        (["--kind", "denoise", "--model", "u_net"], "there is no model 'u_net'"),
         (["--kind", "denoise", "--model-options", "[1]"], "--model-options must be a JSON object"),
         (["--kind", "denoise", "--steps", "5", "--validate-every", "2"], "steps must be a multiple of validate-every"),
         (["--kind", "denoise", "--seed", "-1"], "seed"),

@@ -10,7 +10,6 @@ from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.core.errors import InputError
 from edgevision.core.printable import one_line
 from edgevision.runtime.streams.frame import Frame
-from edgevision.runtime.tasks.board_pictures import streams_stay_here
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
 from edgevision.runtime.tasks.sequences.sequence_classifier import SequenceClassifier, Watcher
@@ -32,8 +31,6 @@ class _Options(StreamOptions):
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None
-    # As other verbs have it, so that it can be said why it is not for this one.
-    on: Annotated[list[str], typer.Option("--on", hidden=True)] = ()  # type: ignore[assignment]
 
 
 @option_groups
@@ -54,8 +51,6 @@ def sequence(
         edgevision run sequence camera:0 --model gestures.onnx --json
         edgevision run sequence clip.mp4 --model gestures.onnx -o labelled.mp4
     """
-    if options.on:
-        raise streams_stay_here(sources[0])
     if options.model is None:
         raise InputError(
             f"no model ships for {SEQUENCE.name}: name one with --model, as edgevision train sequence makes"

@@ -17,7 +17,7 @@ def command(tmp_path):
     """For two pictures, with the model that ships."""
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
-    command = RemoteCommand("run classify", [], {"model": None, "inputs": [str(tmp_path)]})
+    command = RemoteCommand("run classify", [], {"model": None, "inputs": [str(tmp_path)], "output": None})
     classify_files(command)
     return command
 
@@ -39,7 +39,7 @@ def test_pictures_and_the_model_that_ships_are_all_that_goes(command, tmp_path):
 
 def test_the_users_own_model_goes_instead(write_colours):
     model = write_colours()
-    command = RemoteCommand("run classify", [], {"model": model, "inputs": []})
+    command = RemoteCommand("run classify", [], {"model": model, "inputs": [], "output": None})
     classify_files(command)
     assert command.inputs == {"model/00001/colours.onnx": model}
 

@@ -13,7 +13,8 @@ from edgevision.runtime.tasks.restoration.command import parse_tile
 
 def noise(height=20, width=30, channels=3):
     generator = np.random.default_rng(height * width)
-    pixels = generator.integers(0, 256, (height, width, channels), dtype=np.uint8)
+    # Without lights, which brightening would protect.
+    pixels = generator.integers(0, 160, (height, width, channels), dtype=np.uint8)
     return pixels[:, :, 0] if channels == 1 else pixels
 
 

@@ -272,10 +272,6 @@ def test_what_is_wrong_is_said(tmp_path: Path, stream: Path, edgevision: Any) ->
     code, _, err = edgevision("run", "sequence", tmp_path)
     assert code == 2
     assert "no model ships for sequence: name one with --model" in err
-    code, out, err = edgevision("run", "sequence", "wave.gif", "--model", stream, "--on", "pi@board.local")
-    assert (code, out) == (2, "")
-    assert "'wave.gif' is a stream, whose frames --on does not carry" in err
-    assert "call this on the board itself, over ssh" in err
 
 
 @pytest.mark.parametrize(
