@@ -1,6 +1,9 @@
 """Things that are told apart by how they look."""
 
 import numpy as np
+import pytest
+
+pytest.importorskip("scipy")
 
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tracking.appearance import color_histograms, embeddings_of
