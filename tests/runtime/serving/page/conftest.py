@@ -22,7 +22,8 @@ def address() -> Iterator[str]:
         yield f"http://127.0.0.1:{client.port}"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as it is there its event loop runs, and tests of others could not run one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
