@@ -12,7 +12,7 @@ from edgevision.modelfiles.judged_loss import JudgedLoss
 from edgevision.modelfiles.measured_engine import ENGINE_TITLES
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
-from edgevision.runtime.tasks.loss_bound import LossBound, Proof, find_proof
+from edgevision.runtime.tasks.loss_bound import BoundedLoss, Proof
 
 AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
 """Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
@@ -42,33 +42,21 @@ class OperatorPrecision(StrEnum):
 
 
 @record
-class Form(Record):
+class Form(BoundedLoss):
     """A row of the verdict's table; all rows were timed interleaved, in one run.
 
-    The first is the model as it was given. ``figures`` are of its quality, ``loss`` is what was lost and ``bound`` how
-    sure that is.
-    ``latency_ms`` and ``speedup``, which is over the first row, are of the same runs; ``None`` if not measured.
-    ``name`` is that of the file, ``engine`` what it was run in. ``written`` is the one that became the model file.
+    The first is the model as it was given. ``figures`` are of its quality, of which ``loss`` was lost. ``latency_ms``
+    and ``speedup``, which is over the first row, are of the same runs; ``None`` if not measured. ``name`` is that of
+    the file, ``engine`` what it was run in. ``written`` is the one that became the model file.
     """
 
     name: str
     figures: Mapping[str, float]
-    loss: float
     size_bytes: int
     engine: str = ONNX_RUNTIME.title
     speedup: Speedup | None = None
     latency_ms: Estimate | None = None
     written: bool = False
-    bound: LossBound | None = None
-
-    @property
-    def at_most(self) -> float:
-        """What the loss is on other data like these, with 95 % confidence."""
-        return self.loss if self.bound is None else self.loss + self.bound.reach
-
-    def proof(self, budget: float) -> Proof | None:
-        """As :meth:`.Quality.proof`."""
-        return find_proof(self.loss, self.bound, budget)
 
     @property
     def label(self) -> str:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.options import Preference
-from edgevision.exporters.quantization.report import Form, Outcome
+from edgevision.exporters.quantization.report import Outcome
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
-from edgevision.runtime.tasks.loss_bound import LossBound, find_proof
-from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.loss_bound import BoundedLoss, LossBound, find_proof
 
 # What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: on a busy
 # machine little is shown.
@@ -34,9 +33,7 @@ class Candidate:
     bound: LossBound | None = None
 
     @classmethod
-    def judged(
-        cls, name: str, outcome: Outcome | None, judged: Quality | Form, settings: EngineSettings
-    ) -> "Candidate":
+    def judged(cls, name: str, outcome: Outcome | None, judged: BoundedLoss, settings: EngineSettings) -> "Candidate":
         """One that was judged: what computes the same in float32 has nothing to prove."""
         same = outcome is Outcome.FLOAT and settings.inference_precision is InferencePrecision.FP32
         return cls(name, outcome, judged.loss, settings, None if same else judged.bound)

@@ -15,14 +15,9 @@ def board_pictures(inputs: Sequence[str], output: str | None) -> list[PictureInp
     """
     for name in inputs:
         if is_stream(name, output):
-            raise streams_stay_here(name)
+            raise InputError(
+                f"{name!r} is a stream, whose frames --on does not carry: it sends pictures and fetches results at the"
+                " end; call this on the board itself, over ssh, with edgevision[video] installed there, and watch with"
+                " -o http://0.0.0.0:8080"
+            )
     return expand_inputs(inputs)
-
-
-def streams_stay_here(name: str) -> InputError:
-    """Why ``name`` is not answered with ``--on``, and what to do."""
-    return InputError(
-        f"{name!r} is a stream, whose frames --on does not carry: it sends pictures and fetches results at the"
-        " end; call this on the board itself, over ssh, with edgevision[video] installed there, and watch with"
-        " -o http://0.0.0.0:8080"
-    )

@@ -57,6 +57,26 @@ class LossBound(Record):
         return unseen + _student(factor * self.pictures - 1) * math.sqrt(variance + unseen**2)
 
 
+@record
+class BoundedLoss(Record):
+    """``loss`` is what the budget bounds.
+
+    ``bound`` says how sure it is; ``None`` where it was judged on one input, or something is broken for sure.
+    """
+
+    loss: float
+    bound: LossBound | None = None
+
+    @property
+    def at_most(self) -> float:
+        """What the loss is on other data like these, with 95 % confidence."""
+        return self.loss if self.bound is None else self.loss + self.bound.reach
+
+    def proof(self, budget: float) -> "Proof | None":
+        """What says that it is within ``budget``, if anything does: only then it may be written."""
+        return find_proof(self.loss, self.bound, budget)
+
+
 def paired_bound(differences: ArrayLike, *, unseen: float = 0.0) -> LossBound | None:
     """Of a loss that is the mean of ``differences``; ``None`` for fewer than two, which say nothing of others."""
     values = np.asarray(differences, np.float64)

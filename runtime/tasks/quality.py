@@ -7,11 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.core.records import Record, record
+from edgevision.core.records import record
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.loss_bound import LossBound, Proof, find_proof, jackknife_bound
+from edgevision.runtime.tasks.loss_bound import BoundedLoss, jackknife_bound
 from edgevision.runtime.tasks.samples import Batch
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
@@ -19,24 +19,10 @@ _BATCH = 32
 
 
 @record
-class Quality(Record):
-    """``figures`` by name: top1 and agreement in percent, psnr and sqnr in dB. ``loss`` is what the budget bounds.
-
-    ``bound`` says how sure it is; ``None`` where it was judged on one input, or something is broken for sure.
-    """
+class Quality(BoundedLoss):
+    """``figures`` by name: top1 and agreement in percent, psnr and sqnr in dB; and what of them was lost."""
 
     figures: Mapping[str, float]
-    loss: float
-    bound: LossBound | None = None
-
-    @property
-    def at_most(self) -> float:
-        """What the loss is on other data like these, with 95 % confidence."""
-        return self.loss if self.bound is None else self.loss + self.bound.reach
-
-    def proof(self, budget: float) -> Proof | None:
-        """What says that it is within ``budget``, if anything does: only then it may be written."""
-        return find_proof(self.loss, self.bound, budget)
 
 
 @dataclass(frozen=True)
