@@ -101,7 +101,7 @@ def test_what_hangs_or_crashes_is_given_up_and_the_others_are_opened_anew(
         assert process.generation == 1
 
 
-@pytest.mark.parametrize(("fault", "least", "most"), [(3, 0.4, math.inf), (5, 0.0, 0.5)])
+@pytest.mark.parametrize(("fault", "least", "most"), [(3, 0.05, math.inf), (5, 0.0, 0.5)])
 def test_what_is_given_up_has_cost_what_it_computed_and_not_how_long_it_was_waited_for(
     process: EngineProcess, model: Path, monkeypatch: pytest.MonkeyPatch, fault: int, least: float, most: float
 ) -> None:
