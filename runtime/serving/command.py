@@ -62,6 +62,9 @@ class _Limits:
     queue: Annotated[
         int, typer.Option(min=1, max=100_000, help="Most requests of a task at once; others are told to come again.")
     ] = 64
+    connections: Annotated[int, typer.Option(min=1, max=100_000, help="Most connections at once, in each process.")] = (
+        512
+    )
     timeout: Annotated[str, typer.Option(help="After which a request is given up.")] = "2m"
     idle_unload: Annotated[
         str | None, typer.Option(help="After which a model that nobody asks is closed, as 10m.", show_default="never")
@@ -155,6 +158,7 @@ def _settings(
         max_batch=limits.max_batch,
         max_wait=parse_time(limits.max_wait, "--max-wait"),
         queue=limits.queue,
+        connections=limits.connections,
         timeout=timeout,
         idle_unload=None if limits.idle_unload is None else parse_time(limits.idle_unload, "--idle-unload"),
         memory=None if limits.memory is None else parse_size(limits.memory, "--memory"),

@@ -57,20 +57,22 @@ def serve_here(listener: socket.socket, settings: ServerSettings, catalogue: Cat
         failures.append(error)
         running.should_exit = True
 
-    running = _server(settings, catalogue, give_up)
+    running = make_server(settings, catalogue, give_up)
     running.run(sockets=[listener])
     if failures:
         raise failures[0]
 
 
-def _server(settings: ServerSettings, catalogue: Catalogue, give_up: Callable[[Exception], None]) -> uvicorn.Server:
+def make_server(settings: ServerSettings, catalogue: Catalogue, give_up: Callable[[Exception], None]) -> uvicorn.Server:
     """A server that is not running yet."""
     from edgevision.runtime.serving.application import make_application
+    from edgevision.runtime.serving.bounded_connections import bounded_connections
 
     # Of all that this process decodes, whatever asks for it: Pillow reads twice this, and warns from it on.
     Image.MAX_IMAGE_PIXELS = settings.max_pixels // 2
     config = uvicorn.Config(
         make_application(catalogue, settings, give_up),
+        http=bounded_connections(settings.connections),
         log_config=None,
         access_log=False,
         server_header=False,

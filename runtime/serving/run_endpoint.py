@@ -29,6 +29,9 @@ _BEGINNING = 4096
 _GONE = 499
 """The status, known from nginx, under which requests are counted whose client did not wait."""
 
+_LONGEST_SILENCE = 10.0
+"""Seconds from one part of a body to the next."""
+
 _JSON = "application/json"
 
 _CLOSING = {"Connection": "close"}
@@ -91,8 +94,11 @@ class RunEndpoint:
         if size <= most:
             size = 0
             try:
-                async with asyncio.timeout(self._settings.timeout):
+                clock = asyncio.get_running_loop().time
+                last = clock() + self._settings.timeout
+                async with asyncio.timeout_at(min(last, clock() + _LONGEST_SILENCE)) as due:
                     async for part in request.stream():
+                        due.reschedule(min(last, clock() + _LONGEST_SILENCE))
                         size += len(part)
                         if size > most:
                             break
@@ -100,7 +106,11 @@ class RunEndpoint:
             except TimeoutError:
                 # Else a few clients that send nothing would keep every place.
                 raise RefusalError(
-                    408, "slow", f"the request did not arrive within {self._settings.timeout:g} s", _CLOSING
+                    408,
+                    "slow",
+                    f"the request did not arrive: it has {self._settings.timeout:g} s in all, and"
+                    f" {_LONGEST_SILENCE:g} s from one part of it to the next",
+                    _CLOSING,
                 ) from None
         if size > most:
             raise RefusalError(413, "bytes", f"a request has at most {most >> 20} MB", _CLOSING)

@@ -22,6 +22,7 @@ class ServerSettings:
         max_batch: how many requests go through a network together at most.
         max_wait: for how many seconds a batch waits for those that are on their way.
         queue: how many requests may be open at once for a task.
+        connections: how many may be open at once, in each process.
         timeout: seconds after which a request is given up.
         idle_unload: seconds after which a model that nobody asks is closed; ``None`` for never.
         memory: bytes of resident memory above which models are closed that wait; ``None`` without limit.
@@ -42,6 +43,7 @@ class ServerSettings:
     max_batch: int = 8
     max_wait: float = 0.005
     queue: int = 64
+    connections: int = 512
     timeout: float = 120.0
     idle_unload: float | None = None
     memory: int | None = None

@@ -1,5 +1,6 @@
 """What a server refuses, before and while it answers, and what it says then."""
 
+import asyncio
 import io
 import json
 import socket
@@ -10,6 +11,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
+
+from edgevision.runtime.serving import bounded_connections, run_endpoint
+from edgevision.runtime.serving.catalogue import open_catalogue
+from edgevision.runtime.serving.processes import listening_socket, make_server
+from edgevision.runtime.serving.settings import ServerSettings
+from edgevision.runtime.shipped_models import shipped_model
 
 from .conftest import FORM, Client, form, serving
 
@@ -220,3 +227,86 @@ def test_an_address_where_nothing_is_says_where_to_look(server):
         reply = server.ask(method, path)
         assert reply.status in (404, 405)
         assert json.loads(reply.body)["error"]["message"]
+
+
+@pytest.fixture
+def bounded(monkeypatch) -> Any:
+    """The port of a server in this process that gives headers a second, and has four connections."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # a server sets it for its process
+    monkeypatch.setattr(bounded_connections, "HEADER_SECONDS", 1.0)
+    settings = ServerSettings(models=(shipped_model("classify"),), port=0, threads=1, connections=4)
+    with listening_socket(settings) as listener:
+        running = make_server(settings, open_catalogue(settings.models), lambda error: None)
+        # Signals are for the main thread.
+        thread = threading.Thread(target=lambda: asyncio.run(running.serve([listener])))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            running.should_exit = True
+            thread.join()
+
+
+def closed_within(connection: socket.socket, seconds: float) -> bool:
+    connection.settimeout(seconds)
+    try:
+        return connection.recv(1000) == b""
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: "])
+def test_who_never_finishes_the_headers_is_not_waited_for(bounded, begun):
+    with socket.create_connection(("127.0.0.1", bounded), 30) as connection:
+        connection.sendall(begun)
+        for _ in range(3):  # a byte now and then does not put it off
+            time.sleep(0.2)
+            if begun:
+                connection.sendall(b"a")
+        assert closed_within(connection, 20)
+
+
+def test_a_later_request_of_a_connection_has_to_come_whole_too(bounded):
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", bounded), 30) as connection:
+        connection.sendall(whole)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        connection.sendall(whole[:20])
+        assert closed_within(connection, 20)
+
+
+def test_there_are_only_so_many_connections(bounded):
+    taken = [socket.create_connection(("127.0.0.1", bounded), 30) for _ in range(4)]
+    try:
+        with socket.create_connection(("127.0.0.1", bounded), 30) as another:
+            reply = another.recv(1000)
+        assert reply.startswith(b"HTTP/1.1 503 ")
+        head, _, body = reply.partition(b"\r\n\r\n")
+        assert json.loads(body)["error"]["kind"] == "connections"
+        assert f"content-length: {len(body)}".encode() in head
+        # Those that ask nothing make room by themselves.
+        for connection in taken:
+            assert closed_within(connection, 20)
+        with socket.create_connection(("127.0.0.1", bounded), 30) as another:
+            another.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert another.recv(1000).startswith(b"HTTP/1.1 200")
+    finally:
+        for connection in taken:
+            connection.close()
+
+
+def test_a_body_that_stops_coming_is_not_waited_for(bounded, monkeypatch):
+    monkeypatch.setattr(run_endpoint, "_LONGEST_SILENCE", 0.5)
+    head = f"POST /v1/run/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
+    with socket.create_connection(("127.0.0.1", bounded), 30) as connection:
+        connection.sendall(f"{head}Content-Length: 100\r\n\r\n--".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def test_a_websocket_may_be_silent(bounded):
+    from websockets.sync.client import connect
+
+    with connect(f"ws://127.0.0.1:{bounded}/v1/stream/classify") as stream:
+        time.sleep(1.5)
+        stream.send(encoded())
+        assert json.loads(stream.recv(30))["frame"] == 0
