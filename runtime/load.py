@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.classification.classifier import Classifier
     from edgevision.runtime.tasks.detection.detector import Detector
     from edgevision.runtime.tasks.detection.spec import Merge
-    from edgevision.runtime.tasks.detection.windows import Tile
     from edgevision.runtime.tasks.generation.generator import Generator
     from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
     from edgevision.runtime.tasks.restoration.inpainter import Inpainter
     from edgevision.runtime.tasks.restoration.restorer import Restorer
     from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+    from edgevision.runtime.tasks.windows import Tile
 
 
 class LoadOptions(TypedDict, total=False):
@@ -61,6 +61,7 @@ class SegmentationOptions(AnswerOptions, total=False):
     """The options of a segmentation model, which are those of a :class:`Segmenter`."""
 
     threshold: float | None
+    tile: "Tile | None"
 
 
 class KeypointOptions(AnswerOptions, total=False):

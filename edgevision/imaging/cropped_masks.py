@@ -55,6 +55,24 @@ class CroppedMask:
         whole[self.window] = self.pixels
         return whole
 
+    @classmethod
+    def union(cls, masks: "Sequence[CroppedMask]") -> "CroppedMask":
+        """What any of ``masks``, of one picture, marks."""
+        boxes = np.array([mask.box for mask in masks])
+        (left, top), (right, bottom) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
+        whole = np.zeros((bottom - top, right - left), bool)
+        for mask in masks:
+            x1, y1, x2, y2 = mask.box
+            whole[y1 - top : y2 - top, x1 - left : x2 - left] |= mask.pixels
+        return cls(whole, left, top)
+
+    def inside(self, box: tuple[int, int, int, int]) -> "CroppedMask":
+        """What of it lies in ``box``, x1, y1, x2, y2 of the picture."""
+        x1, y1, x2, y2 = box
+        left, top = max(x1 - self.x, 0), max(y1 - self.y, 0)
+        pixels = self.pixels[top : max(y2 - self.y, 0), left : max(x2 - self.x, 0)]
+        return CroppedMask.of(pixels, self.x + left, self.y + top)
+
     def shared_with(self, other: "CroppedMask") -> int:
         """How many pixels both have."""
         (x1, y1, x2, y2), (x3, y3, x4, y4) = self.box, other.box

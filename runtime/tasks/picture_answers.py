@@ -66,6 +66,16 @@ BatchOption = Annotated[
     ),
 ]
 
+TileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tile",
+        metavar="auto|N",
+        help="Look through overlapping windows, for small things: of N pixels, or of the network's own size.",
+        rich_help_panel=ANSWERS_PANEL,
+    ),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerOptions(StreamOptions):

@@ -8,19 +8,18 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
-from edgevision.core.errors import InputError
-from edgevision.core.printable import shortened
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.detection.spec import Merge
 from edgevision.runtime.tasks.detection.task import DETECT
-from edgevision.runtime.tasks.detection.windows import SMALLEST, Tile
 from edgevision.runtime.tasks.picture_answers import (
     ANSWERS_PANEL,
     AnswerOptions,
     AnswerVerb,
     BatchOption,
+    TileOption,
     answer_pictures,
 )
+from edgevision.runtime.tasks.windows import parse_tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +46,7 @@ class _Options(AnswerOptions):
             rich_help_panel=ANSWERS_PANEL,
         ),
     ] = None
-    tile: Annotated[
-        str | None,
-        typer.Option(
-            "--tile",
-            metavar="auto|N",
-            help="Look into overlapping windows, too, for small things: of N pixels, or of the network's own size.",
-            rich_help_panel=ANSWERS_PANEL,
-        ),
-    ] = None
+    tile: TileOption = None
     batch: BatchOption = 1
     yolo: Annotated[
         Path | None,
@@ -92,16 +83,3 @@ def detect(
     )
     tile = None if options.tile is None else parse_tile(options.tile)
     answer_pictures(inputs, options, verb, iou=options.iou, merge=options.merge, tile=tile, batch=options.batch)
-
-
-def parse_tile(text: str) -> Tile:
-    """What ``--tile`` says.
-
-    Raises:
-        InputError: neither ``auto`` nor a number of pixels.
-    """
-    if text == "auto":
-        return "auto"
-    if not (text.isascii() and text.isdigit()) or not SMALLEST <= int(text[:9]) <= 1 << 16:
-        raise InputError(f"--tile is auto, or from {SMALLEST} to 65536 pixels, not {shortened(text)}")
-    return int(text)

@@ -24,9 +24,9 @@ from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.rows import gather_rows
 from edgevision.runtime.tasks.detection.spec import DetectionSpec, Merge
 from edgevision.runtime.tasks.detection.suppression import merge_overlapping
-from edgevision.runtime.tasks.detection.windows import Tile, joined, windows
 from edgevision.runtime.tasks.picture_network import PictureNetwork
 from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.windows import Tile, Window, windows
 
 _WINDOWS_IOU = 0.5
 _MOST_CANDIDATES = 30_000
@@ -112,8 +112,8 @@ class Detector(Pipeline):
             group = looks[start : start + self.batch]
             parts = self._candidates([window.cut(images[number]) for number, window in group])
             for (number, window), part in zip(group, parts, strict=True):
-                found[number].append(window.whole_things(part, sizes[number]))
-        return [self._answers(joined(parts), size) for parts, size in zip(found, sizes, strict=True)]
+                found[number].append(_whole_things(part, window, sizes[number]))
+        return [self._answers(_joined(parts), size) for parts, size in zip(found, sizes, strict=True)]
 
     def _candidates(self, images: list[Image.Image]) -> list[Candidates]:
         """What may be an answer in each picture, in its pixels."""
@@ -162,6 +162,29 @@ class Detector(Pipeline):
             points=None if points is None else points[seen],
             skeleton=self._spec.skeleton,
         )
+
+
+def _whole_things(found: Candidates, window: Window, size: tuple[int, int]) -> Candidates:
+    """What was ``found`` in a window of a picture of ``size``, in pixels of that.
+
+    What it cuts through is left out: that is whole in a neighbour, or in the whole picture.
+    """
+    whole = ~window.cuts(found.boxes, size)
+    place = np.array([window.left, window.top], np.float32)
+    points = found.points
+    if points is not None:
+        points = points[whole]
+        points[:, :, :2] += place
+    return Candidates(found.boxes[whole] + np.tile(place, 2), found.scores[whole], found.classes[whole], points)
+
+
+def _joined(parts: list[Candidates]) -> Candidates:
+    """All of several."""
+    if len(parts) == 1:
+        return parts[0]
+    boxes, scores, classes, points, _ = zip(*parts, strict=True)
+    together = None if points[0] is None else np.concatenate(points)
+    return Candidates(np.concatenate(boxes), np.concatenate(scores), np.concatenate(classes), together)
 
 
 def _in_picture(found: Candidates, place: Placement) -> Candidates:

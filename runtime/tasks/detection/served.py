@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision.runtime.tasks.detection.command import parse_tile
 from edgevision.runtime.tasks.served import Values
 from edgevision.runtime.tasks.served_answers import ServedAnswers
+from edgevision.runtime.tasks.windows import parse_tile
 
 _MOST_AT_ONCE = 32
 """Pictures of several requests; how many there are is decided before."""

@@ -9,8 +9,15 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
+from edgevision.runtime.tasks.picture_answers import (
+    ANSWERS_PANEL,
+    AnswerOptions,
+    AnswerVerb,
+    TileOption,
+    answer_pictures,
+)
 from edgevision.runtime.tasks.segmentation.task import SEGMENT
+from edgevision.runtime.tasks.windows import parse_tile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,7 @@ class _Options(AnswerOptions):
             rich_help_panel=ANSWERS_PANEL,
         ),
     ] = None
+    tile: TileOption = None
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -52,6 +60,7 @@ def segment(
         edgevision run segment photo.jpg -o drawn.jpg
         edgevision run segment slide.png --model segment_nuclei -o drawn.png
         edgevision run segment photos/ --model segmenter.onnx --masks masks/ --csv
+        edgevision run segment scan.png --model segment_nuclei --tile 512 -o drawn.png
     """
     verb = AnswerVerb(
         task=SEGMENT.name,
@@ -61,4 +70,5 @@ def segment(
         folder=options.masks,
         ending=".png",
     )
-    answer_pictures(inputs, options, verb, threshold=options.threshold)
+    tile = None if options.tile is None else parse_tile(options.tile)
+    answer_pictures(inputs, options, verb, threshold=options.threshold, tile=tile)

@@ -29,6 +29,8 @@ from edgevision.runtime.tasks.segmentation.instances import find_things
 from edgevision.runtime.tasks.segmentation.maps import MapPlacement, Maps, gather_maps
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.spec import MapField, SegmentationHead, SegmentationSpec
+from edgevision.runtime.tasks.segmentation.stitching import SeenClasses, stitch_classes, stitch_things
+from edgevision.runtime.tasks.windows import Tile, windows
 
 
 class Segmenter(Pipeline):
@@ -41,6 +43,9 @@ class Segmenter(Pipeline):
         background: the class that is nothing; ``None`` without.
         tells_apart: whether its answers are things, not the class of each pixel.
         threshold, min_score, most: as in :class:`.SegmentationSpec`; they may be changed at any time.
+        tile: the windows that a picture is looked at through, see :mod:`.windows`, whose answers are put together as
+            :mod:`.stitching` says; ``None`` for the whole picture at once. ``auto`` takes those of the network's size,
+            or of the size that its metadata advise.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Segmenter(Pipeline):
         threshold: float | None = None,
         min_score: float | None = None,
         most: int | None = None,
+        tile: Tile | None = None,
     ) -> None:
         """Use ``engine``, which the segmenter closes in turn; ``color`` is the order of channels in arrays.
 
@@ -74,6 +80,10 @@ class Segmenter(Pipeline):
         # What is found with a box is an answer by the score of its box.
         self.min_score = (boxes or spec).min_score if min_score is None else min_score
         self.most = (boxes or spec).most if most is None else most
+        self.tile = tile
+        self._side = metadata.image.size
+        if self._side is None and metadata.tile is not None:
+            self._side = (metadata.tile.advised_side,) * 2
         self._color = check_array_color(color)
         self._network = PictureNetwork(metadata, metadata.image)
 
@@ -100,20 +110,35 @@ class Segmenter(Pipeline):
         return found if several else found[0]
 
     def _segment(self, image: Image.Image) -> Segmentation:
+        size = (image.height, image.width)
+        looks = windows(size, self.tile, self._side)
+        parts = looks[1:] or looks
+        if not self.tells_apart:
+            classes, sure = stitch_classes(
+                parts,
+                lambda window: self._seen_classes(window.cut(image)),
+                size,
+                nothing=-1 if self.background is None else self.background,
+            )
+            found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self.background)
+            best = np.argsort(-found.scores, kind="stable")[: self.most]
+            return found.chosen(np.sort(best[found.scores[best] >= self.min_score]))
+        if len(looks) == 1:
+            return self._things(image)
+        # Networks that tell things apart know those of the size that windows show: in the whole they run together.
+        parts = looks if self._head.boxes is not None else parts
+        found = stitch_things([(window, self._things(window.cut(image))) for window in parts], size)
+        return found.chosen(np.arange(len(found))[: self.most])
+
+    def _seen_classes(self, image: Image.Image) -> SeenClasses:
+        maps, place, _ = self._maps(image)
+        return SeenClasses(*class_map(maps, place, self.threshold), place.seen)
+
+    def _things(self, image: Image.Image) -> Segmentation:
         maps, place, outputs = self._maps(image)
         if self._head.boxes is not None:
             return self._boxed(self._head.boxes, outputs, maps, place)
-        if self._head.watershed is not None:
-            return self._things(maps, place)
-        seen, certainty = class_map(maps, place, self.threshold)
-        classes, sure = seen, certainty
-        if seen.shape != place.size:
-            classes = np.full(place.size, -1 if self.background is None else self.background, np.int32)
-            sure = np.zeros(place.size, np.float32)
-            classes[place.seen], sure[place.seen] = seen, certainty
-        found = Segmentation.of_class_map(classes, sure, labels=self.labels, background=self.background)
-        best = np.argsort(-found.scores, kind="stable")[: self.most]
-        return found.chosen(np.sort(best[found.scores[best] >= self.min_score]))
+        return self._told_apart(maps, place)
 
     def _maps(self, image: Image.Image) -> tuple[Maps, MapPlacement, dict[str, NDArray[Any]]]:
         tensor, place = self._network.tensor(image)
@@ -137,7 +162,7 @@ class Segmenter(Pipeline):
         )
         return Segmentation(found.masks, found.scores, found.classes, size=place.size, labels=self.labels)
 
-    def _things(self, maps: Maps, place: MapPlacement) -> Segmentation:
+    def _told_apart(self, maps: Maps, place: MapPlacement) -> Segmentation:
         ids, classes, scores = find_things(self._head, maps, place, self.threshold)
         found = split_ids(ids)
         rows = np.array(list(found), np.int64) - 1

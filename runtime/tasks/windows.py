@@ -1,19 +1,20 @@
-"""Overlapping windows over a picture, for things that are too small in the whole of it (Akyon et al. 2022, SAHI)."""
+"""Overlapping windows over a picture, for what is too small in the whole of it (Akyon et al. 2022, SAHI)."""
 
 import math
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import InputError
-from edgevision.runtime.tasks.detection.decoding import Candidates
+from edgevision.core.printable import shortened
 
 Tile = int | Literal["auto"]
 """The side of windows in pixels of the picture; ``auto`` for those that the network sees at the picture's own scale."""
 
-SMALLEST = 32
+_SMALLEST = 32
 _OVERLAP = 0.25
 """Of neighbours, of a window's side: what is smaller than that is whole in one of them."""
 _MARGIN = 0.02
@@ -35,29 +36,29 @@ class Window(NamedTuple):
         """What is in it."""
         return image if self == (0, 0, *image.size) else image.crop(self)
 
-    def whole_things(self, found: Candidates, size: tuple[int, int]) -> Candidates:
-        """What was ``found`` in it, in pixels of the picture of ``size`` (height, width).
+    def weights(self, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """How much its rows and its columns count in a picture of ``size`` (height, width), above 0 to 1.
 
-        What it cuts through is left out: that is whole in a neighbour, or in the whole picture.
+        They count less towards where it was cut out of the picture, over what it shares with a neighbour.
         """
         height, width = size
-        margin_x, margin_y = _MARGIN * (self.right - self.left), _MARGIN * (self.bottom - self.top)
-        low = np.array(
-            [margin_x if self.left else -np.inf, margin_y if self.top else -np.inf],
-        )
-        high = np.array(
-            [
-                self.right - self.left - margin_x if self.right < width else np.inf,
-                self.bottom - self.top - margin_y if self.bottom < height else np.inf,
-            ]
-        )
-        whole = ((found.boxes[:, :2] >= low) & (found.boxes[:, 2:] <= high)).all(axis=1)
-        place = np.array([self.left, self.top], np.float32)
-        points = found.points
-        if points is not None:
-            points = points[whole]
-            points[:, :, :2] += place
-        return Candidates(found.boxes[whole] + np.tile(place, 2), found.scores[whole], found.classes[whole], points)
+        return _weights(self.top, self.bottom, height), _weights(self.left, self.right, width)
+
+    def cuts(self, boxes: NDArray[Any], size: tuple[int, int]) -> NDArray[np.bool_]:
+        """Which of ``boxes`` (N, 4), in its own pixels, end where it was cut out of the picture of ``size``.
+
+        Of such a thing it may hold a part only. ``size`` is (height, width).
+        """
+        height, width = size
+        across, down = self.right - self.left, self.bottom - self.top
+        margin_x, margin_y = _MARGIN * across, _MARGIN * down
+        low = [margin_x if self.left else -np.inf, margin_y if self.top else -np.inf]
+        high = [
+            across - margin_x if self.right < width else np.inf,
+            down - margin_y if self.bottom < height else np.inf,
+        ]
+        cut: NDArray[np.bool_] = np.any((boxes[:, :2] < low) | (boxes[:, 2:] > high), axis=1)
+        return cut
 
 
 def windows(size: tuple[int, int], tile: Tile | None, network: tuple[int, int] | None) -> list[Window]:
@@ -95,13 +96,13 @@ def windows(size: tuple[int, int], tile: Tile | None, network: tuple[int, int] |
     return [whole, *parts]
 
 
-def joined(parts: list[Candidates]) -> Candidates:
-    """All of several."""
-    if len(parts) == 1:
-        return parts[0]
-    boxes, scores, classes, points, _ = zip(*parts, strict=True)
-    together = None if points[0] is None else np.concatenate(points)
-    return Candidates(np.concatenate(boxes), np.concatenate(scores), np.concatenate(classes), together)
+def _weights(start: int, stop: int, length: int) -> NDArray[np.float32]:
+    middles = np.arange(stop - start, dtype=np.float32) + 0.5
+    ramp = _OVERLAP * (stop - start)
+    weights = np.ones(stop - start, np.float32)
+    if start:
+        weights = np.minimum(weights, middles / ramp)
+    return np.minimum(weights, middles[::-1] / ramp) if stop < length else weights
 
 
 def _starts(length: int, side: int) -> Iterator[int]:
@@ -112,3 +113,16 @@ def _starts(length: int, side: int) -> Iterator[int]:
     count = math.ceil((length - side) / (side * (1 - _OVERLAP))) + 1
     for number in range(count):
         yield round(number * (length - side) / (count - 1))
+
+
+def parse_tile(text: str) -> Tile:
+    """What ``--tile`` says.
+
+    Raises:
+        InputError: neither ``auto`` nor a number of pixels.
+    """
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit()) or not _SMALLEST <= int(text[:9]) <= 1 << 16:
+        raise InputError(f"--tile is auto, or from {_SMALLEST} to 65536 pixels, not {shortened(text)}")
+    return int(text)
