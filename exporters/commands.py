@@ -25,7 +25,7 @@ from edgevision.exporters.command_options import (
 )
 from edgevision.exporters.quantization.options import QuantizationOptions
 from edgevision.modelfiles.metadata import Precision
-from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.model_file import report_path, require_metadata
 from edgevision.modelfiles.model_references import is_reference, library_reference
 from edgevision.runtime.model_options import ModelArgument
 
@@ -88,7 +88,6 @@ def export(
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.quantization.settings import QuantizationSettings
         from edgevision.exporters.quantization.table import verdict_table
-        from edgevision.exporters.report import report_path
         from edgevision.runtime.tasks.evaluation import EvaluationOptions
     if output.retime:
         _retime(checkpoint, output)

@@ -43,7 +43,7 @@ from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget
 from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE
-from edgevision.exporters.report import ExportReport, report_path
+from edgevision.exporters.report import ExportReport
 from edgevision.exporters.samples import data_batches, seeded_batches
 from edgevision.exporters.sources.input_shapes import with_static_shape
 from edgevision.exporters.sources.network_part import NetworkPart
@@ -52,7 +52,7 @@ from edgevision.exporters.sources.source_model import SourceModel
 from edgevision.exporters.written_metadata import written_metadata
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
-from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.modelfiles.model_file import ModelFormat, report_path
 from edgevision.modelfiles.model_references import is_reference, library_reference, local_file
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine

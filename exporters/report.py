@@ -14,7 +14,7 @@ from edgevision.core.regular_files import read_text_file
 from edgevision.exporters.parity import ParityReport
 from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
-from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.modelfiles.model_file import ModelFormat, report_path
 
 
 @record
@@ -54,8 +54,3 @@ def read_report(model: Path) -> ExportReport:
         return ExportReport.from_dict(json.loads(text))
     except ValueError as error:
         raise InputError(f"{str(path)!r} is no report of an export: {shortened(str(error))}") from error
-
-
-def report_path(model: Path) -> Path:
-    """Where the report of a model file lies."""
-    return model.with_suffix(".report.json")

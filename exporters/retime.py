@@ -21,12 +21,12 @@ from edgevision.exporters.quantization.targets import find_target, is_this_machi
 from edgevision.exporters.quantization.trials import Timer, inference_timer
 from edgevision.exporters.quantization.verdict import DISTURBED, RETIME_ADVICE, disturbances
 from edgevision.exporters.quantization.verdict_words import reason
-from edgevision.exporters.report import ExportReport, read_report, report_path
+from edgevision.exporters.report import ExportReport, read_report
 from edgevision.exporters.written_metadata import written_metadata
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.modelfiles.model_facts import read_facts
-from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.modelfiles.model_file import ModelFormat, report_path
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.telemetry.sampler import Telemetry
 

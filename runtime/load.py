@@ -8,6 +8,7 @@ from edgevision.core.errors import InputError, ModelFileError
 from edgevision.modelfiles.composition_registry import COMPOSITIONS, open_composition
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.signature_policy import required_signatures
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
@@ -38,6 +39,7 @@ class LoadOptions(TypedDict, total=False):
 
     threads: int | None
     allow_fallback: bool
+    require_signature: "ModelPath | None"
     color: "ArrayColor"
 
 
@@ -164,6 +166,7 @@ def load(
     allow_fallback: bool = False,
     task: str | None = None,
     scale: int | None = None,
+    require_signature: ModelPath | None = None,
     **options: Any,
 ) -> Any:
     """Load a model on a device, as a pipeline to call on pictures.
@@ -191,6 +194,7 @@ def load(
         allow_fallback: let the CPU do what the device cannot.
         task: a model for another task is refused; a type checker then knows the pipeline.
         scale: of the models that ship for upscaling, the one that enlarges so many times: 2 or 4.
+        require_signature: the public key, or the root's certificate, by which the model has to be signed.
         options: of the pipeline. All that take pictures have ``color``, the order of channels in arrays that they are
             called on and in those made of their results: ``"rgb"``, or ``"bgr"`` as in OpenCV. Restoration has ``tile``
             and ``memory``, as :class:`~edgevision.runtime.tasks.restoration.restorer.Restorer` explains them.
@@ -201,8 +205,20 @@ def load(
     Raises:
         InputError: a name that is neither of a file nor of a model that ships, or a scale at which none does.
         ModelFileError: missing, damaged, without metadata, or newer than this release.
+        SignatureError: it has to be signed and is not, or has changed since.
         DeviceError: the device is not there or cannot run all of the model.
     """
+    if require_signature is not None:
+        with required_signatures(Path(require_signature)):
+            return load(
+                model,
+                device,
+                threads=threads,
+                allow_fallback=allow_fallback,
+                task=task,
+                scale=scale,
+                **options,
+            )
     if model in COMPOSITIONS:
         return open_composition(str(model), device=device, threads=threads, allow_fallback=allow_fallback, **options)
     path = resolve_model(model) if scale is None else _shipped_at(model, scale)
@@ -230,7 +246,7 @@ def _shipped_at(model: ModelPath, scale: int) -> Path:
     """The model that ships under that name for ``scale``, which one with a file of its own has already."""
     if str(model) not in shipped_names():
         raise InputError(f"scale chooses among the models that ship; {str(model)!r} has its own scale")
-    return shipped_model(str(model), scale)
+    return resolve_model(shipped_model(str(model), scale))
 
 
 def build_pipeline(engine: Engine, metadata: ModelMetadata, **options: Any) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 from edgevision.core.errors import InputError
 from edgevision.core.printable import shortened
 from edgevision.modelfiles.model_references import is_reference, library_reference, local_file
+from edgevision.modelfiles.signature_policy import verify_where_required
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -13,13 +14,23 @@ _ASSETS = Path(__file__).parent / "assets"
 def resolve_model(model: str | os.PathLike[str]) -> Path:
     """The file that a user means by ``model``: one that exists, else the shipped model of that name.
 
+    Where models have to be signed (:mod:`edgevision.modelfiles.signature_policy`), the file is one that is.
+
     A reference to one on the web, as ``hf:org/repo/model.onnx@rev``, is fetched once, see
     :mod:`edgevision.modelfiles.model_references`. What is no bare name, as ``models/new.onnx``, is returned as it is:
     who opens it says what is wrong with it.
 
     Raises:
         InputError: a bare name that is neither; the models that ship are listed. Or a reference that leads nowhere.
+        SignatureError: it has to be signed and is not, or has changed since.
     """
+    path = _found(model)
+    if path.is_file():
+        verify_where_required(path)
+    return path
+
+
+def _found(model: str | os.PathLike[str]) -> Path:
     if is_reference(model):
         return local_file(model)
     library = library_reference(model)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +18,11 @@ from edgevision.cli.quick_start import plain_completion
 from edgevision.core.errors import DISK_FULL, DiskFullError, EdgevisionError, InputError
 from edgevision.core.terminal import guarded_streams
 from edgevision.modelfiles.composition_registry import COMPOSITIONS
+from edgevision.modelfiles.signature_policy import required_signatures
 from edgevision.modelfiles.task_registry import find_task, task_names
+
+_PROGRAM_OPTIONS = ("--cores", "--require-signature")
+"""Those of the program itself that have a value."""
 
 
 class _RunVerbs(Mapping[str, Verb]):
@@ -78,6 +83,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "edgevision.runtime.commands.evaluate:evaluate",
         "How good a model is: accuracy, average precision, IoU, PSNR, and so on.",
     ),
+    "sign": Verb("edgevision.runtime.commands.sign:sign", "Sign a model, so that nobody changes it unnoticed."),
     "run": VerbGroup(_RunVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
     "serve": Verb("edgevision.runtime.serving.command:serve", "Answer requests over HTTP, and show a page."),
@@ -107,6 +113,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _program(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -116,11 +123,21 @@ def _program(
             "--cores", help="CPU cores to keep to, as 0-3 or 4,6: the fast ones of a board, say; anywhere on the line."
         ),
     ] = None,
+    signed_by: Annotated[
+        Path | None,
+        typer.Option(
+            "--require-signature",
+            metavar="KEY",
+            help="Open no model that this public key, or certificate, has not signed; anywhere on the line.",
+        ),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
     ] = False,
 ) -> None:
     """Export, run and benchmark vision models on edge devices."""
+    if signed_by is not None:
+        context.with_resource(required_signatures(signed_by))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -136,7 +153,7 @@ def _main(arguments: list[str]) -> None:
     if "_EDGEVISION_COMPLETE" in os.environ:  # a shell asks, by the script of --show-completion
         plain_completion()
     try:
-        words = _cores_first(word for word in arguments if word != "--debug")
+        words = _program_options_first(word for word in arguments if word != "--debug")
         try:
             typer.main.get_command(app).main(words, prog_name="edgevision")
         finally:
@@ -179,7 +196,7 @@ def _of_the_system(error: Exception) -> EdgevisionError | None:
     return None
 
 
-def _cores_first(arguments: Iterable[str]) -> list[str]:
+def _program_options_first(arguments: Iterable[str]) -> list[str]:
     """Typer takes an option of the program before the verb only."""
     first: list[str] = []
     others: list[str] = []
@@ -188,8 +205,8 @@ def _cores_first(arguments: Iterable[str]) -> list[str]:
         if word == "--":
             others.append(word)
             break
-        (first if word.split("=")[0] == "--cores" else others).append(word)
-        if word == "--cores":
+        (first if word.split("=")[0] in _PROGRAM_OPTIONS else others).append(word)
+        if word in _PROGRAM_OPTIONS:
             first += islice(words, 1)
     return [*first, *others, *words]
 

@@ -11,6 +11,7 @@
     ├── InputError                  2   something the user gave cannot be used
     │   ├── CheckpointError         2   a PyTorch checkpoint
     │   ├── ModelFileError          2   an exported model file, or the metadata inside it
+    │   │   └── SignatureError      2   one that is not what was signed, or by nobody that is trusted
     │   ├── UnfitInputError         2   a model does not take an input of that shape (also a ValueError)
     │   ├── ImageError              2   a picture
     │   │   └── TooLargeError       2   one of more pixels than are decoded
@@ -83,6 +84,10 @@ class ModelFileError(InputError):
 
 class ImageError(InputError):
     """A picture cannot be decoded."""
+
+
+class SignatureError(ModelFileError):
+    """A model has to be signed by a key and is not, or has changed since."""
 
 
 class UnfitInputError(InputError, ValueError):

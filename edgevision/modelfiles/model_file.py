@@ -177,6 +177,11 @@ def external_files(path: Path) -> tuple[ExternalData, ...]:
     return tuple(files[name] for name in sorted(files))
 
 
+def report_path(model: Path) -> Path:
+    """Where the report of an export lies, which says how the model was made and what was measured."""
+    return model.with_suffix(".report.json")
+
+
 def model_hash(path: Path) -> str:
     """The sha256 of a model, in hexadecimal: of the file, and with it of those that it needs beside it and that exist.
 

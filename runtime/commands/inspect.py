@@ -11,6 +11,8 @@ from edgevision.core.printable import one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 from edgevision.modelfiles.model_file import ModelFormat, external_files
+from edgevision.modelfiles.signature import signature_path
+from edgevision.modelfiles.signature_policy import required_key
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.model_options import ModelArgument
 
@@ -36,6 +38,7 @@ def inspect(
     Examples:
         edgevision inspect model.onnx
         edgevision inspect denoise --device npu
+        edgevision inspect model.onnx --require-signature public.pem
     """
     facts = read_facts(model)
     placed: dict[str, Any] = {}
@@ -46,19 +49,29 @@ def inspect(
 
         with open_engine(model, device, allow_fallback=True) as engine:
             placed, runs_on = engine_facts(engine), placement(engine)
+    signature = _signature(model)
     if as_json:
-        print_json({"model": str(model)} | facts.to_dict() | placed)
+        print_json({"model": str(model)} | facts.to_dict() | {"signature": signature} | placed)
     else:
-        echo(_table(model, facts, runs_on))
+        echo(_table(model, facts, runs_on, signature))
 
 
-def _table(model: Path, facts: ModelFacts, runs_on: str) -> str:
+def _signature(model: Path) -> str | None:
+    """Whether a model is signed; where it has to be, it was verified before anything was read of it."""
+    key = required_key()
+    if key is not None:
+        return f"verified, by {key}"
+    return "there is one, not verified: --require-signature KEY" if signature_path(model).is_file() else None
+
+
+def _table(model: Path, facts: ModelFacts, runs_on: str, signature: str | None) -> str:
     # Size and hash are those of all of them.
     beside = () if facts.format is ModelFormat.CHECKPOINT else external_files(model)
     files = " with ".join([str(model), *(data.file for data in beside)])
     rows: list[tuple[str, Any]] = [
         ("file", f"{files} ({facts.format}, {facts.size_bytes / 1e6:.2f} MB)"),
         ("sha256", facts.sha256),
+        ("signature", signature),
         ("opset", ", ".join(f"{name} {version}" for name, version in facts.opsets.items())),
         ("weights", "" if facts.weights is None else f"{facts.weights:,}"),
         *(("input", _tensor(spec)) for spec in facts.inputs),

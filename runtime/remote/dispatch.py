@@ -8,6 +8,8 @@ from typing import Any
 from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
 from edgevision.core.printable import csv_row, printable
+from edgevision.modelfiles.signature_policy import required_key
+from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.board import Board
 from edgevision.runtime.remote.documents import checked, parse_document
 from edgevision.runtime.remote.environment import own_setup
@@ -56,8 +58,16 @@ def run_on_boards(command: RemoteCommand, boards: Boards) -> list[JobResult | Ed
     """Run the command on every board at once; the error of each that failed in its place."""
     # Where none is named a board measures in whatever it has for its CPU, and one engine is enough for that.
     device = command.values.get("device") or "cpu"
-    setup = own_setup(command.model_formats, [device] if isinstance(device, str) else list(device), boards.wheelhouse)
-    job = Job((*boards.options, *command.command_line()), command.inputs, command.folders, command.outputs)
+    options, key = boards.options, required_key()
+    if key is not None:
+        options = (*options, f"--require-signature={command.send_file('key', 1, PictureInput(str(key), key))}")
+    setup = own_setup(
+        command.model_formats,
+        [device] if isinstance(device, str) else list(device),
+        boards.wheelhouse,
+        more=() if key is None else ("sign",),
+    )
+    job = Job((*options, *command.command_line()), command.inputs, command.folders, command.outputs)
 
     def work(board: Board) -> JobResult:
         board.translate = command.in_user_names

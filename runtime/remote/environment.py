@@ -74,12 +74,16 @@ class Environment:
 
 @dataclass(frozen=True)
 class Setup:
-    """What boards are set up with: this edgevision and an engine for models of ``formats`` on ``devices``."""
+    """What boards are set up with: this edgevision and an engine for models of ``formats`` on ``devices``.
+
+    ``more`` are extras that a board needs besides.
+    """
 
     software: Software
     formats: Collection[ModelFormat]
     devices: Collection[str]
     wheelhouse: Path | None = None
+    more: tuple[str, ...] = ()
 
     @property
     def may_use_cuda(self) -> bool:
@@ -91,10 +95,16 @@ class Setup:
         extras = required_extras(self.formats, self.devices, facts.architecture)
         if facts.has_cuda:
             extras = tuple(extra for extra in extras if extra not in ("cpu", "gpu"))
-        return Environment(self.software, extras, facts.has_cuda, self.wheelhouse)
+        return Environment(self.software, (*extras, *self.more), facts.has_cuda, self.wheelhouse)
 
 
-def own_setup(formats: Collection[ModelFormat], devices: Collection[str], wheelhouse: Path | None) -> Setup:
+def own_setup(
+    formats: Collection[ModelFormat],
+    devices: Collection[str],
+    wheelhouse: Path | None,
+    *,
+    more: tuple[str, ...] = (),
+) -> Setup:
     """With the edgevision that runs here.
 
     Raises:
@@ -104,7 +114,11 @@ def own_setup(formats: Collection[ModelFormat], devices: Collection[str], wheelh
         if device != "auto":
             find_backends(device)  # a name that is none is said before anything is copied
     return Setup(
-        own_software({backend.extra for backend in BACKENDS}), formats or {ModelFormat.ONNX}, devices, wheelhouse
+        own_software({*(backend.extra for backend in BACKENDS), *more}),
+        formats or {ModelFormat.ONNX},
+        devices,
+        wheelhouse,
+        more,
     )
 
 

@@ -15,6 +15,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from edgevision.core.errors import EdgevisionError
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import ModelFormat, companions, model_format, read_metadata
+from edgevision.modelfiles.signature_policy import required_key
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.job import Check, Content, Existing, Fetched, Output
 
@@ -67,13 +68,20 @@ class RemoteCommand:
     def send_model(self, path: Path, number: int = 1, *, called: str | None = None) -> Path:
         """Add a model with what lies beside it; its name is kept, because reports show it.
 
+        Where it has to be signed, the signature and all that was signed go with it.
+
         The user knows it by its path, or as ``called``.
 
         Raises:
             ModelFileError: it does not exist or is no model.
         """
         folder = f"model/{number:05d}"
-        for name in companions(path):
+        beside = companions(path)
+        if required_key() is not None:
+            from edgevision.modelfiles.signature import signature_path, signed_files
+
+            beside = (*signed_files(path)[1:], signature_path(path).name)
+        for name in beside:
             self.inputs[f"{folder}/{name}"] = path.parent / name
         there = f"{folder}/{path.name}"
         self.inputs[there] = path

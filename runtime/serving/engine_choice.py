@@ -7,6 +7,7 @@ other most of the time, and burn in waiting what other requests could use.
 import time
 
 from edgevision.core.errors import EdgevisionError
+from edgevision.modelfiles.signature_policy import verify_where_required
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.serving.catalogue import OfferedModel, OfferedTask
@@ -22,8 +23,10 @@ def open_for_requests(offered: OfferedModel, task: OfferedTask, settings: Server
     """The engine, and whether each thread that calls it computes alone, at the same time as others.
 
     Raises:
-        ModelFileError, DeviceError: it cannot be opened there.
+        ModelFileError, DeviceError: it cannot be opened there, or is no longer signed as it has to be.
     """
+    # Other bytes may lie there than when the server started.
+    verify_where_required(offered.path)
     needs = task.task.engine_needs(offered.metadata)
 
     def opened(threads: int | None) -> Engine:

@@ -1,0 +1,45 @@
+"""Whether models have to be signed, and by whom: what the user says once holds for every model that is opened.
+
+Kept apart from what verifies, which needs an extra: nothing of it is imported where no signature is asked for.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REQUIRED_KEY = "EDGEVISION_REQUIRE_SIGNATURE"
+"""The environment variable with the key, which workers and other processes of ours inherit."""
+
+
+def required_key() -> Path | None:
+    """The public key, or certificate, by which every model has to be signed; ``None`` where none has to."""
+    key = os.environ.get(REQUIRED_KEY)
+    return Path(key).absolute() if key else None
+
+
+@contextmanager
+def required_signatures(key: Path) -> Iterator[None]:
+    """Require signatures by ``key`` during the block."""
+    before = os.environ.get(REQUIRED_KEY)
+    os.environ[REQUIRED_KEY] = str(key)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[REQUIRED_KEY]
+        else:
+            os.environ[REQUIRED_KEY] = before
+
+
+def verify_where_required(model: Path) -> None:
+    """Verify the signature of a model where the user asked for it; else nothing.
+
+    Raises:
+        SignatureError, InputError, MissingExtraError: as :func:`~edgevision.modelfiles.signature.verify_signature`.
+    """
+    key = required_key()
+    if key is not None:
+        from edgevision.modelfiles.signature import verify_signature
+
+        verify_signature(model, key)
