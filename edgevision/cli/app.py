@@ -21,7 +21,7 @@ from edgevision.modelfiles.composition_registry import COMPOSITIONS
 from edgevision.modelfiles.signature_policy import required_signatures
 from edgevision.modelfiles.task_registry import find_task, task_names
 
-_PROGRAM_OPTIONS = ("--cores", "--require-signature")
+_PROGRAM_OPTIONS = ("--cores", "--require-signature", "--model-key")
 """Those of the program itself that have a value."""
 
 
@@ -84,6 +84,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
         "How good a model is: accuracy, average precision, IoU, PSNR, and so on.",
     ),
     "sign": Verb("edgevision.runtime.commands.sign:sign", "Sign a model, so that nobody changes it unnoticed."),
+    "encrypt": Verb("edgevision.runtime.commands.encrypt:encrypt", "Encrypt a model for those who may run it."),
     "run": VerbGroup(_RunVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
     "serve": Verb("edgevision.runtime.serving.command:serve", "Answer requests over HTTP, and show a page."),
@@ -131,6 +132,14 @@ def _program(
             help="Open no model that this public key, or certificate, has not signed; anywhere on the line.",
         ),
     ] = None,
+    key_source: Annotated[
+        str | None,
+        typer.Option(
+            "--model-key",
+            metavar="KEY",
+            help="Private key for encrypted models: a file, env:NAME or 'command:PROGRAM ...'; anywhere on the line.",
+        ),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; anywhere on the line.")
     ] = False,
@@ -138,6 +147,10 @@ def _program(
     """Export, run and benchmark vision models on edge devices."""
     if signed_by is not None:
         context.with_resource(required_signatures(signed_by))
+    if key_source is not None:
+        from edgevision.modelfiles.encrypted_model import model_key
+
+        context.with_resource(model_key(key_source))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,6 +11,7 @@
     ├── InputError                  2   something the user gave cannot be used
     │   ├── CheckpointError         2   a PyTorch checkpoint
     │   ├── ModelFileError          2   an exported model file, or the metadata inside it
+    │   │   ├── DecryptionError     2   an encrypted one that this key does not open, or that was changed
     │   │   └── SignatureError      2   one that is not what was signed, or by nobody that is trusted
     │   ├── UnfitInputError         2   a model does not take an input of that shape (also a ValueError)
     │   ├── ImageError              2   a picture
@@ -84,6 +85,10 @@ class ModelFileError(InputError):
 
 class ImageError(InputError):
     """A picture cannot be decoded."""
+
+
+class DecryptionError(ModelFileError):
+    """An encrypted model was made for another key, or is not as it was made."""
 
 
 class SignatureError(ModelFileError):

@@ -51,6 +51,12 @@ _KINDS = {
 }
 _BY_SUFFIX = {kind.suffix: format for format, kind in _KINDS.items()}
 
+ENCRYPTED_FORMATS = (ModelFormat.ONNX, ModelFormat.OPENVINO)
+"""Those whose engines load models from memory."""
+
+ENCRYPTED_SUFFIX = ".age"
+"""What the name of an encrypted model ends in, behind that of its format."""
+
 MODEL_SUFFIXES = tuple(kind.suffix for format, kind in _KINDS.items() if format is not ModelFormat.CHECKPOINT)
 """Of what can be run."""
 
@@ -64,14 +70,25 @@ class Reader(Protocol):
     def describe(self, path: Path) -> ModelDescription: ...
 
 
+class ContentReader(Protocol):
+    """What the modules of :data:`ENCRYPTED_FORMATS` offer besides."""
+
+    def describe_content(self, content: bytes, name: str) -> ModelDescription: ...
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether the name is of an encrypted model: see :mod:`edgevision.modelfiles.encrypted_model`."""
+    return path.suffix.lower() == ENCRYPTED_SUFFIX
+
+
 def model_format(path: Path) -> ModelFormat:
     """The format by the file's ending.
 
     Raises:
         ModelFileError: no such file, or an ending of no model file.
     """
-    known = _BY_SUFFIX.get(path.suffix.lower())
-    if known is None:
+    known = _BY_SUFFIX.get((path.with_suffix("") if is_encrypted(path) else path).suffix.lower())
+    if known is None or (is_encrypted(path) and known not in ENCRYPTED_FORMATS):
         raise ModelFileError(f"{str(path)!r} is no model file; one ends in {_endings()}")
     if not path.is_file():
         raise ModelFileError(f"the model {str(path)!r} does not exist")
@@ -214,11 +231,27 @@ def _state(path: Path) -> State:
 
 @lru_cache(maxsize=8)
 def _described(path: Path, state: State) -> ModelDescription:
-    reader = cast(Reader, import_module(_KINDS[model_format(path)].reader))
+    reader = import_module(_KINDS[model_format(path)].reader)
     try:
-        return reader.describe(path)
+        if is_encrypted(path):
+            return _described_encrypted(cast(ContentReader, reader), path)
+        return cast(Reader, reader).describe(path)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, error) from error
+
+
+def _described_encrypted(reader: ContentReader, path: Path) -> ModelDescription:
+    """As :func:`describe`; what it refers to lies in the same file, and nothing beside it."""
+    from edgevision.modelfiles.encrypted_model import read_encrypted
+
+    contents = read_encrypted(path)
+    described = reader.describe_content(contents.model, contents.name)
+    if described.graph is None:
+        return described
+    for data in described.graph.external_data:
+        if data.offset + data.length > len(contents.beside.get(data.file, b"")):
+            raise ValueError(f"it lacks weights of {data.file!r}")
+    return described._replace(graph=described.graph._replace(external_data=()))
 
 
 @lru_cache(maxsize=8)

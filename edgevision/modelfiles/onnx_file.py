@@ -37,6 +37,11 @@ def describe(path: Path) -> ModelDescription:
     Raises:
         ValueError: it is damaged, or holds more than a file of its size can need.
     """
+    return describe_content(mapped(path), path.name)
+
+
+def describe_content(content: bytes | memoryview, name: str) -> ModelDescription:
+    """As :func:`describe`, of a file of that ``name`` in memory."""
     reading = _Reading()
     readers = {
         StringStringEntryProto: reading.entry,
@@ -46,7 +51,7 @@ def describe(path: Path) -> ModelDescription:
         TensorProto: reading.tensor,
         ValueInfoProto: reading.value,
     }
-    for message in messages(mapped(path)):
+    for message in messages(memoryview(content)):
         read = readers.get(message.kind)
         if read is not None:
             read(message)

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from edgevision.core.regular_files import mapped
 from edgevision.modelfiles.external_data import ExternalData
 from edgevision.modelfiles.metadata import METADATA_KEY, TensorSpec
 from edgevision.modelfiles.model_description import Graph, ModelDescription
 
 _FREE_ELEMENTS, _BYTES_AN_ELEMENT = 100_000, 12
 _MOST_DEEP = 100
+_PIECE = 1 << 16
 _MOST_DIMENSIONS = 64
 
 _DTYPES = {
@@ -33,7 +35,12 @@ def describe(path: Path) -> ModelDescription:
     Raises:
         ValueError: it is damaged, or holds more than a file of its size can need.
     """
-    root = _parse(path)
+    return describe_content(mapped(path), path.name)
+
+
+def describe_content(content: bytes | memoryview, name: str) -> ModelDescription:
+    """As :func:`describe`, of a file of that ``name`` in memory."""
+    root = _parse(content)
     entry = root.find(f"rt_info/{METADATA_KEY}")
     inputs, outputs = _signature(root)
     weights, operators = 0, Counter[str]()
@@ -51,7 +58,7 @@ def describe(path: Path) -> ModelDescription:
         operators=dict(operators.most_common()),
         opsets={"ir": int(root.get("version") or 0)},
         weights=weights,
-        external_data=(ExternalData(path.with_suffix(".bin").name, is_companion=True),),
+        external_data=(ExternalData(Path(name).with_suffix(".bin").name, is_companion=True),),
     )
     return ModelDescription(None if entry is None else entry.get("value"), graph)
 
@@ -75,10 +82,12 @@ def _signature(root: ElementTree.Element) -> tuple[tuple[TensorSpec, ...], tuple
     return tuple(inputs), tuple(outputs)
 
 
-def _parse(path: Path) -> ElementTree.Element:
+def _parse(content: bytes | memoryview) -> ElementTree.Element:
     try:
-        builder = _BoundedBuilder(path.stat().st_size)
-        root = ElementTree.parse(path, ElementTree.XMLParser(target=builder)).getroot()
+        parser = ElementTree.XMLParser(target=_BoundedBuilder(len(content)))
+        for start in range(0, len(content), _PIECE):
+            parser.feed(bytes(content[start : start + _PIECE]))
+        root: ElementTree.Element = parser.close()
     except ElementTree.ParseError as error:
         raise ValueError(f"not an OpenVINO model, {error}") from error
     if root.tag != "net" or root.find("layers") is None:

@@ -4,9 +4,10 @@ Kept apart from what verifies, which needs an extra: nothing of it is imported w
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from edgevision.core.environment import environment_variable
 
 REQUIRED_KEY = "EDGEVISION_REQUIRE_SIGNATURE"
 """The environment variable with the key, which workers and other processes of ours inherit."""
@@ -18,18 +19,9 @@ def required_key() -> Path | None:
     return Path(key).absolute() if key else None
 
 
-@contextmanager
-def required_signatures(key: Path) -> Iterator[None]:
-    """Require signatures by ``key`` during the block."""
-    before = os.environ.get(REQUIRED_KEY)
-    os.environ[REQUIRED_KEY] = str(key)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[REQUIRED_KEY]
-        else:
-            os.environ[REQUIRED_KEY] = before
+def required_signatures(key: Path) -> AbstractContextManager[None]:
+    """Require signatures by ``key`` during a block."""
+    return environment_variable(REQUIRED_KEY, str(key))
 
 
 def verify_where_required(model: Path) -> None:

@@ -38,7 +38,6 @@ def inspect(
     Examples:
         edgevision inspect model.onnx
         edgevision inspect denoise --device npu
-        edgevision inspect model.onnx --require-signature public.pem
     """
     facts = read_facts(model)
     placed: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from edgevision.core.errors import DeviceError
 from edgevision.core.lazy_objects import load_object
 from edgevision.modelfiles.measured_engine import InferencePrecision, MeasuredEngine
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
-from edgevision.modelfiles.model_file import ModelFormat, check_model_file, read_graph, read_metadata
+from edgevision.modelfiles.model_file import ModelFormat, check_model_file, is_encrypted, read_graph, read_metadata
 from edgevision.runtime.devices import availability
 from edgevision.runtime.devices.backends import BACKENDS, DeviceBackend, find_backends
 from edgevision.runtime.devices.engine_preference import measured_first, precision_in
@@ -41,7 +41,7 @@ def open_engine(
             ``openvino:npu``; or ``auto``. On a CPU the model's own engine is taken, if it names one.
         allow_fallback: what the device cannot do runs on the CPU; the engine's ``assignment`` says what.
         keep_memory: without it an engine that can gives its buffers back after each inference.
-        cache: what is compiled for the device is kept for the next start.
+        cache: what is compiled for the device is kept for the next start, unless the model is encrypted.
         tile: side of the tiles, for a device that takes no dynamic axes and a model that has them.
         shapes: the full shape of every input, if it is only ever to run these: OpenVINO is faster so.
         flush_denormals: without it ONNX Runtime computes with denormal numbers, as it does by itself.
@@ -66,7 +66,8 @@ def open_engine(
         threads=threads,
         keep_memory=keep_memory,
         allow_fallback=allow_fallback,
-        cache=cache,
+        # What is compiled holds the weights, and would lie on the disk.
+        cache=cache and not is_encrypted(path),
         shapes=shapes or {},
         flush_denormals=flush_denormals,
         inference_precision=inference_precision or precision_in(backend, measured),

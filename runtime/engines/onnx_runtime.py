@@ -12,7 +12,7 @@ from edgevision.core.machine import Machine
 from edgevision.core.process_memory import heap_trimmer
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import ModelMetadata, Precision, TensorSpec
-from edgevision.modelfiles.model_file import model_hash, read_graph, read_metadata
+from edgevision.modelfiles.model_file import is_encrypted, model_hash, read_graph, read_metadata
 from edgevision.runtime.engines.assignment import Assignment, refuse_fallback
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
@@ -174,7 +174,16 @@ class OnnxRuntimeEngine(Closeable):
 
     def _session_of(self, path: Path, options: Any, **providers: Any) -> Any:
         # What is computed while loading may be denormal, too; and the thread that loads is to be left as it was.
-        return self._flushed(self._runtime.InferenceSession)(str(path), options, **providers)
+        create = self._flushed(self._runtime.InferenceSession)
+        if not is_encrypted(path):
+            return create(str(path), options, **providers)
+        from edgevision.modelfiles.encrypted_model import read_encrypted
+
+        contents = read_encrypted(path)
+        names, buffers = list(contents.beside), list(contents.beside.values())
+        # ONNX Runtime keeps no reference to the buffers, which have to live until the session is made.
+        options.add_external_initializers_from_files_in_memory(names, buffers, list(map(len, buffers)))
+        return create(contents.model, options, **providers)
 
     def _session_options(self, metadata: ModelMetadata | None, settings: Mapping[str, str]) -> Any:
         options = self._runtime.SessionOptions()

@@ -14,7 +14,7 @@ from edgevision.core.extras import requires_extra
 from edgevision.core.machine import Machine
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import TensorSpec
-from edgevision.modelfiles.model_file import model_hash, read_metadata
+from edgevision.modelfiles.model_file import is_encrypted, model_hash, read_metadata
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
 from edgevision.runtime.engines.denormals import denormals_as_zero
@@ -144,7 +144,7 @@ class OpenVinoEngine(Closeable):
     @staticmethod
     def _read(core: Any, path: Path, options: EngineOptions) -> Any:
         try:
-            model = core.read_model(path)
+            model = _read_encrypted(core, path) if is_encrypted(path) else core.read_model(path)
         except RuntimeError as error:
             raise ModelFileError(f"{str(path)!r} cannot be read by OpenVINO: {_last_line(error)}") from error
         if options.shapes:
@@ -184,6 +184,22 @@ def import_openvino() -> Any:
     with requires_extra("openvino"):
         import openvino
     return openvino
+
+
+def _read_encrypted(core: Any, path: Path) -> Any:
+    """The model of an encrypted file, from memory."""
+    from edgevision.modelfiles.encrypted_model import read_encrypted
+
+    contents = read_encrypted(path)
+    weights = contents.beside.get(Path(contents.name).with_suffix(".bin").name)
+    if Path(contents.name).suffix == ".xml":
+        return core.read_model(contents.model, weights or b"")
+    if any(Path(name).suffix != ".json" for name in contents.beside):
+        raise ModelFileError(
+            f"{str(path)!r} has weights outside, which OpenVINO reads from files only: run it in ONNX Runtime, or"
+            " encrypt the .xml"
+        )
+    return core.read_model(contents.model)
 
 
 def openvino_core() -> Any:

@@ -1,0 +1,172 @@
+"""Encrypted models, ``NAME.onnx.age``: the model and all that belongs to it, decrypted into memory alone.
+
+Inside the encryption (:mod:`edgevision.modelfiles.age_format`) is a zip without compression, of which the model is the
+first member. Nothing here imports what decrypts before a model has to be decrypted.
+"""
+
+import io
+import os
+import shlex
+import subprocess
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from edgevision.core.atomic_files import atomic_file
+from edgevision.core.environment import environment_variable
+from edgevision.core.errors import DecryptionError, InputError
+from edgevision.core.extras import requires_extra
+from edgevision.core.printable import shortened
+from edgevision.core.regular_files import open_regular, read_text_file
+from edgevision.modelfiles.age_keys import IDENTITY_PREFIX, RECIPIENT_PREFIX, decode_key, encode_key
+
+MODEL_KEY = "EDGEVISION_MODEL_KEY"
+"""The environment variable that says where the private key is: a file, ``env:NAME`` or ``command:PROGRAM ...``."""
+
+_DEFAULT_KEY = Path("edgevision", "model.key")
+_LONGEST_COMMAND_S = 60
+
+
+class ModelContents(NamedTuple):
+    """A decrypted model.
+
+    Attributes:
+        name: of the model's file, as it was encrypted.
+        model: its bytes.
+        beside: the bytes of what it refers to, by the names that it has for them, and of its report.
+    """
+
+    name: str
+    model: bytes
+    beside: Mapping[str, bytes]
+
+
+def encrypt_files(files: Sequence[tuple[str, Path]], target: Path, recipients: Sequence[str], *, force: bool) -> None:
+    """Write the encrypted model ``target``; of the ``files``, with their names in it, the model is the first.
+
+    Args:
+        recipients: ``age1...``, each of which can open it; or files of them, one a line.
+
+    Raises:
+        InputError: one is none.
+        MissingExtraError: what encrypts is not installed.
+        OutputError: ``target`` cannot be written.
+    """
+    with requires_extra("encrypt"):
+        from edgevision.modelfiles.age_format import SealedWriter
+    keys = [key for recipient in recipients for key in _recipient_keys(recipient)]
+    with (
+        atomic_file(target, force=force) as temporary,
+        temporary.open("wb") as output,
+        SealedWriter(output, keys) as sealed,
+        zipfile.ZipFile(sealed, "w") as archive,
+    ):
+        for name, path in files:
+            archive.write(path, name)
+
+
+def read_encrypted(path: Path) -> ModelContents:
+    """The contents of an encrypted model, by the key of whoever runs this.
+
+    Raises:
+        DecryptionError: it is for others, was cut off, changed, put together from others, or holds no model.
+        InputError: there is no key.
+        MissingExtraError: what decrypts is not installed.
+    """
+    with requires_extra("encrypt"):
+        from edgevision.modelfiles.age_format import WrongKeyError, decrypted
+    source, identity = _identity()
+    try:
+        with open_regular(path) as file:
+            archive = zipfile.ZipFile(io.BytesIO(decrypted(file, identity)))
+        with archive:
+            members = archive.infolist()
+            # What was compressed could become any size.
+            if not members or any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("it holds no model")
+            contents = {member.filename: archive.read(member) for member in members}
+    except WrongKeyError as error:
+        raise DecryptionError(f"{str(path)!r} is not encrypted for the key of {shortened(source)}: {error}") from error
+    except (ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DecryptionError(f"{str(path)!r} cannot be decrypted: {error}") from error
+    name, *_ = contents
+    return ModelContents(name, contents.pop(name), contents)
+
+
+def write_new_key(target: Path) -> str:
+    """Write a new private key, which only its owner may read, and return the public one."""
+    with requires_extra("encrypt"):
+        from edgevision.modelfiles.age_format import new_identity, recipient_of
+    identity = new_identity()
+    recipient = encode_key(RECIPIENT_PREFIX, recipient_of(identity))
+    with atomic_file(target, force=False) as temporary:
+        temporary.touch(mode=0o600)
+        temporary.write_text(f"# public key: {recipient}\n{encode_key(IDENTITY_PREFIX, identity)}\n", "ascii")
+    return recipient
+
+
+def model_key(source: str) -> AbstractContextManager[None]:
+    """Take the private key from there during a block."""
+    return environment_variable(MODEL_KEY, source)
+
+
+def _recipient_keys(recipient: str) -> list[bytes]:
+    lines = [recipient]
+    if not recipient.startswith(f"{RECIPIENT_PREFIX}1"):
+        lines = _key_lines(read_text_file(Path(recipient), "the recipients' file"))
+    try:
+        keys = [decode_key(RECIPIENT_PREFIX, line) for line in lines]
+    except ValueError as error:
+        raise InputError(f"a recipient is a public key, age1..., or a file of them, one a line: {error}") from error
+    if not keys:
+        raise InputError(f"{recipient!r} holds no public key, age1...")
+    return keys
+
+
+def _identity() -> tuple[str, bytes]:
+    """Where the private key is from, and the key; errors hold nothing of it."""
+    default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / _DEFAULT_KEY
+    source = os.environ.get(MODEL_KEY) or str(default)
+    kind, _, rest = source.partition(":")
+    if kind == "env":
+        text = os.environ.get(rest, "")
+    elif kind == "command":
+        text = _said_by(rest)
+    elif source == str(default) and not default.is_file():
+        raise InputError(
+            f"the model is encrypted, and there is no key: --model-key FILE, env:NAME or 'command:PROGRAM ...' says"
+            f" where it is, or {MODEL_KEY}, or it lies in {str(default)!r}"
+        )
+    else:
+        text = read_text_file(Path(source), "the key")
+    lines = _key_lines(text)
+    try:
+        if len(lines) != 1:
+            raise ValueError(f"it holds {len(lines)} lines of keys")
+        return source, decode_key(IDENTITY_PREFIX, lines[0])
+    except ValueError as error:
+        raise InputError(f"{shortened(source)} is not one private key, AGE-SECRET-KEY-1...: {error}") from error
+
+
+def _said_by(command: str) -> str:
+    """What a program prints that fetches the key, as from a TPM or a keyring."""
+    try:
+        done = subprocess.run(
+            shlex.split(command),
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            timeout=_LONGEST_COMMAND_S,
+            check=True,
+        )
+        return done.stdout.decode()
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        if isinstance(error, subprocess.CalledProcessError):
+            reason = f"it ended with code {error.returncode}"
+        raise InputError(f"the command {shortened(command)} gives no key: {reason}") from error
+
+
+def _key_lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
