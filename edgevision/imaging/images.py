@@ -191,9 +191,14 @@ def _identified(kind: PictureFormat, file: BinaryIO, name: str) -> Image.Image:
 
 def check_pixels(width: int, height: int, name: str) -> None:
     """Raise :class:`TooLargeError` for a picture of that size, where it is more than may be held in memory."""
-    most = None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+    most = most_pixels()
     if most is not None and width * height > most:
         raise TooLargeError(f"{name} is too large to decode safely: {width}x{height}, more than {most} pixels")
+
+
+def most_pixels() -> int | None:
+    """The most pixels that a picture may have to be decoded; ``None`` where there is no limit."""
+    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
 def _has_more_frames(image: Image.Image) -> bool:

@@ -13,22 +13,33 @@ _PLACE = "edgevision.runtime.compositions"
 
 
 class Composition(NamedTuple):
-    """``command`` is the verb and ``pipeline`` what opens its models, both as ``"module:object"``."""
+    """``command`` is the verb, ``pipeline`` what opens its models, and ``served`` its :class:`.served.ServedTask`, if a
+    server offers it. Each is ``"module:object"``."""
 
     command: str
     pipeline: str
     summary: str
+    served: str | None = None
 
 
 COMPOSITIONS: dict[str, Composition] = {
     "cutout": Composition(
-        f"{_PLACE}.cutout_command:cutout", f"{_PLACE}.cutter:open_cutter", "Cut a subject out of its background."
+        f"{_PLACE}.cutout_command:cutout",
+        f"{_PLACE}.cutter:open_cutter",
+        "Cut a subject out of its background.",
+        f"{_PLACE}.served:CUTOUT",
     ),
     "remove": Composition(
-        f"{_PLACE}.remove_command:remove", f"{_PLACE}.remover:open_remover", "Remove things, and fill their place."
+        f"{_PLACE}.remove_command:remove",
+        f"{_PLACE}.remover:open_remover",
+        "Remove things, and fill their place.",
+        f"{_PLACE}.served:REMOVE",
     ),
     "replace": Composition(
-        f"{_PLACE}.replace_command:replace", f"{_PLACE}.replacer:open_replacer", "Put a cut-out into a picture."
+        f"{_PLACE}.replace_command:replace",
+        f"{_PLACE}.replacer:open_replacer",
+        "Put a cut-out into a picture.",
+        f"{_PLACE}.served:REPLACE",
     ),
     "track": Composition(
         f"{_PLACE}.track_command:track", f"{_PLACE}.follower:open_follower", "Follow things through a video."

@@ -108,11 +108,16 @@ def _open(options: _Options) -> Cutter:
 
 def _laying(background: str) -> Laying:
     """What ``--background`` means; a picture is read once."""
-    if background == "blur":
-        return on_blur
-    if Path(background).is_file():
+    if background != "blur" and Path(background).is_file():
         behind = Picture.read(background)
         return lambda cut, picture: on_picture(cut, behind)
+    return plain_background(background)
+
+
+def plain_background(background: str) -> Laying:
+    """What ``--background`` means that is no file; :class:`InputError` where it is nothing else."""
+    if background == "blur":
+        return on_blur
     try:
         colour = parse_colour(background)
     except ValueError as error:

@@ -1,7 +1,7 @@
 """The options that say which things of a picture are meant, and what finds them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -75,27 +75,30 @@ class SelectionOptions(PictureVerbOptions):
         Raises:
             InputError: a point or a box is not written as one, or a mask is named together with a class.
         """
-        if self.mask is not None and (self.classes or boxes):
-            raise InputError("--mask says by itself what is meant; leave out --class and --box")
-        points = tuple(parse_point(text, "--point") for text in self.point)
-        corners = tuple(parse_box(text) for text in boxes)
+        meant = parse_selection(self.classes, self.point, boxes, masked=self.mask is not None)
         find = None if self.mask is None else match_masks(self.mask)
-
-        def selection(picture: PictureInput) -> Selection:
-            return Selection(
-                classes=tuple(self.classes),
-                points=points,
-                boxes=corners,
-                mask=None if find is None else find(picture),
-            )
-
-        return selection
+        return lambda picture: meant if find is None else replace(meant, mask=find(picture))
 
     def mask_files(self) -> list[Path]:
         """The masks, which no result may take the place of."""
         if self.mask is None or self.mask == "-":
             return []
         return [mask.source for mask in expand_inputs([self.mask]) if isinstance(mask.source, Path)]
+
+
+def parse_selection(classes: Sequence[str], points: Sequence[str], boxes: Sequence[str], *, masked: bool) -> Selection:
+    """What options say is meant, without the mask, of which ``masked`` says whether there is one.
+
+    Raises:
+        InputError: a point or a box is not written as one, or there is a mask together with a class or a box.
+    """
+    if masked and (classes or boxes):
+        raise InputError("--mask says by itself what is meant; leave out --class and --box")
+    return Selection(
+        classes=tuple(classes),
+        points=tuple(parse_point(text, "--point") for text in points),
+        boxes=tuple(parse_box(text) for text in boxes),
+    )
 
 
 def parse_point(text: str, option: str) -> tuple[float, float]:

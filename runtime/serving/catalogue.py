@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from edgevision.core.errors import InputError
 from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import shortened
+from edgevision.modelfiles.composition_registry import COMPOSITIONS
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.modelfiles.task_registry import find_task, task_names
@@ -22,18 +23,26 @@ from edgevision.runtime.tasks.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class OfferedTask:
-    """A task that requests can ask for."""
+    """What requests can ask for: a task, or a composition of several."""
 
-    task: Task
+    name: str
+    title: str
     served: ServedTask
     options: Mapping[str, DeclaredOption]
+
+    @classmethod
+    def of(cls, name: str, title: str, command: str, served: str) -> Self:
+        """Of what is served as ``served`` says, with the options of the verb ``command``; both ``"module:object"``."""
+        loaded = load_object(served)
+        return cls(name=name, title=title, served=loaded, options=declared_options(command, loaded))
 
     def to_dict(self) -> dict[str, Any]:
         """What ``/v1/tasks`` says of it."""
         return {
-            "name": self.task.name,
-            "title": self.task.summary,
+            "name": self.name,
+            "title": self.title,
             "inputs": list(self.served.inputs),
+            "optional": list(self.served.optional),
             "answer": self.served.answer_kind,
             "options": [option.to_dict() for option in self.options.values()],
         }
@@ -54,12 +63,17 @@ class OfferedModel:
     default: bool
     card: tuple[str, ...]
 
+    @property
+    def task(self) -> str:
+        """What it is for."""
+        return self.metadata.task
+
     def to_dict(self) -> dict[str, Any]:
         """What ``/v1/models`` says of it, without where it lies."""
         image = self.metadata.image
         return {
             "name": self.name,
-            "task": self.metadata.task,
+            "task": self.task,
             "title": self.card[0],
             "bad_at": " ".join(self.card[1:]),
             "precision": str(self.metadata.precision),
@@ -71,12 +85,24 @@ class OfferedModel:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class OfferedComposition:
+    """What has no model of its own, and is asked for by the name of its task."""
+
+    name: str
+
+    @property
+    def task(self) -> str:
+        """What it is for, and called."""
+        return self.name
+
+
 class Catalogue:
     """The models and tasks of a server, in the order in which they are shown."""
 
     def __init__(self, models: Sequence[OfferedModel], tasks: Sequence[OfferedTask]) -> None:
         self.models = {model.name: model for model in models}
-        self.tasks = {offered.task.name: offered for offered in tasks}
+        self.tasks = {offered.name: offered for offered in tasks}
 
     def task(self, name: str) -> OfferedTask:
         """The task of that name; :class:`RefusalError` where it is not offered."""
@@ -91,13 +117,21 @@ class Catalogue:
             raise RefusalError(404, "model", f"there is no model {shortened(name)} here; there are {known}")
         return self.models[name]
 
-    def model_for(self, task: str, name: str | None) -> OfferedModel:
-        """The model that answers a request for ``task``, which may name one."""
+    def offered(self, name: str) -> OfferedModel | OfferedComposition:
+        """What answers under that name: a model, or a composition."""
+        return OfferedComposition(name=name) if name in COMPOSITIONS else self.model(name)
+
+    def answering(self, task: str, name: str | None) -> OfferedModel | OfferedComposition:
+        """What answers a request for ``task``, which may name one of its models."""
+        if task in COMPOSITIONS:
+            if name is not None:
+                raise RefusalError(422, "model", f"{task} chooses its models itself, and takes no name of one")
+            return self.offered(task)
         if name is None:
-            return next(model for model in self.models.values() if model.default and model.metadata.task == task)
+            return next(model for model in self.models.values() if model.default and model.task == task)
         model = self.model(name)
-        if model.metadata.task != task:
-            raise RefusalError(422, "model", f"the model {name} is for {model.metadata.task}, not for {task}")
+        if model.task != task:
+            raise RefusalError(422, "model", f"the model {name} is for {model.task}, not for {task}")
         return model
 
     def _all_tasks(self) -> str:
@@ -105,7 +139,7 @@ class Catalogue:
 
 
 def open_catalogue(models: Sequence[Path]) -> Catalogue:
-    """What is offered with those ``models``, or with all that ship where none is named.
+    """What is offered with those ``models``, or with all that ship where none is named, and what those make together.
 
     Raises:
         InputError: two models have one name, or one is for a task that is not served.
@@ -117,19 +151,24 @@ def open_catalogue(models: Sequence[Path]) -> Catalogue:
     for name in task_names():
         task = find_task(name)
         if task.served is not None and any(own.task == name for own in metadata.values()):
-            served = load_object(task.served)
-            tasks[name] = OfferedTask(task=task, served=served, options=declared_options(task, served))
-    for name, own in metadata.items():
-        if models and own.task not in tasks:
-            raise InputError(f"{name} is for {own.task}, which is not served; served are {', '.join(_served_tasks())}")
+            tasks[name] = OfferedTask.of(name, task.summary, task.command, task.served)
+    for name, facts in metadata.items():
+        if models and facts.task not in tasks:
+            raise InputError(
+                f"{name} is for {facts.task}, which is not served; served are {', '.join(_served_tasks())}"
+            )
     metadata = {name: own for name, own in metadata.items() if own.task in tasks}
+    if not models:  # whose models are among those that ship
+        for name, composition in COMPOSITIONS.items():
+            if composition.served is not None:
+                tasks[name] = OfferedTask.of(name, composition.summary, composition.command, composition.served)
     offered = [
         OfferedModel(
             name=name,
             path=path,
             metadata=metadata[name],
             default=name == _default_name(metadata[name].task, metadata),
-            card=_card(tasks[metadata[name].task].task),
+            card=_card(find_task(metadata[name].task)),
         )
         for name, path in named.items()
         if name in metadata

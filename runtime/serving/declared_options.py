@@ -14,7 +14,6 @@ from edgevision.core.errors import InputError
 from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import shortened
 from edgevision.runtime.tasks.served import ServedTask
-from edgevision.runtime.tasks.task import Task
 
 _TYPES = {int: "integer", float: "number", bool: "boolean"}
 _TRUE, _FALSE = ("true", "1", "on", "yes"), ("false", "0", "off", "no")
@@ -105,9 +104,9 @@ class DeclaredOption:
         }
 
 
-def declared_options(task: Task, served: ServedTask) -> dict[str, DeclaredOption]:
-    """The options that a request for ``task`` may give, by their names."""
-    parameters = signature(load_object(task.command)).parameters
+def declared_options(command: str, served: ServedTask) -> dict[str, DeclaredOption]:
+    """The options of the verb ``command``, as ``"module:function"``, that a request may give, by their names."""
+    parameters = signature(load_object(command)).parameters
     declared = [_declared(parameters[name], served.maximum.get(name)) for name in served.options]
     return {option.name: option for option in declared}
 

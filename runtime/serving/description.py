@@ -55,10 +55,10 @@ def docs_page(catalogue: Catalogue, address: str) -> str:
     parts = ["<h1>edgevision serve</h1><p>For programs it is <a href=/openapi.json>here as OpenAPI</a>.</p>"]
     parts.append(html_table(("Address", ""), [(f"<code>{path}</code>", escape(text)) for path, text in _READ.items()]))
     for name, offered in catalogue.tasks.items():
-        parts.append(f"<h2>{escape(name)}: {escape(offered.task.summary)}</h2>")
+        parts.append(f"<h2>{escape(name)}: {escape(offered.title)}</h2>")
         parts.append(f"<pre class=scroll>{escape(_curl(offered, address))}</pre>")
         models = ", ".join(model.name for model in catalogue.models.values() if model.metadata.task == name)
-        rows = [("<code>model</code>", "one of these", escape(models))]
+        rows = [("<code>model</code>", "one of these", escape(models))] if models else []
         rows += [_row(option) for option in offered.options.values()]
         parts.append(html_table(("Option", "", ""), rows))
         if offered.served.inputs == ("image",):
@@ -71,17 +71,17 @@ def docs_page(catalogue: Catalogue, address: str) -> str:
 def _run(catalogue: Catalogue, offered: OfferedTask) -> dict[str, Any]:
     served = offered.served
     files = {name: {"type": "string", "contentMediaType": "application/octet-stream"} for name in served.inputs}
-    models = [model.name for model in catalogue.models.values() if model.metadata.task == offered.task.name]
+    models = [model.name for model in catalogue.models.values() if model.metadata.task == offered.name]
     fields = {option.name: _schema(option) for option in offered.options.values()}
     schema = {
         "type": "object",
-        "properties": files | {"model": {"enum": models}} | fields,
+        "properties": files | ({"model": {"enum": models}} if models else {}) | fields,
         "required": list(served.inputs[:1]),
     }
     content: dict[str, Any] = {} if served.answer_kind == "picture" else {"application/json": {}}
     content |= {} if served.answer_kind == "json" else {"image/*": {}, "application/json": {}}
     return {
-        "summary": offered.task.summary,
+        "summary": offered.title,
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
         "responses": {"200": {"description": "The answer.", "content": content}}
         | {str(status): _response(text, "application/json") for status, text in _ERRORS.items()},
@@ -106,9 +106,9 @@ def _schema(option: DeclaredOption) -> dict[str, Any]:
 
 
 def _curl(offered: OfferedTask, address: str) -> str:
-    files = "".join(f" -F {name}=@{name}.png" for name in offered.served.inputs)
+    files = "".join(f" -F {name}=@{name}.png" for name in offered.served.inputs if name not in offered.served.optional)
     answer = "" if offered.served.answer_kind == "json" else " -o answer.png"
-    return f"curl{files or ' -F seed=7'} {address}/v1/run/{offered.task.name}{answer}"
+    return f"curl{files or ' -F seed=7'} {address}/v1/run/{offered.name}{answer}"
 
 
 def _row(option: DeclaredOption) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ import time
 
 from edgevision.core.errors import EdgevisionError
 from edgevision.modelfiles.signature_policy import verify_where_required
+from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.serving.catalogue import OfferedModel, OfferedTask
@@ -27,7 +28,7 @@ def open_for_requests(offered: OfferedModel, task: OfferedTask, settings: Server
     """
     # Other bytes may lie there than when the server started.
     verify_where_required(offered.path)
-    needs = task.task.engine_needs(offered.metadata)
+    needs = find_task(offered.task).engine_needs(offered.metadata)
 
     def opened(threads: int | None) -> Engine:
         return open_engine(
@@ -41,20 +42,21 @@ def open_for_requests(offered: OfferedModel, task: OfferedTask, settings: Server
 
     if settings.threads is None and task.served.batches:
         single = opened(1)
-        if single.concurrent and _sample_seconds(single, offered, task) < _SMALL_SECONDS:
+        if single.concurrent and _sample_seconds(single, offered) < _SMALL_SECONDS:
             return single, True
         single.close()
     engine = opened(needs.threads if settings.threads is None else settings.threads)
     return engine, engine.concurrent and settings.threads == 1
 
 
-def _sample_seconds(engine: Engine, offered: OfferedModel, task: OfferedTask) -> float:
+def _sample_seconds(engine: Engine, offered: OfferedModel) -> float:
     """What one sample takes at best; for ever where none is known."""
-    shape = task.task.sample_shape(offered.metadata)
+    task = find_task(offered.task)
+    shape = task.sample_shape(offered.metadata)
     if shape is None or len(engine.inputs) != 1:
         return float("inf")
     try:
-        ((sample,),) = task.task.samples(offered.metadata, shape, 1, 0)
+        ((sample,),) = task.samples(offered.metadata, shape, 1, 0)
         times = []
         for _ in range(_TRIES):
             began = time.perf_counter()

@@ -63,9 +63,9 @@ class ModelStore:
         return model
 
     async def _open(self, name: str) -> ServedModel:
-        offered = self._catalogue.model(name)
-        task = self._catalogue.task(offered.metadata.task)
-        admission = self.admissions[task.task.name]
+        offered = self._catalogue.offered(name)
+        task = self._catalogue.task(offered.task)
+        admission = self.admissions[task.name]
         self._make_room()
         model = await asyncio.to_thread(ServedModel, offered, task, self._settings, admission, self._metrics.answered)
         self._metrics.loaded(name, model.facts["device"], model.facts["engine"], open_now=True)

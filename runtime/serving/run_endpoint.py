@@ -70,13 +70,13 @@ class RunEndpoint:
     async def _admitted(self, request: Request, offered: OfferedTask, admission: Admission) -> Response:
         admission.enter()
         try:
-            self._metrics.open_requests(offered.task.name, admission.open)
+            self._metrics.open_requests(offered.name, admission.open)
             admission.coming += 1
             try:
                 form = parse_form(request.headers.get("content-type", ""), await self._body(request))
                 given = form.fields.pop("model", [])
                 name = given[-1] if given else request.query_params.get("model")
-                model = await self._store.model(self._catalogue.model_for(offered.task.name, name).name)
+                model = await self._store.model(self._catalogue.answering(offered.name, name).name)
                 waiting = self._waiting(form, offered, request.headers.get("accept", ""))
             finally:
                 admission.coming -= 1
@@ -84,7 +84,7 @@ class RunEndpoint:
             return answer_response(answered, model, waiting.kind)
         finally:
             admission.leave()
-            self._metrics.open_requests(offered.task.name, admission.open)
+            self._metrics.open_requests(offered.name, admission.open)
 
     async def _body(self, request: Request) -> bytes:
         most = self._settings.max_bytes
@@ -123,7 +123,7 @@ class RunEndpoint:
         for name in form.files:
             if name not in served.inputs:
                 known = ", ".join(served.inputs) or "no files"
-                raise RefusalError(422, "file", f"{offered.task.name} takes {known}, and no file {name[:60]!r}")
+                raise RefusalError(422, "file", f"{offered.name} takes {known}, and no file {name[:60]!r}")
         if served.inputs and served.inputs[0] not in form.files:
             raise RefusalError(
                 422,
@@ -132,8 +132,10 @@ class RunEndpoint:
             )
         names = [upload.name for upload in form.files.values()]
         inputs = Inputs({name: upload.content for name, upload in form.files.items()}, *names[:1])
-        source = [_format(upload.content, upload.name) for upload in form.files.values()][:1]
-        kind, document = _negotiated(offered, values, source, accept)
+        pictures = [form.files[name] for name in served.inputs if name in form.files and name not in served.clips]
+        source = [_format(upload.content, upload.name) for upload in pictures][:1]
+        transparent = served.transparent(values, form.files)
+        kind, document = _negotiated(offered, values, source, accept, transparent=transparent)
         return self.waiting(inputs, values, kind, document=document)
 
     def waiting(
@@ -192,14 +194,15 @@ def _format(content: bytes, name: str) -> PictureFormat:
 
 
 def _negotiated(
-    offered: OfferedTask, values: Mapping[str, Any], source: Sequence[PictureFormat], accept: str
+    offered: OfferedTask, values: Mapping[str, Any], source: Sequence[PictureFormat], accept: str, *, transparent: bool
 ) -> tuple[PictureFormat | None, bool]:
     """In which format a picture is to be answered, if at all, and whether a document is."""
     served = offered.served
     if served.answer_kind == "json":
         return None, True
     accepted = accept.lower()
-    possible = (*(kind for kind in source if kind.written), *served.formats(values))
+    formats = (*(kind for kind in source if kind.written), *served.formats(values))
+    possible = [kind for kind in formats if kind.alpha or not transparent]
     wanted = next((kind for kind in possible if media_type(kind) in accepted), None)
     document = _JSON in accepted
     if document and served.answer_kind == "both" and wanted is None:

@@ -1,35 +1,24 @@
-"""A model that is open: its engine, what waits for it, and the threads that answer."""
+"""A model or a composition that is open: what waits for it, and the threads that answer."""
 
 import json
 import logging
 import time
 from base64 import b64encode
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any, NamedTuple
 
 from edgevision.cli.output import json_report
-from edgevision.core.machine import usable_cores
-from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE
-from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.serving.catalogue import OfferedModel, OfferedTask
-from edgevision.runtime.serving.engine_choice import open_for_requests
-from edgevision.runtime.serving.equal_batches import largest_equal_batch
+from edgevision.runtime.serving.catalogue import OfferedComposition, OfferedModel, OfferedTask
+from edgevision.runtime.serving.opened_model import open_offered
 from edgevision.runtime.serving.refusals import FAULT, RefusalError, refusal_of
 from edgevision.runtime.serving.request_queue import Admission, RequestQueue, Waiting
 from edgevision.runtime.serving.settings import ServerSettings
-from edgevision.runtime.serving.shared_engine import AbandonedError, SharedEngine
+from edgevision.runtime.serving.shared_engine import AbandonedError
 
 _log = logging.getLogger(__name__)
-
-_LANES = 2
-"""Threads that answer: while the network works on one batch, the next is decoded and the last is encoded."""
-
-_PIPELINES = 8
-"""Kept for other options, such as other least scores; each is small beside its engine, which they share."""
 
 
 class Timings(NamedTuple):
@@ -73,7 +62,7 @@ class ServedModel:
 
     def __init__(
         self,
-        offered: OfferedModel,
+        offered: OfferedModel | OfferedComposition,
         task: OfferedTask,
         settings: ServerSettings,
         admission: Admission,
@@ -88,27 +77,17 @@ class ServedModel:
         self._task = task.served
         self._admission = admission
         self._observe = observe
-        self._engine, alone = open_for_requests(offered, task, settings)
-        try:
-            first = build_pipeline(self._engine, offered.metadata)
-            self._lanes = max(_LANES, usable_cores() if alone else first.at_once)
-            self._shared = SharedEngine(self._engine, one_at_a_time=first.at_once == 1 and not alone)
-            self.facts = engine_facts(self._engine)
-            same = {"model": offered.name, "name": offered.metadata.name, **self.facts}
-            # What is the same in every document is written once.
-            self._common = _encoded(json_report(same))[:-1] + b","
-            self.placement = f"{self._engine.name} on {self._engine.device}"
-        except Exception:
-            self._engine.close()
-            raise
+        self._opened = open_offered(offered, task, settings)
+        self.facts, self.placement = self._opened.facts, self._opened.placement
+        # What is the same in every document is written once.
+        self._common = _encoded(json_report(self._opened.common))[:-1] + b","
         self.queue = RequestQueue(longest_wait=settings.max_wait, coming=lambda: admission.coming)
-        self._pipelines: OrderedDict[str, Any] = OrderedDict()
         self._lock = Lock()
         self.in_work = 0
         self.last_used = time.monotonic()
         self._threads = [
             Thread(target=self._answer_all, name=f"{offered.name} {number}", daemon=True)
-            for number in range(self._lanes)
+            for number in range(self._opened.lanes)
         ]
         if self._task.batches and settings.max_batch > 1:
             # Who came first is not kept waiting for what only a crowd needs.
@@ -126,10 +105,10 @@ class ServedModel:
         self.queue.close()
         for thread in self._threads:
             thread.join()
-        self._engine.close()
+        self._opened.close()
 
     def _try_batches(self, most: int) -> None:
-        self.queue.largest_batch = largest_equal_batch(self._shared, self.offered.metadata, most)
+        self.queue.largest_batch = self._opened.largest_equal_batch(most)
 
     def _answer_all(self) -> None:
         while batch := self.queue.take():
@@ -168,8 +147,9 @@ class ServedModel:
         requests = [work.request for work in works]
         values = requests[0].values
         try:
-            with self._shared.working_for(requests):
-                results = self._task.answer(self._pipeline(values), [work.content for work in works], values)
+            with self._opened.working_for(requests):
+                pipeline = self._opened.pipeline(values)
+                results = self._task.answer(pipeline, [work.content for work in works], values)
         except AbandonedError:
             return []
         except Exception as error:
@@ -207,20 +187,6 @@ class ServedModel:
         image = {} if picture is None else {"image": b64encode(picture).decode()}
         own = {"seconds": round(seconds, 3), "results": [result], "failures": []} | image
         return self._common + _encoded(own)[1:]
-
-    def _pipeline(self, values: Mapping[str, Any]) -> Any:
-        options = self._task.pipeline_options(values)
-        key = repr(sorted(options.items()))
-        with self._lock:
-            pipeline = self._pipelines.get(key)
-            if pipeline is None:
-                pipeline = build_pipeline(self._shared, self.offered.metadata, **options)
-                self._pipelines[key] = pipeline
-                if len(self._pipelines) > _PIPELINES:
-                    self._pipelines.popitem(last=False)
-            else:
-                self._pipelines.move_to_end(key)
-            return pipeline
 
 
 def _encoded(document: Mapping[str, Any]) -> bytes:

@@ -40,11 +40,11 @@ class StreamEndpoint:
         try:
             offered = self._catalogue.task(socket.path_params["task"])
             if offered.served.inputs != ("image",):
-                raise RefusalError(422, "task", f"{offered.task.name} takes no stream: it needs more than a picture")
+                raise RefusalError(422, "task", f"{offered.name} takes no stream: it needs more than a picture")
             given: dict[str, list[Any]] = {name: socket.query_params.getlist(name) for name in socket.query_params}
             model, wanted = (given.pop(name, [None])[-1] for name in ("model", "answer"))
             values = option_values(offered.options, given)
-            name = self._catalogue.model_for(offered.task.name, model).name
+            name = self._catalogue.answering(offered.name, model).name
             await self._answer_frames(socket, offered, name, values, picture=_is_picture(offered, wanted))
         except WebSocketDisconnect:
             pass
@@ -92,7 +92,7 @@ class StreamEndpoint:
         number: int,
         kind: PictureFormat | None,
     ) -> None:
-        admission = self._store.admissions[offered.task.name]
+        admission = self._store.admissions[offered.name]
         try:
             admission.enter()
             try:
@@ -136,5 +136,5 @@ def _is_picture(offered: OfferedTask, wanted: str | None) -> bool:
     if wanted not in (None, "picture", "json"):
         raise RefusalError(422, "option", f"answer is picture or json, not {wanted[:60]!r}")
     if wanted is not None and kind not in ("both", wanted):
-        raise RefusalError(422, "option", f"{offered.task.name} answers with {kind} only")
+        raise RefusalError(422, "option", f"{offered.name} answers with {kind} only")
     return kind == "picture" or wanted == "picture"

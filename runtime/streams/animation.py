@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -27,12 +28,12 @@ class Animation:
 
     live = False
 
-    def __init__(self, path: Path, excerpt: Excerpt, *, index: int = 0) -> None:
-        """Open ``path``; :class:`InputError` where Pillow cannot."""
-        self.name = str(path)
+    def __init__(self, file: Path | BytesIO, excerpt: Excerpt, *, index: int = 0, name: str | None = None) -> None:
+        """Open ``file``, which is called ``name`` if it has none; :class:`InputError` where Pillow cannot."""
+        self.name = name or str(file)
         self._excerpt, self._index = excerpt, index
         try:
-            self._image = Image.open(path, formats=("GIF", "WEBP"))
+            self._image = Image.open(file, formats=("GIF", "WEBP"))
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(f"{self.name!r} cannot be read as an animation: {error}") from error
         if max(self._image.size) > LARGEST_SIDE:

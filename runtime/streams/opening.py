@@ -1,5 +1,6 @@
 """What opens sources and outputs by their names; only what is needed is imported."""
 
+from io import BytesIO
 from pathlib import Path
 
 from edgevision.core.errors import InputError, OutputError
@@ -39,6 +40,22 @@ def open_source(name: str, excerpt: Excerpt, *, index: int = 0, retry: float = 0
     from edgevision.runtime.streams.video_file import VideoFile
 
     return VideoFile(path, excerpt, index=index)
+
+
+def open_encoded(content: bytes, name: str) -> FrameSource:
+    """Open the bytes of an animation or a video, which can refer to no file or address.
+
+    Raises:
+        InputError: it is neither, or holds no frames; ``name`` is what it is called then.
+        MissingExtraError: it is a video, and PyAV is not installed.
+    """
+    if content.startswith(b"GIF8") or (content.startswith(b"RIFF") and content[8:12] == b"WEBP"):
+        from edgevision.runtime.streams.animation import Animation
+
+        return Animation(BytesIO(content), Excerpt(), name=name)
+    from edgevision.runtime.streams.video_file import VideoFile
+
+    return VideoFile(BytesIO(content), Excerpt(), name=name)
 
 
 def open_output(name: str, facts: StreamFacts, *, codec: str | None, force: bool) -> FrameOutput:

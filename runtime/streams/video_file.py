@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -22,24 +23,30 @@ from edgevision.runtime.streams.source import Excerpt
 _NETWORK_OFF = {"protocol_whitelist": "file"}
 """A playlist or a reference inside a file is no reason to fetch anything."""
 
+_NOTHING_ELSE = {"protocol_whitelist": "none"}
+"""What came over a network may not name files of this machine either."""
+
 
 class VideoFile:
     """A video that FFmpeg reads; see :class:`.source.FrameSource`."""
 
     live = False
 
-    def __init__(self, path: Path, excerpt: Excerpt, *, index: int = 0) -> None:
-        """Open ``path`` and look at its first picture.
+    def __init__(self, file: Path | BytesIO, excerpt: Excerpt, *, index: int = 0, name: str | None = None) -> None:
+        """Open ``file``, which is called ``name`` if it has none, and look at its first picture.
 
         Raises:
             InputError: it is no video, has no picture, or cannot be read.
             MissingExtraError: PyAV is not installed.
         """
-        self.name = str(path)
+        self.name = name or str(file)
         self._excerpt, self._index = excerpt, index
         av = load_av()
         with translated_video_errors(self.name):
-            self._container = av.open(self.name, options=_NETWORK_OFF)
+            if isinstance(file, Path):
+                self._container = av.open(self.name, options=_NETWORK_OFF)
+            else:
+                self._container = av.open(file, options=_NOTHING_ELSE)
         try:
             stream = video_stream(self._container, self.name)
             self._decoder = PacketDecoder(self._container, stream, self.name)

@@ -5,7 +5,7 @@ options a request may give; :mod:`edgevision.runtime.serving` does the rest for 
 what the verb prints with ``--json``, or the picture that it writes, to the last byte.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -31,7 +31,9 @@ class ServedTask:
     """What is a task's own in serving it.
 
     Attributes:
-        inputs: the files of a request.
+        inputs: the files of a request, of which the first has to be there.
+        optional: those of them without which there is an answer too.
+        clips: those of them that are no pictures, but a video or an animation.
         answer_kind: whether an answer is a picture, JSON, or either as the client likes.
         options: the parameters of the verb that a request may give.
         maximum: of numbers among them, where one client of many may ask for less than the only user of a machine.
@@ -39,6 +41,8 @@ class ServedTask:
     """
 
     inputs: tuple[str, ...] = ("image",)
+    optional: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
     answer_kind: AnswerKind = "json"
     options: tuple[str, ...] = ()
     maximum: Mapping[str, float] = field(default_factory=dict)
@@ -68,6 +72,10 @@ class ServedTask:
     def formats(self, values: Values) -> tuple[PictureFormat, ...]:
         """In what an answer can be asked for beside the format of the picture that was sent; the first is the usual."""
         return (PNG,)
+
+    def transparent(self, values: Values, files: Container[str]) -> bool:
+        """Whether a format without transparency cannot hold the answer to a request with those files."""
+        return False
 
     def encoded(self, result: Any, content: Any, kind: PictureFormat, values: Values) -> bytes:
         """The file of an answer that is a picture; one that is only said is drawn into what was sent."""

@@ -15,7 +15,9 @@ export class Chooser extends EventTarget {
   // Asks the server what there is; a task that wants files of another kind is none for this page.
   async open() {
     this.models = await readModels();
-    this.tasks = (await readTasks()).filter(({ inputs }) => inputs.every((input) => FILES.includes(input)));
+    this.tasks = (await readTasks()).filter(({ inputs, optional }) =>
+      inputs.every((input) => FILES.includes(input) || optional.includes(input)),
+    );
     byId("task-choices").replaceChildren(...this.tasks.map((task) => this.#choice(task)));
     byId("model").addEventListener("change", () => this.#chooseModel(byId("model").value));
     byId("options").addEventListener("change", () => this.dispatchEvent(new Event("options")));
@@ -56,9 +58,14 @@ export class Chooser extends EventTarget {
     return [...(this.model ? [["model", this.model.name]] : []), ...this.#options.values()];
   }
 
-  // Whether the task needs a mask that somebody paints: it may also be in the picture.
-  get needsMask() {
+  // Whether the task takes a mask that somebody paints: it may also be in the picture.
+  get takesMask() {
     return this.task.inputs.includes("mask") && !this.#options.isChecked("mask-from-alpha");
+  }
+
+  // Whether it does nothing without.
+  get needsMask() {
+    return this.takesMask && !this.task.optional.includes("mask");
   }
 
   // The task's own part of the metadata of the model, as far as the server has told it.

@@ -111,7 +111,7 @@ async function run() {
   try {
     const files = {};
     if (used) files.image = used.file;
-    if (used?.mask && chooser.needsMask) files.mask = await used.mask.toBlob();
+    if (used?.mask && chooser.takesMask && !used.mask.isEmpty) files.mask = await used.mask.toBlob();
     const answer = await runTask(task.name, { files, fields, wants: task.answer, signal: running.signal });
     await present(await described(answer, task.name, used));
     history.add(result, result.after ?? used?.bitmap);

@@ -211,6 +211,7 @@ SEQUENCE = SequenceTask(
     name="sequence",
     summary="Say what is going on in a clip or before a camera, frame by frame.",
     command="edgevision.runtime.tasks.sequences.command:sequence",
+    served="edgevision.runtime.tasks.sequences.served:SERVED",
     spec=SequenceSpec,
     bounds={"frames": (1, 4096), "every": (1, 1000)},
     scores_first=True,

@@ -64,6 +64,7 @@ def run(client: Client, body: bytes, headers: Any = None, task: str = "classify"
         # Four times as many pixels would be made of it as a picture may have.
         ("upscale", form({"image": encoded(90, 40)}), 413, "pixels"),
         ("inpaint", form({"image": encoded()}), 404, "task"),
+        ("remove", form({"image": encoded()}), 404, "task"),
     ],
 )
 def test_a_request_that_cannot_be_answered_is_refused(limited, task, body, status, kind):
@@ -199,8 +200,11 @@ def test_what_there_is_to_ask_is_told(server):
     assert options["fill"]["choices"] == ["auto", "texture", "smooth"]
     assert (options["quality"]["default"], options["quality"]["minimum"], options["quality"]["maximum"]) == (95, 1, 100)
     models = server.get("/v1/models").json["models"]
-    assert {model["task"] for model in models} == set(tasks)
-    for task in tasks:
+    composed = {"cutout", "remove", "replace"}
+    assert {model["task"] for model in models} == set(tasks) - composed
+    assert composed < set(tasks)
+    assert tasks["replace"]["optional"] == ["mask"]
+    for task in set(tasks) - composed:
         assert len([model for model in models if model["task"] == task and model["default"]]) == 1
     model = server.get("/v1/models/classify").json
     assert model["metadata"]["name"] == "cifar10-resnet20"

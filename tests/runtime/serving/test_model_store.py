@@ -41,11 +41,11 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModelStore]:
     monkeypatch.setattr(model_store, "ServedModel", FakeModel)
     monkeypatch.setattr(model_store, "_SECONDS_BETWEEN_LOOKS", 0.01)
     FakeModel.opened, FakeModel.closed, FakeModel.fails = [], [], False
-    offered = SimpleNamespace(task=SimpleNamespace(name="classify"))
+    offered = SimpleNamespace(name="classify")
     catalogue: Any = SimpleNamespace(
         tasks={"classify": offered},
         task=lambda name: offered,
-        model=lambda name: SimpleNamespace(name=name, metadata=SimpleNamespace(task="classify")),
+        offered=lambda name: SimpleNamespace(name=name, task="classify"),
     )
     metrics: Any = SimpleNamespace(loaded=lambda *_, **__: None, answered=None)
     return lambda **limits: ModelStore(catalogue, ServerSettings(**limits), metrics)
