@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -89,6 +89,9 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
     "serve": Verb("edgevision.runtime.serving.command:serve", "Answer requests over HTTP, and show a page."),
     "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
+    "report-bug": Verb(
+        "edgevision.runtime.commands.report_bug:report_bug", "Write what a report of a fault needs, to be read first."
+    ),
 }
 
 
@@ -172,6 +175,7 @@ def _main(arguments: list[str]) -> None:
         finally:
             sys.stdout.flush()  # what cannot be written is an error, which nobody would see later
     except EdgevisionError as error:
+        _remember(error, arguments)
         if debug:
             raise
         echo(f"error: {error}", err=True)
@@ -181,14 +185,25 @@ def _main(arguments: list[str]) -> None:
     except KeyboardInterrupt as interrupt:
         end_interrupted(interrupt)
     except Exception as error:
+        _remember(error, arguments)
         if debug:
             raise
         ours = _of_the_system(error)
         if ours is not None:
             echo(f"error: {ours}", err=True)
             sys.exit(ours.exit_code)
-        echo(f"error: {type(error).__name__}: {error}\nThis is a fault of edgevision; --debug shows where.", err=True)
+        echo(f"error: {type(error).__name__}: {error}", err=True)
+        echo("This is a fault of edgevision; --debug shows where, edgevision report-bug what to send.", err=True)
         sys.exit(1)
+
+
+def _remember(error: Exception, arguments: Sequence[str]) -> None:
+    """Keep the error for a report of it, whatever else goes wrong."""
+    with suppress(Exception):
+        from edgevision.core.last_error import record_error
+
+        groups = (verb.verbs for verb in VERBS.values() if isinstance(verb, VerbGroup))
+        record_error(error, arguments, [*VERBS, *(name for group in groups for name in group)])
 
 
 def _of_the_system(error: Exception) -> EdgevisionError | None:

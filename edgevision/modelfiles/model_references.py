@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.printable import shortened
+from edgevision.core.user_cache import user_cache
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -124,7 +125,7 @@ def local_file(model: str | os.PathLike[str]) -> Path:
         OutputError, DiskFullError: the cache cannot be written.
     """
     reference = parse_reference(model)
-    folder = cache_folder() / "models" / sha256(reference.address.encode()).hexdigest()[:20]
+    folder = user_cache() / "models" / sha256(reference.address.encode()).hexdigest()[:20]
     file, record = folder / reference.name, folder / f"{reference.name}.sha256"
     if file.is_file() and record.is_file():
         known = record.read_text("utf-8").strip()
@@ -163,12 +164,6 @@ def local_file(model: str | os.PathLike[str]) -> Path:
         "" if reference.digest else f"; to be sure of it next time, name it with #sha256={actual}",
     )
     return file
-
-
-def cache_folder() -> Path:
-    """``EDGEVISION_CACHE``, else ``edgevision`` in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``)."""
-    own = os.environ.get("EDGEVISION_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgevision"
 
 
 def _check_digest(reference: ModelReference, actual: str) -> None:
