@@ -9,7 +9,7 @@ DEMO := build/demo
 DEVICE_SIDE := cli core data imaging metrics modelfiles runtime
 DEVICE_VENV = build/device-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-device test-litert lint types docs release clean
+.PHONY: demo test test-device test-litert test-containers lint types docs release clean
 
 demo: .venv/demo
 	mkdir -p $(DEMO)
@@ -35,6 +35,10 @@ test-litert: .venv/dev
 	build/litert/bin/python -m pip install --quiet litert-torch torch==2.13.0
 	EDGEVISION_LITERT_PYTHON=build/litert/bin/python $(BIN)/python -m pytest -n0 -k "litert or tflite or format" \
 		tests/exporters/conversion/test_engine_formats.py tests/exporters/test_int8_export.py
+
+# An image is made without Docker, by chroot (root on Debian 12, with the network), from the Dockerfile's own steps.
+test-containers: .venv/dev
+	EDGEVISION_CONTAINERS=1 $(BIN)/python -m pytest -n0 tests/product/test_containers.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .

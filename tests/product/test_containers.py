@@ -1,0 +1,138 @@
+"""The containers: what their files say, and what is in them, which is tried without Docker."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from arm64_userland import UserlandError
+from container_image import DOCKERFILE, build, in_root, inherited, stages
+
+PROJECT = Path(__file__).parents[2]
+DOCKER = PROJECT / "docker"
+IMAGES = ("cpu", "openvino", "cuda", "pi")
+
+
+def parsed(name: str) -> Any:
+    yaml = pytest.importorskip("yaml")
+    return yaml.safe_load((DOCKER / name).read_text())
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_as_nobody_and_says_whether_it_is_well(image):
+    values = dict(inherited(stages(DOCKERFILE.read_text()), image))
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", values["USER"])
+    assert "/healthz" in values["HEALTHCHECK"]
+    assert json.loads(values["ENTRYPOINT"]) == ["edgevision"]
+    # Whoever starts it without a token gets no open server.
+    assert "--token-file" in json.loads(values["CMD"])
+    assert "--open" not in json.loads(values["CMD"])
+
+
+def test_what_is_installed_is_pinned():
+    instructions = [one for stage in stages(DOCKERFILE.read_text()).values() for one in stage.instructions]
+    installing = [rest for word, rest in instructions if word == "RUN" and "pip install" in rest]
+    assert len(installing) == len(IMAGES)
+    assert all("--constraint constraints.txt" in run for run in installing)
+
+
+def test_what_is_copied_is_there_and_is_not_ignored():
+    kept = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"]
+    for stage in stages(DOCKERFILE.read_text()).values():
+        for word, rest in stage.instructions:
+            for source in rest.split()[:-1] if word == "COPY" and not rest.startswith("--from=") else ():
+                assert (PROJECT / source).exists(), source
+                assert source in kept
+
+
+def test_hadolint_finds_nothing():
+    program = shutil.which("hadolint")
+    if program is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run([program, DOCKERFILE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_compose_starts_what_there_is_and_closes_it():
+    composed = parsed("compose.yaml")
+    serve = composed["services"]["serve"]
+    assert serve["build"]["target"] in stages(DOCKERFILE.read_text())
+    assert (PROJECT / serve["build"]["dockerfile"]).is_file()
+    assert serve["read_only"] is True
+    assert serve["cap_drop"] == ["ALL"]
+    for service in composed["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in composed["volumes"] or (DOCKER / source).exists()
+
+
+def test_prometheus_asks_the_server_where_compose_has_it():
+    (job,) = parsed("prometheus.yaml")["scrape_configs"]
+    ((target,),) = [config["targets"] for config in job["static_configs"]]
+    host, port = target.split(":")
+    assert host in parsed("compose.yaml")["services"]
+    assert f"EXPOSE {port}" in DOCKERFILE.read_text()
+    (source,) = parsed("grafana/provisioning/datasources/prometheus.yaml")["datasources"]
+    assert source["uid"] == "prometheus"
+    (provider,) = parsed("grafana/provisioning/dashboards/edgevision.yaml")["providers"]
+    assert any(volume.split(":")[1] == provider["options"]["path"] for volume in grafana_volumes())
+
+
+def grafana_volumes() -> list[str]:
+    volumes: list[str] = parsed("compose.yaml")["services"]["grafana"]["volumes"]
+    return volumes
+
+
+def test_every_figure_on_the_dashboard_is_one_that_the_server_gives():
+    pytest.importorskip("prometheus_client")
+    from edgevision.runtime.serving.metrics import Metrics
+    from edgevision.runtime.serving.served_model import Answered, Timings
+
+    metrics = Metrics()
+    metrics.ended("classify", 200, 0.1)
+    metrics.answered("classify", Answered(picture=None, document=b"{}", timings=Timings(0, 0, 0, 0), batch=1))
+    metrics.open_requests("classify", 1)
+    metrics.loaded("classify", "cpu", "fake", open_now=True)
+    given = {line.partition(" ")[0].partition("{")[0] for line in metrics.text().decode().splitlines()} - {"#"}
+    dashboard = json.loads((DOCKER / "grafana/dashboards/edgevision.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    named = {name for expression in expressions for name in re.findall(r"edgevision_\w+", expression)}
+    assert len(named) >= 8
+    assert named <= given
+
+
+def test_the_image_for_cpus_holds_what_it_needs_and_no_more(tmp_path):
+    if not os.environ.get("EDGEVISION_CONTAINERS"):
+        pytest.skip("make test-containers makes an image without Docker, which takes minutes")
+    try:
+        image = build("cpu")
+    except UserlandError as error:
+        pytest.skip(f"no image: {error}")
+    as_nobody: dict[str, Any] = {"environment": image.environment, "folder": image.folder, "user": image.user}
+    packages = json.loads(in_root(image.root, ["pip", "list", "--format", "json"], **as_nobody))
+    installed = {package["name"].lower(): package["version"] for package in packages}
+    assert {"edgevision", "onnxruntime", "fastapi"} <= set(installed)
+    assert not set(installed) & {"torch", "onnx", "matplotlib", "pytest"}
+    for line in (PROJECT / "constraints.txt").read_text().splitlines():
+        name, _, version = line.lower().partition("==")
+        assert installed.get(name, version) == version
+    assert not (image.root / "source").exists()
+    # Nobody special can write nothing but what is meant for it; the root may then be read-only.
+    elsewhere = "tmp|proc|dev|sys|var/tmp|run/lock"
+    find = f"find / -xdev -writable -not -type l 2>/dev/null | grep -vE '^/({elsewhere})' || true"
+    assert in_root(image.root, ["/bin/sh", "-c", find], **as_nobody).split() == []
+    # Without the secret it serves nobody; with a server it is well.
+    with pytest.raises(UserlandError, match="edgevision-token"):
+        in_root(image.root, [*image.entry, *image.command], **as_nobody)
+    health = f'{image.health[0]} {image.health[1]} "{image.health[2]}"'
+    script = f"""
+        {image.entry[0]} serve classify --port 8000 &
+        for second in $(seq 60); do {health} 2>/dev/null && break; sleep 1; done
+        {health} && echo well
+    """
+    assert in_root(image.root, ["/bin/sh", "-c", script], **as_nobody).strip() == "well"
