@@ -374,8 +374,7 @@ def _decoded(sample: Sample) -> DetectionSpec | None:
     array, values = sample.outputs[boxes][0], sample.outputs[scores]
     if not in_unit_range(values):
         return None
-    # Corners are in order nearly everywhere; offsets and centres are not.
-    if np.mean((array[:, 2] >= array[:, 0]) & (array[:, 3] >= array[:, 1])) < 0.98:
+    if not are_corners(array):
         return None
     relative = float(np.abs(array).max()) < 4
     columns = values.shape[2]
@@ -462,6 +461,11 @@ def cell_count(sample: Sample, *strides: int) -> int:
     """The cells of grids of these strides together."""
     grids = (grid_size(Level(stride=stride), sample.height, sample.width) for stride in strides)
     return sum(rows * columns for rows, columns in grids)
+
+
+def are_corners(boxes: Array) -> bool:
+    """Whether (n, 4) are corners, which are in order nearly everywhere; offsets and centres are not."""
+    return float(np.mean((boxes[:, 2] >= boxes[:, 0]) & (boxes[:, 3] >= boxes[:, 1]))) >= 0.98
 
 
 def _is_class(values: Array) -> bool:

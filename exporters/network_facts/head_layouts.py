@@ -16,7 +16,7 @@ from edgevision.exporters.samples import seeded_batches
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
-from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
+from edgevision.runtime.tasks.segmentation.spec import Channels, SegmentationSpec
 
 _log = logging.getLogger(__name__)
 
@@ -146,3 +146,25 @@ def in_unit_range(values: NDArray[np.float32]) -> bool:
 def sums_to_one(scores: NDArray[np.float32], axis: int = -1) -> bool:
     """Whether the values along an axis are shares of a whole."""
     return in_unit_range(scores) and float(np.abs(scores.sum(axis=axis) - 1).max()) < 1e-2
+
+
+def maps_over_input(sample: Sample, array: NDArray[Any], channels: Channels, count: int | None) -> NDArray[Any] | None:
+    """An output as (channels, height, width), where it is maps over the input of that ``count``, or of several."""
+    if array.ndim not in (3, 4) or array.shape[0] != 1:
+        return None
+    maps = array[0]
+    if maps.ndim == 2:
+        maps = maps[None]
+    elif (count == 1 and maps.shape[2] == 1) or channels is Channels.LAST:
+        maps = maps.transpose(2, 0, 1)
+    if (len(maps) != count) if count is not None else len(maps) < 2:
+        return None
+    ratios = sample.height / maps.shape[1], sample.width / maps.shape[2]
+    # A stride cuts sides off to whole numbers, by less than one of its cells.
+    alike = abs(ratios[0] - ratios[1]) <= max(ratios) / min(maps.shape[1:])
+    return maps if alike and min(ratios) >= 0.5 and max(ratios) <= 32 else None
+
+
+def is_named(name: str, *words: str) -> bool:
+    """Whether one of ``words`` is in the name of an output, whatever the case."""
+    return any(word in name.lower() for word in words)

@@ -64,7 +64,8 @@ def _try(spec: SegmentationSpec, sample: Sample) -> None:
     if MapField.SCORES in maps:
         classes = len(maps[MapField.SCORES])
     elif Field.SCORES in rows:
-        classes = rows[Field.SCORES].shape[1]
+        assert boxes is not None
+        classes = rows[Field.SCORES].shape[1] - (boxes.background is not None)
     else:
         classes = 2 if MapField.FOREGROUND in maps else 0
     if spec.labels and classes and len(spec.labels) != classes:

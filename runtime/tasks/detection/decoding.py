@@ -42,6 +42,7 @@ def priors(head: HeadSpec, height: int, width: int) -> Priors:
         tuple((level.stride, level.anchors) for level in head.levels),
         head.anchors_last,
         head.cell_offset,
+        head.even_cells,
         height,
         width,
     )
@@ -52,6 +53,7 @@ def _priors(
     levels: tuple[tuple[int, tuple[tuple[float, float], ...]], ...],
     anchors_last: bool,
     offset: float,
+    even_cells: bool,
     height: int,
     width: int,
 ) -> Priors:
@@ -59,7 +61,8 @@ def _priors(
     for stride, anchors in levels:
         rows, columns = grid_size(Level(stride=stride), height, width)
         y, x = np.mgrid[:rows, :columns].astype(np.float32)
-        cells = (np.stack([x, y], axis=-1).reshape(-1, 2) + np.float32(offset)) * stride
+        side = np.array([width / columns, height / rows] if even_cells else [stride, stride], np.float32)
+        cells = (np.stack([x, y], axis=-1).reshape(-1, 2) + np.float32(offset)) * side
         own = np.array(anchors or ((stride, stride),), np.float32)
         if anchors_last:
             centers.append(np.repeat(cells, len(own), axis=0))

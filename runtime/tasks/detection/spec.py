@@ -160,6 +160,8 @@ class HeadSpec(Record):
         anchors_last: whether of a flat list the anchors of one cell stand beside each other; else each anchor has its
             whole grid.
         cell_offset: where in its cell a prior's centre is, of its side.
+        even_cells: whether cells share the input evenly where a stride does not divide it (YOLACT); else the last ones
+            reach beyond it.
         variances: of :attr:`BoxCoding.PRIORS`, for centres and for sizes.
         bins: of a distribution for each side; 1 for none.
         scores, objectness: what makes scores of the numbers.
@@ -178,6 +180,7 @@ class HeadSpec(Record):
     levels: tuple[Level, ...] = ()
     anchors_last: bool = True
     cell_offset: float = 0.5
+    even_cells: bool = False
     variances: tuple[float, float] = (0.1, 0.2)
     bins: int = 1
     scores: Scores = Scores.NONE

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.runtime.tasks.segmentation.clustering import clusters
 from edgevision.runtime.tasks.segmentation.maps import Array, MapPlacement, Maps
 from edgevision.runtime.tasks.segmentation.spec import MapField, SegmentationHead
 from edgevision.runtime.tasks.segmentation.watershed import hills
@@ -16,22 +17,29 @@ def find_things(
     They are told apart at the network's own pixels, for which the figures of the watershed are; their outer border is
     that of the foreground at the picture's pixels, so that it is smooth.
     """
-    assert head.watershed is not None
     foreground, classes = _foreground(head, maps)
-    landscape = maps[MapField.DISTANCE][0] if MapField.DISTANCE in maps else foreground
-    if MapField.BOUNDARY in maps:
-        landscape = landscape - maps[MapField.BOUNDARY][0]
     left, top, right, bottom = place.box(foreground.shape)
     inside = foreground >= threshold
     # What lies in the padding is no thing.
     padding = np.ones(inside.shape, bool)
     padding[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = False
-    labels = hills(landscape, inside & ~padding, head.watershed)
+    labels = _told_apart(head, maps, foreground, inside & ~padding)
     count = int(labels.max(initial=0))
     areas = np.maximum(np.bincount(labels.ravel(), minlength=count + 1)[1:], 1)
     scores = np.bincount(labels.ravel(), foreground.ravel(), count + 1)[1:] / areas
     ids = place.to_picture(_grown(labels), smooth=False) * (place.to_picture(foreground) >= threshold)
     return ids, _majority(labels, classes, count), np.clip(scores, 0, 1).astype(np.float32)
+
+
+def _told_apart(head: SegmentationHead, maps: Maps, foreground: Array, inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The number of the thing, from 1, at each pixel that is ``inside``; 0 elsewhere."""
+    if head.clustering is not None:
+        return clusters(maps[MapField.EMBEDDING], foreground, inside, head.clustering)
+    assert head.watershed is not None
+    landscape = maps[MapField.DISTANCE][0] if MapField.DISTANCE in maps else foreground
+    if MapField.BOUNDARY in maps:
+        landscape = landscape - maps[MapField.BOUNDARY][0]
+    return hills(landscape, inside, head.watershed)
 
 
 def _foreground(head: SegmentationHead, maps: Maps) -> tuple[Array, NDArray[np.int64]]:

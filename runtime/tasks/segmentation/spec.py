@@ -1,7 +1,8 @@
 """How a segmentation network's outputs become masks: what its metadata say of its head.
 
-A head gives maps. Three ways lead from them to an answer: the class of each pixel (semantic segmentation), things told
-apart by a map that is high in their middle (a watershed), or boxes, each with a mask mixed from prototypes.
+A head gives maps. Four ways lead from them to an answer: the class of each pixel (semantic segmentation), things told
+apart by a map that is high in their middle (a watershed) or by embeddings that are alike in each (a clustering), or
+boxes, each with a mask mixed from prototypes.
 """
 
 from enum import StrEnum
@@ -24,6 +25,9 @@ class MapField(StrEnum):
     may have any scale."""
     BOUNDARY = "boundary"
     """1 map, high between a thing and its neighbours."""
+    EMBEDDING = "embedding"
+    """All channels that are left: numbers that are alike within a thing and others in its neighbours (De Brabandere et
+    al. 2017)."""
     PROTOTYPES = "prototypes"
     """A map for each coefficient of a box: the sigmoid of their weighted sum is its mask (Bolya et al. 2019)."""
     SKIP = "skip"
@@ -32,12 +36,12 @@ class MapField(StrEnum):
     @property
     def is_several(self) -> bool:
         """Whether it is all channels that are left."""
-        return self in (MapField.SCORES, MapField.PROTOTYPES)
+        return self in (MapField.SCORES, MapField.EMBEDDING, MapField.PROTOTYPES)
 
     @property
     def is_probability(self) -> bool:
         """Whether an activation makes probabilities of it."""
-        return self not in (MapField.DISTANCE, MapField.CLASS, MapField.PROTOTYPES)
+        return self not in (MapField.DISTANCE, MapField.CLASS, MapField.EMBEDDING, MapField.PROTOTYPES)
 
 
 class Channels(StrEnum):
@@ -89,19 +93,38 @@ class WatershedSpec(Record):
 
 
 @record
+class ClusteringSpec(Record):
+    """How things are told apart by their embeddings: each cluster is one, found by mean shift.
+
+    Attributes:
+        radius: how far from a thing's mean its embeddings are at most: half of what training holds the means apart, by
+            default that of the discriminative loss as published, 1.5.
+        min_area: the least number of pixels of the network's output.
+    """
+
+    radius: float = 0.75
+    min_area: int = 20
+
+    def __post_init__(self) -> None:
+        if self.radius <= 0 or self.min_area < 0:
+            raise ValueError(f"radius is above 0 and min_area at least 0, not {self.radius} and {self.min_area}")
+
+
+@record
 class SegmentationHead(Record):
     """From the outputs to masks.
 
     Attributes:
         maps: what the outputs are that are maps.
         background: the class that is nothing, of ``scores`` or ``class``; with ``foreground`` it is always 0.
-        watershed: how things are told apart; without, the answer is the class of each pixel.
+        watershed, clustering: how things are told apart; without, the answer is the class of each pixel.
         boxes: what is found with a box, whose rows have coefficients of the ``prototypes``.
     """
 
     maps: tuple[MapPart, ...]
     background: int | None = None
     watershed: WatershedSpec | None = None
+    clustering: ClusteringSpec | None = None
     boxes: DetectionSpec | None = None
 
     def __post_init__(self) -> None:
@@ -111,15 +134,19 @@ class SegmentationHead(Record):
         if self.boxes is not None:
             if self.boxes.head is None or not self.boxes.head.coefficients:
                 raise ValueError("the head of boxes with masks has coefficients among its fields")
-            if self.watershed is not None:
-                raise ValueError("boxes tell things apart already: a head with them has no watershed")
+            if self.watershed is not None or self.clustering is not None:
+                raise ValueError("boxes tell things apart already: a head with them has no watershed or clustering")
             return
+        if (self.clustering is not None) != (MapField.EMBEDDING in fields):
+            raise ValueError(f"a clustering and an embedding belong together; the maps are {_named(fields)}")
+        if self.clustering is not None and self.watershed is not None:
+            raise ValueError("a watershed and a clustering exclude each other: either tells things apart")
         if len(set(fields)) < len([field for field in fields if field is not MapField.SKIP]):
             raise ValueError(f"each field stands once in a head, not {_named(fields)}")
         if not set(fields) & {MapField.SCORES, MapField.CLASS, MapField.FOREGROUND}:
             raise ValueError(f"a head has scores, class or foreground in its maps, not {_named(fields)}")
-        if self.watershed is not None and self.background_class is None:
-            raise ValueError("things are told apart in a foreground: a watershed needs one, or a background class")
+        if self.tells_apart and self.background_class is None:
+            raise ValueError("things are told apart in a foreground: a head that does has one, or a background class")
 
     @property
     def fields(self) -> tuple[MapField, ...]:
@@ -129,7 +156,7 @@ class SegmentationHead(Record):
     @property
     def tells_apart(self) -> bool:
         """Whether the answers are things, not the class of each pixel."""
-        return self.watershed is not None or self.boxes is not None
+        return not (self.watershed is None and self.clustering is None and self.boxes is None)
 
     @property
     def background_class(self) -> int | None:

@@ -35,8 +35,10 @@ class SegmentationTask(Task):
         spec = metadata.spec_as(SegmentationSpec)
         if spec.head is None:
             return {}
-        watershed, boxes = spec.head.watershed, spec.head.boxes
+        watershed, clustering, boxes = spec.head.watershed, spec.head.clustering, spec.head.boxes
         apart = "" if watershed is None else f"things apart by a watershed, prominence {watershed.prominence:g}"
+        if clustering is not None:
+            apart = f"things apart by clusters of embeddings, radius {clustering.radius:g}"
         if boxes is not None:
             apart = f"things in boxes, score from {boxes.min_score:g}, at most {boxes.most}"
         return {
@@ -98,6 +100,7 @@ SEGMENT = SegmentationTask(
     bounds={
         "most": (1, 65_535),
         "head.watershed.min_area": (0, 1 << 30),
+        "head.clustering.min_area": (0, 1 << 30),
         "head.boxes.most": (1, 65_535),
         "head.boxes.head.bins": (1, 1024),
         "head.boxes.head.points": (0, 10_000),

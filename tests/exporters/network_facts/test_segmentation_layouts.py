@@ -6,8 +6,8 @@ import pytest
 from edgevision.core.errors import InputError
 from edgevision.exporters.network_facts.head_layouts import Sample, recognised
 from edgevision.exporters.network_facts.segmentation_layouts import LAYOUTS
-from edgevision.runtime.tasks.detection.spec import Arrangement, Scores
-from edgevision.runtime.tasks.segmentation.spec import Channels
+from edgevision.runtime.tasks.detection.spec import Arrangement, BoxCoding, Scores, Unit
+from edgevision.runtime.tasks.segmentation.spec import Channels, MapField
 
 HEIGHT, WIDTH = 64, 96
 DRAW = np.random.default_rng(0)
@@ -26,7 +26,7 @@ def told(*outputs, labels=0, layout=None, names=None):
     names = names or [f"out{index}" for index in range(len(outputs))]
     sample = Sample(dict(zip(names, outputs, strict=True)), HEIGHT, WIDTH, labels)
     spec = recognised(sample, LAYOUTS, layout, "docs/segmentation.md")
-    (part,) = spec.head.maps
+    part = spec.head.maps[0]
     return spec.layout, part, spec
 
 
@@ -109,3 +109,62 @@ def test_rows_with_coefficients_of_prototypes(name, per_cell, numbers, classes):
         assert head.parts[0].arrangement is arrangement
     with pytest.raises(InputError):
         told(rows, prototypes, labels=classes + 1)
+
+
+def split_boxes(count, columns, *, prototypes, corners=False, names=("loc", "conf", "mask", "proto")):
+    """What a network with boxes and masks gives, an output each, ``columns`` scores that add up to 1."""
+    boxes = logits(1, count, 4)
+    if corners:
+        boxes = np.sort(DRAW.random((1, count, 2, 2)) * 60, axis=2).reshape(1, count, 4).astype(np.float32)
+    tables = boxes, shares(1, count, columns, axis=2), np.tanh(logits(1, count, 8)), prototypes
+    return dict(zip(names, tables, strict=True))
+
+
+ANCHORS = 3 * sum(-(-HEIGHT // stride) * -(-WIDTH // stride) for stride in (8, 16, 32, 64, 128))
+
+
+@pytest.mark.parametrize("channels", list(Channels))
+def test_yolacts_outputs_before_their_decoding(channels):
+    prototypes = logits(1, 8, HEIGHT // 4, WIDTH // 4)
+    prototypes = prototypes if channels is Channels.FIRST else prototypes.transpose(0, 2, 3, 1)
+    outputs = split_boxes(ANCHORS, 21, prototypes=prototypes) | {"priors": logits(ANCHORS, 4)}
+    layout, part, spec = told(*outputs.values(), names=list(outputs), labels=20)
+    head = spec.head.boxes.head
+    assert (layout, part.output, part.channels) == ("yolact", "proto", channels)
+    assert (head.background, head.scores, head.coefficients, head.coefficient_tanh) == (0, Scores.NONE, 8, False)
+    assert [level.stride for level in head.levels] == [8, 16, 32, 64, 128]
+    assert head.levels[1].anchors[0] == pytest.approx((48 * WIDTH / 550,) * 2)
+    outputs |= {"conf": logits(1, ANCHORS, 21), "mask": logits(1, ANCHORS, 8)}
+    head = told(*outputs.values(), names=list(outputs))[2].head.boxes.head
+    assert (head.scores, head.coefficient_tanh) == (Scores.SOFTMAX, True)
+    with pytest.raises(InputError, match="no head is known"):
+        told(*outputs.values(), names=list(outputs), labels=21)
+
+
+def test_decoded_boxes_with_coefficients_in_an_output_of_their_own():
+    outputs = split_boxes(50, 3, prototypes=logits(1, 8, 16, 24), corners=True)
+    layout, _, spec = told(*outputs.values(), names=list(outputs), labels=3)
+    head = spec.head.boxes.head
+    assert (layout, head.coding, head.unit, head.background) == ("decoded-seg", BoxCoding.CORNERS, Unit.PIXELS, None)
+    head = told(*outputs.values(), names=list(outputs))[2].head.boxes.head
+    assert head.background == 0
+
+
+def test_of_outputs_of_one_shape_names_tell_the_boxes():
+    prototypes = logits(1, 4, 16, 24)
+    outputs = split_boxes(50, 4, prototypes=prototypes, corners=True) | {"mask": np.tanh(logits(1, 50, 4))}
+    spec = told(*outputs.values(), names=list(outputs))[2]
+    assert [part.outputs[0] for part in spec.head.boxes.head.parts] == ["loc", "conf", "mask"]
+    with pytest.raises(InputError, match="no head is known"):
+        told(*outputs.values(), names=["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize(("seen", "background"), [((1, 1, 16, 24), 0), ((1, 2, 16, 24), 0), ((1, 5, 16, 24), 0)])
+def test_embeddings_beside_a_foreground_are_clustered(seen, background):
+    layout, part, spec = told(logits(*seen), logits(1, 8, 16, 24), names=["binary_seg", "instance_embedding"])
+    assert (layout, part.output, spec.head.maps[1].output) == ("embeddings", "binary_seg", "instance_embedding")
+    assert spec.head.maps[1].fields == (MapField.EMBEDDING,)
+    assert spec.head.tells_apart
+    assert spec.head.background_class == background
+    with pytest.raises(InputError, match="no head is known"):
+        told(logits(*seen), logits(1, 8, 16, 24), names=["one", "other"])

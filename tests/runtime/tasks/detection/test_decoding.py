@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgevision.core.errors import ModelFileError
-from edgevision.runtime.tasks.detection.decoding import candidates
+from edgevision.runtime.tasks.detection.decoding import candidates, priors
 from edgevision.runtime.tasks.detection.rows import gather_rows
 from edgevision.runtime.tasks.detection.spec import (
     Arrangement,
@@ -329,3 +329,12 @@ def test_a_head_that_does_not_fit_the_outputs_is_refused(shapes, rule):
 def test_a_head_that_cannot_be_is_refused(change, rule):
     with pytest.raises(ValueError, match=rule):
         one_table(BoxCoding.CORNERS, ()).updated(**change)
+
+
+def test_cells_that_share_the_input_evenly():
+    """Of 100 pixels in strides of 64 there are two cells, of 50 pixels or of 64."""
+    parts = (OutputPart(outputs=("rows",), fields=(Field.BOX, Field.SCORES)),)
+    levels = (Level(stride=64, anchors=((10, 10),)),)
+    for even, middles in ((True, [25, 75]), (False, [32, 96])):
+        head = HeadSpec(parts=parts, coding=BoxCoding.PRIORS, levels=levels, even_cells=even)
+        assert priors(head, 64, 100).centers[:, 0].tolist() == middles
