@@ -60,7 +60,9 @@ def cutout(
 ) -> None:
     """Cut a subject out of its background: persons, or what --class, --point or --mask say.
 
-    Hair and soft edges become partly transparent, and keep nothing of the colours behind them.
+    Hair and soft edges become partly transparent, and keep nothing of the colours behind them. The model that ships
+    misses persons who are less than an eighth of the picture high and dark clothes on dark ground, and may take
+    something else for a person where there is none; --segmenter names another.
 
     Examples:
         edgevision run cutout photo.jpg -o person.png

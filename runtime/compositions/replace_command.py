@@ -87,6 +87,9 @@ def replace(
 ) -> None:
     """Put a cut-out into pictures, in their light; what --class, --point, --box or --mask say is removed before.
 
+    It casts no shadow and keeps its own sharpness and direction of light. Persons are found as for cutout, with its
+    limits.
+
     Examples:
         edgevision run replace beach.jpg --with person.png --at 400,300 --scale 0.5
         edgevision run replace photo.jpg --class person --with portrait.jpg -o other.jpg

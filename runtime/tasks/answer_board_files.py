@@ -13,9 +13,7 @@ from edgevision.runtime.remote.documents import RunDocument, check_names
 from edgevision.runtime.remote.job import Existing, Fetched
 from edgevision.runtime.remote.picture_check import picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand
-from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.board_pictures import board_pictures
-from edgevision.runtime.tasks.run_options import say_what_ships
+from edgevision.runtime.tasks.board_pictures import board_pictures, send_model
 
 ReadDocument = Callable[[dict[str, Any]], RunDocument]
 
@@ -37,12 +35,7 @@ def answer_files(
     for name in not_fetched:
         if given[name] is not None:
             raise InputError(f"--{name} is not made on a board; take its answers with --json, or drawn with -o")
-    model = given["model"]
-    if model is None and not given["quiet"]:
-        say_what_ships(task)
-    command.values["model"] = command.send_model(
-        model or shipped_model(task), called=None if model else f"{task} (shipped)"
-    )
+    send_model(command, task)
     pictures = board_pictures(given["inputs"], given["output"])
     sent = [command.send_file("in", number, picture) for number, picture in enumerate(pictures, start=1)]
     command.values["inputs"] = sent

@@ -39,11 +39,10 @@ class RunOptions(VerbOptions):
 
 
 def announce(pipeline: Any, options: RunOptions) -> None:
-    """Say what runs where, and of a model that ships what it is for, on standard error."""
-    if options.quiet:
+    """Say what runs where, and of a model that ships what it is for, on standard error; nothing beside a document."""
+    if options.quiet or options.as_json:
         return
-    if not options.as_json:
-        echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
+    echo(headline(pipeline.metadata.name, pipeline.engine), err=True)
     if options.model is None:
         say_what_ships(pipeline.metadata.task)
 

@@ -8,8 +8,7 @@ from edgevision.core.records import Record, record
 from edgevision.runtime.remote.documents import FailedInput, RunDocument, check_names
 from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.remote_command import RemoteCommand
-from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.board_pictures import board_pictures
+from edgevision.runtime.tasks.board_pictures import board_pictures, send_model
 from edgevision.runtime.tasks.classification.task import CLASSIFY
 
 
@@ -37,9 +36,7 @@ class _Document(RunDocument):
 
 def classify_files(command: RemoteCommand) -> None:
     """Pictures, and the model."""
-    model = command.given["model"]
-    called = None if model else f"{CLASSIFY.name} (shipped)"
-    command.values["model"] = command.send_model(model or shipped_model(CLASSIFY.name), called=called)
+    send_model(command, CLASSIFY.name)
     pictures = enumerate(board_pictures(command.given["inputs"], command.given["output"]), start=1)
     sent = [command.send_file("in", number, picture) for number, picture in pictures]
     command.values["inputs"] = sent

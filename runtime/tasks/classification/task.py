@@ -106,6 +106,7 @@ CLASSIFY = ClassificationTask(
     summary="Say what is in a picture.",
     command="edgevision.runtime.tasks.classification.command:classify",
     served="edgevision.runtime.tasks.classification.served:SERVED",
+    ships_for="airplanes, automobiles, birds, cats, deer, dogs, frogs, horses, ships and trucks, nothing else",
     spec=ClassificationSpec,
     scores_first=True,
     compares_settings=True,

@@ -47,8 +47,19 @@ def test_the_background_is_no_answer(edgevision, twins):
     assert (code, "none that the model knows: person" in err) == (2, True)
 
 
-@pytest.mark.parametrize("output", [[], ["--json"]])
-def test_of_a_model_that_ships_it_is_said_what_it_finds(edgevision, twins, output):
-    _, _, err = edgevision("run", "detect", twins[0], *output)
-    assert "the model that ships for detect finds blood cells (RBC, WBC, Platelets); for anything else name one" in err
-    assert "blood cells" not in edgevision("run", "detect", twins[0], "--model", "detect", *output)[2]
+@pytest.mark.parametrize(
+    ("task", "finds"),
+    [
+        ("detect", "blood cells (RBC, WBC, Platelets)"),
+        ("segment", "persons"),
+        ("keypoints", "the 68 points of a face"),
+        ("classify", "airplanes, automobiles, birds, cats, deer, dogs, frogs, horses, ships and trucks, nothing else"),
+    ],
+)
+def test_of_a_model_that_ships_it_is_said_what_it_finds(edgevision, twins, task, finds):
+    line = f"the model that ships for {task} finds {finds}; for anything else name one with --model"
+    assert line in edgevision("run", task, twins[0])[2]
+    assert line in edgevision("run", task, twins[0], "--csv")[2]
+    assert line not in edgevision("run", task, twins[0], "--model", task)[2]
+    assert line not in edgevision("run", task, twins[0], "--json")[2]
+    assert edgevision("run", task, twins[0], "--quiet")[2] == ""

@@ -17,7 +17,9 @@ def command(tmp_path):
     """For two pictures, with the model that ships."""
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 8)).save(tmp_path / name)
-    command = RemoteCommand("run classify", [], {"model": None, "inputs": [str(tmp_path)], "output": None})
+    command = RemoteCommand(
+        "run classify", [], {"model": None, "inputs": [str(tmp_path)], "output": None, "quiet": True, "as_json": True}
+    )
     classify_files(command)
     return command
 
