@@ -77,10 +77,8 @@ def build(name: str) -> Image:
     """The image of a stage.
 
     Raises:
-        UserlandError: it cannot be made here.
+        UserlandError: a step failed.
     """
-    if os.geteuid() != 0:
-        raise UserlandError("only root may chroot")
     known = stages(DOCKERFILE.read_text())
     instructions = inherited(known, name)
     values = dict(instructions)
@@ -98,14 +96,16 @@ def build(name: str) -> Image:
 
 def _made(known: dict[str, Stage], name: str) -> Path:
     stage = known[name]
-    below = _made(known, stage.base) if stage.base in known else _debian()
-    environment = _environment(inherited(known, name))
-    recipe = repr((below.name, stage.instructions, [_content(known, rest) for word, rest in stage.instructions]))
+    below = _made(known, stage.base) if stage.base in known else debian()
+    before = inherited(known, stage.base) if stage.base in known else []
+    environment = _environment([*before, *stage.instructions])
+    copied = [_content(known, rest) for word, rest in stage.instructions if word == "COPY"]
+    recipe = repr((below.name, stage.instructions, copied))
     layer = cache() / f"layer-{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
     def make(folder: Path) -> None:
         call("cp", "-a", "--reflink=auto", f"{below}/.", folder)
-        place = "/"
+        place = dict(before).get("WORKDIR", "/")
         for word, rest in stage.instructions:
             if word == "WORKDIR":
                 place = rest
@@ -197,8 +197,10 @@ def _quoted(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
-def _debian() -> Path:
-    """What Debian's slim image is made of."""
+def debian() -> Path:
+    """What Debian's slim image is made of; :class:`UserlandError` where it cannot be had."""
+    if os.geteuid() != 0:
+        raise UserlandError("only root may chroot")
 
     def make(folder: Path) -> None:
         tool = _debootstrap()

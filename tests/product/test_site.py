@@ -1,5 +1,6 @@
 """The site is built of the pages as they are, without a warning, and asks for nothing from elsewhere."""
 
+import json
 import os
 import re
 import subprocess
@@ -44,3 +45,15 @@ def test_the_reference_has_every_verb_and_its_options(site):
         assert words in page
     for option in ("--calibration", "--max-drop", "--on", "--tile"):
         assert option in page
+
+
+def test_the_reference_of_python_has_the_public_names_and_the_results(site):
+    page = (site / "reference" / "python" / "index.html").read_text(encoding="utf-8")
+    for words in ("edgevision.load", "Detections", "ClipClassification", "to_coco", "ModelFileError"):
+        assert words in page
+    assert ":class:" not in page
+
+
+def test_the_schemas_are_there_as_files(site):
+    schema = json.loads((site / "reference" / "schemas" / "run-detect.schema.json").read_text(encoding="utf-8"))
+    assert schema["properties"]["schema_version"] == {"const": 1}
