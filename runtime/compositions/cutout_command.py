@@ -15,8 +15,9 @@ from edgevision.imaging.cutouts import on_blur, on_colour, on_picture
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.cutter import DEFAULT_MATTING, Cutter, open_cutter
 from edgevision.runtime.compositions.picture_verb import make_pictures
-from edgevision.runtime.compositions.selection_options import SelectionOptions
+from edgevision.runtime.compositions.selection_options import SelectionOptions, mask_files
 from edgevision.runtime.files.inputs import PictureInput
+from edgevision.runtime.remote.on_boards import on_boards
 
 Laying = Callable[[Picture, Picture], Picture]
 """A cut-out and the picture that it is of, on what is to be behind it."""
@@ -52,6 +53,7 @@ class _Options(SelectionOptions):
     ] = False
 
 
+@on_boards("run cutout", "edgevision.runtime.compositions.board_files:cutout_files")
 @option_groups
 def cutout(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
@@ -90,7 +92,7 @@ def cutout(
         make,
         suffix="mask" if options.mask_only else "cutout",
         transparent=lay is None and not options.mask_only,
-        protected=[*options.mask_files(), *([background] if background.is_file() else [])],
+        protected=[*mask_files(options.mask), *([background] if background.is_file() else [])],
     )
 
 

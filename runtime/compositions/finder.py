@@ -102,7 +102,7 @@ class Finder:
         elif detector is not None:
             path = _checked(detector, "boxes")
         else:
-            path = _shipped_for(classes or (SUBJECT,), findings)
+            path = shipped_for(classes or (SUBJECT,), findings)
         finder = cls(load(path, device, min_score=min_score, **options))
         try:
             finder.check_classes(classes)
@@ -172,7 +172,8 @@ def _checked(model: ModelPath, finding: Finding) -> Path:
     return path
 
 
-def _shipped_for(classes: Sequence[str], findings: tuple[Finding, ...]) -> Path:
+def shipped_for(classes: Sequence[str], findings: tuple[Finding, ...]) -> Path:
+    """Of the models that ship the first that knows ``classes``; :class:`InputError` where none does."""
     known: list[str] = []
     for finding in findings:
         for name in shipped_names():

@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 Models = TypeVar("Models", bound=Composite)
 
-_STANDARD_OUTPUT = "-"
+STANDARD_OUTPUT = Path("-")
+"""The target of a result that is written there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +76,17 @@ def make_pictures(
         transparent: whether results are, so that they are written in a format that can hold it.
         protected: files that no result may take the place of.
     """
-    pictures = _without_masks(expand_inputs(inputs), protected)
-    jobs = _plan(pictures, options, suffix=suffix, transparent=transparent, protected=protected)
+    pictures, jobs = plan_pictures(
+        expand_inputs(inputs),
+        options.output,
+        suffix=suffix,
+        transparent=transparent,
+        protected=protected,
+        force=options.force,
+        resume=options.resume,
+    )
+    if options.as_json and any(map(_is_standard_output, jobs)):
+        raise InputError("--json has standard output for itself; name a file for the picture with -o")
     if not jobs and not options.as_json:
         return
     failures: list[tuple[str, str]] = []
@@ -134,30 +144,33 @@ def _without_masks(pictures: list[PictureInput], protected: Sequence[Path]) -> l
     return kept
 
 
-def _plan(
+def plan_pictures(
     pictures: list[PictureInput],
-    options: PictureVerbOptions,
+    output: str | None,
     *,
     suffix: str,
     transparent: bool,
     protected: Sequence[Path],
-) -> list[PictureJob]:
-    piped = options.output is None and len(pictures) == 1 and isinstance(pictures[0].source, bytes)
-    if options.output == _STANDARD_OUTPUT or piped:
+    force: bool,
+    resume: bool,
+) -> tuple[list[PictureInput], list[PictureJob]]:
+    """The pictures that are none but masks, and where the results go that are wanted and not there yet."""
+    pictures = _without_masks(pictures, protected)
+    piped = output is None and len(pictures) == 1 and isinstance(pictures[0].source, bytes)
+    if output == str(STANDARD_OUTPUT) or piped:
         if len(pictures) > 1:
             raise InputError(f"standard output takes one picture, not {len(pictures)}; name a folder with -o")
-        if options.as_json:
-            raise InputError("--json has standard output for itself; name a file for the picture with -o")
-        return [PictureJob(pictures[0], Path(_STANDARD_OUTPUT))]
-    return plan_outputs(
+        return pictures, [PictureJob(pictures[0], STANDARD_OUTPUT)]
+    jobs = plan_outputs(
         pictures,
-        options.output,
+        output,
         name_suffix=suffix,
         protected=protected,
-        force=options.force,
-        resume=options.resume,
+        force=force,
+        resume=resume,
         transparent=transparent,
     )
+    return pictures, jobs
 
 
 def _write(job: PictureJob, result: Picture, options: PictureVerbOptions) -> None:
@@ -168,4 +181,4 @@ def _write(job: PictureJob, result: Picture, options: PictureVerbOptions) -> Non
 
 
 def _is_standard_output(job: PictureJob) -> bool:
-    return job.target == Path(_STANDARD_OUTPUT)
+    return job.target == STANDARD_OUTPUT

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from edgevision.cli.option_groups import option_groups
-from edgevision.core.errors import InputError
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.picture_verb import make_pictures
 from edgevision.runtime.compositions.remover import DEFAULT_GROWTH, Remover, open_remover
@@ -16,9 +15,12 @@ from edgevision.runtime.compositions.selection_options import (
     BoxOption,
     DetectorOption,
     SelectionOptions,
+    mask_files,
+    require_things,
 )
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.model_options import model_option
+from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.restoration.spec import HoleFill
 
 
@@ -49,6 +51,7 @@ class _Options(SelectionOptions):
     ] = None
 
 
+@on_boards("run remove", "edgevision.runtime.compositions.board_files:remove_files")
 @option_groups
 def remove(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
@@ -65,10 +68,7 @@ def remove(
         edgevision run remove photo.jpg --box 40,30,120,200
         edgevision run remove photo.jpg --mask mask.png --grow 0
     """
-    if not (options.classes or options.point or options.box or options.mask):
-        raise InputError(
-            "say what is to be removed: --class person, --point x,y, --box left,top,right,bottom or --mask"
-        )
+    require_things(options.classes, options.point, options.box, options.mask)
     selections = options.selections(options.box)
 
     def make(remover: Remover, picture_input: PictureInput, picture: Picture) -> Picture:
@@ -81,7 +81,7 @@ def remove(
         lambda: _open(options),
         make,
         suffix="removed",
-        protected=options.mask_files(),
+        protected=mask_files(options.mask),
     )
 
 

@@ -15,10 +15,12 @@ from edgevision.runtime.compositions.replacer import Blend, Replacer, is_cutout,
 from edgevision.runtime.compositions.selection_options import (
     BoxOption,
     SelectionOptions,
+    mask_files,
     parse_point,
 )
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.model_options import model_option
+from edgevision.runtime.remote.on_boards import on_boards
 
 _CUTOUT_PANEL = "Cut-out"
 
@@ -79,6 +81,7 @@ class _Options(SelectionOptions):
         return bool(self.classes or self.point or self.box or self.mask)
 
 
+@on_boards("run replace", "edgevision.runtime.compositions.board_files:replace_files")
 @option_groups
 def replace(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
@@ -123,7 +126,7 @@ def replace(
         opened,
         make,
         suffix="replaced",
-        protected=[options.other, *options.mask_files()],
+        protected=[options.other, *mask_files(options.mask)],
     )
 
 

@@ -79,11 +79,20 @@ class SelectionOptions(PictureVerbOptions):
         find = None if self.mask is None else match_masks(self.mask)
         return lambda picture: meant if find is None else replace(meant, mask=find(picture))
 
-    def mask_files(self) -> list[Path]:
-        """The masks, which no result may take the place of."""
-        if self.mask is None or self.mask == "-":
-            return []
-        return [mask.source for mask in expand_inputs([self.mask]) if isinstance(mask.source, Path)]
+
+def require_things(classes: Sequence[str], points: Sequence[str], boxes: Sequence[str], mask: str | None) -> None:
+    """Raise :class:`InputError` where none of these options says what is meant."""
+    if not (classes or points or boxes or mask):
+        raise InputError(
+            "say what is to be removed: --class person, --point x,y, --box left,top,right,bottom or --mask"
+        )
+
+
+def mask_files(mask: str | None) -> list[Path]:
+    """The masks that ``--mask`` names, which no result may take the place of."""
+    if mask is None or mask == "-":
+        return []
+    return [found.source for found in expand_inputs([mask]) if isinstance(found.source, Path)]
 
 
 def parse_selection(classes: Sequence[str], points: Sequence[str], boxes: Sequence[str], *, masked: bool) -> Selection:
