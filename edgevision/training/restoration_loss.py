@@ -34,11 +34,14 @@ class RestorationLoss(nn.Module):
             return F.mse_loss(restored, target)
         if term is LossTerm.PSNR:
             return (restored - target).square().mean(dim=(1, 2, 3)).add(1e-4).log10().mean()
-        if term is LossTerm.SSIM:
-            similarity: Tensor = ssim_loss(restored, target, 11)
-            return similarity
-        if term is LossTerm.EDGE:
-            return F.l1_loss(spatial_gradient(restored), spatial_gradient(target))
+        if term in (LossTerm.SSIM, LossTerm.EDGE):
+            # Differences of what is nearly alike: their filters in bfloat16 would leave nothing but rounding.
+            with torch.autocast(restored.device.type, enabled=False):
+                restored = restored.float()
+                if term is LossTerm.EDGE:
+                    return F.l1_loss(spatial_gradient(restored), spatial_gradient(target))
+                similarity: Tensor = ssim_loss(restored, target, 11)
+                return similarity
         assert self.features is not None
         with torch.no_grad():
             expected = self.features(target).stages[:2]

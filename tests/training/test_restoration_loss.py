@@ -152,3 +152,11 @@ def test_another_network_is_refused_by_the_perceptual_term(tmp_path: Path, model
     path = classifier(tmp_path / "a.pt", model, color)
     with pytest.raises(InputError, match=f"needs a residual network for colour pictures, not {model}"):
         RestorationLoss({"perceptual": 1.0}, str(path))
+
+
+@pytest.mark.parametrize("term", PLAIN)
+def test_a_step_in_bfloat16_is_judged_as_exactly_as_one_in_float32(term: LossTerm) -> None:
+    restored, target = pictures(noise=0.01)
+    expected = value(term, restored, target)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert value(term, restored, target) == pytest.approx(expected, rel=1e-3)

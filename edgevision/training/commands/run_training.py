@@ -53,7 +53,8 @@ class Hardware:
     panel: ClassVar[str] = "Hardware"
 
     precision: Annotated[
-        MixedPrecision, typer.Option(help="Number format; auto is bf16 or fp16 where a GPU has it, else fp32.")
+        MixedPrecision,
+        typer.Option(help="Number format; auto is bf16 (or fp16) where GPU or CPU multiply it, else fp32."),
     ] = MixedPrecision.AUTO
     devices: Annotated[int, typer.Option(min=1, max=1024, help="Processes on this host, one a device.")] = 1
     nodes: Annotated[

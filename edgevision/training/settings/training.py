@@ -30,7 +30,7 @@ class MixedPrecision(StrEnum):
     """The number format of the forward and backward pass; weights stay fp32."""
 
     AUTO = "auto"
-    """bf16 or fp16 where a GPU has it, fp32 elsewhere."""
+    """What trains fastest: bf16 or fp16 on a GPU, bf16 on a CPU that multiplies it, fp32 elsewhere."""
     FP32 = "fp32"
     BF16 = "bf16"
     FP16 = "fp16"
