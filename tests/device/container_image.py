@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,9 @@ from pathlib import Path, PurePosixPath
 from arm64_userland import PROJECT, UserlandError, cache, call, make_whole
 
 DOCKERFILE = PROJECT / "docker/Dockerfile"
-_MOUNTED = ("dev", "proc", "sys")
+_DEVICES = ("null", "zero", "random", "urandom")
+_SEEN = "/run/host"
+"""Where a root sees copies of what leads to the network and to the packages here."""
 
 
 @dataclass
@@ -161,36 +164,61 @@ def _environment(instructions: list[tuple[str, str]]) -> dict[str, str]:
 def in_root(
     root: Path, command: list[str], environment: dict[str, str], *, folder: str = "/", user: str = "0:0"
 ) -> str:
-    """Run a program in ``root``, in namespaces of its own with the host's network; what it says comes back."""
-    mounts = "".join(f"mount --rbind /{name} {root}/{name}; " for name in _MOUNTED)
-    given = " ".join(_quoted(f"{name}={value}") for name, value in (_pip_settings() | environment).items())
-    words = " ".join(_quoted(word) for word in command)
-    script = (
-        f"{mounts}{_host_files(root)}exec chroot --userspec={user} {root} /usr/bin/env -i {given} "
-        f"/bin/sh -c {_quoted(f'cd {folder} && exec ' + words)}"
-    )
-    return call("unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-ec", script)
+    """Run a program in ``root``, in namespaces of its own with the host's network; what it says comes back.
+
+    It gets copies of the host's settings, and nothing of the host that it could write: a package's script in there is
+    root here too.
+    """
+    for name in ("proc", "dev", _SEEN[1:]):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as copies:
+        mounts = [f"mount -t proc proc {root}/proc", f"mount -t tmpfs tmpfs {root}/dev"]
+        for name in _DEVICES:
+            mounts += [f"touch {root}/dev/{name}", f"mount --bind /dev/{name} {root}/dev/{name}"]
+        mounts += [f"mount --bind {copies} {root}{_SEEN}", *_settings(root, Path(copies)), *_package_folders(root)]
+        certificates = f"{_SEEN}/ca.crt" if (Path(copies) / "ca.crt").exists() else ""
+        host = _variables() | ({"PIP_CERT": certificates, "SSL_CERT_FILE": certificates} if certificates else {})
+        given = " ".join(_quoted(f"{name}={value}") for name, value in (host | environment).items())
+        inside = f"cd {folder} && exec " + " ".join(_quoted(word) for word in command)
+        chroot = f"exec chroot --userspec={user} {root} /usr/bin/env -i {given} /bin/sh -c {_quoted(inside)}"
+        script = "; ".join([*mounts, chroot])
+        return call("unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-ec", script)
 
 
-def _host_files(root: Path) -> str:
-    """Mounts, for as long as a command runs, of what leads to the network and to the packages here."""
+def _settings(root: Path, copies: Path) -> list[str]:
+    """Mounts of copies of the host's settings for names, certificates, apt and pip."""
     steps = []
-    for path in ("/etc/resolv.conf", "/etc/ssl/certs", "/etc/apt", "/etc/pip.conf", "/etc/xdg/pip", *_links()):
-        if Path(path).exists():
-            make = f"mkdir -p {root}{path}" if Path(path).is_dir() else f"mkdir -p {root}{Path(path).parent}; "
-            touch = "" if Path(path).is_dir() else f"touch {root}{path}"
-            steps.append(f"{make}{touch}; mount --rbind {path} {root}{path}; ")
-    return "".join(steps)
+    bundle = Path(os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt")
+    if bundle.is_file():
+        shutil.copy(bundle, copies / "ca.crt")
+    for number, path in enumerate(map(Path, ("/etc/resolv.conf", "/etc/apt", "/etc/pip.conf", "/etc/xdg/pip"))):
+        copy, place = copies / str(number), root / str(path)[1:]
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore_dangling_symlinks=True)
+            place.mkdir(parents=True, exist_ok=True)
+        elif path.is_file():
+            shutil.copy(path, copy)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+        if copy.exists():
+            steps.append(f"mount --bind {copy} {place}")
+    return steps
 
 
-def _pip_settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "http", "HTTP", "no_proxy"))}
-
-
-def _links() -> list[str]:
-    """Folders of packages that this host's pip is told of."""
+def _package_folders(root: Path) -> list[str]:
+    """Mounts of the folders of packages that this host's pip is told of, which cannot be written from inside."""
     said = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=False).stdout
-    return sorted({found.rstrip("/") for found in re.findall(r"(?:file://|')(/opt/[^\s']+)", said)})
+    steps = []
+    for folder in sorted({found.rstrip("/") for found in re.findall(r"(?:file://|')(/opt/[^\s']+)", said)}):
+        if Path(folder).is_dir():
+            steps += [f"mkdir -p {root}{folder}", f"mount --bind {folder} {root}{folder}"]
+            steps.append(f"mount -o remount,bind,ro {root}{folder}")
+    return steps
+
+
+def _variables() -> dict[str, str]:
+    names = ("PIP_", "http", "HTTP", "no_proxy", "NO_PROXY")
+    return {name: value for name, value in os.environ.items() if name.startswith(names)}
 
 
 def _quoted(word: str) -> str:
