@@ -6,7 +6,7 @@ GIVEN is the float model: an ONNX file that edgevision exported without ``--int8
 ``WRITTEN.report.json``: how many times as fast as the model as given, with its interval, and how much is lost, with
 what it may be at most. Speed is that of both files in this process, each in its engine, interleaved, by the clock and
 for one thread by CPU time, which other programs disturb less. The loss is judged by the task's own measure on
-``--data``. A budget counts as broken where more than that is lost for sure.
+``--data``, of generators on latents drawn anew. A budget counts as broken where more than that is lost for sure.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import numpy as np
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.quantization.calibration_pictures import Pictures
 from edgevision.exporters.report import read_report
-from edgevision.exporters.samples import picture_batches
+from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.modelfiles.task_registry import find_task
@@ -32,6 +32,9 @@ from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.quality import Quality
+
+_SEED = 1000
+_LATENTS = 512
 
 
 def main() -> None:
@@ -61,7 +64,8 @@ def main() -> None:
             for name, clock in clocks.items():
                 found[name] = _figures(_speedup(given, written, metadata, claims.batch, arguments.seconds, clock))
         found["loss claimed"] = [form.loss, form.at_most]
-        if arguments.data is not None:
+        draws = find_task(require_metadata(arguments.given).task).draws_inputs
+        if arguments.data is not None or draws:
             quality = _quality(arguments.given, given, written, arguments.data)
             found["loss again"] = [quality.loss, quality.at_most]
             found["broken"] = bool(2 * quality.loss - quality.at_most > claims.budget)
@@ -84,16 +88,21 @@ def _figures(found: Speedup) -> list[float]:
     return [round(float(value), 3) for value in (found.ratio, found.low, found.high)]
 
 
-def _quality(path: Path, given: Engine, written: Engine, data: Path) -> Quality:
+def _quality(path: Path, given: Engine, written: Engine, data: Path | None) -> Quality:
     metadata = require_metadata(path)
     task = find_task(metadata.task)
+    if data is None:
+        shape = tuple(side for side in given.inputs[0].shape[1:] if isinstance(side, int))
+        latents = list(seeded_batches(metadata, shape, _LATENTS, _SEED))
+        drawn = [np.concatenate(arrays) for arrays in zip(*latents, strict=True)]
+        return task.quality_measure(metadata, given, drawn, None, EvaluationOptions())(written)
     folder = ImageFolder(data, ("test", "val"))
     pictures = Pictures(folder, range(len(folder)), task.crop_side(metadata, [folder]))
     inputs: list[np.ndarray] = []
     if not task.calibration_degradations(metadata, EvaluationOptions()):
         batches = list(picture_batches(pictures, metadata, len(pictures)))
         inputs = [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]
-    return task.quality_measure(metadata, given, inputs, pictures, EvaluationOptions(seed=1))(written)
+    return task.quality_measure(metadata, given, inputs, pictures, EvaluationOptions(seed=_SEED))(written)
 
 
 if __name__ == "__main__":

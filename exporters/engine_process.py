@@ -39,24 +39,27 @@ _WALL = 8.0
 # Where all threads wait for each other, none is used for so long; on the busiest machine there is some.
 _STALLED = 60.0
 _POLL_SECONDS = 0.25
-_LEAST_PROMISED = 1.0
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from edgevision.exporters.engine_server import serve; serve()"
 
 
 class OutOfTimeError(EngineCrashError):
-    """A request would have lasted longer than was promised: it may have been in order."""
+    """A request would have lasted longer than was promised, or come after that: it may have been in order."""
 
 
 class EngineProcess:
     """One child process at a time, and what it is asked.
 
+    Args:
+        clock: by which it is waited, in seconds.
+
     Attributes:
         generation: how many children were lost or ended so far.
     """
 
-    def __init__(self, program: str = _PROGRAM) -> None:
+    def __init__(self, program: str = _PROGRAM, clock: Callable[[], float] = time.monotonic) -> None:
         self._program = program.format(path=sys.path)
+        self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = Lock()
@@ -64,7 +67,7 @@ class EngineProcess:
         self._lost_seconds = 0.0
         self._child_seconds = 0.0
         self._longest: dict[str, float] = {}
-        self._end: float | None = None
+        self._end = math.inf
         self.generation = 0
 
     @property
@@ -74,12 +77,16 @@ class EngineProcess:
 
     @contextmanager
     def within(self, seconds: float | None) -> Iterator[None]:
-        """No request lasts beyond so many seconds from now, of the clock on the wall; a second each it always has."""
-        self._end = None if seconds is None else time.monotonic() + seconds
+        """No request lasts beyond so many seconds from now, of the clock on the wall, nor beyond what was said before.
+
+        From then on all are refused but to close engines.
+        """
+        before = self._end
+        self._end = before if seconds is None else min(before, self._clock() + seconds)
         try:
             yield
         finally:
-            self._end = None
+            self._end = before
 
     def number(self) -> int:
         """A new name for something in there."""
@@ -95,8 +102,11 @@ class EngineProcess:
 
         Raises:
             EngineCrashError: it did not answer in time, or ended by itself; then it is gone with all that it held.
+            OutOfTimeError: there is no time left that was promised; where it was not asked for that, nothing is gone.
         """
         with self._lock:
+            if verb != "close" and self._clock() >= self._end:
+                raise OutOfTimeError("there was no time left to try it")
             process = self._process or self._started()
             assert process.stdin is not None
             before = self._child_seconds
@@ -138,8 +148,7 @@ class EngineProcess:
         known = self._longest.get(verb)
         limit = _FIRST_LIMIT if known is None else _LEAST_LIMIT + _TIMES_AS_LONG * known * size
         limit += 2 * allowed
-        started = progressed = time.monotonic()
-        promised = math.inf if self._end is None else max(_LEAST_PROMISED, self._end - started)
+        started = progressed = self._clock()
         before = last = _cpu_seconds(process.pid)
         computed = self._child_seconds
         while True:
@@ -148,7 +157,7 @@ class EngineProcess:
                 if answer is None:
                     raise self._crash(process)
                 return answer
-            now, used = time.monotonic(), _cpu_seconds(process.pid)
+            now, used = self._clock(), _cpu_seconds(process.pid)
             waited = now - started
             if used is None or before is None:
                 over = waited > _WALL * limit
@@ -160,7 +169,7 @@ class EngineProcess:
                 self._child_seconds = max(computed, used)
             if over:
                 raise EngineCrashError(f"it did not come back within {waited:.0f} s and was ended")
-            if waited > promised:
+            if now > self._end:
                 raise OutOfTimeError(f"there was no time to wait for it longer than {waited:.0f} s")
 
     def _crash(self, process: subprocess.Popen[bytes]) -> EngineCrashError:
@@ -209,6 +218,8 @@ class ProcessEngine(Closeable):
         size = sum(array.size for array in inputs.values())
         try:
             return self.process.ask("run", number, dict(inputs), size=size)  # type: ignore[no-any-return]
+        except OutOfTimeError:
+            raise
         except EngineCrashError as error:
             self._failure = error
             raise

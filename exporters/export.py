@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import one_line
 from edgevision.data.datasets import ClassFolders
 from edgevision.exporters.checkpoints.shards import stem
+from edgevision.exporters.engine_process import OutOfTimeError, engine_process
 from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
 from edgevision.exporters.model_writing import WRITERS, ModelOpener, write_model
 from edgevision.exporters.parity import compare_engines
@@ -37,7 +39,8 @@ from edgevision.exporters.quantization.forms import GivenModel
 from edgevision.exporters.quantization.inspection import Inspection, inspect
 from edgevision.exporters.quantization.npu_compiler import check_compiles
 from edgevision.exporters.quantization.page import write_page
-from edgevision.exporters.quantization.quantize import Quantized, check_float, quantize
+from edgevision.exporters.quantization.quantize import check_float, quantize
+from edgevision.exporters.quantization.quantized import Quantized, untried
 from edgevision.exporters.quantization.report import KeptCandidate, QuantizationReport
 from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
@@ -181,7 +184,8 @@ def export(
     quantized: Quantized | None = None
     inspection: Inspection | None = None
     if precision is Precision.INT8:
-        with translated_write_errors(target):
+        promised = time_budget.seconds_before_writing if settings.time_budget is not None else None
+        with translated_write_errors(target), _over_when_read(settings), engine_process().within(promised):
             given = plain if source.given is None or writer.static else _in_order(source.given, plain)
             quantized, inspection = _quantized(
                 source, given, format, settings, search_log(target), time_budget, inspected=html is not None
@@ -211,7 +215,7 @@ def export(
             batches, sample_source = _samples(folder, described, source.shape, seed, reference)
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
-                batches, sample_source = [quantized.samples], f"of {quantized.report.source}"
+                batches, sample_source = _in_time(quantized.samples, time_budget), f"of {quantized.report.source}"
             elif conversion.picture_sizes is not None and {"height", "width"} & set(conversion.dynamic):
                 # That other sizes are accepted is a promise too.
                 other = (source.shape[0], *conversion.picture_sizes.larger())
@@ -309,6 +313,26 @@ def _opened(file: Path, model: onnx.ModelProto, format: ModelFormat, metadata: M
         raise InputError(f"the model that the network became cannot be run: {reason}{computed}") from error
 
 
+@contextmanager
+def _over_when_read(settings: QuantizationSettings) -> Iterator[None]:
+    """What is left of an error for want of time: the float model itself could not be run."""
+    try:
+        yield
+    except OutOfTimeError as error:
+        raise InputError(
+            f"--budget {settings.time_budget} was over when the model had been read: give more, or export without"
+            " --int8"
+        ) from error
+
+
+def _in_time(samples: Batch, time_budget: TimeBudget) -> Iterator[Batch]:
+    """The ``samples`` one by one, the first and as many more as there is time for."""
+    for place in range(len(samples[0])):
+        if time_budget.late() and place:
+            return
+        yield [array[place : place + 1] for array in samples]
+
+
 def _types(model: onnx.ModelProto) -> set[int]:
     """The types of constants and casts."""
     attributes = [attribute for node in model.graph.node for attribute in node.attribute]
@@ -369,10 +393,7 @@ def _quantized(
     ):
         time_budget.begin(Stage.READING)
         if time_budget.late() and settings.time_budget is not None:
-            raise InputError(
-                f"--budget {settings.time_budget} was over when the model had been read: give more, or export without"
-                " --int8"
-            )
+            raise OutOfTimeError("there is no time left to read the data")
         data = collect_calibration_data(
             metadata,
             source.shape,
@@ -388,23 +409,27 @@ def _quantized(
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
         openers = {one: partial(open_model, settings=one) for one in engines}
         analysed = partial(open_onnx, settings=ONNX_RUNTIME) if WRITERS[format].slow else openers[engines[0]]
-        quantized = quantize(
-            model,
-            reference,
-            data,
-            openers,
-            analysed,
-            settings,
-            given=row if cleaned or engines[0] != plainest else None,
-            format=format,
-            log=log,
-            time_budget=time_budget,
-        )
+        given_row = row if cleaned or engines[0] != plainest else None
+        try:
+            quantized = quantize(
+                model,
+                reference,
+                data,
+                openers,
+                analysed,
+                settings,
+                given=given_row,
+                format=format,
+                log=log,
+                time_budget=time_budget,
+            )
+        except OutOfTimeError:
+            return untried(model, reference, data, engines[0], settings, given_row, time_budget), None
         if not inspected:
             return quantized, None
         time_budget.begin(Stage.INSPECTING)
         try:
-            return quantized, inspect(quantized, data.measure, reference, openers)
+            return quantized, inspect(quantized, reference, openers, time_budget.late)
         except (EdgevisionError, ValueError) as error:  # no reason to lose what the search has found
             _log.warning("the page cannot show the layers: %s", one_line(error))
             return quantized, None

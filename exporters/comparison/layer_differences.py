@@ -1,6 +1,6 @@
 """Where two forms of a model part, and which layers it comes from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,15 +70,23 @@ class LayerComparison:
 
 
 def compare_layers(
-    first: LayerGraph, second: LayerGraph, batches: Sequence[Batch], *, histograms: bool = False
+    first: LayerGraph,
+    second: LayerGraph,
+    batches: Sequence[Batch],
+    *,
+    histograms: bool = False,
+    late: Callable[[], bool] = lambda: False,
 ) -> LayerComparison:
-    """Run both on ``batches`` of inputs, each in the order of the first's.
+    """Run both on ``batches`` of inputs, each in the order of the first's; on no other when it is ``late``.
 
     Raises:
         ValueError, DeviceError: an engine does not run.
     """
     figures: list[_Figures] = []
-    for batch in batches:
+    for count, batch in enumerate(batches):
+        if late() and count:
+            batches = batches[:count]
+            break
         theirs, given = first.values(batch), _in_order(first, second, batch)
         ours = second.values(given)
         if not figures:

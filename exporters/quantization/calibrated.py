@@ -1,11 +1,13 @@
 """The quantiser of one model for one target: calibrated, its weights rounded, its ranges chosen."""
 
 import logging
+import math
 from dataclasses import replace
 from itertools import islice
 
 import onnx
 
+from edgevision.core.errors import EngineCrashError
 from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.batches import Portions, representatives
 from edgevision.exporters.quantization.convergence import Convergence
@@ -80,8 +82,11 @@ def calibrated_quantizer(
             budget.left_out.append(f"ranges by {method}")
             continue
         candidate = replace(quantizer, ranges=choose_ranges(seen, method))
-        with open_model(candidate(everything)) as engine:
-            loss = measure(engine).loss
+        try:
+            with open_model(candidate(everything)) as engine:
+                loss = measure(engine).loss
+        except EngineCrashError:
+            loss = math.inf
         _log.debug("ranges by %s: SQNR %.2f dB", method, -loss)
         if best is None or loss < best[2]:
             best = candidate, method, loss

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from edgevision.core.lazy_objects import load_object
 from edgevision.data.datasets import ClassFolders
 from edgevision.exporters.quantization.batches import Portion, Portions, spread_order
 from edgevision.exporters.quantization.calibration_pictures import FEWEST, Clips, Pictures, divide
+from edgevision.exporters.quantization.judging import in_time, judge_in_time
+from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.exporters.samples import picture_batches, read_inputs, seeded_batches
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor
@@ -26,6 +29,8 @@ from edgevision.runtime.tasks.sequences.clips import ClipFolder
 
 # Of a portion; of crops at least, so that each degradation has as many.
 _PICTURES, _CROPS = 16, 4
+# A small folder has so many portions, each of some pictures: ranges may settle on half of them.
+_PORTIONS, _FEWEST_PICTURES = 8, 4
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,13 @@ class CalibrationData:
 
     Attributes:
         portions: what is calibrated with, read as far as it is asked for.
-        measure: what judges forms of the model.
+        judge: gives what judges forms of the model; asked once, when all is calibrated. What the stage has no time for
+            is not judged on.
         describe: where both come from, given how many samples were calibrated with, and what is to be noted.
     """
 
     portions: Portions
-    measure: QualityMeasure
+    judge: Callable[[TimeBudget], QualityMeasure]
     describe: Callable[[int], tuple[str, tuple[str, ...]]]
 
     @property
@@ -106,8 +112,12 @@ def collect_calibration_data(
     if task.draws_inputs:
         drawn = Portions([batch] for batch in seeded_batches(metadata, shape, amount.latents[0], seed))
         judged = _joined(list(seeded_batches(metadata, shape, amount.latents[1], seed + 1)))
-        measure = task.quality_measure(metadata, reference, judged, None, evaluation)
-        return CalibrationData(drawn, measure, lambda count: (f"{count} latents of the model's distribution", ()))
+
+        def on_latents(places: Sequence[int]) -> QualityMeasure:
+            return task.quality_measure(metadata, reference, [array[places] for array in judged], None, evaluation)
+
+        judge = partial(judge_in_time, on_latents, len(judged[0]))
+        return CalibrationData(drawn, judge, lambda count: (f"{count} latents of the model's distribution", ()))
     assert calibration is not None, "which check_calibration refuses"
     clip: _Clip | None = None
     if judge_by is not None and data is not None:
@@ -155,12 +165,20 @@ def _arrays(path: Path, reference: Engine, clip: _Clip | None, seed: int) -> Cal
     places = np.flatnonzero(seen)
     places = places[spread_order(len(places), seed)]
     portions = ([[array[places[i : i + 16]] for array in samples]] for i in range(0, len(places), 16))
-    measure = OutputQuality(reference, [array[held] for array in samples]) if clip is None else clip.measure
+    judged = [array[held] for array in samples]
+
+    def judge(budget: TimeBudget) -> QualityMeasure:
+        if clip is not None:
+            return clip.measure
+
+        def on_samples(places: Sequence[int]) -> QualityMeasure:
+            return OutputQuality(reference, [array[places] for array in judged])
+
+        return judge_in_time(on_samples, len(judged[0]), budget)
+
     notes = (f"judged on the {count} samples it was calibrated with",) if alike else ()
-    judged = "" if clip is None else f", judged on {clip.name}"
-    return CalibrationData(
-        Portions(portions), measure, lambda count: (f"{count} samples of {path.name}{judged}", notes)
-    )
+    on_clip = "" if clip is None else f", judged on {clip.name}"
+    return CalibrationData(Portions(portions), judge, lambda count: (f"{count} samples of {path.name}{on_clip}", notes))
 
 
 def _from_pictures(
@@ -182,21 +200,21 @@ def _from_pictures(
     assert metadata.image is not None
     held = Clips if isinstance(folder, ClipFolder) else Pictures
     check = _first_frame if held is Clips else Picture.read if degradations else Preprocessor(metadata.image)
-    theirs = held(judged, divided.held, side, check)
-    failures = theirs.failures
-    if clip is None and not len(theirs):
-        raise _none_read(judged, failures)
-    read: list[Pictures] = []
+    failures: dict[str, str] = {}
+    order = [divided.seen[place] for place in spread_order(len(divided.seen), seed)][: min(most, divided.most)]
+    calibrated: list[int] = []
+    theirs: list[Pictures] = []
 
     def read_portions() -> Iterator[Portion]:
-        order = [divided.seen[place] for place in spread_order(len(divided.seen), seed)][:most]
         size = len(degradations) * -(-_CROPS // len(degradations)) if degradations else _PICTURES
+        if divided.shared:
+            size = min(size, max(_FEWEST_PICTURES, divided.most // _PORTIONS))
         for start in range(0, len(order), size):
             pictures = held(folder, order[start : start + size], side, check)
+            calibrated.extend(order[start : start + size])
             failures.update(pictures.failures)
             if not len(pictures):
                 continue
-            read.append(pictures)
             if not degradations:
                 yield list(picture_batches(pictures, metadata, len(pictures)))
                 continue
@@ -207,26 +225,43 @@ def _from_pictures(
                     task.quality_measure(metadata, recorder, (), share, replace(options, seed=options.seed + start))
             yield recorder.batches
 
+    def judge(budget: TimeBudget) -> QualityMeasure:
+        if clip is not None:
+            return clip.measure
+        indices = divided.judged_without(calibrated)
+        pictures = held(judged, in_time(indices, budget), side, check)
+        failures.update(pictures.failures)
+        if not len(pictures):
+            raise _none_read(judged, pictures.failures)
+        pictures = pictures.share(sorted(range(len(pictures)), key=pictures.names.__getitem__))
+        inputs: Batch = () if degradations else _joined(list(picture_batches(pictures, metadata, len(pictures))))
+
+        def on_pictures(places: Sequence[int]) -> QualityMeasure:
+            theirs[:] = [pictures.share(places)]
+            return task.quality_measure(metadata, reference, [array[places] for array in inputs], theirs[0], evaluation)
+
+        return judge_in_time(on_pictures, len(pictures), budget)
+
     def describe(_: int) -> tuple[str, tuple[str, ...]]:
-        source = f"{sum(map(len, read))} pictures of {folder.path.name} {folder.split}".strip()
-        shown = f"{len(theirs)} of {judged.path.name} {judged.split}".rstrip() if clip is None else clip.name
-        source += f", judged on {shown}"
+        read = sum(folder.names[index] not in failures for index in calibrated)
+        source = f"{read} pictures of {folder.path.name} {folder.split}".strip()
+        judges = sum(map(len, theirs))
+        if clip is not None:
+            source += f", judged on {clip.name}"
+        elif theirs:
+            source += f", judged on {judges} of {judged.path.name} {judged.split}".rstrip()
         notes = []
         if failures:
             name, reason = next(iter(failures.items()))
             notes.append(f"{len(failures)} pictures were left out, as {name}: {reason}")
-        if divided.alike:
-            notes.append(f"judged on the {len(theirs)} pictures it was calibrated with: give more")
+        if divided.alike and theirs:
+            notes.append(f"judged on the {judges} pictures it was calibrated with: give more")
         return source, tuple(notes)
 
     portions = Portions(read_portions())
     if next(iter(portions), None) is None:
         raise _none_read(folder, failures)
-    if clip is not None:
-        return CalibrationData(portions, clip.measure, describe)
-    inputs: Batch = () if degradations else _joined(list(picture_batches(theirs, metadata, len(theirs))))
-    measure = task.quality_measure(metadata, reference, inputs, theirs, evaluation)
-    return CalibrationData(portions, measure, describe)
+    return CalibrationData(portions, judge, describe)
 
 
 def _first_frame(frames: Sequence[Any]) -> Picture:

@@ -1,7 +1,7 @@
 """Real pictures to calibrate with and to judge on: which ones, and how they are held."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from edgevision.runtime.files.batch import each_done, failure_message
 
 FEWEST = 2
 """With fewer pictures than this to hold back, a model is judged on what it was calibrated with."""
-# So many pictures are calibrated with where there are more: ranges settle on 64 at the earliest.
-_ENOUGH = 64
+# Of a folder that calibrates and judges, so many may calibrate where there are as many, and half of more; how many do
+# is found out while calibrating.
+_FEW = 16
 
 
 class Pictures:
@@ -32,7 +33,7 @@ class Pictures:
     def __init__(
         self,
         data: Any,
-        indices: Sequence[int],
+        indices: Iterable[int],
         side: int | None = None,
         check: Callable[[Any], object] = lambda image: None,
     ) -> None:
@@ -60,13 +61,14 @@ class Pictures:
 
     def every(self, step: int, start: int) -> "Pictures":
         """Each ``step``-th of them, from ``start`` on."""
-        return self._share(range(start, len(self), step))
+        return self.share(range(start, len(self), step))
 
     def but_every(self, step: int, start: int) -> "Pictures":
         """The others."""
-        return self._share(sorted(set(range(len(self))) - set(range(start, len(self), step))))
+        return self.share(sorted(set(range(len(self))) - set(range(start, len(self), step))))
 
-    def _share(self, places: Sequence[int]) -> "Pictures":
+    def share(self, places: Sequence[int]) -> "Pictures":
+        """Those at ``places``."""
         share = copy.copy(self)
         share._images = [self._images[place] for place in places]
         share.names = tuple(self.names[place] for place in places)
@@ -97,23 +99,41 @@ class Clips(Pictures):
 
 @dataclass(frozen=True)
 class DividedPictures:
-    """Which pictures of ``folder`` calibrate, in no order, and which of ``judged`` are judged on."""
+    """Which pictures of ``folder`` may calibrate, in no order, and which of ``judged`` are held back to judge on.
+
+    Of one folder for both, what does not calibrate judges as well: ``most`` may calibrate, ``wanted`` may judge.
+    """
 
     folder: Any
     seen: Sequence[int]
     judged: Any
     held: Sequence[int]
+    most: int
+    wanted: int
+
+    @property
+    def shared(self) -> bool:
+        """Whether one folder serves for both."""
+        return self.folder is self.judged
 
     @property
     def alike(self) -> bool:
         """Whether there are so few that some serve for both."""
-        return self.folder is self.judged and bool(set(self.seen) & set(self.held))
+        return self.shared and bool(set(self.seen) & set(self.held))
+
+    def judged_without(self, calibrated: Collection[int]) -> list[int]:
+        """Which pictures of ``judged`` are judged on where those of ``folder`` have calibrated: spread over all."""
+        held = list(self.held)
+        if self.shared and not self.alike:
+            rest = sorted(set(self.seen) - set(calibrated))
+            held += spread(rest, max(0, self.wanted - len(held)))
+        return spread(sorted(held), self.wanted)
 
 
 def divide(
     calibration: Path, data: Path | None, wanted: int, open_data: Callable[..., Any] = ImageFolder
 ) -> DividedPictures:
-    """Which pictures may calibrate, and which are judged on, ``wanted`` at most; ``open_data`` opens them.
+    """Which pictures may calibrate, and which are held back to judge ``wanted`` at most; ``open_data`` opens them.
 
     Where none are wanted, as something else is judged on, all may calibrate.
     """
@@ -123,24 +143,19 @@ def divide(
     folder = open_data(calibration, ("train", "val", "test"))
     every = range(len(folder))
     if not wanted:
-        return DividedPictures(folder, every, folder, ())
+        return DividedPictures(folder, every, folder, (), len(every), 0)
     if data is not None or len(folder.splits) > 1:
         judged = open_data(data) if data is not None else folder.another_split(("test", "val"))
-        return DividedPictures(folder, every, judged, _spread(range(len(judged)), wanted))
+        return DividedPictures(folder, every, judged, range(len(judged)), len(every), wanted)
     held: Sequence[int] = [index for index in every if is_held_out(folder.names[index])]
     if len(held) < min(wanted, 8):
         held = every[::5] if len(every) >= 5 * FEWEST else every
     seen = sorted(set(every) - set(held)) or held
-    # Few are enough to find ranges, and what is lost is the surer the more it is judged on: of a small folder as many
-    # as calibrate.
-    spare = min(wanted - len(held), len(seen) - max(_ENOUGH, len(every) // 2))
-    if spare > 0:
-        more = set(_spread(seen, spare))
-        held, seen = sorted({*held, *more}), [index for index in seen if index not in more]
-    return DividedPictures(folder, seen, folder, _spread(held, wanted))
+    # Few are enough to find ranges, and what is lost is the surer the more it is judged on.
+    return DividedPictures(folder, seen, folder, held, max(_FEW, -(-len(every) // 2)), wanted)
 
 
-def _spread(indices: Sequence[int], count: int) -> list[int]:
+def spread(indices: Sequence[int], count: int) -> list[int]:
     """``count`` of them from the first to the last."""
     return [indices[int(i)] for i in np.unique(np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int))]
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from edgevision.core.errors import DeviceError
+from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice
@@ -25,7 +26,7 @@ SearchWithin = Callable[[Trials, float], Choice]
 class EngineSearch:
     """Searches in the most promising settings of each engine, and ends where the rest cannot reach what was found.
 
-    An engine that a candidate does not run in is left out; in the plainest one that is an error.
+    An engine that a candidate does not run in is left out; in the plainest one that is an error, but for want of time.
 
     Attributes:
         everything: the plan in which all units compute in int8.
@@ -87,7 +88,7 @@ class EngineSearch:
         try:
             yield
         except DeviceError as error:
-            if settings.engine == self.trials.possible[0].engine:
+            if settings.engine == self.trials.possible[0].engine and not isinstance(error, OutOfTimeError):
                 raise
             _log.info("int8 is not searched for in %s: %s", settings.title, error)
 

@@ -1,7 +1,7 @@
 """A look at one int8 form beside the float model it was made from, for the page that says why it is as it is."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -12,13 +12,13 @@ from edgevision.exporters.comparison.layer_graph import Layer, LayerGraph
 from edgevision.exporters.comparison.onnx_layers import OnnxLayers
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.node_times import kernel_times, longest_beginning
-from edgevision.exporters.quantization.quantize import Quantized
+from edgevision.exporters.quantization.quantized import Quantized
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.trials import Opener
 from edgevision.exporters.quantization.verdict import Written
 from edgevision.exporters.samples import in_portions
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.tasks.quality import Example, QualityMeasure, WithExamples
+from edgevision.runtime.tasks.quality import Example, WithExamples
 
 # As many inputs show how layers differ.
 _SAMPLES = 8
@@ -42,7 +42,7 @@ class Inspection:
 
 
 def inspect(
-    quantized: Quantized, measure: QualityMeasure, reference: Engine, openers: Mapping[EngineSettings, Opener]
+    quantized: Quantized, reference: Engine, openers: Mapping[EngineSettings, Opener], late: Callable[[], bool]
 ) -> Inspection:
     """Look at the form that was written, or where that computes in float at the int8 form that was not.
 
@@ -52,22 +52,24 @@ def inspect(
     Args:
         reference: the engine of the float model.
         openers: load a form as it was measured, by what it is run in.
+        late: whether there is no time for more than what was looked at so far.
     """
     name, form = _form(quantized)
     report = quantized.report
     plain, graph = OnnxLayers(quantized.float_model, report.target), OnnxLayers(form.model, report.target)
     fixed = reference.inputs[0].shape[0]
     batches = in_portions([[array[:_SAMPLES] for array in quantized.samples]], fixed if isinstance(fixed, int) else 1)
-    layers = compare_layers(plain, graph, batches, histograms=True)
+    layers = compare_layers(plain, graph, batches, histograms=True, late=late)
     times: dict[str, LayerTime] = {}
-    if report.measured and form.settings.engine == ONNX_RUNTIME.engine:
+    if report.measured and form.settings.engine == ONNX_RUNTIME.engine and not late():
         (timed, *_) = in_portions([quantized.samples], report.batch)
         feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
         before = _layer_times(quantized.float_model, plain.layers, feeds, report.threads)
         after = _layer_times(form.model, graph.layers, feeds, report.threads)
         times = {one: LayerTime(before.get(one), after.get(one)) for one in after.keys() | before.keys()}
     examples: list[tuple[Example, Example]] = []
-    if isinstance(measure, WithExamples):
+    measure: object = quantized.measure
+    if isinstance(measure, WithExamples) and not late():
         with openers[form.settings](form.model) as engine:
             examples = list(zip(measure.examples(reference), measure.examples(engine), strict=False))
     return Inspection(name, graph, layers, times, examples)

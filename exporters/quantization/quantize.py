@@ -3,13 +3,13 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.engine_process import engine_process
+from edgevision.exporters.engine_process import OutOfTimeError, engine_process
 from edgevision.exporters.onnx_to_torch.onnx_module import unknown_operators
 from edgevision.exporters.passes.ir import to_ir, to_proto
 from edgevision.exporters.quantization.batches import representatives
@@ -23,38 +23,22 @@ from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, expected, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
-from edgevision.exporters.quantization.report import NodePrecision, QuantizationReport
+from edgevision.exporters.quantization.quantized import Quantized, want_of_time
+from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
-from edgevision.exporters.quantization.verdict import Written, decide
+from edgevision.exporters.quantization.verdict import decide
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
 
 # Of the time to search: for what each operator costs by itself, where that is asked.
 _SHARE_OF_RANKING = 0.4
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """What is ``written``, what was found out about it, and some of the inputs it was calibrated with.
-
-    ``candidates`` are the models that might have been written, by the names of their files, ``nodes`` their operators;
-    ``feeds`` is what they were timed on. ``float_model`` is what those with int8 were made from.
-    """
-
-    written: Written
-    float_model: onnx.ModelProto
-    report: QuantizationReport
-    samples: Batch
-    candidates: Mapping[str, Written]
-    nodes: Mapping[str, tuple[NodePrecision, ...]]
-    feeds: Mapping[str, Array]
 
 
 def quantize(
@@ -78,21 +62,21 @@ def quantize(
         data: what to calibrate with and to judge by.
         openers: load a candidate as it is to be measured, by what it is run in; the first one the float model, too.
         open_model: loads what is only looked at on the way, as for ranges and the noise of single operators.
-        time_budget: what is left of the time; the model was read and so was what is judged on.
+        time_budget: what is left of the time; the model was read.
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
 
     Raises:
         InputError: the model has nothing to quantise or cannot be finetuned, the data does not fit, or the batch is
             fixed to another than the one to be timed.
         DeviceError: the engine does not run the model.
+        OutOfTimeError: the least that has to be measured takes longer than was promised.
     """
     start = time.monotonic()
-    target, effort, measure = for_format(find_target(settings.target), format), settings.effort, data.measure
+    target, effort = for_format(find_target(settings.target), format), settings.effort
     fixed, size = _batch_sizes(reference, settings)
     portions = data.portions if fixed is None else data.portions.in_batches_of(fixed)
     timed = next(iter(data.portions.in_batches_of(size)))[0]
     feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
-    budget = _budget(measure, settings.max_drop)
     measured = is_this_machine(target) and not target.npu
     time_budget.begin(Stage.PREPARING)
     prepared = prepare_graphs(model, list(feeds.values()), target, format, time_budget.late)
@@ -101,8 +85,13 @@ def quantize(
     if settings.finetune and (unknown := unknown_operators(to_ir(prepared.int8_ready))):
         raise InputError(f"--finetune cannot train through {', '.join(unknown)}, which the model holds: leave it out")
     time_budget.begin(Stage.CALIBRATING)
+    if settings.time_budget is not None and time_budget.too_slow():
+        raise OutOfTimeError("there is no time left to calibrate")
     quantizer, method = calibrated_quantizer(prepared.int8_ready, portions, target, open_model, time_budget)
     batches = portions.batches
+    time_budget.begin(Stage.JUDGING)
+    measure = data.judge(time_budget)
+    budget = _budget(measure, settings.max_drop)
     quantizers: dict[bool, Quantizer] = {False: quantizer}
     units, everything = quantizer.computable, quantizer.everything
     setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing)
@@ -110,7 +99,7 @@ def quantize(
         lambda plan: quantizers[plan.finetuned](plan) if plan.int8 or plan.weight_only else prepared.fast,
         setup,
         log,
-        search_key(model, settings, format, batches),
+        search_key(model, settings, format, batches, data.source),
     )
     time_budget.begin(Stage.SEARCHING)
     whole = time_budget.seconds_left
@@ -184,7 +173,7 @@ def quantize(
         forms=verdict.forms,
         trials=trials.all,
         nodes=node_precisions(quantizer, verdict.plan, choices.get(verdict.written.settings, first), noise),
-        notes=data.notes + prepared.notes + notes + trials.crashes + verdict.notes + _want_of_time(time_budget),
+        notes=data.notes + prepared.notes + notes + trials.crashes + verdict.notes + want_of_time(time_budget),
         threads=settings.threads,
         batch=size,
         prefer=settings.prefer,
@@ -198,6 +187,7 @@ def quantize(
         written=verdict.written,
         float_model=to_proto(quantizer.model),
         report=report,
+        measure=measure,
         samples=representatives(batches),
         candidates=verdict.candidates,
         nodes=nodes,
@@ -224,13 +214,6 @@ def check_float(model: onnx.ModelProto) -> None:
         raise InputError(f"the model is quantised already (it holds {', '.join(quantized)}): export the float model")
 
 
-def _want_of_time(budget: TimeBudget) -> tuple[str, ...]:
-    """A note on what was left out."""
-    if not budget.left_out:
-        return ()
-    return (f"left out for want of time: {', '.join(budget.left_out)}; a longer --budget or --preset has more",)
-
-
 def _batch_sizes(reference: Engine, settings: QuantizationSettings) -> tuple[int | None, int]:
     """What the model's batch is fixed to, if it is, and how many inputs are timed in a run."""
     batch = reference.inputs[0].shape[0]
@@ -251,11 +234,11 @@ def _budget(measure: QualityMeasure, max_drop: float | None) -> float:
 
 
 def search_key(
-    model: onnx.ModelProto, settings: QuantizationSettings, format: ModelFormat, batches: Sequence[Batch]
+    model: onnx.ModelProto, settings: QuantizationSettings, format: ModelFormat, batches: Sequence[Batch], source: str
 ) -> str:
-    """What tells one search from another."""
+    """What tells one search from another; ``source`` says on how many pictures forms are judged."""
     digest = hashlib.sha256(model.SerializeToString(deterministic=True))
-    digest.update(f"{format} {replace(settings, keep_candidates=False, time_budget=None)!r}".encode())
+    digest.update(f"{format} {replace(settings, keep_candidates=False, time_budget=None)!r} {source}".encode())
     for batch in batches:
         for array in batch:
             digest.update(array.tobytes())

@@ -19,6 +19,7 @@ class Stage(StrEnum):
     READING = "reading the calibration data"
     PREPARING = "preparing the graph"
     CALIBRATING = "calibrating"
+    JUDGING = "judging the float model"
     SEARCHING = "searching"
     FINETUNING = "finetuning"
     DECIDING = "measuring the verdict"
@@ -29,9 +30,11 @@ class Stage(StrEnum):
 # What each needs beside the others, by the time that they took of a classifier, a denoiser, a super-resolution and a
 # generator where nothing cut them short; the most that any of them took counts.
 _WEIGHTS = {
-    Stage.READING: 6,
+    Stage.READING: 2,
     Stage.PREPARING: 6,
     Stage.CALIBRATING: 18,
+    # Every candidate takes as long.
+    Stage.JUDGING: 6,
     Stage.SEARCHING: 48,
     Stage.FINETUNING: 25,
     Stage.DECIDING: 25,
@@ -41,6 +44,8 @@ _WEIGHTS = {
 
 # Of the share of the verdict and of the file.
 _KEPT_BACK = 0.6
+# As reading the model, for writing it at least.
+_AS_LONG = 0.4
 
 Show = Callable[[str, float, float], None]
 """Told the stage, the share of the time that is used up, 0..1, and about how many seconds may be left."""
@@ -81,6 +86,7 @@ class TimeBudget:
         self._wall = time.monotonic() - spent
         self._asked: float | None = None
         self._step = self._longest_step = 0.0
+        self._reading = 0.0
         self.stage: Stage | None = None
         self.left_out: list[str] = []
         self.cut_short = False
@@ -88,6 +94,8 @@ class TimeBudget:
     def begin(self, stage: Stage) -> None:
         """End the stage before."""
         now = self._clock()
+        if stage is Stage.READING:
+            self._reading = now - self._start
         to_come = [one for one in list(Stage)[list(Stage).index(stage) :] if one in self._stages or one is stage]
         share = _WEIGHTS[stage] / sum(_WEIGHTS[one] for one in to_come)
         self._end = now + share * max(0.0, self._start + self._seconds - now)
@@ -113,11 +121,31 @@ class TimeBudget:
 
     @property
     def seconds_before_verdict(self) -> float:
-        """Of all that is left, without what is kept back for what has to follow."""
+        """Of all that is left, without what is kept back for the verdict and for writing."""
+        return self._seconds_before(Stage.DECIDING, Stage.WRITING)
+
+    @property
+    def seconds_before_writing(self) -> float:
+        """Of all that is left, without what is kept back for writing."""
+        return self._seconds_before(Stage.WRITING)
+
+    def _seconds_before(self, *stages: Stage) -> float:
         weights = {stage: _WEIGHTS[stage] for stage in self._stages}
-        kept = sum(weights.get(stage, 0) for stage in (Stage.DECIDING, Stage.WRITING))
+        kept = sum(weights.get(stage, 0) for stage in stages)
         reserve = _KEPT_BACK * self._seconds * kept / max(1, sum(weights.values()))
-        return max(0.0, self._start + self._seconds - reserve - self._clock())
+        # Where reading the model was slow, writing and comparing it will be.
+        return max(0.0, self._start + self._seconds - max(reserve, _AS_LONG * self._reading) - self._clock())
+
+    def too_slow(self) -> bool:
+        """Whether what has to be done for any verdict may take longer than there is, were it as long as it took to read
+        the model."""
+        return self.seconds_before_verdict < self._reading
+
+    def seconds_for(self, work: Callable[[], object]) -> float:
+        """How many it takes to do ``work``, which is done."""
+        before = self._clock()
+        work()
+        return self._clock() - before
 
     def over(self) -> bool:
         """Whether not even what has to be done may be begun: a step as long as the stage's longest would not end before

@@ -1,13 +1,14 @@
 """What is written in the end, and why: all forms judged alike and timed interleaved, and the best row of that table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import onnx
 
 from edgevision.core.errors import EdgevisionError, EngineCrashError
 from edgevision.core.printable import one_line
+from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.exporters.quantization.forms import Candidates, GivenModel, PossibleForm, possible_forms
 from edgevision.exporters.quantization.options import Preference
@@ -31,6 +32,8 @@ DISTURBED = "the timing was disturbed"
 """How a note begins that says by what."""
 RETIME_ADVICE = "it can be timed again on a quieter machine without another search"
 """How a note begins that says with what."""
+NO_TIME = "the time did not suffice to try int8"
+"""What is said where no form in int8 was judged for want of time."""
 # However little time there is.
 _FEWEST_ROUNDS = 5
 # Of the time for the verdict, for judging forms.
@@ -94,7 +97,9 @@ def decide(
                 timer.measure(min(seconds * len(judged), time_budget.seconds_left), fewest=_FEWEST_ROUNDS)
                 if selector.undecided():
                     longer, left = _LONGER * seconds * len(judged), time_budget.seconds_left
-                    timer.measure(min(longer, left))
+                    # What was timed before is not lost.
+                    with suppress(OutOfTimeError):
+                        timer.measure(min(longer, left))
                     if left < longer and selector.undecided():
                         time_budget.left_out.append("a longer timing, which might have shown more")
             notes += disturbances(telemetry.report().findings)
@@ -121,11 +126,7 @@ def decide(
             if not any(plan.int8 for plan in candidates.searched.values()):
                 unit = setup.measure.unit
                 tried = any(trial.computed and trial.quality is not None for trial in trials.all)
-                none = (
-                    f"no operator can be int8 within the budget of {abs(budget):g} {unit}"
-                    if tried
-                    else "the time did not suffice to try int8"
-                )
+                none = f"no operator can be int8 within the budget of {abs(budget):g} {unit}" if tried else NO_TIME
                 why = f"{none}; {why}"
         notes += unproven(forms, chosen.label, budget, setup.measure.unit)
         files = {form.name: form for form in reversed(possible.values()) if form.outcome is not None}
@@ -197,6 +198,12 @@ def _opened(
                 qualities[label] = known[label] or setup.measure(engine)
                 if setup.baseline is not None:
                     engine.run(setup.feeds)
+            except OutOfTimeError:
+                # Nothing is compared without these.
+                if label in first_two:
+                    raise
+                time_budget.left_out.append(label)
+                continue
             except EdgevisionError as error:
                 if isinstance(error, EngineCrashError) and form.outcome is Outcome.INT8:
                     reason = f"{label} is no candidate"

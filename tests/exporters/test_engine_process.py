@@ -114,14 +114,55 @@ def test_what_is_given_up_has_cost_what_it_computed_and_not_how_long_it_was_wait
         assert least <= process.cpu_seconds - before < most
 
 
-def test_no_request_lasts_longer_than_what_is_left_of_a_promise(
-    process: EngineProcess, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Clock:
+    """A second later whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.fixture
+def clock(process: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """That of the process, which does not end what computes."""
+    clock = Clock()
+    monkeypatch.setattr(process, "_clock", clock)
     monkeypatch.setattr(engine_process, "_LEAST_LIMIT", 1e6)
+    return clock
+
+
+def test_no_request_lasts_longer_than_what_is_left_of_a_promise(
+    process: EngineProcess, model: Path, clock: Clock
+) -> None:
     with opened(process, model) as engine:
         engine.run(four(1))
-        with process.within(0.0), pytest.raises(OutOfTimeError, match="no time to wait for it longer than 1 s"):
-            engine.run(four(3))
+        with process.within(5.0):
+            end = clock.now + 5
+            with pytest.raises(OutOfTimeError, match=r"no time to wait for it longer than \d s"):
+                engine.run(four(3))
+            assert clock.now == end + 1
+        # It may have been in order, and is asked again where there is more time.
+        assert engine.run(four(1))[0].sum() == 8
+
+
+def test_what_is_asked_after_a_promise_is_refused_and_costs_no_engine(
+    process: EngineProcess, model: Path, clock: Clock
+) -> None:
+    with opened(process, model) as engine:
+        with process.within(0.0):
+            with process.within(1000.0), pytest.raises(OutOfTimeError, match="no time left to try it"):
+                engine.run(four(1))
+            with pytest.raises(OutOfTimeError):
+                opened(process, model)
+        assert process.generation == 0
+        assert engine.run(four(1))[0].sum() == 8
+        with process.within(None):
+            assert engine.run(four(1))[0].sum() == 8
+        process.within(0.0).__enter__()
+    assert process.generation == 0  # it was closed all the same
 
 
 def test_engines_of_one_process_are_timed_in_there(process: EngineProcess, model: Path) -> None:

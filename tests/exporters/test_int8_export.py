@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,13 @@ from PIL import Image
 from torch import nn
 
 import edgevision
+import edgevision.exporters.engine_process as engine_process
 import edgevision.exporters.model_writing as model_writing
 import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
 import edgevision.exporters.quantization.inspection as inspection
 import edgevision.exporters.quantization.quantize as quantize
+import edgevision.exporters.quantization.settings as quantization_settings
 import edgevision.exporters.quantization.trials as trials
 import edgevision.exporters.quantization.verdict as verdict
 import edgevision.exporters.retime as retime_module
@@ -39,6 +41,7 @@ from edgevision.core.errors import DatasetError, DeviceError, InputError, Output
 from edgevision.core.machine import Machine
 from edgevision.exporters.conversion.litert_conversion import PYTHON as LITERT_PYTHON
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
+from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.export import search_log
 from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.calibration import Amount
@@ -530,6 +533,92 @@ def test_where_time_runs_out_what_was_found_is_written_and_what_was_not_tried_is
     edgevision.load(tmp_path / "net.onnx").close()
 
 
+class SlowEngines:
+    """Engines of which each request takes three seconds by a clock that nothing else moves but timing, and nobody waits
+    for one beyond what was promised."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.verbs: list[str] = []
+        process = engine_process.engine_process()
+        ask = process.ask
+
+        def slowly(verb: str, *arguments: Any, **options: Any) -> Any:
+            if verb in ("open", "run") and self.now < process._end:
+                self.now += 3
+                if self.now > process._end:
+                    self.now = process._end
+                    raise OutOfTimeError("there was no time to wait for it")
+            self.verbs.append(verb)
+            return ask(verb, *arguments, **options)
+
+        def measure(timer: Any, seconds: float, fewest: int = 0) -> None:
+            self.now += seconds
+
+        monkeypatch.setattr(process, "ask", slowly)
+        monkeypatch.setattr(process, "_clock", lambda: self.now)
+        monkeypatch.setattr(quantization_settings, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(Stopwatch.Timer, "measure", measure)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowEngines:
+    return SlowEngines(monkeypatch)
+
+
+@pytest.mark.parametrize("seconds", [20, 40, 70, 100, 150, 300, 600])
+def test_a_budget_is_kept_however_slow_the_engines_are(
+    small: Path, pictures: Path, tmp_path: Path, slow: SlowEngines, seconds: int
+) -> None:
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, time_budget=f"{seconds}s")
+    assert slow.now <= seconds
+    assert [form.written for form in found.forms].count(True) == 1
+    assert any(note.startswith("left out for want of time: ") for note in found.notes) or found.outcome is Outcome.INT8
+    edgevision.load(tmp_path / "net.onnx").close()
+
+
+def test_more_time_than_is_needed_is_not_used(small: Path, pictures: Path, tmp_path: Path, slow: SlowEngines) -> None:
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, time_budget="1h")
+    assert found.outcome is Outcome.INT8
+    assert slow.now < 1200
+
+
+def test_where_the_float_model_cannot_be_judged_in_time_it_is_written_as_it_is(
+    small: Path, pictures: Path, tmp_path: Path, slow: SlowEngines
+) -> None:
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, time_budget="7s")
+    assert (found.outcome, found.measured, found.trials) == (Outcome.FLOAT, False, ())
+    assert found.verdict == ("the time did not suffice to try int8; written is the float32 model, which was not timed")
+    assert "measure" not in slow.verbs
+    assert read_metadata(tmp_path / "net.onnx").precision is Precision.FP32  # type: ignore[union-attr]
+    assert not QUANTISED & operators(tmp_path / "net.onnx")
+
+
+def test_where_only_the_float_forms_are_judged_in_time_it_is_said_that_int8_was_not_tried(
+    small: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_is_judged(process: Any, path: Path, device: str, options: Any, closed: Any) -> Engine:
+        if QUANTISED & operators(path):
+            raise OutOfTimeError("there was no time left to try it")
+        return plain(process, path, device, options, closed)
+
+    plain = model_writing.ProcessEngine
+    monkeypatch.setattr(model_writing, "ProcessEngine", none_is_judged)
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, time_budget="1h")
+    assert found.outcome is Outcome.WEIGHT_ONLY
+    assert found.verdict.startswith("the time did not suffice to try int8; the weights are stored in int8")
+    (note,) = [note for note in found.notes if note.startswith("left out for want of time: ")]
+    assert "all int8" in note
+
+
+def test_a_model_that_cannot_be_opened_in_time_is_refused(
+    small: Path, pictures: Path, tmp_path: Path, slow: SlowEngines
+) -> None:
+    with pytest.raises(InputError, match="--budget 2s was over when the model had been read: give more, or export"):
+        export(small, tmp_path / "net.onnx", calibration=pictures, time_budget="2s")
+    assert not (tmp_path / "net.onnx").exists()
+
+
 def test_an_onnx_model_is_read_once(
     foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -919,7 +1008,7 @@ def test_pictures_of_no_class_are_judged_by_what_the_float_model_would_lose(smal
         Image.fromarray(generator.integers(0, 256, (12, 10, 3), np.uint8)).save(folder / f"{index}.png")
     found = export(small, tmp_path / "net.onnx", calibration=folder, max_drop=20)
     assert (found.outcome, found.metric) == (Outcome.INT8, "agreement")
-    assert found.source.startswith("24 pictures of photos, judged on ")
+    assert found.source == "16 pictures of photos, judged on 14 of photos"
 
 
 def test_one_picture_is_enough_and_a_note_says_what_that_means(
@@ -1190,7 +1279,7 @@ def test_a_search_for_something_else_does_not_go_on_from_it(
 def test_a_search_in_the_other_format_notes_its_candidates_under_the_same_name_but_is_another(foreign: Path) -> None:
     batches = [(np.zeros((1, 3, 8, 8), np.float32),)]
     settings, model = QuantizationSettings(), onnx.load(foreign)
-    keys = {quantize.search_key(model, settings, model_format, batches) for model_format in ModelFormat}
+    keys = {quantize.search_key(model, settings, model_format, batches, "data") for model_format in ModelFormat}
     assert len(keys) == len(ModelFormat)
     assert search_log(Path("net.onnx")) == search_log(Path("net.xml")) == Path("net.search.jsonl")
 

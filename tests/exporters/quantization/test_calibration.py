@@ -1,9 +1,11 @@
 """What is calibrated with and what is judged on are real, readable, and never the same where that can be helped."""
 
+import math
 import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from edgevision.exporters.quantization.calibration import (
     RecordingEngine,
     collect_calibration_data,
 )
+from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec, TileSpec
 from edgevision.runtime.engines.engine import Array
 from edgevision.runtime.tasks.classification.quality import ClassifierQuality
@@ -45,12 +48,27 @@ class Reference(FakeEngine):
         self.seen: list[Mapping[str, Array]] = []
         output = inputs[0].updated(name="y") if restores else TensorSpec(name="y", shape=("batch", len(LABELS)))
         super().__init__(inputs, (output,), self._answer)
+        self.running: Callable[[Mapping[str, Array]], object] = lambda feeds: None
         self._restores = restores
 
     def _answer(self, feeds: Mapping[str, Array]) -> list[Array]:
         self.seen.append(feeds)
+        self.running(feeds)
         first: Any = feeds[self.inputs[0].name]
         return [first if self._restores else first.reshape(len(first), -1)[:, : len(LABELS)]]
+
+
+class Clock:
+    """Goes on only where something takes time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
 
 
 def image_input(*sides: int | str, channels: int = 3, name: str = "image") -> TensorSpec:
@@ -82,6 +100,11 @@ def collect(
     )
 
 
+def judge_of(collected: CalibrationData) -> Any:
+    """What judges, where time does not matter."""
+    return collected.judge(TimeBudget(math.inf))
+
+
 def batches_of(collected: CalibrationData) -> list[Any]:
     """All there is to calibrate with."""
     return [batch for portion in collected.portions for batch in portion]
@@ -104,11 +127,10 @@ def classified(*arguments: Any, **options: Any) -> tuple[CalibrationData, list[i
     """What is collected for the classifier, the shades to calibrate with and those that it is judged on."""
     reference = Reference(*CLASSIFIER.inputs)
     collected = collect(CLASSIFIER, reference, *arguments, **options)
-    return (
-        collected,
-        sorted(shades_of(*(batch[0] for batch in batches_of(collected)))),
-        shades_of(*(feeds["image"] for feeds in reference.seen)),
-    )
+    ours = sorted(shades_of(*(batch[0] for batch in batches_of(collected))))
+    judge_of(collected)
+    # Some are judged on twice, to see how long it takes.
+    return collected, ours, sorted(set(shades_of(*(feeds["image"] for feeds in reference.seen))))
 
 
 # --- what is needed ---
@@ -152,6 +174,53 @@ def test_of_a_small_folder_half_is_held_back_and_all_that_training_never_sees(
     assert len(ours) == len(theirs) == 100
 
 
+def test_what_does_not_calibrate_judges(tmp_path: Path) -> None:
+    reference = Reference(*CLASSIFIER.inputs)
+    collected = collect(CLASSIFIER, reference, write_shades(tmp_path / "data", range(87)))
+    settled = list(islice(collected.portions, 4))
+    ours = set(shades_of(*(batch[0] for portion in settled for batch in portion)))
+    judge_of(collected)
+    theirs = set(shades_of(*(feeds["image"] for feeds in reference.seen)))
+    assert len(ours) == 20
+    assert ours | theirs == set(range(87))
+    assert not ours & theirs
+    assert collected.source == "20 pictures of data, judged on 67 of data"
+
+
+def test_no_more_is_judged_on_than_there_is_time_for_and_that_is_spread(tmp_path: Path) -> None:
+    clock = Clock()
+    reference = Reference(*CLASSIFIER.inputs)
+    collected = collect(CLASSIFIER, reference, write_shades(tmp_path / "data", range(200)))
+    budget = TimeBudget(100, clock, stages=(Stage.JUDGING,))
+    budget.begin(Stage.JUDGING)
+    # A second for each picture that is judged on.
+    reference.running = lambda feeds: clock.wait(len(feeds["image"]))
+    collected.judge(budget)
+    seen = shades_of(*(feeds["image"] for feeds in reference.seen))
+    assert len(seen) == 8 + 92  # 8 of them to see how long that takes
+    assert clock.now <= 100
+    assert max(np.diff(sorted(set(seen)))) <= 5
+    assert budget.left_out == ["96 of 188 samples to judge on"]
+    assert ", judged on 92 of data" in collected.source
+
+
+def test_reading_what_is_judged_on_asks_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    collected = collect(CLASSIFIER, Reference(*CLASSIFIER.inputs), write_shades(tmp_path / "data", range(200)))
+    budget = TimeBudget(100, clock, stages=(Stage.JUDGING,))
+    budget.begin(Stage.JUDGING)
+    decoded = ImageFolder.image
+
+    def slowly(folder: ImageFolder, index: int) -> Any:
+        clock.wait(2)
+        return decoded(folder, index)
+
+    monkeypatch.setattr(ImageFolder, "image", slowly)
+    collected.judge(budget)
+    assert 30 < clock.now <= 40
+    assert budget.left_out == ["168 of 188 pictures to judge on"]
+
+
 @pytest.mark.parametrize("count", range(1, 10))
 def test_a_handful_of_pictures_serve_for_both_and_a_note_says_so(tmp_path: Path, count: int) -> None:
     collected, ours, theirs = classified(write_shades(tmp_path / "data", range(count)))
@@ -169,7 +238,7 @@ def test_no_more_are_taken_than_asked_for_and_they_are_spread_over_the_folder(tm
     assert ours[-1] > 175
     assert max(np.diff(ours)) < 25
     assert not set(ours) & set(theirs)
-    assert [len(batch[0]) for batch in batches_of(collected)] == [16, 4]
+    assert [len(batch[0]) for batch in batches_of(collected)] == [12, 8]
 
 
 def test_a_zip_serves_as_well_as_a_folder(tmp_path: Path) -> None:
@@ -255,7 +324,7 @@ def test_only_broken_pictures_are_a_data_set_error(tmp_path: Path) -> None:
     folder.mkdir()
     for index in range(3):
         (folder / f"{index}.png").write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match=r"not one picture of '.*data' could be read: '0\.png' in "):
+    with pytest.raises(DatasetError, match=r"not one picture of '.*data' could be read: '\d\.png' in "):
         classified(folder)
 
 
@@ -274,17 +343,18 @@ def test_the_data_without_a_readable_picture_is_the_one_that_is_named(tmp_path: 
 def test_classes_that_the_model_knows_are_judged_by_accuracy(write_class_folders: WriteFolders, tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "data", {"dog": 10, "cat": 10})
     collected, _, _ = classified(data)
-    assert isinstance(collected.measure, ClassifierQuality)
-    assert collected.measure.metric == "top1"
+    measure = judge_of(collected)
+    assert isinstance(measure, ClassifierQuality)
+    assert measure.metric == "top1"
 
     def always(label: str) -> FakeEngine:
         row = np.float32([name == label for name in LABELS])
         return FakeEngine(CLASSIFIER.inputs, (), lambda feeds: [np.tile(row, (len(feeds["image"]), 1))])
 
     # The classes are the model's, not those of the folders in alphabetical order.
-    assert collected.measure(always("cat")).figures["top1"] == 50
-    assert collected.measure(always("dog")).figures["top1"] == 50
-    assert collected.measure(always("emu")).figures["top1"] == 0
+    assert measure(always("cat")).figures["top1"] == 50
+    assert measure(always("dog")).figures["top1"] == 50
+    assert measure(always("emu")).figures["top1"] == 0
 
 
 @pytest.mark.parametrize(
@@ -294,8 +364,9 @@ def test_folders_that_are_no_classes_of_the_model_are_just_folders(tmp_path: Pat
     for index, (name, count) in enumerate(folders.items()):
         write_shades(tmp_path / "data" / name, range(100 * index, 100 * index + count))
     collected, ours, theirs = classified(tmp_path / "data")
-    assert isinstance(collected.measure, ClassifierQuality)
-    assert collected.measure.metric == "agreement"
+    measure = judge_of(collected)
+    assert isinstance(measure, ClassifierQuality)
+    assert measure.metric == "agreement"
     assert len(ours) + len(theirs) == sum(folders.values())
 
 
@@ -315,8 +386,9 @@ def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
     write_shades(tmp_path / "data", range(15), (8, 8))
     write_shades(tmp_path / "data", range(100, 115), (6, 12))
     collected = collect(metadata, reference, tmp_path / "data")
-    assert isinstance(collected.measure, OutputQuality)
-    assert collected.measure(reference).loss == float("-inf")
+    measure = judge_of(collected)
+    assert isinstance(measure, OutputQuality)
+    assert measure(reference).loss == float("-inf")
     # Pictures keep their size for calibration and are cut to the smallest sides to be judged on together.
     assert {batch[0].shape for batch in batches_of(collected)} == {(1, 3, 8, 8), (1, 3, 12, 6)}
     assert {feeds["image"].shape[1:] for feeds in reference.seen} == {(3, 8, 6)}
@@ -334,7 +406,7 @@ def test_generators_need_no_data(labels: tuple[str, ...]) -> None:
     )
     reference = Reference(*inputs)
     collected = collect(metadata, reference, shape=(5,))
-    assert isinstance(collected.measure, OutputQuality)
+    assert isinstance(judge_of(collected), OutputQuality)
     assert [[len(array) for array in batch] for batch in batches_of(collected)] == [
         [n] * len(inputs) for n in (16, 16, 8)
     ]
@@ -371,10 +443,10 @@ def test_restoration_is_calibrated_with_what_its_pipeline_makes_of_pictures(tmp_
     metadata = restorer("denoise")
     reference = Reference(*metadata.inputs, restores=True)
     collected = collect(metadata, reference, write_shades(tmp_path / "data", range(count)))
-    assert isinstance(collected.measure, RestorationQuality)
-    # Of the portions only the first is read at once.
-    theirs = shades_of(*(feeds["image"] for feeds in reference.seen[len(collected.portions.batches) :]))
     ours = shades_of(*(batch[0] for batch in batches_of(collected)))
+    read = len(reference.seen)
+    assert isinstance(judge_of(collected), RestorationQuality)
+    theirs = shades_of(*(feeds["image"] for feeds in reference.seen[read:]))
     assert set(ours) | set(theirs) == set(range(count))
     assert bool(set(ours) & set(theirs)) == bool(collected.notes) == (count < 10)
 
@@ -391,6 +463,7 @@ def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: str, scale: i
     amount = Amount(pictures=(1, 1), crops=(3, 2), latents=(1, 1))
     collected = collect(metadata, reference, folder, amount=amount)
     assert {batch[0].shape[2:] for batch in batches_of(collected)} == {(side, side)}
+    judge_of(collected)
     assert collected.source == "3 pictures of data, judged on 2 of data"
 
 
@@ -415,7 +488,10 @@ def test_a_denoiser_is_calibrated_with_all_the_noise_that_it_is_made_for(tmp_pat
     folder = write_shades(tmp_path / "data", [128 + index for index in range(40)], (40, 40))
     collected = collect(metadata, reference, folder, evaluation=EvaluationOptions(sigma=25.0))
     # It is judged at the noise that was asked for.
-    judged = reference.seen[len(collected.portions.batches) :]
+    read = len(reference.seen)
+    judge_of(collected)
+    judged = reference.seen[read:]
+    assert judged
     assert all(20 < 255 * np.std(feeds["image"]) < 30 for feeds in judged)
     found = Counter(round(255 * float(np.std(batch[0])) / 20) * 20 for batch in batches_of(collected))
     assert set(found) == {0, 20, 40, 60}
@@ -460,10 +536,10 @@ def test_of_arrays_every_fifth_sample_is_held_back(tmp_path: Path, count: int) -
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
     collected = collect(ModelMetadata(task="other", name="tiny"), reference, path)
     ours = [int(row[0]) for batch in batches_of(collected) for row in batch[0]]
-    theirs = [int(row[0]) for feeds in reference.seen for row in feeds["x"]]
+    assert isinstance(judge_of(collected), OutputQuality)
+    theirs = sorted({int(row[0]) for feeds in reference.seen for row in feeds["x"]})
     assert theirs == list(range(4, count, 5))
     assert sorted(ours + theirs) == list(range(count))
-    assert isinstance(collected.measure, OutputQuality)
     assert collected.source == f"{len(ours)} samples of inputs.npz"
     assert collected.notes == ()
 
@@ -473,7 +549,8 @@ def test_a_few_samples_serve_for_both_and_a_note_says_so(tmp_path: Path, count: 
     reference = Reference(TensorSpec(name="x", shape=("batch", 5)))
     path = write_arrays(tmp_path / "inputs.npz", x=numbered(count, 5))
     collected = collect(ModelMetadata(task="other", name="tiny"), reference, path)
-    assert len(batches_of(collected)[0][0]) == len(reference.seen[0]["x"]) == count
+    judge_of(collected)
+    assert len(batches_of(collected)[0][0]) == len(reference.seen[-1]["x"]) == count
     assert collected.notes == (f"judged on the {count} samples it was calibrated with",)
 
 

@@ -61,11 +61,24 @@ def test_pictures_can_be_dealt_out(write_class_folders: WriteFolders, tmp_path: 
     assert len(every) == 5
 
 
-@pytest.mark.parametrize(("count", "wanted", "judged"), [(300, 1000, 150), (90, 1000, 26), (300, 40, 40), (20, 8, 8)])
-def test_of_a_small_folder_as_many_are_judged_on_as_calibrate(
-    write_class_folders: WriteFolders, tmp_path: Path, count: int, wanted: int, judged: int
+@pytest.mark.parametrize(
+    ("count", "wanted", "calibrated", "judged"), [(300, 1000, 150, 150), (90, 1000, 20, 70), (300, 40, 64, 40)]
+)
+def test_of_one_folder_what_does_not_calibrate_judges(
+    write_class_folders: WriteFolders, tmp_path: Path, count: int, wanted: int, calibrated: int, judged: int
 ) -> None:
     divided = divide(write_class_folders(tmp_path / "data", {"cat": count}), None, wanted)
     assert not set(divided.seen) & set(divided.held)
-    assert len(divided.held) == pytest.approx(judged, abs=4)
-    assert len(divided.seen) + len(divided.held) == count or wanted < count
+    assert divided.most == count // 2
+    ours = divided.seen[:calibrated]
+    theirs = divided.judged_without(ours)
+    assert not set(ours) & set(theirs)
+    assert len(set(theirs)) == judged
+    assert theirs == sorted(theirs)
+
+
+@pytest.mark.parametrize(("count", "most"), [(12, 16), (30, 16), (33, 17)])
+def test_of_a_small_folder_some_calibrate_however_few_there_are(
+    write_class_folders: WriteFolders, tmp_path: Path, count: int, most: int
+) -> None:
+    assert divide(write_class_folders(tmp_path / "data", {"cat": count}), None, 1000).most == most

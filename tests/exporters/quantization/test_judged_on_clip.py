@@ -9,6 +9,7 @@ pytest.importorskip("scipy")
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.quantization.calibration import Amount, check_judge_by, collect_calibration_data
+from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.detection.spec import DetectionSpec, Field, HeadSpec, OutputPart
@@ -62,8 +63,9 @@ def test_a_clip_is_judged_on_and_everything_calibrates(tmp_path, clip, form):
     assert collected.source.startswith("12 ")
     assert collected.source.endswith(", judged on clip")
     assert collected.notes == ()
-    assert collected.measure.metric == "hota"
-    assert collected.measure(finder()).figures["hota"] == pytest.approx(100)
+    measure = collected.judge(TimeBudget(60))
+    assert measure.metric == "hota"
+    assert measure(finder()).figures["hota"] == pytest.approx(100)
 
 
 def test_what_has_no_tracks_is_not_judged_by_them(tmp_path):

@@ -91,6 +91,21 @@ def test_nothing_is_begun_that_would_end_in_what_is_kept_back_for_the_verdict() 
     assert budget.seconds_left > 10
 
 
+def test_where_reading_was_slow_more_is_kept_back_for_writing_and_nothing_long_is_begun() -> None:
+    left = {}
+    for reading in (1, 50):
+        clock = Clock()
+        budget = TimeBudget(200, clock)
+        clock.now += reading
+        budget.begin(Stage.READING)
+        left[reading] = budget.seconds_before_writing
+        assert not budget.too_slow()
+        clock.now += 90
+        assert budget.too_slow() == (reading == 50)
+    assert left[1] == pytest.approx(199 - 0.6 * 200 * 5 / 141, abs=1)
+    assert left[50] == pytest.approx(150 - 0.4 * 50)
+
+
 def test_what_was_spent_before_counts() -> None:
     budget = TimeBudget(100, Clock(), spent=40)
     budget.begin(Stage.WRITING)
