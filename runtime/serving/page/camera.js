@@ -1,10 +1,11 @@
-// The browser's camera through a task: frames go out by WebSocket, answers come back, and each is shown on its frame.
+// The browser's camera through a task: frames go out, answers come back, and each is shown on its frame.
 
 import { readAnswer } from "./answer.js";
+import { openStream } from "./backend.js";
 import { byId } from "./elements.js";
 import { decode } from "./pictures.js";
+import { Refusal } from "./refusal.js";
 import { showResult } from "./result_panel.js";
-import { sentence, token } from "./server.js";
 
 const WIDTH = 640;
 const JPEG_QUALITY = 0.85;
@@ -14,7 +15,7 @@ const AGAIN_AFTER = 1000;
 
 export class CameraView {
   isOpen = false;
-  #socket = null;
+  #stream = null;
   #tracks = [];
   #sent = null;
   #shown = null;
@@ -79,67 +80,59 @@ export class CameraView {
   }
 
   #disconnect() {
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close();
+    const stream = this.#stream;
+    this.#stream = null;
+    stream?.close();
   }
 
   async #connect() {
     const fields = this.chooser.fields();
     if (!fields) return;
     this.#disconnect();
-    const address = new URL(`v1/stream/${this.chooser.task.name}`, location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    for (const [name, value] of fields) address.searchParams.append(name, value);
     const specification = await this.chooser.specification();
-    const socket = this.#open(address);
-    if (!socket) return;
-    socket.binaryType = "blob";
-    socket.onopen = () => this.#send(socket);
-    socket.onmessage = ({ data }) => this.#answered(socket, data, specification);
-    socket.onclose = ({ reason }) => {
-      if (this.#socket !== socket) return;
-      this.#stop();
-      this.problems.showProblem(sentence(reason || "the server ended the stream"), "Start the camera again.");
+    const handlers = {
+      opened: () => this.#send(stream),
+      answered: (answer) => this.#answered(stream, answer, specification),
+      ended: (refusal) => this.#stream === stream && this.#fail(refusal),
     };
+    let stream = null;
+    try {
+      stream = openStream(this.chooser.task.name, fields, handlers);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return this.#fail(error);
+    }
     this.#recent = [];
     this.#sent = null;
-    this.#socket = socket;
+    this.#stream = stream;
   }
 
-  // A token is sent as a protocol's name, in which some signs cannot be.
-  #open(address) {
-    try {
-      return new WebSocket(address, token() ? ["bearer", token()] : []);
-    } catch {
-      this.#stop();
-      this.problems.showProblem("A browser cannot send this token with a stream.", "Start the server with one of letters and digits.");
-      return null;
-    }
+  #fail({ message, remedy }) {
+    this.#stop();
+    this.problems.showProblem(message, remedy);
   }
 
   // The next frame goes when the last is answered, so what is looked at is always the newest.
-  async #send(socket) {
+  async #send(stream) {
     const video = byId("video");
     const frame = await createImageBitmap(video);
     const canvas = new OffscreenCanvas(frame.width, frame.height);
     canvas.getContext("2d").drawImage(frame, 0, 0);
     const picture = await canvas.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
-    if (this.#socket !== socket || socket.readyState !== WebSocket.OPEN) return;
+    if (this.#stream !== stream) return;
     if (!this.#sent) this.stage.showPicture(frame, "The camera");
     this.#sent = { frame, time: performance.now() };
-    socket.send(picture);
+    stream.send(picture);
   }
 
-  async #answered(socket, data, specification) {
+  async #answered(stream, { document, blob }, specification) {
     const { frame, time } = this.#sent;
-    const document = typeof data === "string" ? JSON.parse(data) : null;
-    const after = document ? null : await decode(data);
-    if (this.#socket !== socket) return;
+    const after = document ? null : await decode(blob);
+    if (this.#stream !== stream) return;
     // A frame that fails ends nothing: the server may only be busy.
     if (document?.error) {
-      this.problems.showProblem(sentence(document.error.message));
-      return setTimeout(() => this.#send(socket), AGAIN_AFTER);
+      this.problems.showProblem(new Refusal(document.error.message).message);
+      return setTimeout(() => this.#send(stream), AGAIN_AFTER);
     }
     this.problems.hideProblem();
     const milliseconds = performance.now() - time;
@@ -149,7 +142,7 @@ export class CameraView {
     this.#shown?.close();
     this.#shown = frame;
     this.#tell(answer, milliseconds);
-    this.#send(socket);
+    this.#send(stream);
   }
 
   // Words change slowly enough to be read.

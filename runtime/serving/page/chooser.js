@@ -1,9 +1,9 @@
 // What is to be done: the task, the model for it, its options, and what the model is good and bad at.
 
+import { prepare, readModel, readModels, readTasks } from "./backend.js";
 import { byId, make, words } from "./elements.js";
 import { OptionsForm } from "./options_form.js";
 import { showFacts } from "./result_panel.js";
-import { readModel, readModels, readTasks } from "./server.js";
 
 const FILES = ["image", "mask"];
 
@@ -12,7 +12,7 @@ export class Chooser extends EventTarget {
   #options = new OptionsForm(byId("options"));
   #details = new Map();
 
-  // Asks the server what there is; a task that wants files of another kind is none for this page.
+  // Asks what there is; a task that wants files of another kind is none for this page.
   async open() {
     this.models = await readModels();
     this.tasks = (await readTasks()).filter(({ inputs, optional }) =>
@@ -68,7 +68,7 @@ export class Chooser extends EventTarget {
     return this.takesMask && !this.task.optional.includes("mask");
   }
 
-  // The task's own part of the metadata of the model, as far as the server has told it.
+  // The task's own part of the metadata of the model, as far as it is known.
   async specification(name = this.model?.name) {
     const details = name ? await this.#detail(name) : {};
     return (details.metadata ?? details).spec ?? {};
@@ -86,6 +86,7 @@ export class Chooser extends EventTarget {
     byId("options-box").hidden = !options.length;
     this.#options.show(options, this.model?.labels ?? []);
     this.#showCard();
+    if (name) prepare(name);
     this.dispatchEvent(new Event("change"));
   }
 

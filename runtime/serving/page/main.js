@@ -1,14 +1,15 @@
-// The page of edgevision serve: a picture, a task, and what comes out.
+// The page: a picture, a task, and what comes out.
 
 import { readAnswer } from "./answer.js";
+import { runTask } from "./backend.js";
 import { CameraView } from "./camera.js";
 import { Chooser } from "./chooser.js";
 import { byId, words } from "./elements.js";
 import { History } from "./history.js";
 import { Mask } from "./mask.js";
 import { acceptPictures, decode, download, resultName } from "./pictures.js";
+import { Refusal } from "./refusal.js";
 import { headline, hideResult, showResult } from "./result_panel.js";
-import { ServerError, onTokenWanted, runTask } from "./server.js";
 import { Stage } from "./stage.js";
 import { connectTools } from "./tools.js";
 
@@ -24,7 +25,7 @@ let source = null;
 let result = null;
 let running = null;
 
-// Whether the server has said what there is; what people do before waits for it.
+// Whether the backend has said what there is; what people do before waits for it.
 const opened = chooser.open().then(
   () => true,
   (error) => showProblem(error.message, error.remedy),
@@ -119,7 +120,7 @@ async function run() {
     say(`${words(task.name)} is done: ${headline(result)}.`);
   } catch (error) {
     if (error.name === "AbortError") say("Cancelled.");
-    else if (error instanceof ServerError) showProblem(error.message, error.remedy);
+    else if (error instanceof Refusal) showProblem(error.message, error.remedy);
     else throw error;
   } finally {
     running = null;
@@ -251,17 +252,3 @@ function selectTab(name) {
     showWork();
   }
 }
-
-// A server that wants a token gets it from whoever sits here.
-
-onTokenWanted(
-  (wrong) =>
-    new Promise((resolve) => {
-      const dialog = byId("token-dialog");
-      byId("token-problem").textContent = wrong ? "That is not the token of this server." : "";
-      byId("token").value = "";
-      byId("token-form").onsubmit = () => resolve(byId("token").value);
-      dialog.oncancel = (event) => event.preventDefault();
-      dialog.showModal();
-    }),
-);

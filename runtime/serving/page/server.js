@@ -1,5 +1,7 @@
 // What the page asks of the server.
 
+import { Refusal } from "./refusal.js";
+
 const REMEDIES = {
   413: "Send a smaller picture; the server was started with a limit (edgevision serve --help).",
   415: "Save it as PNG, JPEG or WebP and try again.",
@@ -8,15 +10,6 @@ const REMEDIES = {
   503: "Try again, or ask who runs the server.",
 };
 const TOKEN = "edgevision-token";
-
-// What went wrong, in words, and what to do about it.
-export class ServerError extends Error {
-  constructor(message, remedy = "", status = 0) {
-    super(message);
-    this.remedy = remedy;
-    this.status = status;
-  }
-}
 
 let askForToken = async () => null;
 let asking = null;
@@ -27,7 +20,7 @@ export function onTokenWanted(ask) {
   askForToken = (wrong) => (asking ??= ask(wrong).finally(() => (asking = null)));
 }
 
-export const token = () => sessionStorage.getItem(TOKEN);
+const token = () => sessionStorage.getItem(TOKEN);
 
 export const readTasks = async () => (await readJson("v1/tasks")).tasks;
 
@@ -56,6 +49,35 @@ export async function runTask(task, { files, fields, wants, signal }) {
     stages: stages(response.headers.get("Server-Timing")),
     milliseconds: performance.now() - began,
   };
+}
+
+// The server opens a model when it is asked for the first time.
+export const prepare = () => {};
+
+// A stream of pictures through `task`: {send, close}. `opened` is called when the first can be sent, `answered` with
+// {blob} or {document} for each, `ended` with a Refusal when it is over.
+export function openStream(task, fields, { opened, answered, ended }) {
+  const address = new URL(`v1/stream/${encodeURIComponent(task)}`, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  for (const [name, value] of fields) address.searchParams.append(name, value);
+  const socket = openSocket(address);
+  socket.binaryType = "blob";
+  socket.onopen = opened;
+  socket.onmessage = ({ data }) => answered(typeof data === "string" ? { document: JSON.parse(data) } : { blob: data });
+  socket.onclose = ({ reason }) => ended(new Refusal(reason || "the server ended the stream", "Start the camera again."));
+  return {
+    send: (picture) => socket.readyState === WebSocket.OPEN && socket.send(picture),
+    close: () => socket.close(),
+  };
+}
+
+// A token is sent as a protocol's name, in which some signs cannot be.
+function openSocket(address) {
+  try {
+    return new WebSocket(address, token() ? ["bearer", token()] : []);
+  } catch {
+    throw new Refusal("A browser cannot send this token with a stream.", "Start the server with one of letters and digits.");
+  }
 }
 
 // The JSON holds the picture, where there is one, as base64.
@@ -89,7 +111,7 @@ async function request(path, { headers = {}, ...settings } = {}) {
       response = await fetch(path, { ...settings, headers: { ...headers, ...authorization } });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ServerError("The server does not answer.", "See whether edgevision serve still runs, and try again.");
+      throw new Refusal("The server does not answer.", "See whether edgevision serve still runs, and try again.");
     }
     if (response.ok) return response;
     if (response.status !== 401) throw await refusal(response);
@@ -103,14 +125,8 @@ async function refusal(response) {
   const message = document.error?.message ?? `The server answered ${status} ${response.statusText}.`;
   const wait = Number(response.headers.get("Retry-After"));
   const remedy = wait ? `Try again in ${wait} ${wait === 1 ? "second" : "seconds"}.` : REMEDIES[status];
-  return new ServerError(sentence(message), remedy, status);
+  return new Refusal(message, remedy);
 }
-
-// `text` as a sentence; names of files stay as they are.
-export const sentence = (text) => {
-  const begun = text.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
-};
 
 const SIGNATURES = [
   [[0xff, 0xd8], "image/jpeg"],
