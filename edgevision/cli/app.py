@@ -88,6 +88,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "run": VerbGroup(_RunVerbs(), "Run a model on files, folders, globs or standard input."),
     "bench": Verb("edgevision.runtime.commands.bench:bench", "Measure models and the board on this machine."),
     "serve": Verb("edgevision.runtime.serving.command:serve", "Answer requests over HTTP, and show a page."),
+    "web": Verb("edgevision.runtime.web.command:web", "Write a page that runs models in the visitor's browser."),
     "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
     "report-bug": Verb(
         "edgevision.runtime.commands.report_bug:report_bug", "Write what a report of a fault needs, to be read first."

@@ -27,6 +27,19 @@ class Inputs(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class InBrowser:
+    """How a browser does a task by itself, without a server.
+
+    Attributes:
+        module: of the folder ``runtime/web/local/tasks``, without its ending.
+        options: those of :attr:`ServedTask.options` that it has.
+    """
+
+    module: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServedTask:
     """What is a task's own in serving it.
 
@@ -38,6 +51,7 @@ class ServedTask:
         options: the parameters of the verb that a request may give.
         maximum: of numbers among them, where one client of many may ask for less than the only user of a machine.
         batches: whether pictures of several requests may go through the network together.
+        browser: how a page does it without a server; ``None`` where none can.
     """
 
     inputs: tuple[str, ...] = ("image",)
@@ -47,6 +61,7 @@ class ServedTask:
     options: tuple[str, ...] = ()
     maximum: Mapping[str, float] = field(default_factory=dict)
     batches: bool = False
+    browser: InBrowser | None = None
 
     def pipeline_options(self, values: Values) -> dict[str, Any]:
         """What the pipeline is made with for such requests."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision.runtime.tasks.served import ServedTask, Values
+from edgevision.runtime.tasks.served import InBrowser, ServedTask, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,4 +18,4 @@ class _ServedClassification(ServedTask):
         return document
 
 
-SERVED = _ServedClassification(options=("top",), batches=True)
+SERVED = _ServedClassification(options=("top",), batches=True, browser=InBrowser(module="classify", options=("top",)))

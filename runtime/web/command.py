@@ -1,0 +1,49 @@
+"""The verb ``edgevision web``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.options import OUTPUT_PANEL, ForceOption, JsonOption, QuietOption
+from edgevision.cli.output import echo, print_json
+from edgevision.core.printable import one_line
+from edgevision.runtime.model_options import models_argument
+
+
+def web(
+    models: Annotated[list[Path], models_argument("ONNX model files, or names of those that ship, as inpaint.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the site.", rich_help_panel=OUTPUT_PANEL)
+    ] = Path("site"),
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder or .tgz of npm's onnxruntime-web, where there is no network.", show_default="fetched from npm"
+        ),
+    ] = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a folder of static files that runs models in the browser of whoever opens it, without a server's help.
+
+    Any web server can offer the folder; pictures never leave the visitor's device, and after the first visit it works
+    without a network. On the first visit the page compares what the browser computes with what was computed here.
+    edgevision verify does the same in a Chromium without a window.
+
+    Examples:
+        edgevision web inpaint -o site
+        edgevision web classify detect -o site --force
+    """
+    from edgevision.runtime.web.site import build_site
+
+    report = build_site(models, output, runtime=runtime, force=force)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    if quiet:
+        return
+    echo(f"{one_line(output)}: {', '.join(report.models)}; {report.files} files, {report.bytes / 1e6:.1f} MB")
+    echo(f"open it: python -m http.server --directory {one_line(output)}")
+    echo(f"prove it: edgevision verify {one_line(output)}")

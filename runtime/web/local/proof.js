@@ -1,0 +1,68 @@
+// Whether a model computes here what it computed where the site was made, on the samples that came with it.
+
+const RUNS = 5;
+const MOST_MILLISECONDS = 1500;
+
+// Runs the samples of `parity` {count, inputs, outputs, floor_db, arg_max} whose numbers are in `buffer`, and times one.
+// The answer: {sqnr_db, agreement, milliseconds, right}; null dB for no difference.
+export async function prove(engine, parity, buffer) {
+  const given = tensors(parity.inputs, buffer, 0);
+  const expected = tensors(parity.outputs, buffer, given.end);
+  let sqnr = Infinity;
+  let equal = 0;
+  let finite = true;
+  for (let index = 0; index < parity.count; index += 1) {
+    const found = await engine.run(...given.samples[index]);
+    found.forEach(({ data }, output) => {
+      const figures = differences(expected.samples[index][output].data, data);
+      finite &&= figures.finite;
+      sqnr = Math.min(sqnr, figures.sqnr);
+    });
+    if (parity.arg_max) equal += argMax(found[0].data) === parity.arg_max[index];
+  }
+  const agreement = parity.arg_max ? (100 * equal) / parity.count : null;
+  const right = finite && sqnr >= parity.floor_db && (agreement === null || agreement === 100);
+  return {
+    sqnr_db: sqnr === Infinity ? null : sqnr,
+    agreement,
+    milliseconds: await median(() => engine.run(...given.samples[0])),
+    right,
+  };
+}
+
+// The tensors of each sample, one behind the other for each input or output: float32, little-endian.
+function tensors(specs, buffer, start) {
+  let end = start;
+  const columns = specs.map(({ shape, count }) => {
+    const size = shape.reduce((product, side) => product * side, 1);
+    return Array.from({ length: count }, () => {
+      const data = new Float32Array(buffer, end, size);
+      end += size * 4;
+      return { data, shape };
+    });
+  });
+  return { samples: columns[0].map((_, index) => columns.map((column) => column[index])), end };
+}
+
+function differences(expected, found) {
+  let [signal, noise, finite] = [0, 0, expected.length === found.length];
+  for (let at = 0; at < expected.length; at += 1) {
+    signal += expected[at] ** 2;
+    noise += (expected[at] - found[at]) ** 2;
+  }
+  finite &&= Number.isFinite(noise);
+  return { sqnr: noise === 0 ? Infinity : 10 * Math.log10(Math.max(signal, 1e-300) / noise), finite };
+}
+
+const argMax = (values) => values.indexOf(values.reduce((most, value) => Math.max(most, value), -Infinity));
+
+async function median(run) {
+  const times = [];
+  const began = performance.now();
+  while (times.length < RUNS && (!times.length || performance.now() - began < MOST_MILLISECONDS)) {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  }
+  return times.sort((one, other) => one - other)[Math.floor(times.length / 2)];
+}
