@@ -79,7 +79,10 @@ class ComparisonOptions:
 
     panel: ClassVar[str] = _COMPARISON_PANEL
 
-    against: Annotated[Path, typer.Option("--against", help="The checkpoint or ONNX model it was made from.")]
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="The checkpoint or ONNX model it was made from.", show_default="of a site none"),
+    ] = None
     data: DataOption = None
     input_shape: Annotated[
         str | None, typer.Option(help="Size of the seeded samples, as 1x3x64x64, for a model that takes any.")

@@ -143,11 +143,18 @@ def verify(
     """Check that a model computes what its origin does; with --data, compare their accuracy or quality too.
 
     Then other settings of its input are tried as well (colours, range, mean and std, resizing), and one that is wrong
-    is named; it ends with 1.
+    is named; it ends with 1. A folder that edgevision web wrote is opened in a Chromium without a window, and compared
+    with what was computed where it was made.
 
     Examples:
         edgevision verify classifier.onnx --against classifier.pt --data photos.zip
+        edgevision verify site
     """
+    if model.is_dir():
+        _verify_site(model, as_json=as_json)
+        return
+    if comparison.against is None:
+        raise InputError(f"--against names the checkpoint or ONNX model that {model.name!r} was made from")
     with requires_extra("export"):
         from edgevision.exporters.verify import verify as run_verify
         from edgevision.runtime.tasks.evaluation import EvaluationOptions
@@ -179,6 +186,18 @@ def verify(
     report.parity.check(require_metadata(model).precision)
     if report.settings is not None:
         report.settings.check(report.model)
+
+
+def _verify_site(site: Path, *, as_json: bool) -> None:
+    """Prove a folder that ``edgevision web`` wrote."""
+    from edgevision.runtime.web.verification import proof_text, verify_site
+
+    proof = verify_site(site)
+    if as_json:
+        print_json(proof.to_dict())
+    else:
+        echo(proof_text(proof))
+    proof.check()
 
 
 def _retime(model: Path, output: OutputOptions) -> None:

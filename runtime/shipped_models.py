@@ -17,7 +17,7 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
     Where models have to be signed (:mod:`edgevision.modelfiles.signature_policy`), the file is one that is.
 
     A reference to one on the web, as ``hf:org/repo/model.onnx@rev``, is fetched once, see
-    :mod:`edgevision.modelfiles.model_references`. What is no bare name, as ``models/new.onnx``, is returned as it is:
+    :mod:`edgevision.modelfiles.model_references`. A folder stands for itself where no model has its name. What is no bare name, as ``models/new.onnx``, is returned as it is:
     who opens it says what is wrong with it.
 
     Raises:
@@ -45,6 +45,8 @@ def _found(model: str | os.PathLike[str]) -> Path:
     names = shipped_names()
     if path.name in names:
         return _shipped(path.name)
+    if path.is_dir():
+        return path
     from difflib import get_close_matches
 
     similar = [name for name in names if path.name in name.split("_")] or get_close_matches(path.name, names, n=1)

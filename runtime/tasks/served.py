@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_formats import PNG, PictureFormat
 from edgevision.imaging.pictures import Picture
+from edgevision.modelfiles.metadata import ModelMetadata
 
 Values = Mapping[str, Any]
 """The values of a verb's options by the names of its parameters, checked as the command line checks them."""
@@ -62,6 +63,10 @@ class ServedTask:
     maximum: Mapping[str, float] = field(default_factory=dict)
     batches: bool = False
     browser: InBrowser | None = None
+
+    def browser_refusal(self, metadata: ModelMetadata) -> str | None:
+        """Why :attr:`browser` cannot run this model, where it runs others of the task."""
+        return None
 
     def pipeline_options(self, values: Values) -> dict[str, Any]:
         """What the pipeline is made with for such requests."""

@@ -4,8 +4,9 @@ The classifier's logits are ten times the mean of red, green and blue. Of the re
 white, one doubles every pixel and one draws the same curve everywhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import colour_models
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from fake_engine import FakeEngine
 from onnx_writer import node, onnx_model
 from PIL import Image
+from watched_browser import Watched, open_browser
 
 from edgevision.core.errors import ImageError
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
@@ -240,3 +242,15 @@ def refusal(tmp_path: Path) -> Callable[[Callable[[Path], None], bytes], str | N
         return None
 
     return ask
+
+
+# Not for the session: as long as it is there its event loop runs, and tests of others could not run one.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with open_browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()

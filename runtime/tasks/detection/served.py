@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision.runtime.tasks.served import Values
+from edgevision.runtime.tasks.served import InBrowser, Values
 from edgevision.runtime.tasks.served_answers import ServedAnswers
 from edgevision.runtime.tasks.windows import parse_tile
 
@@ -21,4 +21,8 @@ class _ServedDetection(ServedAnswers):
         return super().pipeline_options(values) | own
 
 
-SERVED = _ServedDetection(options=(*ServedAnswers.options, "iou", "merge", "tile"), batches=True)
+_IN_BROWSER = InBrowser(module="detect", options=(*ServedAnswers.options, "iou", "merge"))
+
+SERVED = _ServedDetection(
+    options=(*ServedAnswers.options, "iou", "merge", "tile"), batches=True, browser=_IN_BROWSER
+)

@@ -7,7 +7,7 @@ from typing import Any
 from edgevision.imaging.picture_formats import GIF, JPEG, PNG, WEBP, PictureFormat
 from edgevision.runtime.tasks.generation.command import drawn_batches, encoded_film, parse_seeds, sheet_captions
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
-from edgevision.runtime.tasks.served import AnswerKind, Inputs, ServedTask, Values
+from edgevision.runtime.tasks.served import AnswerKind, InBrowser, Inputs, ServedTask, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,10 @@ class _ServedGeneration(ServedTask):
         return pictures.sheet(len(pictures) if animated else None, captions).encode(kind)
 
 
+_OPTIONS = ("count", "seed", "label", "truncation", "between", "size", "zoom")
+
 SERVED = _ServedGeneration(
-    options=("count", "seed", "label", "truncation", "between", "size", "zoom"), maximum={"count": 256}
+    options=_OPTIONS,
+    maximum={"count": 256},
+    browser=InBrowser(module="generate", options=_OPTIONS),
 )

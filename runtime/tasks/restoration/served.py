@@ -9,7 +9,7 @@ from edgevision.imaging.images import check_pixels
 from edgevision.imaging.picture_formats import JPEG, PNG, TIFF, WEBP, PictureFormat
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, read_mask
-from edgevision.runtime.tasks.served import AnswerKind, Inputs, ServedTask, Values
+from edgevision.runtime.tasks.served import AnswerKind, InBrowser, Inputs, ServedTask, Values
 
 _HOW = ("strength", "always", "fill", "seed")
 """Options of the verbs that their pipelines are called with."""
@@ -50,7 +50,16 @@ class _ServedInpainting(_ServedRestoration):
         return picture, {"mask": ~mask if values["invert_mask"] else mask, "opaque": values["from_alpha"]}
 
 
-INPAINT = _ServedInpainting(inputs=("image", "mask"), options=("invert_mask", "from_alpha", "fill", "seed", "quality"))
-DENOISE = _ServedRestoration(options=("strength", "quality"))
-UPSCALE = _ServedRestoration(options=("quality",))
-BRIGHTEN = _ServedRestoration(options=("strength", "always", "quality"))
+INPAINT = _ServedInpainting(
+    inputs=("image", "mask"),
+    options=("invert_mask", "from_alpha", "fill", "seed", "quality"),
+    browser=InBrowser(module="inpaint", options=("invert_mask", "from_alpha", "quality")),
+)
+DENOISE = _ServedRestoration(
+    options=("strength", "quality"), browser=InBrowser(module="restore", options=("strength", "quality"))
+)
+UPSCALE = _ServedRestoration(options=("quality",), browser=InBrowser(module="restore", options=("quality",)))
+BRIGHTEN = _ServedRestoration(
+    options=("strength", "always", "quality"),
+    browser=InBrowser(module="restore", options=("strength", "always", "quality")),
+)

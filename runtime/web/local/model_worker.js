@@ -6,6 +6,7 @@ export class ModelWorker {
   #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   #waiting = new Map();
   #count = 0;
+  #retired = false;
 
   // Opens `model` of `site` in `backend`.
   static async open(backend, site, model) {
@@ -24,6 +25,7 @@ export class ModelWorker {
     this.#worker.onmessage = ({ data: { id, value, problem } }) => {
       const { resolve, reject } = this.#waiting.get(id);
       this.#waiting.delete(id);
+      if (this.#retired && !this.#waiting.size) this.#worker.terminate();
       if (problem) reject(new Refusal(problem.message, problem.remedy));
       else resolve(value);
     };
@@ -40,6 +42,12 @@ export class ModelWorker {
       this.#waiting.set(id, { resolve, reject });
       this.#worker.postMessage({ id, call: name, argument });
     });
+  }
+
+  // Ends it when it has answered those that wait.
+  retire() {
+    this.#retired = true;
+    if (!this.#waiting.size) this.close();
   }
 
   // Ends it whatever it does; those that wait are told so.

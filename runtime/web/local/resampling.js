@@ -1,5 +1,5 @@
-// Pillow's way of making pictures larger and smaller, to the last bit: filters that widen as the picture shrinks, first
-// across and then down, and of 8-bit samples in fixed-point numbers, rounded between.
+// Pillow's way of making pictures larger and smaller: filters that widen as the picture shrinks, one axis after the
+// other, and of 8-bit samples in fixed-point numbers, rounded between.
 
 const PRECISION = 22;
 
@@ -26,23 +26,20 @@ export function resample({ width, height, channels, pixels }, columns, rows, nam
   const sized = (values, w, h) => ({ width: w, height: h, channels, pixels: values, alpha: null });
   if (name === "nearest") return sized(nearest({ width, channels, pixels }, columns, rows, box), columns, rows);
   if (name === "linear") return sized(linear({ width, height, channels, pixels }, columns, rows, box), columns, rows);
-  const [left, top, right, bottom] = box;
+  // Pillow has the box in float32.
+  const [left, top, right, bottom] = box.map(Math.fround);
+  const across = columns !== width || left !== 0 || right !== columns ? weights(width, left, right, columns, name) : null;
+  const down = rows !== height || top !== 0 || bottom !== rows ? weights(height, top, bottom, rows, name) : null;
+  // Some releases of Pillow now and then go down first, whose samples differ by 1 or 2 of 255.
   let result = pixels;
-  let wide = width;
-  if (columns !== width || left !== 0 || right !== columns) {
-    const across = weights(width, left, right, columns, FILTERS[name]);
-    result = pass(result, height, columns, channels, across, (line) => line * width * channels, channels);
-    wide = columns;
-  }
-  if (rows !== height || top !== 0 || bottom !== rows) {
-    const down = weights(height, top, bottom, rows, FILTERS[name]);
-    result = passDown(result, wide, rows, channels, down);
-  }
+  if (across) result = passAcross(result, height, width, channels, across);
+  if (down) result = passDown(result, columns, rows, channels, down);
   return sized(result === pixels ? pixels.slice() : result, columns, rows);
 }
 
 // For each place of the result the first place that it is made of and the weights from there, which add up to 1.
-function weights(length, start, stop, count, { support, weigh }) {
+export function weights(length, start, stop, count, name) {
+  const { support, weigh } = FILTERS[name];
   const scale = (stop - start) / count;
   const wide = Math.max(scale, 1);
   const reach = support * wide;
@@ -63,20 +60,18 @@ const fixed = (own) => own.map((weight) => Math.trunc(weight * 2 ** PRECISION + 
 const inFixed = (each) => each.map(({ first, own }) => ({ first, own: fixed(own) }));
 const clipped = (sum) => Math.min(Math.max(Math.floor(sum / 2 ** PRECISION), 0), 255);
 
-function pass(pixels, lines, count, channels, each, lineStart, step) {
+function passAcross(pixels, lines, width, channels, each) {
   const bytes = pixels instanceof Uint8Array;
-  const result = new pixels.constructor(lines * count * channels);
+  const result = new pixels.constructor(lines * each.length * channels);
   const taken = bytes ? inFixed(each) : each;
   const half = bytes ? 2 ** (PRECISION - 1) : 0;
   let at = 0;
   for (let line = 0; line < lines; line += 1) {
-    const begin = lineStart(line);
-    for (let place = 0; place < count; place += 1) {
-      const { first, own } = taken[place];
+    for (const { first, own } of taken) {
       for (let channel = 0; channel < channels; channel += 1, at += 1) {
         let sum = half;
-        let from = begin + first * step + channel;
-        for (let index = 0; index < own.length; index += 1, from += step) sum += pixels[from] * own[index];
+        let from = (line * width + first) * channels + channel;
+        for (let index = 0; index < own.length; index += 1, from += channels) sum += pixels[from] * own[index];
         result[at] = bytes ? clipped(sum) : sum;
       }
     }

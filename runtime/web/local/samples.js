@@ -12,7 +12,7 @@ export function luma(rgb) {
 }
 
 const SCALE = 6;
-const table = (factor) => Int16Array.from({ length: 256 }, (_, sample) => roundEven(factor * sample * 2 ** SCALE));
+const table = (factor) => Int16Array.from({ length: 256 }, (_, sample) => Math.trunc(factor * sample * 2 ** SCALE + 0.5));
 const TO_YCBCR = [
   [table(0.299), table(0.587), table(0.114)],
   [table(-0.16874), table(-0.33126), table(0.5)],

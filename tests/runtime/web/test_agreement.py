@@ -1,0 +1,161 @@
+"""The page computes what the pipelines compute, on fifty pictures and from the same seeds."""
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import edgevision
+from edgevision.imaging.pictures import Picture
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+PHOTOS = ("pictures/cat.jpg", "pictures/rocket.jpg", "coffee.jpg", "face.jpg")
+
+# The page's own way of asking, with the module that it has loaded already.
+_RUN = """async ({ task, files, fields }) => {
+  const { runTask } = await import(new URL("local/backend.js", location.href));
+  const decoded = Object.fromEntries(Object.entries(files).map(([name, { type, text }]) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return [name, new File([bytes], name, { type })];
+  }));
+  const answer = await runTask(task, { files: decoded, fields, signal: new AbortController().signal });
+  const bytes = answer.blob ? new Uint8Array(await answer.blob.arrayBuffer()) : [];
+  return { document: answer.document, text: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")) };
+}"""
+
+
+class Given(NamedTuple):
+    """A picture as a file, and what it is called."""
+
+    name: str
+    content: bytes
+    kind: str
+
+    @property
+    def pillow(self) -> Image.Image:
+        return Image.open(io.BytesIO(self.content))
+
+
+def _pictures() -> Iterator[Given]:
+    """Fifty: parts of photographs in all forms; every other one in JPEG."""
+    draw = np.random.default_rng(0)
+    photos = [Image.open(EXAMPLES / name).convert("RGB") for name in PHOTOS]
+    for number in range(50):
+        photo = photos[number % len(photos)]
+        width, height = (int(side) for side in draw.integers(33, 97, 2))
+        share = draw.uniform(0.3, 0.9)
+        box = (0, 0, int(photo.width * share), int(photo.height * share))
+        picture = photo.resize((width, height), Image.Resampling.LANCZOS, box)
+        if number % 5 == 4:
+            picture = picture.convert("L")
+        elif number % 10 == 6:
+            picture.putalpha(Image.linear_gradient("L").resize(picture.size).point(lambda value: 255 * (value > 90)))
+        kind = "JPEG" if number % 2 else "PNG"
+        file = io.BytesIO()
+        picture.save(file, kind, **({"quality": 92} if kind == "JPEG" else {}))
+        yield Given(f"{number} {picture.mode} {kind}", file.getvalue(), f"image/{kind.lower()}")
+
+
+PICTURES = tuple(_pictures())
+
+
+@pytest.fixture(scope="module")
+def ask(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
+    """Ask the page; a picture is answered in PNG, so that nothing is lost on the way."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    page.wait_for_selector("#task-choices label")
+    page.wait_for_selector(".proof-used")
+
+    def run(task: str, *files: Given, **options: Any) -> Any:
+        named = {
+            name: {"type": "image/png", "text": base64.b64encode(file.content).decode()}
+            for name, file in zip(("image", "mask"), files, strict=False)
+        }
+        fields = [[name.replace("_", "-"), str(value)] for name, value in options.items()]
+        answer = page.evaluate(_RUN, {"task": task, "files": named, "fields": fields})
+        return answer["document"] or Image.open(io.BytesIO(base64.b64decode(answer["text"])))
+
+    yield run
+    page.context.close()
+
+
+def _levels(page: Image.Image, native: Picture) -> np.ndarray:
+    """How far apart two pictures are, in 255ths, of what is seen of them."""
+    theirs = native.to_pillow()
+    assert page.size == theirs.size
+    ours, theirs = (np.asarray(picture.convert("RGBA")).astype(int) for picture in (page, theirs))
+    seen = (ours[..., 3:] == 255) & (theirs[..., 3:] == 255)
+    np.testing.assert_array_less(np.abs(ours[..., 3] - theirs[..., 3]), 3)
+    return np.abs(ours[..., :3] - theirs[..., :3])[np.broadcast_to(seen, (*seen.shape[:2], 3))]
+
+
+def test_classify_gives_the_same_probabilities(ask):
+    with edgevision.load("classify") as classify:
+        for picture in PICTURES:
+            native = classify(picture.content).to_dict()["predictions"]
+            found = ask("classify", picture)["results"][0]["predictions"]
+            expected = {row["label"]: row["probability"] for row in native}
+            assert found[0]["label"] == native[0]["label"], picture.name
+            apart = max(abs(row["probability"] - expected.get(row["label"], row["probability"])) for row in found)
+            assert apart < 2e-3, picture.name
+
+
+@pytest.mark.parametrize("task", ["denoise", "brighten", "upscale"])
+def test_restored_pictures_are_the_same(ask, task):
+    with edgevision.load(task) as restore:
+        for picture in PICTURES[:: 1 if task == "brighten" else 3]:
+            apart = _levels(ask(task, picture), restore(picture.content))
+            assert apart.max() <= 1, picture.name
+            assert (apart > 0).mean() < 0.01, picture.name
+
+
+def test_holes_are_filled_the_same(ask):
+    draw = np.random.default_rng(1)
+    with edgevision.load("inpaint") as inpaint:
+        for picture in PICTURES[::3]:
+            width, height = picture.pillow.size
+            marked = np.zeros((height, width), np.uint8)
+            top, left = draw.integers(0, height // 2), draw.integers(0, width // 2)
+            marked[top : top + height // 3, left : left + width // 3] = 255
+            file = io.BytesIO()
+            Image.fromarray(marked).save(file, "PNG")
+            apart = _levels(
+                ask("inpaint", picture, Given("mask", file.getvalue(), "image/png")),
+                inpaint(picture.content, marked, fill="smooth"),
+            )
+            assert apart.max() <= 1, picture.name
+            assert (apart > 0).mean() < 0.01, picture.name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"count": 12, "seed": 7}, {"count": 4, "seed": 2**40, "class": "horse", "truncation": 0.5}],
+)
+def test_the_same_seed_draws_the_same(ask, options):
+    named = {("label" if name == "class" else name): value for name, value in options.items()}
+    with edgevision.load("generate") as generate:
+        native = generate(**named).sheet()
+    apart = _levels(ask("generate", **options), native)
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 0.01
+
+
+def test_random_numbers_are_numpys_to_the_last_bit(ask, browser, address):
+    page = browser.new_context().new_page()
+    page.goto(f"{address}site.json")
+    script = """async (seed) => {
+      const { Random } = await import(new URL("local/random.js", location.href));
+      const random = new Random(...seed);
+      return Array.from({ length: 200000 }, () => random.normal());
+    }"""
+    for seed in ((0, 0), (2**40 + 5, 3)):
+        expected = np.random.default_rng(seed).standard_normal(200_000, np.float32)
+        np.testing.assert_array_equal(np.float32(page.evaluate(script, list(seed))), expected)
+    page.context.close()
