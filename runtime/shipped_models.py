@@ -17,8 +17,8 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
     Where models have to be signed (:mod:`edgevision.modelfiles.signature_policy`), the file is one that is.
 
     A reference to one on the web, as ``hf:org/repo/model.onnx@rev``, is fetched once, see
-    :mod:`edgevision.modelfiles.model_references`. A folder stands for itself where no model has its name. What is no bare name, as ``models/new.onnx``, is returned as it is:
-    who opens it says what is wrong with it.
+    :mod:`edgevision.modelfiles.model_references`. A folder stands for itself where no model has its name. What is no
+    bare name, as ``models/new.onnx``, is returned as it is: who opens it says what is wrong with it.
 
     Raises:
         InputError: a bare name that is neither; the models that ship are listed. Or a reference that leads nowhere.

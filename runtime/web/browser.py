@@ -19,8 +19,8 @@ _SOFTWARE_WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"
 
 
 @contextmanager
-def open_chromium() -> Iterator[Any]:
-    """Playwright's browser.
+def open_chromium(*, webgpu: bool) -> Iterator[Any]:
+    """Playwright's browser, with a WebGPU that the CPU computes or without.
 
     Raises:
         MissingExtraError: Playwright is not installed.
@@ -36,7 +36,7 @@ def open_chromium() -> Iterator[Any]:
                 " playwright install chromium"
             )
         try:
-            browser = driver.chromium.launch(executable_path=program, args=list(_SOFTWARE_WEBGPU))
+            browser = driver.chromium.launch(executable_path=program, args=list(_SOFTWARE_WEBGPU) if webgpu else [])
         except Error as error:
             raise DeviceError(f"{program} does not start: {error.message.splitlines()[0]}") from error
         try:

@@ -30,20 +30,25 @@ def web(
 
     Any web server can offer the folder; pictures never leave the visitor's device, and after the first visit it works
     without a network. On the first visit the page compares what the browser computes with what was computed here.
-    edgevision verify does the same in a Chromium without a window.
+    edgevision verify does the same in a Chromium without a window. Of an int8 model and the one that it was made from
+    that one is in the page which a Chromium here computes faster.
 
     Examples:
         edgevision web inpaint -o site
         edgevision web classify detect -o site --force
+        edgevision web detector.onnx detector.int8.onnx -o site
     """
-    from edgevision.runtime.web.site import build_site
+    from edgevision.runtime.web.forms import build_fastest_site
 
-    report = build_site(models, output, runtime=runtime, force=force)
+    report = build_fastest_site(models, output, runtime=runtime, force=force)
     if as_json:
         print_json(report.to_dict())
         return
     if quiet:
         return
     echo(f"{one_line(output)}: {', '.join(report.models)}; {report.files} files, {report.bytes / 1e6:.1f} MB")
+    for form in report.forms:
+        time = "wrong there" if form.milliseconds is None else f"{form.milliseconds:.1f} ms a sample in WebAssembly"
+        echo(f"{one_line(form.model)} ({form.precision}): {time}{', shipped' if form.shipped else ''}")
     echo(f"open it: python -m http.server --directory {one_line(output)}")
     echo(f"prove it: edgevision verify {one_line(output)}")

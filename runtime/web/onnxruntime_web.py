@@ -1,4 +1,4 @@
-"""The files of ONNX Runtime for browsers: fetched from npm when a site is made, or taken from where the user has them."""
+"""The files of ONNX Runtime for browsers: fetched from npm when a site is made, or taken from a package at hand."""
 
 import base64
 import hashlib
@@ -147,4 +147,6 @@ def _download(target: Path) -> None:
 
 def _reason(error: Exception) -> str:
     said = str(getattr(error, "stderr", "") or getattr(error, "reason", "") or error).strip().splitlines()
-    return shortened(next((line for line in said if "code" in line or "network" in line), said[0] if said else "it failed"))
+    return shortened(
+        next((line for line in said if "code" in line or "network" in line), said[0] if said else "it failed")
+    )

@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from edgevision import __version__
 from edgevision.core.atomic_files import temporary_folder, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
 from edgevision.core.records import Record, record
-from edgevision.modelfiles.model_file import ModelFormat, model_format
+from edgevision.modelfiles.model_file import ModelFormat, is_encrypted, model_format, read_graph
 from edgevision.runtime.serving.catalogue import Catalogue, OfferedModel, OfferedTask, open_catalogue
 from edgevision.runtime.web.onnxruntime_web import runtime_facts, runtime_files
 from edgevision.runtime.web.parity_samples import parity_samples
@@ -36,8 +36,21 @@ _DIALOG = ('<dialog id="token-dialog"', "</dialog>\n")
 
 
 @record
+class FormTime(Record):
+    """One of several forms of a model: ``milliseconds`` of a sample in WebAssembly, ``None`` where it is not right."""
+
+    model: str
+    precision: str
+    milliseconds: float | None = None
+    shipped: bool
+
+
+@record
 class SiteReport(Record):
-    """What was written: the models, the bytes of all files, and ``version``, which another content would not have."""
+    """What was written: the models, the bytes of all files, and ``version``, which another content would not have.
+
+    ``forms`` are those of one model that were measured in a browser, of which one is there.
+    """
 
     schema_version: int = SITE_SCHEMA
     site: str
@@ -46,8 +59,7 @@ class SiteReport(Record):
     files: int
     bytes: int
     runtime: Mapping[str, str]
-
-
+    forms: tuple[FormTime, ...] = ()
 
 
 def build_site(models: Sequence[Path], target: Path, *, runtime: Path | None = None, force: bool = False) -> SiteReport:
@@ -97,7 +109,9 @@ def check_target(target: Path, *, force: bool) -> None:
     """Refuse a folder that is not to be written before the work starts; :class:`OutputError`."""
     if not target.exists():
         if not target.parent.is_dir():
-            raise OutputError(f"the output folder {str(target.parent)!r} does not exist; create it or choose another -o")
+            raise OutputError(
+                f"the output folder {str(target.parent)!r} does not exist; create it or choose another -o"
+            )
         return
     if not target.is_dir():
         raise OutputError(f"the output {str(target)!r} is a file; give a folder")
@@ -142,8 +156,15 @@ def _model_document(model: OfferedModel, catalogue: Catalogue) -> tuple[dict[str
     """What the page says and needs of a model, and its files."""
     if model_format(model.path) is not ModelFormat.ONNX:
         raise InputError(f"{model.path.name!r} is no ONNX model, which is all that browsers run here; export one")
-    browser = catalogue.tasks[model.metadata.task].served.browser
+    if is_encrypted(model.path):
+        raise InputError(f"{model.path.name!r} is encrypted, and what is in a page everybody can read")
+    if read_graph(model.path).external_data:
+        raise InputError(f"{model.path.name!r} keeps weights in other files; a page takes models of one file")
+    served = catalogue.tasks[model.metadata.task].served
+    browser, refusal = served.browser, served.browser_refusal(model.metadata)
     assert browser is not None
+    if refusal is not None:
+        raise InputError(f"{model.name!r} does not run in a browser yet: {refusal}; edgevision serve offers it")
     file, samples_file = f"models/{model.name}.onnx", f"models/{model.name}.samples.bin"
     samples = parity_samples(model.path, model.metadata, samples_file)
     document = model.to_dict() | {

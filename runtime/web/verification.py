@@ -28,9 +28,9 @@ _PROVE = """async (name) => {
 class BackendProof(Record):
     """One backend for one model.
 
-    ``reason`` says why it is not ``used``. The figures are missing where it did not run: on ``samples`` the worst ``sqnr_db`` of the
-    outputs (``None`` for no difference), the share of samples whose largest output is the same, in percent (of
-    classifiers), how long it took to open the model and to compute one sample, and with how many threads.
+    ``reason`` says why it is not ``used``. The figures are missing where it did not run: on ``samples`` the worst
+    ``sqnr_db`` of the outputs (``None`` for no difference), the share of samples whose largest output is the same, in
+    percent (of classifiers), how long it took to open the model and to compute one sample, and with how many threads.
     """
 
     backend: str
@@ -88,15 +88,17 @@ def is_site(path: Path) -> bool:
     return (path / DESCRIPTION).is_file()
 
 
-def verify_site(folder: Path) -> SiteProof:
+def verify_site(folder: Path, *, webgpu: bool = True) -> SiteProof:
     """Run the samples of every model of the site in a Chromium without a window, as the page does on a first visit.
+
+    With ``webgpu`` the CPU computes that too, where there is no graphics processor.
 
     Raises:
         InputError: ``folder`` is no site of this release.
         DeviceError: there is no browser to run it in.
     """
     site = _described(folder)
-    with local_server(folder) as address, open_chromium() as browser:
+    with local_server(folder) as address, open_chromium(webgpu=webgpu) as browser:
         page = browser.new_context().new_page()
         page.set_default_timeout(_PATIENCE_MS)
         page.goto(address)

@@ -23,6 +23,4 @@ class _ServedDetection(ServedAnswers):
 
 _IN_BROWSER = InBrowser(module="detect", options=(*ServedAnswers.options, "iou", "merge"))
 
-SERVED = _ServedDetection(
-    options=(*ServedAnswers.options, "iou", "merge", "tile"), batches=True, browser=_IN_BROWSER
-)
+SERVED = _ServedDetection(options=(*ServedAnswers.options, "iou", "merge", "tile"), batches=True, browser=_IN_BROWSER)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision.runtime.tasks.served import Values
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
+from edgevision.runtime.tasks.served import InBrowser, Values
 from edgevision.runtime.tasks.served_answers import ServedAnswers
 from edgevision.runtime.tasks.windows import parse_tile
 
@@ -14,5 +16,11 @@ class _ServedSegmentation(ServedAnswers):
         tile = None if values["tile"] is None else parse_tile(values["tile"])
         return super().pipeline_options(values) | {"threshold": values["threshold"], "tile": tile}
 
+    def browser_refusal(self, metadata: ModelMetadata) -> str | None:
+        head = metadata.spec_as(SegmentationSpec).head
+        return "it tells things of one class apart" if head is not None and head.tells_apart else None
 
-SERVED = _ServedSegmentation(options=(*ServedAnswers.options, "threshold", "tile"))
+
+_IN_BROWSER = InBrowser(module="segment", options=(*ServedAnswers.options, "threshold"))
+
+SERVED = _ServedSegmentation(options=(*ServedAnswers.options, "threshold", "tile"), browser=_IN_BROWSER)

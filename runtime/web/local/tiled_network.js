@@ -5,12 +5,16 @@ import { resample } from "./resampling.js";
 import { asFloat, toRgb, toYcbcr } from "./samples.js";
 import { addTile, spans, take } from "./tiling.js";
 
+// What a tile may take in a browser, in bytes.
+const MEMORY = 128 << 20;
+
 export class TiledNetwork {
-  constructor(engine, metadata) {
+  constructor(engine, metadata, memory = MEMORY) {
     const { scale = 1, predicts = "image", output_range: range } = metadata.spec ?? {};
     this.engine = engine;
     this.scale = scale;
     this.tile = metadata.tile;
+    this.memory = memory;
     this.predictsNoise = predicts === "noise";
     this.color = metadata.image.color;
     const sides = engine.inputs[0].shape.slice(2);
@@ -29,7 +33,7 @@ export class TiledNetwork {
     const { scale } = this;
     const sum = { width: picture.width * scale, height: picture.height * scale, channels: picture.channels };
     sum.pixels = new Float32Array(sum.width * sum.height * sum.channels);
-    const [rows, columns] = spans(picture.height, picture.width, this.tile, this.fixed);
+    const [rows, columns] = spans(picture.height, picture.width, this.tile, this.memory, this.fixed);
     for (const row of rows) {
       for (const column of columns) {
         const given = inputs(row, column);

@@ -3,9 +3,8 @@
 // A wider transition hides no more, and costs accuracy where it nears the tiles' edges.
 const WIDEST_RAMP = 32;
 
-// What a page lets a network take for one tile, in bytes; what it takes for a pixel where the model does not say; and
-// how many times what is alive at once the engine was seen to take.
-const MEMORY = 128 << 20;
+// What a network takes for a pixel where the model does not say, in bytes; and how many times what is alive at once the
+// engine was seen to take.
 const BYTES_A_PIXEL = 768;
 const ENGINE_SLACK = 2.5;
 
@@ -15,14 +14,15 @@ const gcd = (one, other) => (other ? gcd(other, one % other) : one);
 function tileRules({ multiple = 1, overlap = null, memory, stride = 1, minimum = 1 } = {}) {
   const step = (multiple * stride) / gcd(multiple, stride);
   const padded = (side) => Math.ceil(Math.max(side, minimum) / multiple) * multiple;
-  return { multiple, overlap, step, padded, memory: memory ?? BYTES_A_PIXEL };
+  return { multiple, overlap, step, padded, perPixel: memory ?? BYTES_A_PIXEL };
 }
 
-// The spans of the rows and of the columns for a picture of that size; `fixed` are the sides that the model takes, null
-// where it takes any. A span is {start, stop, weights}, where the weights of all add up to 1 at every place.
-export function spans(height, width, tile, [fixedRows, fixedColumns]) {
+// The spans of the rows and of the columns for a picture of that size, whose tiles take so many bytes of `memory`;
+// `fixed` are the sides that the model takes, null where it takes any. A span is {start, stop, weights}, where the
+// weights of all add up to 1 at every place.
+export function spans(height, width, tile, memory, [fixedRows, fixedColumns]) {
   const rules = tileRules(tile);
-  const side = fixedRows || fixedColumns || rules.overlap === null ? null : tileSide(height, width, rules);
+  const side = fixedRows || fixedColumns || rules.overlap === null ? null : tileSide(height, width, memory, rules);
   return [
     cut(height, fixedRows ?? side, rules, fixedRows !== null),
     cut(width, fixedColumns ?? side, rules, fixedColumns !== null),
@@ -30,8 +30,8 @@ export function spans(height, width, tile, [fixedRows, fixedColumns]) {
 }
 
 // The side of the tiles; null for all at once.
-function tileSide(height, width, { overlap, step, padded, memory }) {
-  const pixels = MEMORY / (ENGINE_SLACK * memory);
+function tileSide(height, width, memory, { overlap, step, padded, perPixel }) {
+  const pixels = memory / (ENGINE_SLACK * perPixel);
   if (padded(height) * padded(width) <= pixels) return null;
   const least = padded(Math.ceil((3 * overlap + 2 * step) / step) * step);
   return Math.max(Math.floor(Math.sqrt(pixels) / step) * step, least);

@@ -93,6 +93,8 @@ def test_a_site_is_replaced_only_by_force_and_other_folders_never(build, tmp_pat
 def test_what_does_not_run_in_a_browser_is_refused_with_what_does(build, write_colours, tmp_path):
     code, _, error = build(write_colours("colours.onnx", batch=4), "-o", tmp_path / "site")
     assert (code, "batch of 1" in error) == (2, True)
+    code, _, error = build("segment_nuclei", "-o", tmp_path / "site")
+    assert (code, "apart" in error) == (2, True)
     assert not (tmp_path / "site").exists()
 
 

@@ -1,12 +1,17 @@
 """edgevision verify SITE: the page's own proof, in a browser without a window."""
 
 import json
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from onnx_writer import node, onnx_model
 
+from edgevision.modelfiles.metadata import Precision, Provenance
 from edgevision.runtime.web import browser as site_browser
+from tests.runtime.conftest import METADATA
 
 
 @pytest.fixture
@@ -28,8 +33,6 @@ def test_a_site_is_proved(edgevision, site, without_webgpu):
 
 
 def test_a_model_that_computes_something_else_is_no(edgevision, site, without_webgpu, tmp_path):
-    import shutil
-
     wrong = tmp_path / "site"
     shutil.copytree(site, wrong)
     samples = wrong / "models" / "classify.samples.bin"
@@ -49,3 +52,29 @@ def test_without_playwright_the_extra_is_named(tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 3
     assert "[web]" in ended.stderr
+
+
+def test_of_two_forms_the_faster_one_ships(edgevision, site, without_webgpu, write_colours, tmp_path):
+    """Both compute the same; the one that is called int8 does it a hundred times over."""
+    made = METADATA.updated(provenance=Provenance(checkpoint_sha256="0" * 64))
+    quick = write_colours("quick.onnx", made)
+    again = [node("Conv", [f"image{n or ''}", "same"], [f"image{n + 1}"], pads=[9, 9, 9, 9]) for n in range(40)]
+    same = np.zeros((3, 3, 19, 19), np.float32)
+    same[range(3), range(3), 9, 9] = 1
+    last = [node("ReduceMean", ["image40", "axes"], ["mean"], keepdims=0), node("Mul", ["mean", "ten"], ["logits"])]
+    weights = {"same": same, "ten": np.float32([10]), "axes": np.int64([2, 3])}
+    slow = tmp_path / "slow.onnx"
+    slow.write_bytes(
+        onnx_model(
+            [*again, *last],
+            {"image": ("batch", 3, 8, 8)},
+            {"logits": ("batch", 3)},
+            weights,
+            made.updated(precision=Precision.INT8),
+        )
+    )
+    code, output, error = edgevision("web", slow, quick, "-o", tmp_path / "faster", "--json")
+    assert code == 0, error
+    report = json.loads(output)
+    assert report["models"] == ["quick"]
+    assert {form["model"]: form["shipped"] for form in report["forms"]} == {"slow": False, "quick": True}

@@ -7,11 +7,14 @@ import { asFloat, stored } from "../samples.js";
 import { TiledNetwork } from "../tiled_network.js";
 import { take } from "../tiling.js";
 
+// Of a tile, in bytes: the smaller tiles are, the less is computed beside the holes.
+const MEMORY = 32 << 20;
+
 export async function run({ engine, metadata, files, values, clock }) {
   const picture = await readPicture(files.image);
   const holes = await holesOf(picture, files.mask, values);
   clock("decode");
-  const filled = holes.includes(1) ? await fill(new TiledNetwork(engine, metadata), picture, holes) : picture;
+  const filled = holes.includes(1) ? await fill(new TiledNetwork(engine, metadata, MEMORY), picture, holes) : picture;
   const opaque = values["mask-from-alpha"] && picture.alpha;
   const alpha = opaque ? picture.alpha.map((share, place) => (holes[place] ? 255 : share)) : picture.alpha;
   clock("fill");
