@@ -13,7 +13,7 @@ from typing import Any
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError
 from edgevision.core.printable import shortened
-from edgevision.modelfiles.model_references import cache_folder
+from edgevision.core.user_cache import user_cache
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
@@ -106,7 +106,7 @@ def _integrity(content: bytes) -> str:
 
 def _fetched() -> Path:
     """The package's file in the cache, brought there from npm the first time."""
-    archive = cache_folder() / "packages" / f"{PACKAGE}-{VERSION}.tgz"
+    archive = user_cache() / "packages" / f"{PACKAGE}-{VERSION}.tgz"
     if archive.is_file():
         return archive
     if os.environ.get("EDGEVISION_OFFLINE", "") not in ("", "0"):

@@ -20,6 +20,7 @@ export const readModel = async (name) => modelOf(await opened, name);
 export async function prepare(name) {
   prepared = name;
   const proven = await provenModel(name);
+  for (const other of models.values()) if (other !== proven) other.rest();
   showProof(proven.model, proven.rows);
   // What goes wrong is in the proof, and said when somebody asks.
   await proven.worker().catch(() => {});

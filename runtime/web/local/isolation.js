@@ -17,7 +17,7 @@ export async function openSite() {
   const address = new URL("../", import.meta.url).href;
   const response = await fetch(new URL("site.json", address));
   const site = await response.json();
-  requestIdleCallback?.(keep);
+  (self.requestIdleCallback ?? setTimeout)(keep);
   return { ...site, address };
 }
 

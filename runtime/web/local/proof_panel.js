@@ -31,7 +31,7 @@ function proofRow({ backend, used, reason, threads, sqnr_db: sqnr, agreement, mi
     facts.push(`${milliseconds(time)} a sample`);
     if (backend === "wasm") facts.push(`${threads} ${threads === 1 ? "thread" : "threads"}`);
   }
-  const verdict = used ? "used" : `not used: ${reason}`;
+  const verdict = used ? "used" : reason ? `not used: ${reason}` : "being compared …";
   return make(
     "p",
     { class: "proof-row" },

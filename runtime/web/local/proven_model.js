@@ -9,25 +9,23 @@ const SLOWER = "right, but slower";
 export class ProvenModel {
   #site;
   #worker = null;
+  // {first, all}: when one backend is right, and when all were tried.
+  #proving = null;
   #opening = null;
-  #found = null;
 
-  // `told` is called with the rows of the proof whenever one has come: see `rows`.
+  // `told` is called with `rows` whenever one has come.
   constructor(site, model, told) {
     this.#site = site;
     this.model = model;
     this.told = told;
-    // One row for each backend: {backend, used, reason, threads, sqnr_db, samples, agreement,
-    // milliseconds, right}.
+    // One for each backend: {backend, used, reason, opened, threads, samples, sqnr_db, agreement, milliseconds, right}.
     this.rows = this.#known() ?? [];
   }
 
   // The worker that answers: as soon as one backend is right. Where another turns out to be faster it takes over.
   async worker() {
-    if (!this.#worker) {
-      this.#opening ??= (this.used ? this.#open() : this.#prove()).finally(() => (this.#opening = null));
-      await Promise.race([this.#opening, new Promise((resolve) => (this.#found = resolve))]);
-    }
+    if (!this.#worker && !this.used) await (this.#proving ??= this.#beginProof()).first;
+    if (!this.#worker && this.used) await (this.#opening ??= this.#open().finally(() => (this.#opening = null)));
     if (!this.#worker) throw new Refusal("this browser does not compute what the model computes", "See the proof, and try another browser.");
     return this.#worker;
   }
@@ -35,7 +33,7 @@ export class ProvenModel {
   // All rows, when every backend was tried.
   async proof() {
     await this.worker().catch(() => {});
-    await this.#opening;
+    await this.#proving?.all;
     return this.rows;
   }
 
@@ -45,27 +43,48 @@ export class ProvenModel {
     this.#worker = null;
   }
 
+  // Gives its memory back when what runs has ended; the next call opens the model again.
+  rest() {
+    if (this.#proving) return;
+    this.#worker?.retire();
+    this.#worker = null;
+  }
+
   get used() {
     return this.rows.find(({ used }) => used)?.backend ?? null;
   }
 
   async #open() {
     this.told(this.rows);
-    this.#worker = await ModelWorker.open(this.used, this.#site.address, this.model);
+    try {
+      this.#worker = await ModelWorker.open(this.used, this.#site.address, this.model);
+    } catch {
+      // What was right on another day is not there today.
+      localStorage.removeItem(this.#key);
+      this.rows = [];
+      await (this.#proving ??= this.#beginProof()).first;
+    }
   }
 
-  async #prove() {
+  #beginProof() {
+    const { promise: first, resolve } = Promise.withResolvers();
+    const all = this.#prove(resolve).finally(() => (this.#proving = null));
+    all.then(resolve, resolve);
+    return { first, all };
+  }
+
+  async #prove(found) {
     this.rows = [];
     for (const backend of BACKENDS) {
       const row = { backend, used: false, reason: "", ...(await unavailable(backend)) };
       this.rows.push(row);
-      if (!row.reason) await this.#try(row);
+      if (!row.reason && (await this.#try(row))) found();
       this.told(this.rows);
     }
     if (this.used) localStorage.setItem(this.#key, JSON.stringify(this.rows));
   }
 
-  // Proves one backend, and uses it if it is right and faster than what is used so far.
+  // Proves one backend, and uses it if it is right and faster than what is used so far; whether it is.
   async #try(row) {
     const best = this.rows.find(({ used }) => used);
     const began = performance.now();
@@ -76,15 +95,19 @@ export class ProvenModel {
       Object.assign(row, await worker.call("prove", { site: this.#site.address, model: this.model }));
       if (!row.right) row.reason = "computes something else";
       else if (best && best.milliseconds <= row.milliseconds) row.reason = SLOWER;
-      if (row.reason) return worker.close();
-      if (best) Object.assign(best, { used: false, reason: SLOWER });
-      row.used = true;
-      this.#worker?.retire();
-      this.#worker = worker;
-      this.#found?.();
+      if (row.reason) worker.close();
+      else this.#use(worker, row, best);
     } catch (error) {
       row.reason = `does not run: ${error.message}`;
     }
+    return row.used;
+  }
+
+  #use(worker, row, best) {
+    if (best) Object.assign(best, { used: false, reason: SLOWER });
+    row.used = true;
+    this.#worker?.retire();
+    this.#worker = worker;
   }
 
   // What was proved stays so until the site, the browser or its isolation is another.

@@ -23,6 +23,7 @@ def test_the_page_is_isolated_proves_itself_and_classifies(open_site, edgevision
     page = open_site()
     _proved(page)
     assert page.evaluate("crossOriginIsolated")
+    assert page.inner_text("#empty .small") == "It stays on this device."
     found = json.loads(edgevision("run", "classify", CAT, "--json")[1])["results"][0]["predictions"][0]
     assert _classified(page).split() == [found["label"], f"{100 * found['probability']:.0f}", "%"]
 
@@ -40,3 +41,41 @@ def test_what_was_seen_once_works_without_a_network(open_site):
     page.reload()
     _proved(page)
     assert _classified(page).startswith("cat")
+
+
+def test_what_is_cancelled_is_opened_again(open_site):
+    page = open_site()
+    _proved(page)
+    ended = page.evaluate("""async () => {
+      const { runTask } = await import(new URL("local/backend.js", location.href));
+      const control = new AbortController();
+      const asked = { files: {}, fields: [["count", "64"]], signal: control.signal };
+      setTimeout(() => control.abort(), 50);
+      const [first] = await Promise.allSettled([runTask("generate", asked)]);
+      const second = await runTask("generate", { files: {}, fields: [], signal: new AbortController().signal });
+      return [first.reason?.name, second.blob.type];
+    }""")
+    assert ended == ["AbortError", "image/png"]
+
+
+def test_what_goes_wrong_is_said(open_site, tmp_path):
+    page = open_site()
+    _proved(page)
+    (tmp_path / "letter.png").write_text("dear")
+    page.locator("label:has(#task-classify)").click()
+    page.set_input_files("#picture-input", tmp_path / "letter.png")
+    page.wait_for_selector("#unseen:not([hidden])")
+    page.click("#run")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "no picture" in page.inner_text("#problem")
+    assert "PNG, JPEG or WebP" in page.inner_text("#problem")
+
+
+def test_the_camera_is_seen_through_a_model(open_site):
+    page = open_site()
+    _proved(page)
+    page.locator("label:has(#task-classify)").click()
+    page.click("#tab-camera")
+    page.click("#camera-start")
+    page.wait_for_selector("#answer .headline", timeout=60_000)
+    page.click("#camera-stop")
