@@ -16,7 +16,7 @@ from edgevision.runtime.web.site import build_site
 _NO_GPU = "No available adapters."
 """Chromium's own words where it is asked for WebGPU."""
 
-MODELS = ("classify", "denoise", "upscale", "brighten", "inpaint", "generate", "detect", "segment")
+MODELS = ("classify", "denoise", "upscale", "brighten", "inpaint", "generate", "detect", "segment", "keypoints")
 
 
 @pytest.fixture

@@ -165,6 +165,18 @@ def test_masks_are_the_same(ask):
                 assert ours.sum() == row["area"]
 
 
+def test_points_are_the_same(ask):
+    with edgevision.load("keypoints") as find:
+        for picture in (Given("face", (EXAMPLES / "face.jpg").read_bytes(), "image/jpeg"), *PICTURES[3::10]):
+            native = find(picture.content).to_dict()
+            found = ask("keypoints", picture)["results"][0]
+            assert found["point_names"] == native["point_names"]
+            ours, theirs = (np.array(answer["things"][0]["points"]) for answer in (found, native))
+            # int8 rounds to either side what lies between two steps; points of no face are anywhere.
+            sure = theirs[:, 2] > 0.5
+            assert np.abs(ours[sure, :2] - theirs[sure, :2]).max(initial=0) < 0.02 * native["width"], picture.name
+
+
 @pytest.mark.parametrize(
     "options",
     [{"count": 12, "seed": 7}, {"count": 4, "seed": 2**40, "class": "horse", "truncation": 0.5}],
