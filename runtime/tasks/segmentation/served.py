@@ -18,7 +18,7 @@ class _ServedSegmentation(ServedAnswers):
 
     def browser_refusal(self, metadata: ModelMetadata) -> str | None:
         head = metadata.spec_as(SegmentationSpec).head
-        return "it tells things of one class apart" if head is not None and head.tells_apart else None
+        return "its masks come with boxes" if head is not None and head.boxes is not None else None
 
 
 _IN_BROWSER = InBrowser(module="segment", options=(*ServedAnswers.options, "threshold"))

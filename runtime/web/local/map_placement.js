@@ -21,10 +21,15 @@ export class MapPlacement {
   // A map at the pixels of the picture that are seen, bilinearly, or the nearest where numbers name things.
   toPicture(values, columns, rows, smooth = true) {
     const [width, height] = this.seen.map(([start, stop]) => stop - start);
-    const edges = this.seen.map((span, axis) => this.#edges(span, axis, axis ? rows : columns));
-    const box = [edges[0][0], edges[1][0], edges[0][1], edges[1][1]];
+    const box = this.box(columns, rows);
     const map = { width: columns, height: rows, channels: 1, pixels: values };
     return resample(map, width, height, smooth ? "bilinear" : "nearest", box).pixels;
+  }
+
+  // Left, top, right and bottom of what is seen of the picture in a map of that size.
+  box(columns, rows) {
+    const [[left, right], [top, bottom]] = this.seen.map((span, axis) => this.#edges(span, axis, axis ? rows : columns));
+    return [left, top, right, bottom];
   }
 
   #edges(span, axis, cells) {

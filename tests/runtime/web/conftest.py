@@ -16,7 +16,18 @@ from edgevision.runtime.web.site import build_site
 _NO_GPU = "No available adapters."
 """Chromium's own words where it is asked for WebGPU."""
 
-MODELS = ("classify", "denoise", "upscale", "brighten", "inpaint", "generate", "detect", "segment", "keypoints")
+MODELS = (
+    "classify",
+    "denoise",
+    "upscale",
+    "brighten",
+    "inpaint",
+    "generate",
+    "detect",
+    "segment",
+    "segment_nuclei",
+    "keypoints",
+)
 
 
 @pytest.fixture

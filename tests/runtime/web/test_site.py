@@ -3,8 +3,15 @@
 import json
 from hashlib import sha256
 
+import numpy as np
 import pytest
 
+from edgevision.core.lazy_objects import load_object
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.task_registry import find_task
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.keypoints.spec import Refinement
 from edgevision.runtime.web import onnxruntime_web
 
 
@@ -58,11 +65,6 @@ def test_another_model_is_another_version(build, tmp_path):
 
 
 def test_the_samples_are_what_the_native_engine_computes(build, tmp_path):
-    import numpy as np
-
-    from edgevision.runtime.devices.opening import open_engine
-    from edgevision.runtime.shipped_models import shipped_model
-
     build("classify", "-o", tmp_path / "site")
     parity = json.loads((tmp_path / "site" / "site.json").read_text())["models"][0]["parity"]
     numbers = np.fromfile(tmp_path / "site" / parity["file"], "<f4")
@@ -93,8 +95,11 @@ def test_a_site_is_replaced_only_by_force_and_other_folders_never(build, tmp_pat
 def test_what_does_not_run_in_a_browser_is_refused_with_what_does(build, write_colours, tmp_path):
     code, _, error = build(write_colours("colours.onnx", batch=4), "-o", tmp_path / "site")
     assert (code, "batch of 1" in error) == (2, True)
-    code, _, error = build("segment_nuclei", "-o", tmp_path / "site")
-    assert (code, "apart" in error) == (2, True)
+    shipped = require_metadata(shipped_model("keypoints"))
+    head = shipped.spec.head.updated(refinement=Refinement.DARK)
+    served = load_object(find_task("keypoints").served)
+    assert served.browser_refusal(shipped) is None
+    assert "DARK" in served.browser_refusal(shipped.updated(spec=shipped.spec.updated(head=head)))
     assert not (tmp_path / "site").exists()
 
 

@@ -1,6 +1,7 @@
-// Segmentation: of each class the pixels that are of it, as a mask.
+// Segmentation: of each class the pixels that are of it, or of each thing where the model tells them apart, as a mask.
 
 import { sigmoid, softmax } from "../activations.js";
+import { findThings } from "../instances.js";
 import { encodeMask } from "../mask_encoding.js";
 import { MapPlacement } from "../map_placement.js";
 import { readPicture } from "../pictures.js";
@@ -17,14 +18,17 @@ export async function run({ engine, metadata, files, values, clock }) {
   clock("infer");
   const { spec } = metadata;
   const placement = new MapPlacement(place, picture, width, height);
-  const map = classMap(gatherMaps(spec.head, outputs), placement, values.threshold ?? spec.threshold);
-  const found = segments(map, placement, picture, spec)
-    .toSorted((one, other) => other.score - one.score)
-    .slice(0, values.most ?? spec.most)
+  const maps = gatherMaps(spec.head, outputs);
+  const threshold = values.threshold ?? spec.threshold;
+  const named = spec.head.watershed ? namedThings : namedClasses;
+  const found = segments(named(spec, maps, placement, threshold), placement, picture, spec.labels)
     .filter(({ score, label }) => score >= (values["min-score"] ?? spec.min_score) && (!values.class?.length || values.class.includes(label)))
-    .toSorted((one, other) => one.class - other.class);
+    .toSorted((one, other) => other.score - one.score)
+    .slice(0, values.most ?? spec.most);
+  // The classes of pixels come in their own order.
+  const shown = (spec.head.watershed ? found : found.toSorted((one, other) => one.class - other.class)).map(rounded);
   clock("postprocess");
-  return { document: { width: picture.width, height: picture.height, segments: found } };
+  return { document: { width: picture.width, height: picture.height, segments: shown } };
 }
 
 // The channels of each field: {field: {planes, rows, columns}}, probabilities where the head says how they become some.
@@ -88,28 +92,50 @@ function classMap(maps, placement, threshold) {
   return { classes, certainty: foreground.map((value, at) => (classes[at] ? value : 1 - value)) };
 }
 
-// One for each class but the background: its pixels in the whole picture, and how sure the network is of them.
-function segments({ classes, certainty }, { seen: [[left, right], [top]] }, { width, height }, { labels = [], head }) {
-  const found = new Map();
+// What `segments` takes: the number of each pixel's segment, negative for none, and of each number its class and score.
+function namedClasses({ head }, maps, placement, threshold) {
+  const { classes, certainty } = classMap(maps, placement, threshold);
+  const background = maps.foreground ? 0 : (head.background ?? null);
+  const [sums, areas] = [[], []];
   classes.forEach((index, at) => {
-    if (index < 0 || index === backgroundOf(head)) return;
-    const thing = found.get(index) ?? { mask: new Uint8Array(width * height), area: 0, sum: 0, box: [width, height, 0, 0] };
-    found.set(index, thing);
+    sums[index] = (sums[index] ?? 0) + Math.min(Math.max(certainty[at], 0), 1);
+    areas[index] = (areas[index] ?? 0) + 1;
+  });
+  const numbers = classes.map((index) => (index === background ? -1 : index));
+  return { numbers, classOf: (number) => number, scoreOf: (number) => sums[number] / areas[number] };
+}
+
+function namedThings({ head }, maps, placement, threshold) {
+  const { ids, classes, scores } = findThings(head, maps, placement, threshold);
+  return { numbers: ids.map((id) => id - 1), classOf: (number) => classes[number], scoreOf: (number) => scores[number] };
+}
+
+// One for each number: its pixels in the whole picture, and how sure the network is of it.
+function segments({ numbers, classOf, scoreOf }, { seen: [[left, right], [top]] }, { width, height }, labels = []) {
+  const found = new Map();
+  numbers.forEach((number, at) => {
+    if (number < 0) return;
+    const thing = found.get(number) ?? { places: [], box: [width, height, 0, 0] };
+    found.set(number, thing);
     const [x, y] = [left + (at % (right - left)), top + Math.floor(at / (right - left))];
-    thing.mask[y * width + x] = 1;
-    thing.area += 1;
-    thing.sum += Math.min(Math.max(certainty[at], 0), 1);
+    thing.places.push(y * width + x);
     const [x1, y1, x2, y2] = thing.box;
     thing.box = [Math.min(x1, x), Math.min(y1, y), Math.max(x2, x + 1), Math.max(y2, y + 1)];
   });
-  return [...found].map(([index, { mask, area, sum, box }]) => ({
-    label: labels[index] ?? `class ${index}`,
-    class: index,
-    score: Number((sum / area).toFixed(4)),
-    area,
+  return [...found].toSorted(([one], [other]) => one - other).map(([number, { places, box }]) => ({
+    label: labels[classOf(number)] ?? `class ${classOf(number)}`,
+    class: classOf(number),
+    score: scoreOf(number),
+    area: places.length,
     box,
-    mask: encodeMask(mask, width, height),
+    mask: maskOf(places, width, height),
   }));
 }
 
-const backgroundOf = ({ background = null, maps }) => background ?? (maps.some(({ fields }) => fields.includes("foreground")) ? 0 : null);
+function maskOf(places, width, height) {
+  const mask = new Uint8Array(width * height);
+  for (const place of places) mask[place] = 1;
+  return encodeMask(mask, width, height);
+}
+
+const rounded = (row) => ({ ...row, score: Number(row.score.toFixed(4)) });
