@@ -148,7 +148,7 @@ def verify(
 
     Examples:
         edgevision verify classifier.onnx --against classifier.pt --data photos.zip
-        edgevision verify site
+        edgevision verify pages/site
     """
     if model.is_dir():
         _verify_site(model, as_json=as_json)

@@ -17,16 +17,8 @@ _NO_GPU = "No available adapters."
 """Chromium's own words where it is asked for WebGPU."""
 
 MODELS = (
-    "classify",
-    "denoise",
-    "upscale",
-    "brighten",
-    "inpaint",
-    "generate",
-    "detect",
-    "segment",
-    "segment_nuclei",
-    "keypoints",
+    *("classify", "denoise", "upscale", "brighten", "inpaint", "generate"),
+    *("detect", "segment", "segment_nuclei", "keypoints"),
 )
 
 
