@@ -144,7 +144,7 @@ def _task_document(offered: OfferedTask) -> dict[str, Any]:
     """As ``/v1/tasks`` of a server, with those options only that a browser has."""
     browser = offered.served.browser
     if browser is None:
-        raise InputError(f"{offered.task.name} does not run in a browser yet; edgevision serve offers it")
+        raise InputError(f"{offered.name} does not run in a browser yet; edgevision serve offers it")
     document = offered.to_dict()
     kept = {option.name for option in offered.options.values() if option.parameter in browser.options}
     options = [option for option in document["options"] if option["name"] in kept]

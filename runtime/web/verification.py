@@ -76,10 +76,9 @@ class SiteProof(Record):
 
     def table(self) -> str:
         """A line for each model and backend."""
-        rows = [("model", "backend", "", "SQNR", "same answer", "ms a sample", "threads", "ms to open", "peak MB")]
-        for model in self.models:
-            rows += [_cells(model, backend) for backend in model.backends]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        head = ("model", "backend", "", "SQNR", "same answer", "ms a sample", "threads", "ms to open", "peak MB")
+        rows = [head, *(_cells(model, backend) for model in self.models for backend in model.backends)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
