@@ -105,7 +105,8 @@ def evaluate(
         held_out: only the tenth of the pictures that training leaves out, or of what they show.
         jitter: by what share of their sides boxes are moved, grown and shrunk, on whose things points are to be found.
         samples: how many pictures a generator draws.
-        judge: the classifier in whose features drawn pictures are seen; ``None`` for the one that ships.
+        judge: the classifier in whose features drawn pictures are seen, or the half of a codec that decompresses;
+            ``None`` for the one that ships.
         seed: of everything that is drawn.
         quiet: show no progress.
 

@@ -66,6 +66,9 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
             "restore": Verb(
                 "edgevision.training.commands.restore:restore", "Train inpainting, denoising, upscaling or brightening."
             ),
+            "compress": Verb(
+                "edgevision.training.commands.compress:compress", "Train a network that compresses photographs."
+            ),
         },
         "Train a network in PyTorch.",
     ),

@@ -23,6 +23,8 @@ _TASKS: dict[str, str] = {
     "generate": f"{_ROOMS}.generation.task:GENERATE",
     "reconstruct": f"{_ROOMS}.autoencoding.task:RECONSTRUCT",
     "encode": f"{_ROOMS}.autoencoding.task:ENCODE",
+    "compress": f"{_ROOMS}.compression.task:COMPRESS",
+    "decompress": f"{_ROOMS}.compression.task:DECOMPRESS",
     "inpaint": f"{_ROOMS}.restoration.task:INPAINT",
     "denoise": f"{_ROOMS}.restoration.task:DENOISE",
     "upscale": f"{_ROOMS}.restoration.task:UPSCALE",

@@ -7,6 +7,7 @@ from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.dncnn import DnCnn
 from edgevision.models.frame_rnn import FrameRnn, cnn_gru, cnn_lstm
 from edgevision.models.fsrcnn import Fsrcnn
+from edgevision.models.hyperprior_codec import CompressingHalf, DecompressingHalf, HyperpriorCodec
 from edgevision.models.iat import Iat
 from edgevision.models.keypoint_net import KeypointNet
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
@@ -18,6 +19,7 @@ from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.registry import (
     AUTOENCODERS,
     CLASSIFIERS,
+    COMPRESSORS,
     DETECTORS,
     DISCRIMINATORS,
     GENERATORS,
@@ -44,6 +46,7 @@ from edgevision.models.vision_transformer import VisionTransformer
 __all__ = [
     "AUTOENCODERS",
     "CLASSIFIERS",
+    "COMPRESSORS",
     "DETECTORS",
     "DISCRIMINATORS",
     "GENERATORS",
@@ -55,13 +58,16 @@ __all__ = [
     "TEXTURES",
     "CifarResNet",
     "CifarResNetFeatures",
+    "CompressingHalf",
     "ConvVae",
     "CurveNet",
     "DcganDiscriminator",
     "DcganGenerator",
+    "DecompressingHalf",
     "DnCnn",
     "FrameRnn",
     "Fsrcnn",
+    "HyperpriorCodec",
     "Iat",
     "KeypointNet",
     "MlpDiscriminator",

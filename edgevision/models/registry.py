@@ -12,6 +12,7 @@ from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.frame_rnn import cnn_gru, cnn_lstm
+from edgevision.models.hyperprior_codec import HyperpriorCodec
 from edgevision.models.keypoint_net import KeypointNet
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
@@ -77,6 +78,8 @@ SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": Segme
 
 KEYPOINT_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"keypoint_net": KeypointNet}
 
+COMPRESSORS: Mapping[str, Callable[..., nn.Module]] = {"hyperprior": HyperpriorCodec}
+
 SEQUENCE_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "cnn_gru": cnn_gru,
     "cnn_lstm": cnn_lstm,
@@ -92,6 +95,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **DETECTORS,
     **SEGMENTERS,
     **KEYPOINT_NETWORKS,
+    **COMPRESSORS,
     **SEQUENCE_NETWORKS,
 }
 

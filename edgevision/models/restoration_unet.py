@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from edgevision.models.residual_stack import residual_stack
+
 
 class _Gated(nn.Module):
     """A convolution whose every output is weighed by a learned gate (Yu et al. 2019, equation 2), without activation.
@@ -22,21 +24,6 @@ class _Gated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gated: Tensor = self.features(x) * torch.sigmoid(self.gate(x))
         return gated
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        # Starting near the identity lets deep stacks learn without normalisation layers.
-        nn.init.kaiming_normal_(self.conv2.weight)
-        with torch.no_grad():
-            self.conv2.weight *= 0.3
-
-    def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.conv2(torch.relu(self.conv1(x)))
-        return x + residual
 
 
 class RestorationUNet(nn.Module):
@@ -69,13 +56,13 @@ class RestorationUNet(nn.Module):
         self.unshuffle = nn.PixelUnshuffle(shuffle) if shuffle > 1 else nn.Identity()
         self.shuffle = nn.PixelShuffle(shuffle) if shuffle > 1 else nn.Identity()
         self.head = down((4 if mask_input else 3) * shuffle**2, widths[0], 3, 1, 1)
-        self.encoder = nn.ModuleList(_stack(width, count) for width, count in zip(widths, blocks, strict=True))
+        self.encoder = nn.ModuleList(residual_stack(width, count) for width, count in zip(widths, blocks, strict=True))
         self.down = nn.ModuleList(down(fine, coarse, 2, 2, 0) for fine, coarse in _neighbours(widths))
         self.up = nn.ModuleList(
             nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2)) for fine, coarse in _neighbours(widths)
         )
         self.decoder = nn.ModuleList(
-            _stack(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+            residual_stack(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
         )
         self.tail = nn.Conv2d(widths[0], 3 * shuffle**2, 3, padding=1)
         # The untrained network returns its input.
@@ -94,10 +81,6 @@ class RestorationUNet(nn.Module):
             x = blocks(up(x) + skips.pop())
         residual: Tensor = self.shuffle(self.tail(x))
         return image + residual
-
-
-def _stack(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_Residual(width) for _ in range(count)))
 
 
 def _neighbours(widths: Sequence[int]) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ from edgevision.training.settings import (
     DIGITS,
     MOVING_DIGITS,
     ClassifierSettings,
+    CompressionSettings,
     DetectionSettings,
     GenerativeSettings,
     KeypointSettings,
@@ -38,8 +39,8 @@ def check_pictures(settings: ClassifierSettings | GenerativeSettings) -> None:
         open_data(settings)
 
 
-def check_photos(settings: RestorationSettings) -> None:
-    """Refuse what are no photographs to damage; :class:`DatasetError` says why."""
+def check_photos(settings: RestorationSettings | CompressionSettings) -> None:
+    """Refuse what are no photographs; :class:`DatasetError` says why."""
     for path in settings.data:
         open_photos(path)
 
@@ -88,7 +89,7 @@ def open_split(data: str, split: str) -> ImageDataset:
 
 
 def open_photos(path: str) -> ImageFolder:
-    """Photographs to damage, of one split where the data are divided."""
+    """Photographs of one split where the data are divided."""
     return ImageFolder(path, ("train", "val", "test"))
 
 

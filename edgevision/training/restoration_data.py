@@ -1,6 +1,6 @@
 """Crops of photographs, damaged on purpose: what restoration networks learn from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,52 +10,25 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from edgevision.data.datasets import is_held_out
 from edgevision.data.degradations import draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise import add_noise_of_kind
 from edgevision.data.noise_kinds import NoiseKind
 from edgevision.imaging.hole_filling import fill_smoothly, halve_known
-from edgevision.imaging.images import to_array
 from edgevision.imaging.samples import luma_of
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training.data_source import open_photos
-from edgevision.training.kept_pictures import KeptPictures
+from edgevision.training.photo_crops import Photos, Pixels, squeezed_part, turned, zoomed_square
 from edgevision.training.seeded_batches import VALIDATION, SeededBatches, seeded_loader
 from edgevision.training.settings import RestorationSettings
 
 _WELL_EXPOSED = 0.3
 """Part of the crops to brighten that are good as they are."""
 
-Pixels = NDArray[np.uint8]
 Array = NDArray[np.float32]
 Example = dict[str, Tensor]
 """``image`` float32 (N, C, H, W), ``target`` float32 (N, C, scale H, scale W), and for inpainting ``mask``
 (N, 1, H, W), ``coarse`` (N, 3, H / 2, W / 2), ``coarse_mask`` and ``deep``, bool (N,): whether the coarse level is to
 be filled by the network too."""
-
-
-class Photos(KeptPictures[Pixels]):
-    """The pictures of several folders or zips as uint8 RGB.
-
-    Raises:
-        DatasetError: missing, or none can be read.
-    """
-
-    def __init__(self, paths: Sequence[str], *, held_out: bool, quiet: bool) -> None:
-        self._places = [
-            (folder, index)
-            for folder in map(open_photos, paths)
-            for index, name in enumerate(folder.names)
-            if is_held_out(name) == held_out
-        ]
-        super().__init__(
-            self._decode, len(self._places), bytes_of=lambda pixels: pixels.nbytes, what="photographs", quiet=quiet
-        )
-
-    def _decode(self, position: int) -> Pixels:
-        folder, index = self._places[position]
-        return to_array(folder.image(index))
 
 
 class DamagedCrops(Dataset[Example]):
@@ -89,24 +62,18 @@ class DamagedCrops(Dataset[Example]):
         """A square of ``crop`` pixels of the photograph, shrunk at random and perhaps mirrored and turned."""
         settings = self._settings
         side = settings.crop
-        height, width = photo.shape[:2]
         if settings.kind == RestorationKind.BRIGHTEN:
             # Exposure is a matter of the whole picture: most of it, squeezed to the thumbnail's shape.
+            height, width = photo.shape[:2]
             size = (width * generator.uniform(settings.zoom, 1), height * generator.uniform(settings.zoom, 1))
+            crop = squeezed_part(photo, side, size, generator)
         else:
-            # A picture smaller than the crop is enlarged.
-            scale = max(generator.uniform(settings.zoom, 1), side / min(height, width))
-            size = (side / scale, side / scale)
-        # Where the crop is all of a side, rounding may make it a hair longer than that.
-        left, top = generator.uniform(0, 1, 2) * (max(0, width - size[0]), max(0, height - size[1]))
-        box = (left, top, min(left + size[0], width), min(top + size[1], height))
-        crop = np.asarray(Image.fromarray(photo).resize((side, side), Image.Resampling.BICUBIC, box=box))
-        if settings.flip:
-            turns = int(generator.integers(8))
-            # A room upside down is lit as no room is.
-            turns = turns // 4 * 4 if settings.kind == RestorationKind.BRIGHTEN else turns
-            crop = np.rot90(crop[:, ::-1] if turns >= 4 else crop, turns % 4)
-        return np.ascontiguousarray(crop)
+            crop = zoomed_square(photo, side, settings.zoom, generator)
+        if not settings.flip:
+            return crop
+        turns = int(generator.integers(8))
+        # A room upside down is lit as no room is.
+        return turned(crop, turns // 4 * 4 if settings.kind == RestorationKind.BRIGHTEN else turns)
 
 
 def crop_loader(photos: Photos, settings: RestorationSettings, batches: SeededBatches) -> DataLoader[Example]:

@@ -23,8 +23,9 @@ from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKin
 from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.data_source import open_photos
 from edgevision.training.launched import is_launched_helper
+from edgevision.training.photo_crops import Photos
 from edgevision.training.provenance import training_provenance
-from edgevision.training.restoration_data import Photos, crop_loader
+from edgevision.training.restoration_data import crop_loader
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.seeded_batches import SeededBatches

@@ -13,7 +13,18 @@ from edgevision.training.settings import TrainingSettings
 from edgevision.training.trainings import TRAININGS
 
 Kind = Literal[
-    "classify", "sequence", "gan", "vae", "detect", "segment", "keypoints", "inpaint", "denoise", "upscale", "brighten"
+    "classify",
+    "sequence",
+    "gan",
+    "vae",
+    "detect",
+    "segment",
+    "keypoints",
+    "compress",
+    "inpaint",
+    "denoise",
+    "upscale",
+    "brighten",
 ]
 
 _Path = str | os.PathLike[str]

@@ -57,6 +57,11 @@ TRAININGS: Mapping[str, Training] = {
         f"{_DATA}:check_points",
         "edgevision.training.keypoints:train_keypoints",
     ),
+    "compress": Training(
+        "edgevision.training.settings:CompressionSettings",
+        f"{_DATA}:check_photos",
+        "edgevision.training.compress:train_compressor",
+    ),
     "inpaint": _RESTORATION,
     "denoise": _RESTORATION,
     "upscale": _RESTORATION,

@@ -80,7 +80,7 @@ def evaluate(
     judge: Annotated[
         Path | None,
         typer.Option(
-            help="Classifier for judging samples, exported with --part features.",
+            help="Classifier for judging samples, exported with --part features; a codec's half, --part decoder.",
             show_default="the one that ships",
             rich_help_panel=_GENERATORS_PANEL,
         ),
@@ -103,8 +103,9 @@ def evaluate(
     that are damaged on purpose first (noise, holes, less light, or shrinking where the data does not hold pairs NAME_LR
     and NAME_HR). A generator: the Fréchet distance of its samples, their precision, recall, variety and, where they are
     drawn by class, the judge's agreement, in the features of a classifier that ships (or --judge); this is not FID,
-    whose features are Inception's. An autoencoder: PSNR, SSIM and squared error of reconstructions. A detector: COCO's
-    average precision by class and size, confusion and the worst pictures. Tracks: HOTA, IDF1 and MOTA.
+    whose features are Inception's. An autoencoder: PSNR, SSIM and squared error of reconstructions. A codec: bits,
+    PSNR and SSIM of every quality. A detector: COCO's average precision by class and size, confusion and the worst
+    pictures. Tracks: HOTA, IDF1 and MOTA.
 
     Examples:
         edgevision evaluate classify photos.zip

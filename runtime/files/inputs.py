@@ -3,7 +3,7 @@
 import glob
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -28,8 +28,10 @@ class PictureInput:
     found: bool = False
 
 
-def expand_inputs(arguments: Sequence[str]) -> list[PictureInput]:
-    """Every picture the arguments stand for, folders recursively, in order and sorted within a folder or glob.
+def expand_inputs(arguments: Sequence[str], suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[PictureInput]:
+    """Every picture, or file of other ``suffixes``, that the arguments stand for, folders recursively.
+
+    They come in order, and sorted within a folder or glob.
 
     Raises:
         InputError: a folder or glob holds no pictures, or standard input is empty or without end.
@@ -39,9 +41,9 @@ def expand_inputs(arguments: Sequence[str]) -> list[PictureInput]:
         if argument == "-":
             pictures.append(PictureInput("-", _standard_input()))
             continue
-        found = _files(argument)
+        found = _files(argument, suffixes)
         if not found:
-            raise InputError(f"{argument!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            raise InputError(f"{argument!r} holds no pictures ({', '.join(sorted(suffixes))})")
         root = _root(argument)
         named = found == [Path(argument)]
         pictures += [PictureInput(str(path), path, path.relative_to(root), not named) for path in found]
@@ -62,11 +64,11 @@ def _standard_input() -> bytes:
     return data
 
 
-def _files(argument: str) -> list[Path]:
+def _files(argument: str, suffixes: Collection[str]) -> list[Path]:
     if _is_folder(argument):
-        return _pictures(files_below(Path(argument)))
+        return _pictures(files_below(Path(argument)), suffixes)
     if _is_pattern(argument):
-        return _pictures(matching_files(argument))
+        return _pictures(matching_files(argument), suffixes)
     return [Path(argument)]
 
 
@@ -89,5 +91,5 @@ def _is_pattern(argument: str) -> bool:
     return glob.has_magic(argument) and not os.path.exists(argument)  # noqa: PTH110
 
 
-def _pictures(paths: Iterable[Path]) -> list[Path]:
-    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES)
+def _pictures(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
+    return sorted(path for path in paths if path.suffix.lower() in suffixes)

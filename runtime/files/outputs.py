@@ -1,7 +1,7 @@
 """Where restored pictures go: one file, or a folder that mirrors the tree of the inputs."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ def plan_outputs(
     force: bool = False,
     resume: bool = False,
     transparent: bool = False,
+    ending: str | None = None,
+    check_name: Callable[[Path], object] = written_format,
 ) -> list[PictureJob]:
     """Decide every output before the work starts.
 
@@ -41,8 +43,9 @@ def plan_outputs(
     that is said. For several,
     for what was found in a folder or by a glob, and where ``output`` is a folder or ends in a slash, it is a folder in
     which results lie as the pictures do below what the user named; so is ``compare``. With ``resume`` pictures whose
-    result exists are left out, which is said too. Of what was found, ``NAME-suffix`` beside NAME is an earlier result,
-    and left out.
+    result exists are left out, which is said too. Results of another kind than their inputs have an ``ending`` of their
+    own, and ``check_name`` refuses the name of a file that cannot be one. Of what was found, ``NAME-suffix`` beside
+    NAME is an earlier result, and left out.
 
     Raises:
         OutputError: a result would overwrite an input, one of ``protected``, another result, or without ``force``
@@ -56,8 +59,15 @@ def plan_outputs(
     if folder is None and (not single or isinstance(pictures[0].source, bytes)):
         raise InputError("name the folder for the results with -o (and a file for standard input)")
     if single and folder is not None and not folder.suffix:
-        raise OutputError(f"{str(output)!r} is no picture's name; end it in .png for a file, or in / for a folder")
-    if not single and not asked_for_folder and folder is not None and folder.suffix.lower() in IMAGE_SUFFIXES:
+        raise OutputError(
+            f"{str(output)!r} is no file's name; end it in {ending or '.png'} for a file, or in / for a folder"
+        )
+    if (
+        not single
+        and not asked_for_folder
+        and folder is not None
+        and folder.suffix.lower() in {*IMAGE_SUFFIXES, ending}
+    ):
         raise OutputError(f"{str(output)!r} is one picture's name, and the results want a folder; end it in /")
     jobs = []
     not_written: set[str] = set()
@@ -69,11 +79,11 @@ def plan_outputs(
             continue
         if single and folder is not None:
             target = folder
-            written_format(target)
+            check_name(target)
         else:
             alike = folder / picture.relative if folder is not None else _beside(picture, name_suffix)
-            target = _writable(alike, transparent=transparent)
-            if target != alike:
+            target = alike.with_suffix(ending) if ending else _writable(alike, transparent=transparent)
+            if target != alike and not ending:
                 not_written.add(alike.suffix)
         jobs.append(PictureJob(picture, target, _compare_target(compare, picture, single=single)))
     _check(jobs, protected, force=force or resume)

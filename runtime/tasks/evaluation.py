@@ -23,7 +23,8 @@ class EvaluationOptions:
         jitter: by what share of their sides boxes of things are moved, grown and shrunk at random, whose points are to
             be found.
         samples: how many pictures a generator draws.
-        judge: the classifier in whose features drawn pictures are seen; ``None`` for the one that ships.
+        judge: the classifier in whose features drawn pictures are seen, or the half of a codec that decompresses;
+            ``None`` for the one that ships.
         seed: of everything that is drawn.
         threads: CPU threads of the judge.
         quiet: no progress.

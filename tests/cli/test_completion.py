@@ -36,9 +36,12 @@ def complete(run_python):
     ("line", "words"),
     [
         ("edgevision ru", ["run"]),
-        ("edgevision run de", ["detect", "denoise"]),
+        ("edgevision run de", ["detect", "decompress", "denoise"]),
         ("edgevision di", ["diff"]),
-        ("edgevision train ", ["classify", "sequence", "detect", "segment", "keypoints", "gan", "vae", "restore"]),
+        (
+            "edgevision train ",
+            ["classify", "sequence", "detect", "segment", "keypoints", "gan", "vae", "restore", "compress"],
+        ),
         ("edgevision --ver", ["--version"]),
     ],
 )
@@ -53,7 +56,7 @@ def test_verbs_are_completed_without_importing_any(complete, line, words):
         ("edgevision compare --fail", ["--fail-if-slower"]),
         ("edgevision train restore --kind ", ["inpaint", "denoise", "upscale", "brighten"]),
         ("edgevision inspect den", ["denoise", "denoise_white"]),
-        ("edgevision export net.pth --task de", ["detect", "denoise"]),
+        ("edgevision export net.pth --task de", ["detect", "decompress", "denoise"]),
         ("edgevision inspect upscale", ["upscale", "upscale_x4"]),
     ],
 )

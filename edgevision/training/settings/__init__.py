@@ -1,6 +1,7 @@
 """The settings of each kind of training, validated; nothing here needs torch, so ``--help`` does not either."""
 
 from edgevision.training.settings.classification import Augmentation, Balance, ClassifierSettings, LabelledSettings, Mix
+from edgevision.training.settings.compression import CompressionSettings
 from edgevision.training.settings.detection import DetectionSettings
 from edgevision.training.settings.generation import (
     DiffAugment,
@@ -33,6 +34,7 @@ __all__ = [
     "Balance",
     "ClassWeights",
     "ClassifierSettings",
+    "CompressionSettings",
     "DetectionSettings",
     "DiffAugment",
     "GanLoss",

@@ -7,10 +7,11 @@ from edgevision.core.errors import ImageError
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import plan_outputs
 from edgevision.runtime.remote.documents import read_outputs_document
-from edgevision.runtime.remote.job import Check, Existing
+from edgevision.runtime.remote.job import Check
 from edgevision.runtime.remote.picture_check import Size, picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
 from edgevision.runtime.tasks.autoencoding.command import check_codes
+from edgevision.runtime.tasks.job_board_files import existing, send_jobs
 
 
 def reconstruct_files(command: RemoteCommand) -> None:
@@ -19,15 +20,7 @@ def reconstruct_files(command: RemoteCommand) -> None:
     jobs = plan_outputs(
         expand_inputs(given["inputs"]), given["output"], name_suffix="reconstructed", force=given["force"]
     )
-    command.values["inputs"] = [
-        command.send_file("in", number, job.picture) for number, job in enumerate(jobs, start=1)
-    ]
-    for number, job in enumerate(jobs, start=1):
-        check = picture_check(job.target, partial(_reconstructed_size, model))
-        name = command.fetch(f"out/{number:05d}{job.target.suffix}", job.target, check, _existing(command))
-        # A name of its own for a single result, a folder for several: the verb's rule for its -o.
-        command.values["output"] = name if len(jobs) == 1 else "out/"
-    command.read_document = partial(read_outputs_document, known=command.outputs)
+    send_jobs(command, jobs, lambda job: picture_check(job.target, partial(_reconstructed_size, model)))
 
 
 def encode_files(command: RemoteCommand) -> None:
@@ -38,7 +31,7 @@ def encode_files(command: RemoteCommand) -> None:
     command.values["inputs"] = [command.send_file("in", number, picture) for number, picture in pictures]
     check_codes(given["output"], force=given["force"])
     check = codes_check(len(command.values["inputs"]))
-    command.values["output"] = Path(command.fetch("out/00001.npy", given["output"], check, _existing(command)))
+    command.values["output"] = Path(command.fetch("out/00001.npy", given["output"], check, existing(command)))
     command.read_document = partial(read_outputs_document, known=command.outputs)
 
 
@@ -48,10 +41,6 @@ def _send_model(command: RemoteCommand) -> Path | None:
     if model is not None:
         command.values["model"] = command.send_model(model)
     return model
-
-
-def _existing(command: RemoteCommand) -> Existing:
-    return "replace" if command.given["force"] else "refuse"
 
 
 def _reconstructed_size(model: Path | None) -> Size | None:

@@ -10,18 +10,18 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
-from edgevision.cli.output import end_with_failures
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, OutputError
-from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
+from edgevision.runtime.files.batch import ABOUT_ONE_FILE, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
-from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
+from edgevision.runtime.files.outputs import PictureJob, plan_outputs
 from edgevision.runtime.load import load
 from edgevision.runtime.model_options import model_option
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.autoencoding.result import save_array
 from edgevision.runtime.tasks.autoencoding.task import ENCODE, RECONSTRUCT
 from edgevision.runtime.tasks.run_options import RunOptions, announce, report_written
+from edgevision.runtime.tasks.written_results import write_each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,21 +61,12 @@ def reconstruct(
     """
     pictures = expand_inputs(inputs)
     jobs = plan_outputs(pictures, output, name_suffix="reconstructed", force=options.force)
-    failures: list[tuple[str, str]] = []
-    started = time.monotonic()
     with _autoencoder(RECONSTRUCT.name, options) as restore:
-        announce(restore, options)
-        make_folders(jobs)
 
         def reconstruct_one(job: PictureJob) -> None:
             restore(job.picture.source).save(job.target, force=options.force)
 
-        def failed(job: PictureJob, error: Exception) -> None:
-            failures.append((job.picture.name, failure_message(job.picture.name, error)))
-
-        written = [job.target for job, _ in each_done(jobs, reconstruct_one, failed)]
-        report_written(restore, written, time.monotonic() - started, options)
-    end_with_failures(failures, len(jobs))
+        write_each(restore, jobs, reconstruct_one, options)
 
 
 @on_boards("run encode", "edgevision.runtime.tasks.autoencoding.board_files:encode_files")

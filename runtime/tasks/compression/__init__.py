@@ -1,0 +1,1 @@
+"""Photographs into few bytes, and back."""

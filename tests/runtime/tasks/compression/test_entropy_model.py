@@ -1,0 +1,88 @@
+"""What gives the probabilities computes in integers, the same for a strip as for the whole."""
+
+import numpy as np
+import pytest
+from small_codec import COLOURS, NAME, drawn_entropy_model, drawn_layer
+
+from edgevision.runtime.tasks.compression.entropy_model import UNIT, EntropyModel
+from edgevision.runtime.tasks.compression.packed_arrays import packed, unpacked
+from edgevision.runtime.tasks.compression.spec import CompressionSpec
+
+
+def test_a_layer_is_the_convolution_in_integers():
+    generator = np.random.default_rng(0)
+    layer = drawn_layer(generator, 3, 5, 3)
+    x = generator.integers(-(1 << 20), 1 << 20, (3, 6, 7))
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    for channel in range(5):
+        for row in range(6):
+            for column in range(7):
+                seen = padded[:, row : row + 3, column : column + 3]
+                total = int((layer.weight[channel].astype(np.int64) * seen).sum()) + int(layer.bias[channel])
+                assert layer(x)[channel, row, column] == total >> 6
+
+
+def gathered(model, symbols, quality):
+    strips = list(model.strips(symbols, quality))
+    assert [strip.rows.start for strip in strips] == list(range(0, 4 * symbols.shape[1], 16))
+    return np.concatenate([s.tables for s in strips], axis=1), np.concatenate([s.means for s in strips], axis=1)
+
+
+@pytest.mark.parametrize("height", [1, 4, 5, 11])
+def test_strips_say_what_the_whole_says(height, monkeypatch):
+    model = drawn_entropy_model()
+    symbols = np.random.default_rng(1).integers(-20, 20, (COLOURS, height, 3)).astype(np.int32)
+    tables, means = gathered(model, symbols, 1)
+    monkeypatch.setattr("edgevision.runtime.tasks.compression.entropy_model._ROWS", 1000)
+    (whole,) = model.strips(symbols, 1)
+    assert np.array_equal(tables, whole.tables)
+    assert np.array_equal(means, whole.means)
+    assert tables.shape == means.shape == (COLOURS, 4 * height, 12)
+    assert len(np.unique(tables)) > 5, "they differ"
+    assert np.array_equal(means * UNIT, np.rint(means * UNIT))
+
+
+def test_the_greatest_symbols_stay_within_what_is_exact():
+    model = drawn_entropy_model()
+    for value in (-(2**15 - 1), 2**15 - 1):
+        (strip,) = model.strips(np.full((COLOURS, 2, 2), value, np.int32), 0)
+        assert np.isfinite(strip.means).all()
+
+
+def test_it_survives_the_metadata():
+    model = drawn_entropy_model()
+    again = EntropyModel.unpack(CompressionSpec(codec=NAME, entropy_model=model.pack()).entropy_model)
+    symbols = np.random.default_rng(2).integers(-20, 20, (COLOURS, 3, 3)).astype(np.int32)
+    for one, other in zip(gathered(model, symbols, 0), gathered(again, symbols, 0), strict=True):
+        assert np.array_equal(one, other)
+    assert model.pack() == again.pack()
+
+
+@pytest.mark.parametrize(
+    ("changes", "telling"),
+    [
+        ({"gains": np.zeros((2, 3), np.float32)}, "gains are not all positive"),
+        ({"gains": np.ones((2, 3))}, "gains is float64"),
+        ({"offsets": np.zeros((2, 4), np.int64)}, "offsets is int64"),
+        ({"weight_1": np.zeros((8, 3, 3, 3), np.int8)}, "weight_1"),
+        ({"shift_2": np.full(6, 64, np.int64)}, "0..62 bits"),
+        ({"table_sizes": np.asarray([4, 4])}, "tables"),
+        ({"hyper_tables": np.full((2, 3), 64, np.uint8)}, "hyper_tables"),
+        ({"bias_0": None}, "lacks"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(changes, telling):
+    arrays = unpacked(drawn_entropy_model().pack()) | changes
+    with pytest.raises(ValueError, match=telling):
+        EntropyModel.unpack(packed({name: array for name, array in arrays.items() if array is not None}))
+
+
+@pytest.mark.parametrize("text", ["", "!", "AAAA", packed({"a": np.zeros(3)})[:40]])
+def test_damaged_text_is_refused(text):
+    with pytest.raises(ValueError, match="entropy model"):
+        EntropyModel.unpack(text)
+
+
+def test_the_name_of_a_codec_is_hexadecimal():
+    with pytest.raises(ValueError, match="16 hexadecimal digits"):
+        CompressionSpec(codec="none", entropy_model="")

@@ -1,0 +1,162 @@
+"""Training a codec, and what it becomes: two halves that agree on every bit, whatever they run on."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from training_runs import TRAINING_MARKS
+
+import edgevision
+from edgevision.core.errors import InputError
+from edgevision.exporters.verify import verify
+from edgevision.imaging.symbol_scales import LEAST_SCALE, SCALE_COUNT, SCALE_STEP
+from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.models import build_model
+from edgevision.runtime.tasks.compression.evc_file import EvcFile
+from edgevision.training.compress import PhotoCrops
+from edgevision.training.compression_metadata import codec_name, integer_entropy_model
+from edgevision.training.photo_crops import Photos
+from edgevision.training.seeded_batches import VALIDATION
+from edgevision.training.settings import CompressionSettings
+
+pytestmark = TRAINING_MARKS
+
+SMALL = {
+    "model_options": {"widths": [4, 4], "blocks": [0, 1], "latents": 8, "hyper_width": 4, "hyper_latents": 4},
+    "distortion_weights": (0.002, 0.02),
+    "crop": 64,
+    "batch_size": 2,
+    "workers": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Of thirty, a few are held out by their names."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for number in range(30):
+        Image.fromarray(generator.integers(0, 256, (70, 90, 3), np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "codec"
+    return edgevision.train("compress", photos, folder, steps=4, validate_every=2, ema=0.5, quiet=True, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def halves(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("halves")
+    for part in ("encoder", "decoder"):
+        edgevision.export(trained, folder / f"{part}.onnx", part=part)
+    return folder
+
+
+def test_the_checkpoint_holds_the_figures_and_the_entropy_model(trained):
+    content = torch.load(trained, weights_only=True)
+    metadata = ModelMetadata.from_json(content["edgevision"])
+    assert metadata.task == "compress"
+    assert metadata.quality.keys() == {"val_cost", "val_bpp_1", "val_psnr_1", "val_bpp_2", "val_psnr_2"}
+    network = build_model(content["model"], **json.loads(content["options"]))
+    network.load_state_dict(content["state_dict"])
+    assert metadata.spec.codec == codec_name(network)
+    assert metadata.spec.entropy_model == integer_entropy_model(network).pack()
+
+
+@pytest.mark.parametrize("quality", [0, 2])
+def test_integers_say_what_the_network_says(quality):
+    torch.manual_seed(0)
+    network = build_model("hyperprior", latents=16)
+    symbols = torch.randint(-6, 7, (1, 32, 5, 3))
+    with torch.inference_mode():
+        gains, hyper_gains = network.log_gains[quality], network.hyper_log_gains[quality]
+        index, mean = network.hyper_synthesis(symbols * (-hyper_gains).exp()[:, None, None])[0].chunk(2)
+        index = index + (gains[:, None, None] - np.log(LEAST_SCALE)) / SCALE_STEP
+    strips = list(integer_entropy_model(network).strips(symbols[0].numpy().astype(np.int32), quality))
+    means = np.concatenate([strip.means for strip in strips], axis=1)
+    assert np.abs(means - mean.numpy()).max() < 0.1 * mean.std()
+    tables = np.concatenate([strip.tables for strip in strips], axis=1)
+    assert np.abs(tables - index.clamp(0, SCALE_COUNT - 1).numpy()).max() < 0.6
+
+
+def test_the_bits_that_training_counts_are_those_of_the_file(halves, trained, photos):
+    """Up to the padding, the header and the lanes, and what int8 costs in the entropy model."""
+    content = torch.load(trained, weights_only=True)
+    network = build_model(content["model"], **json.loads(content["options"]))
+    network.load_state_dict(content["state_dict"])
+    pixels = np.random.default_rng(1).integers(0, 256, (256, 256, 3), np.uint8)
+    with torch.inference_mode():
+        image = torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+        counted = network.code(image, torch.tensor([1]), noisy=False)
+    with edgevision.load(halves / "encoder.onnx") as compress, edgevision.load(halves / "decoder.onnx") as decompress:
+        compressed = compress(pixels, quality=2)
+        restored = decompress(compressed)
+    assert len(compressed.content) * 8 == pytest.approx(float(counted.bits), rel=0.02, abs=8 * 80)
+    expected = 255 * counted.image[0].clamp(0, 1).numpy().transpose(1, 2, 0)
+    # Now and then a latent near the middle between two integers becomes the other.
+    assert np.abs(restored.pixels - expected).mean() < 1
+
+
+def test_every_engine_reads_the_same_bits(halves, trained, tmp_path, photos):
+    pytest.importorskip("openvino")
+    for part in ("encoder", "decoder"):
+        edgevision.export(trained, tmp_path / f"{part}.xml", part=part, format="openvino", precision="fp16")
+    for encoder in (halves / "encoder.onnx", tmp_path / "encoder.xml"):
+        with edgevision.load(encoder) as compress:
+            content = compress(photos / "0.png").content
+        latents, pictures = [], []
+        for decoder in (halves / "decoder.onnx", tmp_path / "decoder.xml"):
+            with edgevision.load(decoder) as decompress:
+                latents.append(decompress.latents(EvcFile.read(content)))
+                pictures.append(decompress(content).pixels.astype(int))
+        assert np.array_equal(*latents), "to the last bit"
+        assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+def test_the_halves_are_verified_against_the_checkpoint(halves, trained):
+    for part in ("encoder", "decoder"):
+        verify(halves / f"{part}.onnx", trained)
+
+
+def test_a_codec_is_exported_in_halves(trained, tmp_path):
+    with pytest.raises(InputError, match="--part encoder"):
+        edgevision.export(trained, tmp_path / "whole.onnx")
+
+
+def test_quality_is_measured_with_the_other_half(halves, photos):
+    with edgevision.load(halves / "encoder.onnx") as compress:
+        report = edgevision.evaluate(compress, photos, judge=halves / "decoder.onnx", held_out=True, quiet=True)
+        assert 0 < report.images < 30
+        assert [set(one) for one in report.qualities] == [{"bits_per_pixel", "psnr", "ssim"}] * 2
+        assert "quality" in report.table()
+
+
+def test_crops_are_the_same_for_a_key_and_gray_where_asked(photos):
+    settings = CompressionSettings(data=(str(photos),), gray=1.0, crop=64, batch_size=3)
+    crops = PhotoCrops(Photos(settings.data, held_out=False, quiet=True), settings)
+    one, again, other = crops[0, 0, 0], crops[0, 0, 0], crops[0, 1, 0]
+    assert (one.shape, one.dtype) == ((3, 3, 64, 64), torch.float32)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert torch.equal(one[:, 0], one[:, 2])
+    assert not torch.equal(crops[VALIDATION, 0, 0][:, 0], crops[VALIDATION, 0, 0][:, 2])
+
+
+@pytest.mark.parametrize(
+    ("given", "telling"),
+    [
+        ({"distortion_weights": (0.02, 0.01)}, "rise from quality to quality"),
+        ({"distortion_weights": ()}, "rise from quality to quality"),
+        ({"gray": 2.0}, "gray"),
+        ({"zoom": 0.0}, "zoom"),
+        ({"crop": 100}, "multiple of 64"),
+        ({"model": "dncnn"}, "hyperprior"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(given, telling, photos, tmp_path):
+    with pytest.raises(InputError, match=telling):
+        edgevision.train("compress", photos, tmp_path / "run", steps=2, validate_every=2, quiet=True, **(SMALL | given))
