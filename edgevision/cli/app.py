@@ -93,6 +93,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "serve": Verb("edgevision.runtime.serving.command:serve", "Answer requests over HTTP, and show a page."),
     "web": Verb("edgevision.runtime.web.command:web", "Write a page that runs models in the visitor's browser."),
     "compare": Verb("edgevision.runtime.commands.compare:compare", "Compare two measurements, with intervals."),
+    "tour": Verb("edgevision.runtime.commands.tour:tour", "See what it does, on pictures that ship, in a minute."),
     "report-bug": Verb(
         "edgevision.runtime.commands.report_bug:report_bug", "Write what a report of a fault needs, to be read first."
     ),

@@ -15,7 +15,7 @@ _LONGEST = 2000
 # The functions of sympy and of torch/utils/_sympy/functions.py.
 _FUNCTIONS = """
     Symbol Integer Float Rational Add Mul Pow Mod Max Min Abs floor ceiling sqrt Eq Ne Lt Le Gt Ge And Or Not
-    Equality Unequality StrictLessThan StrictGreaterThan LessThan GreaterThan Piecewise ExprCondPair Where FloorDiv
+    Equality Inequality StrictLessThan StrictGreaterThan LessThan GreaterThan Piecewise ExprCondPair Where FloorDiv
     ModularIndexing PythonMod CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow FloatTrueDiv
     IntTrueDiv IsNonOverlappingAndDenseIndicator TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat Identity
     BitwiseFn_bitwise_and BitwiseFn_bitwise_or OpaqueUnaryFn_sqrt OpaqueUnaryFn_exp OpaqueUnaryFn_log2

@@ -76,7 +76,9 @@ class QuantizationOptions:
     engine: Annotated[EngineChoice, typer.Option(help="What is to run it.", show_default="any that is installed")] = (
         EngineChoice.ANY
     )
-    preset: Annotated[Preset, typer.Option(help="How long to search.")] = Preset.DEFAULT
+    preset: Annotated[
+        Preset, typer.Option(help="How long to search: about 2, 5 or 30 minutes of the processor's time at most.")
+    ] = Preset.DEFAULT
     prefer: Annotated[Preference, typer.Option(help="What to write where int8 does not pay in time.")] = (
         Preference.SPEED
     )

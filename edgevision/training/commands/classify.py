@@ -82,6 +82,7 @@ def classify(
     """Train a classifier on class folders.
 
     The same command resumes an interrupted training. The folder gets NAME.pt, history.jsonl and settings.json.
+    On a CPU expect seconds for a hundred pictures of 32 pixels, and an hour for thousands of 224.
 
     Examples:
         edgevision train classify
