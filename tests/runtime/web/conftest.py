@@ -16,11 +16,6 @@ from edgevision.runtime.web.site import build_site
 _NO_GPU = "No available adapters."
 """Chromium's own words where it is asked for WebGPU."""
 
-MODELS = (
-    *("classify", "denoise", "upscale", "brighten", "inpaint", "generate"),
-    *("detect", "segment", "segment_nuclei", "keypoints"),
-)
-
 
 @pytest.fixture
 def hollow_runtime(tmp_path: Path) -> Path:
@@ -36,18 +31,26 @@ def hollow_runtime(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(made_once: Callable[..., Path]) -> Path:
-    """Of all models that a page can run; skipped where npm's package cannot be had."""
+def write_site(made_once: Callable[..., Path]) -> Callable[..., Path]:
+    """Write the site of models that ship once; the test is skipped where npm's package cannot be had."""
     pytest.importorskip("onnxruntime")
     try:
         runtime_files()
     except InputError as error:
         pytest.skip(str(error))
 
-    def build(folder: Path) -> None:
-        build_site([shipped_model(name) for name in MODELS], folder)
+    def write(*models: str) -> Path:
+        return made_once(
+            f"site of {' '.join(models)}", lambda folder: build_site([shipped_model(name) for name in models], folder)
+        )
 
-    return made_once("site", build)
+    return write
+
+
+@pytest.fixture(scope="session")
+def site(write_site: Callable[..., Path]) -> Path:
+    """Of two small models."""
+    return write_site("classify", "generate")
 
 
 @pytest.fixture(scope="session")

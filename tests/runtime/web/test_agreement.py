@@ -13,8 +13,13 @@ from PIL import Image
 import edgevision
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.run_lengths import decode_mask
+from edgevision.runtime.web.browser import local_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+MODELS = (
+    *("classify", "denoise", "upscale", "brighten", "inpaint", "generate"),
+    *("detect", "segment", "segment_nuclei", "keypoints"),
+)
 PHOTOS = ("pictures/cat.jpg", "pictures/rocket.jpg", "coffee.jpg", "face.jpg")
 
 # The page's own way of asking, with the module that it has loaded already.
@@ -63,6 +68,13 @@ def _pictures() -> Iterator[Given]:
 
 
 PICTURES = tuple(_pictures())
+
+
+@pytest.fixture(scope="module")
+def address(write_site: Callable[..., Path]) -> Iterator[str]:
+    """Of a site with a model for each task."""
+    with local_server(write_site(*MODELS)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
