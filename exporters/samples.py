@@ -52,7 +52,7 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
         height, width = (side // multiple * multiple for side in pictures.shape[2:])
         if not height or not width:
             raise DatasetError(f"a picture of {pictures.shape[2:]} is smaller than the network's multiple {multiple}")
-        yield find_task(metadata.task).with_auxiliary_inputs(pictures[:, :, :height, :width], generator)
+        yield find_task(metadata.task).with_auxiliary_inputs(metadata, pictures[:, :, :height, :width], generator)
     if not used:
         raise DatasetError(f"not one of the {len(indices)} pictures to compare on could be read")
 

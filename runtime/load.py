@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.restoration.inpainter import Inpainter
     from edgevision.runtime.tasks.restoration.restorer import Restorer
     from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+    from edgevision.runtime.tasks.stylization.stylizer import Stylizer
     from edgevision.runtime.tasks.windows import Tile
 
 
@@ -92,7 +93,9 @@ def load(model: Literal["generate"], device: str = ..., **options: Unpack[LoadOp
 def load(model: Literal["inpaint"], device: str = ..., **options: Unpack[RestorationOptions]) -> "Inpainter": ...
 @overload
 def load(
-    model: Literal["denoise", "brighten", "upscale_x4"], device: str = ..., **options: Unpack[RestorationOptions]
+    model: Literal["denoise", "brighten", "colorize", "upscale_x4"],
+    device: str = ...,
+    **options: Unpack[RestorationOptions],
 ) -> "Restorer": ...
 @overload
 def load(
@@ -143,9 +146,13 @@ def load(
     model: ModelPath,
     device: str = ...,
     *,
-    task: Literal["denoise", "upscale", "brighten"],
+    task: Literal["denoise", "upscale", "brighten", "colorize"],
     **options: Unpack[RestorationOptions],
 ) -> "Restorer": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["stylize"], **options: Unpack[RestorationOptions]
+) -> "Stylizer": ...
 @overload
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["encode"], **options: Unpack[LoadOptions]

@@ -64,7 +64,11 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
             ),
             "vae": Verb("edgevision.training.commands.generate:vae", "Train a variational autoencoder."),
             "restore": Verb(
-                "edgevision.training.commands.restore:restore", "Train inpainting, denoising, upscaling or brightening."
+                "edgevision.training.commands.restore:restore",
+                "Train inpainting, denoising, upscaling, brightening or colorizing.",
+            ),
+            "stylize": Verb(
+                "edgevision.training.commands.stylize:stylize", "Train a network that paints pictures in other styles."
             ),
             "compress": Verb(
                 "edgevision.training.commands.compress:compress", "Train a network that compresses photographs."

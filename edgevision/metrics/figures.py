@@ -26,6 +26,14 @@ def psnr_db(reference: ArrayLike, actual: ArrayLike) -> float:
     return float("inf") if error == 0 else -10 * float(np.log10(error))
 
 
+def colorfulness(rgb: NDArray[np.float32]) -> float:
+    """How colourful (H, W, 3) in 0..1 is: 0 gray, 15 slightly, 82 highly (Hasler & Süsstrunk 2003, equation 18)."""
+    red, green, blue = (np.asarray(rgb, np.float64)[:, :, channel] * 255 for channel in range(3))
+    opponents = np.stack([red - green, (red + green) / 2 - blue])
+    deviation, mean = opponents.std(axis=(1, 2)), opponents.mean(axis=(1, 2))
+    return float(np.hypot(*deviation) + 0.3 * np.hypot(*mean))
+
+
 def ssim(reference: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
     """Structural similarity of two (H, W) planes in 0..1: Wang et al. 2004, equation 13, mean over the plane.
 

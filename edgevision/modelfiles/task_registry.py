@@ -29,6 +29,8 @@ _TASKS: dict[str, str] = {
     "denoise": f"{_ROOMS}.restoration.task:DENOISE",
     "upscale": f"{_ROOMS}.restoration.task:UPSCALE",
     "brighten": f"{_ROOMS}.restoration.task:BRIGHTEN",
+    "colorize": f"{_ROOMS}.restoration.task:COLORIZE",
+    "stylize": f"{_ROOMS}.stylization.task:STYLIZE",
     "other": f"{_ROOMS}.other.task:OTHER",
 }
 

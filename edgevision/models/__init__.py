@@ -1,6 +1,7 @@
 """The networks of the project, in PyTorch. Each builder takes keywords only and has a default for every one."""
 
 from edgevision.models.cifar_resnet import CifarResNet, CifarResNetFeatures, resnet20, resnet32, resnet44, resnet56
+from edgevision.models.color_net import ColorNet
 from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet, apply_curves
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
@@ -28,6 +29,7 @@ from edgevision.models.registry import (
     RESTORERS,
     SEGMENTERS,
     SEQUENCE_NETWORKS,
+    STYLIZERS,
     TEXTURES,
     build_model,
     model_options,
@@ -37,6 +39,7 @@ from edgevision.models.restoration_unet import RestorationUNet, denoise_unet, in
 from edgevision.models.row_lstm import RowLstm
 from edgevision.models.segmentation_unet import SegmentationUNet
 from edgevision.models.sequence_network import SequenceNetwork, StreamedSequence
+from edgevision.models.style_net import StyleNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.temporal_shift import TemporalShift
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
@@ -55,9 +58,11 @@ __all__ = [
     "RESTORERS",
     "SEGMENTERS",
     "SEQUENCE_NETWORKS",
+    "STYLIZERS",
     "TEXTURES",
     "CifarResNet",
     "CifarResNetFeatures",
+    "ColorNet",
     "CompressingHalf",
     "ConvVae",
     "CurveNet",
@@ -84,6 +89,7 @@ __all__ = [
     "SegmentationUNet",
     "SequenceNetwork",
     "StreamedSequence",
+    "StyleNet",
     "SubPixelCnn",
     "TemporalShift",
     "TextureDiscriminator",

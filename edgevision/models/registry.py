@@ -8,6 +8,7 @@ from torch import nn
 
 from edgevision.core.errors import InputError
 from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56
+from edgevision.models.color_net import ColorNet
 from edgevision.models.conv_vae import ConvVae
 from edgevision.models.curve_net import CurveNet
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
@@ -24,6 +25,7 @@ from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenera
 from edgevision.models.restoration_unet import denoise_unet, inpaint_unet
 from edgevision.models.row_lstm import RowLstm
 from edgevision.models.segmentation_unet import SegmentationUNet
+from edgevision.models.style_net import StyleNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.temporal_shift import TemporalShift
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
@@ -50,6 +52,7 @@ RESTORERS: Mapping[str, Callable[..., nn.Module]] = {
     "inpaint_unet": inpaint_unet,
     "subpixel": SubPixelCnn,
     "curves": CurveNet,
+    "color_net": ColorNet,
 }
 
 GENERATORS: Mapping[str, Callable[..., nn.Module]] = {
@@ -69,6 +72,8 @@ DISCRIMINATORS: Mapping[str, Callable[..., nn.Module]] = {
 
 TEXTURES = ("texture",)
 """Generators of any size, which learn from crops."""
+
+STYLIZERS: Mapping[str, Callable[..., nn.Module]] = {"style_net": StyleNet}
 
 AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
@@ -90,6 +95,7 @@ SEQUENCE_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **CLASSIFIERS,
     **RESTORERS,
+    **STYLIZERS,
     **GENERATORS,
     **AUTOENCODERS,
     **DETECTORS,

@@ -1,6 +1,6 @@
 """A small residual U-Net from pictures to pictures: denoising, and with gated convolutions inpainting."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -26,15 +26,59 @@ class _Gated(nn.Module):
         return gated
 
 
-class RestorationUNet(nn.Module):
-    """Residual blocks at several scales, joined by sums; the network predicts what to add to the image.
+class ScalesNetwork(nn.Module):
+    """Residual blocks at several scales, joined by sums: all but the last layer.
+
+    Args:
+        head: makes the first layer, for a number of channels.
+        widths: channels at each scale, the finest first; each next scale has half the height and width.
+        blocks: residual blocks at each scale, on the way down and again on the way up (once at the coarsest).
+        down: what makes the maps of the next scale, called as :class:`torch.nn.Conv2d`.
+    """
+
+    def __init__(
+        self,
+        head: Callable[[int], nn.Module],
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        down: Callable[..., nn.Module],
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(blocks) or not widths:
+            raise ValueError(f"widths and blocks must be equally long, not {widths!r} and {blocks!r}")
+        self.head = head(widths[0])
+        self.encoder = nn.ModuleList(residual_stack(width, count) for width, count in zip(widths, blocks, strict=True))
+        self.down = nn.ModuleList(down(fine, coarse, 2, 2, 0) for fine, coarse in _neighbours(widths))
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2)) for fine, coarse in _neighbours(widths)
+        )
+        self.decoder = nn.ModuleList(
+            residual_stack(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+
+    def across_scales(self, x: Tensor) -> Tensor:
+        """The maps (N, widths[0], H, W) before the last layer; H and W halve as often as there are further scales."""
+        x = self.head(x)
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=False):
+            x = blocks(x)
+            skips.append(x)
+            x = down(x)
+        x = self.encoder[-1](x)
+        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            x = blocks(up(x) + skips.pop())
+        return x
+
+
+class RestorationUNet(ScalesNetwork):
+    """A network across scales that predicts what to add to the image.
 
     Input ``image`` (N, 3, H, W) float32 in 0..1 and, with ``mask_input``, ``mask`` (N, 1, H, W), 1 where the pixel is
     to be filled; H and W are multiples of ``multiple``. Output (N, 3, H, W), not clipped to 0..1.
 
     Args:
-        widths: channels at each scale, the finest first; each next scale has half the height and width.
-        blocks: residual blocks at each scale, on the way down and again on the way up (once at the coarsest).
+        widths: channels at each scale, as in :class:`ScalesNetwork`.
+        blocks: residual blocks at each scale.
         shuffle: side of the squares of pixels that become channels before the finest scale; 2 costs a quarter.
         mask_input: whether the network takes a mask, and gates its convolutions on the way down.
     """
@@ -47,39 +91,21 @@ class RestorationUNet(nn.Module):
         shuffle: int = 2,
         mask_input: bool = False,
     ) -> None:
-        super().__init__()
-        if len(widths) != len(blocks) or not widths:
-            raise ValueError(f"widths and blocks must be equally long, not {widths!r} and {blocks!r}")
         down = _Gated if mask_input else nn.Conv2d
+        channels = (4 if mask_input else 3) * shuffle**2
+        super().__init__(lambda width: down(channels, width, 3, 1, 1), widths, blocks, down)
         self.multiple = shuffle * 2 ** (len(widths) - 1)
         self.mask_input = mask_input
         self.unshuffle = nn.PixelUnshuffle(shuffle) if shuffle > 1 else nn.Identity()
         self.shuffle = nn.PixelShuffle(shuffle) if shuffle > 1 else nn.Identity()
-        self.head = down((4 if mask_input else 3) * shuffle**2, widths[0], 3, 1, 1)
-        self.encoder = nn.ModuleList(residual_stack(width, count) for width, count in zip(widths, blocks, strict=True))
-        self.down = nn.ModuleList(down(fine, coarse, 2, 2, 0) for fine, coarse in _neighbours(widths))
-        self.up = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(coarse, 4 * fine, 1), nn.PixelShuffle(2)) for fine, coarse in _neighbours(widths)
-        )
-        self.decoder = nn.ModuleList(
-            residual_stack(width, count) for width, count in zip(widths[:-1], blocks[:-1], strict=True)
-        )
         self.tail = nn.Conv2d(widths[0], 3 * shuffle**2, 3, padding=1)
         # The untrained network returns its input.
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = self.head(self.unshuffle(image if mask is None else torch.cat((image, mask), dim=1)))
-        skips = []
-        for blocks, down in zip(self.encoder, self.down, strict=False):
-            x = blocks(x)
-            skips.append(x)
-            x = down(x)
-        x = self.encoder[-1](x)
-        for blocks, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
-            x = blocks(up(x) + skips.pop())
-        residual: Tensor = self.shuffle(self.tail(x))
+        x = self.unshuffle(image if mask is None else torch.cat((image, mask), dim=1))
+        residual: Tensor = self.shuffle(self.tail(self.across_scales(x)))
         return image + residual
 
 

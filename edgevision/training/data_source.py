@@ -24,7 +24,7 @@ from edgevision.training.settings import (
     DetectionSettings,
     GenerativeSettings,
     KeypointSettings,
-    RestorationSettings,
+    PhotoSettings,
     SegmentationSettings,
     SequenceSettings,
 )
@@ -39,7 +39,7 @@ def check_pictures(settings: ClassifierSettings | GenerativeSettings) -> None:
         open_data(settings)
 
 
-def check_photos(settings: RestorationSettings | CompressionSettings) -> None:
+def check_photos(settings: PhotoSettings | CompressionSettings) -> None:
     """Refuse what are no photographs; :class:`DatasetError` says why."""
     for path in settings.data:
         open_photos(path)

@@ -4,81 +4,54 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from edgevision.data.degradations import draw_holes, shrink, underexpose
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise import add_noise_of_kind
 from edgevision.data.noise_kinds import NoiseKind
 from edgevision.imaging.hole_filling import fill_smoothly, halve_known
+from edgevision.imaging.lab import to_lab
 from edgevision.imaging.samples import luma_of
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training.photo_crops import Photos, Pixels, squeezed_part, turned, zoomed_square
-from edgevision.training.seeded_batches import VALIDATION, SeededBatches, seeded_loader
+from edgevision.training.crop_batches import Array, CropBatches, chw, planes
+from edgevision.training.photo_crops import Photos, Pixels
+from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import RestorationSettings
 
 _WELL_EXPOSED = 0.3
 """Part of the crops to brighten that are good as they are."""
 
-Array = NDArray[np.float32]
-Example = dict[str, Tensor]
-"""``image`` float32 (N, C, H, W), ``target`` float32 (N, C, scale H, scale W), and for inpainting ``mask``
-(N, 1, H, W), ``coarse`` (N, 3, H / 2, W / 2), ``coarse_mask`` and ``deep``, bool (N,): whether the coarse level is to
-be filled by the network too."""
+AB_CENTRE, AB_RANGE = 128.0, 255.0
+"""What a and b of CIE Lab are moved and divided by to lie in 0..1."""
+
+_FADED = 0.2
+"""How much of their contrast gray pictures to colour lose at most, at either end."""
+
+_WHOLE = (RestorationKind.BRIGHTEN, RestorationKind.COLORIZE)
+"""Kinds whose networks see a thumbnail of all of a picture."""
 
 
-class DamagedCrops(Dataset[Example]):
-    """Batches of damaged crops and what they were; indexed by (epoch, batch, process), which seeds the batch."""
+class DamagedCrops(CropBatches):
+    """Batches of damaged crops and what they were.
+
+    ``image`` float32 (N, C, H, W), ``target`` float32 (N, C, scale H, scale W), and for inpainting ``mask``
+    (N, 1, H, W), ``coarse`` (N, 3, H / 2, W / 2), ``coarse_mask`` and ``deep``, bool (N,): whether the coarse level is
+    to be filled by the network too. Of colorizing ``target`` is a and b (N, 2, H / 2, W / 2), moved into 0..1.
+    """
 
     def __init__(self, photos: Photos, settings: RestorationSettings) -> None:
-        self._photos = photos
-        self._settings = settings
+        super().__init__(photos, settings, whole=settings.kind in _WHOLE)
+        self._restoration = settings
 
-    def __getitem__(self, key: tuple[int, int, int]) -> Example:
-        settings = self._settings
-        generator = np.random.default_rng((settings.seed, *key))
-        validating = key[0] == VALIDATION
-        examples = []
-        for number in range(settings.batch_size):
-            # Validation goes through the photographs in turn, training draws them.
-            position = key[1] * settings.batch_size + number
-            photo = self._photos[
-                position % len(self._photos) if validating else int(generator.integers(len(self._photos)))
-            ]
-            damage = _Damage(settings, 1.0 if validating else self._progress(key[0]), generator)
-            examples.append(_DAMAGES[settings.kind](self._crop(photo, generator), damage))
-        return {name: torch.from_numpy(np.stack([example[name] for example in examples])) for name in examples[0]}
+    def example(self, crop: Pixels, epoch: int, generator: np.random.Generator) -> Mapping[str, Array]:
+        damage = _Damage(self._restoration, 1.0 if epoch == VALIDATION else self._progress(epoch), generator)
+        return _DAMAGES[self._restoration.kind](crop, damage)
 
     def _progress(self, epoch: int) -> float:
-        done = epoch * self._settings.validate_every / self._settings.steps
+        done = epoch * self._restoration.validate_every / self._restoration.steps
         # Weights to begin with have been through the easy first third.
-        return done if self._settings.start_from is None else (1 + 2 * done) / 3
-
-    def _crop(self, photo: Pixels, generator: np.random.Generator) -> Pixels:
-        """A square of ``crop`` pixels of the photograph, shrunk at random and perhaps mirrored and turned."""
-        settings = self._settings
-        side = settings.crop
-        if settings.kind == RestorationKind.BRIGHTEN:
-            # Exposure is a matter of the whole picture: most of it, squeezed to the thumbnail's shape.
-            height, width = photo.shape[:2]
-            size = (width * generator.uniform(settings.zoom, 1), height * generator.uniform(settings.zoom, 1))
-            crop = squeezed_part(photo, side, size, generator)
-        else:
-            crop = zoomed_square(photo, side, settings.zoom, generator)
-        if not settings.flip:
-            return crop
-        turns = int(generator.integers(8))
-        # A room upside down is lit as no room is.
-        return turned(crop, turns // 4 * 4 if settings.kind == RestorationKind.BRIGHTEN else turns)
-
-
-def crop_loader(photos: Photos, settings: RestorationSettings, batches: SeededBatches) -> DataLoader[Example]:
-    """Batches of damaged crops in the order of ``batches``."""
-    return seeded_loader(DamagedCrops(photos, settings), batches, kept=photos.all_kept, workers=settings.workers)
+        return done if self._restoration.start_from is None else (1 + 2 * done) / 3
 
 
 class _Damage(NamedTuple):
@@ -102,24 +75,41 @@ def _noisy(clean: Pixels, damage: _Damage) -> dict[str, Array]:
         image = np.round(np.clip(image, 0, 1) * 255) / np.float32(255)
     if gray:
         image, target = np.repeat(image, 3, axis=2), np.repeat(target, 3, axis=2)
-    return {"image": _chw(image), "target": _chw(target)}
+    return {"image": chw(image), "target": chw(target)}
 
 
 def _shrunken(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     settings, generator = damage.settings, damage.generator
     small = np.asarray(shrink(Image.fromarray(clean), settings.scale))
-    image = _planes(_luma(small))
+    image = planes(_luma(small))
     if settings.noise is not None and generator.random() < 0.5:
         colors: Array = small.astype(np.float32) / np.float32(255)
         noisy = add_noise_of_kind(settings.noise, colors, settings.sigma[1], generator)
-        image = _chw(luma_of(noisy)[:, :, None])
-    return {"image": image, "target": _planes(_luma(clean))}
+        image = chw(luma_of(noisy)[:, :, None])
+    return {"image": image, "target": planes(_luma(clean))}
 
 
 def _underexposed(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     # What is well exposed is to be left alone; only what is not is validated on.
     dark = damage.progress == 1 or damage.generator.random() > _WELL_EXPOSED
-    return {"image": _planes(underexpose(clean, damage.generator) if dark else clean), "target": _planes(clean)}
+    return {"image": planes(underexpose(clean, damage.generator) if dark else clean), "target": planes(clean)}
+
+
+def _colorless(clean: Pixels, damage: _Damage) -> dict[str, Array]:
+    generator = damage.generator
+    gray: Array = _luma(clean).astype(np.float32) / np.float32(255)
+    if damage.progress < 1:
+        # Prints fade, and films differ in their curves and their grain.
+        low, high = generator.uniform(0, _FADED), 1 - generator.uniform(0, _FADED)
+        gray = low + (high - low) * gray ** np.float32(np.exp(generator.normal(0, 0.2)))
+        gray = gray + generator.normal(0, generator.uniform(0, 0.03), gray.shape).astype(np.float32)
+    # Colours are told at half the size.
+    half = Image.fromarray(clean).reduce(2)
+    ab = to_lab(np.asarray(half, np.float32) / np.float32(255))[:, :, 1:]
+    return {
+        "image": chw(gray.astype(np.float32)),
+        "target": chw((ab + np.float32(AB_CENTRE)) / np.float32(AB_RANGE)),
+    }
 
 
 def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:
@@ -135,12 +125,12 @@ def _with_holes(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     half, half_known = halve_known(target, weights)
     coarse = fill_smoothly(half, half_known)
     return {
-        "image": _chw(target * weights),
-        "mask": _chw(1 - weights),
-        "coarse": _chw(coarse),
-        "coarse_mask": _chw(1 - half_known),
+        "image": chw(target * weights),
+        "mask": chw(1 - weights),
+        "coarse": chw(coarse),
+        "coarse_mask": chw(1 - half_known),
         "deep": np.asarray(bool((half_known == 0).any()) and kind in (HoleKind.BOXES, HoleKind.BLOBS)),
-        "target": _chw(target),
+        "target": chw(target),
     }
 
 
@@ -149,17 +139,9 @@ _DAMAGES: Mapping[RestorationKind, Callable[[Pixels, _Damage], dict[str, Array]]
     RestorationKind.UPSCALE: _shrunken,
     RestorationKind.BRIGHTEN: _underexposed,
     RestorationKind.INPAINT: _with_holes,
+    RestorationKind.COLORIZE: _colorless,
 }
 
 
 def _luma(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
-
-
-def _planes(pixels: Pixels) -> Array:
-    scaled: Array = pixels.astype(np.float32) / np.float32(255)
-    return _chw(scaled)
-
-
-def _chw(array: Array) -> Array:
-    return np.ascontiguousarray(array.transpose(2, 0, 1))

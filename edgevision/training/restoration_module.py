@@ -11,8 +11,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from edgevision.models import apply_curves
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
+from edgevision.training.crop_batches import Example
 from edgevision.training.optimizers import cosine_optimizer
-from edgevision.training.restoration_data import Example
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import RestorationSettings
 from edgevision.training.watched_mean import WatchedMean
@@ -33,6 +33,7 @@ class RestorationModule(LightningModule):
         self.train_loss = WatchedMean("loss")
         self.psnr = WatchedMean("PSNR")
         self.ssim = torchmetrics.MeanMetric()
+        self.figures = {"psnr": self.psnr, "ssim": self.ssim}
 
     def forward(self, batch: Example) -> Tensor:
         """The restored pictures, float32 as ``target``, not clipped."""
@@ -71,7 +72,7 @@ class RestorationModule(LightningModule):
         self.ssim.update(similarity if isinstance(similarity, Tensor) else similarity[0])
 
     def on_validation_epoch_end(self) -> None:
-        for name, mean in (("psnr", self.psnr), ("ssim", self.ssim)):
+        for name, mean in self.figures.items():
             self.log(f"val_{name}", mean.compute(), prog_bar=True, sync_dist=True)
             mean.reset()
 

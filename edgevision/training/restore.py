@@ -6,10 +6,9 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 
-from edgevision.core.errors import DatasetError, InputError
+from edgevision.core.errors import InputError
 from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
@@ -18,21 +17,19 @@ from edgevision.modelfiles.metadata import (
     TensorSpec,
     TileSpec,
 )
-from edgevision.models import build_model, model_options
+from edgevision.models import ColorNet, build_model, model_options
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 from edgevision.training.checkpoint import begin_with, save_checkpoint
+from edgevision.training.color_module import ColorModule
 from edgevision.training.data_source import open_photos
 from edgevision.training.launched import is_launched_helper
-from edgevision.training.photo_crops import Photos
+from edgevision.training.photo_training import fit_on_photos
 from edgevision.training.provenance import training_provenance
-from edgevision.training.restoration_data import crop_loader
+from edgevision.training.restoration_data import DamagedCrops
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.run_folder import RunFolder
-from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
-from edgevision.training.trainer import build_trainer, fit, lightning_precision, quiet_lightning
-
-_VALIDATION_CROPS = 128
+from edgevision.training.trainer import lightning_precision
 
 
 def train_restorer(
@@ -56,32 +53,20 @@ def train_restorer(
     if settings.start_from is not None:
         begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
-    module = RestorationModule(network, settings)
+    module = (ColorModule if isinstance(network, ColorNet) else RestorationModule)(network, settings)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
-    train = Photos(settings.data, held_out=False, quiet=quiet)
-    val = Photos(settings.data, held_out=True, quiet=True)
-    if not len(train) or not len(val):
-        raise DatasetError(
-            f"{len(train) + len(val)} pictures are too few: a tenth, chosen by file name, is held out for validation"
-        )
-    with quiet_lightning():
-        epochs = settings.steps // settings.validate_every
-        average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
-        trainer = build_trainer(settings, folder, epochs=epochs, monitor="val_psnr", callbacks=average, quiet=quiet)
-        batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
-        seen = SeededBatches(-(-_VALIDATION_CROPS // settings.batch_size), validation=True)
-        # What differs between two validations should be the network alone.
-        plain = settings.updated(flip=False)
-        first = fit(
-            trainer,
-            module,
-            crop_loader(train, settings, batches),
-            crop_loader(val, plain, seen),
-            folder,
-            quiet=quiet,
-        )
+    # What differs between two validations should be the network alone.
+    plain = settings.updated(flip=False)
+    first = fit_on_photos(
+        module,
+        settings,
+        lambda photos, validating: DamagedCrops(photos, plain if validating else settings),
+        folder,
+        monitor="val_psnr",
+        quiet=quiet,
+    )
     if not first:
         return None
     figures = folder.take_best(module, "psnr")
@@ -130,6 +115,11 @@ def _metadata(
         inputs = [TensorSpec(name="image", shape=("batch", 3, side, side), value_range=(0.0, 1.0))]
         image = ImageSpec(size=(side, side), resize=Resize.STRETCH)
         spec, tile, output = RestorationSpec(predicts=Prediction.CURVES), None, "curves"
+    elif settings.kind == RestorationKind.COLORIZE:
+        side = settings.crop
+        inputs = [TensorSpec(name="image", shape=("batch", 1, side, side), value_range=(0.0, 1.0))]
+        image = ImageSpec(color=Color.GRAY, size=(side, side), resize=Resize.STRETCH)
+        spec, tile, output = RestorationSpec(predicts=Prediction.CHROMA), None, "chroma"
     return ModelMetadata(
         task=settings.kind,
         name=settings.model,

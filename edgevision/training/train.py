@@ -25,6 +25,8 @@ Kind = Literal[
     "denoise",
     "upscale",
     "brighten",
+    "colorize",
+    "stylize",
 ]
 
 _Path = str | os.PathLike[str]

@@ -66,4 +66,10 @@ TRAININGS: Mapping[str, Training] = {
     "denoise": _RESTORATION,
     "upscale": _RESTORATION,
     "brighten": _RESTORATION,
+    "colorize": _RESTORATION,
+    "stylize": Training(
+        "edgevision.training.settings:StyleSettings",
+        f"{_DATA}:check_photos",
+        "edgevision.training.stylize:train_stylizer",
+    ),
 }

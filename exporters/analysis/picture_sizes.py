@@ -82,9 +82,11 @@ def find_picture_sizes(
 
 
 def repeated(examples: Examples, height: int, width: int) -> Examples:
-    """Examples (N, C, H, W) of another size, by repeating and cutting them."""
+    """Examples (N, C, H, W) of another size, by repeating and cutting them; what is no picture stays as it is."""
     return tuple(
         example.repeat(1, 1, -(-height // example.shape[2]), -(-width // example.shape[3]))[:, :, :height, :width]
+        if example.ndim == 4
+        else example
         for example in examples
     )
 

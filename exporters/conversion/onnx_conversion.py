@@ -178,8 +178,9 @@ def _notes(
 
 def _picture_sizes_of(network: nn.Module, examples: Examples, multiple: int, keeps_size: bool) -> PictureSizes | None:
     """The heights and widths that the network itself, not just its graph, accepts."""
-    sizes = {tuple(example.shape[2:]) for example in examples}
-    if any(example.ndim != 4 for example in examples) or len(sizes) != 1:
+    sizes = {tuple(example.shape[2:]) for example in examples if example.ndim == 4}
+    # What is no picture may stand beside one that gives a picture again, as what it is to be painted like.
+    if examples[0].ndim != 4 or len(sizes) != 1 or (not keeps_size and any(example.ndim != 4 for example in examples)):
         return None
     ((height, width),) = sizes
     scale = flatten_outputs(run_network(network, examples))[0].shape[2] // height if keeps_size else 0

@@ -32,7 +32,7 @@ def describe_restoration(metadata: ModelMetadata, network: Network) -> ModelMeta
         InputError: the output is no picture of a whole multiple of the input's size, or contradicts the metadata.
     """
     spec = metadata.spec_as(RestorationSpec)
-    if network.described or spec.predicts is Prediction.CURVES:
+    if network.described or spec.predicts.from_thumbnail:
         return metadata
     conversion, examples = network.conversion, network.examples
     module = network.module
@@ -107,6 +107,9 @@ def _cut_up(tile: TileSpec, network: nn.Module, examples: Examples, sides: Pictu
         generator = torch.Generator().manual_seed(0)
         inputs = [torch.rand(1, examples[0].shape[1], height, width, generator=generator)]
         for example in examples[1:]:
+            if example.ndim != 4:
+                inputs.append(example[:1])
+                continue
             # Across a hole the network looks farther than anywhere else.
             mask = torch.zeros(1, example.shape[1], height, width)
             mask[..., 3 * height // 8 : 5 * height // 8, 3 * width // 8 : 5 * width // 8] = 1

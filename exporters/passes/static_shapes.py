@@ -7,13 +7,14 @@ import torch
 
 from edgevision.exporters.passes.cleanup import folded
 
-_WINDOW_RANK = 5
-"""Of a window of frames: (batch, time, channels, height, width)."""
+_PICTURE_RANK, _WINDOW_RANK = 4, 5
+"""Of pictures (batch, channels, height, width), and of a window of frames (batch, time, channels, height, width)."""
 
 
 def dynamic_axes(rank: int) -> dict[str, int]:
     """The axes of an input of that rank that may be dynamic, by name: a picture's sides, or the length of a window."""
-    return {"batch": 0, "time": 1} if rank == _WINDOW_RANK else {"batch": 0, "height": 2, "width": 3}
+    others = {_PICTURE_RANK: {"height": 2, "width": 3}, _WINDOW_RANK: {"time": 1}}
+    return {"batch": 0} | others.get(rank, {})
 
 
 def with_static_shapes(

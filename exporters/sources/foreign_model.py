@@ -186,8 +186,9 @@ def probe_dynamic_axes(
         # One frame more, as many answers more.
         longer = run([np.concatenate([array, array[:, -1:]], axis=1) for array in arrays])
         return (*batch, "time") if longer is not None and longer[0].shape[1] == arrays[0].shape[1] + 1 else batch, None
-    sizes = {array.shape[2:] for array in arrays}
-    if not {"height", "width"} & set(dynamic) or any(array.ndim != 4 for array in arrays) or len(sizes) != 1:
+    sizes = {array.shape[2:] for array in arrays if array.ndim == 4}
+    alone = all(array.ndim == 4 for array in arrays)
+    if not {"height", "width"} & set(dynamic) or arrays[0].ndim != 4 or len(sizes) != 1 or not (alone or keeps_size):
         return batch, None
     ((height, width),) = sizes
 

@@ -8,6 +8,7 @@ whenever a model's metadata are read, so its module imports nothing heavy, and i
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgevision.core.records import Record
@@ -168,9 +169,12 @@ class Task:
         if metadata.image is None:
             yield from tensor_samples(metadata.inputs, shape, count, seed)
         else:
-            yield from picture_samples(metadata.image, shape, count, seed, self.with_auxiliary_inputs)
+            with_others = partial(self.with_auxiliary_inputs, metadata)
+            yield from picture_samples(metadata.image, shape, count, seed, with_others)
 
-    def with_auxiliary_inputs(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
+    def with_auxiliary_inputs(
+        self, metadata: ModelMetadata, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float"
+    ) -> "Batch":
         """Pictures (n, channels, h, w) and the network's other inputs for them, such as masks.
 
         These are drawn from a generator, or are what goes with a share of the picture (0..1) that is affected.
@@ -181,7 +185,7 @@ class Task:
         self, metadata: ModelMetadata, pictures: "NDArray[np.float32]", shape: tuple[int, ...], share: float
     ) -> "Batch":
         """All inputs for pictures (n, channels, h, w), the first of ``shape`` behind the batch; ``share`` as above."""
-        return self.with_auxiliary_inputs(pictures, share)
+        return self.with_auxiliary_inputs(metadata, pictures, share)
 
     # Running it.
 

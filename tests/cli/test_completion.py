@@ -40,7 +40,7 @@ def complete(run_python):
         ("edgevision di", ["diff"]),
         (
             "edgevision train ",
-            ["classify", "sequence", "detect", "segment", "keypoints", "gan", "vae", "restore", "compress"],
+            ["classify", "sequence", "detect", "segment", "keypoints", "gan", "vae", "restore", "stylize", "compress"],
         ),
         ("edgevision --ver", ["--version"]),
     ],
@@ -54,7 +54,7 @@ def test_verbs_are_completed_without_importing_any(complete, line, words):
     ("line", "words"),
     [
         ("edgevision compare --fail", ["--fail-if-slower"]),
-        ("edgevision train restore --kind ", ["inpaint", "denoise", "upscale", "brighten"]),
+        ("edgevision train restore --kind ", ["inpaint", "denoise", "upscale", "brighten", "colorize"]),
         ("edgevision inspect den", ["denoise", "denoise_white"]),
         ("edgevision export net.pth --task de", ["detect", "decompress", "denoise"]),
         ("edgevision inspect upscale", ["upscale", "upscale_x4"]),

@@ -7,7 +7,7 @@ import pytest
 from edgevision.cli.values import json_object, parse_cores, parse_shape, parse_share, parse_size, parse_time
 from edgevision.core.errors import InputError
 from edgevision.runtime.tasks.generation.command import parse_seeds
-from edgevision.runtime.tasks.restoration.command import parse_tile
+from edgevision.runtime.tasks.restoration.running import parse_tile
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,10 @@ def test_the_kinds_of_restoration_are_those_that_have_defaults() -> None:
 
     parameters = {p.name: p for p in context_of("train restore").command.params}
     assert list(parameters["kind"].type_descriptor.choices) == [str(kind) for kind in RESTORATION_DEFAULTS]
-    assert parameters["crop"].show_default == "96 to inpaint; 64 to denoise, upscale; 256 to brighten"
-    assert parameters["loss"].show_default == "psnr=1 to inpaint; l1=1 to denoise, upscale, brighten"
+    assert parameters["crop"].show_default == "96 to inpaint, colorize; 64 to denoise, upscale; 256 to brighten"
+    assert (
+        parameters["loss"].show_default == "psnr=1 to inpaint; l1=1 to denoise, upscale, brighten; colors=1 to colorize"
+    )
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_newer_schema_is_refused_with_the_way_out() -> None:
         (document(image={"std": [1, 0, 1]}), r"std must be positive"),
         (
             document(task="denoise", spec={"predicts": "future"}),
-            r"predicts must be one of image, noise, curves, not 'future'",
+            r"predicts must be one of image, noise, curves, chroma, not 'future'",
         ),
         (document(task="denoise", spec={"scale": 0}), r"scale is 1, or more where an image is predicted, not 0"),
         (document(task="denoise", spec={"scale": 2, "predicts": "noise"}), r"scale is 1.*not 2"),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from edgevision.core.errors import InputError
 from edgevision.models import (
     RESTORERS,
+    ColorNet,
     CurveNet,
     DnCnn,
     Fsrcnn,
@@ -55,7 +56,7 @@ def test_every_restorer_builds_with_its_defaults_and_lists_its_options(name: str
 @pytest.mark.parametrize("name", RESTORERS)
 def test_the_gradient_reaches_every_weight(name: str) -> None:
     network = scrambled(build_model(name))
-    images = [torch.rand(2, 1 if name == "subpixel" else 3, 32, 32)]
+    images = [torch.rand(2, 1 if name in ("subpixel", "color_net") else 3, 32, 32)]
     if name == "inpaint_unet":
         images.append((torch.rand(2, 1, 32, 32) > 0.5).float())
     network(*images).square().sum().backward()
@@ -117,6 +118,25 @@ def test_pictures_of_a_batch_do_not_see_each_other() -> None:
 def test_widths_and_blocks_must_be_equally_long(widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="widths and blocks must be equally long"):
         RestorationUNet(widths=widths, blocks=blocks)
+
+
+def test_the_colours_to_choose_from_are_those_of_srgb() -> None:
+    colors = ColorNet().colors
+    assert 80 < len(colors) < 160
+    assert [0.0, 0.0] in colors.tolist()
+    assert colors.abs().max() <= 112
+
+
+def test_the_lower_the_temperature_the_more_the_likeliest_colour_counts() -> None:
+    torch.manual_seed(1)
+    sharp, dull = ColorNet(**TINY, temperature=0.01), ColorNet(**TINY, temperature=1)
+    dull.load_state_dict(sharp.state_dict())
+    image = torch.rand(1, 1, 16, 24)
+    best = sharp.colors[sharp.logits(image).argmax(dim=1)[0, 3, 4]]
+    assert run(sharp, image).shape == (1, 2, 8, 12)
+    assert (run(sharp, image)[0, :, 3, 4] - best).norm() < (run(dull, image)[0, :, 3, 4] - best).norm()
+    with pytest.raises(ValueError, match="temperature must lie in"):
+        ColorNet(temperature=0)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -28,6 +28,7 @@ from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+from edgevision.runtime.tasks.stylization.stylizer import Stylizer
 
 
 def models_that_ship() -> None:
@@ -51,6 +52,7 @@ def models_of_ones_own(path: Path, name: str) -> None:
     assert_type(edgevision.load(path, task="generate"), Generator)
     assert_type(edgevision.load(path, task="inpaint", tile=0), Inpainter)
     assert_type(edgevision.load(path, task="upscale"), Restorer)
+    assert_type(edgevision.load(path, task="stylize", tile=0), Stylizer)
     assert_type(edgevision.load(path, task="encode"), Encoder)
     assert_type(edgevision.load(path, task="reconstruct"), Reconstructor)
     assert_type(edgevision.load(path), Any)

@@ -10,6 +10,7 @@ from edgevision.runtime.shipped_models import resolve_model, shipped_model, ship
 NAMES = [
     "brighten",
     "classify",
+    "colorize",
     "denoise",
     "denoise_white",
     "detect",

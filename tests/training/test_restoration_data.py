@@ -13,11 +13,13 @@ from edgevision.data.hole_kinds import HoleKind
 from edgevision.metrics.figures import psnr_db
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training import kept_pictures, restoration_data
-from edgevision.training.restoration_data import DamagedCrops, Example, Photos, crop_loader
+from edgevision.training.crop_batches import Example, crop_loader
+from edgevision.training.photo_crops import Photos
+from edgevision.training.restoration_data import DamagedCrops
 from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import RestorationSettings
 
-KINDS = ("inpaint", "denoise", "upscale", "brighten")
+KINDS = ("inpaint", "denoise", "upscale", "brighten", "colorize")
 kinds = pytest.mark.parametrize("kind", KINDS)
 VALIDATION = next(iter(SeededBatches(1, validation=True)))[0]
 
@@ -38,6 +40,7 @@ def settings(kind: RestorationKind, **changes: Any) -> RestorationSettings:
         "steps": 100,
         "validate_every": 10,
         "workers": 0,
+        "loss": {"colors" if kind == "colorize" else "l1": 1.0},
     }
     return RestorationSettings(**(plain | changes))
 
@@ -51,15 +54,16 @@ def assert_same(first: Example, second: Example) -> None:
 @kinds
 def test_tensors_have_the_shapes_and_ranges_of_their_kind(kind: RestorationKind, photos: Photos) -> None:
     batch = DamagedCrops(photos, settings(kind))[0, 0, 0]
-    channels, side = (1, 16) if kind == "upscale" else (3, 32)
+    channels, side = {"upscale": (1, 16), "colorize": (1, 32)}.get(kind, (3, 32))
+    target = (2, 16, 16) if kind == "colorize" else (channels, 32, 32)
     assert batch["image"].shape == (4, channels, side, side)
-    assert batch["target"].shape == (4, channels, 32, 32)
+    assert batch["target"].shape == (4, *target)
     for name, tensor in batch.items():
         assert tensor.dtype == (torch.bool if name == "deep" else torch.float32), name
-        if kind != "denoise" or name != "image":  # noise is not clipped
+        if kind not in ("denoise", "colorize") or name != "image":  # noise is not clipped
             assert tensor.min() >= 0, name
             assert tensor.max() <= 1, name
-    assert batch["target"].std() > 0.05
+    assert batch["target"].std() > (0.01 if kind == "colorize" else 0.05)
     if kind == "inpaint":
         assert batch["mask"].shape == (4, 1, 32, 32)
         assert batch["coarse"].shape == (4, 3, 16, 16)
@@ -156,12 +160,12 @@ def test_what_is_not_kept_is_decoded_by_workers_to_the_same_batches(
 ) -> None:
     chosen = settings("denoise", workers=2)
     batches = SeededBatches(3, validation=False)
-    kept = list(crop_loader(photos, chosen, batches))
+    kept = list(crop_loader(DamagedCrops(photos, chosen), batches, workers=2))
     assert photos.all_kept
     monkeypatch.setattr(kept_pictures, "_CACHE_BYTES", 0)
     others = Photos([str(photographs)], held_out=False, quiet=True)
     assert not others.all_kept
-    for first, second in zip(kept, crop_loader(others, chosen, batches), strict=True):
+    for first, second in zip(kept, crop_loader(DamagedCrops(others, chosen), batches, workers=2), strict=True):
         assert_same(first, second)
 
 
@@ -170,8 +174,12 @@ def test_a_picture_smaller_than_the_crop_is_enlarged(kind: RestorationKind, tmp_
     Image.new("RGB", (9, 5), (200, 100, 50)).save(tmp_path / "000.png")
     photos = Photos([str(tmp_path)], held_out=False, quiet=True)
     target = DamagedCrops(photos, settings(kind))[0, 0, 0]["target"]
-    assert target.shape[2:] == (32, 32)
-    expected = np.array([200, 100, 50] if kind != "upscale" else [124]) / 255  # the luma of BT.601
+    side = 16 if kind == "colorize" else 32
+    assert target.shape[2:] == (side, side)
+    expected = {
+        "upscale": np.array([124]),  # the luma of BT.601
+        "colorize": 128 + np.array([36.3, 45.4]),  # a and b
+    }.get(kind, np.array([200, 100, 50])) / 255
     assert psnr_db(np.broadcast_to(expected[None, :, None, None], target.shape), target.numpy()) > 45
 
 

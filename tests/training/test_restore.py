@@ -15,12 +15,15 @@ from training_runs import TRAINING_MARKS, assert_same_weights, history, train
 from edgevision.core.errors import CheckpointError, CollapseError, DatasetError, InputError, OutputError
 from edgevision.data.noise_kinds import NoiseKind
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.modelfiles.metadata import Color, ModelMetadata, Resize, TileSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Resize, TileSpec
 from edgevision.models import RestorationUNet, build_model
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
-from edgevision.training import restore as restore_module
+from edgevision.training import photo_training
 from edgevision.training.checkpoint import save_checkpoint
-from edgevision.training.restoration_data import DamagedCrops, Photos, crop_loader
+from edgevision.training.color_module import ColorModule
+from edgevision.training.crop_batches import crop_loader
+from edgevision.training.photo_crops import Photos
+from edgevision.training.restoration_data import DamagedCrops
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.restore import train_restorer
 from edgevision.training.run_folder import RunFolder
@@ -34,7 +37,14 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def _few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore_module, "_VALIDATION_CROPS", 4)
+    monkeypatch.setattr(photo_training, "_VALIDATION_CROPS", 4)
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "upscale": {"width": 8},
+    "brighten": {"width": 8},
+    "colorize": {"widths": [4, 8], "blocks": [1, 1]},
+}
 
 
 def settings(data: Path, kind: RestorationKind, **changes: Any) -> RestorationSettings:
@@ -42,7 +52,8 @@ def settings(data: Path, kind: RestorationKind, **changes: Any) -> RestorationSe
         "kind": kind,
         "data": (str(data),),
         "model": RESTORATION_DEFAULTS[kind].model,
-        "model_options": {"width": 8} if kind in ("upscale", "brighten") else {},
+        "model_options": _OPTIONS.get(kind, {}),
+        "loss": RESTORATION_DEFAULTS[kind].loss if kind == "colorize" else {"l1": 1.0},
         "scale": 2 if kind == "upscale" else 1,
         "crop": 32,
         "batch_size": 2,
@@ -67,7 +78,8 @@ def test_every_kind_trains_to_a_checkpoint_that_explains_itself(
     assert metadata.image is not None
 
     assert (metadata.task, metadata.name, metadata.licence) == (kind, chosen.model, "Apache-2.0")
-    assert metadata.quality.keys() == {"val_psnr", "val_ssim"}
+    second = "chroma" if kind == "colorize" else "ssim"
+    assert metadata.quality.keys() == {"val_psnr", f"val_{second}"}
     assert metadata.provenance.data == photographs.name
     assert metadata.provenance.versions.keys() >= {"edgevision", "torch", "lightning"}
     assert [spec.value_range for spec in metadata.inputs] == [(0.0, 1.0)] * len(metadata.inputs)
@@ -78,6 +90,11 @@ def test_every_kind_trains_to_a_checkpoint_that_explains_itself(
         assert shapes == {"image": ("batch", 3, 32, 32), "curves": ("batch", 24, 4, 4)}
         assert (metadata.image.size, metadata.image.resize) == ((32, 32), Resize.STRETCH)
         assert metadata.spec == RestorationSpec(predicts=Prediction.CURVES)
+        assert metadata.tile is None
+    elif kind == "colorize":
+        assert shapes == {"image": ("batch", 1, 32, 32), "chroma": ("batch", 2, 16, 16)}
+        assert metadata.image == ImageSpec(color=Color.GRAY, size=(32, 32), resize=Resize.STRETCH)
+        assert metadata.spec == RestorationSpec(predicts=Prediction.CHROMA)
         assert metadata.tile is None
     elif kind == "upscale":
         fine = ("batch", 1, "2*height", "2*width")
@@ -94,18 +111,21 @@ def test_every_kind_trains_to_a_checkpoint_that_explains_itself(
 
     lines = history(tmp_path / "run")
     assert [line["epoch"] for line in lines] == [1, 2]
-    assert all(line.keys() == {"epoch", "train_loss", "val_psnr", "val_ssim", "seconds"} for line in lines)
+    assert all(line.keys() == {"epoch", "train_loss", "val_psnr", f"val_{second}", "seconds"} for line in lines)
     assert metadata.quality["val_psnr"] == pytest.approx(max(line["val_psnr"] for line in lines), abs=1e-3)
     assert torch.load(tmp_path / "run" / "last.ckpt", weights_only=False)["global_step"] == 4
 
     # Its figures are those of the weights in it.
-    module = RestorationModule(checkpoint.network, chosen)
+    steps = ColorModule if kind == "colorize" else RestorationModule
+    module = steps(checkpoint.network, chosen)
     photos = Photos(chosen.data, held_out=True, quiet=True)
     with torch.inference_mode():
-        for batch in crop_loader(photos, chosen.updated(flip=False), SeededBatches(2, validation=True)):
+        for batch in crop_loader(
+            DamagedCrops(photos, chosen.updated(flip=False)), SeededBatches(2, validation=True), workers=0
+        ):
             module.validation_step(batch, 0)
     assert metadata.quality["val_psnr"] == pytest.approx(float(module.psnr.compute()), abs=0.01)
-    assert metadata.quality["val_ssim"] == pytest.approx(float(module.ssim.compute()), abs=1e-3)
+    assert metadata.quality[f"val_{second}"] == pytest.approx(float(module.figures[second].compute()), abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["inpaint", "upscale"])

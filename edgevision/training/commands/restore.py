@@ -45,7 +45,8 @@ class _Kind:
     panel: ClassVar[str] = "What is learnt"
 
     kind: Annotated[
-        Literal["inpaint", "denoise", "upscale", "brighten"], typer.Option(help="What the network is to undo.")
+        Literal["inpaint", "denoise", "upscale", "brighten", "colorize"],
+        typer.Option(help="What the network is to undo."),
     ]
     scale: Annotated[int | None, typer.Option(min=2, help="Of upscaling.", show_default="2")] = None
 
@@ -107,7 +108,8 @@ class _Training:
     loss: Annotated[
         str | None,
         typer.Option(
-            help="Terms and weights, as l1=1,ssim=0.1; also l2, psnr, edge, perceptual.", show_default=_by_kind("loss")
+            help="Terms and weights, as l1=1,ssim=0.1; also l2, psnr, edge, perceptual, colors.",
+            show_default=_by_kind("loss"),
         ),
     ] = None
     perceptual_model: Annotated[
@@ -131,7 +133,7 @@ def restore(
     output: Output,
     seed: SeedOption = 0,
 ) -> None:
-    """Train a network that inpaints, denoises, upscales or brightens, on good photographs that are damaged on purpose.
+    """Train a network that inpaints, denoises, upscales, brightens or colorizes, on photographs damaged on purpose.
 
     A tenth of them, chosen by file name, is held out. The same command resumes an interrupted training.
 

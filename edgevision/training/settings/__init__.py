@@ -11,6 +11,7 @@ from edgevision.training.settings.generation import (
     VaeSettings,
 )
 from edgevision.training.settings.keypoints import KeypointSettings
+from edgevision.training.settings.photographs import PhotoSettings
 from edgevision.training.settings.restoration import (
     RESTORATION_DEFAULTS,
     LossTerm,
@@ -18,6 +19,7 @@ from edgevision.training.settings.restoration import (
 )
 from edgevision.training.settings.segmentation import ClassWeights, SegmentationSettings
 from edgevision.training.settings.sequences import SequenceSettings
+from edgevision.training.settings.stylization import StyleSettings
 from edgevision.training.settings.training import (
     DIGITS,
     MOVING_DIGITS,
@@ -46,9 +48,11 @@ __all__ = [
     "Mix",
     "MixedPrecision",
     "Optimizer",
+    "PhotoSettings",
     "RestorationSettings",
     "SegmentationSettings",
     "SequenceSettings",
+    "StyleSettings",
     "TrainingSettings",
     "VaeSettings",
 ]

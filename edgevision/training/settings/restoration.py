@@ -10,7 +10,7 @@ from edgevision.core.errors import InputError
 from edgevision.core.records import record
 from edgevision.data.noise_kinds import NoiseKind
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
-from edgevision.training.settings.training import Optimizer, TrainingSettings
+from edgevision.training.settings.photographs import PhotoSettings
 
 
 class LossTerm(StrEnum):
@@ -27,44 +27,32 @@ class LossTerm(StrEnum):
     """One minus the structural similarity, halved (Wang et al. 2004)."""
     EDGE = "edge"
     """Mean absolute error of the Sobel gradients."""
+    COLORS = "colors"
+    """Of colorize, and its only one: cross-entropy of the colours to choose from, rare ones counting for more (Zhang et
+    al. 2016)."""
     PERCEPTUAL = "perceptual"
     """Mean absolute error of the features of the project's own classifier (Johnson et al. 2016)."""
 
 
 @record
-class RestorationSettings(TrainingSettings):
-    """All settings of a restoration network; one step is one batch of crops.
+class RestorationSettings(PhotoSettings):
+    """All settings of a restoration network.
 
-    ``zoom`` is the least scale that pictures are shrunk to before a crop is taken: shrinking shows the network finer
-    detail than the files have, and removes their compression artefacts. ``noise`` is what pictures to denoise suffer
+    ``noise`` is what pictures to denoise suffer
     from (``None``: white noise), and half of the small pictures to upscale (``None``: nothing); ``sigma`` bounds it, in
-    steps of 1/255. ``gray`` is the part of the crops that lose their colour. ``start_from`` names a checkpoint of the
-    same network whose weights to begin with.
+    steps of 1/255. ``gray`` is the part of the crops that lose their colour.
 
     Raises:
         InputError: a number out of its range.
     """
 
     kind: RestorationKind
-    data: tuple[str, ...]
     scale: int = 1
-    steps: int = 10_000
-    validate_every: int = 500
-    batch_size: int = 16
-    optimizer: Optimizer = Optimizer.MUON
-    learning_rate: float = 0.003
-    weight_decay: float = 0.0
-    crop: int = 64
-    zoom: float = 0.5
-    flip: bool = True
     noise: NoiseKind | None = None
     sigma: tuple[float, float] = (0.0, 50.0)
     gray: float = 0.0
     loss: Mapping[str, float] = field(default_factory=lambda: {LossTerm.L1.value: 1.0})
     perceptual_model: str | None = None
-    ema: float = 0.999
-    warmup: int = 200
-    start_from: str | None = None
 
     @property
     def run_name(self) -> str:
@@ -77,12 +65,6 @@ class RestorationSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_positive("steps", "validate_every", "crop")
-        self._check_not_negative("warmup")
-        self._check_fraction("ema")
-        self._check_validated_last(self.steps, self.validate_every)
-        if not 0 < self.zoom <= 1:
-            raise InputError(f"zoom must lie in 0..1 and not be 0, not {self.zoom!r}")
         if not 0 <= self.gray <= 1:
             raise InputError(f"gray must lie in 0..1, not {self.gray!r}")
         if not 0 <= self.sigma[0] <= self.sigma[1] < math.inf:
@@ -94,6 +76,12 @@ class RestorationSettings(TrainingSettings):
             raise InputError(f"a loss is a positive weight for some of {', '.join(LossTerm)}, not {dict(self.loss)!r}")
         if LossTerm.PERCEPTUAL in self.loss and self.perceptual_model is None:
             raise InputError("the perceptual loss needs the checkpoint of a classifier: --perceptual-model NAME.pt")
+        if (LossTerm.COLORS in self.loss) != (self.kind == RestorationKind.COLORIZE) or (
+            LossTerm.COLORS in self.loss and len(self.loss) > 1
+        ):
+            raise InputError(
+                f"the loss of colorize is colors=1, which no other kind has; {self.kind} has {dict(self.loss)!r}"
+            )
         if self.crop % self.scale:
             raise InputError(f"crop must be a multiple of the scale {self.scale}, not {self.crop}")
         if self.scale > 1 and self.kind != RestorationKind.UPSCALE:
@@ -115,6 +103,7 @@ RESTORATION_DEFAULTS: Mapping[RestorationKind, RestorationDefaults] = {
     RestorationKind.DENOISE: RestorationDefaults("denoise_unet", 64, 16, {"l1": 1.0}, gray=0.3),
     RestorationKind.UPSCALE: RestorationDefaults("subpixel", 64, 16, {"l1": 1.0}),
     RestorationKind.BRIGHTEN: RestorationDefaults("curves", 256, 16, {"l1": 1.0}),
+    RestorationKind.COLORIZE: RestorationDefaults("color_net", 96, 16, {"colors": 1.0}),
 }
 
 

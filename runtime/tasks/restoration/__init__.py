@@ -1,1 +1,1 @@
-"""Pictures into better pictures: inpainting, denoising, upscaling, brightening."""
+"""Pictures into better pictures: inpainting, denoising, upscaling, brightening, colorizing."""

@@ -25,7 +25,7 @@ def inpaint_files(command: RemoteCommand) -> None:
     pictures, masks_path = split_off_mask(command.given["inputs"], from_alpha=from_alpha)
     masks = [] if masks_path in (None, "-") else expand_inputs([str(masks_path)])
     protected = [each.source for each in masks if isinstance(each.source, Path)]
-    jobs = _send_pictures(command, RestorationKind.INPAINT, pictures, name_suffix="inpainted", protected=protected)
+    jobs = send_pictures(command, RestorationKind.INPAINT, pictures, name_suffix="inpainted", protected=protected)
     if masks_path is not None and jobs:
         sent = send_masks(command, masks_path, match_masks(masks_path), [job.picture for job in jobs])
         command.values["inputs"].append(sent)
@@ -33,7 +33,7 @@ def inpaint_files(command: RemoteCommand) -> None:
 
 def denoise_files(command: RemoteCommand) -> None:
     """Pictures."""
-    _send_pictures(command, RestorationKind.DENOISE, command.given["inputs"], name_suffix="denoised")
+    send_pictures(command, RestorationKind.DENOISE, command.given["inputs"], name_suffix="denoised")
 
 
 def upscale_files(command: RemoteCommand) -> None:
@@ -41,19 +41,24 @@ def upscale_files(command: RemoteCommand) -> None:
     scale = command.given["scale"]
     if command.given["model"] is None:
         command.values["scale"] = None  # which a model has of its own, and on the board it is one as any other
-        _send_pictures(
+        send_pictures(
             command, RestorationKind.UPSCALE, command.given["inputs"], name_suffix=f"x{scale or 2}", scale=scale
         )
     else:
-        _send_pictures(command, RestorationKind.UPSCALE, command.given["inputs"], name_suffix="upscaled")
+        send_pictures(command, RestorationKind.UPSCALE, command.given["inputs"], name_suffix="upscaled")
 
 
 def brighten_files(command: RemoteCommand) -> None:
     """Pictures."""
-    _send_pictures(command, RestorationKind.BRIGHTEN, command.given["inputs"], name_suffix="brightened")
+    send_pictures(command, RestorationKind.BRIGHTEN, command.given["inputs"], name_suffix="brightened")
 
 
-def _send_pictures(
+def colorize_files(command: RemoteCommand) -> None:
+    """Pictures."""
+    send_pictures(command, RestorationKind.COLORIZE, command.given["inputs"], name_suffix="colorized")
+
+
+def send_pictures(
     command: RemoteCommand,
     task: str,
     inputs: list[str],

@@ -16,9 +16,10 @@ from edgevision.data.degradations import draw_holes, shrink, underexpose
 from edgevision.data.noise import add_noise_of_kind
 from edgevision.data.noise_kinds import NoiseKind
 from edgevision.imaging.hole_filling import fill_smoothly
+from edgevision.imaging.lab import to_lab
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, as_float, luma_of
-from edgevision.metrics.figures import psnr_db, ssim
+from edgevision.metrics.figures import colorfulness, psnr_db, ssim
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
@@ -27,6 +28,9 @@ from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
 
 DEFAULTS = EvaluationOptions()
+
+# A gray photograph comes back as it is; one such would make a mean of infinity.
+_MOST_DB = 60.0
 
 # The luma of BT.601 reaches from 16 to 235 in the super-resolution literature.
 _STUDIO_RANGE = 219 / 255
@@ -45,7 +49,9 @@ class PictureQuality(Record):
 class RestorationReport(QualityReport):
     """Means over all pictures.
 
-    ``psnr`` is over all samples, for inpainting over those in the holes; ``ssim`` is of the luma. Upscaling has
+    ``psnr`` is over all samples, for inpainting over those in the holes; ``ssim`` is of the luma. Colorizing has
+    ``psnr_ab`` of a and b of CIE Lab, the peak being 255, and ``colorfulness`` (Hasler & Süsstrunk 2003, of which 15 is
+    slightly and 82 highly colourful), before which there is none. Upscaling has
     ``psnr_y`` of the luma too, and ``psnr_y_studio`` as the literature gives it: luma in 16..235, a border of the
     scale left out. ``before`` are the figures of the damaged picture: noisy, dark, bicubic, or smoothly filled.
     """
@@ -57,16 +63,25 @@ class RestorationReport(QualityReport):
 
     def headline(self) -> str:
         """The means after restoring."""
-        return "  ".join(f"{name} {value:.3f}{'' if name == 'ssim' else ' dB'}" for name, value in self.figures.items())
+        return "  ".join(f"{name} {value:.3f}{_unit(name)}" for name, value in self.figures.items())
 
     def table(self) -> str:
         """The means before and after, one figure a line."""
         lines = [f"{'':<14}  {'before':>9}  {'restored':>9}   {self.damage}"]
         for name, value in self.figures.items():
-            unit = "" if name == "ssim" else " dB"
+            unit = _unit(name)
             places = 4 if name == "ssim" else 3
             lines.append(f"{name:<14}  {self.before[name]:9.{places}f}  {value:9.{places}f}{unit}")
         return "\n".join(lines)
+
+
+def judged_figure(figures: Mapping[str, float]) -> str:
+    """The one of the figures, all in dB, that says how good a restorer is."""
+    return next(name for name in ("psnr_ab", "psnr_y", "psnr") if name in figures)
+
+
+def _unit(figure: str) -> str:
+    return "" if figure in ("ssim", "colorfulness") else " dB"
 
 
 def evaluate_restorer(
@@ -213,11 +228,34 @@ def _inpainted(
     return results[0], results[1], filled
 
 
+def _colorized(
+    restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
+) -> Compared:
+    good = np.broadcast_to(as_float(_8_bit(picture)), (picture.height, picture.width, 3))
+    gray = luma_of(_8_bit(picture))[:, :, None]
+    restored = _restored(restorer, gray)
+    figures, before = (
+        {
+            "psnr_ab": min(psnr_db(_unit_ab(good), _unit_ab(made)), _MOST_DB),
+            "psnr": min(psnr_db(good, made), _MOST_DB),
+            "colorfulness": colorfulness(made),
+        }
+        for made in (restored, np.repeat(gray, 3, axis=2))
+    )
+    return figures, before, restored
+
+
+def _unit_ab(rgb: Array) -> Array:
+    unit: Array = to_lab(rgb)[:, :, 1:] / np.float32(255)
+    return unit
+
+
 _COMPARISONS: Mapping[RestorationKind, Callable[..., Compared]] = {
     RestorationKind.DENOISE: _denoised,
     RestorationKind.BRIGHTEN: _brightened,
     RestorationKind.UPSCALE: _upscaled,
     RestorationKind.INPAINT: _inpainted,
+    RestorationKind.COLORIZE: _colorized,
 }
 
 
@@ -266,6 +304,8 @@ def _describe(restorer: Restorer | Inpainter, options: EvaluationOptions, *, pai
         return f"{options.noise} noise{_STRENGTHS[options.noise].format(options.sigma)}, seed {options.seed}"
     if kind == RestorationKind.INPAINT:
         return f"{options.holes}, seed {options.seed}"
+    if kind == RestorationKind.COLORIZE:
+        return "without its colours"
     if kind == RestorationKind.BRIGHTEN:
         return f"1.5 to 4.5 stops less light, seed {options.seed}"
     return "pairs of the data" if paired else f"shrunk {restorer.network.scale} times, Pillow bicubic"

@@ -16,14 +16,14 @@ from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.loss_bound import paired_bound
 from edgevision.runtime.tasks.quality import Example, Quality
-from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer, judged_figure
 
 # So many pictures tell whether a difference can be seen.
 _EXAMPLES = 6
 
 
 class RestorationQuality:
-    """PSNR in dB of pictures damaged and restored by the task's own pipeline; for upscaling that of the luma."""
+    """PSNR in dB of pictures damaged and restored by the task's own pipeline: that of :func:`.judged_figure`."""
 
     unit = "dB"
     budget = 0.1
@@ -31,7 +31,7 @@ class RestorationQuality:
     def __init__(self, reference: Engine, metadata: ModelMetadata, pictures: Any, options: EvaluationOptions) -> None:
         self._metadata, self._pictures, self._options = metadata, pictures, replace(options, quiet=True)
         first = self._report(reference)
-        self.metric = "psnr_y" if "psnr_y" in first.figures else "psnr"
+        self.metric = judged_figure(first.figures)
         self._reference = first.figures[self.metric]
         self._each = {one.name: one.figures[self.metric] for one in first.pictures}
         self._failures = first.failures.keys()

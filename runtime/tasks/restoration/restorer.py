@@ -1,6 +1,7 @@
 """Restoration: a damaged picture in, a better one of the same kind out."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, overload
 
@@ -23,6 +24,7 @@ from edgevision.imaging.transparency import continue_colours, range_around
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.restoration.colors import ChromaNetwork
 from edgevision.runtime.tasks.restoration.curves import CurveNetwork, SteadyCurves
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
@@ -34,8 +36,11 @@ class Restorer(Pipeline):
 
     Attributes:
         metadata: what the model file says about itself.
-        network: what computes the rows of the result: of tiles, or by curves where the network predicts those.
+        makes_colors: whether what is gray becomes RGB.
+        network: what computes the rows of the result: of tiles, or by curves or colours if it predicts those.
     """
+
+    makes_colors = False
 
     def __init__(
         self,
@@ -50,7 +55,7 @@ class Restorer(Pipeline):
 
         Args:
             tile: side of the tiles in pixels of the input; 0 for none, ``None`` to fit ``memory``. A picture is never
-                cut for a network that predicts curves, so that both have no effect there.
+                cut for a network that sees a thumbnail, so that both have no effect there.
             memory: bytes that the network may take for one tile, and half as much for a row of results.
             color: the order of channels in arrays that it is called on, and in those made of its results.
 
@@ -58,11 +63,9 @@ class Restorer(Pipeline):
             ModelFileError: the metadata does not say how a picture becomes an input.
             InputError: the tile does not fit the network.
         """
-        curves = metadata.spec_as(RestorationSpec).predicts is Prediction.CURVES
         self.metadata = metadata
-        self.network: TiledNetwork | CurveNetwork = (
-            CurveNetwork(engine, metadata) if curves else TiledNetwork(engine, metadata, tile=tile, memory=memory)
-        )
+        self.network = _network(engine, metadata, tile=tile, memory=memory)
+        self.makes_colors = self.makes_colors or isinstance(self.network, ChromaNetwork)
         self.at_once = self.network.at_once
         self._color = check_array_color(color)
 
@@ -125,16 +128,18 @@ class Restorer(Pipeline):
         """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
         What is transparent gets the colours around it, of which its own would otherwise spoil the edge. With
-        ``in_place`` the result may take the place of the samples in a :class:`Picture` that nobody needs any more.
+        ``in_place`` the result may take the place of the samples in a :class:`Picture` that nobody needs any more. A
+        network that predicts colours makes RGB of gray.
 
         Args:
             strength: how far to go from the picture, 0, to what the network makes of it, 1.
-            always: the picture is dark, so brighten it also where the network takes it for well exposed.
+            always: the picture is dark, so brighten it also where the network takes it for well exposed; or it is to be
+                coloured, so do so also where it has colours.
             steady: what keeps the frames of a stream alike, of a network that predicts curves.
 
         Raises:
             InputError: a strength out of its range, or below 1 where pictures are enlarged; ``always`` or ``steady``
-                without curves.
+                where the network predicts nothing that knows them.
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
@@ -142,12 +147,15 @@ class Restorer(Pipeline):
             raise InputError(f"the strength must be from 0 to 1, not {strength}")
         if strength < 1 and self.scale != 1:
             raise InputError("what is enlarged has no strength: it cannot be mixed with the picture before")
-        curves = self.network if isinstance(self.network, CurveNetwork) else None
-        if steady is not None and curves is None:
+        if steady is not None and not isinstance(self.network, CurveNetwork):
             raise InputError(f"{self.metadata.name!r} predicts no curves that could be kept steady")
-        if always and curves is None:
-            raise InputError(f"always brightens pictures by curves, which {self.metadata.name!r} does not predict")
-        restore = self.restore if curves is None else partial(curves.restore, always=always, steady=steady)
+        if always and isinstance(self.network, TiledNetwork):
+            raise InputError(f"always is for curves and colours, which {self.metadata.name!r} does not predict")
+        restore: Callable[[Samples], Iterator[tuple[int, Array]]] = self.restore
+        if isinstance(self.network, CurveNetwork):
+            restore = partial(self.network.restore, always=always, steady=steady)
+        elif isinstance(self.network, ChromaNetwork):
+            restore = partial(self.network.restore, always=always)
         pictures, several = split_pictures(images, self._color)
         results = [self._restore_picture(picture, restore, strength, in_place=in_place) for picture in pictures]
         return results if several else results[0]
@@ -162,16 +170,21 @@ class Restorer(Pipeline):
     ) -> Picture:
         in_place = in_place or not isinstance(source, Picture)
         picture = Picture.read(source).with_array_color(self._color)
-        shape = (picture.height * self.scale, picture.width * self.scale, picture.pixels.shape[2])
+        before = picture.pixels.shape
+        channels = 3 if self.makes_colors else before[2]
+        shape = (picture.height * self.scale, picture.width * self.scale, channels)
         # No tile reads a row that is finished.
-        restored = picture.pixels if in_place and self.scale == 1 else np.empty(shape, picture.pixels.dtype)
+        restored = picture.pixels if in_place and shape == before else np.empty(shape, picture.pixels.dtype)
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
         for top, rows in restore(seen):
             if strength < 1:
-                before = as_float(seen[top : top + len(rows)])
-                rows = before + np.float32(strength) * (rows - before)
+                given = as_float(seen[top : top + len(rows)])
+                rows = given + np.float32(strength) * (rows - given)
             store(rows, restored[top : top + len(rows)])
             del rows  # or two bands would be held while the next is computed
+        if channels != before[2]:
+            # A profile of grays says nothing of colours.
+            picture = replace(picture, icc_profile=None)
         return picture.with_pixels(restored, self._enlarged(picture.alpha))
 
     def restore(self, samples: Samples) -> Iterator[tuple[int, Array]]:
@@ -192,3 +205,14 @@ class Restorer(Pipeline):
                 limit(made[:, :, 0], np.repeat(bound[places], self.scale, 1), out=made[:, :, 0])
             del rows  # or two bands would be held while the next is computed
         return enlarged[:, :, 0]
+
+
+def _network(
+    engine: Engine, metadata: ModelMetadata, *, tile: int | None, memory: int
+) -> TiledNetwork | CurveNetwork | ChromaNetwork:
+    predicts = metadata.spec_as(RestorationSpec).predicts
+    if predicts is Prediction.CURVES:
+        return CurveNetwork(engine, metadata)
+    if predicts is Prediction.CHROMA:
+        return ChromaNetwork(engine, metadata)
+    return TiledNetwork(engine, metadata, tile=tile, memory=memory)

@@ -1,4 +1,4 @@
-"""The tasks ``inpaint``, ``denoise``, ``upscale`` and ``brighten``, served."""
+"""The tasks ``inpaint``, ``denoise``, ``upscale``, ``brighten`` and ``colorize``, served."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from edgevision.imaging.pictures import Picture
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, read_mask
 from edgevision.runtime.tasks.served import AnswerKind, InBrowser, Inputs, ServedTask, Values
 
-_HOW = ("strength", "always", "fill", "seed")
+_HOW = ("strength", "always", "fill", "seed", "style")
 """Options of the verbs that their pipelines are called with."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ServedRestoration(ServedTask):
+class ServedRestoration(ServedTask):
+    """A picture in, its restored form out; ``options`` are those of its verb."""
+
     answer_kind: AnswerKind = "picture"
 
     def read(self, inputs: Inputs, values: Values) -> Any:
@@ -38,7 +40,7 @@ class _ServedRestoration(ServedTask):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ServedInpainting(_ServedRestoration):
+class _ServedInpainting(ServedRestoration):
     def read(self, inputs: Inputs, values: Values) -> Any:
         picture = Picture.read(inputs.files["image"], name=inputs.name)
         if values["from_alpha"]:
@@ -55,11 +57,12 @@ INPAINT = _ServedInpainting(
     options=("invert_mask", "from_alpha", "fill", "seed", "quality"),
     browser=InBrowser(module="inpaint", options=("invert_mask", "from_alpha", "quality")),
 )
-DENOISE = _ServedRestoration(
+DENOISE = ServedRestoration(
     options=("strength", "quality"), browser=InBrowser(module="restore", options=("strength", "quality"))
 )
-UPSCALE = _ServedRestoration(options=("quality",), browser=InBrowser(module="restore", options=("quality",)))
-BRIGHTEN = _ServedRestoration(
+UPSCALE = ServedRestoration(options=("quality",), browser=InBrowser(module="restore", options=("quality",)))
+BRIGHTEN = ServedRestoration(
     options=("strength", "always", "quality"),
     browser=InBrowser(module="restore", options=("strength", "always", "quality")),
 )
+COLORIZE = ServedRestoration(options=("strength", "always", "quality"))

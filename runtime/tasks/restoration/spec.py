@@ -13,6 +13,7 @@ class RestorationKind(StrEnum):
     DENOISE = "denoise"
     UPSCALE = "upscale"
     BRIGHTEN = "brighten"
+    COLORIZE = "colorize"
 
 
 class HoleFill(StrEnum):
@@ -35,6 +36,13 @@ class Prediction(StrEnum):
     """What has to be subtracted from the input to restore it (Zhang et al. 2017)."""
     CURVES = "curves"
     """Parameters of curves x + a x (1 - x), estimated from a thumbnail of ``image.size`` (Guo et al. 2020)."""
+    CHROMA = "chroma"
+    """a and b of CIE Lab, at any size, estimated from a gray thumbnail of ``image.size`` (Zhang et al. 2016)."""
+
+    @property
+    def from_thumbnail(self) -> bool:
+        """Whether the network sees a picture at one size, and what it says is stretched over all of it."""
+        return self in (Prediction.CURVES, Prediction.CHROMA)
 
 
 @record

@@ -1,4 +1,4 @@
-"""The tasks ``inpaint``, ``denoise``, ``upscale`` and ``brighten``: pictures into better pictures."""
+"""The tasks ``inpaint``, ``denoise``, ``upscale``, ``brighten`` and ``colorize``: pictures into better pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from edgevision.modelfiles.graph_check import (
     refuse,
     shapes_match,
 )
-from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.modelfiles.metadata import Color, ModelMetadata, Resize, TensorSpec
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 from edgevision.runtime.tasks.task import EngineNeeds, Stages, Task, with_picture
 
@@ -46,9 +46,7 @@ class RestorationTask(Task):
         spec = metadata.spec_as(RestorationSpec)
         if spec.sigma is not None and spec.sigma[1] > 255:
             refuse("spec.sigma", spec.sigma, "it is of 255")
-        curves = spec.predicts is Prediction.CURVES
-        if curves and self.name != RestorationKind.BRIGHTEN:
-            refuse("spec.predicts", str(spec.predicts), f"curves brighten, which is not {self.name}")
+        self._check_prediction(spec)
         if (spec.scale > 1) != (self.name == RestorationKind.UPSCALE):
             refuse("spec.scale", spec.scale, f"for {self.name} it is {'2 or more' if spec.scale == 1 else 1}")
         self._check_inputs(metadata, inputs)
@@ -57,11 +55,10 @@ class RestorationTask(Task):
             raise ValueError(
                 f"its output {restored.name!r} is {restored.shape}, and pictures are (batch, channels, h, w)"
             )
-        if curves:
+        if spec.predicts.from_thumbnail:
             if image.size is None:
-                raise ValueError("metadata.image.size is missing, the size of what curves are estimated from")
-            if isinstance(restored.shape[1], int) and restored.shape[1] % 3:
-                refuse("spec.predicts", str(spec.predicts), f"its output is {restored.shape}, not three a curve")
+                raise ValueError(f"metadata.image.size is missing, the size of what {spec.predicts} are estimated from")
+            self._check_maps(spec.predicts, restored)
             return
         if not shapes_match(restored.shape[1:2], (image.color.channels,)):
             refuse("image.color", str(image.color), f"its output {restored.name!r} is {restored.shape}")
@@ -69,6 +66,20 @@ class RestorationTask(Task):
         multiple = metadata.tile.multiple if metadata.tile else 1
         if any(isinstance(side, int) and side % multiple for side in inputs[0].shape[2:]):
             refuse("tile.multiple", multiple, f"its input {inputs[0].name!r} is {inputs[0].shape}")
+
+    def _check_prediction(self, spec: RestorationSpec) -> None:
+        if spec.predicts is Prediction.CURVES and self.name != RestorationKind.BRIGHTEN:
+            refuse("spec.predicts", str(spec.predicts), f"curves brighten, which is not {self.name}")
+        if (spec.predicts is Prediction.CHROMA) != (self.name == RestorationKind.COLORIZE):
+            refuse("spec.predicts", str(spec.predicts), f"colorize has {Prediction.CHROMA}, and nothing else has it")
+
+    def _check_maps(self, predicts: Prediction, output: TensorSpec) -> None:
+        """Whether the output has the channels of what is predicted from a thumbnail."""
+        count = output.shape[1]
+        if predicts is Prediction.CURVES and isinstance(count, int) and count % 3:
+            refuse("spec.predicts", str(predicts), f"its output is {output.shape}, not three a curve")
+        if predicts is Prediction.CHROMA and not shapes_match((count,), (2,)):
+            refuse("spec.predicts", str(predicts), f"its output is {output.shape}, not a and b")
 
     def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
         check_count(metadata, "inputs", inputs, 1)
@@ -92,7 +103,7 @@ class RestorationTask(Task):
         return f"restored_{metadata.spec_as(RestorationSpec).predicts}"
 
     def keeps_size(self, metadata: ModelMetadata) -> bool:
-        return metadata.spec_as(RestorationSpec).predicts is not Prediction.CURVES
+        return not metadata.spec_as(RestorationSpec).predicts.from_thumbnail
 
     def engine_needs(self, metadata: ModelMetadata) -> EngineNeeds:
         # Threads that wait for the next thumbnail would take the cores from what is done to the pictures.
@@ -128,7 +139,7 @@ class RestorationTask(Task):
     def output_changes(self, metadata: ModelMetadata) -> "Sequence[Mapping[str, Any]]":
         """What is predicted, and in which range."""
         spec = metadata.spec_as(RestorationSpec)
-        if spec.predicts is Prediction.CURVES:
+        if spec.predicts.from_thumbnail:
             return ()
         if spec.predicts is Prediction.NOISE:
             return ({"predicts": Prediction.IMAGE},)
@@ -186,7 +197,9 @@ class InpaintingTask(RestorationTask):
         if not shapes_match(mask, (picture[0], 1, *picture[2:])):
             raise ValueError(f"its inputs are {picture} and {mask}: a mask has one channel and the picture's sides")
 
-    def with_auxiliary_inputs(self, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float") -> "Batch":
+    def with_auxiliary_inputs(
+        self, metadata: ModelMetadata, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float"
+    ) -> "Batch":
         """With a mask for each picture, 1 where it is to be filled."""
         from edgevision.runtime.tasks.restoration.masks import sample_masks
 
@@ -212,6 +225,25 @@ class InpaintingTask(RestorationTask):
         return Stages(Picture.read, lambda picture: pipeline(picture, middle_hole(picture.height, picture.width)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ColorizationTask(RestorationTask):
+    """A gray picture in, the same picture in colours out."""
+
+    def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
+        super()._check_inputs(metadata, inputs)
+        color = needed_image(metadata).color
+        if color is not Color.GRAY:
+            refuse("image.color", str(color), f"colours are guessed from {Color.GRAY}")
+
+    def describe(self, document: dict[str, Any], shape: tuple[int, ...], *, given: bool) -> dict[str, Any]:
+        described = with_picture(document, shape, given=given, fixed=True)
+        image = {"resize": Resize.STRETCH.value} | described["image"]
+        return {"spec": {"predicts": Prediction.CHROMA.value}} | described | {"image": image}
+
+    def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
+        return None  # what a thing is shows in all of the picture
+
+
 def _task(kind: RestorationKind, summary: str, room: type[RestorationTask] = RestorationTask) -> RestorationTask:
     return room(
         name=kind.value,
@@ -232,3 +264,4 @@ INPAINT = _task(RestorationKind.INPAINT, "Fill what a mask marks.", InpaintingTa
 DENOISE = _task(RestorationKind.DENOISE, "Remove noise.")
 UPSCALE = _task(RestorationKind.UPSCALE, "Enlarge two or four times.")
 BRIGHTEN = _task(RestorationKind.BRIGHTEN, "Light up dark pictures.")
+COLORIZE = _task(RestorationKind.COLORIZE, "Give gray pictures colours.", ColorizationTask)

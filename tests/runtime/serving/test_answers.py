@@ -46,6 +46,7 @@ def on_the_command_line(capsys: Any, *arguments: Any) -> Any:
         ("upscale", "cat.png", {}),
         ("upscale", "cat.jpg", {"model": "upscale_x4"}),
         ("brighten", "cat.jpg", {"always": "true"}),
+        ("colorize", "gray.webp", {"strength": "0.8"}),
     ],
 )
 def test_pictures_are_those_of_the_command_line(server, pictures, tmp_path, capsys, task, name, options):

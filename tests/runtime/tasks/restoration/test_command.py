@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from edgevision.core.errors import InputError
-from edgevision.runtime.tasks.restoration.command import parse_tile
+from edgevision.runtime.tasks.restoration.running import parse_tile
 
 
 def noise(height=20, width=30, channels=3):

@@ -160,7 +160,7 @@ def test_a_picture_that_gets_no_curves_however_dark_it_is_shown_stays(picture_en
 
 def test_what_predicts_no_curves_cannot_always_brighten(picture_engine):
     restore = Restorer(picture_engine(lambda image: image), metadata(spec=RestorationSpec()))
-    with pytest.raises(InputError, match="always brightens pictures by curves, which 'curves' does not predict"):
+    with pytest.raises(InputError, match="always is for curves and colours, which 'curves' does not predict"):
         restore(noise(20, 30), always=True)
 
 

@@ -6,10 +6,11 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise_kinds import NoiseKind
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TileSpec
+from edgevision.imaging.lab import from_lab
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TileSpec
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
-from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer
+from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer, judged_figure
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 
 
@@ -30,17 +31,23 @@ def folder(tmp_path):
     return write
 
 
+def _image(predicts):
+    color = Color.GRAY if predicts is Prediction.CHROMA else Color.RGB
+    return ImageSpec(color=color, size=(16, 16) if predicts.from_thumbnail else None)
+
+
 @pytest.fixture
 def restorer(picture_engine):
     def build(task, function, **spec):
         metadata = ModelMetadata(
             task=task,
             name="net",
-            image=ImageSpec(size=(16, 16) if spec.get("predicts") is Prediction.CURVES else None),
+            image=_image(spec.get("predicts", Prediction.IMAGE)),
             spec=RestorationSpec(**spec),
             tile=TileSpec(overlap=0),
         )
-        return build_pipeline(picture_engine(function, mask=task == "inpaint"), metadata)
+        channels = metadata.image.color.channels
+        return build_pipeline(picture_engine(function, mask=task == "inpaint", channels=channels), metadata)
 
     return build
 
@@ -173,6 +180,22 @@ def test_brightening_is_measured_against_the_picture_in_full_light(restorer, fol
     assert measure(none, data).figures == measure(none, data).before == measure(some, data).before
     assert measure(some, data).figures["psnr"] > measure(some, data).before["psnr"]
     assert measure(some, data).damage == "1.5 to 4.5 stops less light, seed 0"
+
+
+def test_colours_are_measured_in_a_and_b_against_those_of_the_picture(restorer, folder):
+    spec = {"predicts": Prediction.CHROMA}
+    none = restorer("colorize", lambda image: np.zeros((1, 2, 8, 8), np.float32), **spec)
+    right = np.tile(np.array([-30, 35], np.float32)[None, :, None, None], (1, 1, 8, 8))
+    some = restorer("colorize", lambda image: right, **spec)
+    green = from_lab(np.full((32, 40), 60, np.float32), np.tile(np.float32([-30, 35]), (32, 40, 1)))
+    data = folder(a=(green * 255).round().astype(np.uint8))
+    assert measure(none, data).figures == pytest.approx(measure(none, data).before, abs=1e-3)
+    assert measure(none, data).figures["psnr_ab"] == pytest.approx(
+        20 * np.log10(255 / np.hypot(30, 35) * 2**0.5), abs=0.1
+    )
+    assert measure(some, data).figures["psnr_ab"] > 45
+    assert measure(some, data).figures["colorfulness"] > 10 > measure(some, data).before["colorfulness"]
+    assert judged_figure(measure(some, data).figures) == "psnr_ab"
 
 
 def test_held_out_pictures_alone_are_measured(restorer, folder):

@@ -1,0 +1,76 @@
+"""The verb ``edgevision train stylize``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import SeedOption
+from edgevision.training.commands.run_training import (
+    DATA_PANEL,
+    NETWORK_PANEL,
+    Hardware,
+    ModelOptionsOption,
+    Output,
+    SteppedTraining,
+    option_values,
+    run_training,
+)
+from edgevision.training.train import training_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    panel: ClassVar[str] = DATA_PANEL
+
+    data: Annotated[list[str], typer.Option(help="Folder or zip of photographs; give it once for each.")]
+    styles: Annotated[
+        list[Path],
+        typer.Option("--style", help="A painting, whose file's name names the style; give it once for each."),
+    ]
+    style_size: Annotated[
+        int, typer.Option(min=32, max=4096, help="Longer side that paintings are brought to; more, larger strokes.")
+    ] = 256
+    crop: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 128
+    zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5
+    flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    panel: ClassVar[str] = NETWORK_PANEL
+
+    model: Annotated[str, typer.Option("--model", "-m", help="style_net.")] = "style_net"
+    model_options: ModelOptionsOption = "{}"
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training(SteppedTraining):
+    features: Annotated[
+        Path, typer.Option(help="Checkpoint of a classifier by edgevision, in whose features pictures are compared.")
+    ]
+    style_weight: Annotated[float, typer.Option(help="How much the style counts beside what is shown.")] = 20.0
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 2000
+    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")] = 4
+    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0
+
+
+@option_groups
+def stylize(
+    *, data: _Data, network: _Network, training: _Training, hardware: Hardware, output: Output, seed: SeedOption = 0
+) -> None:
+    """Train a network that paints photographs in the styles of some paintings, or in a mixture of them.
+
+    A tenth of the photographs, chosen by file name, is held out. The same command resumes an interrupted training.
+
+    Examples:
+        edgevision train stylize --data photos --style wave.jpg --style starry.jpg --features classifier.pt
+    """
+    chosen = option_values(data, network, training, hardware) | {"licence": output.licence, "seed": seed}
+    chosen |= {"styles": tuple(map(str, data.styles)), "features": str(training.features)}
+    run_training("stylize", training_settings("stylize", chosen.pop("data"), **chosen), output)

@@ -1,0 +1,55 @@
+"""The settings of a network that paints pictures in other styles."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Self
+
+from edgevision.core.errors import InputError
+from edgevision.core.records import record
+from edgevision.training.settings.photographs import PhotoSettings
+
+
+@record
+class StyleSettings(PhotoSettings):
+    """All settings of a stylization network.
+
+    ``styles`` are the paintings, whose file names name the styles, ``style_size`` what their longer side is brought to:
+    the larger, the larger the strokes. ``style_weight`` is how much the style counts beside what the picture shows.
+    ``features`` is the checkpoint of the classifier in whose features both are compared.
+
+    Raises:
+        InputError: a number out of its range, or two styles of one name.
+    """
+
+    styles: tuple[str, ...]
+    features: str
+    model: str = "style_net"
+    style_size: int = 256
+    style_weight: float = 20.0
+    steps: int = 2000
+    validate_every: int = 250
+    batch_size: int = 4
+    crop: int = 128
+
+    @property
+    def run_name(self) -> str:
+        return f"stylize-{self.model}"
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """What the styles are called."""
+        return tuple(PurePath(style).stem for style in self.styles)
+
+    @classmethod
+    def from_sources(cls, kind: str, sources: Sequence[str], given: Mapping[str, Any]) -> Self:
+        return cls.from_dict({"data": list(sources), **given}, kind)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_positive("style_size", "style_weight")
+        if not self.styles:
+            raise InputError("there is no style: name a painting with --style")
+        names = self.style_names
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"two styles are called {name!r}, as their files are; rename one")

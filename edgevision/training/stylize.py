@@ -1,0 +1,106 @@
+"""Training a stylization network: photographs and paintings in, a checkpoint that carries its metadata out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import lightning
+import torch
+from PIL import Image
+from torch import Tensor
+
+from edgevision.core.errors import InputError
+from edgevision.imaging.images import read_image, to_array
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
+from edgevision.models import build_model
+from edgevision.models.style_net import StyleNet
+from edgevision.runtime.tasks.stylization.spec import StylizationSpec
+from edgevision.runtime.tasks.stylization.task import STYLIZE
+from edgevision.training.checkpoint import begin_with, save_checkpoint
+from edgevision.training.classifier_features import ClassifierFeatures
+from edgevision.training.crop_batches import planes
+from edgevision.training.launched import is_launched_helper
+from edgevision.training.photo_training import fit_on_photos
+from edgevision.training.provenance import training_provenance
+from edgevision.training.run_folder import RunFolder
+from edgevision.training.settings import StyleSettings
+from edgevision.training.style_loss import StyleLoss
+from edgevision.training.style_module import StyleCrops, StyleModule
+from edgevision.training.trainer import lightning_precision
+
+
+def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False, quiet: bool = False) -> Path | None:
+    """Train and return the path of the finished checkpoint in the folder ``output``.
+
+    Of several processes the first one does so, the others return ``None``. The folder of an interrupted training with
+    the same settings is resumed at its last validation. The averaged weights with the least loss on the held-out tenth
+    of the photographs are kept.
+
+    Raises:
+        CheckpointError, DatasetError, ImageError, InputError, OutputError, DiskFullError: see
+            :mod:`edgevision.core.errors`.
+        KeyboardInterrupt: interrupted; what is finished is on disk.
+    """
+    folder = RunFolder(output, settings.model)
+    lightning.seed_everything(settings.seed, workers=True, verbose=False)
+    options = {**settings.model_options, "styles": len(settings.styles)}
+    network = build_model(settings.model, **options)
+    if not isinstance(network, StyleNet):
+        raise InputError(f"stylize is trained with the model style_net, not {settings.model}")
+    if settings.crop % network.multiple:
+        raise InputError(f"crop must be a multiple of {network.multiple} for {settings.model}, not {settings.crop}")
+    if settings.start_from is not None:
+        begin_with(network, Path(settings.start_from))
+    lightning_precision(settings.precision)
+    paintings = [_painting(Path(style), settings.style_size) for style in settings.styles]
+    loss = StyleLoss(ClassifierFeatures.read(settings.features), paintings)
+    if not is_launched_helper():
+        folder.prepare(settings.to_dict(), force=force)
+    module = StyleModule(network, settings, loss)
+    first = fit_on_photos(
+        module,
+        settings,
+        lambda photos, validating: StyleCrops(photos, settings),
+        folder,
+        monitor="val_loss",
+        mode="min",
+        quiet=quiet,
+    )
+    if not first:
+        return None
+    figures = folder.take_best(module, "loss")
+    network = module.cpu().network.eval()
+    metadata = _metadata(settings, network, figures, folder.seconds_trained() / 3600)
+    save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
+    return folder.result
+
+
+def _painting(path: Path, side: int) -> Tensor:
+    """float32 (1, 3, H, W) in 0..1, of which the longer side is ``side``."""
+    image = Image.fromarray(to_array(read_image(path)))
+    factor = side / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return torch.from_numpy(planes(to_array(image.resize(size, Image.Resampling.BICUBIC))))[None]
+
+
+def _metadata(settings: StyleSettings, network: StyleNet, figures: Mapping[str, float], hours: float) -> ModelMetadata:
+    picture = ("batch", 3, "height", "width")
+    statistics = ("batch", 2, network.channels)
+    return ModelMetadata(
+        task=STYLIZE.name,
+        name=settings.model,
+        inputs=(
+            TensorSpec(name="image", shape=picture, value_range=(0.0, 1.0)),
+            TensorSpec(name="shares", shape=("batch", network.styles)),
+            TensorSpec(name="statistics", shape=statistics),
+        ),
+        outputs=(
+            TensorSpec(name="painted_image", shape=picture),
+            TensorSpec(name="own_statistics", shape=statistics),
+        ),
+        image=ImageSpec(),
+        spec=StylizationSpec(styles=settings.style_names),
+        tile=TileSpec(multiple=network.multiple),
+        quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
+        licence=settings.licence,
+        provenance=training_provenance(" + ".join(Path(data).name for data in settings.data), hours),
+    )

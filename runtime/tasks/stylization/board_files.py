@@ -1,0 +1,9 @@
+"""What stylization sends to a board, and what comes back."""
+
+from edgevision.runtime.remote.remote_command import RemoteCommand
+from edgevision.runtime.tasks.restoration.board_files import send_pictures
+
+
+def stylize_files(command: RemoteCommand) -> None:
+    """Pictures."""
+    send_pictures(command, "stylize", command.given["inputs"], name_suffix="stylized")

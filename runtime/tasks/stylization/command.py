@@ -1,0 +1,43 @@
+"""The verb ``edgevision run stylize``."""
+
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.tasks.restoration.running import (
+    InputsArgument,
+    PictureOptions,
+    StrengthOption,
+    run_on_pictures,
+)
+
+
+@on_boards("run stylize", "edgevision.runtime.tasks.stylization.board_files:stylize_files")
+@option_groups
+def stylize(
+    inputs: InputsArgument,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            help="A style of the model, or a mixture of several, as wave:0.6,starry:0.4.",
+            show_default="its first; edgevision inspect lists them",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None,
+    strength: StrengthOption = 1,
+    *,
+    options: PictureOptions,
+) -> None:
+    """Paint pictures in the style of a painting, or in a mixture of styles.
+
+    Colours and strokes are taken over; faces and letters become unreadable, and even surfaces get patterns.
+
+    Examples:
+        edgevision run stylize photo.jpg --model styles.onnx --style vangogh_starry_night
+        edgevision run stylize photos/ --model styles.onnx --style wave:0.6,starry:0.4 --strength 0.8 -o painted/
+    """
+    how = {"style": style, "strength": strength}
+    run_on_pictures("stylize", inputs, options, name_suffix="stylized", how=how)

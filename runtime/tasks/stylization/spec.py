@@ -1,0 +1,21 @@
+"""What the metadata of a stylization network say."""
+
+from edgevision.core.records import record
+from edgevision.runtime.tasks.restoration.spec import RestorationSpec
+
+
+@record
+class StylizationSpec(RestorationSpec):
+    """How a painted picture follows from the network's output, as of a restored one, and which ``styles`` there are.
+
+    With styles there is a second input, their shares (batch, styles). A third are ``statistics``, means and variances
+    (batch, 2, channels) that its normalisations use in place of those of what they see, where the variance is not 0;
+    then a second output gives those.
+    """
+
+    styles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.styles)) < len(self.styles):
+            raise ValueError(f"styles must have each a name of its own, not {self.styles!r}")
