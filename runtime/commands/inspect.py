@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from edgevision.cli.options import DEVICE_PANEL, JsonOption
+from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL, JsonOption
 from edgevision.cli.output import echo, print_json
-from edgevision.core.printable import one_line
+from edgevision.core.errors import InputError
+from edgevision.core.printable import exact_json, one_line
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 from edgevision.modelfiles.model_file import ModelFormat, external_files
@@ -28,6 +29,12 @@ def inspect(
             rich_help_panel=DEVICE_PANEL,
         ),
     ] = None,
+    sbom: Annotated[
+        bool,
+        typer.Option(
+            "--sbom", help="Print a bill of materials instead, CycloneDX in JSON.", rich_help_panel=OUTPUT_PANEL
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Metadata, inputs, outputs, operators, size and hash of a model file, read without running it.
@@ -38,8 +45,16 @@ def inspect(
     Examples:
         edgevision inspect model.onnx
         edgevision inspect denoise --device npu
+        edgevision inspect model.onnx --sbom
     """
     facts = read_facts(model)
+    if sbom:
+        if as_json or device is not None:
+            raise InputError("--sbom prints one document of its own: give it without --json and --device")
+        from edgevision.modelfiles.sbom import bill_of_materials
+
+        echo(exact_json(bill_of_materials(model, facts), indent=2))
+        return
     placed: dict[str, Any] = {}
     runs_on = ""
     if device is not None:
