@@ -1,7 +1,7 @@
 """The verb ``edgevision evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,13 @@ from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
 from edgevision.runtime.model_options import model_argument
+from edgevision.runtime.tasks.classification.membership import MembershipReport, evaluate_membership
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.robustness import RobustnessReport, evaluate_robustness, robustness_figure
+
+if TYPE_CHECKING:
+    from edgevision.data.datasets import ImageFolder
+    from edgevision.runtime.tasks.pipeline import Pipeline
 
 _PICTURES_PANEL = "Pictures"
 _GENERATORS_PANEL = "Of generators"
@@ -73,6 +80,22 @@ def evaluate(
             rich_help_panel=_PICTURES_PANEL,
         ),
     ] = 0.0,
+    corruptions: Annotated[
+        bool,
+        typer.Option(
+            "--corruptions",
+            help="Also on noisy, blurred, foggy, bright and JPEG pictures, in five strengths: 25 evaluations more.",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
+    ] = False,
+    privacy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRAINED_ON",
+            help="Also whether a classifier's loss tells these pictures, which it was trained on, from DATA.",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
+    ] = None,
     samples: Annotated[
         int,
         typer.Option(min=1, max=100_000, help="How many pictures are drawn.", rich_help_panel=_GENERATORS_PANEL),
@@ -112,6 +135,8 @@ def evaluate(
         edgevision evaluate denoise.onnx photos/ --sigma 25 --held-out
         edgevision evaluate denoise photos/ --noise camera --sigma 15
         edgevision evaluate detector.onnx annotated/ --html detector.html
+        edgevision evaluate classify photos.zip --corruptions
+        edgevision evaluate mine.onnx photos/test --privacy photos/train
         edgevision evaluate track followed.txt gt.txt
     """
     if (truth is not None) != (model == _TRACK):
@@ -127,6 +152,9 @@ def evaluate(
         check_writable(html, force=force)
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
         folder = find_task(pipeline.metadata.task).open_data(data, (split,) if split else ())
+        if corruptions:
+            robustness_figure(pipeline.metadata.task)
+        trained_on = None if privacy is None else _trained_on(pipeline, privacy)
         report = evaluate_pipeline(
             pipeline,
             folder,
@@ -141,6 +169,13 @@ def evaluate(
             threads=threads,
             quiet=quiet or as_json,
         )
+        more: dict[str, RobustnessReport | MembershipReport] = {}
+        if corruptions:
+            options = EvaluationOptions(seed=seed, quiet=quiet or as_json)
+            clean = float(getattr(report, robustness_figure(pipeline.metadata.task)))
+            more["corruptions"] = evaluate_robustness(pipeline, folder, options, clean)
+        if trained_on is not None:
+            more["privacy"] = evaluate_membership(pipeline, trained_on, folder)
         part = f"{data.name} {folder.split}".strip()
         title = f"{one_line(model.name)} on {one_line(part)}, {report.images} picture{'s' * (report.images != 1)}"
         if html is not None:
@@ -149,11 +184,22 @@ def evaluate(
             write_evaluation(html, report, pipeline, folder, title, force=force)
         if as_json:
             engine = engine_facts(pipeline.engine)
-            print_json({"model": str(model), "data": part} | engine | report.to_dict())
+            found = {name: one.to_dict() for name, one in more.items()}
+            print_json({"model": str(model), "data": part} | engine | report.to_dict() | found)
         else:
             echo(title)
-            echo(shown(report).table())
+            for one in (report, *more.values()):
+                echo(shown(one).table())
     if report.failures:
         for message in report.failures.values():
             echo(f"failed: {one_line(message)}", err=True)
         raise PartialFailureError(f"{len(report.failures)} pictures failed and are not counted")
+
+
+def _trained_on(pipeline: "Pipeline", data: Path) -> "ImageFolder":
+    """The pictures that a classifier was trained on."""
+    task = pipeline.metadata.task
+    if task != "classify":
+        raise InputError(f"--privacy is for classifiers, not for a model that is for {task}")
+    folder: ImageFolder = find_task(task).open_data(data)
+    return folder

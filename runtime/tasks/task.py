@@ -76,6 +76,7 @@ class Task:
         clip_measures: figures by which forms may be judged on a clip with a ground truth instead of on pictures, each
             with what makes its :class:`.quality.QualityMeasure` of (metadata, reference, clip, most frames), as
             ``"module:class"``.
+        robustness_figure: of its reports, in percent, what corrupted pictures are judged by; ``None`` where none is.
         trial_pictures: on how many pictures a setting is chosen by them, and on how many others it is judged.
     """
 
@@ -96,6 +97,7 @@ class Task:
     scores_first: bool = False
     compares_settings: bool = False
     clip_measures: Mapping[str, str] = field(default_factory=dict)
+    robustness_figure: str | None = None
     trial_pictures: tuple[int, int] = (0, 0)
 
     # What its metadata have to say.

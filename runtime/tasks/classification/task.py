@@ -110,6 +110,7 @@ CLASSIFY = ClassificationTask(
     spec=ClassificationSpec,
     scores_first=True,
     compares_settings=True,
+    robustness_figure="top1",
     trial_pictures=(200, 800),
     describe_network="edgevision.exporters.network_facts.classification:describe_classification",
 )

@@ -104,6 +104,7 @@ DETECT = DetectionTask(
     describe_network="edgevision.exporters.network_facts.detection:describe_detection",
     finds="boxes",
     any_size=True,
+    robustness_figure="map",
     clip_measures={"hota": "edgevision.runtime.tracking.quality:TrackQuality"},
     bounds={
         "most": (1, 100_000),
