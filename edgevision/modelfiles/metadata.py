@@ -158,6 +158,19 @@ class TileSpec(Record):
 
 
 @record
+class PrivacyBudget(Record):
+    """How little the weights tell of any one picture: (``epsilon``, ``delta``)-differential privacy, by DP-SGD.
+
+    ``noise`` is in multiples of ``clip``, the most that the gradient of a picture may be long.
+    """
+
+    epsilon: float
+    delta: float
+    noise: float
+    clip: float
+
+
+@record
 class Provenance(Record):
     """Where the weights come from: hashes, versions, and the recipe that anyone can run again."""
 
@@ -168,6 +181,7 @@ class Provenance(Record):
     hours: float | None = None
     created: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    privacy: PrivacyBudget | None = None
 
 
 S = TypeVar("S", bound=Record)

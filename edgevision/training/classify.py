@@ -10,6 +10,7 @@ from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import LabelledTensors, TensorImages
 from edgevision.training.data_source import image_spec, open_data, open_split
 from edgevision.training.labelled_training import LabelledTraining
+from edgevision.training.private_learning import PrivateLearning
 from edgevision.training.settings import ClassifierSettings
 
 
@@ -34,6 +35,9 @@ class _ClassifierTraining(LabelledTraining[ClassifierSettings]):
 
     def tensors(self, data: Any, indices: Any, image: ImageSpec, *, quiet: bool) -> LabelledTensors:
         return TensorImages(data, indices, image, quiet=quiet)
+
+    def private_learning(self, samples: int) -> PrivateLearning | None:
+        return PrivateLearning(self.settings, samples) if self.settings.private else None
 
     def describe(self, image: ImageSpec, labels: tuple[str, ...]) -> dict[str, Any]:
         return {

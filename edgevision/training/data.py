@@ -213,7 +213,7 @@ class EpochBatches(Sampler[list[int]]):
         return generator.permutation(self._length)
 
 
-def loader(images: LabelledTensors | CropImages, batches: EpochBatches, *, workers: int) -> DataLoader[Batch]:
+def loader(images: LabelledTensors | CropImages, batches: Sampler[list[int]], *, workers: int) -> DataLoader[Batch]:
     """Batches in the order of ``batches``; decoded pictures in memory need no worker processes."""
     count = 0 if images.cached else workers
     # batch_size=None hands each list of positions to the data set whole.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from edgevision.imaging.preprocessing import scale_and_offset
 from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.training.optimizers import build_optimizer
+from edgevision.training.private_learning import PrivateLearning
 from edgevision.training.settings import Balance, LabelledSettings
 from edgevision.training.watched_mean import WatchedMean
 
@@ -48,6 +49,7 @@ class LabelledModule(LightningModule):
         )
         self.train_loss = WatchedMean("loss")
         self.val_loss = WatchedMean("validation loss")
+        self.private: PrivateLearning | None = None
 
     def sample_weights(self, labels: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """How often to draw each sample of ``labels`` to see every class equally; ``None`` for each once."""
@@ -91,6 +93,8 @@ class LabelledModule(LightningModule):
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
+        if self.private is not None:
+            optimizer = self.private.optimizer(self.network, optimizer)
         # Rising for a fifth of the steps, then falling to nothing (Smith & Topin 2018).
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,

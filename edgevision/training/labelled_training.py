@@ -19,6 +19,7 @@ from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.data import EpochBatches, LabelledTensors, channel_statistics, loader
 from edgevision.training.labelled_module import LabelledModule
 from edgevision.training.launched import is_launched_helper
+from edgevision.training.private_learning import PoissonBatches, PrivateLearning
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import LabelledSettings
@@ -65,6 +66,10 @@ class LabelledTraining(ABC, Generic[Settings]):
         """The logits (N, classes) that count, of all that the network gives for N samples."""
         return logits
 
+    def private_learning(self, samples: int) -> PrivateLearning | None:
+        """How to learn so that no picture of so many can be told from the weights; ``None`` where that is not asked."""
+        return None
+
     @abstractmethod
     def describe(self, image: ImageSpec, labels: tuple[str, ...]) -> dict[str, Any]:
         """``task``, ``inputs``, ``outputs`` and ``spec`` of the metadata."""
@@ -103,18 +108,24 @@ class LabelledTraining(ABC, Generic[Settings]):
             open_split=self.open_split,
             tensors=self.tensors,
         )
-        mean, std = channel_statistics(train)
+        private = self.private_learning(len(train))
+        # Their mean would tell of the pictures, too.
+        mean, std = channel_statistics(train) if private is None else _fixed_statistics(image)
         image = image.updated(mean=mean, std=std)
         module = self.module(network, settings, image, train.labels, len(data.class_names))
+        module.private = private
         if not _fit(module, folder, train, val, quiet=quiet):
             return None
         quality = _take_best(module, folder) | self._figures_of_test(module, image)
+        provenance = training_provenance(Path(settings.data).name, folder.seconds_trained() / 3600)
+        if private is not None:
+            provenance = provenance.updated(privacy=private.spent(module.trainer.global_step))
         metadata = ModelMetadata(
             name=settings.model,
             image=image,
             quality={name: round(value, 4) for name, value in quality.items()},
             licence=settings.licence,
-            provenance=training_provenance(Path(settings.data).name, folder.seconds_trained() / 3600),
+            provenance=provenance,
             **self.describe(image, data.class_names),
         )
         save_checkpoint(folder.result, module.network, metadata, model=settings.model, options=options)
@@ -170,7 +181,7 @@ def _fit(
         # Only now is it known which process this is.
         rank, processes = trainer.global_rank, trainer.world_size
         size = settings.batch_size
-        shuffled = EpochBatches(
+        shuffled: EpochBatches | PoissonBatches = EpochBatches(
             len(train),
             size,
             seed=settings.seed,
@@ -179,6 +190,8 @@ def _fit(
             rank=rank,
             processes=processes,
         )
+        if module.private is not None:
+            shuffled = module.private.batches()
         in_order = EpochBatches(len(val), size, seed=0, shuffle=False, rank=rank, processes=processes)
         return fit(
             trainer,
@@ -188,6 +201,11 @@ def _fit(
             folder,
             quiet=quiet,
         )
+
+
+def _fixed_statistics(image: ImageSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The middle of the range and half of it, for each channel."""
+    return (0.5,) * image.color.channels, (0.5,) * image.color.channels
 
 
 def _take_best(module: LabelledModule, folder: RunFolder) -> dict[str, float]:

@@ -9,7 +9,7 @@ from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL, JsonOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import exact_json, one_line
-from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, PrivacyBudget, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 from edgevision.modelfiles.model_file import ModelFormat, external_files
 from edgevision.modelfiles.signature import signature_path
@@ -118,6 +118,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         ("quality", ", ".join(f"{name} {value:g}" for name, value in metadata.quality.items())),
         ("licence", metadata.licence),
         ("data", provenance.data),
+        ("private", _privacy(provenance.privacy)),
         ("made by", provenance.command),
         ("made on", ", ".join(filter(None, (provenance.machine, provenance.created)))),
         ("hours", provenance.hours),
@@ -125,6 +126,15 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in provenance.versions.items())),
     ]
     return rows
+
+
+def _privacy(budget: PrivacyBudget | None) -> str:
+    if budget is None:
+        return ""
+    return (
+        f"epsilon {budget.epsilon:g}, delta {budget.delta:g} (DP-SGD, noise {budget.noise:g}, gradients of at most"
+        f" {budget.clip:g})"
+    )
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -75,9 +75,30 @@ class _Training(LabelledTrainingOptions):
     batch_size: BatchSizeOption = 128
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Privacy:
+    panel: ClassVar[str] = "Privacy"
+
+    private: Annotated[
+        bool, typer.Option("--private", help="Learn so that the weights do not tell whether a picture was there.")
+    ] = False
+    epsilon: Annotated[float, typer.Option(min=0.01, max=1000, help="How much they may tell.")] = 8.0
+    delta: Annotated[
+        float, typer.Option(min=1e-12, max=0.1, help="With what probability more; below one of the pictures' number.")
+    ] = 1e-5
+    clip: Annotated[float, typer.Option(min=1e-6, help="How long the gradient of a picture may be.")] = 1.0
+
+
 @option_groups
 def classify(
-    *, data: _Data, network: _Network, training: _Training, hardware: Hardware, output: Output, seed: SeedOption = 0
+    *,
+    data: _Data,
+    network: _Network,
+    training: _Training,
+    privacy: _Privacy,
+    hardware: Hardware,
+    output: Output,
+    seed: SeedOption = 0,
 ) -> None:
     """Train a classifier on class folders.
 
@@ -87,9 +108,10 @@ def classify(
     Examples:
         edgevision train classify
         edgevision train classify --data photos.zip --model mobilenet --epochs 30 --augment flip --patience 5
+        edgevision train classify --private --epsilon 8 --epochs 30
         edgevision train classify --data photos.zip --model vit --epochs 200 --augment flip --augment shift --mix cutmix
     """
     kinds = {"augment": tuple(data.augment or ()), "mix": tuple(data.mix or ())}
-    chosen = option_values(data, network, training, hardware) | kinds
+    chosen = option_values(data, network, training, privacy, hardware) | kinds
     settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
     run_training("classify", settings, output)

@@ -6,7 +6,7 @@ from pathlib import Path
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
 from edgevision.modelfiles.metadata import Color
-from edgevision.training.settings.training import DIGITS, Optimizer, TrainingSettings
+from edgevision.training.settings.training import DIGITS, MixedPrecision, Optimizer, TrainingSettings
 
 
 class Augmentation(StrEnum):
@@ -85,6 +85,24 @@ class ClassifierSettings(LabelledSettings):
     model: str = "cnn3"
     augment: tuple[Augmentation, ...] = ()
     mix: tuple[Mix, ...] = ()
+    private: bool = False
+    epsilon: float = 8.0
+    delta: float = 1e-5
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_positive("epsilon", "clip")
+        if not 0 < self.delta < 1:
+            raise InputError(f"delta must lie between 0 and 1, not {self.delta!r}")
+        if not self.private:
+            return
+        if self.mix or self.balance is not Balance.NONE:
+            raise InputError(
+                "--private goes without --mix and --balance, by which a picture counts in others' gradients"
+            )
+        if self.precision not in (MixedPrecision.FP32, MixedPrecision.AUTO) or self.devices * self.nodes > 1:
+            raise InputError("--private trains in fp32, in one process")
 
     @property
     def classes_for(self) -> str | None:
