@@ -83,6 +83,7 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
     "diff": Verb(
         "edgevision.exporters.comparison.command:diff", "Where two forms of a model part, layer by layer, and why."
     ),
+    "build": Verb("edgevision.exporters.recipes.command:build", "Build and judge a model as a recipe says."),
     "inspect": Verb(
         "edgevision.runtime.commands.inspect:inspect", "Metadata, inputs, operators, size and hash of a model file."
     ),

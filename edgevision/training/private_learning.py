@@ -73,7 +73,8 @@ class PrivateLearning:
 
         # It hangs its hooks into the layers; the network is called, stored and exported as it is.
         GradSampleModule(network)
-        generator = torch.Generator().manual_seed(int.from_bytes(os.urandom(8), "big") >> 1)
+        device = next(network.parameters()).device
+        generator = torch.Generator(device).manual_seed(int.from_bytes(os.urandom(8), "big") >> 1)
         private: torch.optim.Optimizer = DPOptimizer(
             optimizer,
             noise_multiplier=self._noise,

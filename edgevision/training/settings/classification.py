@@ -103,6 +103,8 @@ class ClassifierSettings(LabelledSettings):
             )
         if self.precision not in (MixedPrecision.FP32, MixedPrecision.AUTO) or self.devices * self.nodes > 1:
             raise InputError("--private trains in fp32, in one process")
+        # Scaled gradients would be clipped at another length.
+        object.__setattr__(self, "precision", MixedPrecision.FP32)
 
     @property
     def classes_for(self) -> str | None:

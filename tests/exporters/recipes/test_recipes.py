@@ -1,0 +1,181 @@
+"""Recipes: what they may say, what is built again and what is not, what the lock finds, and gates."""
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+from small_models import model_of
+
+from edgevision.core.errors import InputError
+from edgevision.exporters.recipes import build as building
+from edgevision.exporters.recipes.recipe import Step, read_recipe
+from edgevision.exporters.recipes.schema import TRAININGS, options
+
+EXAMPLES = Path(__file__).parents[3] / "examples/recipes"
+
+PLAIN = """
+checkpoint = "net.pt"
+
+[export]
+data = "photos"
+
+[evaluate]
+data = "photos"
+
+[gates]
+min_top1 = 85
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.png").write_bytes(b"picture")
+    path = tmp_path / "mine.toml"
+    path.write_text(PLAIN)
+    return path
+
+
+@pytest.fixture
+def ran(monkeypatch) -> list[str]:
+    """The names of the steps that were run, each by something that writes what it should."""
+    names: list[str] = []
+
+    def run(step: Step) -> dict:
+        names.append(step.name)
+        for path in step.outputs:
+            model = model_of([onnx.helper.make_node("Relu", ["x"], ["y"])])
+            entry = model.metadata_props.add()
+            entry.key, entry.value = "made", f"run {len(names)}"
+            onnx.save(model, path)
+        return {"top1": 90.0, "images": 3} if step.name == "evaluate" else {"metadata": {"quality": {"val_f1": 80.0}}}
+
+    monkeypatch.setattr(building, "_run", run)
+    return names
+
+
+def test_every_training_that_there_is_can_be_in_a_recipe() -> None:
+    from edgevision.cli.app import VERBS
+
+    trainings = VERBS["train"]
+    assert {name: verb.target for name, verb in trainings.verbs.items()} == TRAININGS
+    assert {"int8", "calibration", "max_drop", "data"} <= set(options("export"))
+    assert {"data", "corruptions"} <= set(options("evaluate"))
+    assert {"model", "epochs", "augment", "private"} <= set(options("train classify"))
+    assert not {"output", "force", "json", "quiet", "help"} & {*options("export"), *options("bench")}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_that_ship_are_commands(path: Path, edgevision) -> None:
+    code, out, err = edgevision("build", path, "--dry-run")
+    assert (code, err) == (0, "")
+    assert all(line.startswith("edgevision ") for line in out.splitlines())
+    assert out.splitlines()[0].startswith("edgevision train ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[train]\nepoch = 3", "[train.classify] has no key 'epoch'; did you mean 'epochs'?"),
+        ("[trian]\nepochs = 3", "the recipe has no key 'trian'; did you mean 'train'?"),
+        ("[train]\nkind = 'paint'", "kind is one of classify"),
+        ("name = 'x'", "begins with a [train] table or with checkpoint"),
+        ("checkpoint = 'none.pt'", "does not exist"),
+        ("[train]\nepochs = [1, 2]", "takes 'epochs' once"),
+        ("[train]\n[export]\nint8 = 'yes'", "'int8' is true or false"),
+        ("[train]\n[export]\ntarget = true", "'target' is no true or false"),
+        ("[train]\nepochs = {a = 1}", "is text, a number"),
+        ("[train]\n[gates]\ntop1 = 85", "a gate is min_FIGURE"),
+        ("train = 3", "'train' is a table"),
+        ("name = '../up'\n[train]", "is that of a file"),
+        ("= 3", "is no TOML"),
+    ],
+)
+def test_what_a_recipe_cannot_say_is_refused(tmp_path, edgevision, text: str, said: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    code, out, err = edgevision("build", path, "-o", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_step_is_built_once_for_the_same_content(recipe, ran, edgevision, tmp_path) -> None:
+    line = ("build", recipe, "-o", tmp_path / "out", "--json")
+    code, out, err = edgevision(*line)
+    assert (code, err, ran) == (0, "", ["export", "evaluate"])
+    assert not any(step["reused"] for step in json.loads(out)["steps"].values())
+    assert all(step["reused"] for step in json.loads(edgevision(*line)[1])["steps"].values())
+    assert ran == ["export", "evaluate"]
+    table = edgevision(*line[:-1])[1]
+    assert "reused" in table
+    assert "built" not in table
+    # Only what reads the pictures that changed, and what changed, is built again.
+    (tmp_path / "photos/b.png").write_bytes(b"another")
+    edgevision(*line)
+    assert ran == ["export", "evaluate"] * 2
+    recipe.write_text(PLAIN.replace('[evaluate]\ndata = "photos"', '[evaluate]\ndata = "photos"\nseed = 3'))
+    edgevision(*line)
+    assert ran == ["export", "evaluate"] * 2 + ["evaluate"]
+    # What was changed or lost since is made again.
+    (tmp_path / "out/mine.onnx").unlink()
+    edgevision(*line)
+    assert ran == ["export", "evaluate"] * 2 + ["evaluate", "export"]
+
+
+def test_a_missed_gate_is_exit_code_1_and_names_the_figure(recipe, ran, edgevision, tmp_path) -> None:
+    recipe.write_text(PLAIN.replace("85", "95") + "max_val_f1 = 70\n")
+    code, out, err = edgevision("build", recipe, "-o", tmp_path / "out")
+    assert code == 1
+    assert "top1 is 90, and has to be at least 95; val_f1 is 80, and has to be at most 70" in err
+    assert "export" in out
+    recipe.write_text(PLAIN + "min_speed = 3\n")
+    code, _, err = edgevision("build", recipe, "-o", tmp_path / "out")
+    assert code == 2
+    assert "for a figure that no step gives" in err
+
+
+def test_a_check_builds_anew_and_names_what_differs_first(recipe, ran, edgevision, tmp_path) -> None:
+    assert edgevision("build", recipe, "--check")[0] == 2
+    edgevision("build", recipe, "-o", tmp_path / "out")
+    lock = recipe.with_suffix(".lock")
+    assert json.loads(lock.read_text())["steps"]["export"]["facts"]["input net.pt"]
+    # When something was made stands in a model, and is no difference.
+    code, out, err = edgevision("build", recipe, "--check", "--quiet")
+    assert (code, err) == (0, "")
+    assert "is built as mine.lock says" in out
+    assert ran == ["export", "evaluate"] * 2
+    written = json.loads(lock.read_text())
+    written["steps"]["evaluate"]["figures"]["top1"] = 91.0
+    lock.write_text(json.dumps(written))
+    code, _, err = edgevision("build", recipe, "--check", "--quiet")
+    assert code == 1
+    assert "evaluate: top1 is 90.0, and was 91.0; nothing that it depends on differs" in err
+    written["machine"] = "another"
+    lock.write_text(json.dumps(written))
+    assert "was built on another" in edgevision("build", recipe, "--check", "--quiet")[2]
+    (tmp_path / "photos/a.png").write_bytes(b"changed")
+    assert "export: input photos is" in edgevision("build", recipe, "--check", "--quiet")[2]
+    lock.write_text("{}")
+    assert edgevision("build", recipe, "--check")[0] == 2
+
+
+def test_a_recipe_is_the_same_from_anywhere(recipe, tmp_path, monkeypatch) -> None:
+    one = read_recipe(recipe, tmp_path / "out")
+    monkeypatch.chdir("/")
+    assert read_recipe(recipe, tmp_path / "out") == one
+    assert one.steps[0].inputs == (tmp_path / "net.pt", tmp_path / "photos")
+
+
+def test_a_command_that_fails_ends_the_build_with_its_code(recipe, edgevision, tmp_path) -> None:
+    code, _, err = edgevision("build", recipe, "-o", tmp_path / "out", "--quiet")
+    assert code == 2
+    assert "the step 'export' ended with code 2" in err
+    assert not recipe.with_suffix(".lock").exists()
+
+
+def test_an_input_error_is_one(tmp_path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_recipe(tmp_path / "none.toml", tmp_path)
