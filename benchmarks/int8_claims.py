@@ -1,8 +1,9 @@
 """What a model that ``export --int8`` wrote claims, measured again by another program on pictures it never saw.
 
-    python benchmarks/int8_claims.py GIVEN WRITTEN.onnx [--data PICTURES] [--seconds 20] [--json]
+    python benchmarks/int8_claims.py GIVEN WRITTEN.onnx [--plain EXPORT.onnx] [--data PICTURES] [--seconds 20] [--json]
 
-GIVEN is the float model: an ONNX file that edgevision exported without ``--int8``. The claims are read from
+GIVEN is the float model as it was given: the user's own ONNX file, or what edgevision exported without ``--int8`` of a
+checkpoint. Of a user's own file that export is ``--plain``: what is lost is lost over it. The claims are read from
 ``WRITTEN.report.json``: how many times as fast as the model as given, with its interval, and how much is lost, with
 what it may be at most. Speed is that of both files in this process, each in its engine, interleaved, by the clock and
 for one thread by CPU time, which other programs disturb less. The loss is judged by the task's own measure on
@@ -19,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.quantization.calibration_pictures import Pictures
 from edgevision.exporters.report import read_report
 from edgevision.exporters.samples import picture_batches, seeded_batches
@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("given", type=Path)
     parser.add_argument("written", type=Path)
+    parser.add_argument("--plain", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--json", action="store_true")
@@ -51,6 +52,8 @@ def main() -> None:
     if claims is None:
         parser.error(f"{arguments.written} was not exported with --int8")
     form = next(one for one in claims.forms if one.written)
+    plain = arguments.plain or arguments.given
+    metadata = require_metadata(plain)
     found: dict[str, object] = {"form": form.label, "budget": claims.budget, "load": os.getloadavg()[0]}
     with (
         open_engine(arguments.given, "ort:cpu", threads=claims.threads, flush_denormals=False) as given,
@@ -58,15 +61,15 @@ def main() -> None:
     ):
         if form.speedup is not None:
             found["claimed"] = _figures(form.speedup)
-            metadata, clocks = require_metadata(arguments.given), {"again": time.perf_counter_ns}
+            clocks = {"again": time.perf_counter_ns}
             if claims.threads == 1:
                 clocks["again, CPU time"] = time.process_time_ns
             for name, clock in clocks.items():
                 found[name] = _figures(_speedup(given, written, metadata, claims.batch, arguments.seconds, clock))
         found["loss claimed"] = [form.loss, form.at_most]
-        draws = find_task(require_metadata(arguments.given).task).draws_inputs
-        if arguments.data is not None or draws:
-            quality = _quality(arguments.given, given, written, arguments.data)
+        if arguments.data is not None or find_task(metadata.task).draws_inputs:
+            with open_engine(plain, "ort:cpu", threads=claims.threads) as reference:
+                quality = _quality(metadata, reference, written, arguments.data)
             found["loss again"] = [quality.loss, quality.at_most]
             found["broken"] = bool(2 * quality.loss - quality.at_most > claims.budget)
     print(json.dumps(found) if arguments.json else "\n".join(f"{name}: {value}" for name, value in found.items()))
@@ -88,15 +91,14 @@ def _figures(found: Speedup) -> list[float]:
     return [round(float(value), 3) for value in (found.ratio, found.low, found.high)]
 
 
-def _quality(path: Path, given: Engine, written: Engine, data: Path | None) -> Quality:
-    metadata = require_metadata(path)
+def _quality(metadata: ModelMetadata, given: Engine, written: Engine, data: Path | None) -> Quality:
     task = find_task(metadata.task)
     if data is None:
         shape = tuple(side for side in given.inputs[0].shape[1:] if isinstance(side, int))
         latents = list(seeded_batches(metadata, shape, _LATENTS, _SEED))
         drawn = [np.concatenate(arrays) for arrays in zip(*latents, strict=True)]
         return task.quality_measure(metadata, given, drawn, None, EvaluationOptions())(written)
-    folder = ImageFolder(data, ("test", "val"))
+    folder = task.open_data(data)
     pictures = Pictures(folder, range(len(folder)), task.crop_side(metadata, [folder]))
     inputs: list[np.ndarray] = []
     if not task.calibration_degradations(metadata, EvaluationOptions()):

@@ -184,8 +184,8 @@ def export(
     quantized: Quantized | None = None
     inspection: Inspection | None = None
     if precision is Precision.INT8:
-        promised = time_budget.seconds_before_writing if settings.time_budget is not None else None
-        with translated_write_errors(target), _over_when_read(settings), engine_process().within(promised):
+        seconds = time_budget.seconds_before_writing if settings.time_budget is not None else None
+        with translated_write_errors(target), _over_when_read(settings), engine_process().within(seconds):
             given = plain if source.given is None or writer.static else _in_order(source.given, plain)
             quantized, inspection = _quantized(
                 source, given, format, settings, search_log(target), time_budget, inspected=html is not None
@@ -215,7 +215,9 @@ def export(
             batches, sample_source = _samples(folder, described, source.shape, seed, reference)
             if quantized is not None:
                 # Its ranges hold for inputs like those they were found with, not for the sampler's.
-                batches, sample_source = _in_time(quantized.samples, time_budget), f"of {quantized.report.source}"
+                promised = settings.time_budget is not None
+                batches = _in_time(quantized.samples, time_budget) if promised else [quantized.samples]
+                sample_source = f"of {quantized.report.source}"
             elif conversion.picture_sizes is not None and {"height", "width"} & set(conversion.dynamic):
                 # That other sizes are accepted is a promise too.
                 other = (source.shape[0], *conversion.picture_sizes.larger())
@@ -328,7 +330,7 @@ def _over_when_read(settings: QuantizationSettings) -> Iterator[None]:
 def _in_time(samples: Batch, time_budget: TimeBudget) -> Iterator[Batch]:
     """The ``samples`` one by one, the first and as many more as there is time for."""
     for place in range(len(samples[0])):
-        if time_budget.late() and place:
+        if place and time_budget.late():
             return
         yield [array[place : place + 1] for array in samples]
 
@@ -429,7 +431,9 @@ def _quantized(
             return quantized, None
         time_budget.begin(Stage.INSPECTING)
         try:
-            return quantized, inspect(quantized, reference, openers, time_budget.late)
+            # A page that was asked for is whole unless its time was promised.
+            late = time_budget.late if settings.time_budget is not None else lambda: False
+            return quantized, inspect(quantized, reference, openers, late)
         except (EdgevisionError, ValueError) as error:  # no reason to lose what the search has found
             _log.warning("the page cannot show the layers: %s", one_line(error))
             return quantized, None

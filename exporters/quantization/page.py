@@ -1,5 +1,6 @@
 """The verdict as one self-contained page: the table, why int8 is as it is layer by layer, and all candidates."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -27,7 +28,10 @@ from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns
 
 _STYLE = """
-tr.written td { font-weight: 600; } .verdict { font-size: 1.05rem; } rect.alone { fill: var(--first); }
+tr.written td { font-weight: 600; } .verdict { font-size: 1.05rem; }
+.alone { height: .5rem; border-radius: 2px; background: var(--first); }
+@media (max-width: 480px) { .scroll table { font-size: .75rem; } .scroll th { white-space: normal; }
+  .scroll th, .scroll td { padding-right: .3rem; } .ms .soft { display: none; } }
 summary { cursor: pointer; } .name { overflow-wrap: anywhere; }
 """
 
@@ -51,7 +55,8 @@ def write_page(
     body += ["<h2>Quality against speed</h2>", quality_against_speed(report)]
     if way := path_of_search(report):
         body += ["<h2>The path of the search</h2>", way, _trials(report)]
-    body += ["<h2>Operators</h2>", _nodes(report)]
+    if report.nodes:
+        body += ["<h2>Operators</h2>", _nodes(report)]
     style = GRAPH_STYLE + LAYER_STYLE + CANDIDATE_STYLE + EXAMPLE_STYLE + _STYLE
     script = GRAPH_SCRIPT if inspection is not None else ""
     write_html(path, f"{model}: {report.outcome}", body, style, script, force=force)
@@ -68,11 +73,20 @@ def _forms(report: QuantizationReport) -> str:
     for form in report.forms:
         name, engine, *figures = form_cells(form, report)
         first = _two_lines(escape(name), escape(engine))
-        cells = f"<td>{first}</td>" + "".join(f"<td class=n>{_stacked(cell)}</td>" for cell in figures)
+        cells = f"<td>{first}</td>" + "".join(
+            f"<td class='{kind}'>{_stacked(cell)}</td>" for kind, cell in zip(_kinds(figures), figures, strict=True)
+        )
         rows.append(f"<tr{' class=written' * form.written}>{cells}</tr>")
     first, _, *others = form_columns(report)
-    head = f"<th>{first}</th>" + "".join(f"<th class=n>{_stacked(name)}</th>" for name in others)
+    head = f"<th>{first}</th>" + "".join(
+        f"<th class='{kind}'>{_stacked(name)}</th>" for kind, name in zip(_kinds(others), others, strict=True)
+    )
     return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
+
+
+def _kinds(figures: Sequence[str]) -> list[str]:
+    """Classes of the cells of a row; milliseconds are the last but two."""
+    return ["n"] * (len(figures) - 3) + ["n ms", "n", "n"]
 
 
 def _layers(report: QuantizationReport, inspection: Inspection) -> list[str]:
@@ -145,15 +159,17 @@ def _nodes(report: QuantizationReport) -> str:
     highest = max([1.0, *known])
     rows = []
     for node in report.nodes:
-        drawn = ""
-        if node.sqnr_db is not None:
-            width = max(1.0, 120 * node.sqnr_db / highest)
-            drawn = "<svg viewBox='0 0 190 14' style='width:190px'>"
-            drawn += f"<rect class=alone width='{width:.0f}' height='10' y='2' rx='2' />"
-            drawn += f"<text x='{width + 6:.0f}' y='11'>{node.sqnr_db:.1f} dB</text></svg>"
         name, kind, precision, why = map(escape, (node.name, node.operator, node.precision, node.why))
-        rows.append((_two_lines(f"<span class=name>{name}</span>", kind), _two_lines(precision, why), drawn))
-    return html_table(("operator", "precision", "SQNR if it alone is int8"), rows)
+        cells = [_two_lines(f"<span class=name>{name}</span>", kind), _two_lines(precision, why)]
+        if known:
+            drawn = ""
+            if node.sqnr_db is not None:
+                width = max(1.0, 100 * node.sqnr_db / highest)
+                drawn = f"{node.sqnr_db:.1f} dB<div class=alone style='width:{width:.0f}%'></div>"
+            cells.append(drawn)
+        rows.append(cells)
+    head = ("operator", "precision", *(["SQNR if it alone is int8"] if known else []))
+    return f"<details><summary>All {len(rows)} operators</summary>{html_table(head, rows)}</details>"
 
 
 def _stacked(cell: str) -> str:

@@ -34,7 +34,7 @@ _WEIGHTS = {
     Stage.PREPARING: 6,
     Stage.CALIBRATING: 18,
     # Every candidate takes as long.
-    Stage.JUDGING: 6,
+    Stage.JUDGING: 10,
     Stage.SEARCHING: 48,
     Stage.FINETUNING: 25,
     Stage.DECIDING: 25,

@@ -194,9 +194,9 @@ def test_names_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
 
 def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path) -> None:
     page, text = page_of(tmp_path)
-    first, second = page.of("rect", **{"class": "alone"})
-    assert float(str(first["width"])) == 120
-    assert float(str(second["width"])) == 48
+    first, second = page.of("div", **{"class": "alone"})
+    assert first["style"] == "width:100%"
+    assert second["style"] == "width:40%"
     assert "31.2 dB" in text
     assert text.count("<td>int8<div class=soft>pays within the budget</div></td>") == 3
 
@@ -205,10 +205,12 @@ def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path
     "values", [[0.0], [-0.0, -3.0], [-7.5], [0.4], [-12.0, 60.0], [None, None], []], ids=lambda values: str(values)
 )
 def test_bars_have_a_sensible_length_for_any_sqnr(tmp_path: Path, values: list[float | None]) -> None:
-    page, _ = page_of(tmp_path, nodes=tuple(node(f"node{index}", value) for index, value in enumerate(values)))
-    bars = page.of("rect", **{"class": "alone"})
+    page, text = page_of(tmp_path, nodes=tuple(node(f"node{index}", value) for index, value in enumerate(values)))
+    bars = page.of("div", **{"class": "alone"})
     assert len(bars) == sum(value is not None for value in values)
-    assert all(1 <= float(str(bar["width"])) <= 120 for bar in bars)
+    assert all(1 <= float(str(bar["style"]).removeprefix("width:").removesuffix("%")) <= 100 for bar in bars)
+    # A column in which nothing stands is left out.
+    assert ("SQNR if it alone" in text) == bool(bars)
 
 
 @pytest.mark.parametrize("metric", ["top1", "sqnr"])

@@ -183,3 +183,13 @@ def test_what_is_well_within_the_budget_is_written_though_few_pictures_cannot_pr
     few = LossBound(pictures=40, error=0.3, unseen=0.2)
     rows = [Candidate("cleaned", Outcome.FLOAT, 0.0), Candidate("all int8", Outcome.INT8, loss, bound=few)]
     assert Selector(rows, None, 0.5, Preference.SPEED).select().written.name == written
+
+
+def test_a_slower_row_that_was_disturbed_does_not_keep_int8_from_paying() -> None:
+    table = Table({"cleaned": 10.0, "int8-weights": 13.0, "all int8": 5.0}, {})
+    table._width["all int8", "int8-weights"] = table._width["int8-weights", "cleaned"] = 2.0
+    assert table.speedup("all int8", "int8-weights").low < 1
+    assert table.selection().written.name == "all int8"
+    # One that is not shown to be faster than the fastest is not written.
+    table._width["all int8", "cleaned"] = 2.0
+    assert table.selection().written.name != "all int8"

@@ -102,7 +102,7 @@ def test_where_reading_was_slow_more_is_kept_back_for_writing_and_nothing_long_i
         assert not budget.too_slow()
         clock.now += 90
         assert budget.too_slow() == (reading == 50)
-    assert left[1] == pytest.approx(199 - 0.6 * 200 * 5 / 141, abs=1)
+    assert left[1] == pytest.approx(199 - 0.6 * 200 * 5 / 145, abs=1)
     assert left[50] == pytest.approx(150 - 0.4 * 50)
 
 
