@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from edgevision.imaging.tiling import row_strips
+
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels."""
 
@@ -96,10 +98,13 @@ class Marker:
         table = np.zeros((len(colors) + 1, 3), np.float32)
         table[1:] = np.array(colors, np.float32).reshape(-1, 3)
         inner = _inner_border(ids, max(1, self.line // 2 + self.line % 2))
-        weights = np.where(inner, np.float32(1), np.float32(strength)) * (ids > 0)
-        pixels = np.asarray(self.image, np.float32)
-        blended = pixels + (table[ids] - pixels) * weights[:, :, None]
-        self.image = Image.fromarray(np.rint(blended).astype(np.uint8))
+        pixels = np.array(self.image)
+        for rows in row_strips(*ids.shape):  # all of a large picture in float32 would take many times its memory
+            own = pixels[rows].astype(np.float32)
+            weights = np.where(inner[rows], np.float32(1), np.float32(strength)) * (ids[rows] > 0)
+            own += (table[ids[rows]] - own) * weights[:, :, None]
+            pixels[rows] = np.rint(own)
+        self.image = Image.fromarray(pixels)
         self._draw = ImageDraw.Draw(self.image)
 
     def _free_place(self, box: Box, width: float, height: float) -> Box:

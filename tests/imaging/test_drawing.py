@@ -1,4 +1,5 @@
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -82,3 +83,14 @@ def test_a_legend_is_whole_below_a_picture_that_is_smaller():
     whole = with_legend(small, [("person 17.4 %", (255, 0, 0)), ("cat", (0, 255, 0))])
     assert whole.crop((0, 0, 32, 20)).tobytes() == small.tobytes()
     assert whole.crop((whole.width - 4, 0, *whole.size)).getcolors() == [(4 * whole.height, (255, 255, 255))]
+
+
+def test_tinting_a_large_picture_takes_little_beside_it():
+    marker, ids = Marker(Image.new("RGB", (2000, 1500))), np.ones((1500, 2000), np.uint8)
+    tracemalloc.start()
+    try:
+        marker.areas(ids, [(200, 100, 0)])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * ids.nbytes * 3  # all of it in float32 alone is 4 times that, and there would be several
