@@ -1,5 +1,6 @@
 """Telling a person how long work is getting on: a bar on a terminal, a plain line now and then elsewhere."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,8 @@ from edgevision.core.printable import one_line
 from edgevision.core.terminal import unguarded
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -21,6 +24,26 @@ def track(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
         yield from _with_bar(items, total, what)
     else:
         yield from _with_lines(items, total, what)
+
+
+class PartsProgress:
+    """How far one long thing is, told in the log now and then where no terminal shows a bar; called after each part."""
+
+    def __init__(self, total: int, what: str) -> None:
+        self._total, self._what, self._done = total, what, 0
+        self._began = self._said = time.monotonic()
+
+    def __call__(self) -> None:
+        """One more of the parts is done."""
+        self._done += 1
+        now = time.monotonic()
+        if now - self._said < _SECONDS_BETWEEN_LINES or self._done == self._total:
+            return
+        if sys.stderr is not None and sys.stderr.isatty():  # a window's program has none
+            return
+        self._said = now
+        left = (now - self._began) / self._done * (self._total - self._done)
+        _log.info("%d of %d %s, about %.0f s left", self._done, self._total, self._what, left)
 
 
 class StageProgress:

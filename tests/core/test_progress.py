@@ -104,3 +104,13 @@ def test_stages_that_never_begin_leave_no_trace(capsys: pytest.CaptureFixture[st
     with progress.StageProgress():
         pass
     assert capsys.readouterr() == ("", "")
+
+
+def test_one_long_thing_is_told_of_now_and_then(monkeypatch, caplog):
+    clock = iter([0.0, 4.0, 11.0, 12.0, 22.0, 33.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    one_more = progress.PartsProgress(5, "tiles")
+    with caplog.at_level("INFO", "edgevision"):
+        for _ in range(5):
+            one_more()
+    assert caplog.messages == ["2 of 5 tiles, about 16 s left", "4 of 5 tiles, about 6 s left"]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgevision.core.errors import ModelFileError
+from edgevision.core.progress import PartsProgress
 from edgevision.imaging.network_tensors import Array, NetworkTensors
 from edgevision.imaging.samples import Samples
 from edgevision.imaging.tiling import Span, blend, take
@@ -68,13 +69,16 @@ class TiledNetwork:
         """
         height, width, channels = shape
         rows, columns = self.tiles.spans(height, width)
+        one_more = PartsProgress(len(rows) * len(columns), "tiles of the picture")
 
         def process(row: Span, column: Span) -> Array | None:
             given = inputs(row, column)
             if given is None:
+                one_more()
                 return None
             samples, *others = given
             restored = self.tensors.from_tensor(self._infer(self.tensors.to_tensor(samples), *others))
+            one_more()
             return restored if network_colors else self.tensors.in_picture_colors(restored, samples)
 
         if network_colors:
