@@ -100,6 +100,8 @@ class LiveSource:
                     if choice.takes(at):
                         pixels = upright_pixels(picture, self._excerpt, exact=False)
                         yield Frame(pixels, number, at, arrived, self._index, time.monotonic() - arrived)
+                if self.name.startswith(PATTERN_SCHEME):
+                    return  # what is made up breaks off never: it was to end there
             except EdgevisionError as error:
                 reason = str(error)
             finally:

@@ -109,6 +109,12 @@ def test_addresses_where_nothing_is():
     camera.end()
 
 
+def test_what_is_made_up_ends_where_it_is_to_end():
+    with LiveSource("lavfi:testsrc=size=32x24:rate=100:duration=0.3", WHOLE, retry=60) as source:
+        assert [frame.number for frame in source.frames()] == list(range(30))
+    assert source.breaks == 0
+
+
 def test_a_pattern_is_a_camera_without_end():
     started = time.monotonic()
     with LiveSource("lavfi:testsrc=size=32x24:rate=100", Excerpt(end=Fraction(1))) as source:
