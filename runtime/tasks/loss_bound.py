@@ -95,19 +95,30 @@ def ratio_bound(lost: ArrayLike, there: ArrayLike, *, unseen: float = 0.0) -> Lo
 
 
 def jackknife_bound(
-    pictures: int, loss_without: Callable[[NDArray[np.bool_]], float], *, unseen: float = 0.0
+    pictures: int,
+    loss_without: Callable[[NDArray[np.bool_]], float],
+    *,
+    unseen: float = 0.0,
+    samples: NDArray[np.int64] | None = None,
 ) -> LossBound | None:
-    """Of a loss that ``loss_without`` some pictures, as it is given them (pictures,), would be another."""
-    groups = min(pictures, _GROUPS)
+    """Of a loss that ``loss_without`` some pictures, as it is given them (pictures,), would be another.
+
+    ``samples`` (pictures,) counts from 0 the independent sample that each picture is of, where several in a row show
+    the same; the bound then is one on so many.
+    """
+    if samples is None:
+        samples = np.arange(pictures)
+    count = int(samples[-1]) + 1 if pictures else 0
+    groups = min(count, _GROUPS)
     if groups < 2:
         return None
     # Neighbours may resemble each other: each group is a stretch.
-    member = np.arange(pictures) * groups // pictures
+    member = samples * groups // count
     losses = np.array([loss_without(member == group) for group in range(groups)])
     if not np.isfinite(losses).all():
         return None
     error = math.sqrt((groups - 1) ** 2 / groups * float(losses.var(ddof=1)))
-    return LossBound(pictures=pictures, error=error, unseen=unseen)
+    return LossBound(pictures=count, error=error, unseen=unseen)
 
 
 class Proof(StrEnum):

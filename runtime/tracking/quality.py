@@ -5,18 +5,29 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgevision.core.errors import DatasetError
 from edgevision.imaging.pictures import Picture
-from edgevision.metrics.track_scores import HotaOfFrames
+from edgevision.metrics.box_overlap import intersection_over_union
+from edgevision.metrics.track_scores import LEAST_OVERLAP, HotaOfFrames
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.streams.opening import open_source
 from edgevision.runtime.streams.source import Excerpt
 from edgevision.runtime.tasks.detection.detector import Detector
 from edgevision.runtime.tasks.detection.quality import BROKEN, is_broken
-from edgevision.runtime.tasks.loss_bound import jackknife_bound
+from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound
 from edgevision.runtime.tasks.quality import Quality
-from edgevision.runtime.tracking.mot_files import first_frames, frame_pairs, ground_truth_of, read_mot, tracked_boxes
+from edgevision.runtime.tracking.mot_files import (
+    TrackedBoxes,
+    first_frames,
+    frame_pairs,
+    ground_truth_of,
+    read_mot,
+    tracked_boxes,
+)
 from edgevision.runtime.tracking.result import Tracks
 from edgevision.runtime.tracking.tracker import Tracker, TrackerSettings
 
@@ -25,7 +36,7 @@ class TrackQuality:
     """HOTA in points, of the tracks that ``edgevision run track`` makes of a clip, against its ground truth.
 
     A clip has a single HOTA. How sure a loss of it is, is told by how it changes when stretches of the clip are left
-    out, the same ones for both models.
+    out, the same ones for both models. Frames in which nothing has moved yet are one sample, not several.
     """
 
     metric = "hota"
@@ -51,6 +62,7 @@ class TrackQuality:
                 " another clip"
             )
         self._truth = first_frames(truth, self._frames)
+        self._samples = independent_samples(self._truth, self._frames)
         if not len(self._truth.ids):
             raise DatasetError(f"{str(file)!r} has no box that is to be scored in the {self._frames} frames looked at")
         if not self._reference_hota.scores()["hota"]:
@@ -64,16 +76,20 @@ class TrackQuality:
         reference, hota = self._reference_hota, self._hota(tracks)
         before, after = reference.scores(), hota.scores()
         boxes = sum(map(len, tracks))
+        figures = {name: 100 * after[name] for name in ("hota", "deta", "assa")} | {"boxes": float(boxes)}
         loss = 100 * (before["hota"] - after["hota"])
+        if is_broken(sum(map(len, self._reference)), boxes):
+            return Quality(figures=figures, loss=max(loss, BROKEN))
+        samples = int(self._samples[-1]) + 1
+        # One thing more may be lost for as long as it is where it is.
+        unseen = 100 / len(self._truth.ids) * self._frames / samples
         bound = jackknife_bound(
             self._frames,
             lambda out: 100 * (reference.scores(~out)["hota"] - hota.scores(~out)["hota"]),
-            unseen=100 / len(self._truth.ids),
-        )
-        if is_broken(sum(map(len, self._reference)), boxes):
-            loss, bound = max(loss, BROKEN), None
-        figures = {name: 100 * after[name] for name in ("hota", "deta", "assa")}
-        return Quality(figures=figures | {"boxes": float(boxes)}, loss=loss, bound=bound)
+            unseen=unseen,
+            samples=self._samples,
+        ) or LossBound(pictures=samples, error=0.0, unseen=unseen)
+        return Quality(figures=figures, loss=loss, bound=bound)
 
     def _follow(self, engine: Engine) -> list[Tracks]:
         detector, tracker = Detector(engine, self._metadata, min_score=TrackerSettings().low), Tracker()
@@ -86,3 +102,24 @@ class TrackQuality:
 
     def _hota(self, tracks: Sequence[Tracks]) -> HotaOfFrames:
         return HotaOfFrames(frame_pairs(self._truth, tracked_boxes(tracks), self._frames))
+
+
+def independent_samples(boxes: TrackedBoxes, frames: int) -> NDArray[np.int64]:
+    """Of each frame which sample it belongs to, int64 (frames,), counted from 0.
+
+    A new one begins where things overlap with where they were when the last one did by less than half, in the mean over
+    them; what has come or gone overlaps with nothing. Until then what is found is much the same.
+    """
+    by_frame: list[dict[int, NDArray[np.float64]]] = [{} for _ in range(frames)]
+    for frame, number, box in zip(boxes.frames.tolist(), boxes.ids.tolist(), boxes.boxes, strict=True):
+        by_frame[frame - 1][number] = box
+    samples = np.zeros(frames, np.int64)
+    begun = by_frame[0] if frames else {}
+    for place, now in enumerate(by_frame[1:], start=1):
+        both = sorted(begun.keys() & now.keys())
+        overlaps = [float(intersection_over_union(begun[one][None], now[one][None])[0, 0]) for one in both]
+        moved = sum(overlaps) < LEAST_OVERLAP * len(begun.keys() | now.keys())
+        samples[place] = samples[place - 1] + moved
+        if moved:
+            begun = now
+    return samples

@@ -13,8 +13,9 @@ from edgevision.core.errors import DatasetError
 from edgevision.metrics.track_scores import HotaOfFrames, hota_scores
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.runtime.tasks.detection.spec import DetectionSpec, Field, HeadSpec, OutputPart
+from edgevision.runtime.tasks.loss_bound import jackknife_bound
 from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, ground_truth_of
-from edgevision.runtime.tracking.quality import TrackQuality
+from edgevision.runtime.tracking.quality import TrackQuality, independent_samples
 
 FRAMES = 40
 HEAD = HeadSpec(parts=(OutputPart(outputs=("rows",), fields=(Field.BOX, Field.SCORE)),))
@@ -69,10 +70,11 @@ def test_a_form_that_finds_the_same_loses_nothing(clip):
     quality = TrackQuality(FINDER, detector(), clip, 1000)(detector())
     assert quality.loss == 0
     assert quality.figures["hota"] > 95
-    # One thing more that is lost, of 80, is what nobody has seen.
-    assert quality.bound.pictures == FRAMES
+    # After 7 frames a thing has left where it was by more than half.
+    assert quality.bound.pictures == 6
     assert quality.bound.error == 0
-    assert quality.bound.unseen == 100 / (2 * FRAMES)
+    # One thing more that is lost for so long, of 80 boxes, is what nobody has seen.
+    assert quality.bound.unseen == pytest.approx(100 / (2 * FRAMES) * FRAMES / 6)
 
 
 @pytest.mark.parametrize("damage", [{"shift": 3.0}, {"without": range(10, 30)}])
@@ -88,6 +90,58 @@ def test_what_is_lost_in_one_stretch_alone_is_less_sure_than_what_is_lost_everyw
     measure = TrackQuality(FINDER, detector(), clip, 1000)
     here, everywhere = measure(detector(without=range(10, 20))), measure(detector(shift=2.0))
     assert here.bound.error / here.loss > 2 * everywhere.bound.error / everywhere.loss
+
+
+def moving(steps, side=20.0):
+    """One thing that moves by each of ``steps`` from frame to frame."""
+    left = np.concatenate([[0.0], np.cumsum(steps)])
+    places = np.stack([left, 0 * left, left + side, 0 * left + side], axis=1)
+    return TrackedBoxes(np.arange(1, len(left) + 1), np.ones(len(left), np.int64), places)
+
+
+def test_frames_in_which_nothing_has_moved_are_one_sample():
+    assert independent_samples(moving([0] * 99), 100).tolist() == [0] * 100
+    assert independent_samples(moving([10] * 4), 5).tolist() == [0, 1, 2, 3, 4]
+    assert independent_samples(moving([0, 0, 0, 9, 0, 0]), 7).tolist() == [0, 0, 0, 0, 1, 1, 1]
+    # What comes or goes is new, and frames without anything are alike.
+    assert independent_samples(moving([0, 0]), 6).tolist() == [0, 0, 0, 1, 1, 1]
+    assert independent_samples(TrackedBoxes(*(array[:0] for array in moving([0]))), 3).tolist() == [0, 0, 0]
+
+
+def test_a_clip_without_motion_proves_nothing_however_long_it_is(clip):
+    truth = ground_truth_of(clip)
+    truth.write_text("".join(f"{frame + 1},1,0,5,20,15,1,1,1\n" for frame in range(FRAMES)))
+    quality = TrackQuality(FINDER, detector(), clip, 1000)(detector())
+    assert quality.loss == 0
+    assert quality.bound.pictures == 1
+    assert quality.at_most > 100
+
+
+@pytest.mark.parametrize("dwell", [1, 8, 40])
+def test_a_bound_holds_where_things_dwell(dwell):
+    """At each place a thing is lost with the same odds, and stays lost while it is there."""
+    generator = np.random.default_rng(0)
+    places = 400 // dwell
+    samples = np.repeat(np.arange(places), dwell)
+
+    def bounds(known):
+        """In how many of 400 clips the true loss, 30 %, is within what the bound says."""
+        within = 0
+        for _ in range(400):
+            lost = 100.0 * np.repeat(generator.random(places) < 0.3, dwell)
+            unseen = 100 / places if known else 100 / len(lost)
+            bound = jackknife_bound(
+                400,
+                lambda out, lost=lost: float(lost[~out].mean()),
+                unseen=unseen,
+                samples=samples if known else None,
+            )
+            within += lost.mean() + bound.reach >= 30
+        return within / 400
+
+    assert bounds(known=True) >= 0.93
+    if dwell == 40:
+        assert bounds(known=False) < 0.93
 
 
 def test_a_form_that_finds_nothing_any_more_is_broken(clip):
