@@ -56,9 +56,11 @@ class FrameRnn(SequenceNetwork):
         return logits
 
     def step(self, frame: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        first = tuple(part[None] for part in state)
-        hidden, after = self.rnn(self.features(frame)[:, None], first if len(first) > 1 else first[0])
-        return self.head(hidden[:, 0]), *(part[0] for part in (after if len(first) > 1 else (after,)))
+        before = tuple(part[None] for part in state)
+        # Of one frame what is remembered is what is put out, without the axes of a sequence.
+        _, found = self.rnn(self.features(frame)[:, None], before if len(before) > 1 else before[0])
+        after = tuple(part[0] for part in (found if len(before) > 1 else (found,)))
+        return self.head(after[0]), *after
 
 
 cnn_gru = partial(FrameRnn, cell="gru")

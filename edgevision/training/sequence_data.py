@@ -1,18 +1,16 @@
 """Windows of frames as batches for a training, all in memory."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from edgevision.core.errors import DatasetError, ImageError
+from edgevision.core.errors import DatasetError
 from edgevision.core.progress import track
-from edgevision.imaging.preprocessing import sample
 from edgevision.modelfiles.metadata import ImageSpec
-from edgevision.runtime.tasks.sequences.clips import ClipDataset
+from edgevision.runtime.tasks.sequences.clips import ClipDataset, sampled_clip
 from edgevision.training.data import Batch
 from edgevision.training.left_out import LeftOut
 
@@ -76,12 +74,7 @@ class TensorClips(Dataset[Batch]):
         return clips, torch.from_numpy(self.labels[np.asarray(positions)])
 
     def _read(self, index: int) -> NDArray[np.uint8]:
-        """uint8 (T, height, width, channels)."""
-        frames = islice(self._source.frames(index), None, None, self._every)
-        resized = [sample(frame, self._spec) for frame in frames]
-        if not resized:
-            raise ImageError(f"clip {index} has no frames")
-        return np.stack(resized)
+        return sampled_clip(self._source.frames(index), self._spec, every=self._every, name=f"clip {index}")
 
     def _window(self, number: int, start: int) -> NDArray[np.uint8]:
         clip = self._clips[number][start : start + self._frames]

@@ -2,7 +2,6 @@
 
 import onnx
 import onnx_ir
-import onnxscript.optimizer
 from onnx import version_converter
 from onnx_ir.passes.common import NameFixPass, RemoveInitializersFromInputsPass, RemoveUnusedNodesPass
 from onnxscript.rewriter import RULE_NAME_TAG, RewritePass
@@ -10,7 +9,7 @@ from onnxscript.rewriter.pattern import RewriteRule
 from onnxscript.rewriter.rules import common as rules
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.passes.cleanup import without_default_inputs
+from edgevision.exporters.passes.cleanup import fold, without_default_inputs
 
 _OPSET = 18
 # The first in which constants are no inputs.
@@ -55,7 +54,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
             raise InputError(f"the model's opset {opset} cannot be raised to {_OPSET}: {_first(error)}") from error
     ir = onnx_ir.from_proto(model)
     RemoveInitializersFromInputsPass()(ir)
-    onnxscript.optimizer.optimize(ir)
+    fold(ir)
     RewritePass(_FOLDING)(ir)
     RemoveUnusedNodesPass()(ir)
     NameFixPass()(ir)

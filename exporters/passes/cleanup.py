@@ -16,10 +16,22 @@ from edgevision.exporters.quiet import quiet_exporter
 _LARGEST_TENSOR = 2**31 - 1
 
 
+# They make weights no larger, so that these may be of any size: those of recurrent layers are put in another order.
+_MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
+
+
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """With what is constant computed and what nobody reads removed."""
+    ir = onnx_ir.from_proto(model)
     with quiet_exporter():
-        return onnxscript.optimizer.optimize(model)
+        fold(ir)
+    return onnx_ir.to_proto(ir)
+
+
+def fold(model: onnx_ir.Model) -> None:
+    """Compute what is constant and remove what nobody reads, in place."""
+    onnxscript.optimizer.fold_constants(model, should_fold=lambda node: node.op_type in _MOVES or None)
+    onnxscript.optimizer.optimize(model)
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:

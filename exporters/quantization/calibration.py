@@ -1,6 +1,6 @@
 """What a model is calibrated with, and what it is judged on: real data, and never the same."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,6 @@ from edgevision.runtime.engines.recording import RecordingEngine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.quality import OutputQuality, QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
-from edgevision.runtime.tasks.sequences.clips import ClipFolder
 
 # Of a portion; of crops at least, so that each degradation has as many.
 _PICTURES, _CROPS = 16, 4
@@ -193,13 +192,18 @@ def _from_pictures(
 ) -> CalibrationData:
     task = find_task(metadata.task)
     degradations = task.calibration_degradations(metadata, evaluation)
-    most, wanted = amount.crops if degradations else amount.pictures
+    sample_clip = task.clip_sampler(metadata)
+    most, wanted = amount.crops if degradations and sample_clip is None else amount.pictures
     divided = divide(calibration, data, wanted if clip is None else 0, task.open_data)
     folder, judged = divided.folder, divided.judged
     side = task.crop_side(metadata, [folder, judged])
     assert metadata.image is not None
-    held = Clips if isinstance(folder, ClipFolder) else Pictures
-    check = _first_frame if held is Clips else Picture.read if degradations else Preprocessor(metadata.image)
+    check = Picture.read if degradations else Preprocessor(metadata.image)
+    what = "pictures" if sample_clip is None else "clips"
+
+    def held(data: Any, indices: Iterable[int]) -> Pictures:
+        return Pictures(data, indices, side, check) if sample_clip is None else Clips(data, indices, sample_clip)
+
     failures: dict[str, str] = {}
     order = [divided.seen[place] for place in spread_order(len(divided.seen), seed)][: min(most, divided.most)]
     calibrated: list[int] = []
@@ -210,7 +214,7 @@ def _from_pictures(
         if divided.shared:
             size = min(size, max(_FEWEST_PICTURES, divided.most // _PORTIONS))
         for start in range(0, len(order), size):
-            pictures = held(folder, order[start : start + size], side, check)
+            pictures = held(folder, order[start : start + size])
             calibrated.extend(order[start : start + size])
             failures.update(pictures.failures)
             if not len(pictures):
@@ -229,7 +233,7 @@ def _from_pictures(
         if clip is not None:
             return clip.measure
         indices = divided.judged_without(calibrated)
-        pictures = held(judged, in_time(indices, budget), side, check)
+        pictures = held(judged, in_time(indices, budget))
         failures.update(pictures.failures)
         if not len(pictures):
             raise _none_read(judged, pictures.failures)
@@ -244,7 +248,7 @@ def _from_pictures(
 
     def describe(_: int) -> tuple[str, tuple[str, ...]]:
         read = sum(folder.names[index] not in failures for index in calibrated)
-        source = f"{read} pictures of {folder.path.name} {folder.split}".strip()
+        source = f"{read} {what} of {folder.path.name} {folder.split}".strip()
         judges = sum(map(len, theirs))
         if clip is not None:
             source += f", judged on {clip.name}"
@@ -253,20 +257,15 @@ def _from_pictures(
         notes = []
         if failures:
             name, reason = next(iter(failures.items()))
-            notes.append(f"{len(failures)} pictures were left out, as {name}: {reason}")
+            notes.append(f"{len(failures)} {what} were left out, as {name}: {reason}")
         if divided.alike and theirs:
-            notes.append(f"judged on the {judges} pictures it was calibrated with: give more")
+            notes.append(f"judged on the {judges} {what} it was calibrated with: give more")
         return source, tuple(notes)
 
     portions = Portions(read_portions())
     if next(iter(portions), None) is None:
         raise _none_read(folder, failures)
     return CalibrationData(portions, judge, describe)
-
-
-def _first_frame(frames: Sequence[Any]) -> Picture:
-    """What a clip begins with, as any picture that is read."""
-    return Picture.read(frames[0])
 
 
 def _none_read(folder: ClassFolders, failures: Mapping[str, str]) -> DatasetError:

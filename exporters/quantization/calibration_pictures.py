@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.core.errors import ImageError
 from edgevision.core.regular_files import real_path
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.runtime.files.batch import each_done, failure_message
 
 FEWEST = 2
 """With fewer pictures than this to hold back, a model is judged on what it was calibrated with."""
+_MOST_BYTES = 1 << 30
 # Of a folder that calibrates and judges, so many may calibrate where there are as many, and half of more; how many do
 # is found out while calibrating.
 _FEW = 16
@@ -84,17 +84,28 @@ class Pictures:
 
 
 class Clips(Pictures):
-    """Clips in memory, of which nothing is cut."""
+    """Clips in memory as :meth:`.Task.clip_sampler` makes them; of more than fit into 1 GB the first ones."""
 
-    def frames(self, index: int) -> Iterator[NDArray[np.uint8]]:
-        """The frames of one of them."""
-        return iter(self._images[index])
+    def __init__(self, data: Any, indices: Iterable[int], sample: Callable[[Any, str], NDArray[np.uint8]]) -> None:
+        """Read those of ``data``."""
+        self._sample, self._bytes = sample, 0
+        super().__init__(data, self._while_they_fit(indices))
+
+    def frames(self, index: int) -> NDArray[np.uint8]:
+        """One of them, uint8 (T, height, width, channels)."""
+        clip: NDArray[np.uint8] = self._images[index]
+        return clip
 
     def _decoded(self, data: Any, index: int) -> Any:
-        frames = list(data.frames(index))
-        if not frames:
-            raise ImageError(f"{data.names[index]!r} has no frames")
-        return frames
+        clip = self._sample(data.frames(index), data.names[index])
+        self._bytes += clip.nbytes
+        return clip
+
+    def _while_they_fit(self, indices: Iterable[int]) -> Iterator[int]:
+        for index in indices:
+            if self._bytes > _MOST_BYTES:
+                return
+            yield index
 
 
 @dataclass(frozen=True)

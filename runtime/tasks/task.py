@@ -283,6 +283,13 @@ class Task:
         """
         return []
 
+    def clip_sampler(self, metadata: ModelMetadata) -> "Callable[[Any, str], NDArray[np.uint8]] | None":
+        """What makes of a clip's frames, and its name, what is kept of it to calibrate with and to judge on.
+
+        That is uint8 (T, height, width, channels); ``None`` where the data are pictures.
+        """
+        return None
+
     def crop_side(self, metadata: ModelMetadata, data: Sequence["ImageDataset"]) -> int | None:
         """The side of what is cut from the middle of large pictures for calibrating and judging; ``None``: nothing."""
         return None

@@ -11,6 +11,10 @@ import torch
 
 import edgevision
 from edgevision.core.errors import InputError
+from edgevision.exporters.quantization.options import EngineChoice, Preset
+from edgevision.exporters.quantization.report import Outcome
+from edgevision.exporters.quantization.settings import QuantizationSettings
+from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.verify import verify
 from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import require_metadata
@@ -126,3 +130,32 @@ def test_an_onnx_window_keeps_its_length_dynamic(folder: Path) -> None:
         edgevision.export(folder / "temporal_shift.pt", source)
     edgevision.export(source, path)
     assert require_metadata(path).inputs[0].shape[:2] == ("batch", "time")
+
+
+@pytest.mark.parametrize("part", [WINDOW, STREAM])
+def test_convolutions_compute_in_int8_and_a_recurrent_layer_does_not(part: str, folder: Path) -> None:
+    path = folder / f"int8-{part}.onnx"
+    # Nothing is timed for a machine that is not this one.
+    elsewhere = next(name for name in ("x86-vnni", "arm64-dotprod") if not is_this_machine(find_target(name)))
+    settings = QuantizationSettings(
+        calibration=folder / "clips",
+        max_drop=50,
+        preset=Preset.QUICK,
+        engine=EngineChoice.ONNXRUNTIME,
+        target=elsewhere,
+    )
+    report = edgevision.export(folder / "cnn_gru.pt", path, part=part, precision="int8", int8=settings)
+    found = report.quantization
+    assert found is not None
+    assert (found.outcome, found.metric) == (Outcome.INT8, "top1")
+    assert found.source == "8 clips of clips, judged on 2 of clips"
+    nodes = onnx.load(path).graph.node
+    dequantized = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
+    computed = [set(node.input) & dequantized for node in nodes if node.op_type == "Conv"]
+    assert computed
+    assert all(computed)
+    (recurrent,) = (node for node in nodes if node.op_type == "GRU")
+    kept = {one.name for one in onnx.load(path).graph.initializer}
+    assert set(recurrent.input[1:4]) <= kept  # in float, and in the operator's own order already
+    with edgevision.load(path) as classifier:
+        assert len(classifier(next((folder / "clips").rglob("*.gif"))).scores) == 16

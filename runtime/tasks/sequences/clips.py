@@ -1,7 +1,8 @@
 """Clips in class folders, in a folder or a zip: ``[split/]class/clip``, a clip being a folder, a GIF or a video."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from edgevision.core.errors import DatasetError, ImageError, InputError
 from edgevision.data.datasets import ClassFolders, LabelledData, is_hidden, numbered
 from edgevision.imaging.images import to_array
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
+from edgevision.imaging.preprocessing import sample
+from edgevision.modelfiles.metadata import ImageSpec
 from edgevision.runtime.streams.addresses import VIDEO_SUFFIXES
 from edgevision.runtime.streams.opening import open_source
 from edgevision.runtime.streams.source import Excerpt
@@ -95,3 +98,15 @@ def clip_frames(source: Any) -> Iterator[Any]:
     with open_source(os.fspath(source), Excerpt()) as opened:
         for frame in opened.frames():
             yield frame.pixels
+
+
+def sampled_clip(frames: Iterable[Any], spec: ImageSpec, *, every: int, name: str) -> NDArray[np.uint8]:
+    """Every ``every``-th frame as the network looks at it, not normalised: uint8 (T, height, width, channels).
+
+    Raises:
+        ImageError: the clip, which is called ``name``, has none.
+    """
+    resized = [sample(frame, spec) for frame in islice(frames, None, None, every)]
+    if not resized:
+        raise ImageError(f"{name} has no frames")
+    return np.stack(resized)

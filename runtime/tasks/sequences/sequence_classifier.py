@@ -1,7 +1,7 @@
 """Networks over frames on an engine, for whole clips and for what never ends."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,7 @@ from edgevision.imaging.picture_sources import ArrayColor, ImageSource, check_ar
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.graph_check import needed_image
 from edgevision.modelfiles.metadata import ModelMetadata
+from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.scores import class_labels, classification_of
@@ -78,29 +79,36 @@ class SequenceClassifier(Pipeline):
         """Whether it takes windows of any length; of one length, frames are answered one by one."""
         return not self.spec.states and isinstance(self.engine.inputs[0].shape[1], str)
 
-    def _of_window(self, frames: Iterable[ImageSource]) -> Array:
+    def _of_window(self, frames: Iterator[ImageSource]) -> Array:
         tensors = [self.tensor(frame) for frame in islice(frames, _LONGEST_WINDOW + 1)]
         if len(tensors) > _LONGEST_WINDOW:
             raise InputError(
                 f"the clip has more than {_LONGEST_WINDOW} frames, the most of one window; what is exported by --part"
                 " stream takes any number"
             )
-        return self.run_window(tensors) if tensors else np.empty(0)
+        return self.run_windows(np.stack(tensors)[None])[0] if tensors else np.empty(0)
 
     def _one_by_one(self, frames: Iterator[ImageSource]) -> list[Array]:
         watched = self.watch()
-        return [watched.step(self.tensor(frame)) for frame in frames]
+        return [watched.step(self.tensor(frame)[None])[0] for frame in frames]
 
     def tensor(self, frame: ImageSource) -> NDArray[np.float32]:
         """A frame as the network takes it, float32 (channels, height, width)."""
         (picture,), _ = split_pictures(frame, self._color)
         return self._preprocess(picture)
 
-    def run_window(self, tensors: Iterable[NDArray[np.float32]]) -> Array:
-        """The scores (T, classes) after each of T frames."""
-        window = np.stack(list(tensors))[None]
-        scores = self.engine.run({self.engine.inputs[0].name: window})[0][0]
-        return require_finite(scores, self.engine)  # type: ignore[no-any-return]
+    def last_scores(self, clips: NDArray[np.float32]) -> Array:
+        """The scores (N, classes) after the last frame of N clips (N, T, channels, height, width)."""
+        if self.takes_window:
+            scores: Array = self.run_windows(clips)[:, -1]
+            return scores
+        watched = Watcher(self, streams=len(clips))
+        *_, last = (watched.step(frames) for frames in clips.swapaxes(0, 1))
+        return last
+
+    def run_windows(self, clips: NDArray[np.float32]) -> Array:
+        """The scores (N, T, classes) after each frame of clips (N, T, channels, height, width)."""
+        return require_finite(run_batched(self.engine, [clips])[0], self.engine)  # type: ignore[no-any-return]
 
     def classification(self, scores: Array) -> Classification:
         """The answer that scores (classes,) are."""
@@ -108,23 +116,19 @@ class SequenceClassifier(Pipeline):
 
 
 class Watcher:
-    """Answers the frames of one stream in order; what it remembers does not grow.
+    """Answers the frames of a stream in order, or of several in step; what it remembers does not grow.
 
     A network with a state gets one frame at a time. Of one that takes windows all frames of the last window are run
     again.
     """
 
-    def __init__(self, classifier: SequenceClassifier) -> None:
+    def __init__(self, classifier: SequenceClassifier, *, streams: int = 1) -> None:
         self._classifier = classifier
         spec, engine = classifier.spec, classifier.engine
-        self._frame = engine.inputs[0].name
-        shapes = {one.name: one for one in engine.inputs}
-        self._state = {
-            state.input: np.zeros((1, *map(int, shapes[state.input].shape[1:])), shapes[state.input].dtype)
-            for state in spec.states
-        }
-        outputs = [one.name for one in engine.outputs]
-        self._outputs = {state.input: outputs.index(state.output) for state in spec.states}
+        remembered = engine.inputs[1:]
+        self._state = [np.zeros((streams, *map(int, one.shape[1:])), one.dtype) for one in remembered]
+        given, places = {state.input: state.output for state in spec.states}, [one.name for one in engine.outputs]
+        self._next = [places.index(given[one.name]) for one in remembered]
         fixed = engine.inputs[0].shape[1]
         self._fixed = int(fixed) if not spec.states and isinstance(fixed, int) else None
         self._window: deque[NDArray[np.float32]] = deque(maxlen=self._fixed or spec.frames)
@@ -140,19 +144,20 @@ class Watcher:
         """
         due = self._seen % self._classifier.spec.every == 0
         if due or self._last is None:
-            self._last = self._classifier.classification(self.step(self._classifier.tensor(frame)))
+            self._last = self._classifier.classification(self.step(self._classifier.tensor(frame)[None])[0])
         self._seen += 1
         return self._last
 
-    def step(self, tensor: NDArray[np.float32]) -> Array:
-        """The scores (classes,) after one more frame, as the network takes it."""
-        engine = self._classifier.engine
+    def step(self, frames: NDArray[np.float32]) -> Array:
+        """The scores (N, classes) after one more frame of each stream (N, channels, h, w), as the network takes it."""
         if not self._state:
-            self._window.append(tensor)
+            self._window.append(frames)
             # Before the first frame it was as if nothing had moved.
             missing = max(0, (self._fixed or 0) - len(self._window))
-            scores: Array = self._classifier.run_window([*[self._window[0]] * missing, *self._window])[-1]
+            windows = np.stack([*[self._window[0]] * missing, *self._window], axis=1)
+            scores: Array = self._classifier.run_windows(windows)[:, -1]
             return scores
-        outputs = engine.run({self._frame: tensor[None], **self._state})
-        self._state = {name: outputs[place] for name, place in self._outputs.items()}
-        return require_finite(outputs[0][0], engine)  # type: ignore[no-any-return]
+        engine = self._classifier.engine
+        outputs = run_batched(engine, [frames, *self._state])
+        self._state = [outputs[place] for place in self._next]
+        return require_finite(outputs[0], engine)  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """The task ``sequence``: what is going on in frames that follow one another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,12 @@ class SequenceTask(Task):
         self, metadata: ModelMetadata, options: "EvaluationOptions"
     ) -> "list[EvaluationOptions]":
         return [options]
+
+    def clip_sampler(self, metadata: ModelMetadata) -> "Callable[[Any, str], NDArray[np.uint8]]":
+        from edgevision.runtime.tasks.sequences.clips import sampled_clip
+
+        image, every = needed_image(metadata), metadata.spec_as(SequenceSpec).every
+        return lambda frames, name: sampled_clip(frames, image, every=every, name=name)
 
     def quality_measure(
         self,
