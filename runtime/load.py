@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.restoration.inpainter import Inpainter
     from edgevision.runtime.tasks.restoration.restorer import Restorer
     from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+    from edgevision.runtime.tasks.sequences.sequence_classifier import SequenceClassifier
     from edgevision.runtime.tasks.stylization.stylizer import Stylizer
     from edgevision.runtime.tasks.windows import Tile
 
@@ -109,6 +110,8 @@ def load(
 ) -> "Segmenter": ...
 @overload
 def load(model: Literal["keypoints"], device: str = ..., **options: Unpack[KeypointOptions]) -> "KeypointFinder": ...
+@overload
+def load(model: Literal["sequence"], device: str = ..., **options: Unpack[LoadOptions]) -> "SequenceClassifier": ...
 @overload
 def load(model: Literal["cutout"], device: str = ..., **options: Any) -> "Cutter": ...
 @overload

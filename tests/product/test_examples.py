@@ -13,6 +13,7 @@ EXPECTED = {
     "foreign_checkpoint.py": ["prefix 'module.' stripped", "stranger.onnx"],
     "generate_pictures.py": ["it knows airplane, ", "ships.png: 16 pictures of 32x32", "classes.png", "between.png"],
     "restore_pictures.py": ["torn: ", "noisy: ", "dark: ", "enlarged: 451x300 to 902x600"],
+    "watch_frames.py": ["moves right, ", "\n15 rises "],
     "train_export_run.py": ["digits.onnx: SQNR", "digits read correctly", "p50"],
 }
 
@@ -23,7 +24,7 @@ def test_every_example_is_tested():
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_an_example_runs_and_says_what_it_should(name, tmp_path):
-    arguments = [] if name == "classify_pictures.py" else [str(tmp_path)]
+    arguments = [] if name in ("classify_pictures.py", "watch_frames.py") else [str(tmp_path)]
     script = str(ROOT / "examples" / name)
     done = subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path

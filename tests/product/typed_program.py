@@ -28,6 +28,7 @@ from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
+from edgevision.runtime.tasks.sequences.sequence_classifier import SequenceClassifier
 from edgevision.runtime.tasks.stylization.stylizer import Stylizer
 
 
@@ -41,6 +42,7 @@ def models_that_ship() -> None:
     assert_type(edgevision.load("detect", min_score=0.5, tile="auto"), Detector)
     assert_type(edgevision.load("segment_nuclei", threshold=0.4), Segmenter)
     assert_type(edgevision.load("keypoints", detector="faces.onnx"), KeypointFinder)
+    assert_type(edgevision.load("sequence"), SequenceClassifier)
     assert_type(edgevision.load("track"), Follower)
 
 

@@ -20,6 +20,7 @@ NAMES = [
     "keypoints",
     "segment",
     "segment_nuclei",
+    "sequence",
     "upscale",
     "upscale_x4",
 ]

@@ -7,7 +7,6 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
-from edgevision.core.errors import InputError
 from edgevision.core.printable import one_line
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.classification.result import Classification
@@ -47,14 +46,11 @@ def sequence(
     frame; one that takes windows runs all frames of the window again.
 
     Examples:
+        edgevision run sequence digit.gif
         edgevision run sequence wave.gif --model gestures.onnx
         edgevision run sequence camera:0 --model gestures.onnx --json
         edgevision run sequence clip.mp4 --model gestures.onnx -o labelled.mp4
     """
-    if options.model is None:
-        raise InputError(
-            f"no model ships for {SEQUENCE.name}: name one with --model, as edgevision train sequence makes"
-        )
     watchers: dict[int, Watcher] = {}
 
     def answer(classifier: SequenceClassifier, frames: list[Frame]) -> list[Classification]:

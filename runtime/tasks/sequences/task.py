@@ -219,6 +219,7 @@ SEQUENCE = SequenceTask(
     command="edgevision.runtime.tasks.sequences.command:sequence",
     served="edgevision.runtime.tasks.sequences.served:SERVED",
     spec=SequenceSpec,
+    ships_for="which of ten motions a digit makes",
     bounds={"frames": (1, 4096), "every": (1, 1000)},
     scores_first=True,
 )

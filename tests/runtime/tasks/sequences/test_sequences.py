@@ -269,9 +269,18 @@ def test_what_is_wrong_is_said(tmp_path: Path, stream: Path, edgevision: Any) ->
     code, _, err = edgevision("run", "sequence", tmp_path / "broken.gif", "--model", stream)
     assert code == 2
     assert "cannot be read as an animation" in err
-    code, _, err = edgevision("run", "sequence", tmp_path)
-    assert code == 2
-    assert "no model ships for sequence: name one with --model" in err
+
+
+def test_a_model_ships_that_tells_what_a_digit_does(tmp_path: Path, edgevision: Any) -> None:
+    bar = np.zeros((32, 32), np.uint8)
+    bar[10:22, 2:5] = 200
+    for step in range(16):
+        Image.fromarray(np.roll(bar, step, axis=1)).save(tmp_path / f"{step}.png")
+    code, out, err = edgevision("run", "sequence", tmp_path)
+    assert code == 0
+    assert out.splitlines()[-1].startswith("15 ")
+    assert "moves right" in out.splitlines()[-1]
+    assert "the model that ships for sequence finds which of ten motions a digit makes" in err
 
 
 @pytest.mark.parametrize(
