@@ -18,6 +18,8 @@ TRAININGS = {
     "keypoints": "edgevision.training.commands.keypoints:keypoints",
     "sequence": "edgevision.training.commands.sequence:sequence",
     "restore": "edgevision.training.commands.restore:restore",
+    "compress": "edgevision.training.commands.compress:compress",
+    "stylize": "edgevision.training.commands.stylize:stylize",
     "gan": "edgevision.training.commands.generate:gan",
     "vae": "edgevision.training.commands.generate:vae",
 }
