@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from edgevision.runtime.compositions.replacer import Replacer
     from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
     from edgevision.runtime.tasks.classification.classifier import Classifier
+    from edgevision.runtime.tasks.compression.compressor import Compressor
+    from edgevision.runtime.tasks.compression.decompressor import Decompressor
     from edgevision.runtime.tasks.detection.detector import Detector
     from edgevision.runtime.tasks.detection.spec import Merge
     from edgevision.runtime.tasks.generation.generator import Generator
@@ -88,6 +90,10 @@ ModelPath = str | os.PathLike[str]
 # What a type checker knows of a pipeline: it is told by the name of a model that ships, or by the task.
 @overload
 def load(model: Literal["classify"], device: str = ..., **options: Unpack[LoadOptions]) -> "Classifier": ...
+@overload
+def load(model: Literal["compress"], device: str = ..., **options: Unpack[LoadOptions]) -> "Compressor": ...
+@overload
+def load(model: Literal["decompress"], device: str = ..., **options: Unpack[LoadOptions]) -> "Decompressor": ...
 @overload
 def load(model: Literal["generate"], device: str = ..., **options: Unpack[LoadOptions]) -> "Generator": ...
 @overload

@@ -12,6 +12,8 @@ import pytest
 from emulated_board import BOARDS
 from PIL import Image
 
+import edgevision
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # fp32 on both sides, summed in another order: probabilities differ by rounding, pixels where it falls on half a step.
@@ -46,6 +48,7 @@ class Answers:
     classified: list[dict[str, object]]
     generated: np.ndarray
     inpainted: np.ndarray
+    decompressed: np.ndarray
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +63,16 @@ def holed(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def answers(emulated_board, holed, tmp_path_factory):
+def compressed(holed):
+    """That picture in few bytes, as this machine writes it."""
+    path = holed[0].with_suffix(".evc")
+    with edgevision.load("compress") as compress:
+        compress(holed[0]).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def answers(emulated_board, holed, compressed, tmp_path_factory):
     """The answers of the host and of each board, by name; they work side by side."""
     pythons = {"host": [sys.executable]} | {name: emulated_board(name).command("python3") for name in BOARDS}
 
@@ -71,6 +83,7 @@ def answers(emulated_board, holed, tmp_path_factory):
             ("run", "classify", EXAMPLES / "pictures/cat.jpg", EXAMPLES / "pictures/rocket.jpg", "--json"),
             ("run", "generate", "--count", "4", "--seed", "7", "-o", folder / "generated.png"),
             ("run", "inpaint", *holed, "-o", folder / "inpainted.png"),
+            ("run", "decompress", compressed, "-o", folder / "decompressed.png"),
         )
         words = json.dumps([[str(word) for word in command] for command in commands])
         done = subprocess.run([*pythons[name], "-c", PROGRAM, words], capture_output=True, text=True, check=False)
@@ -81,6 +94,7 @@ def answers(emulated_board, holed, tmp_path_factory):
             json.loads(classified)["results"],
             pixels(folder / "generated.png"),
             pixels(folder / "inpainted.png"),
+            pixels(folder / "decompressed.png"),
         )
 
     with ThreadPoolExecutor() as pool:
@@ -122,6 +136,14 @@ def test_holes_are_filled_as_on_the_host(answers, board, holed):
     here = answers["host"].inpainted
     assert np.abs(here - pixels(holed[0])).max() > 20
     assert np.abs(answers[board].inpainted - here).max() <= PIXEL
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_compressed_picture_holds_the_same_symbols_as_on_the_host(answers, board, holed):
+    """One wrong symbol would spoil all that follow."""
+    here = answers["host"].decompressed
+    assert np.abs(here - pixels(holed[0])).mean() < 20
+    assert np.abs(answers[board].decompressed - here).max() <= PIXEL
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -11,6 +11,8 @@ NAMES = [
     "brighten",
     "classify",
     "colorize",
+    "compress",
+    "decompress",
     "denoise",
     "denoise_white",
     "detect",

@@ -63,7 +63,7 @@ def compress(
 ) -> None:
     """Write photographs in fewer bytes than JPEG; run decompress reads them, on any device and engine.
 
-    Made for photographs: text and drawings with sharp edges lose more than in a PNG or WebP of the size.
+    Text and drawings lose more than in a PNG or WebP of the size, and even areas get a faint pattern.
 
     Examples:
         edgevision run compress photo.jpg -o photo.evc

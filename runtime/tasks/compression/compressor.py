@@ -28,7 +28,7 @@ from edgevision.imaging.tiling import Span
 from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.compression.codec import PIXELS, Codec, padded, tile_spans
+from edgevision.runtime.tasks.compression.codec import DEAD_ZONE, PIXELS, Codec, padded, tile_spans
 from edgevision.runtime.tasks.compression.entropy_model import LARGEST_SYMBOL
 from edgevision.runtime.tasks.compression.evc_file import SUFFIX, EvcFile
 from edgevision.runtime.tasks.compression.spec import HYPER_STRIDE, STRIDE
@@ -163,15 +163,13 @@ class Compressor(Pipeline):
     def _symbols(self, pixels: Samples, quality: int) -> bytes:
         model = self.codec.entropy_model
         latents, hyper_latents = self._analysed(pixels)
-        scaled = np.rint(hyper_latents * model.hyper_gains[quality][:, None, None])
-        hyper_symbols = np.clip(scaled, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int32)
+        hyper_symbols = _rounded(hyper_latents * model.hyper_gains[quality][:, None, None])
         encoder = SymbolEncoder(self.codec.tables, self.codec.lanes(*pixels.shape[:2]))
         tables = np.broadcast_to(model.hyper_tables[quality][:, None, None], hyper_symbols.shape)
         encoder.write(hyper_symbols, tables)
         gains = model.gains[quality][:, None, None]
         for rows, tables, means in model.strips(hyper_symbols, quality):
-            scaled = np.rint((latents[:, rows] - means) * gains)
-            encoder.write(np.clip(scaled, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int32), tables)
+            encoder.write(_rounded((latents[:, rows] - means) * gains), tables)
         return encoder.content()
 
     def _analysed(self, pixels: Samples) -> tuple[Array, Array]:
@@ -192,6 +190,13 @@ class Compressor(Pipeline):
                     part = output[0, :, down : down + place.shape[1], across : across + place.shape[2]]
                     place[...] = require_finite(part, self.engine)
         return latents, hyper_latents
+
+
+def _rounded(scaled: Array) -> NDArray[np.int32]:
+    """Integers of latents in steps: what lies near the middle between two becomes the one nearer to 0."""
+    steps = np.floor(np.abs(scaled) + (0.5 - DEAD_ZONE)).clip(max=LARGEST_SYMBOL)
+    symbols: NDArray[np.int32] = np.copysign(steps, scaled).astype(np.int32)
+    return symbols
 
 
 def _own_parts(spans: tuple[Span, ...]) -> list[tuple[int, int]]:

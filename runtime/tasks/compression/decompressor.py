@@ -13,7 +13,7 @@ from edgevision.imaging.samples import Array, store
 from edgevision.imaging.tiling import Span, blend
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.compression.codec import PIXELS, Codec, padded, tile_spans
+from edgevision.runtime.tasks.compression.codec import PIXELS, RESTORED_SHIFT, Codec, padded, tile_spans
 from edgevision.runtime.tasks.compression.compressor import CompressedPicture
 from edgevision.runtime.tasks.compression.evc_file import EvcFile
 from edgevision.runtime.tasks.compression.spec import HYPER_STRIDE, STRIDE
@@ -83,7 +83,8 @@ class Decompressor(Pipeline):
         latents = np.empty((model.latents, *(HYPER_STRIDE * side for side in shape)), np.float32)
         gains = model.gains[file.quality][:, None, None]
         for rows, tables, means in model.strips(hyper_symbols, file.quality):
-            latents[:, rows] = decoder.read(tables) / gains + means
+            symbols = decoder.read(tables)
+            latents[:, rows] = (symbols + RESTORED_SHIFT * np.sign(symbols)) / gains + means
         return latents
 
     def _decompress(self, source: CompressedSource) -> Picture:
