@@ -17,7 +17,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from edgevision.core.machine import Machine
-from edgevision.core.records import Record
+from edgevision.core.records import Record, record
 from edgevision.exporters.comparison.diff import DiffReport
 from edgevision.exporters.report import ExportReport
 from edgevision.exporters.verify import VerificationReport
@@ -27,6 +27,7 @@ from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.benchmark.comparison import Comparison
 from edgevision.runtime.benchmark.report import MeasuredRun
 from edgevision.runtime.devices.listing import DeviceReport
+from edgevision.runtime.remote.documents import FailedInput, RunDocument
 from edgevision.runtime.tasks.evaluation import QualityReport
 
 PAGE = "reference/schemas.md"
@@ -35,6 +36,21 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
 
 Schema = dict[str, Any]
+
+
+@record
+class _Made(Record):
+    input: str
+    output: str
+
+
+@record
+class _PicturesMade(RunDocument):
+    """What is printed where a picture is made of each picture."""
+
+    seconds: float
+    results: tuple[_Made, ...]
+    failures: tuple[FailedInput, ...]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -66,7 +82,8 @@ def schemas() -> dict[str, Schema]:
     for name in task_names():
         room = find_task(name).command.partition(":")[0].rpartition(".")[0]
         if find_spec(f"{room}.board_files"):
-            printed = getattr(import_module(f"{room}.board_files"), "_Document", None)
+            usual = _PicturesMade if room.endswith(".restoration") else None
+            printed = getattr(import_module(f"{room}.board_files"), "_Document", usual)
             if printed is not None:
                 found[f"run-{name}"] = _document(f"edgevision run {name} --json", printed)
     return found
