@@ -26,7 +26,8 @@ _NONCE = 16
 _CHUNK = 1 << 16
 _TAG = 16
 _COLUMNS = 64
-_LONGEST_HEADER = 1 << 16
+_LONGEST_LINE = 1 << 16
+_LONGEST_HEADER = 1 << 20
 
 
 class WrongKeyError(ValueError):
@@ -144,25 +145,28 @@ def _file_key(file: BinaryIO, identity: bytes) -> bytes:
     """The key of a file, from its header, whose MAC is checked with it."""
     if _line(file, first=True) != _VERSION:
         raise ValueError(f"it does not begin with {_VERSION.decode()!r}: not encrypted, or in another format")
-    header, found = _VERSION + b"\n", None
+    header, found = bytearray(_VERSION + b"\n"), None
     line = _line(file)
     while not line.startswith(b"--- "):
         kind, *arguments = line.decode("ascii", "replace").removeprefix("-> ").split(" ")
         if not line.startswith(b"-> "):
             raise ValueError("its header is damaged")
-        body, header = b"", header + line + b"\n"
+        body = bytearray()
+        header += line + b"\n"
         while True:
             part = _line(file)
             header += part + b"\n"
             body += part
+            if len(header) > _LONGEST_HEADER:
+                raise ValueError(f"its header is longer than {_LONGEST_HEADER} bytes")
             if len(part) < _COLUMNS:
                 break
         if kind == _X25519 and found is None and len(arguments) == 1:
-            found = _unwrapped(_padded(arguments[0].encode()), _padded(body), identity)
+            found = _unwrapped(_padded(arguments[0].encode()), _padded(bytes(body)), identity)
         line = _line(file)
     if found is None:
         raise WrongKeyError("it was encrypted for others than this key")
-    if not hmac.compare_digest(_mac(found, header + b"---"), _padded(line[4:])):
+    if not hmac.compare_digest(_mac(found, bytes(header) + b"---"), _padded(line[4:])):
         raise ValueError("its header was changed")
     return found
 
@@ -183,7 +187,7 @@ def _unwrapped(share: bytes, body: bytes, identity: bytes) -> bytes | None:
 
 
 def _line(file: BinaryIO, *, first: bool = False) -> bytes:
-    line = file.readline(_LONGEST_HEADER)
+    line = file.readline(_LONGEST_LINE)
     if line.endswith(b"\n"):
         return line[:-1]
     if first:

@@ -19,6 +19,7 @@ from edgevision.core.environment import environment_variable
 from edgevision.core.errors import DecryptionError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.printable import shortened
+from edgevision.core.private_keys import refuse_key_itself
 from edgevision.core.regular_files import open_regular, read_text_file
 from edgevision.modelfiles.age_keys import IDENTITY_PREFIX, RECIPIENT_PREFIX, decode_key, encode_key
 
@@ -27,6 +28,7 @@ MODEL_KEY = "EDGEVISION_MODEL_KEY"
 
 _DEFAULT_KEY = Path("edgevision", "model.key")
 _LONGEST_COMMAND_S = 60
+_HAS_PASSWORD = 1  # of the flags of a zip's member
 
 
 class ModelContents(NamedTuple):
@@ -83,14 +85,17 @@ def read_encrypted(path: Path) -> ModelContents:
             archive = zipfile.ZipFile(io.BytesIO(decrypted(file, identity)))
         with archive:
             members = archive.infolist()
-            # What was compressed could become any size.
-            if not members or any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            # What was compressed could become any size, and what has a password of its own has no key here.
+            if not members or any(
+                m.compress_type != zipfile.ZIP_STORED or m.flag_bits & _HAS_PASSWORD for m in members
+            ):
                 raise ValueError("it holds no model")
             contents = {member.filename: archive.read(member) for member in members}
     except WrongKeyError as error:
         raise DecryptionError(f"{str(path)!r} is not encrypted for the key of {shortened(source)}: {error}") from error
-    except (ValueError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DecryptionError(f"{str(path)!r} cannot be decrypted: {error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        reason = str(error) or "it is cut off"
+        raise DecryptionError(f"{str(path)!r} cannot be decrypted: {reason}") from error
     name, *_ = contents
     return ModelContents(name, contents.pop(name), contents)
 
@@ -113,6 +118,7 @@ def model_key(source: str) -> AbstractContextManager[None]:
 
 
 def _recipient_keys(recipient: str) -> list[bytes]:
+    refuse_key_itself(recipient, "--recipient", "give the public key of it, age1..., or a file of such")
     lines = [recipient]
     if not recipient.startswith(f"{RECIPIENT_PREFIX}1"):
         lines = _key_lines(read_text_file(Path(recipient), "the recipients' file"))
@@ -129,6 +135,7 @@ def _identity() -> tuple[str, bytes]:
     """Where the private key is from, and the key; errors hold nothing of it."""
     default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / _DEFAULT_KEY
     source = os.environ.get(MODEL_KEY) or str(default)
+    refuse_key_itself(source, "--model-key", "say where it is: FILE, env:NAME or 'command:PROGRAM ...'")
     kind, _, rest = source.partition(":")
     if kind == "env":
         text = os.environ.get(rest, "")
@@ -152,6 +159,8 @@ def _identity() -> tuple[str, bytes]:
 
 def _said_by(command: str) -> str:
     """What a program prints that fetches the key, as from a TPM or a keyring."""
+    if not command.strip():
+        raise InputError("--model-key 'command:' names no program; write 'command:PROGRAM ARGUMENT ...'")
     try:
         done = subprocess.run(
             shlex.split(command),

@@ -7,7 +7,6 @@ report), in the format of the OpenSSF's Model Signing (https://github.com/ossf/m
 import base64
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError, ModelFileError, SignatureError
 from edgevision.core.extras import requires_extra
+from edgevision.core.private_keys import PRIVATE_KEY, refuse_key_itself
 from edgevision.core.regular_files import read_regular, sha256
 from edgevision.modelfiles.model_file import external_files, model_format, report_path
 
@@ -24,7 +24,6 @@ PASSWORD = "EDGEVISION_KEY_PASSWORD"
 
 _FROM_ENVIRONMENT = "env:"
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
-_PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _PIPE_HOLDS = 1 << 14
 _MISMATCH = "Signature mismatch"
 
@@ -174,7 +173,7 @@ def _read_key(key: Path) -> bytes:
         content = read_regular(key)
     except OSError as error:
         raise InputError(f"the key {str(key)!r} cannot be read: {error.strerror}") from error
-    if _PRIVATE.search(content):
+    if PRIVATE_KEY.search(content.decode("latin-1")):
         raise InputError(f"{str(key)!r} is a private key, which stays with who signs; give the public one of it")
     return content
 
@@ -182,9 +181,10 @@ def _read_key(key: Path) -> bytes:
 @contextmanager
 def _key_file(key: str) -> Iterator[Path]:
     """A path from which the library reads the private key; one of the environment is not written to a disk."""
+    refuse_key_itself(key, "--key", f"give a file of it, or {_FROM_ENVIRONMENT}NAME for one in a variable")
     if not key.startswith(_FROM_ENVIRONMENT):
         if not Path(key).is_file():
-            raise InputError(f"the key {key!r} does not exist")
+            raise InputError(f"the key {key!r} is no file; give one in PEM, or {_FROM_ENVIRONMENT}NAME")
         yield Path(key)
         return
     name = key.removeprefix(_FROM_ENVIRONMENT)
@@ -213,6 +213,8 @@ def _translated_key_errors(key: str) -> Iterator[None]:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         if isinstance(error, TypeError) and "assword" in str(error):
             reason = [f"its password is taken from {PASSWORD}, which it needs or does not have"]
+        if isinstance(error, AttributeError):  # the library asks every key for its curve
+            reason = ["it is of another kind"]
         raise InputError(
             f"{key!r} is no key for this; one in PEM of the curve P-256, P-384 or P-521 is: {reason[0].rstrip('. ')}"
         ) from error

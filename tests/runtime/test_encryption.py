@@ -194,6 +194,9 @@ def test_the_key_is_in_a_file_a_variable_or_what_a_program_says(
         ("env:NOT_THERE", "is not one private key"),
         ("command:false", "ended with code 1"),
         ("command:no-such-program", "gives no key"),
+        ("command:", "names no program"),
+        ("{secret}", "got a private key itself"),
+        ("command:echo {secret}", "got a private key itself"),
         ("nowhere.key", "cannot be read"),
         ("{public}", "is not one private key"),
     ],
@@ -201,10 +204,12 @@ def test_the_key_is_in_a_file_a_variable_or_what_a_program_says(
 def test_without_the_key_nothing_is_opened(encrypted, edgevision, tmp_path, source, said) -> None:
     other, public = tmp_path / "other.key", tmp_path / "public.txt"
     public.write_text(write_new_key(other))
-    code, out, err = edgevision("inspect", encrypted, "--model-key", source.format(other=other, public=public))
+    secret = other.read_text().split()[-1]
+    words = source.format(other=other, public=public, secret=secret)
+    code, out, err = edgevision("inspect", encrypted, "--model-key", words)
     assert (code, out) == (2, "")
     assert said in err
-    assert other.read_text().split()[-1] not in err
+    assert secret[:25] not in err
 
 
 def test_no_key_at_all_says_where_one_is_looked_for(encrypted, edgevision, tmp_path, monkeypatch, key) -> None:
@@ -224,6 +229,26 @@ def test_a_changed_model_is_not_opened(encrypted, key) -> None:
         encrypted.write_bytes(changed)
         with model_key(str(key)), pytest.raises(DecryptionError, match="cannot be decrypted"):
             ev.load(encrypted)
+
+
+def test_a_zip_inside_that_is_damaged_or_has_a_password_is_refused(tmp_path, key) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("m.onnx", bytes(1000))
+    entry = content.getvalue().index(b"PK\x01\x02")
+    for place in (8, 22):  # the flags; the third byte of its length, so that more is said than is there
+        changed = bytearray(content.getvalue())
+        changed[entry + place] = 1
+        path = tmp_path / "m.onnx.age"
+        path.write_bytes(sealed(bytes(changed), decode_key(IDENTITY_PREFIX, key.read_text().split()[-1])))
+        with model_key(str(key)), pytest.raises(DecryptionError, match=r"cannot be decrypted: \w"):
+            read_metadata(path)
+
+
+def test_a_header_without_end_is_not_read_to_its_end() -> None:
+    data = b"age-encryption.org/v1\n-> X\n" + (b"A" * 64 + b"\n") * (1 << 15)
+    with pytest.raises(ValueError, match="header is longer than"):
+        opened(data, new_identity())
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, None])
@@ -255,6 +280,7 @@ def test_weights_that_are_not_in_the_file_are_missed(tmp_path, key, write_colour
         (("colours.onnx",), "at least one --recipient"),
         (("colours.onnx", "-r", "age1qqq"), "is a public key"),
         (("colours.onnx", "-r", "nowhere.txt"), "cannot be read"),
+        (("colours.onnx", "-r", "{secret}"), "got a private key itself"),
         (("colours.onnx", "-r", "{public}", "-o", "other.bin"), "is called *.onnx.age"),
         (("colours.tflite", "-r", "{public}"), "cannot be encrypted"),
         (("colours.onnx", "--new-key", "new.key"), "call it alone"),
@@ -268,10 +294,11 @@ def test_what_cannot_be_encrypted_is_refused(
     write_colours()
     (tmp_path / "colours.tflite").touch()
     before = set(tmp_path.iterdir())
-    public = key.read_text().split()[3]
-    code, out, err = edgevision("encrypt", *(word.format(public=public) for word in words))
+    *_, public, secret = key.read_text().split()
+    code, out, err = edgevision("encrypt", *(word.format(public=public, secret=secret) for word in words))
     assert (code, out) == (2, "")
     assert said in err
+    assert secret not in err
     assert set(tmp_path.iterdir()) == before
 
 

@@ -23,6 +23,7 @@ x509 = pytest.importorskip("cryptography.x509")
 hashes = pytest.importorskip("cryptography.hazmat.primitives.hashes")
 serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
 ec = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ec")
+ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
 
 
 def write_key(folder: Path, name: str, password: str | None = None) -> tuple[Path, Path]:
@@ -286,7 +287,10 @@ def test_a_key_may_have_a_password_and_no_other_opens_it(write_colours, tmp_path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--key", "nowhere.pem"), "does not exist"),
+        (("--key", "nowhere.pem"), "is no file"),
+        (("--key", "-----BEGIN EC PRIVATE KEY-----\nMHcC"), "got a private key itself"),
+        (("--key", "env:-----BEGIN PRIVATE KEY-----\nMHcC"), "got a private key itself"),
+        (("--key", "ed25519.pem"), "it is of another kind"),
         (("--key", "env:NOT_THERE"), "'NOT_THERE' is empty"),
         (("--key", "signer.pub"), "is no key for this"),
         (("--key", "signer.pem", "--chain", "signer.pem"), "give both"),
@@ -296,9 +300,13 @@ def test_a_key_may_have_a_password_and_no_other_opens_it(write_colours, tmp_path
 )
 def test_what_cannot_sign_is_refused(write_colours, keys, edgevision, tmp_path, monkeypatch, words, said) -> None:
     monkeypatch.chdir(tmp_path)
+    other = ed25519.Ed25519PrivateKey.generate()
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "ed25519.pem").write_bytes(other.private_bytes(*pem))
     code, out, err = edgevision("sign", write_colours(), *words)
     assert (code, out) == (2, "")
     assert said in err
+    assert "MHcC" not in err
     assert not list(tmp_path.glob("*.sig"))
 
 
