@@ -1,21 +1,41 @@
 """The steps of a compression network's training loop."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from edgevision.models.hyperprior_codec import CodedBatch, HyperpriorCodec
+from edgevision.training.crop_batches import CropBatches, Example, planes
 from edgevision.training.optimizers import cosine_optimizer
+from edgevision.training.photo_crops import Photos, Pixels
+from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import CompressionSettings
 from edgevision.training.watched_mean import WatchedMean
 
 _LARGEST_GRADIENT = 1.0
 
 
+class CompressionCrops(CropBatches):
+    """``image`` float32 (N, 3, H, W) in 0..1; some of what is trained on has lost its colour."""
+
+    def __init__(self, photos: Photos, settings: CompressionSettings) -> None:
+        super().__init__(photos, settings)
+        self._gray = settings.gray
+
+    def example(self, crop: Pixels, epoch: int, generator: np.random.Generator) -> Mapping[str, NDArray[Any]]:
+        if epoch != VALIDATION and generator.random() < self._gray:
+            crop = np.asarray(Image.fromarray(crop).convert("L").convert("RGB"))
+        return {"image": planes(crop)}
+
+
 class CompressionModule(LightningModule):
-    """The loop's steps: crops (N, 3, H, W) in 0..1 are coded, each in a quality of its own, and compared.
+    """The loop's steps: crops are coded, each in a quality of its own, and compared.
 
     Validation codes every crop in every quality: the figures are ``bpp_1`` and ``psnr_1`` of the first, and so on, and
     ``cost``, the mean of what is learned to be small.
@@ -34,18 +54,20 @@ class CompressionModule(LightningModule):
             {name: WatchedMean(name) for name in ("cost", *(f"{f}_{q}" for q in qualities for f in ("bpp", "psnr")))}
         )
 
-    def training_step(self, batch: Tensor, index: int) -> Tensor:
-        quality = (torch.arange(len(batch), device=batch.device) + index) % len(self.settings.distortion_weights)
-        bits, error, _ = self._coded(batch, quality, noisy=True)
-        loss = (bits + torch.tensor(self._weights, device=batch.device)[quality] * error).mean()
+    def training_step(self, batch: Example, index: int) -> Tensor:
+        image = batch["image"]
+        quality = (torch.arange(len(image), device=image.device) + index) % len(self._weights)
+        bits, error, _ = self._coded(image, quality, noisy=True)
+        loss = (bits + torch.tensor(self._weights, device=image.device)[quality] * error).mean()
         self.train_loss.update(loss)
         return loss
 
-    def validation_step(self, batch: Tensor, index: int) -> None:
+    def validation_step(self, batch: Example, index: int) -> None:
+        image = batch["image"]
         for level, weight in enumerate(self._weights):
-            quality = torch.full((len(batch),), level, device=batch.device)
-            bits, _, coded = self._coded(batch, quality, noisy=False)
-            error = (coded.image.clamp(0, 1).float() - batch).square().mean(dim=(1, 2, 3))
+            quality = torch.full((len(image),), level, device=image.device)
+            bits, _, coded = self._coded(image, quality, noisy=False)
+            error = (coded.image.clamp(0, 1).float() - image).square().mean(dim=(1, 2, 3))
             self._count("cost", bits + weight * error)
             self._count(f"bpp_{level + 1}", bits)
             self._count(f"psnr_{level + 1}", -10 * torch.log10(error.clamp(min=1e-10)))
@@ -61,11 +83,11 @@ class CompressionModule(LightningModule):
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
 
-    def _coded(self, batch: Tensor, quality: Tensor, *, noisy: bool) -> tuple[Tensor, Tensor, CodedBatch]:
+    def _coded(self, image: Tensor, quality: Tensor, *, noisy: bool) -> tuple[Tensor, Tensor, CodedBatch]:
         """Bits a pixel and squared error of each picture, and what was coded."""
-        coded = self.network.code(batch.contiguous(memory_format=torch.channels_last), quality, noisy=noisy)
-        pixels = batch.shape[2] * batch.shape[3]
-        error = (coded.image.float() - batch).square().mean(dim=(1, 2, 3))
+        coded = self.network.code(image.contiguous(memory_format=torch.channels_last), quality, noisy=noisy)
+        pixels = image.shape[2] * image.shape[3]
+        error = (coded.image.float() - image).square().mean(dim=(1, 2, 3))
         return coded.bits / pixels, error, coded
 
     def _count(self, name: str, values: Tensor) -> None:

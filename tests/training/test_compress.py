@@ -15,8 +15,8 @@ from edgevision.imaging.symbol_scales import LEAST_SCALE, SCALE_COUNT, SCALE_STE
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models import build_model
 from edgevision.runtime.tasks.compression.evc_file import EvcFile
-from edgevision.training.compress import PhotoCrops
 from edgevision.training.compression_metadata import codec_name, integer_entropy_model
+from edgevision.training.compression_module import CompressionCrops
 from edgevision.training.photo_crops import Photos
 from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import CompressionSettings
@@ -139,13 +139,14 @@ def test_quality_is_measured_with_the_other_half(halves, photos):
 
 def test_crops_are_the_same_for_a_key_and_gray_where_asked(photos):
     settings = CompressionSettings(data=(str(photos),), gray=1.0, crop=64, batch_size=3)
-    crops = PhotoCrops(Photos(settings.data, held_out=False, quiet=True), settings)
-    one, again, other = crops[0, 0, 0], crops[0, 0, 0], crops[0, 1, 0]
+    crops = CompressionCrops(Photos(settings.data, held_out=False, quiet=True), settings)
+    one, again, other = (crops[key]["image"] for key in ((0, 0, 0), (0, 0, 0), (0, 1, 0)))
     assert (one.shape, one.dtype) == ((3, 3, 64, 64), torch.float32)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert torch.equal(one[:, 0], one[:, 2])
-    assert not torch.equal(crops[VALIDATION, 0, 0][:, 0], crops[VALIDATION, 0, 0][:, 2])
+    judged = crops[VALIDATION, 0, 0]["image"]
+    assert not torch.equal(judged[:, 0], judged[:, 2])
 
 
 @pytest.mark.parametrize(
