@@ -82,10 +82,11 @@ def record_error(error: BaseException, arguments: Sequence[str], verbs: Iterable
 
 
 def last_error() -> dict[str, Any] | None:
-    """What was kept; ``None`` where nothing was, or it cannot be read."""
-    with suppress(OSError, ValueError):
+    """What was kept; ``None`` where nothing was that :func:`record_error` could have written."""
+    with suppress(OSError, ValueError, RecursionError):
         document = json.loads((user_cache() / _NAME).read_text(encoding="utf-8"))
-        return document if isinstance(document, dict) else None
+        if isinstance(document, dict) and all(isinstance(document.get(key), str) for key in ("error", "verb")):
+            return document
     return None
 
 

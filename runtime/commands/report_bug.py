@@ -13,7 +13,7 @@ import typer
 from edgevision import __version__
 from edgevision.cli.options import ForceOption, JsonOption
 from edgevision.cli.output import echo, json_report, print_json
-from edgevision.core.atomic_files import atomic_file
+from edgevision.core.atomic_files import atomic_file, check_writable
 from edgevision.core.last_error import last_error, without_names
 from edgevision.core.machine import Machine
 from edgevision.core.printable import exact_json
@@ -38,6 +38,7 @@ def report_bug(
         edgevision report-bug
         edgevision report-bug -o report.json --force
     """
+    check_writable(output, force=force)
     document = _report()
     with atomic_file(output, force=force) as file:
         file.write_text(exact_json(json_report(document), indent=2, ascii_only=True) + "\n", encoding="utf-8")

@@ -65,6 +65,23 @@ def test_a_report_without_an_error_says_so(edgevision, tmp_path):
     assert "none is known" in out
 
 
+@pytest.mark.parametrize("kept", ["{cut", "[1]", '{"when": 1}', '{"error": "X", "verb": 3}', "[" * 100_000])
+def test_what_no_release_wrote_is_no_error(edgevision, cache, tmp_path, kept):
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "last-error.json").write_text(kept)
+    code, out, err = edgevision("report-bug", "-o", tmp_path / "report.json")
+    assert (code, err) == (0, "")
+    assert "none is known" in out
+
+
+def test_a_report_that_is_there_is_not_overwritten(edgevision, tmp_path):
+    (tmp_path / "report.json").write_text("mine")
+    code, out, err = edgevision("report-bug", "-o", tmp_path / "report.json")
+    assert (code, out) == (2, "")
+    assert "exists already; --force overwrites it" in err
+    assert (tmp_path / "report.json").read_text() == "mine"
+
+
 def test_what_cannot_be_kept_changes_nothing(edgevision, cache):
     cache.write_text("a file where the folder would be")
     code, _, err = edgevision("inspect", "nothing.onnx")

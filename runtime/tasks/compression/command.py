@@ -72,6 +72,7 @@ def compress(
     jobs = compression_jobs(inputs, output, force=options.force)
     with _half(CodecHalf.COMPRESS, options) as compressor:
         assert isinstance(compressor, Compressor)
+        quality = compressor.chosen_quality(quality)
 
         def compress_one(job: PictureJob) -> None:
             compressed = compressor(job.picture.source, quality=quality)

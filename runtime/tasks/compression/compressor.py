@@ -134,12 +134,17 @@ class Compressor(Pipeline):
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
-        chosen = (self.qualities + 1) // 2 if quality is None else quality
-        if not 1 <= chosen <= self.qualities:
-            raise InputError(f"the quality is from 1 to {self.qualities}, not {chosen}")
+        chosen = self.chosen_quality(quality)
         pictures, several = split_pictures(images, self._color)
         made = [self._compress(Picture.read(picture), chosen - 1) for picture in pictures]
         return made if several else made[0]
+
+    def chosen_quality(self, quality: int | None) -> int:
+        """``quality``, or the middle one; :class:`InputError` where there is no such."""
+        chosen = (self.qualities + 1) // 2 if quality is None else quality
+        if not 1 <= chosen <= self.qualities:
+            raise InputError(f"the quality is from 1 to {self.qualities}, not {chosen}")
+        return chosen
 
     def _compress(self, picture: Picture, quality: int) -> CompressedPicture:
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)

@@ -32,6 +32,7 @@ _GRAY, _DEEP = 1, 2
 
 _TAGS = {"icc_profile": b"ICCP", "exif": b"EXIF", "xmp": b"XMP "}
 _ALPHA = b"ALPH"
+_KNOWN_TAGS = {*_TAGS.values(), _ALPHA}
 _MOST_EXTRA_BYTES = 16 << 20
 
 
@@ -149,6 +150,9 @@ def _extras(content: bytes, name: str, alpha_bytes: int) -> dict[bytes, bytes]:
             raise ImageError(f"{name} is damaged: its extras do not end where they should")
         tag, length = _EXTRA.unpack_from(content, place)
         place += _EXTRA.size
+        if tag not in _KNOWN_TAGS:  # of any size, and of no use
+            place += length
+            continue
         most = alpha_bytes if tag == _ALPHA else _MOST_EXTRA_BYTES
         inflater = zlib.decompressobj()
         try:
@@ -157,6 +161,8 @@ def _extras(content: bytes, name: str, alpha_bytes: int) -> dict[bytes, bytes]:
             raise ImageError(f"{name} is damaged: what is beside its colours cannot be inflated: {error}") from error
         if not inflater.eof and inflater.decompress(inflater.unconsumed_tail, 1):
             raise ImageError(f"{name} is damaged: an extra {tag!r} inflates to more than {most} bytes")
+        if not inflater.eof:
+            raise ImageError(f"{name} is damaged: an extra {tag!r} is cut off")
         place += length
     return found
 

@@ -39,6 +39,14 @@ def test_there_and_back(edgevision, photo, tmp_path):
 
 
 @pytest.mark.usefixtures("halves")
+def test_a_quality_that_there_is_not_is_a_wrong_command(edgevision, photo, tmp_path):
+    code, out, err = edgevision("run", "compress", tmp_path, "-o", tmp_path / "small/", "--quality", 9)
+    assert (code, out) == (2, "")
+    assert err.count("the quality is from 1 to 2, not 9") == 1
+    assert not (tmp_path / "small").exists()
+
+
+@pytest.mark.usefixtures("halves")
 def test_folders_are_mirrored(edgevision, photo, tmp_path):
     assert edgevision("run", "compress", tmp_path, "-o", tmp_path / "small/")[0] == 0
     assert edgevision("run", "decompress", tmp_path / "small", "-o", tmp_path / "whole/")[0] == 0

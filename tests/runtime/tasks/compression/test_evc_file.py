@@ -85,6 +85,7 @@ def test_more_pixels_than_are_decoded_are_refused():
         (b"ALPH", zlib.compress(bytes(30 * 50 - 1)), "opacity"),
         (b"ICCP", zlib.compress(bytes(17 << 20)), "inflates to more"),
         (b"EXIF", b"no zlib", "cannot be inflated"),
+        (b"EXIF", zlib.compress(bytes(99))[:-5], "is cut off"),
     ],
 )
 def test_extras_are_no_larger_than_they_may_be(tag, content, telling):
@@ -97,3 +98,9 @@ def test_extras_are_no_larger_than_they_may_be(tag, content, telling):
 def test_cut_extras_are_refused():
     with pytest.raises(ImageError, match="do not end"):
         EvcFile.read(changed(file().to_bytes() + b"ICCP", 28, struct.pack("<I", 4)))
+
+
+def test_extras_that_no_release_knows_are_passed_over_unread():
+    extras = struct.pack("<4sI", b"JUNK", 7) + b"no zlib"
+    whole = file().to_bytes() + extras
+    assert EvcFile.read(changed(whole, 28, struct.pack("<I", len(extras)))).extras == {}
