@@ -1,7 +1,6 @@
 """The verb ``edgevision train compress``."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
@@ -9,17 +8,27 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.core.errors import InputError
+from edgevision.training.commands.options import (
+    EmaOption,
+    FlipCropsOption,
+    LearningRateOption,
+    ModelOptionsOption,
+    StartFromOption,
+    StepsOption,
+    ValidateEveryOption,
+    WarmupOption,
+    WeightDecayOption,
+    ZoomOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    TRAINING_PANEL,
     Hardware,
-    ModelOptionsOption,
     Output,
+    SteppedTraining,
     option_values,
     run_training,
 )
-from edgevision.training.settings import Optimizer
 from edgevision.training.train import training_settings
 
 
@@ -29,8 +38,8 @@ class _Data:
 
     data: Annotated[list[str], typer.Option(help="Folder or zip of good photographs; give it once for each.")]
     crop: Annotated[int, typer.Option(min=64, max=4096, help="Side of the crops in pixels.")] = 128
-    zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5
-    flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True
+    zoom: ZoomOption = 0.5
+    flip: FlipCropsOption = True
     gray: Annotated[float, typer.Option(help="Part of the crops that lose their colour.")] = 0.1
 
 
@@ -40,29 +49,22 @@ class _Network:
 
     model: Annotated[str, typer.Option("--model", "-m", help="The network.")] = "hyperprior"
     model_options: ModelOptionsOption = "{}"
-    start_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
-    ] = None
+    start_from: StartFromOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training:
-    panel: ClassVar[str] = TRAINING_PANEL
-
+class _Training(SteppedTraining):
     distortion_weights: Annotated[
         str,
         typer.Option(help="One for each quality, rising: what an error counts beside a bit, of samples in 0..255."),
     ] = "0.002,0.006,0.016"
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 10_000
-    validate_every: Annotated[
-        int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
-    ] = 500
+    steps: StepsOption = 10_000
+    validate_every: ValidateEveryOption = 500
     batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")] = 8
-    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.999
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
-    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.0012
-    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 200
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0
+    ema: EmaOption = 0.999
+    learning_rate: LearningRateOption = 0.0012
+    warmup: WarmupOption = 200
+    weight_decay: WeightDecayOption = 0.0
 
 
 @option_groups

@@ -8,12 +8,14 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
+from edgevision.training.commands.options import (
+    BackboneOption,
+    ModelOptionsOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    BackboneOption,
     Hardware,
-    ModelOptionsOption,
     Output,
     SteppedTraining,
     number_range,

@@ -9,12 +9,17 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.modelfiles.metadata import Color
+from edgevision.training.commands.options import (
+    ModelOptionsOption,
+    OptimizerOption,
+    StepsOption,
+    WeightDecayOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
     TRAINING_PANEL,
     Hardware,
-    ModelOptionsOption,
     Output,
     option_values,
     run_training,
@@ -70,11 +75,11 @@ class _VaeNetwork:
 class _Training:
     panel: ClassVar[str] = TRAINING_PANEL
 
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 5000
+    steps: StepsOption = 5000
     batch_size: Annotated[int, typer.Option(min=2, max=65536, help="Pictures a step and device.")] = 64
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
+    optimizer: OptimizerOption = Optimizer.MUON
     learning_rate: Annotated[float, typer.Option(help="Even for half of the steps, then falling to nothing.")] = 0.0015
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0
+    weight_decay: WeightDecayOption = 0.0
     ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept.")] = 0.999
 
 

@@ -8,11 +8,13 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
+from edgevision.training.commands.options import (
+    ModelOptionsOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
     Hardware,
-    ModelOptionsOption,
     Output,
     SteppedTraining,
     option_values,

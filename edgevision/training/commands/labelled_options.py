@@ -5,6 +5,10 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from edgevision.training.commands.options import (
+    OptimizerOption,
+    WeightDecayOption,
+)
 from edgevision.training.commands.run_training import TRAINING_PANEL
 from edgevision.training.settings import Balance, Optimizer
 
@@ -27,9 +31,9 @@ class LabelledTrainingOptions:
 
     epochs: EpochsOption
     batch_size: BatchSizeOption
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.ADAMW
+    optimizer: OptimizerOption = Optimizer.ADAMW
     learning_rate: Annotated[float, typer.Option(help="The highest of the one-cycle schedule.")] = 0.002
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0005
+    weight_decay: WeightDecayOption = 0.0005
     label_smoothing: Annotated[
         float, typer.Option(min=0, max=0.5, help="Part of each label spread over all classes.")
     ] = 0.0

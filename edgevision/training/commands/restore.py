@@ -10,12 +10,23 @@ from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.core.errors import InputError
 from edgevision.data.noise_kinds import NoiseKind
+from edgevision.training.commands.options import (
+    EmaOption,
+    FlipCropsOption,
+    LearningRateOption,
+    ModelOptionsOption,
+    OptimizerOption,
+    StartFromOption,
+    StepsOption,
+    WarmupOption,
+    WeightDecayOption,
+    ZoomOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
     TRAINING_PANEL,
     Hardware,
-    ModelOptionsOption,
     Output,
     number_range,
     option_values,
@@ -60,8 +71,8 @@ class _Data:
         int | None,
         typer.Option(min=16, max=4096, help="Side of the crops in pixels.", show_default=_by_kind("crop")),
     ] = None
-    zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5
-    flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True
+    zoom: ZoomOption = 0.5
+    flip: FlipCropsOption = True
     noise: Annotated[
         NoiseKind | None,
         typer.Option(
@@ -83,16 +94,14 @@ class _Network:
         typer.Option("--model", "-m", help="The network; each kind has its own.", show_default=_by_kind("model")),
     ] = None
     model_options: ModelOptionsOption = "{}"
-    start_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
-    ] = None
+    start_from: StartFromOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Training:
     panel: ClassVar[str] = TRAINING_PANEL
 
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 10_000
+    steps: StepsOption = 10_000
     validate_every: Annotated[
         int | None,
         typer.Option(
@@ -115,11 +124,11 @@ class _Training:
     perceptual_model: Annotated[
         Path | None, typer.Option(help="Checkpoint of a classifier made by edgevision, for the perceptual loss.")
     ] = None
-    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.999
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
-    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
-    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 200
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0
+    ema: EmaOption = 0.999
+    optimizer: OptimizerOption = Optimizer.MUON
+    learning_rate: LearningRateOption = 0.003
+    warmup: WarmupOption = 200
+    weight_decay: WeightDecayOption = 0.0
 
 
 @option_groups

@@ -10,6 +10,15 @@ from edgevision.cli.options import OUTPUT_PANEL, ForceOption, QuietOption
 from edgevision.cli.output import echo
 from edgevision.cli.values import json_object
 from edgevision.core.errors import InputError
+from edgevision.training.commands.options import (
+    EmaOption,
+    LearningRateOption,
+    OptimizerOption,
+    StepsOption,
+    ValidateEveryOption,
+    WarmupOption,
+    WeightDecayOption,
+)
 from edgevision.training.launched import leave_interruption_to_the_first
 from edgevision.training.settings import MixedPrecision, Optimizer, TrainingSettings
 from edgevision.training.train import train_with
@@ -18,32 +27,21 @@ DATA_PANEL = "Data"
 NETWORK_PANEL = "Network"
 TRAINING_PANEL = "Training"
 
-ModelOptionsOption = Annotated[
-    str, typer.Option("--model-options", help="More options of the network as JSON, e.g. '{\"width\": 32}'.")
-]
-
-BackboneOption = Annotated[
-    Path | None,
-    typer.Option(help="Checkpoint for other classes, or of a classifier, whose layers to begin with where they fit."),
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class SteppedTraining:
-    """How long and how fast a network is trained that finds things."""
+    """How long and how fast a network is trained, and how often it is judged."""
 
     panel: ClassVar[str] = TRAINING_PANEL
 
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 4000
-    validate_every: Annotated[
-        int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
-    ] = 250
+    steps: StepsOption = 4000
+    validate_every: ValidateEveryOption = 250
     batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 8
-    ema: Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")] = 0.998
-    optimizer: Annotated[Optimizer, typer.Option(help="The update rule.")] = Optimizer.MUON
-    learning_rate: Annotated[float, typer.Option(help="The highest; it falls along half a cosine.")] = 0.003
-    warmup: Annotated[int, typer.Option(min=0, help="Steps until the highest learning rate.")] = 100
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.01
+    ema: EmaOption = 0.998
+    optimizer: OptimizerOption = Optimizer.MUON
+    learning_rate: LearningRateOption = 0.003
+    warmup: WarmupOption = 100
+    weight_decay: WeightDecayOption = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,21 @@
 """The verb ``edgevision train segment``."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
+from edgevision.training.commands.options import (
+    BackboneOption,
+    ModelOptionsOption,
+    StartFromOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
-    BackboneOption,
     Hardware,
-    ModelOptionsOption,
     Output,
     SteppedTraining,
     number_range,
@@ -61,10 +63,7 @@ class _Network:
 
     model: Annotated[str, typer.Option("--model", "-m", help="segmentation_unet or unet.")] = "segmentation_unet"
     model_options: ModelOptionsOption = "{}"
-    start_from: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint of the same network whose weights to begin with."),
-    ] = None
+    start_from: StartFromOption = None
     backbone: BackboneOption = None
 
 

@@ -16,11 +16,13 @@ from edgevision.training.commands.labelled_options import (
     LabelledTrainingOptions,
     ValFractionOption,
 )
+from edgevision.training.commands.options import (
+    ModelOptionsOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
     Hardware,
-    ModelOptionsOption,
     Output,
     option_values,
     run_training,

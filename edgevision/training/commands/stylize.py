@@ -8,11 +8,18 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
+from edgevision.training.commands.options import (
+    FlipCropsOption,
+    ModelOptionsOption,
+    StartFromOption,
+    StepsOption,
+    WeightDecayOption,
+    ZoomOption,
+)
 from edgevision.training.commands.run_training import (
     DATA_PANEL,
     NETWORK_PANEL,
     Hardware,
-    ModelOptionsOption,
     Output,
     SteppedTraining,
     option_values,
@@ -34,8 +41,8 @@ class _Data:
         int, typer.Option(min=32, max=4096, help="Longer side that paintings are brought to; more, larger strokes.")
     ] = 256
     crop: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 128
-    zoom: Annotated[float, typer.Option(help="Least scale that photographs are shrunk to before cropping.")] = 0.5
-    flip: Annotated[bool, typer.Option(help="Mirror and turn the crops.")] = True
+    zoom: ZoomOption = 0.5
+    flip: FlipCropsOption = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +51,7 @@ class _Network:
 
     model: Annotated[str, typer.Option("--model", "-m", help="style_net.")] = "style_net"
     model_options: ModelOptionsOption = "{}"
-    start_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint of the same network whose weights to begin with.")
-    ] = None
+    start_from: StartFromOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +60,9 @@ class _Training(SteppedTraining):
         Path, typer.Option(help="Checkpoint of a classifier by edgevision, in whose features pictures are compared.")
     ]
     style_weight: Annotated[float, typer.Option(help="How much the style counts beside what is shown.")] = 20.0
-    steps: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")] = 2000
+    steps: StepsOption = 2000
     batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")] = 4
-    weight_decay: Annotated[float, typer.Option(help="Pulls weights to zero, against overfitting.")] = 0.0
+    weight_decay: WeightDecayOption = 0.0
 
 
 @option_groups
