@@ -1,6 +1,7 @@
 """Whether a site computes in a browser what its models computed where it was made."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from edgevision.runtime.web.browser import local_server, open_chromium, peak_mem
 from edgevision.runtime.web.site import DESCRIPTION, SITE_SCHEMA
 
 _PATIENCE_MS = 600_000
+_PAGE_PATIENCE_MS = 120_000
+_LOOK_EVERY_MS = 500
 
 # The page's own proof, of one model after the other.
 _PROVE = """async (name) => {
@@ -93,15 +96,14 @@ def verify_site(folder: Path, *, webgpu: bool = True) -> SiteProof:
     With ``webgpu`` the CPU computes that too, where there is no graphics processor.
 
     Raises:
-        InputError: ``folder`` is no site of this release.
+        InputError: ``folder`` is no site of this release, or files of its page are missing or damaged.
         DeviceError: there is no browser to run it in.
     """
     site = _described(folder)
     with local_server(folder) as address, open_chromium(webgpu=webgpu) as browser:
         page = browser.new_context().new_page()
         page.set_default_timeout(_PATIENCE_MS)
-        page.goto(address)
-        page.wait_for_selector("#task-choices label")
+        _open_page(page, folder, address)
         # Another document of the site, which its service worker isolates as well, and where no page proves by itself.
         page.goto(f"{address}{DESCRIPTION}")
         proofs = []
@@ -133,6 +135,30 @@ def proof_text(proof: SiteProof) -> str:
         f"{proof.site} in {proof.browser}{'' if proof.isolated else ', not isolated and so without threads'},"
         f" against {first.reference}:\n{proof.table()}"
     )
+
+
+def _open_page(page: Any, folder: Path, address: str) -> None:
+    """Wait until the page offers its tasks, which it never does where one of its files is missing or damaged."""
+    from playwright.sync_api import TimeoutError
+
+    faults: list[str] = []
+
+    def look(response: Any) -> None:
+        if not response.ok and response.request.resource_type in ("document", "script"):
+            faults.append(f"lacks {response.url.removeprefix(address)!r}")
+
+    page.on("response", look)
+    page.on("pageerror", lambda error: faults.append(f"fails: {error.message.splitlines()[0]}"))
+    page.goto(f"{address}index.html")
+    for _ in range(_PAGE_PATIENCE_MS // _LOOK_EVERY_MS):
+        # Waiting outlives that the page loads itself again, which it does to be isolated.
+        with suppress(TimeoutError):
+            page.wait_for_selector("#task-choices label", timeout=_LOOK_EVERY_MS)
+            return
+        if faults:
+            break
+    fault = faults[0] if faults else "does not offer its tasks"
+    raise InputError(f"the page in {str(folder)!r} {fault}; write the site again")
 
 
 def _described(folder: Path) -> Any:

@@ -46,6 +46,27 @@ def test_a_model_that_computes_something_else_is_no(edgevision, site, without_we
     assert "'classify' does not compute" in error
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("index.html", None, "lacks 'index.html'"),
+        ("local/backend.js", "export const cut = {", "fails: "),
+    ],
+)
+def test_a_page_whose_files_are_missing_or_damaged_is_no_site(
+    edgevision, site, without_webgpu, tmp_path, name, content, said
+):
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    (broken / name).unlink()
+    if content is not None:
+        (broken / name).write_text(content)
+    code, output, error = edgevision("verify", broken)
+    assert (code, output) == (2, "")
+    assert said in error
+    assert "write the site again" in error
+
+
 def test_without_playwright_the_extra_is_named(tmp_path):
     (tmp_path / "site.json").write_text('{"schema_version": 1, "models": [{"name": "classify"}]}')
     program = "import sys; sys.modules['playwright'] = None; from edgevision.cli.app import main; main(sys.argv[1:])"
