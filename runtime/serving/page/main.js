@@ -82,7 +82,13 @@ function missing() {
   return "";
 }
 
-function showHint(text = missing()) {
+// What may be left out, where nothing says yet what is meant.
+function advice() {
+  if (!source?.mask?.isEmpty || !chooser.takesMask) return "";
+  return "Paint over what is meant, or name it under Options.";
+}
+
+function showHint(text = missing() || advice()) {
   byId("run-hint").textContent = text;
   byId("run").setAttribute("aria-disabled", Boolean(missing()) && !running);
   byId("run").textContent = running ? "Cancel" : "Run";

@@ -78,6 +78,15 @@ def test_strokes_are_taken_back_and_made_again(painting):
     assert hint.inner_text() == empty
 
 
+def test_a_mask_that_may_be_left_out_is_offered_in_words(painting):
+    choose_task(painting, "remove")
+    hint, button = painting.locator("#run-hint"), painting.locator("#run")
+    assert hint.inner_text() == "Paint over what is meant, or name it under Options."
+    assert button.get_attribute("aria-disabled") == "false"
+    paint(painting)
+    assert hint.inner_text() == ""
+
+
 def test_the_eraser_takes_away_what_the_brush_marked(painting):
     x, y = middle(painting)
     plain = pixel(painting, x + 60, y + 10)
