@@ -24,7 +24,7 @@ from edgevision.core.installation import install_command
 
 _BESIDE = ("exporters", "runtime")
 # What a board never imports, and the models that ship.
-_LEFT_OUT = ("exporters", "models", "training", "runtime/assets")
+_LEFT_OUT = ("exporters", "models", "training", "runtime/assets", "runtime/serving", "runtime/web")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w.-]+)['\"]")
 _WHEEL = "Wheel-Version: 1.0\nGenerator: edgevision\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 

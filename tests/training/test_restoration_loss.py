@@ -17,7 +17,8 @@ from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.restoration_loss import RestorationLoss
 from edgevision.training.settings import LossTerm
 
-PLAIN = [term for term in LossTerm if term is not LossTerm.PERCEPTUAL]
+# Of two pictures alone: the others want a classifier, or a network that guesses colours.
+PLAIN = [term for term in LossTerm if term not in (LossTerm.PERCEPTUAL, LossTerm.COLORS)]
 
 
 def pictures(channels: int = 3, noise: float = 0.1) -> tuple[Tensor, Tensor]:

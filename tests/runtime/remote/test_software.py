@@ -18,7 +18,10 @@ from edgevision.runtime.remote import software
 from edgevision.runtime.remote.software import own_software
 
 EXTRAS = {"cpu", "qnn"}
-ELSEWHERE = tuple(f"edgevision/{name}/" for name in ("exporters", "models", "training", "runtime/assets"))
+ELSEWHERE = tuple(
+    f"edgevision/{name}/"
+    for name in ("exporters", "models", "training", "runtime/assets", "runtime/serving", "runtime/web")
+)
 
 
 def opened(data):

@@ -64,7 +64,7 @@ def test_a_small_network_answers_each_request_on_one_core(tmp_path, monkeypatch,
     graph = [node("GlobalAveragePool", ["image"], ["mean"])]
     shapes = {"image": ("batch", 3, 8, 8)}, {"mean": ("batch", 3, 1, 1)}
     path.write_bytes(onnx_model(graph, *shapes, metadata=METADATA))
-    offered: Any = SimpleNamespace(path=path, metadata=METADATA)
+    offered: Any = SimpleNamespace(path=path, task="classify", metadata=METADATA)
     task: Any = SimpleNamespace(task=find_task("classify"), served=SimpleNamespace(batches=True))
     engine, found = open_for_requests(offered, task, ServerSettings(threads=threads))
     engine.close()
