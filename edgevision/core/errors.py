@@ -30,6 +30,7 @@ raises the builtin ``TypeError`` and ``ValueError`` instead.
 """
 
 import errno
+from typing import Self
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where a disk, a quota or a file is as full as it may be."""
@@ -140,3 +141,7 @@ class MissingExtraError(DeviceError, ImportError):
         from edgevision.core.installation import install_command
 
         super().__init__(f"{package} is not installed and this needs it: {install_command(extra)}", name=package)
+        self._missing = package, extra
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), self._missing

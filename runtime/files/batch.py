@@ -39,17 +39,27 @@ def each_done(
 
     Errors that are not about one file are raised, and so is that of a missing extra where all files need it.
     """
-    errors: list[Exception | None] = []
-    for job in jobs:
-        try:
-            result = work(job)
-        except ABOUT_ONE_FILE as error:
-            errors.append(error)
+    for job, error, result in each_attempted(jobs, work):
+        if error is not None:
             failed(job, error)
         else:
-            errors.append(None)
-            yield job, result
-    _raise_missing_extra(errors)
+            yield job, cast(Result, result)
+
+
+def each_attempted(
+    jobs: Iterable[Job], work: Callable[[Job], Result]
+) -> Iterator[tuple[Job, Exception | None, Result | None]]:
+    """As :func:`each_done`, with those that failed in their places: what made them fail, and no result."""
+    errors: list[Exception | None] = []
+    for job in jobs:
+        error, result = None, None
+        try:
+            result = work(job)
+        except ABOUT_ONE_FILE as about_it:
+            error = about_it
+        errors.append(error)
+        yield job, error, result
+    raise_missing_extra(errors)
 
 
 def overlapped(
@@ -93,7 +103,7 @@ def overlapped(
             oldest, written = in_work.popleft()
             errors.append(_failure(written))
             yield oldest, errors[-1]
-        _raise_missing_extra(errors)
+        raise_missing_extra(errors)
     finally:
         for pool in (readers, workers, writers):
             pool.shutdown(cancel_futures=True)
@@ -141,7 +151,13 @@ def overlapped_batches(
     for numbers, _ in overlapped(batches, read_batch, process_batch, write_batch):
         yield from ((jobs[number], failures.get(number)) for number in numbers)
     if len(failures) == len(jobs):
-        _raise_missing_extra(list(failures.values()))
+        raise_missing_extra(list(failures.values()))
+
+
+def raise_missing_extra(errors: Sequence[Exception | None]) -> None:
+    """A format that needs an extra is one file's misfortune among others, and the answer where it is all of them."""
+    if errors and all(isinstance(error, MissingExtraError) for error in errors):
+        raise cast(MissingExtraError, errors[0])
 
 
 def _failure(written: "Future[None]") -> Exception | None:
@@ -151,9 +167,3 @@ def _failure(written: "Future[None]") -> Exception | None:
         # The places that it passed through hold the picture, and memory may be what is short.
         return error.with_traceback(None)
     return None
-
-
-def _raise_missing_extra(errors: Sequence[Exception | None]) -> None:
-    """A format that needs an extra is one file's misfortune among others, and the answer where it is all of them."""
-    if errors and all(isinstance(error, MissingExtraError) for error in errors):
-        raise cast(MissingExtraError, errors[0])

@@ -60,6 +60,8 @@ def on_boards(
         def command(
             *, context: typer.Context, on: list[str] | None = None, wheelhouse: Path | None = None, **values: Any
         ) -> None:
+            if on and values.get("ray") is not None:
+                raise InputError("--on runs on a board and --ray on a cluster; give one of them")
             if on:
                 from edgevision.runtime.remote.remote_command import RemoteCommand
 

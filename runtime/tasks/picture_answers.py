@@ -3,10 +3,11 @@
 import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Protocol, Self, cast
 
 import numpy as np
 import typer
@@ -23,6 +24,7 @@ from edgevision.core.regular_files import real_path
 from edgevision.core.terminal import results as results_stream
 from edgevision.imaging.images import read_image
 from edgevision.imaging.pictures import Picture
+from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped_batches
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
@@ -30,9 +32,9 @@ from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outp
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
+from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
 from edgevision.runtime.tasks.pipeline import findable
 from edgevision.runtime.tasks.run_options import announce
-from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
 ANSWERS_PANEL = "Answers"
 
@@ -78,7 +80,7 @@ TileOption = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerOptions(StreamOptions):
+class AnswerOptions(ClusterOptions):
     """What is an answer, and what is made of the answers."""
 
     min_score: Annotated[
@@ -154,39 +156,23 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
     """Run the verb: every picture through the model, and what is asked for of each answer."""
     if options.as_json and options.as_csv:
         raise InputError("--json and --csv exclude each other")
-    if asks_for_stream(inputs, options.output, options):
+    if asks_for_frames(inputs, options.output, options):
         _answer_frames(inputs, options, verb, pipeline_options)
         return
     jobs = _plan(expand_inputs(inputs), options, verb)
     failures: list[tuple[str, str]] = []
     started = time.monotonic()
-    with load(
-        options.model or shipped_model(verb.task),
-        options.device,
-        threads=options.threads,
-        allow_fallback=options.allow_fallback,
-        task=verb.task,
-        min_score=options.min_score,
-        most=options.most,
-        **pipeline_options,
-    ) as pipeline:
-        check_classes(findable(pipeline), options.classes)
+    with opened(_Answering(options, verb, pipeline_options), options) as answering:
         make_folders([job for job in jobs if options.output is not None])
+        pipeline = answering.pipeline
         announce(pipeline, options)
         answers = _Answers(options, verb, alone=len(jobs) == 1)
-        running = overlapped_batches(
-            jobs,
-            pipeline_options.get("batch", 1),
-            lambda job: read_image(job.picture.source),
-            lambda images: list(zip(images, pipeline(images), strict=True)),
-            lambda job, content: answers.take(job, *content),
-        )
         quiet = options.quiet or options.output is None or options.as_json
-        for job, error in track(running, len(jobs), verb.task, quiet=quiet):
+        for job, error, answer in track(answering.each(jobs), len(jobs), verb.task, quiet=quiet):
             if error is not None:
                 failures.append((job.picture.name, failure_message(job.picture.name, error)))
             else:
-                answers.show(job)
+                answers.show(job, answer)
         if options.coco is not None:
             answers.coco.write(options.coco, force=options.force)
         if options.as_json:
@@ -273,38 +259,84 @@ def check_classes(labels: Sequence[str], classes: Sequence[str]) -> None:
         raise InputError(f"--class {unknown[0]!r} is none that the model knows: {', '.join(labels[:30])}")
 
 
+@dataclass(frozen=True)
+class _Answering:
+    """What is done with each picture, wherever: its answer, and the files that are made of it."""
+
+    options: AnswerOptions
+    verb: AnswerVerb
+    pipeline_options: dict[str, Any]
+
+    @property
+    def batch(self) -> int:
+        size: int = self.pipeline_options.get("batch", 1)
+        return size
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        options = self.options
+        with load(
+            options.model or shipped_model(self.verb.task),
+            options.device,
+            threads=options.pipeline_threads,
+            allow_fallback=options.allow_fallback,
+            task=self.verb.task,
+            min_score=options.min_score,
+            most=options.most,
+            **self.pipeline_options,
+        ) as pipeline:
+            check_classes(findable(pipeline), options.classes)
+            yield pipeline
+
+    def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:
+        answers: dict[str, Answer] = {}
+        force = self.options.force or again
+
+        def write(job: PictureJob, content: tuple[Image.Image, Any]) -> None:
+            answers[job.picture.name] = self._written(job, *content, force=force)
+
+        running = overlapped_batches(
+            jobs,
+            self.batch,
+            lambda job: read_image(job.picture.source),
+            lambda images: list(zip(images, pipeline(images), strict=True)),
+            write,
+        )
+        for job, error in running:
+            yield job, error, answers.pop(job.picture.name, None)
+
+    def _written(self, job: PictureJob, image: Image.Image, answer: Any, *, force: bool) -> Answer:
+        """The answer that is wanted, when the files of its picture are there."""
+        options = self.options
+        if options.classes:
+            answer = answer.of_classes(options.classes)
+        if options.output is not None:
+            answer.draw(image).save(job.target, force=force)
+        stem = _stem(job.picture)
+        if options.crops is not None:
+            options.crops.mkdir(parents=True, exist_ok=True)
+            for number, (name, crop) in enumerate(zip(answer.names, answer.crops(image), strict=True), start=1):
+                crop.save(options.crops / f"{stem}-{number:03d}-{_file_name(name)}.png", force=force)
+        if self.verb.folder is not None:
+            self.verb.folder.mkdir(parents=True, exist_ok=True)
+            answer.save(self.verb.folder / f"{stem}{self.verb.ending}", force=force)
+        return cast(Answer, answer)
+
+
 class _Answers:
-    """What becomes of each answer: files as it comes, then a line, and what of all of them is one document."""
+    """What is shown of each answer: a line, and what of all of them is one document."""
 
     def __init__(self, options: AnswerOptions, verb: AnswerVerb, *, alone: bool) -> None:
         self._options, self._verb, self._alone = options, verb, alone
-        self._waiting: dict[str, Answer] = {}
         self._writer = csv.writer(results_stream(), lineterminator="\n")
         self.documents: list[dict[str, Any]] = []
         self.coco = _CocoDocument()
         if options.as_csv:
             self._writer.writerow(["input", *verb.columns])
 
-    def take(self, job: PictureJob, image: Image.Image, answer: Any) -> None:
-        """Write the files of one picture; several may be written at the same time."""
-        options = self._options
-        if options.classes:
-            answer = answer.of_classes(options.classes)
-        if options.output is not None:
-            answer.draw(image).save(job.target, force=options.force)
-        stem = _stem(job.picture)
-        if options.crops is not None:
-            options.crops.mkdir(parents=True, exist_ok=True)
-            for number, (name, crop) in enumerate(zip(answer.names, answer.crops(image), strict=True), start=1):
-                crop.save(options.crops / f"{stem}-{number:03d}-{_file_name(name)}.png", force=options.force)
-        if self._verb.folder is not None:
-            self._verb.folder.mkdir(parents=True, exist_ok=True)
-            answer.save(self._verb.folder / f"{stem}{self._verb.ending}", force=options.force)
-        self._waiting[job.picture.name] = answer
-
-    def show(self, job: PictureJob) -> None:
+    def show(self, job: PictureJob, answer: Answer) -> None:
         """Say what was found, in the order of the pictures."""
-        answer, options = self._waiting.pop(job.picture.name), self._options
+        options = self._options
         if options.coco is not None:
             self.coco.add(job.picture.name, answer)
         if options.as_json:

@@ -1,7 +1,9 @@
 """The verb ``edgevision run classify``."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,23 +14,25 @@ from edgevision.cli.output import echo, end_with_failures, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import csv_row, one_line
 from edgevision.core.terminal import results as results_stream
+from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
-from edgevision.runtime.files.batch import each_done, failure_message
-from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.files.batch import each_attempted, failure_message
+from edgevision.runtime.files.inputs import expand_inputs
+from edgevision.runtime.files.outputs import PictureJob
 from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.task import CLASSIFY
+from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
 from edgevision.runtime.tasks.run_options import announce
-from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
 _BAR = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Options(StreamOptions):
+class _Options(ClusterOptions):
     """What is printed, and of a video what is written."""
 
     top: Annotated[int, typer.Option(min=1, help="How many labels to show.", rich_help_panel=OUTPUT_PANEL)] = 5
@@ -61,36 +65,30 @@ def classify(
     """
     if options.as_json and options.as_csv:
         raise InputError("--json and --csv exclude each other")
-    if asks_for_stream(inputs, options.output, options):
+    if asks_for_frames(inputs, options.output, options):
         _classify_streams(inputs, options)
         return
     if options.output is not None:
         raise InputError(f"-o {options.output!r} is for the frames of a video; labels of pictures are printed")
-    pictures = expand_inputs(inputs)
+    jobs = [PictureJob(picture, Path("-")) for picture in expand_inputs(inputs)]
     results: list[tuple[str, Classification]] = []
     failures: list[tuple[str, str]] = []
-    with load(
-        options.model or shipped_model(CLASSIFY.name),
-        options.device,
-        threads=options.threads,
-        allow_fallback=options.allow_fallback,
-        task=CLASSIFY.name,
-    ) as classifier:
+    with opened(_Classifying(options), options) as classifying:
+        classifier = classifying.pipeline
         announce(classifier, options)
         writer = csv.writer(results_stream(), lineterminator="\n")
         if options.as_csv:
             writer.writerow(["input", "label", "probability"])
-
-        def failed(picture: PictureInput, error: Exception) -> None:
-            failures.append((picture.name, failure_message(picture.name, error)))
-
-        for picture, result in each_done(pictures, lambda picture: classifier(picture.source), failed):
-            if options.as_json:
-                results.append((picture.name, result))
+        for job, error, result in classifying.each(jobs):
+            name = job.picture.name
+            if error is not None:
+                failures.append((name, failure_message(name, error)))
+            elif options.as_json:
+                results.append((name, result))
             elif options.as_csv:
-                writer.writerows(csv_row([picture.name, label, f"{p:.6f}"]) for label, p in result.top(options.top))
+                writer.writerows(csv_row([name, label, f"{p:.6f}"]) for label, p in result.top(options.top))
             else:
-                echo(_table(picture.name, result, options.top, alone=len(pictures) == 1))
+                echo(_table(name, result, options.top, alone=len(jobs) == 1))
         if options.as_json:
             print_json(
                 {
@@ -101,7 +99,28 @@ def classify(
                     "failures": [{"input": name, "error": message} for name, message in failures],
                 }
             )
-    end_with_failures(failures, len(pictures))
+    end_with_failures(failures, len(jobs))
+
+
+@dataclass(frozen=True)
+class _Classifying:
+    """What is done with each picture, wherever."""
+
+    options: _Options
+    batch: int = field(default=1, init=False)
+
+    def open(self) -> Any:
+        options = self.options
+        return load(
+            options.model or shipped_model(CLASSIFY.name),
+            options.device,
+            threads=options.pipeline_threads,
+            allow_fallback=options.allow_fallback,
+            task=CLASSIFY.name,
+        )
+
+    def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:
+        return each_attempted(jobs, lambda job: pipeline(job.picture.source))
 
 
 def _classify_streams(inputs: list[str], options: _Options) -> None:

@@ -1,8 +1,8 @@
 """What the verbs share that make pictures of pictures: their options, and how they are carried out."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line, shortened
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
+from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
@@ -25,10 +26,10 @@ from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outp
 from edgevision.runtime.load import load
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
+from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
 from edgevision.runtime.tasks.restoration.curves import SteadyCurves
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.run_options import announce
-from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 
@@ -77,7 +78,7 @@ ResumeOption = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureOptions(StreamOptions):
+class PictureOptions(ClusterOptions):
     """What all these verbs take, beside their own."""
 
     output: OutputOption = None
@@ -109,7 +110,7 @@ def run_on_pictures(
         smooth: of curves, the share of the frames before.
     """
     limits = {"tile": parse_tile(options.tile), "memory": parse_size(options.memory, "--memory")}
-    if asks_for_stream(inputs, options.output, options):
+    if asks_for_frames(inputs, options.output, options):
         _run_on_streams(
             task,
             inputs,
@@ -136,40 +137,13 @@ def run_on_pictures(
     failures: list[tuple[str, str]] = []
     done: list[tuple[str, str]] = []
     started = time.monotonic()
-    with load(
-        options.model or shipped_model(task),
-        options.device,
-        threads=options.threads,
-        allow_fallback=options.allow_fallback,
-        task=task,
-        **limits,
-    ) as restore:
+    work = _Restoration(task=task, options=options, limits=limits, read_own_mask=read_own_mask, how=dict(how))
+    with opened(work, options) as restoring:
         make_folders(planned)
-
-        def read(job: PictureJob) -> tuple[PictureJob, Picture, Any]:
-            picture = Picture.read(job.picture.source)
-            return job, picture, read_own_mask(job.picture, picture) if read_own_mask else None
-
-        def process(content: tuple[PictureJob, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
-            job, picture, mask = content
-            masked = {} if mask is None else {"mask": mask}
-            result: Picture = restore(picture, **masked, **how, in_place=job.compare is None)
-            return result, *((picture, mask) if job.compare is not None else (None, None))
-
-        def write(job: PictureJob, content: tuple[Picture, Picture | None, Any]) -> None:
-            result, before, mask = content
-            if job.compare is not None and before is not None:
-                side_by_side(before, result, mask).save(job.compare, force=options.force or options.resume)
-            try:
-                result.save(job.target, quality=options.quality, force=options.force)
-            except OutputError:
-                # Another process that resumes the same work may have been faster.
-                if not (options.resume and job.target.exists()):
-                    raise
-
+        restore = restoring.pipeline
         announce(restore, options)
-        results = overlapped(planned, read, process, write, at_once=restore.at_once)
-        for job, error in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
+        results = restoring.each(planned)
+        for job, error, _ in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):
             if error is not None:
                 failures.append((job.picture.name, failure_message(job.picture.name, error)))
                 continue
@@ -189,6 +163,57 @@ def run_on_pictures(
                 }
             )
     end_with_failures(failures, len(planned))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Restoration:
+    """What is done with each picture, wherever."""
+
+    task: str
+    options: PictureOptions
+    limits: dict[str, Any]
+    read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None
+    how: dict[str, Any]
+    batch: int = field(default=1, init=False)
+
+    def open(self) -> Any:
+        options = self.options
+        return load(
+            options.model or shipped_model(self.task),
+            options.device,
+            threads=options.pipeline_threads,
+            allow_fallback=options.allow_fallback,
+            task=self.task,
+            **self.limits,
+        )
+
+    def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:
+        options, read_own_mask = self.options, self.read_own_mask
+        force = options.force or again
+
+        def read(job: PictureJob) -> tuple[PictureJob, Picture, Any]:
+            picture = Picture.read(job.picture.source)
+            return job, picture, read_own_mask(job.picture, picture) if read_own_mask else None
+
+        def process(content: tuple[PictureJob, Picture, Any]) -> tuple[Picture, Picture | None, Any]:
+            job, picture, mask = content
+            masked = {} if mask is None else {"mask": mask}
+            result: Picture = pipeline(picture, **masked, **self.how, in_place=job.compare is None)
+            return result, *((picture, mask) if job.compare is not None else (None, None))
+
+        def write(job: PictureJob, content: tuple[Picture, Picture | None, Any]) -> None:
+            result, before, mask = content
+            if job.compare is not None and before is not None:
+                side_by_side(before, result, mask).save(job.compare, force=force or options.resume)
+            try:
+                result.save(job.target, quality=options.quality, force=force)
+            except OutputError:
+                # Another process that resumes the same work may have been faster.
+                if not (options.resume and job.target.exists()):
+                    raise
+
+        for job, error in overlapped(jobs, read, process, write, at_once=pipeline.at_once):
+            yield job, error, None
 
 
 def _run_on_streams(

@@ -1,0 +1,1 @@
+"""A verb's work on many pictures, in this process or spread over those of a cluster."""

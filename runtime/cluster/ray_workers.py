@@ -1,0 +1,280 @@
+"""A verb's work on a Ray cluster: one warm pipeline a worker, a few pictures at a time, none lost and none done twice.
+
+Pictures travel by their paths, so that Ray's object store holds little however many there are: a worker gets the next
+few when it has done those before. What a worker had that died is given to another.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+from edgevision.core.errors import DeviceError, EdgevisionError, EngineCrashError
+from edgevision.core.extras import requires_extra
+from edgevision.core.machine import usable_cores
+from edgevision.runtime.cluster.picture_work import Done, OpenedWork, PictureWork, PipelineDescription
+from edgevision.runtime.cluster.picture_worker import PictureWorker, Surroundings
+from edgevision.runtime.files.batch import raise_missing_extra
+from edgevision.runtime.files.outputs import PictureJob
+
+_log = logging.getLogger(__name__)
+
+LOCAL = "local"
+"""Instead of an address: a cluster of this machine alone, for this call."""
+_AUTO = "auto"
+
+_MOST_PICTURES = 8
+"""Given to a worker at once: what it costs to ask for more is small beside them, and little is done again."""
+_SHARES = 4
+"""Of a few pictures a worker gets so many shares, one after the other, so that all end at about the same time."""
+_MOST_DEATHS = 2
+"""Of workers over one picture, and over the opening of the model: then it is to blame."""
+_OBJECT_STORE_BYTES = 128 << 20
+_SECONDS_TO_CONNECT = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class RayRequest:
+    """Where the workers are and what each of them takes.
+
+    Attributes:
+        address: of the cluster, as ``10.0.0.1:6379``, or ``auto`` or ``local``.
+        workers: how many; ``None`` for as many as there is room for.
+        threads: CPU threads of each, which are as many of Ray's CPUs.
+        gpus: of each.
+        resources: others of each, by the names that the cluster has for them.
+    """
+
+    address: str
+    workers: int | None = None
+    threads: int = 1
+    gpus: int = 0
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def per_worker(self) -> dict[str, float]:
+        """By Ray's names."""
+        return {"CPU": float(self.threads)} | ({"GPU": float(self.gpus)} if self.gpus else {}) | dict(self.resources)
+
+
+@dataclass
+class _Share:
+    """Some pictures, of which the first is the ``first`` of all; ``deaths`` of workers that had nothing else."""
+
+    first: int
+    jobs: Sequence[PictureJob]
+    again: bool = False
+    deaths: int = 0
+
+
+@contextmanager
+def ray_workers(work: PictureWork, request: RayRequest) -> Iterator[OpenedWork]:
+    """Do the work there.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        DeviceError: no cluster answers, or it has no room for the workers.
+        EngineCrashError: the workers die while they open the model.
+        EdgevisionError: what the work itself raises.
+    """
+    # Nothing is sent to Ray's makers, and a worker without GPUs is not told of any.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    with requires_extra("ray"):
+        import ray
+    with connected(ray, request):
+        pool = _Pool(ray, work, request)
+        try:
+            yield OpenedWork(pool.describe(), pool.each)
+        finally:
+            pool.close()
+
+
+@contextmanager
+def connected(ray: Any, request: RayRequest) -> Iterator[None]:
+    """Join the cluster, or start one of this machine, unless this process is in one already."""
+    if ray.is_initialized():  # by the program that calls this one
+        yield
+        return
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        if request.address == LOCAL:
+            workers = request.workers or max(usable_cores() // request.threads, 1)
+            rest = {name: amount * workers for name, amount in request.resources.items()}
+            cores = max(usable_cores(), workers * request.threads)
+            # Without an address it would join what RAY_ADDRESS or an earlier ray start names.
+            ray.init(LOCAL, num_cpus=cores, resources=rest, object_store_memory=_OBJECT_STORE_BYTES, **quiet)
+        else:
+            _check_answers(request.address)
+            del quiet["include_dashboard"]
+            ray.init(address=request.address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DeviceError(
+            f"no Ray cluster answers at {request.address!r}: {reason}; start one with ray start --head, or use"
+            f" --ray {LOCAL}"
+        ) from error
+    finally:
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray's own would not let anything be finished
+    # Ray has no public way to keep what it says of dead workers from standard output, which is for results.
+    ray._private.worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself waits for minutes; :class:`OSError` or :class:`ValueError` where nothing listens."""
+    if address == _AUTO:
+        return
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if not place.hostname or not place.port:
+        raise ValueError("an address is HOST:PORT")
+    socket.create_connection((place.hostname, place.port), _SECONDS_TO_CONNECT).close()
+
+
+class _Pool:
+    """The workers, and which of them does what."""
+
+    def __init__(self, ray: Any, work: PictureWork, request: RayRequest) -> None:
+        self._ray, self._work, self._request = ray, work, request
+        self._surroundings = Surroundings()
+        self._workers = _room(ray.cluster_resources(), request)
+        self._actors: list[Any] = []
+        self._opening: dict[Any, Any] = {}
+        self._idle: list[Any] = []
+        self._running: dict[Any, tuple[Any, _Share]] = {}
+        self._deaths_while_opening = 0
+
+    def describe(self) -> PipelineDescription:
+        """Start the first worker and wait for what it says of its pipeline."""
+        self._start_worker()
+        while True:
+            description = self._take(next(iter(self._opening)))
+            if description is not None:
+                return description
+
+    def each(self, jobs: Sequence[PictureJob]) -> Iterator[Done]:
+        """Yield the jobs in order, each when it and all before are done."""
+        waiting = deque(self._shares(jobs))
+        while len(self._actors) < min(self._workers, len(waiting)):
+            self._start_worker()
+        done: dict[int, tuple[Exception | None, Any]] = {}
+        errors: list[Exception | None] = []
+        for number, job in zip(count(), jobs, strict=False):
+            while number not in done:
+                while waiting and self._idle:
+                    self._give(self._idle.pop(), waiting.popleft())
+                (ready,), _ = self._ray.wait([*self._running, *self._opening], num_returns=1)
+                if ready in self._opening:
+                    self._take(ready)
+                else:
+                    self._collect(ready, done, waiting)
+            error, result = done.pop(number)
+            errors.append(error)
+            yield job, error, result
+        raise_missing_extra(errors)
+
+    def close(self) -> None:
+        """End the workers; what they are writing is finished first, unless that takes long."""
+        if self._running:
+            self._ray.wait([*self._running], num_returns=len(self._running), timeout=_SECONDS_TO_CONNECT)
+        for actor in self._actors:
+            self._ray.kill(actor)
+
+    def _shares(self, jobs: Sequence[PictureJob]) -> Iterator[_Share]:
+        batch = self._work.batch
+        pictures = min(_MOST_PICTURES, len(jobs) // (_SHARES * self._workers))
+        size = batch * max(pictures // batch, 1)
+        for first in range(0, len(jobs), size):
+            yield _Share(first, jobs[first : first + size])
+
+    def _start_worker(self) -> None:
+        request = self._request
+        remote = self._ray.remote(
+            num_cpus=request.threads, num_gpus=request.gpus, resources=dict(request.resources), max_restarts=0
+        )
+        actor = remote(PictureWorker).remote(self._work, self._surroundings)
+        self._actors.append(actor)
+        self._opening[actor.open.remote()] = actor
+
+    def _take(self, opened: Any) -> PipelineDescription | None:
+        """A worker that is open; ``None`` where it died and another is on its way."""
+        actor = self._opening.pop(opened)
+        answer = self._answer(opened)
+        if answer is None:
+            self._deaths_while_opening += 1
+            if self._deaths_while_opening >= _MOST_DEATHS:
+                raise EngineCrashError(
+                    "workers die while they open the model; run one picture without --ray, which says more"
+                )
+            self._replace(actor)
+            return None
+        self._idle.append(actor)
+        description: PipelineDescription = answer
+        return description
+
+    def _give(self, actor: Any, share: _Share) -> None:
+        self._running[actor.do.remote(share.jobs, again=share.again)] = actor, share
+
+    def _collect(self, ready: Any, done: dict[int, tuple[Exception | None, Any]], waiting: deque[_Share]) -> None:
+        actor, share = self._running.pop(ready)
+        answer = self._answer(ready)
+        if answer is not None:
+            self._idle.append(actor)
+            done.update(zip(count(share.first), answer, strict=False))
+            return
+        self._replace(actor)
+        alone = len(share.jobs) <= self._work.batch
+        deaths = share.deaths + alone
+        if deaths == _MOST_DEATHS:
+            blame = EngineCrashError(f"{deaths} workers died over it, one after the other")
+            done.update({share.first + number: (blame, None) for number in range(len(share.jobs))})
+            return
+        _log.warning("a worker died; what it had is given to another (pictures: %d)", len(share.jobs))
+        size = self._work.batch
+        for start in reversed(range(0, len(share.jobs), size)):
+            part = share.jobs[start : start + size]
+            waiting.appendleft(_Share(share.first + start, part, again=True, deaths=deaths))
+
+    def _answer(self, reference: Any) -> Any:
+        """What a worker answered; ``None`` where it, or its node, died."""
+        try:
+            answer = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError:  # a fault of ours, in the worker
+            raise
+        except self._ray.exceptions.RayError:
+            return None
+        if isinstance(answer, EdgevisionError):
+            raise answer
+        return answer
+
+    def _replace(self, dead: Any) -> None:
+        self._actors.remove(dead)
+        self._start_worker()
+
+
+def _room(total: Mapping[str, float], request: RayRequest) -> int:
+    """How many workers there are to be; :class:`DeviceError` where the cluster has no room for them."""
+    needed = request.per_worker
+    room = min(int(total.get(name, 0) // amount) for name, amount in needed.items())
+    workers = room if request.workers is None else request.workers
+    if workers > room or not workers:
+        wanted = ", ".join(f"{name} {amount * max(workers, 1):g}" for name, amount in needed.items())
+        there = ", ".join(f"{name} {total.get(name, 0):g}" for name in needed)
+        raise DeviceError(
+            f"{max(workers, 1)} workers take {wanted}, and the cluster has {there}; lower --ray-workers or --threads,"
+            " or add nodes"
+        )
+    return workers
