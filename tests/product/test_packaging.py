@@ -178,7 +178,8 @@ def test_a_board_gets_every_module_from_a_checkout_without_links(install, withou
     done = subprocess.run([str(programs / "python"), "-c", program], capture_output=True, check=True)
     packed = without_links.parent / "code.zip"
     packed.write_bytes(done.stdout)
-    left_out = tuple(f"edgevision/{name}/" for name in ("exporters", "models", "training", "runtime/assets"))
+    workstation = ("exporters", "models", "training", "runtime/assets", "runtime/serving", "runtime/web")
+    left_out = tuple(f"edgevision/{name}/" for name in workstation)
     with zipfile.ZipFile(packed) as board, zipfile.ZipFile(built["wheel"]) as wheel:
         assert {*board.namelist()} == {
             n for n in wheel.namelist() if ".dist-info/" not in n and not n.startswith(left_out)
