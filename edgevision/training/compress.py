@@ -10,7 +10,6 @@ from edgevision.models.hyperprior_codec import HyperpriorCodec
 from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.compression_metadata import compression_metadata
 from edgevision.training.compression_module import CompressionCrops, CompressionModule
-from edgevision.training.launched import is_launched_helper
 from edgevision.training.photo_training import fit_on_photos
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import CompressionSettings
@@ -44,21 +43,18 @@ def train_compressor(
     lightning_precision(settings.precision)
     module = CompressionModule(network, settings)
     plain = settings.updated(flip=False)
-    # Only now, with every option known to be good, and before the pictures are read, which takes its time.
-    if not is_launched_helper():
-        folder.prepare(settings.to_dict(), force=force)
-    first = fit_on_photos(
+    figures = fit_on_photos(
         module,
         settings,
         lambda photos, validating: CompressionCrops(photos, plain if validating else settings),
         folder,
-        monitor="val_cost",
+        judged_by="cost",
         mode="min",
+        force=force,
         quiet=quiet,
     )
-    if not first:
+    if figures is None:
         return None
-    figures = folder.take_best(module, "cost")
     trained = module.cpu().network.eval()
     metadata = compression_metadata(settings, trained, figures, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, trained, metadata, model=settings.model, options=options)

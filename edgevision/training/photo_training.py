@@ -1,12 +1,13 @@
 """The way of every training that learns from crops of photographs, of which a tenth is held out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from edgevision.core.errors import DatasetError
 from edgevision.training.crop_batches import CropBatches, crop_loader
+from edgevision.training.launched import is_launched_helper
 from edgevision.training.photo_crops import Photos
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.seeded_batches import SeededBatches
@@ -22,19 +23,25 @@ def fit_on_photos(
     crops: Callable[[Photos, bool], CropBatches],
     folder: RunFolder,
     *,
-    monitor: str,
+    judged_by: str,
     mode: str = "max",
+    force: bool,
     quiet: bool,
-) -> bool:
-    """Train to the end; whether this is the first of several processes.
+) -> Mapping[str, float] | None:
+    """Train to the end, give ``module`` the best weights and return their figures; ``None`` in a helping process.
 
     Args:
         crops: makes the batches of the photographs, to validate on or to train on.
-        monitor: the figure that says which weights are the best, and with ``mode`` whether more or less is better.
+        judged_by: the figure that says which weights are the best, and with ``mode`` whether more or less is better.
+        force: whether a training that the folder holds is started over.
 
     Raises:
-        DatasetError: there are too few pictures; or as :func:`.trainer.fit`.
+        DatasetError: there are too few pictures; or as :meth:`.RunFolder.prepare`, :meth:`.RunFolder.take_best` and
+            :func:`.trainer.fit`.
     """
+    # Only now, with every option known to be good, and before the pictures are read, which takes its time.
+    if not is_launched_helper():
+        folder.prepare(settings.to_dict(), force=force)
     train = Photos(settings.data, held_out=False, quiet=quiet)
     val = Photos(settings.data, held_out=True, quiet=True)
     if not len(train) or not len(val):
@@ -45,11 +52,11 @@ def fit_on_photos(
         epochs = settings.steps // settings.validate_every
         average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
         trainer = build_trainer(
-            settings, folder, epochs=epochs, monitor=monitor, mode=mode, callbacks=average, quiet=quiet
+            settings, folder, epochs=epochs, monitor=f"val_{judged_by}", mode=mode, callbacks=average, quiet=quiet
         )
         batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
         seen = SeededBatches(-(-_VALIDATION_CROPS // settings.batch_size), validation=True)
-        return fit(
+        first = fit(
             trainer,
             module,
             crop_loader(crops(train, False), batches, workers=settings.workers),
@@ -57,3 +64,4 @@ def fit_on_photos(
             folder,
             quiet=quiet,
         )
+    return folder.take_best(module, judged_by) if first else None

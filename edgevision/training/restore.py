@@ -22,7 +22,6 @@ from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKin
 from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.color_module import ColorModule
 from edgevision.training.data_source import open_photos
-from edgevision.training.launched import is_launched_helper
 from edgevision.training.photo_training import fit_on_photos
 from edgevision.training.provenance import training_provenance
 from edgevision.training.restoration_data import DamagedCrops
@@ -54,22 +53,19 @@ def train_restorer(
         begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
     module = (ColorModule if isinstance(network, ColorNet) else RestorationModule)(network, settings)
-    # Only now, with every option known to be good, and before the pictures are read, which takes its time.
-    if not is_launched_helper():
-        folder.prepare(settings.to_dict(), force=force)
     # What differs between two validations should be the network alone.
     plain = settings.updated(flip=False)
-    first = fit_on_photos(
+    figures = fit_on_photos(
         module,
         settings,
         lambda photos, validating: DamagedCrops(photos, plain if validating else settings),
         folder,
-        monitor="val_psnr",
+        judged_by="psnr",
+        force=force,
         quiet=quiet,
     )
-    if not first:
+    if figures is None:
         return None
-    figures = folder.take_best(module, "psnr")
     network = module.cpu().network.eval()
     metadata = _metadata(settings, network, figures, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)

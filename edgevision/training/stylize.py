@@ -18,7 +18,6 @@ from edgevision.runtime.tasks.stylization.task import STYLIZE
 from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.crop_batches import planes
-from edgevision.training.launched import is_launched_helper
 from edgevision.training.photo_training import fit_on_photos
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
@@ -53,21 +52,19 @@ def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False
     lightning_precision(settings.precision)
     paintings = [_painting(Path(style), settings.style_size) for style in settings.styles]
     loss = StyleLoss(ClassifierFeatures.read(settings.features), paintings)
-    if not is_launched_helper():
-        folder.prepare(settings.to_dict(), force=force)
     module = StyleModule(network, settings, loss)
-    first = fit_on_photos(
+    figures = fit_on_photos(
         module,
         settings,
         lambda photos, validating: StyleCrops(photos, settings),
         folder,
-        monitor="val_loss",
+        judged_by="loss",
         mode="min",
+        force=force,
         quiet=quiet,
     )
-    if not first:
+    if figures is None:
         return None
-    figures = folder.take_best(module, "loss")
     network = module.cpu().network.eval()
     metadata = _metadata(settings, network, figures, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
