@@ -29,12 +29,10 @@ from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped_batches
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
-from edgevision.runtime.load import load
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
 from edgevision.runtime.tasks.pipeline import findable
-from edgevision.runtime.tasks.run_options import announce
+from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
 ANSWERS_PANEL = "Answers"
 
@@ -275,16 +273,8 @@ class _Answering:
     @contextmanager
     def open(self) -> Iterator[Any]:
         options = self.options
-        with load(
-            options.model or shipped_model(self.verb.task),
-            options.device,
-            threads=options.pipeline_threads,
-            allow_fallback=options.allow_fallback,
-            task=self.verb.task,
-            min_score=options.min_score,
-            most=options.most,
-            **self.pipeline_options,
-        ) as pipeline:
+        limits = {"min_score": options.min_score, "most": options.most, **self.pipeline_options}
+        with open_pipeline(self.verb.task, options, **limits) as pipeline:
             check_classes(findable(pipeline), options.classes)
             yield pipeline
 

@@ -16,7 +16,9 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engine_facts import engine_facts, headline
+from edgevision.runtime.load import load
 from edgevision.runtime.model_options import ModelOption
+from edgevision.runtime.shipped_models import shipped_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,26 @@ class RunOptions(VerbOptions):
     """What every verb takes that runs one model and writes files."""
 
     model: ModelOption = None
+
+    @property
+    def pipeline_threads(self) -> int | None:
+        """CPU threads of one pipeline; ``None`` for what the engine takes by itself."""
+        return self.threads
+
+
+def open_pipeline(task: str, options: RunOptions, **how: Any) -> Any:
+    """The model that is named, or the one that ships for the ``task``, where the options say.
+
+    ``how`` are more arguments of :func:`edgevision.load`, and it raises as that does.
+    """
+    return load(
+        options.model or shipped_model(task),
+        options.device,
+        threads=options.pipeline_threads,
+        allow_fallback=options.allow_fallback,
+        task=task,
+        **how,
+    )
 
 
 def announce(pipeline: Any, options: RunOptions) -> None:

@@ -14,15 +14,13 @@ from edgevision.core.errors import InputError, OutputError, PartialFailureError
 from edgevision.core.printable import exact_json, one_line
 from edgevision.imaging.images import to_array
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.load import load
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.addresses import SERVED, is_live
 from edgevision.runtime.streams.frame import Frame, Pixels, StreamFacts
 from edgevision.runtime.streams.opening import open_output, open_source
 from edgevision.runtime.streams.output import FrameOutput
 from edgevision.runtime.streams.pump import Answered, Flow, pump
 from edgevision.runtime.streams.source import FrameSource
-from edgevision.runtime.tasks.run_options import announce
+from edgevision.runtime.tasks.run_options import announce, open_pipeline
 from edgevision.runtime.tasks.stream_options import StreamOptions, excerpt_of
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -62,16 +60,7 @@ def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, opti
             opened.enter_context(open_source(name, excerpt, index=index, retry=options.retry))
             for index, name in enumerate(inputs)
         ]
-        pipeline = opened.enter_context(
-            load(
-                options.model or shipped_model(verb.task),
-                options.device,
-                threads=options.threads,
-                allow_fallback=options.allow_fallback,
-                task=verb.task,
-                **verb.limits,
-            )
-        )
+        pipeline = opened.enter_context(open_pipeline(verb.task, options, **verb.limits))
         if verb.check is not None:
             verb.check(pipeline)
         announce(pipeline, options)

@@ -15,12 +15,11 @@ from edgevision.core.errors import InputError, OutputError
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, plan_outputs
-from edgevision.runtime.load import load
 from edgevision.runtime.model_options import model_option
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.autoencoding.result import save_array
 from edgevision.runtime.tasks.autoencoding.task import ENCODE, RECONSTRUCT
-from edgevision.runtime.tasks.run_options import RunOptions, announce, report_written
+from edgevision.runtime.tasks.run_options import RunOptions, announce, open_pipeline, report_written
 from edgevision.runtime.tasks.written_results import write_each
 
 
@@ -108,9 +107,7 @@ def _encoded(encoder: Any, name: str, source: Any) -> Any:
 def _autoencoder(task: str, options: _Options) -> Any:
     if options.model is None:
         raise InputError(f"no model ships for {task}; train one with edgevision train vae, export it, name it: --model")
-    return load(
-        options.model, options.device, threads=options.threads, allow_fallback=options.allow_fallback, task=task
-    )
+    return open_pipeline(task, options)
 
 
 def check_codes(target: Path, *, force: bool) -> None:

@@ -19,14 +19,12 @@ from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import each_attempted, failure_message
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import PictureJob
-from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.task import CLASSIFY
 from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
-from edgevision.runtime.tasks.run_options import announce
+from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
 _BAR = 24
 
@@ -110,14 +108,7 @@ class _Classifying:
     batch: int = field(default=1, init=False)
 
     def open(self) -> Any:
-        options = self.options
-        return load(
-            options.model or shipped_model(CLASSIFY.name),
-            options.device,
-            threads=options.pipeline_threads,
-            allow_fallback=options.allow_fallback,
-            task=CLASSIFY.name,
-        )
+        return open_pipeline(CLASSIFY.name, self.options)
 
     def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:
         return each_attempted(jobs, lambda job: pipeline(job.picture.source))

@@ -1,6 +1,5 @@
 """The verbs ``edgevision run compress`` and ``decompress``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +10,12 @@ from edgevision.cli.output import echo
 from edgevision.core.printable import one_line
 from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, plan_outputs
-from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.compression.compressor import Compressor, check_suffix
 from edgevision.runtime.tasks.compression.decompressor import Decompressor
 from edgevision.runtime.tasks.compression.evc_file import SUFFIX
 from edgevision.runtime.tasks.compression.spec import CodecHalf
-from edgevision.runtime.tasks.run_options import RunOptions
+from edgevision.runtime.tasks.run_options import RunOptions, open_pipeline
 from edgevision.runtime.tasks.written_results import write_each
 
 
@@ -118,8 +115,5 @@ def decompress(
 
 
 def _half(task: str, options: RunOptions) -> Compressor | Decompressor:
-    model: Path = options.model or shipped_model(task)
-    half: Compressor | Decompressor = load(
-        model, options.device, threads=options.threads, allow_fallback=options.allow_fallback, task=task
-    )
+    half: Compressor | Decompressor = open_pipeline(task, options)
     return half

@@ -18,12 +18,10 @@ from edgevision.core.progress import track
 from edgevision.imaging.picture_formats import GIF, WEBP, PictureFormat, written_format
 from edgevision.imaging.picture_writing import encoded
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.load import load
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.generation.result import GeneratedPictures
 from edgevision.runtime.tasks.generation.task import GENERATE
-from edgevision.runtime.tasks.run_options import RunOptions, announce, report_written
+from edgevision.runtime.tasks.run_options import RunOptions, announce, open_pipeline, report_written
 
 LARGEST_SHEET = 4096
 """Pictures on one sheet: beyond that nobody sees anything, and a folder holds any number."""
@@ -100,13 +98,7 @@ def generate(
     count = drawing.count
     check_size(drawing.size, drawing.zoom)
     started = time.monotonic()
-    with load(
-        options.model or shipped_model(GENERATE.name),
-        options.device,
-        threads=options.threads,
-        allow_fallback=options.allow_fallback,
-        task=GENERATE.name,
-    ) as generator:
+    with open_pipeline(GENERATE.name, options) as generator:
         if drawing.label is not None:
             # Said before what is wrong with the output, or nobody would see the classes.
             generator.index(drawing.label)

@@ -23,13 +23,11 @@ from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
-from edgevision.runtime.load import load
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
 from edgevision.runtime.tasks.restoration.curves import SteadyCurves
 from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
-from edgevision.runtime.tasks.run_options import announce
+from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 
@@ -177,15 +175,7 @@ class _Restoration:
     batch: int = field(default=1, init=False)
 
     def open(self) -> Any:
-        options = self.options
-        return load(
-            options.model or shipped_model(self.task),
-            options.device,
-            threads=options.pipeline_threads,
-            allow_fallback=options.allow_fallback,
-            task=self.task,
-            **self.limits,
-        )
+        return open_pipeline(self.task, self.options, **self.limits)
 
     def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:
         options, read_own_mask = self.options, self.read_own_mask
