@@ -67,7 +67,7 @@ def train_restorer(
     if figures is None:
         return None
     network = module.cpu().network.eval()
-    metadata = _metadata(settings, network, figures, folder.seconds_trained() / 3600)
+    metadata = restoration_metadata(settings, network, figures, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
     return folder.result
 
@@ -90,7 +90,7 @@ def _network_options(settings: RestorationSettings) -> dict[str, Any]:
     return options | dict(settings.model_options)
 
 
-def _metadata(
+def restoration_metadata(
     settings: RestorationSettings, network: nn.Module, figures: Mapping[str, float], hours: float
 ) -> ModelMetadata:
     color = Color.LUMA if settings.kind == RestorationKind.UPSCALE else Color.RGB

@@ -1,0 +1,168 @@
+"""Train a restorer on a GPU that is had for minutes: crops, damage, network and update are one graph on it.
+
+    python examples/gpu/restore.py denoise --noise mixed --sigma 55 --gray 0.3 --photos photos --photos gray400 \
+        --start-from denoise.pt --seconds 600 -o denoise
+
+It learns what `edgevision train restore` learns from, drawn on the GPU instead of by workers, until the time is over,
+and writes the same checkpoint each minute. Without a GPU it goes through the same steps on the CPU.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from clocked import CUDA, DEVICE, Average, Clock, Muon, Repeated, autocast, cosine, keep
+from crops import PhotoCrops
+from holes import Holes, double, fill_smoothly, halve_known
+from noises import Noises, rounded, uniform
+from torch import Tensor, nn
+
+from edgevision.models import build_model
+from edgevision.training.checkpoint import begin_with
+from edgevision.training.photo_crops import Photos
+from edgevision.training.restore import restoration_metadata
+from edgevision.training.settings import RestorationSettings
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+class Task(Protocol):
+    def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
+        """The mean squared error of each of float32 (N, 3, S, S) in 0..1, damaged and restored."""
+
+
+class Denoising:
+    def __init__(self, settings: RestorationSettings) -> None:
+        self._noises = Noises(settings.crop, DEVICE)
+        self._mixed, self._sigma, self._gray = settings.noise == "mixed", settings.sigma[1], settings.gray
+        self._luma = torch.tensor(_LUMA, device=DEVICE)
+
+    def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
+        count = len(clean)
+        gray = uniform(0, 1, count, DEVICE) < self._gray
+        clean = torch.where(gray, self._luma_of(clean), clean)
+        if self._mixed:
+            image = self._noises.mixed(clean, self._sigma, gray)
+        else:
+            image = self._noises.white(clean, uniform(0, self._sigma, count, DEVICE), gray)
+            # What comes out of a file is clipped and rounded; what the literature measures is not.
+            image = torch.where(uniform(0, 1, count, DEVICE) < 0.5, rounded(image), image)
+        with autocast():
+            restored = network(image.contiguous(memory_format=torch.channels_last))
+        return (restored.float() - clean).square().mean(dim=(1, 2, 3))
+
+    def _luma_of(self, clean: Tensor) -> Tensor:
+        return rounded((clean.permute(0, 2, 3, 1) @ self._luma)[:, None])
+
+
+class Inpainting:
+    """As the pipeline does it: deep holes are filled at half the size first, then everything at full size."""
+
+    def __init__(self, settings: RestorationSettings) -> None:
+        self._holes = Holes(20_000 if CUDA else 250, settings.crop, DEVICE)
+
+    def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
+        mask, large = self._holes.draw(len(clean))
+        half, half_known = halve_known(clean, 1 - mask)
+        coarse = fill_smoothly(half, half_known)
+        with torch.no_grad(), autocast():
+            fill = network(coarse.contiguous(memory_format=torch.channels_last), 1 - half_known).float().clamp(0, 1)
+        deep = large & (half_known == 0).flatten(1).any(1)[:, None, None, None]
+        coarse = torch.where(deep & (half_known < 1), fill, coarse)
+        image = torch.where(mask > 0, double(coarse), clean).contiguous(memory_format=torch.channels_last)
+        with autocast():
+            restored = network(image, mask)
+        return torch.where(mask > 0, restored.float() - clean, 0.0).square().mean(dim=(1, 2, 3))
+
+
+def train(
+    settings: RestorationSettings, folder: Path, *, seconds: float, ema: float, floor: float, eager: bool
+) -> None:
+    torch.manual_seed(settings.seed)
+    network = build_model(settings.model, **settings.model_options)
+    if settings.start_from is not None:
+        begin_with(network, Path(settings.start_from))
+    network = network.to(DEVICE, memory_format=torch.channels_last)
+    photos = Photos(settings.data, held_out=False, quiet=True)
+    crops = PhotoCrops([photos[number] for number in range(len(photos))], settings.crop, DEVICE)
+    task: Task = Denoising(settings) if settings.kind == "denoise" else Inpainting(settings)
+    average, muon = Average(network, ema), Muon(network)
+    mean_loss = torch.zeros((), device=DEVICE)
+
+    def step() -> None:
+        errors = task.errors(network, crops.draw(settings.batch_size).float() / 255)
+        loss = (errors + floor).log10().mean()
+        for weight in network.parameters():
+            weight.grad = None
+        loss.backward()
+        muon.step()
+        mean_loss.lerp_(loss.detach(), 0.01)
+
+    def write() -> None:
+        still = build_model(settings.model, **settings.model_options).eval()
+        metadata = restoration_metadata(settings, still, {}, clock.seconds() / 3600)
+        keep(folder / f"{settings.model}.pt", average.network, metadata, settings.model, settings.model_options)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Repeated(step, eager=eager)  # what warms up changes no weight: the rate is still 0
+    clock, steps, written = Clock(seconds), 0, 0.0
+    while clock.done() < 1:
+        muon.set_rate(cosine(settings.learning_rate, clock.done(), steps))
+        run()
+        average.update()
+        steps += 1
+        if steps % (500 if CUDA else 2) == 0:
+            loss = float(mean_loss)
+            print(f"{clock.seconds():.0f} s, {steps} steps, mean loss {loss:.4f}", flush=True)
+            if not math.isfinite(loss):
+                raise SystemExit("the loss is not finite")
+            if clock.seconds() - written > 60:
+                written = clock.seconds()
+                write()
+        elif CUDA and steps % 20 == 0:
+            torch.cuda.synchronize()  # else the queue runs far ahead of the clock
+    write()
+    print(f"end: {steps} steps", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["denoise", "inpaint"])
+    parser.add_argument("--photos", action="append", required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--start-from")
+    parser.add_argument("--noise", default="white")
+    parser.add_argument("--sigma", type=float, default=50)
+    parser.add_argument("--gray", type=float, default=0.0)
+    parser.add_argument("--model-options", type=json.loads, default={})
+    parser.add_argument("--crop", type=int, default=96, help="a power of two to inpaint")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--ema", type=float, default=0.999)
+    parser.add_argument("--floor", type=float, default=3e-5, help="added to squared errors before the logarithm")
+    parser.add_argument("--eager", action="store_true", help="without a graph")
+    given = parser.parse_args()
+    denoise = given.kind == "denoise"
+    settings = RestorationSettings(
+        kind=given.kind,
+        data=tuple(given.photos),
+        model="denoise_unet" if denoise else "inpaint_unet",
+        model_options=given.model_options,
+        noise=given.noise if denoise else None,
+        sigma=(0.0, given.sigma),
+        gray=given.gray,
+        crop=given.crop,
+        batch_size=given.batch_size,
+        learning_rate=given.learning_rate,
+        start_from=given.start_from,
+        licence="Apache-2.0",
+    )
+    train(settings, given.output, seconds=given.seconds, ema=given.ema, floor=given.floor, eager=given.eager)
+
+
+if __name__ == "__main__":
+    main()
