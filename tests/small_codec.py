@@ -28,8 +28,8 @@ def drawn_layer(generator: np.random.Generator, channels: int, made: int, side: 
     )
 
 
-def drawn_entropy_model(seed: int = 0) -> EntropyModel:
-    """Qualities 1 and 2 round to eighths and to fiftieths of black to white."""
+def drawn_entropy_model(seed: int = 0, *, sliced: bool = True) -> EntropyModel:
+    """Qualities 1 and 2 round to eighths and to fiftieths of black to white; one colour is coded before the others."""
     generator = np.random.default_rng(seed)
     gains = np.repeat(np.float32([[8], [50]]), COLOURS, axis=1)
     return EntropyModel(
@@ -41,8 +41,9 @@ def drawn_entropy_model(seed: int = 0) -> EntropyModel:
         layers=(
             drawn_layer(generator, COLOURS, 8, 3),
             drawn_layer(generator, 2, 8, 3),
-            drawn_layer(generator, 2, 2 * COLOURS, 1),
+            drawn_layer(generator, 2, 2 if sliced else 2 * COLOURS, 1),
         ),
+        contexts=((drawn_layer(generator, 3, 5, 3), drawn_layer(generator, 5, 4, 1)),) if sliced else (),
         frequencies=frequency_tables(),
     )
 

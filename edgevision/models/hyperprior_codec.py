@@ -1,4 +1,4 @@
-"""An autoencoder of photographs with a scale hyperprior, for three qualities at once (Ballé et al. 2018)."""
+"""An autoencoder of photographs with a hyperprior, for several qualities at once (Ballé et al. 2018)."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from edgevision.imaging.symbol_scales import LEAST_SCALE, SCALE_COUNT, SCALE_STEP
+from edgevision.imaging.symbol_scales import LEAST_SCALE, RESTORED_SHIFT, SCALE_COUNT, SCALE_STEP, SQUARE_BITS
 from edgevision.models.residual_stack import residual_stack
 
 _LEAST_PROBABILITY = 1e-9
@@ -36,6 +36,11 @@ class HyperpriorCodec(nn.Module):
         hyper_width: channels inside the hyperprior.
         hyper_latents: channels D at a sixty-fourth.
         qualities: how many gains each channel has.
+        slices: how many channels each slice has; one of all of them where there are none.
+        context_width: channels inside what looks at the slices before.
+
+    Raises:
+        ValueError: the slices are not all of the latents.
     """
 
     multiple = 64
@@ -49,9 +54,14 @@ class HyperpriorCodec(nn.Module):
         hyper_width: int = 48,
         hyper_latents: int = 32,
         qualities: int = 3,
+        slices: Sequence[int] = (),
+        context_width: int = 64,
     ) -> None:
         super().__init__()
         fine, coarse = widths
+        self.slices = list(slices) or [latents]
+        if sum(self.slices) != latents or min(self.slices) < 1:
+            raise ValueError(f"slices are numbers of channels that make {latents} together, not {self.slices}")
         self.latents, self.hyper_latents, self.qualities = latents, hyper_latents, qualities
         self.analysis = nn.Sequential(
             nn.PixelUnshuffle(4),
@@ -76,7 +86,15 @@ class HyperpriorCodec(nn.Module):
             nn.Conv2d(hyper_width, 4 * hyper_width, 3, padding=1),
             nn.ReLU(),
             nn.PixelShuffle(2),
-            nn.Conv2d(hyper_width, 2 * latents, 1),
+            nn.Conv2d(hyper_width, 2 * self.slices[0], 1),
+        )
+        self.contexts = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(hyper_width + sum(self.slices[:number]), context_width, 3, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(context_width, 2 * self.slices[number], 1),
+            )
+            for number in range(1, len(self.slices))
         )
         # Before training one quality rounds twice as finely as the one below it.
         steps = torch.arange(qualities) - (qualities - 1) / 2
@@ -107,23 +125,47 @@ class HyperpriorCodec(nn.Module):
         """As the compressing half."""
         return self.compressing_half()(image)  # type: ignore[no-any-return]
 
+    def freeze_encoder(self) -> None:
+        """Let no weight learn that the symbols of a file depend on, so that what decodes can learn from these."""
+        self.analysis.requires_grad_(False)
+        self.hyper_analysis.requires_grad_(False)
+        self.log_gains.requires_grad_(False)
+        self.hyper_log_gains.requires_grad_(False)
+
     def code(self, image: Tensor, quality: Tensor, *, noisy: bool) -> CodedBatch:
         """Code pictures (N, 3, H, W) with ``quality``, int64 (N,), without writing the bits down.
 
         What is ``noisy`` counts bits of latents with uniform noise in place of rounding, whose gradient is 0 (Ballé
-        et al. 2017), and restores the picture from rounded ones, with the gradient passed through.
+        et al. 2017), and restores the picture from rounded ones, with the gradient passed through. What is not has the
+        symbols that a file would.
         """
-        analysed = self.analysis(image - 0.5)
-        hyper = self.hyper_analysis(analysed).float()
+        latents = self.analysis(image - 0.5)
+        hyper_latents = self.hyper_analysis(latents)
+        # Probabilities in bf16 would be other ones than those of the integers at run time.
+        with torch.autocast(image.device.type, enabled=False):
+            restored, bits = self._coded(latents.float(), hyper_latents.float(), quality, noisy=noisy)
+        return CodedBatch(self.synthesis(restored) + 0.5, bits)
+
+    def _coded(self, latents: Tensor, hyper_latents: Tensor, quality: Tensor, *, noisy: bool) -> tuple[Tensor, Tensor]:
+        """The latents that are decoded, and the bits (N,)."""
+        quantised = _noisy if noisy else _chosen
         hyper_log_gain = self.hyper_log_gains[quality][:, :, None, None]
-        hyper_counted, hyper_rounded = _quantised(hyper * hyper_log_gain.exp(), noisy=noisy)
         hyper_index = self.hyper_scales[:, None, None] + hyper_log_gain / SCALE_STEP
-        index, mean = self.hyper_synthesis(hyper_rounded * (-hyper_log_gain).exp()).float().chunk(2, dim=1)
-        log_gain = self.log_gains[quality][:, :, None, None]
-        counted, rounded = _quantised((analysed.float() - mean) * log_gain.exp(), noisy=noisy)
-        index = index + _index_of(1.0) + log_gain / SCALE_STEP
-        bits = _bits(counted, index) + _bits(hyper_counted, hyper_index)
-        return CodedBatch(self.synthesis(rounded * (-log_gain).exp() + mean) + 0.5, bits)
+        counted, hyper_symbols = quantised(hyper_latents * hyper_log_gain.exp(), hyper_index)
+        bits = _bits(counted, hyper_index).sum(dim=(1, 2, 3))
+        features = self.hyper_synthesis[:-1](hyper_symbols * (-hyper_log_gain).exp())
+        log_gains = torch.split(self.log_gains[quality][:, :, None, None], self.slices, dim=1)
+        decoded: list[Tensor] = []
+        for number, part in enumerate(torch.split(latents, self.slices, dim=1)):
+            seen = torch.cat([features, *decoded], dim=1)
+            index, mean = (self.contexts[number - 1] if number else self.hyper_synthesis[-1])(seen).chunk(2, dim=1)
+            log_gain = log_gains[number]
+            index = index + _index_of(1.0) + log_gain / SCALE_STEP
+            counted, symbols = quantised((part - mean) * log_gain.exp(), index)
+            bits = bits + _bits(counted, index).sum(dim=(1, 2, 3))
+            restored = symbols if noisy else symbols + RESTORED_SHIFT * symbols.sign().detach()
+            decoded.append(restored * (-log_gain).exp() + mean)
+        return torch.cat(decoded, dim=1), bits
 
 
 class CompressingHalf(nn.Module):
@@ -155,14 +197,24 @@ def _index_of(scale: float) -> float:
     return math.log(scale / LEAST_SCALE) / SCALE_STEP
 
 
-def _quantised(values: Tensor, *, noisy: bool) -> tuple[Tensor, Tensor]:
-    """What bits are counted of, and what the picture is restored from."""
-    rounded = values + (values.round() - values).detach()
-    return (values + torch.rand_like(values) - 0.5 if noisy else rounded), rounded
+def _noisy(values: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """What bits are counted of, and what the picture is restored from: ``values`` with noise, and rounded."""
+    return values + torch.rand_like(values) - 0.5, values + (values.round() - values).detach()
+
+
+def _chosen(values: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """The symbols of ``values``, twice: of the integers on both sides those whose bits and errors cost least."""
+    with torch.no_grad():
+        low = values.abs().floor()
+        rest = values.abs() - low
+        more = _bits(low + 1, index) - _bits(low, index)
+        symbols = values.sign() * (low + (more < SQUARE_BITS * (2 * rest - 1)))
+    symbols = values + (symbols - values).detach()
+    return symbols, symbols
 
 
 def _bits(symbols: Tensor, index: Tensor) -> Tensor:
-    """Bits (N,) of integers, or of these with noise, that are logistic with the scale of that index in the table."""
+    """Bits of each of the integers, or of these with noise, that are logistic with the scale of that index."""
     # Beyond the table's ends the gradient still has to lead back.
     index = index + (index.clamp(0, SCALE_COUNT - 1) - index).detach()
     inverse = torch.exp(-SCALE_STEP * index) / LEAST_SCALE
@@ -171,9 +223,8 @@ def _bits(symbols: Tensor, index: Tensor) -> Tensor:
     probability = torch.sigmoid((0.5 - distance) * inverse) - torch.sigmoid((-0.5 - distance) * inverse)
     # Far out a float32 has no probability left to differ: there the tail falls by 1 / scale a step.
     tail = (distance - 0.5) * inverse
-    bits = torch.where(
+    return torch.where(
         probability > _LEAST_PROBABILITY,
         -torch.log2(probability.clamp(min=_LEAST_PROBABILITY)),
         tail / math.log(2),
     )
-    return bits.sum(dim=(1, 2, 3))

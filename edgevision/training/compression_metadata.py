@@ -65,16 +65,20 @@ def integer_entropy_model(network: HyperpriorCodec) -> EntropyModel:
     # Half of a unit rounds, where indices are cut down to whole ones.
     zero = -math.log(LEAST_SCALE) / SCALE_STEP
     offsets = torch.round((zero + log_gains / SCALE_STEP) * UNIT) + UNIT // 2
-    convolutions = [layer for layer in network.hyper_synthesis if isinstance(layer, nn.Conv2d)]
     return EntropyModel(
         gains=_floats(log_gains.exp()),
         hyper_gains=_floats(hyper_log_gains.exp()),
         hyper_steps=_integers((-hyper_log_gains).exp() * UNIT),
         hyper_tables=_integers(hyper_index.clamp(0, SCALE_COUNT - 1)).astype(np.uint8),
         offsets=_integers(offsets),
-        layers=tuple(map(_integer_layer, convolutions)),
+        layers=_integer_layers(network.hyper_synthesis),
+        contexts=tuple(map(_integer_layers, network.contexts)),
         frequencies=frequency_tables(),
     )
+
+
+def _integer_layers(part: nn.Module) -> tuple[IntegerLayer, ...]:
+    return tuple(_integer_layer(layer) for layer in part.modules() if isinstance(layer, nn.Conv2d))
 
 
 def _integer_layer(convolution: nn.Conv2d) -> IntegerLayer:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from edgevision.models.hyperprior_codec import CodedBatch, HyperpriorCodec
+from edgevision.models.hyperprior_codec import HyperpriorCodec
 from edgevision.training.crop_batches import CropBatches, Example, planes
 from edgevision.training.optimizers import cosine_optimizer
 from edgevision.training.photo_crops import Photos, Pixels
@@ -19,6 +19,8 @@ from edgevision.training.settings import CompressionSettings
 from edgevision.training.watched_mean import WatchedMean
 
 _LARGEST_GRADIENT = 1.0
+# Errors are of samples in 0..1.
+_SQUARE_RANGE = 255**2
 
 
 class CompressionCrops(CropBatches):
@@ -46,8 +48,8 @@ class CompressionModule(LightningModule):
         # NHWC in memory is a fifth to a third faster for convolutions on CPUs and on tensor cores.
         self.network: HyperpriorCodec = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.settings = settings
-        # Errors are of samples in 0..1.
-        self._weights = [weight * 255**2 for weight in settings.distortion_weights]
+        if settings.decoder_only:
+            self.network.freeze_encoder()
         self.train_loss = WatchedMean("loss")
         qualities = range(1, len(settings.distortion_weights) + 1)
         self.figures = torch.nn.ModuleDict(
@@ -56,19 +58,21 @@ class CompressionModule(LightningModule):
 
     def training_step(self, batch: Example, index: int) -> Tensor:
         image = batch["image"]
-        quality = (torch.arange(len(image), device=image.device) + index) % len(self._weights)
-        bits, error, _ = self._coded(image, quality, noisy=True)
-        loss = (bits + torch.tensor(self._weights, device=image.device)[quality] * error).mean()
+        weights = torch.tensor(self.settings.distortion_weights, device=image.device)
+        quality = (torch.arange(len(image), device=image.device) + index) % len(weights)
+        image = image.contiguous(memory_format=torch.channels_last)
+        loss = coding_loss(self.network, image, quality, weights, noisy=not self.settings.decoder_only)
         self.train_loss.update(loss)
         return loss
 
     def validation_step(self, batch: Example, index: int) -> None:
         image = batch["image"]
-        for level, weight in enumerate(self._weights):
+        for level, weight in enumerate(self.settings.distortion_weights):
             quality = torch.full((len(image),), level, device=image.device)
-            bits, _, coded = self._coded(image, quality, noisy=False)
+            coded = self.network.code(image.contiguous(memory_format=torch.channels_last), quality, noisy=False)
+            bits = coded.bits / image[0, 0].numel()
             error = (coded.image.clamp(0, 1).float() - image).square().mean(dim=(1, 2, 3))
-            self._count("cost", bits + weight * error)
+            self._count("cost", bits + _SQUARE_RANGE * weight * error)
             self._count(f"bpp_{level + 1}", bits)
             self._count(f"psnr_{level + 1}", -10 * torch.log10(error.clamp(min=1e-10)))
 
@@ -83,12 +87,18 @@ class CompressionModule(LightningModule):
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
 
-    def _coded(self, image: Tensor, quality: Tensor, *, noisy: bool) -> tuple[Tensor, Tensor, CodedBatch]:
-        """Bits a pixel and squared error of each picture, and what was coded."""
-        coded = self.network.code(image.contiguous(memory_format=torch.channels_last), quality, noisy=noisy)
-        pixels = image.shape[2] * image.shape[3]
-        error = (coded.image.float() - image).square().mean(dim=(1, 2, 3))
-        return coded.bits / pixels, error, coded
-
     def _count(self, name: str, values: Tensor) -> None:
         self.figures[name].update(values)  # type: ignore[operator]
+
+
+def coding_loss(network: HyperpriorCodec, image: Tensor, quality: Tensor, weights: Tensor, *, noisy: bool) -> Tensor:
+    """What is learned to be small: bits a pixel and squared error of pictures (N, 3, H, W), each in its ``quality``.
+
+    ``weights`` (Q,) says what an error counts of samples in 0..255. Qualities of many bits would drown the others: each
+    counts by the square root of its weight.
+    """
+    coded = network.code(image, quality, noisy=noisy)
+    error = (coded.image.float() - image).square().mean(dim=(1, 2, 3))
+    cost = coded.bits / image[0, 0].numel() + _SQUARE_RANGE * weights[quality] * error
+    balance = (weights.log().mean().exp() / weights).sqrt()
+    return (balance[quality] * cost).mean()

@@ -11,7 +11,7 @@ from training_runs import TRAINING_MARKS
 import edgevision
 from edgevision.core.errors import InputError
 from edgevision.exporters.verify import verify
-from edgevision.imaging.symbol_scales import LEAST_SCALE, SCALE_COUNT, SCALE_STEP
+from edgevision.imaging.symbol_scales import LEAST_SCALE, RESTORED_SHIFT, SCALE_COUNT, SCALE_STEP
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models import build_model
 from edgevision.runtime.tasks.compression.evc_file import EvcFile
@@ -24,7 +24,15 @@ from edgevision.training.settings import CompressionSettings
 pytestmark = TRAINING_MARKS
 
 SMALL = {
-    "model_options": {"widths": [4, 4], "blocks": [0, 1], "latents": 8, "hyper_width": 4, "hyper_latents": 4},
+    "model_options": {
+        "widths": [4, 4],
+        "blocks": [0, 1],
+        "latents": 8,
+        "hyper_width": 4,
+        "hyper_latents": 4,
+        "slices": [3, 5],
+        "context_width": 4,
+    },
     "distortion_weights": (0.002, 0.02),
     "crop": 64,
     "batch_size": 2,
@@ -68,25 +76,40 @@ def test_the_checkpoint_holds_the_figures_and_the_entropy_model(trained):
 
 
 @pytest.mark.parametrize("quality", [0, 2])
-def test_integers_say_what_the_network_says(quality):
+@pytest.mark.parametrize("slices", [(), (4, 12)])
+def test_integers_say_what_the_network_says(quality, slices):
     torch.manual_seed(0)
-    network = build_model("hyperprior", latents=16)
-    symbols = torch.randint(-6, 7, (1, 32, 5, 3))
+    network = build_model("hyperprior", latents=16, slices=slices)
+    hyper_symbols = torch.randint(-6, 7, (1, 32, 5, 3))
+    symbols = torch.randint(-6, 7, (1, 16, 20, 12))
     with torch.inference_mode():
-        gains, hyper_gains = network.log_gains[quality], network.hyper_log_gains[quality]
-        index, mean = network.hyper_synthesis(symbols * (-hyper_gains).exp()[:, None, None])[0].chunk(2)
-        index = index + (gains[:, None, None] - np.log(LEAST_SCALE)) / SCALE_STEP
-    strips = list(integer_entropy_model(network).strips(symbols[0].numpy().astype(np.int32), quality))
-    means = np.concatenate([strip.means for strip in strips], axis=1)
-    assert np.abs(means - mean.numpy()).max() < 0.1 * mean.std()
-    tables = np.concatenate([strip.tables for strip in strips], axis=1)
-    assert np.abs(tables - index.clamp(0, SCALE_COUNT - 1).numpy()).max() < 0.6
+        log_gains = network.log_gains[quality][:, None, None]
+        hyper_gains = network.hyper_log_gains[quality].exp()[:, None, None]
+        features = network.hyper_synthesis[:-1](hyper_symbols / hyper_gains)
+        index, mean = network.hyper_synthesis[-1](features).chunk(2, dim=1)
+        for context in network.contexts:
+            decoded = (symbols[:, :4] + RESTORED_SHIFT * symbols[:, :4].sign()) / log_gains[:4].exp() + mean
+            further = context(torch.cat([features, decoded], dim=1)).chunk(2, dim=1)
+            index, mean = torch.cat([index, further[0]], dim=1), torch.cat([mean, further[1]], dim=1)
+        index = index + (log_gains - np.log(LEAST_SCALE)) / SCALE_STEP
+    tables, means = np.zeros((16, 20, 12), np.uint8), np.zeros((16, 20, 12), np.float32)
+
+    def code(strip):
+        tables[strip.channels, strip.rows], means[strip.channels, strip.rows] = strip.tables, strip.means
+        return symbols[0, strip.channels, strip.rows].numpy()
+
+    integer_entropy_model(network).each_strip(hyper_symbols[0].numpy().astype(np.int32), quality, code)
+    assert np.abs(means - mean[0].numpy()).max() < 0.1 * mean.std()
+    assert np.abs(tables - index[0].clamp(0, SCALE_COUNT - 1).numpy()).max() < 0.6
 
 
-def test_the_bits_that_training_counts_are_those_of_the_file(halves, trained, monkeypatch):
+def test_slices_are_all_of_the_latents():
+    with pytest.raises(InputError, match="make 16 together"):
+        build_model("hyperprior", latents=16, slices=(4, 8))
+
+
+def test_the_bits_that_training_counts_are_those_of_the_file(halves, trained):
     """Up to the padding, the header and the lanes, and what int8 costs in the entropy model."""
-    monkeypatch.setattr("edgevision.runtime.tasks.compression.compressor.DEAD_ZONE", 0.0)
-    monkeypatch.setattr("edgevision.runtime.tasks.compression.decompressor.RESTORED_SHIFT", 0.0)
     content = torch.load(trained, weights_only=True)
     network = build_model(content["model"], **json.loads(content["options"]))
     network.load_state_dict(content["state_dict"])
@@ -124,6 +147,24 @@ def test_the_halves_are_verified_against_the_checkpoint(halves, trained):
         verify(halves / f"{part}.onnx", trained)
 
 
+def test_the_decoder_learns_alone_from_what_a_file_holds(trained, photos, tmp_path):
+    settled = edgevision.train(
+        "compress",
+        photos,
+        tmp_path / "run",
+        start_from=str(trained),
+        decoder_only=True,
+        steps=2,
+        validate_every=2,
+        ema=0.0,
+        quiet=True,
+        **SMALL,
+    )
+    before, after = (torch.load(path, weights_only=True)["state_dict"] for path in (trained, settled))
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"hyper_synthesis", "contexts", "hyper_scales", "synthesis"}
+
+
 def test_a_codec_is_exported_in_halves(trained, tmp_path):
     with pytest.raises(InputError, match="--part encoder"):
         edgevision.export(trained, tmp_path / "whole.onnx")
@@ -155,6 +196,7 @@ def test_crops_are_the_same_for_a_key_and_gray_where_asked(photos):
         ({"distortion_weights": (0.02, 0.01)}, "rise from quality to quality"),
         ({"distortion_weights": ()}, "rise from quality to quality"),
         ({"gray": 2.0}, "gray"),
+        ({"decoder_only": True}, "start-from"),
         ({"zoom": 0.0}, "zoom"),
         ({"crop": 100}, "multiple of 64"),
         ({"model": "dncnn"}, "hyperprior"),

@@ -50,6 +50,9 @@ class _Network:
     model: Annotated[str, typer.Option("--model", "-m", help="The network.")] = "hyperprior"
     model_options: ModelOptionsOption = "{}"
     start_from: StartFromOption = None
+    decoder_only: Annotated[
+        bool, typer.Option("--decoder-only", help="Leave what compresses as it is; the last training of several.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,6 @@ PIXELS = STRIDE * HYPER_STRIDE
 """Of a side to one hyper-latent: pictures are padded to multiples of them."""
 
 
-DEAD_ZONE = 0.3
-"""How many steps more than half of one a latent has to be from an integer to become the next one away from 0: the bits
-that are saved are worth more than the error."""
-
-RESTORED_SHIFT = 0.25
-"""How many steps beyond a symbol its latent is taken to be: less than the dead zone, as small ones are frequent."""
-
-
 class Codec:
     """How one trained network turns latents into bits.
 

@@ -24,12 +24,13 @@ from edgevision.imaging.picture_sources import (
 )
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Samples
+from edgevision.imaging.symbol_scales import SQUARE_BITS
 from edgevision.imaging.tiling import Span
 from edgevision.imaging.transparency import continue_colours
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.compression.codec import DEAD_ZONE, PIXELS, Codec, padded, tile_spans
-from edgevision.runtime.tasks.compression.entropy_model import LARGEST_SYMBOL
+from edgevision.runtime.tasks.compression.codec import PIXELS, Codec, padded, tile_spans
+from edgevision.runtime.tasks.compression.entropy_model import LARGEST_SYMBOL, Symbols, SymbolStrip
 from edgevision.runtime.tasks.compression.evc_file import SUFFIX, EvcFile
 from edgevision.runtime.tasks.compression.spec import HYPER_STRIDE, STRIDE
 from edgevision.runtime.tasks.compression.symbol_coding import SymbolEncoder
@@ -168,14 +169,33 @@ class Compressor(Pipeline):
     def _symbols(self, pixels: Samples, quality: int) -> bytes:
         model = self.codec.entropy_model
         latents, hyper_latents = self._analysed(pixels)
-        hyper_symbols = _rounded(hyper_latents * model.hyper_gains[quality][:, None, None])
         encoder = SymbolEncoder(self.codec.tables, self.codec.lanes(*pixels.shape[:2]))
-        tables = np.broadcast_to(model.hyper_tables[quality][:, None, None], hyper_symbols.shape)
-        encoder.write(hyper_symbols, tables)
-        gains = model.gains[quality][:, None, None]
-        for rows, tables, means in model.strips(hyper_symbols, quality):
-            encoder.write(_rounded((latents[:, rows] - means) * gains), tables)
+
+        def write(scaled: Array, tables: NDArray[np.uint8]) -> Symbols:
+            symbols = self._chosen(scaled, tables)
+            encoder.write(symbols, tables)
+            return symbols
+
+        def write_strip(strip: SymbolStrip) -> Symbols:
+            part = latents[strip.channels, strip.rows] - strip.means
+            return write(part * model.gains[quality, strip.channels, None, None], strip.tables)
+
+        tables = np.broadcast_to(model.hyper_tables[quality][:, None, None], hyper_latents.shape)
+        hyper_symbols = write(hyper_latents * model.hyper_gains[quality][:, None, None], tables)
+        model.each_strip(hyper_symbols, quality, write_strip)
         return encoder.content()
+
+    def _chosen(self, scaled: Array, tables: NDArray[np.uint8]) -> Symbols:
+        """Of the integers on both sides of latents in steps those whose bits and errors cost least."""
+        size = np.abs(scaled).clip(max=LARGEST_SYMBOL - 1)
+        steps = np.floor(size)
+        # The nearer one to 0 always takes fewer bits: it is chosen where it is the nearest too.
+        upper = np.nonzero(size - steps > 0.5)
+        low, seen = steps[upper].astype(np.int32), tables[upper]
+        more = self.codec.tables.bits(low + 1, seen) - self.codec.tables.bits(low, seen)
+        steps[upper] += more < SQUARE_BITS * (2 * (size[upper] - low) - 1)
+        symbols: Symbols = np.copysign(steps, scaled).astype(np.int32)
+        return symbols
 
     def _analysed(self, pixels: Samples) -> tuple[Array, Array]:
         """Latents (C, h, w) and hyper-latents (D, h / 4, w / 4) of all of a picture, which is seen tile by tile."""
@@ -195,13 +215,6 @@ class Compressor(Pipeline):
                     part = output[0, :, down : down + place.shape[1], across : across + place.shape[2]]
                     place[...] = require_finite(part, self.engine)
         return latents, hyper_latents
-
-
-def _rounded(scaled: Array) -> NDArray[np.int32]:
-    """Integers of latents in steps: what lies near the middle between two becomes the one nearer to 0."""
-    steps = np.floor(np.abs(scaled) + (0.5 - DEAD_ZONE)).clip(max=LARGEST_SYMBOL)
-    symbols: NDArray[np.int32] = np.copysign(steps, scaled).astype(np.int32)
-    return symbols
 
 
 def _own_parts(spans: tuple[Span, ...]) -> list[tuple[int, int]]:

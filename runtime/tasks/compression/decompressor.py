@@ -10,11 +10,13 @@ from edgevision.imaging.network_tensors import NetworkTensors
 from edgevision.imaging.picture_sources import ArrayColor, check_array_color
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, store
+from edgevision.imaging.symbol_scales import RESTORED_SHIFT
 from edgevision.imaging.tiling import Span, blend
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.compression.codec import PIXELS, RESTORED_SHIFT, Codec, padded, tile_spans
+from edgevision.runtime.tasks.compression.codec import PIXELS, Codec, padded, tile_spans
 from edgevision.runtime.tasks.compression.compressor import CompressedPicture
+from edgevision.runtime.tasks.compression.entropy_model import Symbols, SymbolStrip
 from edgevision.runtime.tasks.compression.evc_file import EvcFile
 from edgevision.runtime.tasks.compression.spec import HYPER_STRIDE, STRIDE
 from edgevision.runtime.tasks.compression.symbol_coding import SymbolDecoder
@@ -82,9 +84,14 @@ class Decompressor(Pipeline):
         hyper_symbols = decoder.read(np.broadcast_to(tables, (model.hyper_latents, *shape)))
         latents = np.empty((model.latents, *(HYPER_STRIDE * side for side in shape)), np.float32)
         gains = model.gains[file.quality][:, None, None]
-        for rows, tables, means in model.strips(hyper_symbols, file.quality):
-            symbols = decoder.read(tables)
-            latents[:, rows] = (symbols + RESTORED_SHIFT * np.sign(symbols)) / gains + means
+
+        def read_strip(strip: SymbolStrip) -> Symbols:
+            symbols = decoder.read(strip.tables)
+            restored = (symbols + RESTORED_SHIFT * np.sign(symbols)) / gains[strip.channels]
+            latents[strip.channels, strip.rows] = restored + strip.means
+            return symbols
+
+        model.each_strip(hyper_symbols, file.quality, read_strip)
         return latents
 
     def _decompress(self, source: CompressedSource) -> Picture:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from edgevision.core.errors import ImageError
 from edgevision.imaging.symbol_scales import TOTAL_FREQUENCY
-from edgevision.runtime.tasks.compression.entropy_model import LARGEST_SYMBOL
+from edgevision.runtime.tasks.compression.entropy_model import LARGEST_SYMBOL, Symbols
 
-Symbols = NDArray[np.int32]
 States = NDArray[np.int64]
 
 _SHARE_BITS = 16
@@ -44,8 +43,21 @@ class FrequencyTables:
         every = [table.astype(np.int64) for table in frequencies] + [np.ones(TOTAL_FREQUENCY, np.int64)]
         self.counts: States = np.concatenate([*every, [TOTAL_FREQUENCY]])
         self.below: States = np.concatenate([*(np.cumsum(table) - table for table in every), [0]])
+        # Of each place in all tables, of symbols that are any other with those that these take beside.
+        self._bits = (_SHARE_BITS - np.log2(self.counts)).astype(np.float32)
+        self._bits[self.starts[1 : self.plain + 1] - 1] += _SHARE_BITS
         # By table and state: which place that is a state of.
         self.places = np.stack([np.repeat(np.arange(len(table), dtype=np.uint16), table) for table in every])
+
+    def places_of(self, symbols: Symbols, tables: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Where in all tables each symbol is."""
+        reach = self.reach[tables]
+        return self.starts[tables] + np.where(np.abs(symbols) > reach, 2 * reach + 1, symbols + reach)
+
+    def bits(self, symbols: Symbols, tables: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How many each symbol takes."""
+        bits: NDArray[np.float32] = self._bits[self.places_of(symbols, tables)]
+        return bits
 
     @property
     def nothing(self) -> int:
@@ -70,9 +82,8 @@ class SymbolEncoder:
     def write(self, symbols: Symbols, tables: NDArray[np.uint8]) -> None:
         """Add symbols of at most :data:`.LARGEST_SYMBOL`, each with the table of the same place."""
         symbols, tables = symbols.ravel(), tables.ravel()
-        reach = self._tables.reach[tables]
-        strange = np.abs(symbols) > reach
-        self._add(self._tables.starts[tables] + np.where(strange, 2 * reach + 1, symbols + reach))
+        self._add(self._tables.places_of(symbols, tables))
+        strange = np.abs(symbols) > self._tables.reach[tables]
         if strange.any():
             self._add(self._tables.starts[self._tables.plain] + symbols[strange] + LARGEST_SYMBOL)
 
