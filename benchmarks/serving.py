@@ -1,6 +1,7 @@
 """`edgevision serve` beside the bare pipeline and a naive FastAPI handler, in one run; and what it survives.
 
     python benchmarks/serving.py [--seconds 4] [--rounds 3]       throughput and latency at 1, 4 and 16 clients
+    python benchmarks/serving.py --added 40                       what it adds at one client, in that many paired rounds
     python benchmarks/serving.py --soak 20000                     resident memory over so many requests of mixed sizes
     python benchmarks/serving.py --kill                           kill -9 of a worker under load
     python benchmarks/serving.py --malformed 1000                 damaged uploads: no answer may be a 500
@@ -36,6 +37,7 @@ CAT = ROOT / "examples/pictures/cat.jpg"
 MODEL = ROOT / "runtime/assets/classify.onnx"
 SIDES = (32, 96, 224, 480)
 CLIENTS = (1, 4, 16)
+PAIRS = 40
 
 Figures = tuple[float, ...]
 """Requests a second; the 10th, 50th and 99th percentile of the latency in ms; CPU ms of the server for a request."""
@@ -96,6 +98,11 @@ class Server:
         for pid in (self.process.pid, *children(self.process.pid)):
             ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def cpu_nanoseconds(self) -> int:
+        """What it and its threads have computed, exactly."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
 
     def resident_mb(self) -> float:
         """Its resident memory."""
@@ -272,6 +279,56 @@ def bare(pipeline: object, encoded: Sequence[bytes], seconds: float) -> Figures:
     return count / passed, *shares, 1e3 * cpu / count
 
 
+def added(rounds: int) -> None:
+    """What one client waits longer than for the bare pipeline: both are asked in turn, in the same second."""
+    import edgevision
+
+    encoded = pictures()
+    requests = [request(picture) for picture in encoded]
+    waits: list[tuple[float, float]] = []
+    costs: list[tuple[float, float]] = []
+    with edgevision.load("classify", threads=1) as pipeline, started(serve()) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        reader = connection.makefile("rb")
+        for number in range(rounds + 1):
+            begun, own = server.cpu_nanoseconds(), 0
+            for place in range(PAIRS):
+                start, before = time.perf_counter(), time.process_time_ns()
+                pipeline(encoded[place % len(encoded)])
+                bare, own = time.perf_counter() - start, own + time.process_time_ns() - before
+                start = time.perf_counter()
+                connection.sendall(requests[place % len(requests)])
+                read_blocking(reader)
+                if number:
+                    waits.append((bare, time.perf_counter() - start))
+            # The first round is the warm-up.
+            if number:
+                costs.append((own / PAIRS / 1e9, (server.cpu_nanoseconds() - begun) / PAIRS / 1e9))
+        reader.close()
+        connection.close()
+    print(f"{'ms a request':<22}    bare   serve   added   (bare pipeline on one thread, {len(waits)} pairs)")
+    for name, pairs in (("CPU of the program", costs), ("until the answer", waits)):
+        for kind, choose in (("median", statistics.median), ("least", min)):
+            bare, served = (1e3 * choose(values) for values in zip(*pairs, strict=True))
+            print(f"{name + ', ' + kind:<26}{bare:6.2f}  {served:6.2f}  {served - bare:6.2f}")
+    paired = sorted(1e3 * (served - bare) for bare, served in waits)
+    print(
+        f"difference of a pair, median {statistics.median(paired):.2f}, half of them {paired[len(paired) // 4]:.2f} to "
+        f"{paired[3 * len(paired) // 4]:.2f}"
+    )
+
+
+def read_blocking(reader: "io.BufferedReader") -> None:
+    """Read the next answer to its end; it has to be one."""
+    status, length = reader.readline().split(b" ", 2)[1], 0
+    while (line := reader.readline()) != b"\r\n":
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    reader.read(length)
+    assert status == b"200", status
+
+
 def soak(count: int) -> None:
     """Resident memory, ten times on the way."""
     random.seed(0)
@@ -369,11 +426,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--added", type=int)
     parser.add_argument("--soak", type=int)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--malformed", type=int)
     arguments = parser.parse_args()
-    if arguments.soak:
+    if arguments.added:
+        added(arguments.added)
+    elif arguments.soak:
         soak(arguments.soak)
     elif arguments.kill:
         kill()

@@ -23,11 +23,14 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method === "GET" && path in SITE.files) event.respondWith(answer(path));
 });
 
-// All files that this browser may need, one after the other.
-self.addEventListener("message", ({ data }) => {
-  const needed = Object.keys(SITE.files).filter((path) => data.webgpu || !/webgpu|jspi/.test(path));
-  if (data.keep) needed.reduce((before, path) => before.then(() => file(path)), Promise.resolve()).catch(() => {});
+// Keeps all files that this browser may need, when the page has what it began with.
+self.addEventListener("message", (event) => {
+  if (event.data.keep) event.waitUntil(keepAll(event.data.webgpu).catch(() => {}));
 });
+
+async function keepAll(webgpu) {
+  for (const path of Object.keys(SITE.files)) if (webgpu || !/webgpu|jspi/.test(path)) await keep(path);
+}
 
 // The file of the site that an address names; the empty path is the page.
 function pathOf(address) {
@@ -36,25 +39,32 @@ function pathOf(address) {
   return decodeURIComponent(url.pathname.slice(new URL(self.registration.scope).pathname.length)) || FIRST;
 }
 
+// Until a file is kept it comes from where the site lies, as it arrives.
 async function answer(path) {
-  const found = await file(path);
-  const headers = new Headers(found.headers);
+  return (await (await cache()).match(addressOf(path))) ?? isolated(await fetched(path));
+}
+
+// What is not the file of this version is not kept.
+async function keep(path) {
+  const kept = await cache();
+  if (await kept.match(addressOf(path))) return;
+  const response = await fetched(path);
+  const bytes = await response.clone().arrayBuffer();
+  if (response.ok && (await digest(bytes)) === SITE.files[path]) await kept.put(addressOf(path), isolated(response));
+}
+
+let opened = null;
+const cache = () => (opened ??= caches.open(CACHE));
+const addressOf = (path) => new URL(path, self.registration.scope);
+const fetched = (path) => fetch(addressOf(path), { cache: "no-cache" });
+
+function isolated({ body, status, statusText, headers: given }) {
+  const headers = new Headers(given);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
-  return new Response(found.body, { status: found.status, statusText: found.statusText, headers });
+  return new Response(body, { status, statusText, headers });
 }
 
-// From the cache, else from where the site lies. What is not the file of this version is handed on, but not kept.
-async function file(path) {
-  const cache = await caches.open(CACHE);
-  const address = new URL(path, self.registration.scope);
-  const kept = await cache.match(address);
-  if (kept) return kept;
-  const response = await fetch(address, { cache: "no-cache" });
-  if (response.ok && (await digest(response.clone())) === SITE.files[path]) await cache.put(address, response.clone());
-  return response;
-}
-
-async function digest(response) {
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await response.arrayBuffer()));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+async function digest(bytes) {
+  const found = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(found, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -130,8 +130,10 @@ def _page_files() -> dict[str, bytes]:
     end = index.index(_DIALOG[1], begin) + len(_DIALOG[1])
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     own_style = '<link rel="stylesheet" href="local/style.css">'
-    index = (index[:begin] + index[end:]).replace(_HEAD, f"{policy}\n{_HEAD}\n{own_style}")
     page["backend.js"] = _BACKEND.encode()
+    # What the page imports is fetched at once, not one after the other has been read.
+    early = "".join(f'\n<link rel="modulepreload" href="page/{name}">' for name in page if name.endswith(".js"))
+    index = (index[:begin] + index[end:]).replace(_HEAD, f"{policy}\n{_HEAD}\n{own_style}{early}")
     local = {
         f"local/{path.relative_to(_LOCAL).as_posix()}": path.read_bytes()
         for path in sorted(_LOCAL.rglob("*"))

@@ -26,6 +26,11 @@ _PROVE = """async (name) => {
   return rows;
 }"""
 
+_ISOLATE = """async () => {
+  await navigator.serviceWorker?.register("sw.js").catch(() => null);
+  if (await navigator.serviceWorker?.getRegistration()) await navigator.serviceWorker.ready;
+}"""
+
 
 @record
 class BackendProof(Record):
@@ -105,6 +110,7 @@ def verify_site(folder: Path, *, webgpu: bool = True) -> SiteProof:
         page.set_default_timeout(_PATIENCE_MS)
         _open_page(page, folder, address)
         # Another document of the site, which its service worker isolates as well, and where no page proves by itself.
+        page.evaluate(_ISOLATE)
         page.goto(f"{address}{DESCRIPTION}")
         proofs = []
         for model in site["models"]:

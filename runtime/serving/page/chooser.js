@@ -2,6 +2,7 @@
 
 import { prepare, readModel, readModels, readTasks } from "./backend.js";
 import { byId, make, words } from "./elements.js";
+import { defaultModel, firstTask } from "./first_choice.js";
 import { OptionsForm } from "./options_form.js";
 import { showFacts } from "./result_panel.js";
 
@@ -21,8 +22,7 @@ export class Chooser extends EventTarget {
     byId("task-choices").replaceChildren(...this.tasks.map((task) => this.#choice(task)));
     byId("model").addEventListener("change", () => this.#chooseModel(byId("model").value));
     byId("options").addEventListener("change", () => this.dispatchEvent(new Event("options")));
-    const first = this.tasks.find(({ inputs }) => inputs.includes("mask")) ?? this.tasks[0];
-    this.choose(first.name);
+    this.choose(firstTask(this.tasks).name);
   }
 
   choose(task, model) {
@@ -32,7 +32,7 @@ export class Chooser extends EventTarget {
     byId("options-box").open = !this.task.inputs.length;
     byId("task-summary").textContent = this.task.title ?? "";
     const models = this.models.filter((each) => each.task === task);
-    const chosen = models.find(({ name }) => name === model) ?? models.find((each) => each.default) ?? models[0];
+    const chosen = defaultModel(models, task, model);
     byId("model-field").hidden = models.length < 2;
     byId("model").replaceChildren(
       ...models.map(({ name, precision }) =>

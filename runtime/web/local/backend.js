@@ -1,14 +1,25 @@
 // What answers the page: models that run in this browser.
 
+import { defaultModel, firstTask } from "../page/first_choice.js";
 import { Refusal } from "../page/refusal.js";
-import { openSite } from "./isolation.js";
+import { keepSite, openSite } from "./isolation.js";
 import { showProof } from "./proof_panel.js";
 import { ProvenModel } from "./proven_model.js";
 
-// Loaded by the page's first request; what has no answer until then waits.
+// What has no answer until then waits.
 const opened = openSite();
 const models = new Map();
 let prepared = null;
+
+// What the page will choose first is opened while the page itself still comes; what takes time has to wait for that.
+opened
+  .then(({ tasks, models: all }) => provenModel(defaultModel(all, firstTask(tasks).name).name))
+  .then(async (proven) => {
+    await proven.worker().catch(() => {});
+    performance.mark("edgevision: the first model is open");
+    const rows = await proven.proof();
+    await keepSite(rows.some(({ backend, samples }) => backend === "webgpu" && samples));
+  });
 
 export const readTasks = async () => (await opened).tasks;
 

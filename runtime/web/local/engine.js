@@ -9,14 +9,14 @@ const LIBRARIES = {
 };
 
 export class Engine {
-  // `metadata` are the model's; `folder` holds the library, `bytes` the model.
-  static async open({ backend, folder, bytes, metadata }) {
+  // `metadata` are the model's; `folder` holds the library, `model` is a promise of its bytes.
+  static async open({ backend, folder, model, metadata }) {
     const { module, binary } = LIBRARIES[backend];
     const ort = await import(new URL(`${module}.js`, folder));
     ort.env.wasm.wasmPaths = { mjs: String(new URL(`${binary}.js`, folder)), wasm: String(new URL(`${binary}.wasm`, folder)) };
     ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
     ort.env.logLevel = "error";
-    const session = await ort.InferenceSession.create(bytes, { executionProviders: [backend], graphOptimizationLevel: "all" });
+    const session = await ort.InferenceSession.create(new Uint8Array(await model), { executionProviders: [backend], graphOptimizationLevel: "all" });
     return new Engine(ort, session, metadata);
   }
 

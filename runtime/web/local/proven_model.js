@@ -1,6 +1,7 @@
 // A model in the backend that is right here, and of two that are the faster one.
 
 import { Refusal } from "../page/refusal.js";
+import { isolateFor } from "./isolation.js";
 import { ModelWorker } from "./model_worker.js";
 
 const BACKENDS = ["wasm", "webgpu"];
@@ -76,6 +77,8 @@ export class ProvenModel {
   async #prove(found) {
     this.rows = [];
     for (const backend of BACKENDS) {
+      // Looking for a graphics processor can hold up the page, which shows first what it has.
+      if (this.used) await idle();
       const row = { backend, used: false, reason: "", ...(await unavailable(backend)) };
       this.rows.push(row);
       if (!row.reason && (await this.#try(row))) found();
@@ -96,7 +99,10 @@ export class ProvenModel {
       if (!row.right) row.reason = "computes something else";
       else if (best && best.milliseconds <= row.milliseconds) row.reason = SLOWER;
       if (row.reason) worker.close();
-      else this.#use(worker, row, best);
+      else {
+        await isolateFor(row.milliseconds);
+        this.#use(worker, row, best);
+      }
     } catch (error) {
       row.reason = `does not run: ${error.message}`;
     }
@@ -119,6 +125,8 @@ export class ProvenModel {
     return JSON.parse(localStorage.getItem(this.#key));
   }
 }
+
+const idle = () => new Promise((resolve) => (self.requestIdleCallback ?? setTimeout)(resolve));
 
 // Why a backend cannot be tried in this browser.
 async function unavailable(backend) {

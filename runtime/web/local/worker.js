@@ -11,9 +11,8 @@ const CALLS = {
   // Opens the model in `backend`.
   async open({ backend, site, model }) {
     ({ metadata } = model);
-    const [bytes, own] = await Promise.all([read(site, model.file), import(`./tasks/${model.module}.js`)]);
-    task = own;
-    engine = await Engine.open({ backend, folder: new URL("runtime/", site), bytes: new Uint8Array(bytes), metadata });
+    const opening = Engine.open({ backend, folder: new URL("runtime/", site), model: read(site, model.file), metadata });
+    [engine, task] = await Promise.all([opening, import(`./tasks/${model.module}.js`)]);
     return { threads: engine.threads };
   },
 

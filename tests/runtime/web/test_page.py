@@ -19,28 +19,58 @@ def _classified(page):
     return page.inner_text("#answer .headline")
 
 
-def test_the_page_is_isolated_proves_itself_and_classifies(open_site, edgevision):
+def _kept(page):
+    """Wait until the last file that a page needs lies in the browser."""
+    page.evaluate(
+        """async () => {
+          const isKept = async () => {
+            const [name] = await caches.keys();
+            return name && (await (await caches.open(name)).match(new URL("runtime/ort.wasm.min.js", location.href)));
+          };
+          while (!(await isKept())) await new Promise((resolve) => setTimeout(resolve, 100));
+        }"""
+    )
+
+
+def test_the_page_proves_itself_and_classifies(open_site, edgevision):
     page = open_site()
     _proved(page)
-    assert page.evaluate("crossOriginIsolated")
     assert page.inner_text("#empty .small") == "It stays on this device."
     found = json.loads(edgevision("run", "classify", CAT, "--json")[1])["results"][0]["predictions"][0]
     assert _classified(page).split() == [found["label"], f"{100 * found['probability']:.0f}", "%"]
 
 
-def test_what_was_seen_once_works_without_a_network(open_site):
+def test_what_was_seen_once_is_isolated_and_works_without_a_network(open_site):
     page = open_site()
     _proved(page)
-    page.wait_for_function(
-        """async () => {
-          const [name] = await caches.keys();
-          return Boolean(await (await caches.open(name)).match(new URL("local/tasks/classify.js", location.href)));
-        }"""
-    )
+    _kept(page)
     page.context.set_offline(True)
     page.reload()
     _proved(page)
+    assert page.evaluate("crossOriginIsolated")
     assert _classified(page).startswith("cat")
+
+
+def test_for_threads_that_pay_the_page_is_loaded_again_but_not_under_somebodys_hands(open_site):
+    page = open_site()
+    _proved(page)
+    isolate = """async (milliseconds) => {
+      const { isolateFor } = await import(new URL("local/isolation.js", location.href));
+      await isolateFor(milliseconds);
+      return crossOriginIsolated;
+    }"""
+    assert not page.evaluate(isolate, 1)
+    page.set_input_files("#picture-input", CAT)
+    page.wait_for_selector("#canvas:not([hidden])")
+    assert not page.evaluate(isolate, 1000)
+    page = open_site()
+    _proved(page)
+    # Whatever a test has evaluated counts as somebody's hand.
+    page.evaluate("Object.defineProperty(navigator, 'userActivation', { value: { hasBeenActive: false } })")
+    with page.expect_navigation():
+        page.evaluate(f"void ({isolate})(1000)")
+    _proved(page)
+    assert page.evaluate("crossOriginIsolated")
 
 
 def test_what_is_cancelled_is_opened_again(open_site):
