@@ -3,10 +3,10 @@
     python benchmarks/detection_overhead.py [MODEL.onnx PICTURE] [--rounds 60]
 
 By head: a call of a detector whose engine answers at once with stored outputs of a 320x320 network, 300 of whose rows
-are above the least score and 100 of whose boxes are kept; the picture is decoded and has that size. What Pillow takes
-to bring one of 640x480 to it stands apart. Per process, with a face detector exported from Ultra-Light-Fast's
-version-slim-320.onnx: ``run detect`` beside ``bare_detect.py``, which does the same by hand. All is CPU time,
-interleaved, with one thread.
+are above the least score and 100 of whose boxes are kept. The picture is decoded. It has that size, or has 640x480 that
+are brought to it: as detectors are exported ("linear"), and antialiased. Per process, with a face detector exported
+from Ultra-Light-Fast's version-slim-320.onnx: ``run detect`` beside ``bare_detect.py``, which does the same by hand.
+All is CPU time, interleaved, with one thread.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevision.imaging.preprocessing import Preprocessor, resize
-from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resize, TensorSpec
+from edgevision.imaging.preprocessing import Preprocessor
+from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Resample, Resize, TensorSpec
 from edgevision.runtime.benchmark.timing import InterleavedTimer
 from edgevision.runtime.engines.engine import Closeable
 from edgevision.runtime.tasks.detection.decoding import candidates
@@ -142,6 +143,7 @@ def heads(draw: np.random.Generator) -> dict[str, tuple[HeadSpec, Outputs]]:
             HeadSpec(
                 parts=(part(Field.BOX, Field.OBJECTNESS, Field.SCORES, outputs=names, arrangement=Arrangement.NCHW),),
                 coding=BoxCoding.YOLO_SQUARE,
+                anchors_last=False,
                 scores=Scores.SIGMOID,
                 objectness=Scores.SIGMOID,
                 levels=anchors,
@@ -183,25 +185,30 @@ def heads(draw: np.random.Generator) -> dict[str, tuple[HeadSpec, Outputs]]:
 
 def overhead(rounds: int) -> None:
     draw = np.random.default_rng(0)
-    picture = Image.fromarray(draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8))
-    image = ImageSpec(size=(SIDE, SIDE), resize=Resize.PAD, pad_value=114)
+    own, larger = (Image.fromarray(draw.integers(0, 256, (*size, 3), np.uint8)) for size in ((SIDE, SIDE), (480, 640)))
+    linear = ImageSpec(size=(SIDE, SIDE), resize=Resize.PAD, pad_value=114, resample=Resample.LINEAR)
+    ways = {
+        "": (own, linear),
+        ", linear": (larger, linear),
+        ", antialiased": (larger, replace(linear, resample=Resample.BILINEAR)),
+    }
     calls = {}
     for name, (head, outputs) in heads(draw).items():
         spec = DetectionSpec(head=head, most=KEPT)
-        detector = Detector(StoredAnswers(outputs), ModelMetadata(task="detect", name=name, image=image, spec=spec))
-        kept = len(detector(picture))
+        for way, (picture, image) in ways.items():
+            metadata = ModelMetadata(task="detect", name=name, image=image, spec=spec)
+            calls[name + way] = partial(Detector(StoredAnswers(outputs), metadata), picture)
         rows = gather_rows(head, outputs, SIDE, SIDE)
         found = candidates(head, rows, SIDE, SIDE, min_score=spec.min_score, multi_label=False)
-        print(f"{name:<18} {len(found.scores):5d} candidates, {kept:4d} boxes")
-        calls[name] = partial(detector, picture)
-    calls["preprocess alone"] = partial(Preprocessor(image), picture)
-    calls["resize alone"] = partial(resize, picture.resize((640, 480)), image)
+        print(f"{name:<18} {len(found.scores):5d} candidates, {len(calls[name]()):4d} boxes")
+    for way, (picture, image) in ways.items():
+        calls["tensor alone" + way] = partial(Preprocessor(image), picture)
     timer = InterleavedTimer(calls, clock=time.thread_time_ns, block_ms=5)
     timer.measure(0, fewest=rounds)
-    print(f"\n{'head':<18} {'ms':>7}  (95 % interval)")
+    print(f"\n{'head':<31} {'ms':>7}  (95 % interval)")
     for name in calls:
         taken = timer.latency(name)
-        print(f"{name:<18} {taken.value:7.3f}  ({taken.low:.3f} to {taken.high:.3f})")
+        print(f"{name:<31} {taken.value:7.3f}  ({taken.low:.3f} to {taken.high:.3f})")
 
 
 def cold_start(model: str, picture: str, rounds: int) -> None:

@@ -202,6 +202,7 @@ def _yolo_maps(name: str, coding: BoxCoding) -> Recognise:
         head = HeadSpec(
             parts=(_part(names, Field.BOX, Field.OBJECTNESS, Field.SCORES, arrangement=arrangement),),
             coding=coding,
+            anchors_last=False,
             cell_offset=0.0,
             scores=Scores.SIGMOID,
             objectness=Scores.SIGMOID,

@@ -130,11 +130,11 @@ def test_a_picture_of_one_transparent_colour_is_white_after_resizing() -> None:
     assert (sample(image, ImageSpec(size=(10, 10))) == 255).all()
 
 
-@pytest.mark.parametrize("size", [(8, 16), (50, 31), (10, 30), (3, 3)])
+@pytest.mark.parametrize("size", [(8, 16), (50, 31), (10, 30), (3, 3), (10, 19), (20, 60), (41, 90)])
 @pytest.mark.parametrize("gray", [False, True])
 def test_linear_is_what_opencv_does(size: tuple[int, int], gray: bool) -> None:
     cv2 = pytest.importorskip("cv2")
-    pixels = noise(20, 37)
+    pixels = noise(20, 38)
     color = Color.GRAY if gray else Color.RGB
     pixels = pixels[:, :, :1] if gray else pixels
     spec = ImageSpec(size=size, resize=Resize.STRETCH, resample=Resample.LINEAR, color=color)

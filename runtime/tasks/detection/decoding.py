@@ -163,7 +163,7 @@ def _scores(head: HeadSpec, rows: Rows) -> Array:
         if head.geometric:
             scores = np.sqrt(np.clip(scores, 0, None))
     assert scores is not None  # a head without any is refused
-    return np.nan_to_num(scores, nan=-1.0)
+    return np.where(np.isfinite(scores), scores, np.float32(-1))
 
 
 def _activated(values: Array, activation: Scores) -> Array:

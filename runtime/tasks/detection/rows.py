@@ -37,8 +37,9 @@ def gather_rows(head: HeadSpec, outputs: Mapping[str, NDArray[Any]], height: int
         else:
             places = levels if len(levels) == len(arrays) else (None,) * len(arrays)
             tables = [
-                _from_map(head, part, name, array, level, (height, width))
+                table
                 for name, array, level in zip(part.outputs, arrays, places, strict=True)
+                for table in _from_map(head, part, name, array, level, (height, width))
             ]
         table = np.concatenate(tables) if len(tables) > 1 else tables[0]
         _split(head, part, table, rows)
@@ -85,8 +86,8 @@ def _without_batch(part: OutputPart, name: str, outputs: Mapping[str, NDArray[An
 
 def _from_map(
     head: HeadSpec, part: OutputPart, name: str, array: Array, level: Level | None, size: tuple[int, int]
-) -> Array:
-    """A map of one level as rows, cell by cell, or anchor by anchor as the head has it."""
+) -> list[Array]:
+    """A map of one level as tables of rows, cell by cell, or one for each anchor as the head has it."""
     anchors = level.per_cell if level is not None else 1
     if part.arrangement is Arrangement.NHWC:
         array = array.transpose(2, 0, 1)
@@ -106,8 +107,9 @@ def _from_map(
             f" {size[0]}x{size[1]} gives {expected}"
         )
     if head.anchors_last:
-        maps = maps.transpose(1, 2, 0, 3)
-    return maps.reshape(-1, maps.shape[-1])
+        return [maps.transpose(1, 2, 0, 3).reshape(-1, maps.shape[-1])]
+    # What lies channel by channel stays so: to bring all of it into the order of rows would take longest.
+    return [anchor.reshape(-1, maps.shape[-1]) for anchor in maps]
 
 
 def _split(head: HeadSpec, part: OutputPart, table: Array, rows: Rows) -> None:

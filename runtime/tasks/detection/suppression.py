@@ -7,7 +7,7 @@ from edgevision.metrics.box_overlap import box_areas
 from edgevision.runtime.tasks.detection.spec import Merge
 
 _BLOCK = 64
-"""Boxes that are compared with all others at once."""
+"""Boxes that are compared with all others at once: as many as a number has bits."""
 
 Boxes = NDArray[np.float32]
 """(N, 4): x1, y1, x2, y2."""
@@ -82,12 +82,16 @@ def _owners(
 
 def _undisputed(same: NDArray[np.bool_]) -> list[int]:
     """The rows of ``same`` (N, N) that none of those before them is the same as that are undisputed themselves."""
-    free = np.ones(len(same), bool)
+    # The bits of one number a row: an array of 64 takes longer to touch than to compute with.
+    packed = np.packbits(same, axis=1, bitorder="little")
+    numbers = np.zeros((len(same), _BLOCK // 8), np.uint8)
+    numbers[:, : packed.shape[1]] = packed
+    taken = 0
     rows = []
-    for row in range(len(same)):
-        if free[row]:
+    for row, bits in enumerate(numbers.view("<u8")[:, 0].tolist()):
+        if not taken >> row & 1:
             rows.append(row)
-            free &= ~same[row]
+            taken |= bits
     return rows
 
 
