@@ -1,7 +1,6 @@
 """Masks of things in a picture, each held as the part of the picture that it covers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,16 +11,24 @@ from edgevision.imaging.run_lengths import RunLengths, encode_mask
 from edgevision.metrics.box_overlap import intersection_over_union
 
 
-@dataclass(frozen=True, eq=False)
 class CroppedMask:
-    """The mask of one thing: ``pixels`` bool (height, width), whose upper left one is at ``x``, ``y`` of the picture.
+    """The mask of one thing: of the part of the picture whose upper left pixel is at ``x``, ``y``.
 
     The rows and columns at its edges hold at least one pixel each, unless there is none at all.
     """
 
-    pixels: NDArray[np.bool_]
-    x: int
-    y: int
+    def __init__(self, part: NDArray[Any], x: int, y: int, number: int | None = None) -> None:
+        """Of what ``part`` (height, width), of bool, marks, or of where it holds ``number``.
+
+        The latter takes no memory of its own, of which many classes all over a large picture would take much.
+        """
+        self._part, self._number = part, number
+        self.x, self.y = x, y
+
+    @property
+    def pixels(self) -> NDArray[np.bool_]:
+        """bool (height, width); of a part of numbers it is made anew each time."""
+        return self._part if self._number is None else self._part == self._number
 
     @classmethod
     def of(cls, mask: NDArray[np.bool_], x: int = 0, y: int = 0) -> "CroppedMask":
@@ -37,16 +44,20 @@ class CroppedMask:
         """How many pixels it has."""
         return int(np.count_nonzero(self.pixels))
 
+    def moved(self, x: int, y: int) -> "CroppedMask":
+        """The same mask so many pixels further right and down."""
+        return CroppedMask(self._part, self.x + x, self.y + y, self._number)
+
     @property
     def window(self) -> tuple[slice, slice]:
         """The rows and columns of the picture that it lies in."""
-        height, width = self.pixels.shape
+        height, width = self._part.shape
         return slice(self.y, self.y + height), slice(self.x, self.x + width)
 
     @property
     def box(self) -> tuple[int, int, int, int]:
         """x1, y1, x2, y2: the edges of its pixels."""
-        height, width = self.pixels.shape
+        height, width = self._part.shape
         return self.x, self.y, self.x + width, self.y + height
 
     def in_picture(self, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -89,7 +100,10 @@ class CroppedMask:
 
 
 def split_ids(ids: NDArray[Any]) -> dict[int, CroppedMask]:
-    """The mask of each number but 0 in a map (height, width) of whole numbers, in the order of the numbers."""
+    """The mask of each number but 0 in a map (height, width) of whole numbers, in the order of the numbers.
+
+    The masks look into the map, which is not to be changed after.
+    """
     height, width = ids.shape
     if not ids.size:
         return {}
@@ -112,7 +126,7 @@ def split_ids(ids: NDArray[Any]) -> dict[int, CroppedMask]:
     for number, top, bottom, left, right in zip(
         values[starts].tolist(), tops.tolist(), bottoms.tolist(), lefts.tolist(), rights.tolist(), strict=True
     ):
-        found[number] = CroppedMask(ids[top:bottom, left:right] == number, left, top)
+        found[number] = CroppedMask(ids[top:bottom, left:right], left, top, number)
     return found
 
 

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 
 from edgevision.imaging.cropped_masks import CroppedMask, mask_overlap, paint_ids, split_ids
@@ -13,6 +15,25 @@ def test_a_map_of_numbers_comes_apart_and_together_again():
         assert mask.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         assert mask.area == len(rows)
     np.testing.assert_array_equal(paint_ids(list(found.values()), ids.shape) * 3, ids)
+
+
+def test_masks_of_many_numbers_all_over_a_map_take_no_memory_each():
+    ids = np.random.default_rng(0).integers(1, 151, (400, 500)).astype(np.int32)
+    tracemalloc.start()
+    found = split_ids(ids)
+    areas = [mask.area for mask in found.values()]
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sum(areas) == ids.size
+    assert held < ids.size  # one of bool for each would be 150 times as much
+
+
+def test_a_moved_mask_is_the_same_elsewhere():
+    ids = np.zeros((6, 7), np.int32)
+    ids[1:3, 2:4] = 5
+    ids[2, 3] = 6
+    moved = split_ids(ids)[5].moved(1, 2)
+    np.testing.assert_array_equal(moved.in_picture((8, 9))[2:, 1:], np.pad(ids == 5, ((0, 0), (0, 1)))[:6, :8])
 
 
 def test_of_masks_that_overlap_the_first_is_on_top():

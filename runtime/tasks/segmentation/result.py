@@ -16,6 +16,7 @@ from edgevision.imaging.cropped_masks import CroppedMask, mask_overlap, paint_id
 from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.picture_sources import ImageSource
 from edgevision.imaging.pictures import Picture
+from edgevision.imaging.tiling import row_strips
 from edgevision.metrics.matching import pair_up
 
 if TYPE_CHECKING:
@@ -77,12 +78,10 @@ class Segmentation:
         np.maximum(ids, 0, out=ids)
         found = split_ids(ids)
         chosen = {index - 1: mask for index, mask in found.items() if index - 1 != background}
-        scores = [
-            1.0 if certainty is None else float(certainty[mask.window][mask.pixels].mean()) for mask in chosen.values()
-        ]
+        scores = np.ones(len(chosen)) if certainty is None else _means(certainty, ids)[np.array(list(chosen), int) + 1]
         return cls(
             tuple(chosen.values()),
-            np.array(scores, np.float32),
+            scores.astype(np.float32),
             np.array(list(chosen), np.int64),
             size=(classes.shape[0], classes.shape[1]),
             labels=labels,
@@ -191,7 +190,7 @@ class Segmentation:
                 "image_id": image_id,
                 "category_id": int(index),
                 "segmentation": mask.encode(self.size),
-                "bbox": [mask.x, mask.y, mask.pixels.shape[1], mask.pixels.shape[0]],
+                "bbox": [mask.x, mask.y, mask.box[2] - mask.x, mask.box[3] - mask.y],
                 "area": mask.area,
                 "score": round(float(score), 5),
             }
@@ -323,3 +322,14 @@ class Segmentation:
             counts[name] = counts.get(name, 0) + 1
         words = [name if self.whole_classes else f"{count} {name}" for name, count in counts.items()]
         return f"Segmentation({', '.join(words) or 'nothing'})"
+
+
+def _means(values: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np.float64]:
+    """The mean of ``values`` (H, W) where ``ids`` (H, W) holds each number; of one that it does not hold, 0."""
+    count = int(ids.max(initial=0)) + 1
+    sums, pixels = np.zeros(count), np.zeros(count, np.int64)
+    for rows in row_strips(*ids.shape):  # bincount() makes float64 and int64 of what it is given
+        sums += np.bincount(ids[rows].ravel(), values[rows].ravel(), count)
+        pixels += np.bincount(ids[rows].ravel(), minlength=count)
+    means: NDArray[np.float64] = sums / np.maximum(pixels, 1)
+    return means

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import InputError, ModelFileError
-from edgevision.imaging.cropped_masks import CroppedMask, split_ids
+from edgevision.imaging.cropped_masks import split_ids
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import (
     ArrayColor,
@@ -168,8 +168,9 @@ class Segmenter(Pipeline):
         rows = np.array(list(found), np.int64) - 1
         order = rows[np.argsort(-scores[rows], kind="stable")]
         order = order[scores[order] >= self.min_score][: self.most]
+        seen_rows, seen_columns = place.seen
         return Segmentation(
-            [_moved(found[int(row) + 1], place) for row in order],
+            [found[int(row) + 1].moved(seen_columns.start, seen_rows.start) for row in order],
             scores[order],
             classes[order],
             size=place.size,
@@ -184,9 +185,3 @@ def _check_threshold(head: SegmentationHead, threshold: float) -> None:
     shares = [part for part in head.maps if MapField.FOREGROUND in part.fields and part.activation != "none"]
     if (shares or head.boxes is not None) and not 0 <= threshold <= 1:
         raise InputError(f"a mask of this model is a share of 0..1, and the threshold {threshold:g} is not")
-
-
-def _moved(mask: CroppedMask, place: MapPlacement) -> CroppedMask:
-    """A mask of what is seen as one of the whole picture."""
-    rows, columns = place.seen
-    return CroppedMask(mask.pixels, mask.x + columns.start, mask.y + rows.start)

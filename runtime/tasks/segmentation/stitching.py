@@ -90,7 +90,7 @@ def _pieces(parts: Sequence[tuple[Window, Segmentation]], size: tuple[int, int])
     for number, (window, found) in enumerate(parts):
         cut = window.cuts(found.boxes, size)
         for mask, score, label, is_cut in zip(found.masks, found.scores, found.classes, cut, strict=True):
-            moved = CroppedMask(mask.pixels, mask.x + window.left, mask.y + window.top)
+            moved = mask.moved(window.left, window.top)
             pieces.append(_Piece(number, moved, float(score), int(label), bool(is_cut)))
     boxes = np.array([piece.mask.box for piece in pieces], np.float32).reshape(-1, 4)
     whole_in_some = np.zeros(len(pieces), bool)
