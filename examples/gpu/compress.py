@@ -38,19 +38,18 @@ DEVICE = torch.device("cuda" if GPU else "cpu")
 OPTIONS = {"slices": [32, 32, 64]}
 WEIGHTS = (0.0015, 0.006, 0.02)
 BATCH, SIDE = (64, 192) if GPU else (4, 128)
-SIZES = 8 if GPU else 2
 LEARNING_RATE, SETTLING_RATE = 0.003, 0.0008
 SETTLING = 0.8
 WARMUP = 0.02
 EMA = 0.999
-VALIDATE_EVERY = 55 if GPU else 10
+VALIDATE_EVERY = 55
 
 
 class Crops:
     """Crops of ``SIDE`` pixels, each of any photograph, shrunk to half or less far, mirrored, turned, some gray."""
 
-    def __init__(self, photos: Photos, generator: np.random.Generator) -> None:
-        scales = [np.append(1, generator.uniform(0.5, 1, SIZES - 1)) for _ in range(len(photos))]
+    def __init__(self, photos: Photos, sizes: int, generator: np.random.Generator) -> None:
+        scales = [np.append(1, generator.uniform(0.5, 1, sizes - 1)) for _ in range(len(photos))]
         with ThreadPoolExecutor(3) as pool:
             pictures = [*chain.from_iterable(pool.map(shrunk, (photos[i] for i in range(len(photos))), scales))]
         self._pixels = torch.from_numpy(np.concatenate([picture.reshape(-1, 3) for picture in pictures])).to(DEVICE)
@@ -94,7 +93,7 @@ def middles(photos: Photos) -> list[Tensor]:
         top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2
         middle = np.ascontiguousarray(photo[top : top + height, left : left + width].transpose(2, 0, 1))
         made.append(torch.from_numpy(middle)[None].to(DEVICE))
-    return made[: None if GPU else 4]
+    return made
 
 
 @torch.inference_mode()
@@ -142,8 +141,9 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     settings = CompressionSettings(data=(given.photos,), distortion_weights=WEIGHTS, licence="Apache-2.0")
-    crops = Crops(Photos(settings.data, held_out=False, quiet=True), np.random.default_rng(0))
-    held_out = middles(Photos(settings.data, held_out=True, quiet=True))
+    trial = given.seconds < 60
+    crops = Crops(Photos(settings.data, held_out=False, quiet=True), 2 if trial else 8, np.random.default_rng(0))
+    held_out = middles(Photos(settings.data, held_out=True, quiet=True))[: 4 if trial else None]
     options = {"qualities": len(WEIGHTS), **OPTIONS}
     network = HyperpriorCodec(**options).to(DEVICE, memory_format=torch.channels_last)
     average = copy.deepcopy(network).requires_grad_(False)
@@ -173,7 +173,7 @@ def main() -> None:
 
     optimizer = rated(LEARNING_RATE)
     begin = time.monotonic() - began
-    end = given.seconds - (25 if GPU else 8)
+    end = given.seconds - (8 if trial else 30)
     settle = begin + SETTLING * (end - begin)
     say(f"{len(held_out)} pictures held out, {sum(p.numel() for p in learned):,} weights, on {DEVICE}")
     step, settling, total, counted = 0, False, torch.zeros((), device=DEVICE), 0
