@@ -49,6 +49,13 @@ def _found(model: str | os.PathLike[str]) -> Path:
         return path
     from difflib import get_close_matches
 
+    from edgevision.modelfiles.composition_registry import COMPOSITIONS
+
+    if path.name in COMPOSITIONS:
+        raise InputError(
+            f"{path.name} is no model, but made of several: edgevision run {path.name} and edgevision serve do it, and"
+            " a page of edgevision web, which opens one model at a time, does not"
+        )
     similar = [name for name in names if path.name in name.split("_")] or get_close_matches(path.name, names, n=1)
     hint = f"; did you mean {similar[0]!r}?" if similar else ""
     raise InputError(

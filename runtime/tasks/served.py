@@ -34,10 +34,12 @@ class InBrowser:
     Attributes:
         module: of the folder ``runtime/web/local/tasks``, without its ending.
         options: those of :attr:`ServedTask.options` that it has.
+        limits: what it does not do there, which the page says.
     """
 
     module: str
     options: tuple[str, ...] = ()
+    limits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ class ServedTask:
         maximum: of numbers among them, where one client of many may ask for less than the only user of a machine.
         batches: whether pictures of several requests may go through the network together.
         browser: how a page does it without a server; ``None`` where none can.
+        not_in_browser: why none can.
     """
 
     inputs: tuple[str, ...] = ("image",)
@@ -63,6 +66,7 @@ class ServedTask:
     maximum: Mapping[str, float] = field(default_factory=dict)
     batches: bool = False
     browser: InBrowser | None = None
+    not_in_browser: str = ""
 
     def browser_refusal(self, metadata: ModelMetadata) -> str | None:
         """Why :attr:`browser` cannot run this model, where it runs others of the task."""

@@ -146,7 +146,9 @@ def _task_document(offered: OfferedTask) -> dict[str, Any]:
     """As ``/v1/tasks`` of a server, with those options only that a browser has."""
     browser = offered.served.browser
     if browser is None:
-        raise InputError(f"{offered.name} does not run in a browser yet; edgevision serve offers it")
+        raise InputError(
+            f"{offered.name} does not run in a browser: {offered.served.not_in_browser}; edgevision serve offers it"
+        )
     document = offered.to_dict()
     kept = {option.name for option in offered.options.values() if option.parameter in browser.options}
     options = [option for option in document["options"] if option["name"] in kept]
@@ -166,10 +168,12 @@ def _model_document(model: OfferedModel, catalogue: Catalogue) -> tuple[dict[str
     browser, refusal = served.browser, served.browser_refusal(model.metadata)
     assert browser is not None
     if refusal is not None:
-        raise InputError(f"{model.name!r} does not run in a browser yet: {refusal}; edgevision serve offers it")
+        raise InputError(f"{model.name!r} does not run in a browser: {refusal}; edgevision serve offers it")
     file, samples_file = f"models/{model.name}.onnx", f"models/{model.name}.samples.bin"
     samples = parity_samples(model.path, model.metadata, samples_file)
-    document = model.to_dict() | {
+    described = model.to_dict()
+    document = described | {
+        "bad_at": " ".join(filter(None, (described["bad_at"], browser.limits))),
         "module": browser.module,
         "file": file,
         "metadata": model.metadata.to_dict(),

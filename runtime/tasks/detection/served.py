@@ -21,6 +21,6 @@ class _ServedDetection(ServedAnswers):
         return super().pipeline_options(values) | own
 
 
-_IN_BROWSER = InBrowser(module="detect", options=(*ServedAnswers.options, "iou", "merge"))
+_OPTIONS = (*ServedAnswers.options, "iou", "merge", "tile")
 
-SERVED = _ServedDetection(options=(*ServedAnswers.options, "iou", "merge", "tile"), batches=True, browser=_IN_BROWSER)
+SERVED = _ServedDetection(options=_OPTIONS, batches=True, browser=InBrowser(module="detect", options=_OPTIONS))

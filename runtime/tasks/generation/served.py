@@ -45,5 +45,9 @@ _OPTIONS = ("count", "seed", "label", "truncation", "between", "size", "zoom")
 SERVED = _ServedGeneration(
     options=_OPTIONS,
     maximum={"count": 256},
-    browser=InBrowser(module="generate", options=_OPTIONS),
+    browser=InBrowser(
+        module="generate",
+        options=_OPTIONS,
+        limits="In the browser a way between two seeds is a row of pictures, no film.",
+    ),
 )

@@ -55,7 +55,11 @@ class _ServedInpainting(ServedRestoration):
 INPAINT = _ServedInpainting(
     inputs=("image", "mask"),
     options=("invert_mask", "from_alpha", "fill", "seed", "quality"),
-    browser=InBrowser(module="inpaint", options=("invert_mask", "from_alpha", "quality")),
+    browser=InBrowser(
+        module="inpaint",
+        options=("invert_mask", "from_alpha", "quality"),
+        limits="In the browser large holes are filled smoothly, without texture.",
+    ),
 )
 DENOISE = ServedRestoration(
     options=("strength", "quality"), browser=InBrowser(module="restore", options=("strength", "quality"))
@@ -65,4 +69,7 @@ BRIGHTEN = ServedRestoration(
     options=("strength", "always", "quality"),
     browser=InBrowser(module="restore", options=("strength", "always", "quality")),
 )
-COLORIZE = ServedRestoration(options=("strength", "always", "quality"))
+COLORIZE = ServedRestoration(
+    options=("strength", "always", "quality"),
+    browser=InBrowser(module="restore", options=("strength", "always", "quality")),
+)

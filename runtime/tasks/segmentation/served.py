@@ -18,9 +18,13 @@ class _ServedSegmentation(ServedAnswers):
 
     def browser_refusal(self, metadata: ModelMetadata) -> str | None:
         head = metadata.spec_as(SegmentationSpec).head
-        return "its masks come with boxes" if head is not None and head.boxes is not None else None
+        return "its things are told apart by a clustering" if head is not None and head.clustering is not None else None
 
 
-_IN_BROWSER = InBrowser(module="segment", options=(*ServedAnswers.options, "threshold"))
+_IN_BROWSER = InBrowser(
+    module="segment",
+    options=(*ServedAnswers.options, "threshold"),
+    limits="In the browser it looks at the whole picture only, without windows for small things.",
+)
 
 SERVED = _ServedSegmentation(options=(*ServedAnswers.options, "threshold", "tile"), browser=_IN_BROWSER)

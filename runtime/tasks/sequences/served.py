@@ -43,4 +43,6 @@ def _frames(content: bytes, name: str) -> Iterator[Pixels]:
         raise ImageError(str(error)) from error
 
 
-SERVED = _ServedSequence(inputs=("clip",), clips=("clip",))
+SERVED = _ServedSequence(
+    inputs=("clip",), clips=("clip",), not_in_browser="its page opens pictures, and no clips frame by frame"
+)

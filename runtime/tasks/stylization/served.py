@@ -2,4 +2,6 @@
 
 from edgevision.runtime.tasks.restoration.served import ServedRestoration
 
-STYLIZE = ServedRestoration(options=("style", "strength", "quality"))
+STYLIZE = ServedRestoration(
+    options=("style", "strength", "quality"), not_in_browser="its shares of styles are not in its page"
+)

@@ -6,7 +6,7 @@ import { gridSize, hasPriors, perCell } from "./detection_rows.js";
 // No box is e^12 times its prior: what is out of range must not become infinite.
 const exp = (value) => Math.exp(Math.min(value, 12));
 
-// {box, score, class, points} for each row, or each class of it, with a score of `minScore` and more.
+// {box, score, class, coefficients, points} for each row, or each class of it, with a score of `minScore` and more.
 export function candidates(head, rows, { height, width, minScore, multiLabel }) {
   const places = hasPriors(head) ? priors(head, height, width) : null;
   const all = Array.from({ length: rows.count }, (_, row) => scoresOf(head, rows, row));
@@ -19,6 +19,7 @@ export function candidates(head, rows, { height, width, minScore, multiLabel }) 
         box: boxOf(head, rows, row, places?.[row], [width, height]),
         score: Math.fround(score),
         class: rows.has("class") ? Math.round(rows.read("class", row)[0]) : index,
+        coefficients: head.coefficients ? rows.read("coefficients", row) : null,
         points: head.points ? pointsOf(head, rows.read("points", row), places?.[row], [width, height]) : null,
       };
       if (thing.class >= 0 && [thing.box, ...(thing.points ?? [])].flat().every(Number.isFinite)) found.push(thing);

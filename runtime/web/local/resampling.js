@@ -7,6 +7,7 @@ const sinc = (x) => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 
 // {support, weigh}
 const FILTERS = {
+  box: { support: 0.5, weigh: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, weigh: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: {
     support: 2,
@@ -35,6 +36,11 @@ export function resample({ width, height, channels, pixels }, columns, rows, nam
   if (across) result = passAcross(result, height, width, channels, across);
   if (down) result = passDown(result, columns, rows, channels, down);
   return sized(result === pixels ? pixels.slice() : result, columns, rows);
+}
+
+// At another size: what becomes smaller is the mean of what it stands for, what becomes larger is interpolated.
+export function resized(picture, columns, rows) {
+  return resample(picture, columns, rows, rows <= picture.height && columns <= picture.width ? "box" : "bilinear");
 }
 
 // For each place of the result the first place that it is made of and the weights from there, which add up to 1.

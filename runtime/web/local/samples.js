@@ -31,6 +31,9 @@ export function toYcbcr(rgb) {
   return result;
 }
 
+// uint8 luma of a gray or RGB picture, as JPEG has it.
+export const lumaPlane = ({ channels, pixels }) => (channels === 1 ? pixels : toYcbcr(pixels).filter((_, at) => at % 3 === 0));
+
 // float32 in 0..1; floats are handed back as they are.
 export function asFloat(samples) {
   return samples instanceof Float32Array ? samples : Float32Array.from(samples, (sample) => sample / 255);

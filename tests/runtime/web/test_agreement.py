@@ -3,22 +3,26 @@
 import base64
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from bright_squares import write_boxed_segmenter, write_pictures
 from PIL import Image
 
 import edgevision
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.run_lengths import decode_mask
 from edgevision.runtime.web.browser import local_server
+from edgevision.runtime.web.site import build_site
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MODELS = (
     *("classify", "denoise", "upscale", "brighten", "inpaint", "generate"),
-    *("detect", "segment", "segment_nuclei", "keypoints"),
+    *("colorize", "detect", "segment", "segment_nuclei", "keypoints"),
 )
 PHOTOS = ("pictures/cat.jpg", "pictures/rocket.jpg", "coffee.jpg", "face.jpg")
 
@@ -78,8 +82,19 @@ def address(write_site: Callable[..., Path]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def ask(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
-    """Ask the page; a picture is answered in PNG, so that nothing is lost on the way."""
+def ask(asking: Callable[..., Any], address: str) -> Iterator[Callable[..., Any]]:
+    """Ask the page of the models that ship."""
+    with asking(address) as ask:
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def asking(browser: Any) -> Callable[..., Any]:
+    """Open a page to be asked; a picture is answered in PNG, so that nothing is lost on the way."""
+    return partial(contextmanager(_asking), browser)
+
+
+def _asking(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
     page = browser.new_context().new_page()
     page.set_default_timeout(120_000)
     page.goto(address)
@@ -129,6 +144,16 @@ def test_restored_pictures_are_the_same(ask, task):
             assert (apart > 0).mean() < 0.01, picture.name
 
 
+@pytest.mark.parametrize("options", [{"strength": 0.6}, {"always": True}])
+def test_gray_pictures_get_the_same_colours(ask, options):
+    said = {name: str(value).lower() for name, value in options.items()}
+    with edgevision.load("colorize") as colorize:
+        for picture in PICTURES[:: 1 if "always" in options else 2]:
+            apart = _levels(ask("colorize", picture, **said), colorize(picture.content, **options))
+            assert apart.max() <= 1, picture.name
+            assert (apart > 0).mean() < 0.01, picture.name
+
+
 def test_holes_are_filled_the_same(ask):
     draw = np.random.default_rng(1)
     with edgevision.load("inpaint") as inpaint:
@@ -165,6 +190,25 @@ def test_the_same_things_are_found(ask):
             assert all(abs(one["score"] - other["score"]) < 0.02 for one, other in paired), picture.name
 
 
+def test_windows_find_the_same_things(ask):
+    """Three smears side by side, in which the whole shows the network less than windows do."""
+    smear = Image.open(EXAMPLES / "face.jpg").convert("RGB").resize((256, 192))
+    wide = Image.new("RGB", (3 * smear.width, smear.height))
+    for number in range(3):
+        wide.paste(smear, (number * smear.width, 0))
+    file = io.BytesIO()
+    wide.save(file, "PNG")
+    picture = Given("wide", file.getvalue(), "image/png")
+    for tile in ("auto", "200"):
+        with edgevision.load("detect", min_score=0.3, tile=tile if tile == "auto" else int(tile)) as detect:
+            native = detect(picture.content).to_dict()["detections"]
+        found = ask("detect", picture, min_score=0.3, tile=tile)["results"][0]["detections"]
+        assert len(found) == len(native) > 0
+        for one, other in zip(found, native, strict=True):
+            assert one["label"] == other["label"]
+            assert np.abs(np.subtract(one["box"], other["box"])).max() < 1
+
+
 @pytest.mark.parametrize("model", ["segment", "segment_nuclei"])
 def test_masks_are_the_same(ask, model):
     with edgevision.load(model, min_score=0.1) as segment:
@@ -179,6 +223,24 @@ def test_masks_are_the_same(ask, model):
                 ours |= own
                 theirs |= decode_mask(mask.encode(native.size))
             assert (theirs != ours).mean() < 0.005, picture.name
+
+
+def test_masks_in_boxes_are_the_same(asking, tmp_path):
+    """Of a network with YOLACT's outputs, on its own pictures and in other sizes."""
+    model = tmp_path / "boxed.onnx"
+    given = write_boxed_segmenter(tmp_path / "given.onnx")
+    edgevision.export(given, model, metadata={"task": "segment", "spec": {"labels": ["square"]}})
+    build_site([model], tmp_path / "site")
+    with local_server(tmp_path / "site") as address, asking(address) as ask, edgevision.load(model) as segment:
+        for number, path in enumerate(sorted(write_pictures(tmp_path / "pictures").glob("*.png"))):
+            with Image.open(path) as image:
+                image.resize((96 + 7 * number, 64 + 11 * number)).save(path)
+            native = segment(path.read_bytes())
+            found = ask("segment", Given(path.name, path.read_bytes(), "image/png"))["results"][0]["segments"]
+            assert len(found) == len(native) > 0
+            for row, mask, score in zip(found, native.masks, native.scores, strict=True):
+                assert abs(row["score"] - score) < 0.001
+                assert np.mean(decode_mask(row["mask"]) != mask.in_picture(native.size)) < 0.002
 
 
 def test_points_are_the_same(ask):

@@ -100,7 +100,17 @@ def test_what_does_not_run_in_a_browser_is_refused_with_what_does(build, write_c
     served = load_object(find_task("keypoints").served)
     assert served.browser_refusal(shipped) is None
     assert "DARK" in served.browser_refusal(shipped.updated(spec=shipped.spec.updated(head=head)))
+    for name, reason in (("sequence", "no clips frame by frame"), ("cutout", "made of several")):
+        code, _, error = build(name, "-o", tmp_path / "site")
+        assert (code, reason in error) == (2, True), error
     assert not (tmp_path / "site").exists()
+
+
+def test_the_page_says_what_a_browser_does_not(build, tmp_path):
+    build("inpaint", "-o", tmp_path / "site")
+    document = json.loads((tmp_path / "site" / "site.json").read_text())
+    assert "without texture" in document["models"][0]["bad_at"]
+    assert "fill" not in [option["name"] for option in document["tasks"][0]["options"]]
 
 
 def test_another_version_of_the_runtime_is_refused(edgevision, hollow_runtime, tmp_path):

@@ -1,21 +1,25 @@
-// Restoration: a damaged picture in, a better one of the same kind out. Denoising, upscaling and brightening.
+// Restoration: a picture in, a better one out. Denoising, upscaling, brightening, and colours for what has none.
 
+import { ChromaNetwork } from "../chroma.js";
 import { CurveNetwork } from "../curves.js";
 import { continueColours } from "../hole_filling.js";
 import { checkPixels, encode, readPicture } from "../pictures.js";
 import { asFloat, stored } from "../samples.js";
 import { TiledNetwork } from "../tiled_network.js";
 
+// By what they predict, those that do not give the picture itself, tile by tile.
+const NETWORKS = { curves: CurveNetwork, chroma: ChromaNetwork };
+
 export async function run({ engine, metadata, files, values, clock }) {
   const picture = await readPicture(files.image);
   clock("decode");
-  const curves = metadata.spec?.predicts === "curves";
-  const network = curves ? new CurveNetwork(engine, metadata) : new TiledNetwork(engine, metadata);
+  const Network = NETWORKS[metadata.spec?.predicts] ?? TiledNetwork;
+  const network = new Network(engine, metadata);
   const { scale } = network;
   checkPixels(picture.width * scale, picture.height * scale, "the result");
   const seen = picture.alpha ? continueColours(picture, picture.alpha) : picture;
-  const restored = await (curves ? network.restore(seen, values.always) : network.restore(seen));
-  if ((values.strength ?? 1) < 1) mix(restored.pixels, asFloat(seen.pixels), values.strength);
+  const restored = await (Network === TiledNetwork ? network.restore(seen) : network.restore(seen, values.always));
+  if ((values.strength ?? 1) < 1) mix(restored, seen, values.strength);
   const alpha = picture.alpha && scale > 1 ? await enlargedAlpha(network, picture) : picture.alpha;
   clock("restore");
   const blob = await encode({ ...restored, pixels: stored(restored.pixels), alpha }, { type: files.image.type, quality: values.quality });
@@ -23,9 +27,14 @@ export async function run({ engine, metadata, files, values, clock }) {
   return { blob };
 }
 
-// From the picture, 0, to what the network makes of it, 1.
-function mix(restored, before, strength) {
-  restored.forEach((value, at) => (restored[at] = before[at] + strength * (value - before[at])));
+// From the picture, 0, to what the network makes of it, 1; that may have colours where the picture has none.
+function mix({ channels, pixels }, seen, strength) {
+  const before = asFloat(seen.pixels);
+  const places = channels / seen.channels;
+  pixels.forEach((value, at) => {
+    const own = before[Math.floor(at / places)];
+    pixels[at] = own + strength * (value - own);
+  });
 }
 
 // What is opaque or transparent all around stays so, and no edge rings.

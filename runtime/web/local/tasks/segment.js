@@ -1,6 +1,7 @@
 // Segmentation: of each class the pixels that are of it, or of each thing where the model tells them apart, as a mask.
 
 import { sigmoid, softmax } from "../activations.js";
+import { boxedMasks } from "../boxed_masks.js";
 import { findThings } from "../instances.js";
 import { encodeMask } from "../mask_encoding.js";
 import { MapPlacement } from "../map_placement.js";
@@ -20,13 +21,19 @@ export async function run({ engine, metadata, files, values, clock }) {
   const placement = new MapPlacement(place, picture, width, height);
   const maps = gatherMaps(spec.head, outputs);
   const threshold = values.threshold ?? spec.threshold;
-  const named = spec.head.watershed ? namedThings : namedClasses;
-  const found = segments(named(spec, maps, placement, threshold), placement, picture, spec.labels)
-    .filter(({ score, label }) => score >= (values["min-score"] ?? spec.min_score) && (!values.class?.length || values.class.includes(label)))
+  const { boxes, watershed } = spec.head;
+  const minScore = values["min-score"] ?? (boxes ?? spec).min_score;
+  const most = values.most ?? (boxes ?? spec).most;
+  const things = boxes
+    ? boxedMasks(boxes, outputs, maps.prototypes, placement, { minScore, most, threshold })
+    : (watershed ? thingsApart : classesApart)(spec, maps, placement, threshold);
+  const found = things
+    .map((thing) => segment(thing, picture, spec.labels))
+    .filter(({ score, label }) => score >= minScore && (!values.class?.length || values.class.includes(label)))
     .toSorted((one, other) => other.score - one.score)
-    .slice(0, values.most ?? spec.most);
+    .slice(0, most);
   // The classes of pixels come in their own order.
-  const shown = (spec.head.watershed ? found : found.toSorted((one, other) => one.class - other.class)).map(rounded);
+  const shown = (boxes || watershed ? found : found.toSorted((one, other) => one.class - other.class)).map(rounded);
   clock("postprocess");
   return { document: { width: picture.width, height: picture.height, segments: shown } };
 }
@@ -92,8 +99,8 @@ function classMap(maps, placement, threshold) {
   return { classes, certainty: foreground.map((value, at) => (classes[at] ? value : 1 - value)) };
 }
 
-// What `segments` takes: the number of each pixel's segment, negative for none, and of each number its class and score.
-function namedClasses({ head }, maps, placement, threshold) {
+// {class, score, places} of what is of each class, and below of each thing.
+function classesApart({ head }, maps, placement, threshold) {
   const { classes, certainty } = classMap(maps, placement, threshold);
   const background = maps.foreground ? 0 : (head.background ?? null);
   const [sums, areas] = [[], []];
@@ -102,34 +109,41 @@ function namedClasses({ head }, maps, placement, threshold) {
     areas[index] = (areas[index] ?? 0) + 1;
   });
   const numbers = classes.map((index) => (index === background ? -1 : index));
-  return { numbers, classOf: (number) => number, scoreOf: (number) => sums[number] / areas[number] };
+  return gathered(numbers, placement, (number) => ({ class: number, score: sums[number] / areas[number] }));
 }
 
-function namedThings({ head }, maps, placement, threshold) {
+function thingsApart({ head }, maps, placement, threshold) {
   const { ids, classes, scores } = findThings(head, maps, placement, threshold);
-  return { numbers: ids.map((id) => id - 1), classOf: (number) => classes[number], scoreOf: (number) => scores[number] };
+  return gathered(ids.map((id) => id - 1), placement, (number) => ({ class: classes[number], score: scores[number] }));
 }
 
-// One for each number: its pixels in the whole picture, and how sure the network is of it.
-function segments({ numbers, classOf, scoreOf }, { seen: [[left, right], [top]] }, { width, height }, labels = []) {
-  const found = new Map();
+// One for each number of those at the pixels that are seen, negative for none: its pixels in the whole picture.
+function gathered(numbers, { seen: [[left, right], [top]], pictureSides: [width] }, describe) {
+  const places = new Map();
   numbers.forEach((number, at) => {
     if (number < 0) return;
-    const thing = found.get(number) ?? { places: [], box: [width, height, 0, 0] };
-    found.set(number, thing);
     const [x, y] = [left + (at % (right - left)), top + Math.floor(at / (right - left))];
-    thing.places.push(y * width + x);
-    const [x1, y1, x2, y2] = thing.box;
-    thing.box = [Math.min(x1, x), Math.min(y1, y), Math.max(x2, x + 1), Math.max(y2, y + 1)];
+    if (!places.has(number)) places.set(number, []);
+    places.get(number).push(y * width + x);
   });
-  return [...found].toSorted(([one], [other]) => one - other).map(([number, { places, box }]) => ({
-    label: labels[classOf(number)] ?? `class ${classOf(number)}`,
-    class: classOf(number),
-    score: scoreOf(number),
+  return [...places].toSorted(([one], [other]) => one - other).map(([number, own]) => ({ ...describe(number), places: own }));
+}
+
+// As the command line says it.
+function segment({ class: index, score, places }, { width, height }, labels = []) {
+  const box = [width, height, 0, 0];
+  for (const place of places) {
+    const [x, y] = [place % width, Math.floor(place / width)];
+    [box[0], box[1], box[2], box[3]] = [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x + 1), Math.max(box[3], y + 1)];
+  }
+  return {
+    label: labels[index] ?? `class ${index}`,
+    class: index,
+    score,
     area: places.length,
     box,
     mask: maskOf(places, width, height),
-  }));
+  };
 }
 
 function maskOf(places, width, height) {
