@@ -21,11 +21,12 @@ class StyleNet(nn.Module):
         styles: how many there are.
         width: channels at the full size; four times as many at a quarter of it.
         blocks: residual blocks at a quarter of the size.
+        residual: whether the photograph is added, so that its detail stays; without, all that is seen is painted.
     """
 
     multiple = 4
 
-    def __init__(self, *, styles: int = 1, width: int = 12, blocks: int = 3) -> None:
+    def __init__(self, *, styles: int = 1, width: int = 12, blocks: int = 3, residual: bool = True) -> None:
         super().__init__()
         wide = 4 * width
         self.layers = nn.ModuleList(
@@ -43,9 +44,11 @@ class StyleNet(nn.Module):
         self.widths = [width, 2 * width, wide, *([wide] * 2 * blocks), 2 * width, width]
         self.channels = sum(self.widths)
         self.tail = nn.Conv2d(width, 3, 9, padding=4, padding_mode="reflect")
-        # The untrained network returns its input.
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        self.residual = residual
+        # The untrained network returns its input, or middle gray with noise.
+        if residual:
+            nn.init.zeros_(self.tail.weight)
+        nn.init.constant_(self.tail.bias, 0.0 if residual else 0.5)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, shares: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:
         own: list[Tensor] = []
@@ -62,7 +65,8 @@ class StyleNet(nn.Module):
             x = x + run(other, torch.relu(run(one, x)))
         x = torch.relu(run(up, F.interpolate(x, scale_factor=2, mode="nearest")))
         x = torch.relu(run(last, F.interpolate(x, scale_factor=2, mode="nearest")))
-        return image + self.tail(x), torch.cat(own, dim=2)
+        painted = self.tail(x)
+        return image + painted if self.residual else painted, torch.cat(own, dim=2)
 
 
 class _Layer(nn.Module):

@@ -19,8 +19,11 @@ from edgevision.training.settings import StyleSettings
 from edgevision.training.style_loss import StyleLoss
 from edgevision.training.watched_mean import WatchedMean
 
+_IN_RANGE = 10.0
+"""How much the mean square of what is beyond black and white counts."""
+
 _SMOOTHNESS = 0.5
-"""How much the mean squared difference of neighbouring pixels counts beside that of the photograph's."""
+"""How much the mean squared difference of neighbouring pixels counts beside what the photograph shows."""
 
 
 class StyleCrops(CropBatches):
@@ -59,7 +62,7 @@ class StyleModule(LightningModule):
         # What is beyond black and white cannot be seen.
         beyond = (painted - painted.clamp(0, 1)).square().mean()
         loss: Tensor = losses.content + self.settings.style_weight * losses.style
-        loss = loss + beyond + _SMOOTHNESS * _roughness(painted)
+        loss = loss + _IN_RANGE * beyond + _SMOOTHNESS * _roughness(painted)
         self.train_loss.update(loss)
         return loss
 

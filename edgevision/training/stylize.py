@@ -1,22 +1,25 @@
 """Training a stylization network: photographs and paintings in, a checkpoint that carries its metadata out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from edgevision.core.errors import InputError
 from edgevision.imaging.images import read_image, to_array
+from edgevision.imaging.patch_style import patch_quantiles
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
+from edgevision.modelfiles.packed_arrays import packed
 from edgevision.models import build_model
 from edgevision.models.style_net import StyleNet
 from edgevision.runtime.tasks.stylization.spec import StylizationSpec
 from edgevision.runtime.tasks.stylization.task import STYLIZE
 from edgevision.training.checkpoint import begin_with, save_checkpoint
-from edgevision.training.classifier_features import ClassifierFeatures
 from edgevision.training.crop_batches import planes
 from edgevision.training.photo_training import fit_on_photos
 from edgevision.training.provenance import training_provenance
@@ -41,7 +44,7 @@ def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False
     """
     folder = RunFolder(output, settings.model)
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
-    options = {**settings.model_options, "styles": len(settings.styles)}
+    options = network_options(settings)
     network = build_model(settings.model, **options)
     if not isinstance(network, StyleNet):
         raise InputError(f"stylize is trained with the model style_net, not {settings.model}")
@@ -50,9 +53,8 @@ def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False
     if settings.start_from is not None:
         begin_with(network, Path(settings.start_from))
     lightning_precision(settings.precision)
-    paintings = [_painting(Path(style), settings.style_size) for style in settings.styles]
-    loss = StyleLoss(ClassifierFeatures.read(settings.features), paintings)
-    module = StyleModule(network, settings, loss)
+    paintings = [painting(Path(style), settings.style_size) for style in settings.styles]
+    module = StyleModule(network, settings, StyleLoss(paintings))
     figures = fit_on_photos(
         module,
         settings,
@@ -66,12 +68,17 @@ def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False
     if figures is None:
         return None
     network = module.cpu().network.eval()
-    metadata = _metadata(settings, network, figures, folder.seconds_trained() / 3600)
+    metadata = stylization_metadata(settings, network, paintings, figures, folder.seconds_trained() / 3600)
     save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
     return folder.result
 
 
-def _painting(path: Path, side: int) -> Tensor:
+def network_options(settings: StyleSettings) -> dict[str, Any]:
+    """The keywords of the network."""
+    return {"width": 16, "blocks": 5, "residual": False, **settings.model_options, "styles": len(settings.styles)}
+
+
+def painting(path: Path, side: int) -> Tensor:
     """float32 (1, 3, H, W) in 0..1, of which the longer side is ``side``."""
     image = Image.fromarray(to_array(read_image(path)))
     factor = side / max(image.size)
@@ -79,9 +86,17 @@ def _painting(path: Path, side: int) -> Tensor:
     return torch.from_numpy(planes(to_array(image.resize(size, Image.Resampling.BICUBIC))))[None]
 
 
-def _metadata(settings: StyleSettings, network: StyleNet, figures: Mapping[str, float], hours: float) -> ModelMetadata:
+def stylization_metadata(
+    settings: StyleSettings,
+    network: StyleNet,
+    paintings: Sequence[Tensor],
+    figures: Mapping[str, float],
+    hours: float,
+) -> ModelMetadata:
+    """What a trained network says of itself."""
     picture = ("batch", 3, "height", "width")
     statistics = ("batch", 2, network.channels)
+    quantiles = np.stack([patch_quantiles(each[0].permute(1, 2, 0).numpy()) for each in paintings])
     return ModelMetadata(
         task=STYLIZE.name,
         name=settings.model,
@@ -95,7 +110,9 @@ def _metadata(settings: StyleSettings, network: StyleNet, figures: Mapping[str, 
             TensorSpec(name="own_statistics", shape=statistics),
         ),
         image=ImageSpec(),
-        spec=StylizationSpec(styles=settings.style_names),
+        spec=StylizationSpec(
+            styles=settings.style_names, paintings=packed({"quantiles": quantiles.astype(np.float16)})
+        ),
         tile=TileSpec(multiple=network.multiple),
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,

@@ -39,8 +39,8 @@ class _Data:
     ]
     style_size: Annotated[
         int, typer.Option(min=32, max=4096, help="Longer side that paintings are brought to; more, larger strokes.")
-    ] = 256
-    crop: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 128
+    ] = 384
+    crop: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 256
     zoom: ZoomOption = 0.5
     flip: FlipCropsOption = True
 
@@ -56,10 +56,7 @@ class _Network:
 
 @dataclass(frozen=True, kw_only=True)
 class _Training(SteppedTraining):
-    features: Annotated[
-        Path, typer.Option(help="Checkpoint of a classifier by edgevision, in whose features pictures are compared.")
-    ]
-    style_weight: Annotated[float, typer.Option(help="How much the style counts beside what is shown.")] = 20.0
+    style_weight: Annotated[float, typer.Option(help="How much the style counts beside what is shown.")] = 10.0
     steps: StepsOption = 2000
     batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")] = 4
     weight_decay: WeightDecayOption = 0.0
@@ -74,8 +71,8 @@ def stylize(
     A tenth of the photographs, chosen by file name, is held out. The same command resumes an interrupted training.
 
     Examples:
-        edgevision train stylize --data photos --style wave.jpg --style starry.jpg --features classifier.pt
+        edgevision train stylize --data photos --style wave.jpg --style starry.jpg
     """
     chosen = option_values(data, network, training, hardware) | {"licence": output.licence, "seed": seed}
-    chosen |= {"styles": tuple(map(str, data.styles)), "features": str(training.features)}
+    chosen["styles"] = tuple(map(str, data.styles))
     run_training("stylize", training_settings("stylize", chosen.pop("data"), **chosen), output)

@@ -15,21 +15,19 @@ class StyleSettings(PhotoSettings):
 
     ``styles`` are the paintings, whose file names name the styles, ``style_size`` what their longer side is brought to:
     the larger, the larger the strokes. ``style_weight`` is how much the style counts beside what the picture shows.
-    ``features`` is the checkpoint of the classifier in whose features both are compared.
 
     Raises:
         InputError: a number out of its range, or two styles of one name.
     """
 
     styles: tuple[str, ...]
-    features: str
     model: str = "style_net"
-    style_size: int = 256
-    style_weight: float = 20.0
+    style_size: int = 384
+    style_weight: float = 10.0
     steps: int = 2000
     validate_every: int = 250
     batch_size: int = 4
-    crop: int = 128
+    crop: int = 256
 
     @property
     def run_name(self) -> str:

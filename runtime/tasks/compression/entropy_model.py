@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.imaging.symbol_scales import RESTORED_SHIFT, SCALE_COUNT, TOTAL_FREQUENCY
-from edgevision.runtime.tasks.compression.packed_arrays import packed, unpacked
+from edgevision.modelfiles.packed_arrays import packed, unpacked
 from edgevision.runtime.tasks.compression.spec import HYPER_STRIDE
 
 Integers = NDArray[np.int64]

@@ -1,8 +1,8 @@
 """How good a restoration model is: good pictures are damaged on purpose, restored, and compared with themselves."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,8 @@ class RestorationReport(QualityReport):
     slightly and 82 highly colourful), before which there is none. Upscaling has
     ``psnr_y`` of the luma too, and ``psnr_y_studio`` as the literature gives it: luma in 16..235, a border of the
     scale left out. ``before`` are the figures of the damaged picture: noisy, dark, bicubic, or smoothly filled.
+    Painting has ``style_distance`` from the painting and ``content_distance`` from the photograph, of which less is
+    better, and ``before`` are those of the photograph.
     """
 
     damage: str
@@ -67,21 +69,21 @@ class RestorationReport(QualityReport):
 
     def table(self) -> str:
         """The means before and after, one figure a line."""
-        lines = [f"{'':<14}  {'before':>9}  {'restored':>9}   {self.damage}"]
+        lines = [f"{'':<16}  {'before':>9}  {'restored':>9}   {self.damage}"]
         for name, value in self.figures.items():
             unit = _unit(name)
             places = 4 if name == "ssim" else 3
-            lines.append(f"{name:<14}  {self.before[name]:9.{places}f}  {value:9.{places}f}{unit}")
+            lines.append(f"{name:<16}  {self.before[name]:9.{places}f}  {value:9.{places}f}{unit}")
         return "\n".join(lines)
 
 
 def judged_figure(figures: Mapping[str, float]) -> str:
-    """The one of the figures, all in dB, that says how good a restorer is."""
-    return next(name for name in ("psnr_ab", "psnr_y", "psnr") if name in figures)
+    """The one of the figures that says how good a restorer is."""
+    return next(name for name in ("psnr_ab", "psnr_y", "psnr", "style_distance") if name in figures)
 
 
 def _unit(figure: str) -> str:
-    return "" if figure in ("ssim", "colorfulness") else " dB"
+    return " dB" if figure.startswith("psnr") else ""
 
 
 def evaluate_restorer(
@@ -105,26 +107,47 @@ def evaluate_restorer(
     compare = _COMPARISONS[kind]
     pairs = list(_pairs(data, held_out=options.held_out, kind=kind))
     generator = np.random.default_rng(options.seed)
-    failures: dict[str, str] = {}
 
-    def measure(pair: Pair) -> PictureQuality:
-        name, good, small = pair
+    def measure(pair: Pair) -> Compared:
+        _, good, small = pair
         picture = Picture.read(data.image(good))
         given = Picture.read(data.image(small)) if small is not None else None
-        figures, before, restored = compare(restorer, picture, given, options, generator)
-        show(name, restored)
-        return PictureQuality(name=name, figures=figures, before=before)
+        return compare(restorer, picture, given, options, generator)
 
-    def failed(pair: Pair, error: Exception) -> None:
-        failures[pair[0]] = failure_message(pair[0], error)
+    damage = _describe(restorer, options, paired=pairs[0][2] is not None) if pairs else ""
+    return compared_pictures(pairs, measure, damage, show=show, quiet=options.quiet)
 
-    tracked = track(pairs, len(pairs), "evaluating", quiet=options.quiet)
-    scores = [score for _, score in each_done(tracked, measure, failed)]
+
+Job = TypeVar("Job", bound=tuple[Any, ...])
+"""What is to be compared, of which the first is its name."""
+
+
+def compared_pictures(
+    jobs: Sequence[Job],
+    measure: Callable[[Job], "Compared"],
+    damage: str,
+    *,
+    show: Callable[[str, Array], None],
+    quiet: bool,
+) -> RestorationReport:
+    """The means of what ``measure`` finds; :class:`DatasetError` where it finds nothing of any of the ``jobs``."""
+    failures: dict[str, str] = {}
+
+    def measured(job: Job) -> PictureQuality:
+        figures, before, restored = measure(job)
+        show(job[0], restored)
+        return PictureQuality(name=job[0], figures=figures, before=before)
+
+    def failed(job: Job, error: Exception) -> None:
+        failures[job[0]] = failure_message(job[0], error)
+
+    tracked = track(jobs, len(jobs), "evaluating", quiet=quiet)
+    scores = [score for _, score in each_done(tracked, measured, failed)]
     if not scores:
-        raise none_left(len(pairs), failures)
+        raise none_left(len(jobs), failures)
     return RestorationReport(
         images=len(scores),
-        damage=_describe(restorer, options, paired=pairs[0][2] is not None),
+        damage=damage,
         figures=_mean([score.figures for score in scores]),
         before=_mean([score.before for score in scores]),
         pictures=tuple(scores),

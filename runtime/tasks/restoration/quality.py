@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,15 +23,21 @@ _EXAMPLES = 6
 
 
 class RestorationQuality:
-    """PSNR in dB of pictures damaged and restored by the task's own pipeline: that of :func:`.judged_figure`."""
+    """PSNR in dB of pictures damaged and restored by the task's own pipeline: that of :func:`.judged_figure`.
+
+    Attributes:
+        less_is_better: whether the figure is a distance.
+    """
 
     unit = "dB"
     budget = 0.1
+    less_is_better = False
 
     def __init__(self, reference: Engine, metadata: ModelMetadata, pictures: Any, options: EvaluationOptions) -> None:
         self._metadata, self._pictures, self._options = metadata, pictures, replace(options, quiet=True)
         first = self._report(reference)
         self.metric = judged_figure(first.figures)
+        self._sign = -1 if self.less_is_better else 1
         self._reference = first.figures[self.metric]
         self._each = {one.name: one.figures[self.metric] for one in first.pictures}
         self._failures = first.failures.keys()
@@ -44,8 +50,8 @@ class RestorationQuality:
         # A mean without those that it cannot do would make a model look better than it is.
         if report is None or report.failures.keys() - self._failures:
             return Quality(figures={self.metric: math.nan}, loss=math.inf)
-        differences = [self._each[one.name] - one.figures[self.metric] for one in report.pictures]
-        loss = self._reference - report.figures[self.metric]
+        differences = [self._sign * (self._each[one.name] - one.figures[self.metric]) for one in report.pictures]
+        loss = self._sign * (self._reference - report.figures[self.metric])
         return Quality(figures=report.figures, loss=loss, bound=paired_bound(differences))
 
     def examples(self, engine: Engine) -> Sequence[Example]:
@@ -62,6 +68,8 @@ class RestorationQuality:
             return ()
         return restored
 
+    _evaluate: ClassVar[Callable[..., RestorationReport]] = staticmethod(evaluate_restorer)
+
     def _report(
         self,
         engine: Engine,
@@ -69,8 +77,8 @@ class RestorationQuality:
         show: Callable[[str, Array], None] = lambda name, restored: None,
     ) -> RestorationReport:
         # The pipeline is not closed: that would close the engine, which is the caller's.
-        restorer = find_task(self._metadata.task).pipeline(engine, self._metadata)
-        return evaluate_restorer(restorer, pictures or self._pictures, self._options, show=show)
+        pipeline = find_task(self._metadata.task).pipeline(engine, self._metadata)
+        return self._evaluate(pipeline, pictures or self._pictures, self._options, show=show)
 
 
 class _First:

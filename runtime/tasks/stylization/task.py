@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
-    from edgevision.runtime.tasks.evaluation import EvaluationOptions
+    from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
 
@@ -76,11 +77,26 @@ class StylizationTask(RestorationTask):
         return _CROP
 
     def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
-        return False
+        return metadata.spec_as(StylizationSpec).paintings is not None
 
-    evaluate = Task.evaluate
+    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
+        from edgevision.runtime.tasks.stylization.evaluation import evaluate_stylizer
 
-    quality_measure = Task.quality_measure
+        return evaluate_stylizer(pipeline, data, options)
+
+    def quality_measure(
+        self,
+        metadata: ModelMetadata,
+        reference: "Engine",
+        inputs: "Batch",
+        data: "ImageDataset | None",
+        options: "EvaluationOptions",
+    ) -> "QualityMeasure":
+        from edgevision.runtime.tasks.stylization.evaluation import StyleQuality
+
+        if data is None or metadata.spec_as(StylizationSpec).paintings is None:
+            return Task.quality_measure(self, metadata, reference, inputs, data, options)
+        return StyleQuality(reference, metadata, data, options)
 
     def output_changes(self, metadata: ModelMetadata) -> "Sequence[Mapping[str, Any]]":
         return ()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from small_codec import COLOURS, NAME, drawn_entropy_model, drawn_layer
 
+from edgevision.modelfiles.packed_arrays import packed, unpacked
 from edgevision.runtime.tasks.compression.entropy_model import UNIT, EntropyModel
-from edgevision.runtime.tasks.compression.packed_arrays import packed, unpacked
 from edgevision.runtime.tasks.compression.spec import CompressionSpec
 
 
@@ -104,7 +104,7 @@ def test_what_does_not_fit_together_is_refused(changes, telling):
 
 @pytest.mark.parametrize("text", ["", "!", "AAAA", packed({"a": np.zeros(3)})[:40]])
 def test_damaged_text_is_refused(text):
-    with pytest.raises(ValueError, match="entropy model"):
+    with pytest.raises(ValueError, match="packed arrays cannot be unpacked"):
         EntropyModel.unpack(text)
 
 

@@ -28,4 +28,4 @@ def unpacked(text: str) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"it unpacks to more than {_MOST_BYTES >> 20} MB")
             return dict(archive)
     except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, binascii.Error) as error:
-        raise ValueError(f"the entropy model cannot be unpacked: {error}") from error
+        raise ValueError(f"its packed arrays cannot be unpacked: {error}") from error
