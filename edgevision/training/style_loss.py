@@ -60,9 +60,8 @@ class StyleLoss(nn.Module):
 
     def forward(self, painted: Tensor, image: Tensor, style: Tensor) -> StyleLosses:
         """Of pictures float32 (N, 3, H, W) in 0..1, and the indices of their styles (N,)."""
-        with torch.no_grad():
-            expected = self._halved(image.float())
         with torch.autocast(painted.device.type, enabled=False):
+            expected = self._halved(image.float())
             found = self._halved(painted.float())
             return StyleLosses(self._content(found, expected), self._style(found, style))
 
