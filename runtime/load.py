@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
     from edgevision.runtime.tasks.sequences.sequence_classifier import SequenceClassifier
     from edgevision.runtime.tasks.stylization.stylizer import Stylizer
+    from edgevision.runtime.tasks.translation.translator import Translator
     from edgevision.runtime.tasks.windows import Tile
 
 
@@ -162,6 +163,10 @@ def load(
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["stylize"], **options: Unpack[RestorationOptions]
 ) -> "Stylizer": ...
+@overload
+def load(
+    model: ModelPath, device: str = ..., *, task: Literal["translate"], **options: Unpack[RestorationOptions]
+) -> "Translator": ...
 @overload
 def load(
     model: ModelPath, device: str = ..., *, task: Literal["encode"], **options: Unpack[LoadOptions]

@@ -70,6 +70,10 @@ VERBS: Mapping[str, Verb | VerbGroup] = {
             "stylize": Verb(
                 "edgevision.training.commands.stylize:stylize", "Train a network that paints pictures in other styles."
             ),
+            "translate": Verb(
+                "edgevision.training.commands.translate:translate",
+                "Train a network that turns pictures of one kind into another.",
+            ),
             "compress": Verb(
                 "edgevision.training.commands.compress:compress", "Train a network that compresses photographs."
             ),

@@ -31,6 +31,7 @@ _TASKS: dict[str, str] = {
     "brighten": f"{_ROOMS}.restoration.task:BRIGHTEN",
     "colorize": f"{_ROOMS}.restoration.task:COLORIZE",
     "stylize": f"{_ROOMS}.stylization.task:STYLIZE",
+    "translate": f"{_ROOMS}.translation.task:TRANSLATE",
     "other": f"{_ROOMS}.other.task:OTHER",
 }
 

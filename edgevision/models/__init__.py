@@ -31,6 +31,7 @@ from edgevision.models.registry import (
     SEQUENCE_NETWORKS,
     STYLIZERS,
     TEXTURES,
+    TRANSLATORS,
     build_model,
     model_options,
 )
@@ -43,6 +44,7 @@ from edgevision.models.style_net import StyleNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.temporal_shift import TemporalShift
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
+from edgevision.models.translation_unet import TranslationUNet
 from edgevision.models.unet import UNet
 from edgevision.models.vision_transformer import VisionTransformer
 
@@ -60,6 +62,7 @@ __all__ = [
     "SEQUENCE_NETWORKS",
     "STYLIZERS",
     "TEXTURES",
+    "TRANSLATORS",
     "CifarResNet",
     "CifarResNetFeatures",
     "ColorNet",
@@ -94,6 +97,7 @@ __all__ = [
     "TemporalShift",
     "TextureDiscriminator",
     "TextureGenerator",
+    "TranslationUNet",
     "UNet",
     "VisionTransformer",
     "apply_curves",

@@ -29,6 +29,7 @@ from edgevision.models.style_net import StyleNet
 from edgevision.models.subpixel_cnn import SubPixelCnn
 from edgevision.models.temporal_shift import TemporalShift
 from edgevision.models.texture_gan import TextureDiscriminator, TextureGenerator
+from edgevision.models.translation_unet import TranslationUNet
 from edgevision.models.unet import UNet
 from edgevision.models.vision_transformer import VisionTransformer
 
@@ -75,6 +76,8 @@ TEXTURES = ("texture",)
 
 STYLIZERS: Mapping[str, Callable[..., nn.Module]] = {"style_net": StyleNet}
 
+TRANSLATORS: Mapping[str, Callable[..., nn.Module]] = {"translation_unet": TranslationUNet}
+
 AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
 DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": PyramidDetector}
@@ -96,6 +99,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     **CLASSIFIERS,
     **RESTORERS,
     **STYLIZERS,
+    **TRANSLATORS,
     **GENERATORS,
     **AUTOENCODERS,
     **DETECTORS,

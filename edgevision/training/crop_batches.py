@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from edgevision.training.photo_crops import Photos, Pixels, squeezed_part, turned, zoomed_square
+from edgevision.training.kept_pictures import KeptPictures
+from edgevision.training.photo_crops import Pixels, squeezed_part, turned, zoomed_square
 from edgevision.training.seeded_batches import VALIDATION, SeededBatches, seeded_loader
 from edgevision.training.settings import PhotoSettings
 
@@ -21,13 +22,18 @@ Example = dict[str, Tensor]
 class CropBatches(Dataset[Example]):
     """Batches of what is made of crops of photographs; indexed by (epoch, batch, process), which seeds the batch.
 
-    ``whole`` is for networks that see all of a picture: crops are most of it, squeezed, and not turned.
+    ``whole`` is for networks that see all of a picture: crops are most of it, squeezed, and not turned, as those that
+    are ``upright``.
     """
 
-    def __init__(self, photos: Photos, settings: PhotoSettings, *, whole: bool = False) -> None:
+    def __init__(
+        self, photos: KeptPictures[Pixels], settings: PhotoSettings, *, whole: bool = False, upright: bool = False
+    ) -> None:
         self.photos = photos
         self._settings = settings
         self._whole = whole
+        # A room upside down is lit as no room is, and the sky is above.
+        self._upright = upright or whole
 
     def example(self, crop: Pixels, epoch: int, generator: np.random.Generator) -> Mapping[str, NDArray[Any]]:
         """What the network is given for a crop, and what it is compared with."""
@@ -61,8 +67,7 @@ class CropBatches(Dataset[Example]):
         if not settings.flip:
             return np.ascontiguousarray(crop)
         turns = int(generator.integers(8))
-        # A room upside down is lit as no room is, and the sky is above.
-        return turned(crop, turns // 4 * 4 if self._whole else turns)
+        return turned(crop, turns // 4 * 4 if self._upright else turns)
 
 
 def crop_loader(crops: CropBatches, batches: SeededBatches, *, workers: int) -> DataLoader[Example]:

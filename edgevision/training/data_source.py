@@ -9,6 +9,7 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.box_annotations import AnnotatedFolder
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder
+from edgevision.data.picture_pairs import PairedFolder
 from edgevision.data.point_annotations import PointedFolder, held_out_by
 from edgevision.modelfiles.metadata import Color, ImageSpec, Resize
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
@@ -27,6 +28,7 @@ from edgevision.training.settings import (
     PhotoSettings,
     SegmentationSettings,
     SequenceSettings,
+    TranslationSettings,
 )
 
 _DIGIT_SIZE = 28
@@ -43,6 +45,13 @@ def check_photos(settings: PhotoSettings | CompressionSettings) -> None:
     """Refuse what are no photographs; :class:`DatasetError` says why."""
     for path in settings.data:
         open_photos(path)
+
+
+def check_pairs(settings: TranslationSettings) -> None:
+    """Refuse what are no pairs; :class:`DatasetError` says why."""
+    held_out_by(settings.groups)
+    for path in settings.data:
+        open_pairs(path)
 
 
 def check_boxes(settings: DetectionSettings) -> None:
@@ -91,6 +100,11 @@ def open_split(data: str, split: str) -> ImageDataset:
 def open_photos(path: str) -> ImageFolder:
     """Photographs of one split where the data are divided."""
     return ImageFolder(path, ("train", "val", "test"))
+
+
+def open_pairs(path: str) -> PairedFolder:
+    """Pairs of one split where the data are divided."""
+    return PairedFolder(path, ("train", "val", "test"))
 
 
 def open_annotated(data: str, split: str) -> AnnotatedFolder:

@@ -24,6 +24,17 @@ def generator_loss(kind: GanLoss, fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean() if kind is GanLoss.BCE else -fake.mean()
 
 
+def balanced_loss(made: Tensor, error: Tensor, contest: Tensor, share: float) -> Tensor:
+    """To be made small by a network that has ``made`` pictures: their ``error`` and the ``contest``, which has a graph.
+
+    Its gradient at the pictures is that of ``error`` plus that of ``contest``, as long as ``share`` times the first
+    (Esser et al. 2021, equation 7, there at the last layer): no weight has to be found for each kind of picture.
+    """
+    toward, past = (torch.autograd.grad(value, made, retain_graph=True)[0] for value in (error, contest))
+    gradient = toward + past * (share * toward.norm() / past.norm().clamp(min=1e-12))
+    return (made * gradient.detach()).sum()
+
+
 def gradient_penalty(discriminate: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
     """How far the slope of the scores between real and generated pictures is from one, squared."""
     share = torch.rand(len(real), 1, 1, 1, device=real.device)

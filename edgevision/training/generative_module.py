@@ -21,6 +21,7 @@ from edgevision.imaging.contact_sheet import contact_sheet
 from edgevision.imaging.pictures import Picture
 from edgevision.training.data import Batch
 from edgevision.training.sample_quality import SampleQuality
+from edgevision.training.seeded_batches import seed_step
 from edgevision.training.settings import GenerativeSettings
 from edgevision.training.watched_mean import WatchedMean
 
@@ -73,9 +74,7 @@ class GenerativeModule(LightningModule):
         return real.contiguous(memory_format=torch.channels_last)
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        # Latents are drawn from torch's generators: seeded by the step, a resumed training continues as the
-        # uninterrupted one would have.
-        torch.manual_seed(self.settings.seed * 100_003 + self.global_step * 1_009 + self.global_rank)
+        seed_step(self.settings.seed, self.global_step, self.global_rank)
 
     @property
     def _steps_done(self) -> int:

@@ -100,12 +100,16 @@ class SteppedSettings(Protocol):
     def warmup(self) -> int: ...
 
 
-def cosine_optimizer(network: nn.Module, settings: SteppedSettings) -> dict[str, Any]:
+def cosine_optimizer(network: nn.Module, settings: SteppedSettings, *, momentum: float = 0.9) -> dict[str, Any]:
     """Lightning's word for an optimiser whose rate rises linearly in ``warmup`` of ``steps``, then falls along half a
     cosine to a thousandth (Loshchilov & Hutter 2017)."""
     steps, warmup = settings.steps, settings.warmup
     optimizer = build_optimizer(
-        network, settings.optimizer, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
+        network,
+        settings.optimizer,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        momentum=momentum,
     )
 
     def share(step: int) -> float:

@@ -7,8 +7,9 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from edgevision.core.errors import DatasetError
 from edgevision.training.crop_batches import CropBatches, crop_loader
+from edgevision.training.kept_pictures import KeptPictures
 from edgevision.training.launched import is_launched_helper
-from edgevision.training.photo_crops import Photos
+from edgevision.training.photo_crops import Photos, Pixels
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import PhotoSettings
@@ -20,10 +21,11 @@ _VALIDATION_CROPS = 128
 def fit_on_photos(
     module: LightningModule,
     settings: PhotoSettings,
-    crops: Callable[[Photos, bool], CropBatches],
+    crops: Callable[[KeptPictures[Pixels], bool], CropBatches],
     folder: RunFolder,
     *,
-    judged_by: str,
+    read: Callable[..., KeptPictures[Pixels]] = Photos,
+    judged_by: str | None,
     mode: str = "max",
     force: bool,
     quiet: bool,
@@ -32,7 +34,9 @@ def fit_on_photos(
 
     Args:
         crops: makes the batches of the photographs, to validate on or to train on.
-        judged_by: the figure that says which weights are the best, and with ``mode`` whether more or less is better.
+        read: what reads ``settings.data``, called as :class:`.photo_crops.Photos`.
+        judged_by: the figure that says which weights are the best, and with ``mode`` whether more or less is better;
+            without one the last are kept.
         force: whether a training that the folder holds is started over.
 
     Raises:
@@ -42,8 +46,8 @@ def fit_on_photos(
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
-    train = Photos(settings.data, held_out=False, quiet=quiet)
-    val = Photos(settings.data, held_out=True, quiet=True)
+    train = read(settings.data, held_out=False, quiet=quiet)
+    val = read(settings.data, held_out=True, quiet=True)
     if not len(train) or not len(val):
         raise DatasetError(
             f"{len(train) + len(val)} pictures are too few: a tenth, chosen by file name, is held out for validation"
@@ -52,7 +56,14 @@ def fit_on_photos(
         epochs = settings.steps // settings.validate_every
         average = [EMAWeightAveraging(decay=settings.ema)] if settings.ema else []
         trainer = build_trainer(
-            settings, folder, epochs=epochs, monitor=f"val_{judged_by}", mode=mode, callbacks=average, quiet=quiet
+            settings,
+            folder,
+            epochs=epochs,
+            monitor="step" if judged_by is None else f"val_{judged_by}",
+            mode=mode,
+            callbacks=average,
+            alternating=not module.automatic_optimization,
+            quiet=quiet,
         )
         batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
         seen = SeededBatches(-(-_VALIDATION_CROPS // settings.batch_size), validation=True)

@@ -35,6 +35,11 @@ class SeededBatches(Sampler[tuple[int, int, int]]):
             yield epoch, batch, self._rank
 
 
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Seed torch's generators by the step: a resumed training draws what the uninterrupted one would have."""
+    torch.manual_seed(seed * 100_003 + step * 1_009 + rank)
+
+
 def in_turn(number: int, count: int, seed: int) -> int:
     """The picture of ``count`` that comes as example ``number``: each once in a pass over all, in another order."""
     turn, place = divmod(number, count)

@@ -27,6 +27,7 @@ Kind = Literal[
     "brighten",
     "colorize",
     "stylize",
+    "translate",
 ]
 
 _Path = str | os.PathLike[str]

@@ -72,4 +72,9 @@ TRAININGS: Mapping[str, Training] = {
         f"{_DATA}:check_photos",
         "edgevision.training.stylize:train_stylizer",
     ),
+    "translate": Training(
+        "edgevision.training.settings:TranslationSettings",
+        f"{_DATA}:check_pairs",
+        "edgevision.training.translate:train_translator",
+    ),
 }

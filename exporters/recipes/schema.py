@@ -20,6 +20,7 @@ TRAININGS = {
     "restore": "edgevision.training.commands.restore:restore",
     "compress": "edgevision.training.commands.compress:compress",
     "stylize": "edgevision.training.commands.stylize:stylize",
+    "translate": "edgevision.training.commands.translate:translate",
     "gan": "edgevision.training.commands.generate:gan",
     "vae": "edgevision.training.commands.generate:vae",
 }

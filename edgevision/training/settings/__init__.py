@@ -27,6 +27,7 @@ from edgevision.training.settings.training import (
     Optimizer,
     TrainingSettings,
 )
+from edgevision.training.settings.translation import TranslationSettings
 
 __all__ = [
     "DIGITS",
@@ -54,5 +55,6 @@ __all__ = [
     "SequenceSettings",
     "StyleSettings",
     "TrainingSettings",
+    "TranslationSettings",
     "VaeSettings",
 ]

@@ -1,8 +1,6 @@
 """The settings of a network that compresses photographs."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
@@ -33,10 +31,6 @@ class CompressionSettings(PhotoSettings):
     @property
     def run_name(self) -> str:
         return f"compress-{self.model}"
-
-    @classmethod
-    def from_sources(cls, kind: str, sources: Sequence[str], given: Mapping[str, Any]) -> Self:
-        return cls.from_dict({"data": list(sources), **given}, kind)
 
     def __post_init__(self) -> None:
         super().__post_init__()

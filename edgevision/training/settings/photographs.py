@@ -1,5 +1,8 @@
 """The settings of every network that learns from crops of photographs."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
 from edgevision.training.settings.training import Optimizer, TrainingSettings
@@ -30,6 +33,10 @@ class PhotoSettings(TrainingSettings):
     ema: float = 0.999
     warmup: int = 200
     start_from: str | None = None
+
+    @classmethod
+    def from_sources(cls, kind: str, sources: Sequence[str], given: Mapping[str, Any]) -> Self:
+        return cls.from_dict({"data": list(sources), **given}, kind)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,8 +1,6 @@
 """The settings of a network that paints pictures in other styles."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, Self
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
@@ -37,10 +35,6 @@ class StyleSettings(PhotoSettings):
     def style_names(self) -> tuple[str, ...]:
         """What the styles are called."""
         return tuple(PurePath(style).stem for style in self.styles)
-
-    @classmethod
-    def from_sources(cls, kind: str, sources: Sequence[str], given: Mapping[str, Any]) -> Self:
-        return cls.from_dict({"data": list(sources), **given}, kind)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,6 +15,7 @@ from edgevision.data.datasets import ImageDataset, ImageFolder, is_held_out
 from edgevision.data.degradations import draw_holes, shrink, underexpose
 from edgevision.data.noise import add_noise_of_kind
 from edgevision.data.noise_kinds import NoiseKind
+from edgevision.data.picture_pairs import halves
 from edgevision.imaging.hole_filling import fill_smoothly
 from edgevision.imaging.lab import to_lab
 from edgevision.imaging.pictures import Picture
@@ -96,14 +97,15 @@ def evaluate_restorer(
     """Damage, restore and compare every picture of ``data``, or the tenth that training leaves out.
 
     Noise of one kind is added, holes of one kind are torn, or there is less light, by task. Pictures to upscale are
-    shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``. One generator of
+    shrunk by Pillow's bicubic filter, unless the data holds pairs ``NAME_LR`` and ``NAME_HR``; of pictures to
+    translate, each is a pair side by side. One generator of
     ``options.seed`` serves all pictures in the order of their names. ``show`` is given each that is restored, float32
     (height, width, channels) in 0..1, by its name.
 
     Raises:
         DatasetError: not one readable picture.
     """
-    kind = RestorationKind(restorer.metadata.task)
+    kind = restorer.metadata.task
     compare = _COMPARISONS[kind]
     pairs = list(_pairs(data, held_out=options.held_out, kind=kind))
     generator = np.random.default_rng(options.seed)
@@ -268,17 +270,26 @@ def _colorized(
     return figures, before, restored
 
 
+def _translated(
+    restorer: Restorer, picture: Picture, _: Picture | None, options: EvaluationOptions, generator: np.random.Generator
+) -> Compared:
+    given, wanted = map(as_float, halves(_8_bit(picture)))
+    made = _restored(restorer, given)
+    return _figures(wanted, made), _figures(wanted, given), made
+
+
 def _unit_ab(rgb: Array) -> Array:
     unit: Array = to_lab(rgb)[:, :, 1:] / np.float32(255)
     return unit
 
 
-_COMPARISONS: Mapping[RestorationKind, Callable[..., Compared]] = {
+_COMPARISONS: Mapping[str, Callable[..., Compared]] = {
     RestorationKind.DENOISE: _denoised,
     RestorationKind.BRIGHTEN: _brightened,
     RestorationKind.UPSCALE: _upscaled,
     RestorationKind.INPAINT: _inpainted,
     RestorationKind.COLORIZE: _colorized,
+    "translate": _translated,
 }
 
 
@@ -308,7 +319,7 @@ def holds_pairs(data: ImageDataset) -> bool:
     return any(PurePosixPath(name).stem.endswith("_LR") for name in getattr(data, "names", ()))
 
 
-def _pairs(data: ImageFolder, *, held_out: bool, kind: RestorationKind) -> Iterator[Pair]:
+def _pairs(data: ImageFolder, *, held_out: bool, kind: str) -> Iterator[Pair]:
     stems = {str(PurePosixPath(name).with_suffix("")): index for index, name in enumerate(data.names)}
     found = [(stem, index) for stem, index in stems.items() if stem.endswith("_HR") and stem[:-3] + "_LR" in stems]
     if kind == RestorationKind.UPSCALE and found:
@@ -331,4 +342,6 @@ def _describe(restorer: Restorer | Inpainter, options: EvaluationOptions, *, pai
         return "without its colours"
     if kind == RestorationKind.BRIGHTEN:
         return f"1.5 to 4.5 stops less light, seed {options.seed}"
-    return "pairs of the data" if paired else f"shrunk {restorer.network.scale} times, Pillow bicubic"
+    if paired or kind == "translate":
+        return "pairs of the data"
+    return f"shrunk {restorer.network.scale} times, Pillow bicubic"

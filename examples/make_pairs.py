@@ -1,0 +1,133 @@
+"""Make pairs of a drawing and a picture, from which `edgevision train translate` learns to turn one into the other.
+
+    python examples/make_pairs.py edges photos pairs         Canny's edges of photographs (needs OpenCV)
+    python examples/make_pairs.py points faces68.zip pairs   the lines between 68 points of a face
+    python examples/make_pairs.py masks nuclei.zip pairs     things in one colour on another, as in the picture
+
+Each pair is one PNG, the drawing on the left and the picture on the right. What draws them here draws them in use, too.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from edgevision.data.datasets import ImageFolder
+from edgevision.data.mask_annotations import MaskedFolder
+from edgevision.data.point_annotations import PointedFolder
+from edgevision.imaging.images import to_array
+from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
+
+FACE_SIDE = 144
+"""Of the square round a face, in pixels."""
+
+FACE_MARGIN = 1.6
+"""That square's side, where the points spread over 1."""
+
+THRESHOLDS = (30, 90)
+"""Of Canny's edges: gradients that go an edge on, and that begin one."""
+
+Pixels = NDArray[np.uint8]
+
+
+class Pair(NamedTuple):
+    """Two pictures uint8 (H, W, 3) of one size, and the file's name that they are of."""
+
+    name: str
+    drawing: Pixels
+    picture: Pixels
+
+
+def edge_pairs(path: Path) -> Iterator[Pair]:
+    """Photographs and their edges, white on black."""
+    for folder in _splits(path):
+        for index, name in enumerate(folder.names):
+            photo = to_array(folder.image(index))
+            yield Pair(name, drawn_edges(photo), photo)
+
+
+def drawn_edges(photo: Pixels) -> Pixels:
+    """Canny's edges of a photograph that was blurred by one pixel."""
+    import cv2
+
+    gray = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (0, 0), 1)
+    edges = cv2.Canny(gray, *THRESHOLDS, L2gradient=True)
+    return np.repeat(np.asarray(edges, np.uint8)[:, :, None], 3, axis=2)
+
+
+def point_pairs(path: Path) -> Iterator[Pair]:
+    """Squares round faces, and the lines between their points, white on black."""
+    for folder in _splits(path):
+        pointed = PointedFolder(folder)
+        for name in pointed.names:
+            points = pointed.things(name).points[0]
+            low, high = points.min(axis=0), points.max(axis=0)
+            side = FACE_MARGIN * float((high - low).max())
+            corner = (low + high) / 2 - side / 2
+            # Beyond the frame its border goes on.
+            frame = int(side)
+            photo = np.pad(to_array(pointed.folder.picture(name)), ((frame, frame), (frame, frame), (0, 0)), "edge")
+            box = (*(corner + frame), *(corner + frame + side))
+            size = (FACE_SIDE, FACE_SIDE)
+            square = Image.fromarray(photo).transform(size, Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
+            yield Pair(name, drawn_face((points - corner) * (FACE_SIDE / side), FACE_SIDE), np.asarray(square))
+
+
+def drawn_face(points: NDArray[np.floating], side: int) -> Pixels:
+    """Lines between the 68 points (68, 2), x and y in pixels, of a face in a square."""
+    # Drawn larger and shrunk, lines have smooth edges.
+    image = Image.new("L", (4 * side, 4 * side))
+    draw = ImageDraw.Draw(image)
+    for start, end in SCHEMES["face68"].skeleton:
+        draw.line([*map(float, 4 * points[start]), *map(float, 4 * points[end])], fill=255, width=6)
+    return np.asarray(image.reduce(4).convert("RGB"))
+
+
+def mask_pairs(path: Path) -> Iterator[Pair]:
+    """Pictures and their masks: things in their mean colour, with a gap where two touch, on that of the rest."""
+    for folder in _splits(path):
+        masked = MaskedFolder(folder)
+        for name in masked.names:
+            picture = to_array(masked.folder.picture(name))
+            yield Pair(name, drawn_things(picture, masked.instance_map(name)), picture)
+
+
+def drawn_things(picture: Pixels, numbers: NDArray[np.int64]) -> Pixels:
+    """The things of a picture, by their ``numbers`` (H, W) of which 0 is none, without what is in them."""
+    inside = (numbers > 0) & ~_borders(numbers)
+    colors = [picture[where].mean(axis=0) if where.any() else np.zeros(3) for where in (~inside, inside)]
+    return np.round(np.stack(colors)[inside.astype(int)]).astype(np.uint8)
+
+
+def _borders(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where the thing to the right or below is another."""
+    borders = np.zeros(numbers.shape, bool)
+    for step, here in (((0, 1), borders[:, :-1]), ((1, 0), borders[:-1])):
+        moved = numbers[step[0] :, step[1] :]
+        own = numbers[: moved.shape[0], : moved.shape[1]]
+        here |= (own != moved) & (own > 0) & (moved > 0)
+    return borders
+
+
+def _splits(path: Path) -> list[ImageFolder]:
+    """All that the data are divided into."""
+    folder = ImageFolder(path)
+    return [folder.another_split((split,)) for split in folder.splits] or [folder]
+
+
+KINDS = {"edges": edge_pairs, "points": point_pairs, "masks": mask_pairs}
+
+
+def main(kind: str, source: str, target: str) -> None:
+    folder = Path(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, drawing, picture in KINDS[kind](Path(source)):
+        Image.fromarray(np.hstack((drawing, picture))).save(folder / f"{Path(name).stem}.png")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

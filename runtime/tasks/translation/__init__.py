@@ -1,0 +1,1 @@
+"""Pictures turned into pictures of another kind."""

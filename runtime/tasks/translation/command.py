@@ -1,0 +1,19 @@
+"""The verb ``edgevision run translate``."""
+
+from edgevision.cli.option_groups import option_groups
+from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.tasks.restoration.running import InputsArgument, PictureOptions, run_on_pictures
+
+
+@on_boards("run translate", "edgevision.runtime.tasks.translation.board_files:translate_files")
+@option_groups
+def translate(inputs: InputsArgument, *, options: PictureOptions) -> None:
+    """Turn pictures of one kind into another, as drawn edges into photographs.
+
+    What is drawn has to look as in training, in size, too; colours are likely ones, and small things a blur.
+
+    Examples:
+        edgevision run translate edges.png --model photographs.onnx --compare before-after.png
+        edgevision run translate drawings/ --model faces.onnx -o faces/
+    """
+    run_on_pictures("translate", inputs, options, name_suffix="translated")
