@@ -4,7 +4,10 @@
     python examples/make_pairs.py points faces68.zip pairs   the lines between 68 points of a face
     python examples/make_pairs.py masks nuclei.zip pairs     things in one colour on another, as in the picture
 
-Each pair is one PNG, the drawing on the left and the picture on the right. What draws them here draws them in use, too.
+The drawings are pairs/A/NAME.png, the pictures pairs/B/NAME.png. A trained network is to be given such drawings:
+
+    edgevision train translate --data pairs --given edges --made photograph
+    edgevision run translate pairs/A/rocket.png --model photographs.onnx
 """
 
 import sys
@@ -123,10 +126,12 @@ KINDS = {"edges": edge_pairs, "points": point_pairs, "masks": mask_pairs}
 
 
 def main(kind: str, source: str, target: str) -> None:
-    folder = Path(target)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, drawing, picture in KINDS[kind](Path(source)):
-        Image.fromarray(np.hstack((drawing, picture))).save(folder / f"{Path(name).stem}.png")
+        for side, pixels in (("A", drawing), ("B", picture)):
+            path = Path(target) / side / f"{Path(name).stem}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+        print(f"{name}: a pair of {picture.shape[1]}x{picture.shape[0]}")
 
 
 if __name__ == "__main__":

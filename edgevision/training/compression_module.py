@@ -12,8 +12,9 @@ from torch import Tensor
 
 from edgevision.models.hyperprior_codec import HyperpriorCodec
 from edgevision.training.crop_batches import CropBatches, Example, planes
+from edgevision.training.kept_pictures import KeptPictures
 from edgevision.training.optimizers import cosine_optimizer
-from edgevision.training.photo_crops import Photos, Pixels
+from edgevision.training.photo_crops import Pixels
 from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import CompressionSettings
 from edgevision.training.watched_mean import WatchedMean
@@ -26,7 +27,7 @@ _SQUARE_RANGE = 255**2
 class CompressionCrops(CropBatches):
     """``image`` float32 (N, 3, H, W) in 0..1; some of what is trained on has lost its colour."""
 
-    def __init__(self, photos: Photos, settings: CompressionSettings) -> None:
+    def __init__(self, photos: KeptPictures[Pixels], settings: CompressionSettings) -> None:
         super().__init__(photos, settings)
         self._gray = settings.gray
 

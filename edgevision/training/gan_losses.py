@@ -32,7 +32,8 @@ def balanced_loss(made: Tensor, error: Tensor, contest: Tensor, share: float) ->
     """
     toward, past = (torch.autograd.grad(value, made, retain_graph=True)[0] for value in (error, contest))
     gradient = toward + past * (share * toward.norm() / past.norm().clamp(min=1e-12))
-    return (made * gradient.detach()).sum()
+    loss: Tensor = (made * gradient.detach()).sum()
+    return loss
 
 
 def gradient_penalty(discriminate: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from edgevision.imaging.lab import to_lab
 from edgevision.imaging.samples import luma_of
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
 from edgevision.training.crop_batches import Array, CropBatches, chw, planes
-from edgevision.training.photo_crops import Photos, Pixels
+from edgevision.training.kept_pictures import KeptPictures
+from edgevision.training.photo_crops import Pixels
 from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import RestorationSettings
 
@@ -40,7 +41,7 @@ class DamagedCrops(CropBatches):
     to be filled by the network too. Of colorizing ``target`` is a and b (N, 2, H / 2, W / 2), moved into 0..1.
     """
 
-    def __init__(self, photos: Photos, settings: RestorationSettings) -> None:
+    def __init__(self, photos: KeptPictures[Pixels], settings: RestorationSettings) -> None:
         super().__init__(photos, settings, whole=settings.kind in _WHOLE)
         self._restoration = settings
 

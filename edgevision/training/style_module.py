@@ -13,8 +13,9 @@ from torch import Tensor
 
 from edgevision.models.style_net import StyleNet
 from edgevision.training.crop_batches import CropBatches, Example, planes
+from edgevision.training.kept_pictures import KeptPictures
 from edgevision.training.optimizers import cosine_optimizer
-from edgevision.training.photo_crops import Photos, Pixels
+from edgevision.training.photo_crops import Pixels
 from edgevision.training.settings import StyleSettings
 from edgevision.training.style_loss import StyleLoss
 from edgevision.training.watched_mean import WatchedMean
@@ -29,7 +30,7 @@ _SMOOTHNESS = 0.5
 class StyleCrops(CropBatches):
     """``image`` float32 (N, 3, H, W) in 0..1, and the number of the ``style`` to paint it in, int64 (N,)."""
 
-    def __init__(self, photos: Photos, settings: StyleSettings) -> None:
+    def __init__(self, photos: KeptPictures[Pixels], settings: StyleSettings) -> None:
         super().__init__(photos, settings)
         self._styles = len(settings.styles)
 

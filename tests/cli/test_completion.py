@@ -40,7 +40,10 @@ def complete(run_python):
         ("edgevision di", ["diff"]),
         (
             "edgevision train ",
-            ["classify", "sequence", "detect", "segment", "keypoints", "gan", "vae", "restore", "stylize", "compress"],
+            [
+                *("classify", "sequence", "detect", "segment", "keypoints"),
+                *("gan", "vae", "restore", "stylize", "translate", "compress"),
+            ],
         ),
         ("edgevision --ver", ["--version"]),
     ],

@@ -12,6 +12,7 @@ EXPECTED = {
     "classify_pictures.py": ["cat.jpg: cat", "rocket.jpg: "],
     "foreign_checkpoint.py": ["prefix 'module.' stripped", "stranger.onnx"],
     "generate_pictures.py": ["it knows airplane, ", "ships.png: 16 pictures of 32x32", "classes.png", "between.png"],
+    "make_pairs.py": ["cat.jpg: a pair of 451x300", "rocket.jpg: a pair of 640x427"],
     "restore_pictures.py": ["torn: ", "noisy: ", "dark: ", "enlarged: 451x300 to 902x600"],
     "watch_frames.py": ["moves right, ", "\n15 rises "],
     "train_export_run.py": ["digits.onnx: SQNR", "digits read correctly", "p50"],
@@ -25,6 +26,8 @@ def test_every_example_is_tested():
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_an_example_runs_and_says_what_it_should(name, tmp_path):
     arguments = [] if name in ("classify_pictures.py", "watch_frames.py") else [str(tmp_path)]
+    if name == "make_pairs.py":
+        arguments = ["edges", str(ROOT / "examples" / "pictures"), *arguments]
     script = str(ROOT / "examples" / name)
     done = subprocess.run(
         [sys.executable, script, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path

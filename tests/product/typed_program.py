@@ -30,6 +30,7 @@ from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 from edgevision.runtime.tasks.sequences.sequence_classifier import SequenceClassifier
 from edgevision.runtime.tasks.stylization.stylizer import Stylizer
+from edgevision.runtime.tasks.translation.translator import Translator
 
 
 def models_that_ship() -> None:
@@ -55,6 +56,7 @@ def models_of_ones_own(path: Path, name: str) -> None:
     assert_type(edgevision.load(path, task="inpaint", tile=0), Inpainter)
     assert_type(edgevision.load(path, task="upscale"), Restorer)
     assert_type(edgevision.load(path, task="stylize", tile=0), Stylizer)
+    assert_type(edgevision.load(path, task="translate"), Translator)
     assert_type(edgevision.load(path, task="encode"), Encoder)
     assert_type(edgevision.load(path, task="reconstruct"), Reconstructor)
     assert_type(edgevision.load(path), Any)

@@ -48,7 +48,7 @@ def test_restoration_is_trained_with_what_suits_the_kind(kind: RestorationKind) 
 @pytest.mark.parametrize(
     ("kind", "settings", "error", "message"),
     [
-        ("juggle", {}, ValueError, "one of classify, .*stylize, not 'juggle'"),
+        ("juggle", {}, ValueError, "one of classify, .*translate, not 'juggle'"),
         ("classify", {"epocs": 3}, TypeError, "a training of classify has no setting 'epocs'; did you mean 'epochs'?"),
         ("vae", {"augment": ["flip"]}, TypeError, "a training of vae has no setting 'augment'"),
         ("classify", {"epochs": "3"}, ValueError, r"classify\.epochs must be int, not '3'"),

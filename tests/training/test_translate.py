@@ -103,8 +103,8 @@ def test_crops_are_of_the_same_place_in_both_pictures(pairs: Path) -> None:
 def test_a_tenth_is_held_out_by_what_the_pairs_show(pairs: Path) -> None:
     read = partial(Pairs, [str(pairs)], quiet=True)
     assert len(read(in_tenth=held_out_by(None), held_out=True)) == sum(is_held_out(f"{n:03}.png") for n in range(12))
-    tens = held_out_by("^(..)")
-    assert len(read(in_tenth=tens, held_out=False)) == sum(not is_held_out(f"{n:03}.png"[:2]) for n in range(12))
+    numbers = held_out_by(r"(..)\.png")
+    assert len(read(in_tenth=numbers, held_out=False)) == sum(not is_held_out(f"{n:02}") for n in range(12)) == 11
 
 
 def test_the_contest_pulls_as_strongly_as_is_asked_for() -> None:
