@@ -26,9 +26,12 @@ from edgevision.modelfiles.model_facts import ModelFacts
 from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.benchmark.comparison import Comparison
 from edgevision.runtime.benchmark.report import MeasuredRun
+from edgevision.runtime.compositions.board_files import _Document as compositions_document
 from edgevision.runtime.devices.listing import DeviceReport
-from edgevision.runtime.remote.documents import FailedInput, RunDocument
+from edgevision.runtime.remote.documents import FailedInput, OutputsDocument, RunDocument
 from edgevision.runtime.tasks.evaluation import QualityReport
+from edgevision.runtime.web.site import SiteReport
+from edgevision.runtime.web.verification import SiteProof
 
 PAGE = "reference/schemas.md"
 FOLDER = "reference/schemas"
@@ -51,6 +54,10 @@ class _PicturesMade(RunDocument):
     seconds: float
     results: tuple[_Made, ...]
     failures: tuple[FailedInput, ...]
+
+
+# Of rooms whose verbs print what others print too.
+_USUAL = {"restoration": _PicturesMade, "stylization": _PicturesMade, "generation": OutputsDocument}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -77,15 +84,19 @@ def schemas() -> dict[str, Schema]:
         "export": _document("edgevision export --json, and NAME.report.json", ExportReport),
         "verify": _document("edgevision verify --json", VerificationReport),
         "diff": _document("edgevision diff --json", DiffReport),
+        "web": _document("edgevision web --json", SiteReport),
+        "verify-site": _document("edgevision verify SITE --json", SiteProof),
         "metadata": _whole("What a model file says of itself, under the key edgevision", _metadata()),
     }
     for name in task_names():
         room = find_task(name).command.partition(":")[0].rpartition(".")[0]
         if find_spec(f"{room}.board_files"):
-            usual = _PicturesMade if room.endswith(".restoration") else None
+            usual = _USUAL.get(room.rpartition(".")[2])
             printed = getattr(import_module(f"{room}.board_files"), "_Document", usual)
             if printed is not None:
                 found[f"run-{name}"] = _document(f"edgevision run {name} --json", printed)
+    for name in ("cutout", "remove", "replace"):
+        found[f"run-{name}"] = _document(f"edgevision run {name} --json", compositions_document)
     return found
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgevision.core.errors import DISK_FULL, DiskFullError, OutputError
+from edgevision.core.file_system import locked, rename_over
 from edgevision.core.regular_files import real_path
 
 _UNUSABLE_PATH = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR)
@@ -73,7 +74,7 @@ def atomic_folder(target: Path, *, force: bool = True, replaced: Collection[str]
             _move_where_none_is(target, [file for file in files if file.name not in replaced])
             files = [file for file in files if file.name in replaced]
         for file in files:
-            file.replace(target.parent / file.name)
+            rename_over(file, target.parent / file.name)
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def temporary_folder(place: Path) -> Iterator[Path]:
         # In the moment before it is locked another process may take it for one left behind.
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place, ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            with _locked(folder) as is_locked:
+            with locked(folder) as is_locked:
                 if is_locked is not False and folder.exists():
                     yield folder
                     return
@@ -164,41 +165,12 @@ def _rename_to_new(file: Path, path: Path) -> None:
     except OSError:  # the file system has no second names for a file, as that of most memory cards
         path.touch(exist_ok=False)
         try:
-            file.replace(path)
+            rename_over(file, path)
         except BaseException:
             path.unlink()
             raise
     else:
         file.unlink()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool | None]:
-    """Lock a folder during the block: whether it is, or ``None`` where there are no such locks.
-
-    The kernel takes the lock away when the process ends, in whatever way.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield None
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        yield False
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_locked: bool | None = True
-    except BlockingIOError:
-        is_locked = False
-    except OSError:  # the file system has none, as that of a network
-        is_locked = None
-    try:
-        yield is_locked
-    finally:
-        os.close(descriptor)
 
 
 def _remove_left_behind(place: Path) -> None:
@@ -208,6 +180,6 @@ def _remove_left_behind(place: Path) -> None:
         _tidied.add(place)
     with suppress(OSError):  # what cannot be listed or removed is no reason not to write
         for folder in place.glob(f"{PREFIX}*"):
-            with _locked(folder) as is_locked:
+            with locked(folder) as is_locked:
                 if is_locked and folder.stat().st_uid == os.geteuid():
                     shutil.rmtree(folder, ignore_errors=True)

@@ -25,6 +25,7 @@ PASSWORD = "EDGEVISION_KEY_PASSWORD"
 _FROM_ENVIRONMENT = "env:"
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _PIPE_HOLDS = 1 << 14
+_PIPES = Path("/dev/fd")
 _MISMATCH = "Signature mismatch"
 
 
@@ -193,11 +194,13 @@ def _key_file(key: str) -> Iterator[Path]:
         raise InputError(f"the environment variable {name!r} is empty; it holds a private key in PEM")
     if len(content) > _PIPE_HOLDS:
         raise InputError(f"the environment variable {name!r} holds {len(content):,} bytes, which is no key")
+    if not _PIPES.is_dir():
+        raise InputError(f"this system has no {_PIPES}, by which a key in a variable is read; give a file with the key")
     reading, writing = os.pipe()
     try:
         os.write(writing, content)
         os.close(writing)
-        yield Path(f"/dev/fd/{reading}")
+        yield _PIPES / str(reading)
     finally:
         os.close(reading)
 

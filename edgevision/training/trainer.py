@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from edgevision.core.atomic_files import atomic_file, translated_write_errors
 from edgevision.core.errors import CheckpointError, DatasetError, DeviceError, EdgevisionError, InputError
+from edgevision.core.file_system import rename_over
 from edgevision.core.machine import Machine
 from edgevision.training.checkpoint import read_saved
 from edgevision.training.history import History
@@ -47,7 +48,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         with atomic_file(path) as temporary:
             super().save_checkpoint(checkpoint, temporary, storage_options)
             if path.name == self._folder.last.name and path.exists():
-                path.replace(path.with_name(self._folder.previous.name))
+                rename_over(path, path.with_name(self._folder.previous.name))
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         return dict(read_saved(Path(path)))

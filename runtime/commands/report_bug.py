@@ -14,11 +14,13 @@ from edgevision import __version__
 from edgevision.cli.options import ForceOption, JsonOption
 from edgevision.cli.output import echo, json_report, print_json
 from edgevision.core.atomic_files import atomic_file, check_writable
+from edgevision.core.errors import OutputError
 from edgevision.core.last_error import last_error, without_names
 from edgevision.core.machine import Machine
 from edgevision.core.printable import exact_json
 from edgevision.runtime.devices.listing import conflicts, list_devices
 
+_SUFFIXES = (".json", ".txt")
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -38,6 +40,10 @@ def report_bug(
         edgevision report-bug
         edgevision report-bug -o report.json --force
     """
+    if output.suffix.lower() not in _SUFFIXES:
+        raise OutputError(
+            f"the report is JSON, for which {output.name!r} is no name; end it in {' or '.join(_SUFFIXES)}"
+        )
     check_writable(output, force=force)
     document = _report()
     with atomic_file(output, force=force) as file:

@@ -6,11 +6,13 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
+from edgevision.core.errors import OutputError
+from edgevision.core.file_system import locked, rename_over
 from edgevision.core.regular_files import sha256
 
 T = TypeVar("T")
@@ -37,7 +39,10 @@ def compiled(facts: Mapping[str, str], build: Callable[[Path], T], reopen: Calla
     with ExitStack() as held:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(_lock(folder.with_suffix(".lock")))
+            lock = folder.with_suffix(".lock")
+            lock.touch()
+            # Where there are no locks two processes may build the same, and one of the results stays.
+            held.enter_context(locked(lock, waiting=_say_waiting))
             fresh = Path(held.enter_context(tempfile.TemporaryDirectory(dir=folder.parent))) / key
             fresh.mkdir()
         except OSError as error:
@@ -55,16 +60,20 @@ def compiled(facts: Mapping[str, str], build: Callable[[Path], T], reopen: Calla
         result = build(fresh)
         try:
             _publish(fresh, folder)
-        except OSError as error:
+        except (OSError, OutputError) as error:
             _log.warning("what was compiled cannot be kept in %s: %s", folder.parent, error)
         return result
+
+
+def _say_waiting() -> None:
+    _log.info("waiting for another process that compiles the same model ...")
 
 
 def _publish(fresh: Path, folder: Path) -> None:
     manifest = {file.name: sha256(file) for file in fresh.iterdir()}
     (fresh / _MANIFEST).write_text(json.dumps(manifest))
     shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    rename_over(fresh, folder)
     entries = sorted((f for f in folder.parent.iterdir() if (f / _MANIFEST).is_file()), key=lambda f: f.stat().st_mtime)
     for old in entries[:-_MOST_ENTRIES]:
         shutil.rmtree(old, ignore_errors=True)
@@ -75,20 +84,3 @@ def _check(folder: Path) -> None:
     for name, digest in manifest.items():
         if sha256(folder / name) != digest:
             raise ValueError(f"{name} has changed")
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold ``path`` alone; a process that dies lets go of it."""
-    with path.open("w") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows: two processes may build the same, and one of the results stays
-            yield
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _log.info("waiting for another process that compiles the same model ...")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -1,6 +1,7 @@
 """One SSH connection to a board, made by the system's OpenSSH, over which any number of commands run."""
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -112,6 +113,8 @@ class Connection:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _log_in(self, *, batch: bool) -> None:
+        if platform.system() == "Windows":  # whose ssh has no connection that several commands share
+            raise DeviceError("boards are reached from Linux and macOS; on Windows run edgevision in WSL for it")
         if shutil.which("ssh") is None:
             raise DeviceError("boards are reached with OpenSSH's ssh, which is not installed; install openssh-client")
         options = ["-M", "-S", str(self._socket), "-o", f"BatchMode={'yes' if batch else 'no'}"]
@@ -159,8 +162,9 @@ class Connection:
 def end_group(process: "subprocess.Popen[bytes]") -> None:
     """Kill a process of :meth:`Connection.run`, with what it started."""
     if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):  # which Windows has not
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.kill()
 
 

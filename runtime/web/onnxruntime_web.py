@@ -12,6 +12,7 @@ from typing import Any
 
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError
+from edgevision.core.file_system import rename_over
 from edgevision.core.printable import shortened
 from edgevision.core.user_cache import user_cache
 
@@ -135,7 +136,7 @@ def _pack(program: str, target: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=10 * _PATIENCE)
     packed = target.parent / f"{PACKAGE}-{VERSION}.tgz"
     if packed != target:
-        packed.replace(target)
+        rename_over(packed, target)
 
 
 def _download(target: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from edgevision import __version__
 from edgevision.core.atomic_files import temporary_folder, translated_write_errors
 from edgevision.core.errors import InputError, OutputError
+from edgevision.core.file_system import rename_over
 from edgevision.core.records import Record, record
 from edgevision.modelfiles.model_file import ModelFormat, is_encrypted, model_format, read_graph
 from edgevision.runtime.serving.catalogue import Catalogue, OfferedModel, OfferedTask, open_catalogue
@@ -206,6 +207,6 @@ def _write(files: Mapping[str, bytes], target: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if target.exists():
-            target.replace(folder / "before")
-        made.replace(target)
+            rename_over(target, folder / "before")
+        rename_over(made, target)
         shutil.rmtree(folder / "before", ignore_errors=True)

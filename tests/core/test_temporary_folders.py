@@ -76,7 +76,7 @@ def test_only_folders_of_that_name_are_ever_removed(tmp_path: Path) -> None:
 def test_a_folder_that_was_taken_for_left_behind_before_it_was_locked_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    locked = atomic_files._locked
+    locked = atomic_files.locked
     taken: list[Path] = []
 
     @contextmanager
@@ -87,7 +87,7 @@ def test_a_folder_that_was_taken_for_left_behind_before_it_was_locked_is_made_an
                 folder.rmdir()
             yield is_locked
 
-    monkeypatch.setattr(atomic_files, "_locked", too_late)
+    monkeypatch.setattr(atomic_files, "locked", too_late)
     with temporary_folder(tmp_path) as folder:
         assert folder.is_dir()
         assert folder not in taken

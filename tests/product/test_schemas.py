@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.shipped_models import shipped_model, shipped_names
 
 ROOT = Path(__file__).parents[2]
-CAT, FACE = ROOT / "examples/pictures/cat.jpg", ROOT / "examples/face.jpg"
+CAT, ROCKET = ROOT / "examples/pictures/cat.jpg", ROOT / "examples/pictures/rocket.jpg"
+FACE, MASK = ROOT / "examples/face.jpg", ROOT / "examples/mask.png"
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +61,21 @@ def test_each_is_a_schema_itself(schemas):
         ("run-segment", ["run", "segment", FACE]),
         ("run-keypoints", ["run", "keypoints", FACE]),
         ("run-brighten", ["run", "brighten", FACE, "-o", "out.png"]),
+        ("run-inpaint", ["run", "inpaint", CAT, MASK, "-o", "out.png"]),
+        ("run-generate", ["run", "generate", "-o", "out.png"]),
+        ("run-cutout", ["run", "cutout", FACE, "-o", "out.png"]),
+        ("diff", ["diff", "upscale", "upscale"]),
+        ("verify", ["verify", "brighten", "--against", ROOT / "examples/checkpoints/brighten.pt"]),
+        ("evaluate", ["evaluate", "classify", "data"]),
+        ("evaluate", ["evaluate", "denoise", "data"]),
         ("bench", ["bench", "classify", "--seconds", "0.1", "--runs", "3"]),
     ],
 )
 def test_what_is_printed_is_as_the_schema_says(edgevision, check, tmp_path, monkeypatch, name, arguments):
     monkeypatch.chdir(tmp_path)
+    for picture, label in ((CAT, "cat"), (ROCKET, "airplane")):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        shutil.copy(picture, tmp_path / "data" / label)
     code, out, err = edgevision(*arguments, "--json")
     assert code == 0, err
     document = json.loads(out)

@@ -74,6 +74,13 @@ def test_what_no_release_wrote_is_no_error(edgevision, cache, tmp_path, kept):
     assert "none is known" in out
 
 
+@pytest.mark.parametrize("name", ["x.zip", "report", "x.json.gz"])
+def test_a_name_of_another_kind_of_file_is_refused(edgevision, tmp_path, name):
+    code, _, err = edgevision("report-bug", "-o", tmp_path / name)
+    assert (code, ".json or .txt" in err) == (2, True)
+    assert not list(tmp_path.glob("[!c]*"))
+
+
 def test_a_report_that_is_there_is_not_overwritten(edgevision, tmp_path):
     (tmp_path / "report.json").write_text("mine")
     code, out, err = edgevision("report-bug", "-o", tmp_path / "report.json")

@@ -63,6 +63,11 @@ def test_nobody_listening_and_no_such_name_may_pass(network, refusal):
     assert "no address is known for 'no-such-board.invalid'" in str(unresolved)
 
 
+def test_on_windows_boards_are_reached_in_wsl(monkeypatch, refusal):
+    monkeypatch.setattr("edgevision.runtime.remote.ssh.platform.system", lambda: "Windows")
+    assert "run edgevision in WSL" in str(refusal("board"))
+
+
 def test_a_machine_without_ssh_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     connection = Connection("board")
