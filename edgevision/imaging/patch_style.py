@@ -26,7 +26,7 @@ CONTENT_SCALES = (2, 3)
 LEAST_CONTRAST = 0.05
 """Standard deviation of lightness below which a surface is even."""
 
-LEAST_VARIANCE = 1e-6
+LEAST_VARIANCE = 1e-4
 """Of what a filter answers, below which a surface is even."""
 
 BLUR = np.array([1, 3, 3, 1], np.float32) / 8
