@@ -24,7 +24,9 @@ from edgevision.core.printable import shortened
 from edgevision.core.regular_files import read_text_file
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise_kinds import NoiseKind
-from edgevision.modelfiles.metadata import Color, Resample, Resize
+from edgevision.exporters.output_files import check_output_files, output_file
+from edgevision.modelfiles.metadata import Color, Precision, Resample, Resize
+from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.modelfiles.task_registry import task_names
 from edgevision.runtime.tasks.classification.spec import Activation
 from edgevision.runtime.tasks.restoration.spec import Prediction
@@ -201,6 +203,17 @@ class OutputOptions:
     force: ForceOption = False
     as_json: JsonOption = False
     quiet: QuietOption = False
+
+    @property
+    def precision(self) -> Precision:
+        """The one that is asked for."""
+        return Precision.INT8 if self.int8 else Precision.FP16 if self.fp16 else Precision.FP32
+
+    def check_files(self, checkpoint: Path, *, keep_candidates: bool) -> None:
+        """Refuse what would be written over."""
+        model_format = ModelFormat(self.model_format)
+        model = output_file(checkpoint, self.output, model_format, self.precision)
+        check_output_files(model, model_format, int8=self.int8, keep_candidates=keep_candidates, force=self.force)
 
     def static_shape(self) -> tuple[int, ...] | None:
         """The only one that the model is to take."""

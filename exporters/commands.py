@@ -24,7 +24,6 @@ from edgevision.exporters.command_options import (
     OutputOptions,
 )
 from edgevision.exporters.quantization.options import QuantizationOptions
-from edgevision.modelfiles.metadata import Precision
 from edgevision.modelfiles.model_file import report_path, require_metadata
 from edgevision.modelfiles.model_references import is_reference, library_reference
 from edgevision.runtime.model_options import ModelArgument
@@ -84,6 +83,8 @@ def export(
     if not elsewhere and not checkpoint.exists():
         kind = "model" if checkpoint.suffix == ".onnx" else "checkpoint"
         raise CheckpointError(f"the {kind} {str(checkpoint)!r} does not exist")
+    if not output.retime and (output.output is not None or not elsewhere):
+        output.check_files(checkpoint, keep_candidates=quantization.keep_candidates)
     with requires_extra("export"):
         from edgevision.exporters.export import export as run_export
         from edgevision.exporters.quantization.settings import QuantizationSettings
@@ -98,7 +99,7 @@ def export(
             checkpoint,
             output.output,
             format=output.model_format,
-            precision=Precision.INT8 if output.int8 else Precision.FP16 if output.fp16 else Precision.FP32,
+            precision=output.precision,
             part=part,
             input_shape=description.shape(),
             static=output.static_shape(),

@@ -14,7 +14,7 @@ from typing import Any
 
 import onnx
 
-from edgevision.core.atomic_files import atomic_folder, check_all_writable, translated_write_errors
+from edgevision.core.atomic_files import atomic_folder, translated_write_errors
 from edgevision.core.errors import (
     CompilationError,
     DeviceError,
@@ -26,10 +26,11 @@ from edgevision.core.errors import (
 from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import one_line
 from edgevision.data.datasets import ClassFolders
-from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.engine_process import OutOfTimeError, engine_process
-from edgevision.exporters.kept_candidates import check_candidates_folder, keep_candidates
-from edgevision.exporters.model_writing import WRITERS, ModelOpener, write_model
+from edgevision.exporters.format_writers import WRITERS
+from edgevision.exporters.kept_candidates import keep_candidates
+from edgevision.exporters.model_writing import ModelOpener, write_model
+from edgevision.exporters.output_files import check_output_files, output_file, search_log
 from edgevision.exporters.parity import compare_engines
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.transposed_convolutions import TransposedConvolutions
@@ -118,7 +119,7 @@ def export(
         seed: of the sampler.
 
     Returns:
-        The report, which is also written beside the model as ``NAME.report.json``.
+        The report, which is also written beside the model, as :func:`~edgevision.modelfiles.model_file.report_path`.
 
     Raises:
         CheckpointError, InputError, DatasetError: something given cannot be used.
@@ -142,19 +143,15 @@ def export(
         beside = Path(path.name)
     elif (library := library_reference(checkpoint)) is not None:
         beside = Path(library.name.partition("@")[0].rpartition("/")[2])
-    target = Path(output) if output is not None else _default_output(beside, format, precision)
-    if target.suffix != format.suffix:
-        raise InputError(f"an {format} model's name ends in {format.suffix}, not {target.name!r}")
-    check_all_writable([target, *map(target.with_suffix, writer.beside)], force=force)
+    target = output_file(beside, None if output is None else Path(output), format, precision)
     settings = int8 or QuantizationSettings()
     int8_asked = precision is Precision.INT8
+    check_output_files(target, format, int8=int8_asked, keep_candidates=settings.keep_candidates, force=force)
     if int8_asked:
         for_format(find_target(settings.target), format)  # where they do not go together
     if writer.check_installed is not None:
         load_object(writer.check_installed)()  # where it is missing, before the time that a conversion takes
     time_budget = settings.begin(show, inspected=html is not None, spent=spent)
-    if precision is Precision.INT8 and settings.keep_candidates:
-        check_candidates_folder(target, force=force)
     needs_static = writer.static or (int8_asked and find_target(settings.target).static_shapes)
 
     source = read_source_model(
@@ -349,17 +346,6 @@ def _samples(
     if folder is not None and metadata.image is not None:
         return data_batches(folder, metadata, _SAMPLES, reference), f"{folder.path.name} {folder.split}".strip()
     return seeded_batches(metadata, shape, _SAMPLES, seed), f"seeded sampler, seed {seed}"
-
-
-def search_log(output: Path) -> Path:
-    """Where the candidates of a search are noted until it is done."""
-    return output.with_suffix(".search.jsonl")
-
-
-def _default_output(source: Path, format: ModelFormat, precision: Precision) -> Path:
-    """Beside the checkpoint; an ONNX model is not written over itself."""
-    output = source.with_name(f"{stem(source)}{WRITERS[format].infix}{format.suffix}")
-    return output if output != source else source.with_name(f"{source.stem}-{precision}{source.suffix}")
 
 
 def _in_order(given: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:

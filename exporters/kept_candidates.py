@@ -1,7 +1,6 @@
 """``NAME.candidates/``: the forms among which a verdict chose, as model files to measure again."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,32 +8,14 @@ import numpy as np
 import onnx
 
 from edgevision.core.atomic_files import temporary_folder, translated_write_errors
-from edgevision.core.errors import OutputError
 from edgevision.exporters.model_writing import write_model
+from edgevision.exporters.output_files import candidates_folder, check_candidates_folder
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Array
 
 INPUTS = "inputs.npz"
 """What the candidates were timed on, in their folder."""
-
-
-def candidates_folder(output: Path) -> Path:
-    """Where the candidates of a model file are kept."""
-    return output.with_suffix(".candidates")
-
-
-def check_candidates_folder(output: Path, *, force: bool) -> None:
-    """Refuse before the work starts what :func:`keep_candidates` would.
-
-    Raises:
-        OutputError: there is such a folder and ``force`` is false, or it is something else.
-    """
-    folder = candidates_folder(output)
-    if os.path.lexists(folder) and (not folder.is_dir() or folder.is_symlink()):
-        raise OutputError(f"the candidates cannot be kept: {str(folder)!r} is no folder; move it away")
-    if folder.exists() and not force:
-        raise OutputError(f"{str(folder)!r} exists already; --force replaces it")
 
 
 def keep_candidates(

@@ -14,7 +14,7 @@ from edgevision.core.regular_files import read_text_file
 from edgevision.exporters.parity import ParityReport
 from edgevision.exporters.quantization.report import QuantizationReport
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
-from edgevision.modelfiles.model_file import ModelFormat, report_path
+from edgevision.modelfiles.model_file import ModelFormat, find_report
 
 
 @record
@@ -48,7 +48,7 @@ class ExportReport(Record):
 
 def read_report(model: Path) -> ExportReport:
     """The report beside a model file; :class:`InputError` where there is none, or it is none."""
-    path = report_path(model)
+    path = find_report(model)
     text = read_text_file(path, "the report of the export")
     try:
         return ExportReport.from_dict(json.loads(text))

@@ -11,11 +11,12 @@ import onnx
 from edgevision.core.atomic_files import atomic_folder, translated_write_errors
 from edgevision.core.errors import InputError
 from edgevision.core.regular_files import read_regular
-from edgevision.exporters.kept_candidates import INPUTS, candidates_folder
+from edgevision.exporters.kept_candidates import INPUTS
+from edgevision.exporters.output_files import candidates_folder
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.engine_settings import find_engine_settings
 from edgevision.exporters.quantization.options import EngineChoice
-from edgevision.exporters.quantization.report import Form, QuantizationReport
+from edgevision.exporters.quantization.report import AS_GIVEN, Form, QuantizationReport
 from edgevision.exporters.quantization.selection import Candidate, Selector
 from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.quantization.trials import Timer, inference_timer
@@ -56,7 +57,7 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
     left_out = [form.label for form in quantization.forms if form.label not in rows]
     if not rows:
         raise InputError(f"no engine that {model.name!r} was measured in is installed here")
-    judged = [Candidate.judged(label, kept[f.name].outcome, f, known[f.engine]) for label, f in rows.items()]
+    judged = [Candidate.judged(f.name, kept[f.name].outcome, f, known[f.engine]) for label, f in rows.items()]
     with ExitStack() as stack, np.load(candidates_folder(model) / INPUTS, allow_pickle=False) as inputs:
         feeds = {name: inputs[name] for name in inputs.files}
         engines = {}
@@ -67,6 +68,8 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
                     known[form.engine].device,
                     threads=quantization.threads,
                     inference_precision=known[form.engine].inference_precision,
+                    # As others open it.
+                    flush_denormals=form.name != AS_GIVEN,
                 )
             )
         timer = inference_timer(engines, feeds, (known[form.engine] for form in rows.values()))

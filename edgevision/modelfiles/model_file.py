@@ -60,6 +60,8 @@ ENCRYPTED_SUFFIX = ".age"
 MODEL_SUFFIXES = tuple(kind.suffix for format, kind in _KINDS.items() if format is not ModelFormat.CHECKPOINT)
 """Of what can be run."""
 
+_REPORT = ".report.json"
+
 # A thousand classes take some 30,000.
 _LONGEST_DOCUMENT = 16_000_000
 
@@ -194,9 +196,27 @@ def external_files(path: Path) -> tuple[ExternalData, ...]:
     return tuple(files[name] for name in sorted(files))
 
 
+def companion_path(model: Path, ending: str) -> Path:
+    """What an export writes about a model: of ``net.onnx`` that is ``net.report.json``, of ``net.xml``, which may lie
+    beside it, ``net.xml.report.json``.
+    """
+    if model.suffix == ModelFormat.ONNX.suffix:
+        return model.with_suffix(ending)
+    return model.with_name(f"{model.name}{ending}")
+
+
 def report_path(model: Path) -> Path:
-    """Where the report of an export lies, which says how the model was made and what was measured."""
-    return model.with_suffix(".report.json")
+    """Where the report of an export is written, which says how the model was made and what was measured."""
+    return companion_path(model, _REPORT)
+
+
+def find_report(model: Path) -> Path:
+    """As :func:`report_path`, or where there is none the one that was called as that of an ONNX model.
+
+    So exports before 2026-11-27 called that of every format.
+    """
+    path, before = report_path(model), model.with_suffix(_REPORT)
+    return before if before.is_file() and not path.exists() else path
 
 
 def model_hash(path: Path) -> str:

@@ -17,7 +17,7 @@ from edgevision.core.errors import InputError, ModelFileError, SignatureError
 from edgevision.core.extras import requires_extra
 from edgevision.core.private_keys import PRIVATE_KEY, refuse_key_itself
 from edgevision.core.regular_files import read_regular, sha256
-from edgevision.modelfiles.model_file import external_files, model_format, report_path
+from edgevision.modelfiles.model_file import external_files, find_report, model_format
 
 PASSWORD = "EDGEVISION_KEY_PASSWORD"
 """The environment variable with the password of a private key."""
@@ -56,7 +56,7 @@ def signed_files(model: Path) -> tuple[str, ...]:
         ModelFileError: as :func:`~edgevision.modelfiles.model_file.model_format`; damaged.
     """
     model_format(model)
-    report = report_path(model)
+    report = find_report(model)
     return (model.name, *(data.file for data in external_files(model)), *([report.name] if report.is_file() else []))
 
 
@@ -162,7 +162,7 @@ def _differences(model: Path, signature: Path) -> str:
 
 def _part(model: Path, name: str) -> str:
     """What of the model a file holds, to say it behind its name."""
-    if name == report_path(model).name:
+    if name == find_report(model).name:
         return ", its report,"
     if name == model.name:
         return ", its graph, metadata or weights,"

@@ -11,12 +11,13 @@ from torch import nn
 
 from edgevision.core.errors import CheckpointError, InputError
 from edgevision.core.regular_files import sha256
+from edgevision.exporters.checkpoint_names import is_index
 from edgevision.exporters.checkpoints.contents import Contents
 from edgevision.exporters.checkpoints.files import FileKind, read_file
 from edgevision.exporters.checkpoints.float32 import in_float32
 from edgevision.exporters.checkpoints.modules import choose_module
 from edgevision.exporters.checkpoints.network import build_network
-from edgevision.exporters.checkpoints.shards import is_index, read_shards, shards_of
+from edgevision.exporters.checkpoints.shards import read_shards, shards_of
 from edgevision.exporters.checkpoints.weights import load_weights
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.models import build_model

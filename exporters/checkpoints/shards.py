@@ -8,20 +8,8 @@ from typing import Any
 from edgevision.core.errors import CheckpointError
 from edgevision.core.regular_files import real_path
 
-_SUFFIX = ".index.json"
-
 # An index takes some hundred bytes for each tensor.
 _MOST_BYTES = 64 << 20
-
-
-def is_index(path: Path) -> bool:
-    """Whether the file has the name of an index."""
-    return path.name.lower().endswith(_SUFFIX)
-
-
-def stem(path: Path) -> str:
-    """The name of a checkpoint without what it ends in: of ``model.safetensors.index.json`` that is ``model``."""
-    return Path(path.name[: -len(_SUFFIX)]).stem if is_index(path) else path.stem
 
 
 def shards_of(index: Path) -> dict[Path, list[str]]:

@@ -13,7 +13,7 @@ import onnxruntime
 
 from edgevision.exporters.passes.graph_pass import GraphPass, PassResult
 from edgevision.exporters.passes.ir import Array
-from edgevision.runtime.benchmark.timing import InterleavedTimer
+from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
 from edgevision.runtime.engines.onnx_runtime_library import log_severity
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class WherePays:
         if not agree(before, after, feeds):
             _log.debug("%s: not exact here", what)
             return PassResult(model)
-        speedup = measured_speedup(before, after, feeds)
+        speedup = measured_speedup(before, after, feeds).ratio
         _log.debug("%s: %.3f times as fast", what, speedup)
         return result if speedup >= _NO_SLOWER else PassResult(model)
 
@@ -84,8 +84,8 @@ def agree(
 
 def measured_speedup(
     before: onnxruntime.InferenceSession, after: onnxruntime.InferenceSession, feeds: Mapping[str, Array]
-) -> float:
+) -> Speedup:
     """How many times as fast ``after`` is, of this thread's time."""
     timer = InterleavedTimer({one: partial(one.run, None, feeds) for one in (before, after)}, clock=_clock)
     timer.measure(_SECONDS, fewest=_FEWEST_ROUNDS, most=_ROUNDS)
-    return timer.speedup(after, over=before).ratio
+    return timer.speedup(after, over=before)

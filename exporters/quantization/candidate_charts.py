@@ -83,7 +83,8 @@ def quality_against_speed(report: QuantizationReport) -> str:
         if label.far:
             middle = label.x + CHARACTER * len(one.name) / 2
             end = min(max(x, label.x), label.x + CHARACTER * len(one.name))
-            parts.append(line(x, y, (end + middle) / 2, label.y - 4 if label.y < y else label.y - 9, "lead"))
+            # To the edge of the words, which it does not cross.
+            parts.append(line(x, y, (end + middle) / 2, label.y + 4 if label.y < y else label.y - 11, "lead"))
         parts.append(text(label.x, label.y, one.name, kind="strong" if one.kind == "best" else ""))
     return chart(axes.height, "loss against speed-up", parts)
 

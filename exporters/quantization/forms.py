@@ -53,7 +53,13 @@ class Candidates:
 
 @dataclass(frozen=True)
 class PossibleForm:
-    """A file and what it is run in; ``written`` is the model that is written for it, where that is another."""
+    """A file and what it is run in.
+
+    Attributes:
+        outcome: what it would be to write it; ``None`` of what is compared with only.
+        written: the model that is written for it, where that is another.
+        open: what opens the model that was given; all others are opened by those of their settings.
+    """
 
     name: str
     model: onnx.ModelProto
@@ -61,6 +67,7 @@ class PossibleForm:
     plan: Plan = field(default_factory=Plan)
     written: onnx.ModelProto | None = None
     settings: EngineSettings = ONNX_RUNTIME
+    open: Opener | None = None
 
     @property
     def label(self) -> str:
@@ -102,12 +109,18 @@ def possible_forms(
         budget,
     )
     if candidates.given is not None:
-        forms.insert(0, PossibleForm(AS_GIVEN, candidates.given.model, None, settings=candidates.given.settings))
+        given = candidates.given
+        # Another engine than those that were asked for is compared with only.
+        outcome = Outcome.FLOAT if given.settings.engine == first.engine else None
+        forms.insert(0, PossibleForm(AS_GIVEN, given.model, outcome, settings=given.settings, open=given.open))
     return forms
 
 
 def _plans(candidates: Candidates, trials: Trials, budget: float) -> dict[str, Plan]:
-    """Those with int8 arithmetic by the names of their files, each once: one loaded twice would have two times."""
+    """Those with int8 arithmetic by the names of their files, each once: one loaded twice would have two times.
+
+    Each engine has at most one besides everything in int8; that of the second is ``other int8``.
+    """
     everything = candidates.everything
     plans = {"all int8": everything} if everything.int8 else {}
     if any(plan.a16w8 for plan in candidates.searched.values()):
@@ -117,8 +130,7 @@ def _plans(candidates: Candidates, trials: Trials, budget: float) -> dict[str, P
             continue
         plan = _with_weight_only(plan, candidates, trials.within(settings), budget)
         if plan not in plans.values():
-            alone = len(candidates.searched) == 1 or settings.engine == trials.settings.engine
-            plans["int8" if alone else f"int8 for {settings.title}"] = plan
+            plans["other int8" if "int8" in plans else "int8"] = plan
     if candidates.finetuned is not None:
         name = "all int8" if candidates.finetuned.int8 == everything.int8 else "int8"
         plans[f"{name} finetuned"] = _with_weight_only(candidates.finetuned, candidates, trials, budget)

@@ -32,6 +32,7 @@ class Inspection:
         graph: its layers, which ``layers`` compares with those of the float model.
         times: of each layer by its name; empty where the target is not at hand.
         examples: what the float model and the form make of the same inputs.
+        left_out: what there was no time for, in words for people.
     """
 
     form: str
@@ -39,6 +40,7 @@ class Inspection:
     layers: LayerComparison
     times: Mapping[str, LayerTime]
     examples: Sequence[tuple[Example, Example]]
+    left_out: Sequence[str] = ()
 
 
 def inspect(
@@ -59,20 +61,28 @@ def inspect(
     plain, graph = OnnxLayers(quantized.float_model, report.target), OnnxLayers(form.model, report.target)
     fixed = reference.inputs[0].shape[0]
     batches = in_portions([[array[:_SAMPLES] for array in quantized.samples]], fixed if isinstance(fixed, int) else 1)
-    layers = compare_layers(plain, graph, batches, histograms=True, late=late)
-    times: dict[str, LayerTime] = {}
-    if report.measured and form.settings.engine == ONNX_RUNTIME.engine and not late():
-        (timed, *_) = in_portions([quantized.samples], report.batch)
-        feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
-        before = _layer_times(quantized.float_model, plain.layers, feeds, report.threads)
-        after = _layer_times(form.model, graph.layers, feeds, report.threads)
-        times = {one: LayerTime(before.get(one), after.get(one)) for one in after.keys() | before.keys()}
+    left_out: list[str] = []
     examples: list[tuple[Example, Example]] = []
     measure: object = quantized.measure
-    if isinstance(measure, WithExamples) and not late():
-        with openers[form.settings](form.model) as engine:
-            examples = list(zip(measure.examples(reference), measure.examples(engine), strict=False))
-    return Inspection(name, graph, layers, times, examples)
+    # First what is seen at a glance.
+    if isinstance(measure, WithExamples):
+        if late():
+            left_out.append("what both make of the same inputs")
+        else:
+            with openers[form.settings](form.model) as engine:
+                examples = list(zip(measure.examples(reference), measure.examples(engine), strict=False))
+    layers = compare_layers(plain, graph, batches, histograms=True, late=late)
+    times: dict[str, LayerTime] = {}
+    if report.measured and form.settings.engine == ONNX_RUNTIME.engine:
+        if late():
+            left_out.append("the time of each layer")
+        else:
+            (timed, *_) = in_portions([quantized.samples], report.batch)
+            feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
+            before = _layer_times(quantized.float_model, plain.layers, feeds, report.threads)
+            after = _layer_times(form.model, graph.layers, feeds, report.threads)
+            times = {one: LayerTime(before.get(one), after.get(one)) for one in after.keys() | before.keys()}
+    return Inspection(name, graph, layers, times, examples, tuple(left_out))
 
 
 def _form(quantized: Quantized) -> tuple[str, Written]:

@@ -50,6 +50,8 @@ def write_page(
         *(f"<p class=soft>{escape(one_line(note))}</p>" for note in report.notes),
     ]
     if inspection is not None:
+        if inspection.left_out:
+            body.append(f"<p class=soft>not on this page for want of time: {', '.join(inspection.left_out)}</p>")
         body += examples_section(inspection.examples, inspection.form)
         body += _layers(report, inspection)
     body += ["<h2>Quality against speed</h2>", quality_against_speed(report)]

@@ -31,7 +31,7 @@ from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
-from edgevision.exporters.quantization.verdict import decide
+from edgevision.exporters.quantization.verdict import MORE_SETS, decide
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
@@ -130,7 +130,7 @@ def quantize(
     with engine_process().within(time_budget.seconds_before_verdict if settings.time_budget else None):
         choices = EngineSearch(trials, everything, budget, search, time_budget.late).run()
     if units and time_budget.cut_short:
-        time_budget.left_out.append("more sets of operators")
+        time_budget.left_out.append(MORE_SETS)
     first = next(iter(choices.values()))
     finetuned: Plan | None = None
     notes: tuple[str, ...] = ()

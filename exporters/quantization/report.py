@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     FP16 = "fp16"
     """Arithmetic in half precision: it is faster than any form in float32 or int8, within the budget."""
     FLOAT = "float"
-    """The fastest float form: nothing smaller is as fast within the budget."""
+    """A float form: nothing smaller is as fast within the budget."""
 
 
 class OperatorPrecision(StrEnum):

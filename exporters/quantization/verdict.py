@@ -10,7 +10,7 @@ from edgevision.core.errors import EdgevisionError, EngineCrashError
 from edgevision.core.printable import one_line
 from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.quantization.engine_settings import EngineSettings
-from edgevision.exporters.quantization.forms import Candidates, GivenModel, PossibleForm, possible_forms
+from edgevision.exporters.quantization.forms import Candidates, PossibleForm, possible_forms
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
@@ -34,6 +34,8 @@ RETIME_ADVICE = "it can be timed again on a quieter machine without another sear
 """How a note begins that says with what."""
 NO_TIME = "the time did not suffice to try int8"
 """What is said where no form in int8 was judged for want of time."""
+MORE_SETS = "more sets of operators"
+"""What was left out where the time did not suffice for the search."""
 # However little time there is.
 _FEWEST_ROUNDS = 5
 # Of the time for the verdict, for judging forms.
@@ -84,11 +86,11 @@ def decide(
     What the time does not suffice for is left out: of the forms those that the search has not judged.
     """
     possible = {form.label: form for form in possible_forms(candidates, trials, tuple(setup.openers), budget, format)}
-    with _opened(possible, candidates.given, setup, trials, time_budget, budget) as (qualities, timer, notes):
+    with _opened(possible, setup, trials, time_budget, budget) as (qualities, timer, notes):
         possible = {label: possible[label] for label in qualities}
         speedup = None if timer is None else timer.speedup
         judged = [
-            Candidate.judged(label, possible[label].outcome, quality, possible[label].settings)
+            Candidate.judged(possible[label].name, possible[label].outcome, quality, possible[label].settings)
             for label, quality in qualities.items()
         ]
         selector = Selector(judged, speedup, budget, prefer)
@@ -126,7 +128,10 @@ def decide(
             if not any(plan.int8 for plan in candidates.searched.values()):
                 unit = setup.measure.unit
                 tried = any(trial.computed and trial.quality is not None for trial in trials.all)
-                none = f"no operator can be int8 within the budget of {abs(budget):g} {unit}" if tried else NO_TIME
+                within = f"within the budget of {abs(budget):g} {unit}"
+                none = f"no operator can be int8 {within}" if tried else NO_TIME
+                if tried and MORE_SETS in time_budget.left_out:
+                    none = f"nothing in int8 that the time sufficed to try is {within}"
                 why = f"{none}; {why}"
         notes += unproven(forms, chosen.label, budget, setup.measure.unit)
         files = {form.name: form for form in reversed(possible.values()) if form.outcome is not None}
@@ -159,7 +164,6 @@ _Opened = tuple[dict[str, Quality], Timer | None, tuple[str, ...]]
 @contextmanager
 def _opened(
     possible: Mapping[str, PossibleForm],
-    given: GivenModel | None,
     setup: TrialSetup,
     trials: Trials,
     time_budget: TimeBudget,
@@ -193,7 +197,7 @@ def _opened(
                 time_budget.left_out.append(label)
                 continue
             try:
-                open_model = given.open if given is not None and form.outcome is None else setup.openers[form.settings]
+                open_model = form.open or setup.openers[form.settings]
                 engine = stack.enter_context(open_model(form.model))
                 qualities[label] = known[label] or setup.measure(engine)
                 if setup.baseline is not None:
@@ -207,7 +211,7 @@ def _opened(
             except EdgevisionError as error:
                 if isinstance(error, EngineCrashError) and form.outcome is Outcome.INT8:
                     reason = f"{label} is no candidate"
-                elif form.outcome is None:
+                elif form.open is not None:
                     reason = "the model as given does not run here: the first row is the cleaned"
                 elif form.settings.engine != home:
                     reason = f"{label} does not run"

@@ -33,7 +33,14 @@ def reason(selection: Selection, first: str, speedup: SpeedupOver | None, prefer
         else:
             if weight_only is not None:
                 reasons.append(f"with weights stored in int8 it is {times(weight_only.name)}")
-            reasons.append(f"written is the fastest float32 form, {_known_as(written.name)}")
+            if speedup is None or written is fastest:
+                form = "the float32 form" if speedup is None else "the fastest float32 form"
+                reasons.append(f"written is {form}, {_known_as(written.name)}")
+            else:
+                reasons.append(
+                    f"written is {_known_as(written.name)}, as {_known_as(fastest.name)} is not shown to be faster:"
+                    f" {_interval(speedup(fastest.name, written.name))} as fast"
+                )
     if speedup is not None and first not in (written.name, fastest.name):
         found = speedup(written.name, first)
         reasons.append(f"it is {_interval(found)} as fast as {_known_as(first)}")

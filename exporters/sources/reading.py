@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.checkpoint_names import stem
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.exporters.checkpoints.shards import stem
 from edgevision.exporters.network_facts.network import check_fit
 from edgevision.exporters.sources.checkpoint_source import convert_checkpoint
 from edgevision.exporters.sources.describe import current_form, merged

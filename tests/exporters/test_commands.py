@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -62,6 +63,18 @@ def test_export_says_what_it_made(
     assert lines[3].startswith("  logits: SQNR 1")
     assert lines[4].startswith("  same answer for ")
     assert lines[5] == f"report: {tmp_path / 'net.report.json'}"
+
+
+@pytest.mark.parametrize("options", [["-o", "{}/net.onnx"], []])
+def test_a_model_that_is_there_already_is_refused_before_pytorch_is_imported(
+    edgevision: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "edgevision.exporters.export", None)
+    (tmp_path / "net.pt").touch()
+    (tmp_path / "net.onnx").write_text("mine")
+    code, _, errors = edgevision("export", tmp_path / "net.pt", *(option.format(tmp_path) for option in options))
+    assert (code, (tmp_path / "net.onnx").read_text()) == (2, "mine")
+    assert "net.onnx' exists already; --force overwrites it" in errors
 
 
 def test_export_as_json_is_one_document(

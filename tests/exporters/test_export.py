@@ -25,9 +25,9 @@ import edgevision.exporters.sources.reading as reading
 from edgevision.core.errors import DiskFullError, InputError, MissingExtraError, OutputError, ParityError
 from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.export import export
-from edgevision.exporters.report import ExportReport
+from edgevision.exporters.report import ExportReport, read_report
 from edgevision.modelfiles.metadata import ImageSpec, Precision
-from edgevision.modelfiles.model_file import ModelFormat, model_hash, read_metadata
+from edgevision.modelfiles.model_file import ModelFormat, model_hash, read_metadata, report_path
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.tasks.classification.spec import Activation
 from edgevision.runtime.tasks.generation.spec import LatentSpec
@@ -89,7 +89,7 @@ def test_the_report_beside_it_says_what_was_made_and_measured(
     exported: Export, checkpoint: Path, model_format: str, precision: str
 ) -> None:
     path, report = exported(model_format, precision)
-    document = json.loads(path.with_suffix(".report.json").read_text(encoding="utf-8"))
+    document = json.loads(report_path(path).read_text(encoding="utf-8"))
     assert document.pop("schema_version") == 1
     assert ExportReport.from_dict(document) == report
     assert (report.verdict, report.reason) == ("good", None)
@@ -122,7 +122,7 @@ def test_nothing_of_this_machine_is_in_the_files(
     exported: Export, checkpoint: Path, model_format: str, precision: str
 ) -> None:
     path, _ = exported(model_format, precision)
-    for file in (path, path.with_suffix(".report.json")):
+    for file in (path, report_path(path)):
         content = file.read_bytes()
         for trace in (b"site-packages", b".py", str(checkpoint.parent).encode(), str(path.parent).encode()):
             assert trace not in content, (file, trace)
@@ -144,7 +144,7 @@ def test_the_files_can_be_read_by_others(checkpoint: Path, quick_conversion: Con
     finally:
         os.umask(mask)
     names = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
-    assert names == {"net.bin": "0o644", "net.report.json": "0o644", "net.xml": "0o644"}
+    assert names == {"net.bin": "0o644", "net.xml.report.json": "0o644", "net.xml": "0o644"}
 
 
 def test_what_the_user_says_goes_over_what_the_checkpoint_says(
@@ -326,11 +326,51 @@ def test_an_existing_model_is_kept_without_force(checkpoint: Path, tmp_path: Pat
 def test_an_existing_model_is_replaced_with_force(
     checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
 ) -> None:
-    for name in ("net.xml", "net.bin", "net.report.json"):
+    names = ("net.xml", "net.bin", "net.xml.report.json")
+    for name in names:
         (tmp_path / name).write_text("old")
     export(checkpoint, tmp_path / "net.xml", format="openvino", force=True)
     assert read_metadata(tmp_path / "net.xml") is not None
-    assert all((tmp_path / name).read_bytes() != b"old" for name in ("net.xml", "net.bin", "net.report.json"))
+    assert all((tmp_path / name).read_bytes() != b"old" for name in names)
+
+
+def test_models_of_one_name_and_of_two_formats_have_a_report_each(
+    checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    export(checkpoint, tmp_path / "net.onnx")
+    before = (tmp_path / "net.report.json").read_bytes()
+    export(checkpoint, tmp_path / "net.xml", format="openvino")
+    assert (tmp_path / "net.report.json").read_bytes() == before
+    assert read_report(tmp_path / "net.onnx").format is ModelFormat.ONNX
+    assert read_report(tmp_path / "net.xml").format is ModelFormat.OPENVINO
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("net.report.json", "my notes"),
+        ("net.report.json", '{"model": "other.onnx", "parity": {}}'),
+        ("net.search.jsonl", '{"mine": 1}'),
+    ],
+)
+def test_a_file_beside_the_model_that_no_export_of_it_wrote_is_kept_without_force(
+    checkpoint: Path, tmp_path: Path, no_work: None, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(OutputError, match=rf"{name}' exists already; --force overwrites it"):
+        export(checkpoint, tmp_path / "net.onnx", precision="int8")
+    assert (tmp_path / name).read_text() == content
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_report_of_a_model_that_is_gone_is_replaced(
+    checkpoint: Path, quick_conversion: Conversion, tmp_path: Path
+) -> None:
+    export(checkpoint, tmp_path / "net.onnx")
+    (tmp_path / "net.onnx").unlink()
+    before = (tmp_path / "net.report.json").read_bytes()
+    export(checkpoint, tmp_path / "net.onnx", seed=1)
+    assert (tmp_path / "net.report.json").read_bytes() != before
 
 
 @pytest.mark.parametrize(
@@ -403,8 +443,8 @@ def test_a_model_that_computes_something_else_is_not_kept_and_the_report_says_wh
     with pytest.raises(ParityError, match="does not compute what the checkpoint does: output 'logits'") as e:
         export(checkpoint, tmp_path / name, format=model_format)
     assert e.value.exit_code == 1
-    assert [file.name for file in tmp_path.iterdir()] == ["net.report.json"]
-    document = json.loads((tmp_path / "net.report.json").read_text(encoding="utf-8"))
+    assert list(tmp_path.iterdir()) == [report_path(tmp_path / name)]
+    document = json.loads(report_path(tmp_path / name).read_text(encoding="utf-8"))
     assert document["verdict"] == "failed"
     assert document["reason"] == str(e.value)
     assert document["parity"]["outputs"][0]["sqnr_db"] < 60

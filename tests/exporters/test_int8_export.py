@@ -23,6 +23,7 @@ from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 from onnx.numpy_helper import from_array, to_array
 from PIL import Image
+from quantization_reports import faster
 from torch import nn
 
 import edgevision
@@ -42,7 +43,7 @@ from edgevision.core.machine import Machine
 from edgevision.exporters.conversion.litert_conversion import PYTHON as LITERT_PYTHON
 from edgevision.exporters.conversion.onnx_conversion import Conversion, convert_to_onnx
 from edgevision.exporters.engine_process import OutOfTimeError
-from edgevision.exporters.export import search_log
+from edgevision.exporters.output_files import search_log
 from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.calibration import Amount
 from edgevision.exporters.quantization.engine_settings import EngineSettings
@@ -58,7 +59,7 @@ from edgevision.exporters.quantization.trials import TrialSetup
 from edgevision.exporters.quantization.units import find_units
 from edgevision.exporters.report import read_report
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
-from edgevision.modelfiles.model_file import ModelFormat, read_graph, read_metadata
+from edgevision.modelfiles.model_file import ModelFormat, read_graph, read_metadata, report_path
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
@@ -145,7 +146,7 @@ def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
         monkeypatch.setitem(EFFORTS, preset, effort)
     monkeypatch.setattr(TrialSetup, "timer", lambda setup, engines: watch.timer(setup, engines))
     for module in (side_by_side, transposed_convolutions):
-        monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: 1.0)
+        monkeypatch.setattr(module, "measured_speedup", lambda before, after, feeds: faster(1.0))
     monkeypatch.setattr(verdict, "Telemetry", lambda: nullcontext(watch))
     for name in ("profile", "expected"):
         monkeypatch.setattr(quantize, name, lambda *arguments: Profile({}, ()))
@@ -233,9 +234,9 @@ def export(checkpoint: Path, output: Path, **settings: Any) -> QuantizationRepor
         checkpoint, output, format=model_format, precision="int8", int8=QuantizationSettings(**settings)
     )
     assert report.quantization is not None
-    written = json.loads(output.with_suffix(".report.json").read_text(encoding="utf-8"))
+    written = json.loads(report_path(output).read_text(encoding="utf-8"))
     assert QuantizationReport.from_dict(written["quantization"]) == report.quantization
-    assert not output.with_suffix(".search.jsonl").exists()
+    assert not search_log(output).exists()
     return report.quantization
 
 
@@ -667,6 +668,22 @@ def test_the_first_row_is_the_users_own_file_and_the_next_what_cleaning_alone_is
     )
 
 
+@pytest.mark.parametrize(("ratio", "written"), [(0.9, "as given"), (1.05, "as given"), (1.3, "cleaned")])
+def test_the_users_own_file_is_written_unless_another_form_is_shown_to_be_faster(
+    tmp_path: Path, inputs: Path, stopwatch: Stopwatch, ratio: float, written: str
+) -> None:
+    foreign = two_convolutions(tmp_path / "foreign.onnx", listed=True)
+    stopwatch.ratio, stopwatch.others = 0.5, {"cleaned": ratio, "rewritten": ratio + 0.02, "int8-weights": 0.8}
+    found = export(foreign, tmp_path / "net.onnx", calibration=inputs)
+    assert [form.name for form in found.forms if form.written] == [written]
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    assert (graph == onnx.load(foreign).graph) == (written == "as given")
+    assert "the fastest float32 form" in found.verdict
+    assert ("the rewritten one is not shown to be faster: " in found.verdict) == (ratio > 1)
+    with edgevision.load(tmp_path / "net.onnx") as run:
+        assert run.metadata.precision is Precision.FP32
+
+
 def test_the_first_row_of_a_checkpoint_is_its_plain_export_with_denormal_numbers_and_all(
     small: Path, pictures: Path, tmp_path: Path, conversion: Conversion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -898,6 +915,7 @@ def test_what_stands_in_the_table_is_kept_where_it_is_asked_for(
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs, keep_candidates=True)
     kept = {file.name: read_metadata(file) for file in (tmp_path / "net.candidates").glob("*.onnx")}
     expected = {
+        "as-given": "fp32",
         "cleaned": "fp32",
         "rewritten": "fp32",
         "fp16": "fp16",
@@ -1276,12 +1294,12 @@ def test_a_search_for_something_else_does_not_go_on_from_it(
     assert counts[0] == counts[1]
 
 
-def test_a_search_in_the_other_format_notes_its_candidates_under_the_same_name_but_is_another(foreign: Path) -> None:
+def test_a_search_in_the_other_format_is_another(foreign: Path) -> None:
     batches = [(np.zeros((1, 3, 8, 8), np.float32),)]
     settings, model = QuantizationSettings(), onnx.load(foreign)
     keys = {quantize.search_key(model, settings, model_format, batches, "data") for model_format in ModelFormat}
     assert len(keys) == len(ModelFormat)
-    assert search_log(Path("net.onnx")) == search_log(Path("net.xml")) == Path("net.search.jsonl")
+    assert search_log(Path("net.onnx")) != search_log(Path("net.xml"))
 
 
 # --- the command line ---
@@ -1398,6 +1416,21 @@ def test_the_page_of_a_classifier_shows_whose_answers_changed(small: Path, pictu
     for node in report.quantization.nodes:
         assert f"<h3>{node.name}</h3>" in text
     assert text.count("<dt>why</dt>") == len(report.quantization.nodes)
+
+
+def test_the_page_says_what_it_does_not_show_for_want_of_time(
+    foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds_left = TimeBudget.seconds_left.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        TimeBudget,
+        "seconds_left",
+        property(lambda budget: 0.0 if budget.stage is Stage.INSPECTING else seconds_left(budget)),
+    )
+    page = tmp_path / "page.html"
+    settings = QuantizationSettings(preset=Preset.QUICK, threads=1, calibration=inputs, engine=EngineChoice.ONNXRUNTIME)
+    edgevision.export(foreign, tmp_path / "net.onnx", precision="int8", int8=settings, html=page)
+    assert "not on this page for want of time: the time of each layer" in page.read_text(encoding="utf-8")
 
 
 def test_where_int8_does_not_pay_the_page_shows_the_int8_form_all_the_same(

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from edgevision.core.errors import CheckpointError
+from edgevision.exporters.checkpoint_names import stem
 from edgevision.exporters.checkpoints import read_checkpoint
-from edgevision.exporters.checkpoints.shards import stem
 
 ARCH = "tiny_networks:restorer"
 

@@ -15,7 +15,8 @@ from edgevision.core.lazy_objects import load_object
 from edgevision.exporters.conversion.converter_process import ConverterProcess
 from edgevision.exporters.conversion.litert_conversion import PYTHON as LITERT_PYTHON
 from edgevision.exporters.export import export
-from edgevision.exporters.model_writing import WRITERS, write_model
+from edgevision.exporters.format_writers import WRITERS
+from edgevision.exporters.model_writing import write_model
 from edgevision.exporters.passes.depth_to_space import interleave_by_channel
 from edgevision.exporters.passes.graph_pass import Rewriting
 from edgevision.metrics.figures import sqnr_db
