@@ -11,7 +11,7 @@ from torch import Tensor
 
 from edgevision.exporters.onnx_to_torch.onnx_module import OnnxModule
 from edgevision.exporters.onnx_to_torch.operators import rounded
-from edgevision.exporters.passes.ir import constant_input, input_at, to_ir
+from edgevision.exporters.passes.ir import Array, constant_input, input_at, to_ir
 from edgevision.exporters.quantization.qdq import Plan, QuantizedWeights, Quantizer
 from edgevision.exporters.quantization.units import FOLLOWERS, channel_axis
 
@@ -78,7 +78,7 @@ class _Layer:
         self._unit = self._scales * max(-low, high)
         self.factors = torch.zeros_like(self._scales).requires_grad_()
         self._values = start.values
-        self._integers = torch.from_numpy(start.values.astype(np.float32))
+        self._integers = torch.from_numpy(_integers(node).astype(np.float32))
         self.bias: Tensor | None = None
         if start.bias is not None:
             self.bias = (torch.from_numpy(start.bias) / self._unit).requires_grad_()
@@ -104,6 +104,14 @@ class _Layer:
     def learned(self) -> QuantizedWeights:
         bias = None if self.bias is None else (self.bias * self._unit).numpy()
         return QuantizedWeights(self._values, (self._scales * self.factors.exp()).numpy(), bias)
+
+
+def _integers(node: onnx_ir.Node) -> Array:
+    """Of the weights, as the graph has them: for inputs in two parts there are more than the quantiser has."""
+    pair = None if node.inputs[1] is None else node.inputs[1].producer()
+    values = None if pair is None else constant_input(pair, 0)
+    assert values is not None
+    return values
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Every engine reads this form and fuses the pairs with the operators it has int8 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import onnx_ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from edgevision.exporters.passes.ir import Array, add_constant, constant, to_proto
+from edgevision.exporters.quantization.fine_inputs import refine_inputs
 from edgevision.exporters.quantization.float_layers import keep_float
 from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.units import FOLLOWERS, Unit, channel_axis
@@ -46,12 +47,14 @@ class Plan:
         int8: names of units.
         weight_only: names of nodes that compute in float with weights that are int8 in the file.
         a16w8: those of ``int8`` that take and give activations of 16 bits.
+        fine_inputs: whether what the network is given is taken in two parts of 8 bits.
         finetuned: whether scales, biases and ranges are those that were trained.
     """
 
     int8: frozenset[str] = frozenset()
     weight_only: frozenset[str] = frozenset()
     a16w8: frozenset[str] = frozenset()
+    fine_inputs: bool = False
     finetuned: bool = False
 
 
@@ -82,6 +85,14 @@ class Quantizer:
     def everything(self) -> Plan:
         """All of them in int8."""
         return Plan(frozenset(unit.name for unit in self.computable))
+
+    @property
+    def has_fine_inputs(self) -> bool:
+        """Whether taking what the network is given in two parts makes another model."""
+        if not self.target.fine_inputs:
+            return False
+        plain, fine = (self(replace(self.everything, fine_inputs=fine)) for fine in (False, True))
+        return len(plain.graph.node) != len(fine.graph.node)
 
     @property
     def weight_only_sizes(self) -> dict[str, int]:
@@ -125,6 +136,8 @@ class _Rewriting:
                 if self._names[value] in self._behind:
                     self._pair(value, self._behind[self._names[value]])
             graph.insert_after(node, self._take_new())
+        if self._plan.fine_inputs:
+            refine_inputs(self._model)
         # What is read in the other format only is not needed in its own, and NPUs do not take what nobody reads.
         RemoveUnusedNodesPass()(self._model)
         keep_float(self._model)

@@ -125,7 +125,9 @@ def quantize(
             return Choice(Plan())
         a16w8 = target.activations_of_16_bits is not None
         known, late = known_of(within.settings.engine), time_budget.late_after(share * whole)
-        return Search(within, units, ranked, known, budget, late, time_budget.over, a16w8=a16w8).run()
+        fine = quantizer.has_fine_inputs
+        over = time_budget.over
+        return Search(within, units, ranked, known, budget, late, over, a16w8=a16w8, fine_inputs=fine).run()
 
     with engine_process().within(time_budget.seconds_before_verdict if settings.time_budget else None):
         choices = EngineSearch(trials, everything, budget, search, time_budget.late).run()
@@ -139,6 +141,8 @@ def quantize(
         steps = timed_steps(effort.training, time_budget)
         quantizers[True] = finetune(quantizer, first.fastest, batches, steps=steps, seed=settings.seed)
         finetuned, notes = _finetuned(first.fastest, trials)
+    if any(choice.plan.fine_inputs for choice in choices.values()):
+        notes += ("int8 takes what the network is given in two parts of 8 bits, as one of them loses too much",)
     time_budget.begin(Stage.DECIDING)
     verdict = decide(
         Candidates(

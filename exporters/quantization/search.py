@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgevision.exporters.quantization.minimum_cut import fastest_split
 from edgevision.exporters.quantization.node_times import Profile
@@ -37,6 +37,7 @@ class Search:
         late: whether the best so far is to be taken.
         over: whether nothing may be tried any more, found or not.
         a16w8: whether the target has activations of 16 bits for units that lose too much with 8.
+        fine_inputs: whether what the network is given can be taken in two parts.
     """
 
     trials: Trials
@@ -47,6 +48,7 @@ class Search:
     late: Callable[[], bool]
     over: Callable[[], bool]
     a16w8: bool = False
+    fine_inputs: bool = False
     # Of the likely sets those within the budget, and how many times as fast they are.
     _holding: dict[frozenset[str], float] = field(default_factory=dict, init=False)
 
@@ -56,14 +58,15 @@ class Search:
         everything = frozenset(unit.name for unit in self.units)
         paying = self._fastest(everything)
         reasons |= dict.fromkeys(everything - paying, "int8 does not pay here")
-        plan = self._within_budget(paying)
+        fine = self._refined(paying)
+        plan = self._within_budget(paying, fine=fine)
         kept = plan.int8
         reasons |= dict.fromkeys(paying - kept, "int8 costs too much quality here")
         reasons |= dict.fromkeys(plan.a16w8, "activations of 8 bits cost too much quality here")
         if kept and kept != paying:
             # What is left between float parts may no longer be worth its conversions.
             connected = self._without_islands(kept)
-            lean = Plan(connected, a16w8=plan.a16w8 & connected)
+            lean = replace(plan, int8=connected, a16w8=plan.a16w8 & connected)
             if connected != kept and self._is_faster(lean, plan):
                 reasons |= dict.fromkeys(kept - connected, "a lone int8 part between float ones does not pay")
                 plan = lean
@@ -73,7 +76,7 @@ class Search:
             plan = Plan(likely)
             reasons = dict.fromkeys(everything - paying - likely, "int8 does not pay here")
             reasons |= dict.fromkeys(paying - likely, "int8 costs too much quality here")
-        return Choice(plan, reasons, Plan(paying))
+        return Choice(plan, reasons, Plan(paying, fine_inputs=fine))
 
     def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
         """The fastest of a few likely sets; everything where time cannot be measured."""
@@ -112,13 +115,20 @@ class Search:
         }
         return [(name, members) for name, members in sets.items() if members and members != everything]
 
-    def _within_budget(self, names: frozenset[str]) -> Plan:
+    def _within_budget(self, names: frozenset[str], *, fine: bool) -> Plan:
         """As many of ``names`` as the budget allows, with activations of 16 bits only where 8 cost too much."""
         if not self.a16w8 or self._holds(Plan(names), "what pays"):
-            return Plan(self._most(names, Plan, "what pays"))
+            return Plan(self._most(names, lambda chosen: Plan(chosen, fine_inputs=fine), "what pays"), fine_inputs=fine)
         kept = self._most(names, lambda chosen: Plan(chosen, a16w8=chosen), "all 16-bit")
         narrow = self._most(kept, lambda chosen: Plan(kept, a16w8=kept - chosen), "8-bit again")
         return Plan(kept, a16w8=kept - narrow)
+
+    def _refined(self, names: frozenset[str]) -> bool:
+        """Whether ``names`` lose too much, and less where what the network is given is taken in two parts."""
+        if not self.fine_inputs or not names or self._holds(Plan(names), "what pays") or self.late():
+            return False
+        fine = self.trials.quality(Plan(names, fine_inputs=True), "what pays, fine inputs")
+        return fine.loss < self.trials.quality(Plan(names), "what pays").loss
 
     def _most(self, names: frozenset[str], plan: Callable[[frozenset[str]], Plan], what: str) -> frozenset[str]:
         """As many of ``names`` as the budget allows in their ``plan``, that of none being within it.

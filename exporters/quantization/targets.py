@@ -37,6 +37,7 @@ class Target:
             inference of a network of 251 units in int8 (ExtremeC3: the kernel ``jit_avx512_I8`` of a depthwise 3x3
             with dilation 8 behind one of 1x15; the same layer by itself runs), and returns with these in float. ONNX
             Runtime's int8 kernels of depthwise convolutions are no faster than float.
+        fine_inputs: whether what a network is given may be taken in two parts of 8 bits, see :mod:`.fine_inputs`.
         least_range: a tensor's values are taken to span at least this.
         per_tensor: operators whose weights share one scale.
         weight_only: whether its files keep weights in int8 of which no int8 arithmetic is made.
@@ -58,6 +59,7 @@ class Target:
     quantized_bias: bool = True
     least_channels: int = 1
     dilated_depthwise: bool = True
+    fine_inputs: bool = False
     least_range: float = 1e-6
     per_tensor: frozenset[str] = frozenset()
     weight_only: bool = True
@@ -108,10 +110,22 @@ TARGETS: Mapping[str, Target] = {
             source=f"{_ORT}: When and why do I need to try U8U8",
         ),
         # vpdpbusd adds four products in 32 bits.
-        Target(name="x86-vnni", dilated_depthwise=False, speedup=2.5, source=f"{_ORT}: VNNI"),
+        Target(name="x86-vnni", dilated_depthwise=False, fine_inputs=True, speedup=2.5, source=f"{_ORT}: VNNI"),
         # Symmetric weights and int8 activations have kernels of their own (MlasConvSym).
-        Target(name="arm64", activations="int8", speedup=1.3, source=f"{_ORT}: S8S8 is the first choice"),
-        Target(name="arm64-dotprod", activations="int8", speedup=2.5, source=f"{_ORT}: S8S8 is the first choice"),
+        Target(
+            name="arm64",
+            activations="int8",
+            fine_inputs=True,
+            speedup=1.3,
+            source=f"{_ORT}: S8S8 is the first choice",
+        ),
+        Target(
+            name="arm64-dotprod",
+            activations="int8",
+            fine_inputs=True,
+            speedup=2.5,
+            source=f"{_ORT}: S8S8 is the first choice",
+        ),
         Target(
             name="jetson-orin",
             activations="int8",
@@ -207,7 +221,7 @@ def for_format(target: Target, format: ModelFormat) -> Target:
     if format is not ModelFormat.TFLITE:
         return target
     # Its converter makes floats of weights that no int8 arithmetic is done with.
-    return replace(target, activations="int8", pair_limit=None, weight_only=False)
+    return replace(target, activations="int8", pair_limit=None, fine_inputs=False, weight_only=False)
 
 
 def is_this_machine(target: Target) -> bool:

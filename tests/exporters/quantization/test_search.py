@@ -31,11 +31,14 @@ def more_is_faster(names: Names) -> float:
 class FakeTrials:
     """A candidate's loss is the sum of its units' noise, its speed what ``speed`` says; it notes what was tried.
 
-    With activations of 16 bits a unit has its noise by ``rest``, where that knows it.
+    With activations of 16 bits a unit has its noise by ``rest``, where that knows it. ``coarse`` is what the input adds
+    where it is not taken in two parts.
     """
 
-    def __init__(self, noise: Mapping[str, float], speed: Speed, rest: Mapping[str, float] | None = None) -> None:
-        self._noise, self._speed, self._rest = noise, speed, rest
+    def __init__(
+        self, noise: Mapping[str, float], speed: Speed, rest: Mapping[str, float] | None = None, coarse: float = 0
+    ) -> None:
+        self._noise, self._speed, self._rest, self._coarse = noise, speed, rest, coarse
         self.judgements: dict[Names, float] = {}
         self.plans: dict[Plan, float] = {}
         self.timings: dict[Names, str] = {}
@@ -45,7 +48,8 @@ class FakeTrials:
         assert plan.a16w8 <= plan.int8
         assert self._rest is not None or not plan.a16w8
         noise = dict(self._noise) | {name: (self._rest or {})[name] for name in plan.a16w8}
-        loss = self.judgements[plan.int8] = self.plans[plan] = sum(noise[name] for name in plan.int8)
+        loss = sum(noise[name] for name in plan.int8) + (0 if plan.fine_inputs or not plan.int8 else self._coarse)
+        self.judgements[plan.int8] = self.plans[plan] = loss
         return Quality(figures={"sqnr": -loss}, loss=loss)
 
     def speedup(self, plan: Plan, name: str) -> Speedup | None:
@@ -417,3 +421,18 @@ def test_after_the_deadline_only_what_is_needed_is_tried() -> None:
     # Halves of halves, until one of them holds.
     assert choice.plan == Plan(frozenset("bdf"))
     assert len(trials.judgements) <= 3
+
+
+@pytest.mark.parametrize(
+    ("budget", "coarse", "kept", "fine"),
+    [(5, 1, "abc", False), (3, 1, "abc", True), (2, 1, "bc", True), (2, 0, "bc", False)],
+)
+def test_the_input_is_taken_in_two_parts_before_anything_is_given_up(
+    budget: float, coarse: float, kept: str, fine: bool
+) -> None:
+    noise = {"a": 1.5, "b": 0.5, "c": 1.0}
+    made: Any = FakeTrials(noise, more_is_faster, coarse=coarse)
+    never = lambda: False  # noqa: E731
+    found = Search(made, chain("abc"), lambda: noise, Profile({}, ()), budget, never, never, fine_inputs=True).run()
+    assert found.plan == Plan(frozenset(kept), fine_inputs=fine)
+    assert found.fastest == Plan(frozenset("abc"), fine_inputs=fine)
