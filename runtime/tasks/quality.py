@@ -2,17 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.records import record
+from edgevision.data.datasets import ImageDataset
+from edgevision.imaging.pictures import Picture
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.tasks.evaluation import picture_name
 from edgevision.runtime.tasks.loss_bound import BoundedLoss, jackknife_bound
 from edgevision.runtime.tasks.samples import Batch
+
+_EXAMPLES, _SIDE = 6, 256
 
 # As many as the largest networks take at once without the memory of the machine coming into it.
 _BATCH = 32
@@ -68,6 +74,20 @@ class WithExamples(Protocol):
         Those are all where it answers in words, and a few where it makes pictures.
         """
         ...
+
+
+def drawn_examples(data: ImageDataset, drawn: Callable[[int], Picture]) -> list[Example]:
+    """The first pictures of ``data`` with what is found in them, ``drawn`` by their index, as small as on a page."""
+
+    def pixels(index: int) -> NDArray[np.uint8]:
+        picture = drawn(index).to_pillow().convert("RGB")
+        picture.thumbnail((_SIDE, _SIDE))
+        return np.asarray(picture)
+
+    return [
+        Example(picture_name(data, index), partial(np.asarray, pixels(index)))
+        for index in range(min(_EXAMPLES, len(data)))
+    ]
 
 
 class OutputQuality:

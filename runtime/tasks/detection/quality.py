@@ -9,6 +9,7 @@ import numpy as np
 from edgevision.core.errors import DatasetError
 from edgevision.data.box_annotations import annotations
 from edgevision.data.datasets import ImageDataset, ImageFolder
+from edgevision.imaging.pictures import Picture
 from edgevision.metrics.average_precision import PrecisionOfPictures, Truth
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
@@ -18,7 +19,7 @@ from edgevision.runtime.tasks.detection.matching import matched_pairs
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.loss_bound import jackknife_bound, ratio_bound
-from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.quality import Example, Quality, drawn_examples
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,16 @@ class DetectionQuality:
         if is_broken(before, after):
             loss, bound = max(loss, BROKEN), None
         return Quality(figures=figures, loss=loss, bound=bound)
+
+    def examples(self, engine: Engine) -> Sequence[Example]:
+        """The first pictures with the boxes that are found in them."""
+        detector = Detector(engine, self._metadata)
+
+        def drawn(index: int) -> Picture:
+            picture = self._data.image(index)
+            return detector(picture).draw(picture)
+
+        return drawn_examples(self._data, drawn)
 
     def _found(self, engine: Engine) -> list[Detections]:
         detector = Detector(engine, self._metadata, min_score=LEAST_SCORE)

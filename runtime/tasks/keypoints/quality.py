@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edgevision.core.errors import DatasetError, NotFiniteError
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.data.point_annotations import PointAnnotations
+from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
@@ -17,7 +18,7 @@ from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
 from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 from edgevision.runtime.tasks.loss_bound import paired_bound
-from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.quality import Example, Quality, drawn_examples
 
 # Points that lie in so small a part of their crop, where the float model's do not, say nothing of the picture.
 _COLLAPSED = 0.1
@@ -57,17 +58,24 @@ class KeypointQuality:
             return Quality(figures=figures, loss=max(float(losses.mean()), _BROKEN))
         return Quality(figures=figures, loss=float(losses.mean()), bound=paired_bound(losses))
 
+    def examples(self, engine: Engine) -> Sequence[Example]:
+        """The first pictures with the points that are found in them."""
+        finder = KeypointFinder(engine, self._metadata)
+
+        def drawn(index: int) -> Picture:
+            picture = self._data.image(index)
+            return finder(picture, boxes=self._boxes(index)).draw(picture)
+
+        return drawn_examples(self._data, drawn)
+
     def _found(self, engine: Engine) -> list[Keypoints]:
         # The pipeline is not closed: that would close the engine, which is the caller's.
         finder = KeypointFinder(engine, self._metadata)
-        return [
-            finder(self._data.image(index), boxes=None if self._truth is None else self._boxes(index))
-            for index in range(len(self._data))
-        ]
+        return [finder(self._data.image(index), boxes=self._boxes(index)) for index in range(len(self._data))]
 
-    def _boxes(self, index: int) -> NDArray[np.float32]:
-        assert self._truth is not None
-        return looked_at(str(index), self._truth[index], self._options)
+    def _boxes(self, index: int) -> NDArray[np.float32] | None:
+        """Where to look in a picture, as far as that is known."""
+        return None if self._truth is None else looked_at(str(index), self._truth[index], self._options)
 
     def _errors(self, found: Sequence[Keypoints]) -> NDArray[np.float64]:
         """The NME of each thing, in percent."""

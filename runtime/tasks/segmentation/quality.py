@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageDataset, ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder, MaskKind
+from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound, paired_bound
-from edgevision.runtime.tasks.quality import Quality
+from edgevision.runtime.tasks.quality import Example, Quality, drawn_examples
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 from edgevision.runtime.tasks.segmentation.tallies import ClassOrder, ClassTally, ThingTally, things_in
@@ -75,6 +76,16 @@ class SegmentationQuality:
             if own and (other == 0 or other > _EXPLODED * own):
                 loss, bound = max(loss, _BROKEN), None
         return Quality(figures=figures, loss=loss, bound=bound)
+
+    def examples(self, engine: Engine) -> Sequence[Example]:
+        """The first pictures with what is found in them tinted."""
+        segmenter = Segmenter(engine, self._metadata)
+
+        def drawn(index: int) -> Picture:
+            picture = self._data.image(index)
+            return segmenter(picture).draw(picture, legend=False)
+
+        return drawn_examples(self._data, drawn)
 
     def _found(self, engine: Engine) -> list[Segmentation]:
         segmenter = Segmenter(engine, self._metadata)

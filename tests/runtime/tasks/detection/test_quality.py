@@ -43,3 +43,7 @@ def test_labels_outside_of_the_picture_are_not_missed(tmp_path):
     assert measure.metric == "map"
     assert measure(right).figures["map"] == 100
     assert measure(engine([10, 7.5, 30, 22.5, 0.9])).figures["map"] < 100
+    (before,), (after,) = measure.examples(right), measure.examples(engine([10, 7.5, 30, 22.5, 0.9]))
+    assert (before.name, before.picture().shape) == ("a.png", (30, 40, 3))
+    # The box of the second thing is drawn once only.
+    assert (before.picture() != after.picture()).any()
