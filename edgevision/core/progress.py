@@ -3,7 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from edgevision.core.printable import one_line
@@ -14,6 +15,9 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LINES = 10.0
+
+_bars: list[Any] = []
+"""Those of :func:`track` that a terminal shows now."""
 
 
 def track(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> Iterator[T]:
@@ -27,15 +31,22 @@ def track(items: Iterable[T], total: int, what: str, *, quiet: bool = False) -> 
 
 
 class PartsProgress:
-    """How far one long thing is, told in the log now and then where no terminal shows a bar; called after each part."""
+    """How far one long thing is, called after each part: a bar below that of :func:`track` on a terminal.
+
+    Elsewhere a line comes into the log now and then.
+    """
 
     def __init__(self, total: int, what: str) -> None:
         self._total, self._what, self._done = total, what, 0
         self._began = self._said = time.monotonic()
+        self._row: Any = None
 
     def __call__(self) -> None:
         """One more of the parts is done."""
         self._done += 1
+        if _bars:
+            self._advance(_bars[-1])
+            return
         now = time.monotonic()
         if now - self._said < _SECONDS_BETWEEN_LINES or self._done == self._total:
             return
@@ -44,6 +55,22 @@ class PartsProgress:
         self._said = now
         left = (now - self._began) / self._done * (self._total - self._done)
         _log.info("%d of %d %s, about %.0f s left", self._done, self._total, self._what, left)
+
+    def _advance(self, bar: Any) -> None:
+        if self._row is None and self._done < self._total:
+            self._row = bar.add_task(self._what, total=self._total)
+            # It goes with what it tells of, even if that has failed.
+            weakref.finalize(self, bar.remove_task, self._row)
+        if self._row is not None:
+            bar.update(self._row, completed=self._done)
+
+
+def track_parts(parts: Sequence[T], what: str) -> Iterator[T]:
+    """Yield the ``parts`` of one long thing, of which :class:`PartsProgress` tells how many are done."""
+    one_more = PartsProgress(len(parts), what)
+    for part in parts:
+        yield part
+        one_more()
 
 
 class StageProgress:
@@ -113,11 +140,15 @@ def _with_bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.3g}/s" if task.speed else "")
 
-    text = TextColumn(one_line(what), markup=False)
+    text = TextColumn("{task.description}", markup=False)
     columns = (text, BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     console = Console(file=unguarded(sys.stderr))
     with Progress(*columns, console=console, transient=True) as progress:
-        yield from progress.track(items, total=total)
+        _bars.append(progress)
+        try:
+            yield from progress.track(items, total=total, description=one_line(what))
+        finally:
+            _bars.remove(progress)
 
 
 def _with_lines(items: Iterable[T], total: int, what: str) -> Iterator[T]:

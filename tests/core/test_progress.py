@@ -1,9 +1,15 @@
 """Progress: every item passes through, and standard output stays clean."""
 
+import contextlib
 import io
+import os
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from edgevision.core import progress
 
@@ -62,6 +68,67 @@ def test_items_are_asked_for_one_at_a_time(quiet: bool) -> None:
     tracked = progress.track(items, 5, "reading", quiet=quiet)
     assert next(tracked) == 0
     assert asked == [0]
+
+
+# --- parts of one long thing ---
+
+
+def test_parts_give_a_line_each_ten_seconds_where_there_is_no_terminal(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        for _ in progress.track_parts(range(10), "tiles of the picture"):
+            clock[0] += 4
+    assert [record.getMessage() for record in caplog.records] == [
+        "3 of 10 tiles of the picture, about 28 s left",
+        "6 of 10 tiles of the picture, about 16 s left",
+        "9 of 10 tiles of the picture, about 4 s left",
+    ]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_on_a_terminal_parts_have_a_bar_below_that_of_the_whole_and_it_goes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    rows: list[list[tuple[str, float]]] = []
+
+    def work() -> None:
+        one_more = progress.PartsProgress(3, "tiles")
+        for _ in range(2 if fails else 3):
+            one_more()
+            rows.append([(row.description, row.completed) for row in progress._bars[0].tasks])
+
+    for _ in progress.track(range(1), 1, "denoise"):
+        work()
+        assert [row.description for row in progress._bars[0].tasks] == ["denoise"]
+    assert rows[:2] == [[("denoise", 0), ("tiles", 1)], [("denoise", 0), ("tiles", 2)]]
+    assert progress._bars == []
+    assert not caplog.records
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+def test_a_command_shows_how_far_one_large_picture_is(tmp_path: Path) -> None:
+    import pty
+
+    pytest.importorskip("onnxruntime")
+    picture = tmp_path / "large.png"
+    Image.linear_gradient("L").resize((300, 300)).save(picture)
+    command = [sys.executable, "-m", "edgevision", "run", "upscale", str(picture), "-o", str(tmp_path / "o.png")]
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen([*command, "--tile", "64"], stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux' way to say that the other end is closed
+            while piece := os.read(ours, 1 << 16):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    done = {int(count) for count in re.findall(rb"tiles of the picture [^\r]*?(\d+)/\d+", shown)}
+    assert len(done) > 1
+    assert shown.endswith(b"\x1b[2K")
 
 
 # --- stages within a limit of time ---

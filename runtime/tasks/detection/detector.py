@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from edgevision.core.errors import ModelFileError, NotFiniteError
+from edgevision.core.progress import track_parts
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import (
     ArrayColor,
@@ -108,7 +109,7 @@ class Detector(Pipeline):
         size = self.metadata.image.size if self.metadata.image is not None else None
         looks = [(number, window) for number, one in enumerate(sizes) for window in windows(one, self.tile, size)]
         found: list[list[Candidates]] = [[] for _ in images]
-        for start in range(0, len(looks), self.batch):
+        for start in track_parts(range(0, len(looks), self.batch), "windows of the picture"):
             group = looks[start : start + self.batch]
             parts = self._candidates([window.cut(images[number]) for number, window in group])
             for (number, window), part in zip(group, parts, strict=True):

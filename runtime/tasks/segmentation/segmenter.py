@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.progress import track_parts
 from edgevision.imaging.cropped_masks import split_ids
 from edgevision.imaging.images import read_image
 from edgevision.imaging.picture_sources import (
@@ -127,7 +128,8 @@ class Segmenter(Pipeline):
             return self._things(image)
         # Networks that tell things apart know those of the size that windows show: in the whole they run together.
         parts = looks if self._head.boxes is not None else parts
-        found = stitch_things([(window, self._things(window.cut(image))) for window in parts], size)
+        seen = track_parts(parts, "windows of the picture")
+        found = stitch_things([(window, self._things(window.cut(image))) for window in seen], size)
         return found.chosen(np.arange(len(found))[: self.most])
 
     def _seen_classes(self, image: Image.Image) -> SeenClasses:

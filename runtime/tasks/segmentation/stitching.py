@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevision.core.progress import track_parts
 from edgevision.imaging.cropped_masks import CroppedMask, mask_overlap
 from edgevision.runtime.tasks.segmentation.maps import Array
 from edgevision.runtime.tasks.segmentation.result import Segmentation
@@ -39,7 +40,7 @@ def stitch_classes(
     classes = np.full(size, nothing, np.int32)
     certainty = np.zeros(size, np.float32)
     strength = np.full(size, -1, np.float32)
-    for window in windows:
+    for window in track_parts(windows, "windows of the picture"):
         own, sure, (rows, columns) = classify(window)
         place = np.s_[
             window.top + rows.start : window.top + rows.stop, window.left + columns.start : window.left + columns.stop
