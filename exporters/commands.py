@@ -109,7 +109,7 @@ def export(
             int8=QuantizationSettings(
                 **vars(quantization),
                 data=data,
-                evaluation=EvaluationOptions(**vars(damage), seed=seed),
+                evaluation=EvaluationOptions(**vars(damage), judge=quantization.judge, seed=seed),
                 seed=seed,
             ),
             show=progress,

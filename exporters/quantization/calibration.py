@@ -124,7 +124,7 @@ def collect_calibration_data(
         clip, data = _Clip(measure, data.name), None
     if calibration.suffix == ".npz":
         return _arrays(calibration, reference, clip, seed)
-    if metadata.image is None:
+    if metadata.image is None and not task.calibration_degradations(metadata, evaluation):
         raise InputError("the model's metadata does not say how a picture becomes its input: give an .npz of inputs")
     return _from_pictures(metadata, reference, calibration, data, clip, evaluation, amount, seed)
 
@@ -197,8 +197,7 @@ def _from_pictures(
     divided = divide(calibration, data, wanted if clip is None else 0, task.open_data)
     folder, judged = divided.folder, divided.judged
     side = task.crop_side(metadata, [folder, judged])
-    assert metadata.image is not None
-    check = Picture.read if degradations else Preprocessor(metadata.image)
+    check = Picture.read if degradations or metadata.image is None else Preprocessor(metadata.image)
     what = "pictures" if sample_clip is None else "clips"
 
     def held(data: Any, indices: Iterable[int]) -> Pictures:

@@ -48,6 +48,7 @@ class QuantizationOptions:
     Attributes:
         calibration: a folder, zip or ``.npz`` of real data; generators need none.
         judge_by: the figure that a detector is judged by on a clip; ``None`` for what its task judges pictures by.
+        judge: the other half of a codec; ``None`` for the one that ships.
         target: a name of ``targets.py``.
         engine: what forms are run in, each with all that it computes in on this CPU.
         max_drop: the largest loss of the task's metric, or the least SQNR in dB where that is judged.
@@ -69,6 +70,10 @@ class QuantizationOptions:
             help="Judge a detector by its tracks in a clip, --data, with gt.txt (MOT) beside it.",
             show_default="the task's figure on pictures",
         ),
+    ] = None
+    judge: Annotated[
+        Path | None,
+        typer.Option(help="The other half of a codec, in float.", show_default="the one that ships"),
     ] = None
     target: Annotated[
         str, typer.Option(help="The device, as auto (this CPU), x86-avx2, pi5, orin-nano, qualcomm-htp.")

@@ -78,8 +78,8 @@ def _run(catalogue: Catalogue, offered: OfferedTask) -> dict[str, Any]:
         "properties": files | ({"model": {"enum": models}} if models else {}) | fields,
         "required": list(served.inputs[:1]),
     }
-    content: dict[str, Any] = {} if served.answer_kind == "picture" else {"application/json": {}}
-    content |= {} if served.answer_kind == "json" else {"image/*": {}, "application/json": {}}
+    content: dict[str, Any] = {"application/json": {}}
+    content |= {} if served.answer_kind == "json" else {"image/*": {}}
     return {
         "summary": offered.title,
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
@@ -106,8 +106,11 @@ def _schema(option: DeclaredOption) -> dict[str, Any]:
 
 
 def _curl(offered: OfferedTask, address: str) -> str:
-    files = "".join(f" -F {name}=@{name}.png" for name in offered.served.inputs if name not in offered.served.optional)
-    answer = "" if offered.served.answer_kind == "json" else " -o answer.png"
+    served = offered.served
+    needed = [name for name in served.inputs if name not in served.optional]
+    files = "".join(f" -F {name}=@{name}{'' if name in served.clips else '.png'}" for name in needed)
+    ending = {"json": "", "file": " -o answer.evc"}
+    answer = ending.get(served.answer_kind, " -o answer.png")
     return f"curl{files or ' -F seed=7'} {address}/v1/run/{offered.name}{answer}"
 
 

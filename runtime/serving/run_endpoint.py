@@ -201,7 +201,8 @@ def _negotiated(
     if served.answer_kind == "json":
         return None, True
     accepted = accept.lower()
-    formats = (*(kind for kind in source if kind.written), *served.formats(values))
+    alike = () if served.answer_kind == "file" else (kind for kind in source if kind.written)
+    formats = (*alike, *served.formats(values))
     possible = [kind for kind in formats if kind.alpha or not transparent]
     wanted = next((kind for kind in possible if media_type(kind) in accepted), None)
     document = _JSON in accepted

@@ -137,4 +137,4 @@ def _is_picture(offered: OfferedTask, wanted: str | None) -> bool:
         raise RefusalError(422, "option", f"answer is picture or json, not {wanted[:60]!r}")
     if wanted is not None and kind not in ("both", wanted):
         raise RefusalError(422, "option", f"{offered.name} answers with {kind} only")
-    return kind == "picture" or wanted == "picture"
+    return kind in ("picture", "file") or wanted == "picture"

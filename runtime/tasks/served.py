@@ -17,7 +17,7 @@ from edgevision.modelfiles.metadata import ModelMetadata
 Values = Mapping[str, Any]
 """The values of a verb's options by the names of its parameters, checked as the command line checks them."""
 
-AnswerKind = Literal["picture", "json", "both"]
+AnswerKind = Literal["picture", "json", "both", "file"]
 
 
 class Inputs(NamedTuple):
@@ -49,8 +49,8 @@ class ServedTask:
     Attributes:
         inputs: the files of a request, of which the first has to be there.
         optional: those of them without which there is an answer too.
-        clips: those of them that are no pictures, but a video or an animation.
-        answer_kind: whether an answer is a picture, JSON, or either as the client likes.
+        clips: those of them that are not read as pictures: a video, an animation, or a format of the task's own.
+        answer_kind: whether an answer is a picture, JSON, either as the client likes, or a file that no page can show.
         options: the parameters of the verb that a request may give.
         maximum: of numbers among them, where one client of many may ask for less than the only user of a machine.
         batches: whether pictures of several requests may go through the network together.

@@ -16,8 +16,8 @@ export class Chooser extends EventTarget {
   // Asks what there is; a task that wants files of another kind is none for this page.
   async open() {
     this.models = await readModels();
-    this.tasks = (await readTasks()).filter(({ inputs, optional }) =>
-      inputs.every((input) => FILES.includes(input) || optional.includes(input)),
+    this.tasks = (await readTasks()).filter(({ inputs, optional, answer }) =>
+      answer !== "file" && inputs.every((input) => FILES.includes(input) || optional.includes(input)),
     );
     byId("task-choices").replaceChildren(...this.tasks.map((task) => this.#choice(task)));
     byId("model").addEventListener("change", () => this.#chooseModel(byId("model").value));

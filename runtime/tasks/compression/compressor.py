@@ -1,7 +1,7 @@
 """Compression: a picture in, a file of few bytes out."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -137,8 +137,13 @@ class Compressor(Pipeline):
         """
         chosen = self.chosen_quality(quality)
         pictures, several = split_pictures(images, self._color)
-        made = [self._compress(Picture.read(picture), chosen - 1) for picture in pictures]
+        made = [self._compressed(Picture.read(picture), [chosen - 1])[0] for picture in pictures]
         return made if several else made[0]
+
+    def every_quality(self, picture: ImageSource) -> list[CompressedPicture]:
+        """A picture in all qualities, the smallest file first; raises as a call."""
+        (read,), _ = split_pictures([picture], self._color)
+        return self._compressed(Picture.read(read), range(self.qualities))
 
     def chosen_quality(self, quality: int | None) -> int:
         """``quality``, or the middle one; :class:`InputError` where there is no such."""
@@ -147,29 +152,33 @@ class Compressor(Pipeline):
             raise InputError(f"the quality is from 1 to {self.qualities}, not {chosen}")
         return chosen
 
-    def _compress(self, picture: Picture, quality: int) -> CompressedPicture:
+    def _compressed(self, picture: Picture, qualities: Iterable[int]) -> list[CompressedPicture]:
         seen = picture.pixels if picture.alpha is None else continue_colours(picture.pixels, picture.alpha)
         extras = {name: getattr(picture, name) for name in ("icc_profile", "exif", "xmp")}
         alpha = picture.alpha
         if alpha is not None and alpha.dtype == np.float32:
             alpha = np.rint(alpha * 65535).astype(np.uint16)
-        file = EvcFile(
-            codec=self.codec.name,
-            quality=quality,
-            height=picture.height,
-            width=picture.width,
-            gray=picture.pixels.shape[2] == 1,
-            deep=picture.pixels.dtype != np.uint8,
-            symbols=self._symbols(seen, quality),
-            alpha=alpha,
-            extras={name: content for name, content in extras.items() if content},
-        )
-        return CompressedPicture(file.to_bytes(), picture.height, picture.width)
+        latents, hyper_latents = self._analysed(seen)
+        lanes = self.codec.lanes(picture.height, picture.width)
+        made = []
+        for quality in qualities:
+            file = EvcFile(
+                codec=self.codec.name,
+                quality=quality,
+                height=picture.height,
+                width=picture.width,
+                gray=picture.pixels.shape[2] == 1,
+                deep=picture.pixels.dtype != np.uint8,
+                symbols=self._symbols(latents, hyper_latents, quality, lanes),
+                alpha=alpha,
+                extras={name: content for name, content in extras.items() if content},
+            )
+            made.append(CompressedPicture(file.to_bytes(), picture.height, picture.width))
+        return made
 
-    def _symbols(self, pixels: Samples, quality: int) -> bytes:
+    def _symbols(self, latents: Array, hyper_latents: Array, quality: int, lanes: int) -> bytes:
         model = self.codec.entropy_model
-        latents, hyper_latents = self._analysed(pixels)
-        encoder = SymbolEncoder(self.codec.tables, self.codec.lanes(*pixels.shape[:2]))
+        encoder = SymbolEncoder(self.codec.tables, lanes)
 
         def write(scaled: Array, tables: NDArray[np.uint8]) -> Symbols:
             symbols = self._chosen(scaled, tables)

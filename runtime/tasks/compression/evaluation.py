@@ -1,13 +1,14 @@
 """How good a codec is: pictures compressed in every quality, decompressed, and compared with themselves."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.progress import track
 from edgevision.core.records import Record, record
-from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.datasets import ImageDataset, is_held_out
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.load import load
@@ -15,7 +16,7 @@ from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.compression.compressor import Compressor
 from edgevision.runtime.tasks.compression.decompressor import Decompressor
 from edgevision.runtime.tasks.compression.spec import CodecHalf
-from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left
+from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left, picture_name
 
 Figures = Mapping[str, float]
 
@@ -48,7 +49,9 @@ class CompressionReport(QualityReport):
         return "\n".join(lines)
 
 
-def evaluate_compressor(compressor: Compressor, data: ImageFolder, options: EvaluationOptions) -> CompressionReport:
+def evaluate_codec(
+    half: Compressor | Decompressor, data: ImageDataset, options: EvaluationOptions
+) -> CompressionReport:
     """Compress every picture of ``data``, or the tenth that training leaves out, and decompress it.
 
     The other half of the codec is ``options.judge``, or the one that ships.
@@ -56,23 +59,24 @@ def evaluate_compressor(compressor: Compressor, data: ImageFolder, options: Eval
     Raises:
         DatasetError: not one readable picture.
         InputError: the half that ships is of another codec.
-        ModelFileError: the judge is no second half, or of another codec.
+        ModelFileError: the judge is not the other half, or of another codec.
     """
-    indices = [index for index, name in enumerate(data.names) if is_held_out(name) or not options.held_out]
+    names = [picture_name(data, index) for index in range(len(data))]
+    indices = [index for index, name in enumerate(names) if is_held_out(name) or not options.held_out]
     failures: dict[str, str] = {}
-    with _other_half(compressor, options) as decompress:
+    with _other_half(half, options) as other:
+        compress, decompress = (half, other) if isinstance(half, Compressor) else (other, half)
 
         def measure(index: int) -> CompressedPictureQuality:
             picture = Picture.read(data.image(index))
             qualities = tuple(
                 {"bits_per_pixel": compressed.bits_per_pixel, **decompress(compressed).compare(picture)}
-                for quality in range(1, compressor.qualities + 1)
-                for compressed in (compressor(picture, quality=quality),)
+                for compressed in compress.every_quality(picture)
             )
-            return CompressedPictureQuality(name=data.names[index], qualities=qualities)
+            return CompressedPictureQuality(name=names[index], qualities=qualities)
 
         def failed(index: int, error: Exception) -> None:
-            failures[data.names[index]] = failure_message(data.names[index], error)
+            failures[names[index]] = failure_message(names[index], error)
 
         tracked = track(indices, len(indices), "evaluating", quiet=options.quiet)
         pictures = [picture for _, picture in each_done(tracked, measure, failed)]
@@ -89,17 +93,17 @@ def evaluate_compressor(compressor: Compressor, data: ImageFolder, options: Eval
     )
 
 
-def _other_half(compressor: Compressor, options: EvaluationOptions) -> Decompressor:
-    model = options.judge or shipped_model(CodecHalf.DECOMPRESS)
-    half: Decompressor = load(model, threads=options.threads, task=CodecHalf.DECOMPRESS)
-    if half.codec.name == compressor.codec.name:
-        return half
-    half.close()
+def _other_half(half: Compressor | Decompressor, options: EvaluationOptions) -> Any:
+    task = CodecHalf.DECOMPRESS if isinstance(half, Compressor) else CodecHalf.COMPRESS
+    model = options.judge or shipped_model(task)
+    other: Compressor | Decompressor = load(model, threads=options.threads, task=task)
+    if other.codec.name == half.codec.name:
+        return other
+    other.close()
     if options.judge is not None:
-        raise ModelFileError(
-            f"{str(model)!r} is the half of the codec {half.codec.name}, not of {compressor.codec.name}"
-        )
+        raise ModelFileError(f"{str(model)!r} is the half of the codec {other.codec.name}, not of {half.codec.name}")
+    part = "decoder" if task is CodecHalf.DECOMPRESS else "encoder"
     raise InputError(
-        f"the half that ships is not of this codec, {compressor.codec.name}: name the one that edgevision export --part"
-        " decoder made of it with --judge"
+        f"the half that ships is not of this codec, {half.codec.name}: name the one that edgevision export --part"
+        f" {part} made of it with --judge"
     )

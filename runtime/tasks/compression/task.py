@@ -1,6 +1,6 @@
 """The tasks ``compress`` and ``decompress``: photographs into few bytes, and back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,15 @@ from edgevision.runtime.tasks.compression.spec import HYPER_STRIDE, STRIDE, Code
 from edgevision.runtime.tasks.task import EngineNeeds, Stages, Task, with_picture
 
 if TYPE_CHECKING:
-    from edgevision.data.datasets import ImageFolder
+    from edgevision.data.datasets import ImageDataset, ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
+    from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
 _SAMPLE_LATENTS = 8
+# Of what int8 is calibrated with and judged on.
+_CROP = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,32 @@ class CodecTask(Task):
     def engine_needs(self, metadata: ModelMetadata) -> EngineNeeds:
         # Between the tiles of a large picture the memory is needed for the picture itself.
         return EngineNeeds(keep_memory=False)
+
+    def calibration_degradations(
+        self, metadata: ModelMetadata, options: "EvaluationOptions"
+    ) -> "list[EvaluationOptions]":
+        """What the whole codec gives this half to do."""
+        return [options]
+
+    def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
+        return _CROP
+
+    def quality_measure(
+        self,
+        metadata: ModelMetadata,
+        reference: "Engine",
+        inputs: "Batch",
+        data: "ImageDataset | None",
+        options: "EvaluationOptions",
+    ) -> "QualityMeasure":
+        from edgevision.runtime.tasks.compression.quality import CodecQuality
+
+        return CodecQuality(reference, metadata, data, options)
+
+    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
+        from edgevision.runtime.tasks.compression.evaluation import evaluate_codec
+
+        return evaluate_codec(pipeline, data, options)
 
     def _check_half(self, metadata: ModelMetadata, inputs: Specs, outputs: Specs, made: int) -> None:
         if metadata.spec is None:
@@ -75,11 +104,6 @@ class CompressionTask(CodecTask):
     def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
         return True
 
-    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
-        from edgevision.runtime.tasks.compression.evaluation import evaluate_compressor
-
-        return evaluate_compressor(pipeline, data, options)
-
 
 @dataclass(frozen=True, kw_only=True)
 class DecompressionTask(CodecTask):
@@ -123,17 +147,11 @@ class DecompressionTask(CodecTask):
             f"{metadata.name!r} takes latents, which pictures have to be compressed for; it is compared on seeded ones"
         )
 
-    def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
-        from edgevision.core.errors import InputError
-
-        raise InputError(
-            f"{pipeline.metadata.name!r} is the second half of a codec: evaluate the first, with this as its --judge"
-        )
-
 
 def _half(kind: CodecHalf, summary: str, room: type[CodecTask]) -> CodecTask:
     command = f"edgevision.runtime.tasks.compression.command:{kind}"
-    return room(name=kind.value, summary=summary, command=command, spec=CompressionSpec)
+    served = f"edgevision.runtime.tasks.compression.served:{kind.name}"
+    return room(name=kind.value, summary=summary, command=command, served=served, spec=CompressionSpec)
 
 
 COMPRESS = _half(CodecHalf.COMPRESS, "Write photographs in few bytes.", CompressionTask)

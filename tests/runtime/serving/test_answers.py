@@ -66,6 +66,30 @@ def test_pictures_are_those_of_the_command_line(server, pictures, tmp_path, caps
     assert reply.headers["content-type"] == f"image/{target.suffix[1:].replace('jpg', 'jpeg')}"
 
 
+def test_pictures_are_compressed_and_come_back_as_on_the_command_line(server, pictures, tmp_path, capsys):
+    small, whole = tmp_path / "small.evc", tmp_path / "whole.webp"
+    once = ("--threads", 1, "--quiet")
+    on_the_command_line(capsys, "compress", pictures["cat.png"], "-o", small, "--quality", 1, *once)
+    on_the_command_line(capsys, "decompress", small, "-o", whole, *once)
+    reply = server.run("compress", {"image": ("cat.png", pictures["cat.png"].read_bytes())}, quality=1)
+    assert (reply.status, reply.headers["content-type"]) == (200, "image/x-evc")
+    assert reply.body == small.read_bytes()
+    again = server.run("decompress", {"compressed": reply.body}, accept="image/webp")
+    assert (again.status, again.body) == (200, whole.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("task", "files", "options", "telling"),
+    [
+        ("compress", {"image": "cat.png"}, {"quality": "4"}, "from 1 to 3"),
+        ("decompress", {"compressed": "cat.png"}, {}, "edgevision run compress"),
+    ],
+)
+def test_what_cannot_be_compressed_or_come_back_is_refused(server, pictures, task, files, options, telling):
+    reply = server.run(task, {name: pictures[file].read_bytes() for name, file in files.items()}, **options)
+    assert (reply.status // 100, reply.error["message"].count(telling)) == (4, 1)
+
+
 @pytest.mark.parametrize(
     ("task", "options"),
     [
