@@ -3,14 +3,14 @@
     python examples/gpu/translate.py points faces68.zip OUT --seconds 480 --flip
 
 It has the networks and the losses of `edgevision train translate`, which trains the same slower. In OUT are the
-averaged weights (half precision, last.pt), a log and sheets of held-out pairs: what is given, what is made of it, what
-was there.
+checkpoint for `edgevision export`, a log and sheets of held-out pairs: what is given, what is made, what was there.
 """
 
 import argparse
 import copy
 import math
 import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -28,10 +28,12 @@ from make_pairs import KINDS, Pair, drawn_edges
 from edgevision.data.datasets import is_held_out
 from edgevision.models.texture_gan import TextureDiscriminator
 from edgevision.models.translation_unet import TranslationUNet
+from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.diff_augment import augment
 from edgevision.training.gan_losses import balanced_loss, discriminator_loss, generator_loss
 from edgevision.training.optimizers import build_optimizer
-from edgevision.training.settings import DiffAugment, GanLoss, Optimizer
+from edgevision.training.settings import DiffAugment, GanLoss, Optimizer, TranslationSettings
+from edgevision.training.translate import translation_metadata
 
 RATE = 0.0004  # of AdamW, for both networks, at a batch of 32
 MOMENTUM = 0.5
@@ -102,9 +104,19 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64, help="of the discriminator")
     parser.add_argument("--adversarial", type=float, default=1.0, help="its gradient over that of the error")
     parser.add_argument("--groups", default="(.+)", help="finds in a file's name who or what is held out")
+    parser.add_argument("--given", default="drawing", help="what is given, for the metadata")
+    parser.add_argument("--made", default="picture", help="what is made of it")
+    parser.add_argument("--licence")
     parser.add_argument("--flip", action="store_true")
     parser.add_argument("--turn", action="store_true")
     options = parser.parse_args()
+    settings = TranslationSettings(
+        data=(str(options.source),),
+        given=options.given,
+        made=options.made,
+        groups=options.groups,
+        licence=options.licence,
+    )
     begin = time.monotonic()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
@@ -145,10 +157,13 @@ def main() -> None:
         rows = [torch.cat(tuple(images[shown].permute(0, 2, 3, 1)), dim=1) for images in (drawing, guess, picture)]
         sheet = (torch.cat(rows) * 255).round().byte().cpu().numpy()
         Image.fromarray(sheet).save(options.output / f"{round(progress * 8)}.jpg", quality=88)
-        half = {name: weight.half().cpu() for name, weight in averaged.state_dict().items()}
-        torch.save(half, options.output / "writing.pt")
-        (options.output / "writing.pt").replace(options.output / "last.pt")
         seconds = time.monotonic() - begin
+        metadata = translation_metadata(settings, averaged.multiple, {"psnr": psnr}, seconds / 3600)
+        command = shlex.join(["python", "examples/gpu/translate.py", *sys.argv[1:]])
+        metadata = metadata.updated(provenance=metadata.provenance.updated(command=command))
+        save_checkpoint(
+            options.output / "translation_unet.pt", averaged, metadata, model="translation_unet", options={}
+        )
         print(f"{seconds:.0f} s, step {step}: psnr {psnr:.3f} dB, {step / seconds:.1f} steps a second", file=log)
 
     step, validations, progress = 0, 1, 0.0

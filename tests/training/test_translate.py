@@ -1,5 +1,8 @@
 """Training a translation network: a few steps on tiny pairs, and what its parts do."""
 
+import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from edgevision.training.translate import train_translator
 from edgevision.training.translation_data import PairCrops, Pairs
 
 pytestmark = TRAINING_MARKS
+
+GPU_SCRIPT = Path(__file__).parents[2] / "examples" / "gpu" / "translate.py"
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +135,30 @@ def test_what_cannot_be_trained_is_refused(tmp_path: Path, pairs: Path) -> None:
     Image.new("RGB", (41, 20)).save(tmp_path / "odd.png")
     with pytest.raises(DatasetError, match="even width"):
         Pairs([str(tmp_path)], in_tenth=held_out_by(None), held_out=is_held_out("odd.png"), quiet=True)
+
+
+def test_the_script_for_a_gpu_trains_without_one(tmp_path):
+    generator = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        Image.fromarray(generator.integers(0, 256, (40, 36, 3), np.uint8)).save(
+            tmp_path / "photos" / f"{number:03}.png"
+        )
+    options = ("--seconds", "2", "--side", "32", "--batch", "2", "--width", "2", "--flip")
+    arguments = ("edges", str(tmp_path / "photos"), str(tmp_path / "out"), *options)
+    done = subprocess.run(
+        [sys.executable, str(GPU_SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "out" / "log.txt").read_text()
+    assert " pairs, 2 held out" in log
+    assert re.search(r"step \d+: psnr \d+\.\d+ dB", log)
+    checkpoint = read_checkpoint(tmp_path / "out" / "translation_unet.pt")
+    assert checkpoint.metadata is not None
+    assert checkpoint.metadata.quality["val_psnr"] > 5
+    with Image.open(tmp_path / "out" / "8.jpg") as sheet:
+        assert sheet.size == (12 * 32, 3 * 32)
