@@ -1,13 +1,13 @@
-"""Content and style loss of photographs painted by a stylization network, and a sheet of them.
+"""How photographs painted by a stylization network differ from the paintings and from what they show, and a sheet.
 
-    python benchmarks/stylize.py --photos photos --style wave.jpg starry.jpg --features classifier.pt \
-        --model styles.onnx [OTHER.onnx...] [--sheet styles.jpg] [--count 12]
+    python benchmarks/stylize.py --photos photos --style wave.jpg starry.jpg [--model stylize OTHER.onnx...] \
+        [--sheet styles.jpg] [--count 12]
 
-``--photos`` holds the photographs of the training: of the tenth held out the first ``--count`` are painted, with a
-longer side of 256 pixels, and compared with the paintings, called as the styles, as in the training: 0 is no
-difference, in the Gram matrices (style) and the maps (content) of the classifier's features. The rows without a model
-are of the photographs as they are, and of them in the painting's mean colour and contrast (Reinhard et al. 2001), which
-is what takes no network. The sheet shows each photograph and what the first model makes of it.
+``--photos`` holds the photographs of the training: of the tenth held out ``--count`` are painted, with a longer side of
+384 pixels as the paintings, which are called as the styles. Of both distances (:mod:`edgevision.imaging.patch_style`) 0
+is no difference. The rows without a model are of the photographs as they are, and of them in the painting's mean colour
+and contrast (Reinhard et al. 2001), which is what takes no network; the last is of a quarter of the
+painting itself. The sheet shows photographs and what the first model makes of them.
 """
 
 import argparse
@@ -16,24 +16,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 import edgevision
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.imaging.images import to_array
 from edgevision.imaging.lab import from_lab, to_lab
+from edgevision.imaging.patch_style import content_distance, patch_quantiles, style_distance
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import as_float
-from edgevision.training.classifier_features import ClassifierFeatures
-from edgevision.training.crop_batches import planes
-from edgevision.training.style_loss import StyleLoss
 
 Pixels = np.ndarray
 Method = Callable[[Pixels, str], Pixels]
 
-ON_A_SHEET = 6
-_SIDE = 256
+ON_A_SHEET = 5
+_SIDE = 384
 
 
 def main() -> None:
@@ -41,28 +38,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", required=True)
     parser.add_argument("--style", nargs="+", required=True, type=Path)
-    parser.add_argument("--features", required=True)
-    parser.add_argument("--model", nargs="+", required=True)
+    parser.add_argument("--model", nargs="+", default=["stylize"])
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--count", type=int, default=12)
     arguments = parser.parse_args()
     data = ImageFolder(arguments.photos)
-    held_out = [index for index, name in enumerate(data.names) if is_held_out(name)][: arguments.count]
+    held_out = [index for index, name in enumerate(data.names) if is_held_out(name)]
+    held_out = held_out[:: max(1, len(held_out) // arguments.count)][: arguments.count]
     photos = [sized(to_array(data.image(index))) for index in held_out]
     paintings = {path.stem: sized(to_array(Image.open(path))) for path in arguments.style}
-    loss = StyleLoss(ClassifierFeatures.read(arguments.features), [tensor(painting) for painting in paintings.values()])
+    wanted = {style: patch_quantiles(as_float(painting)) for style, painting in paintings.items()}
     methods: dict[str, Method] = {
         "the photograph": lambda photo, style: photo,
         "colours of the painting": lambda photo, style: recolored(photo, paintings[style]),
     }
     for model in arguments.model:
         methods[f"edgevision {Path(model).stem}"] = partial(painted, edgevision.load(model, task="stylize"))
-    print("| method | style | style loss | content loss |\n|---|---|---|---|")
+    print("| method | style | from the painting | from the photograph |\n|---|---|---|---|")
     for name, method in methods.items():
-        for number, style in enumerate(paintings):
-            found = [compared(loss, photo, method(photo, style), number) for photo in photos]
+        for style in paintings:
+            found = []
+            for photo in photos:
+                made = as_float(method(photo, style))
+                found.append(
+                    (style_distance(patch_quantiles(made), wanted[style]), content_distance(made, as_float(photo)))
+                )
             values = " | ".join(f"{value:.3f}" for value in np.mean(found, axis=0))
             print(f"| {name} | {style} | {values} |", flush=True)
+    for style, painting in paintings.items():
+        height, width = (side // 2 for side in painting.shape[:2])
+        quarter = patch_quantiles(as_float(painting[height:, :width]))
+        print(f"| a quarter of the painting | {style} | {style_distance(quarter, wanted[style]):.3f} | |")
     if arguments.sheet is not None:
         first = methods[f"edgevision {Path(arguments.model[0]).stem}"]
         rows = [[photo, *(first(photo, style) for style in paintings)] for photo in photos[:ON_A_SHEET]]
@@ -70,22 +76,10 @@ def main() -> None:
 
 
 def sized(pixels: Pixels) -> Pixels:
-    """The picture with a longer side of 256 pixels."""
+    """The picture with a longer side of 384 pixels."""
     factor = _SIDE / max(pixels.shape[:2])
     size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-
-
-def tensor(pixels: Pixels) -> torch.Tensor:
-    """float32 (1, 3, H, W) in 0..1."""
-    return torch.from_numpy(planes(pixels))[None]
-
-
-@torch.inference_mode()
-def compared(loss: StyleLoss, photo: Pixels, made: Pixels, style: int) -> tuple[float, float]:
-    """Style and content loss."""
-    losses = loss(tensor(made), tensor(photo), torch.tensor([style]))
-    return float(losses.style), float(losses.content)
 
 
 def painted(stylize: Callable[..., Picture], photo: Pixels, style: str) -> Pixels:
@@ -108,7 +102,7 @@ def sheet(rows: list[list[Pixels]]) -> Image.Image:
     for top, row in enumerate(rows):
         for column, pixels in enumerate(row, count - len(row)):
             canvas.paste(Image.fromarray(pixels), (column * _SIDE, top * _SIDE))
-    return canvas
+    return canvas.reduce(2)
 
 
 if __name__ == "__main__":
