@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from edgevision.data.datasets import is_held_out
 from edgevision.data.noise import add_camera_noise, add_jpeg_noise
 from edgevision.imaging.hole_filling import fill_smoothly
 from edgevision.imaging.images import read_image, to_array
@@ -43,6 +45,33 @@ def test_a_restorer_is_trained_until_the_time_is_over(kind, options, tmp_path):
     network, metadata = load_trained(checkpoint)
     assert metadata.task == kind
     assert all(bool(torch.isfinite(weight).all()) for weight in network.parameters())
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Parts of a photograph that ships, of which one is held out."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = to_array(read_image(ROOT / "examples" / "pictures" / "rocket.jpg"))
+    held_out = next(f"{number}.png" for number in range(99) if is_held_out(f"{number}.png"))
+    for number, name in enumerate(("a.png", "b.png", "c.png", held_out)):
+        Image.fromarray(pixels[:80, 50 * number : 50 * number + 90]).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("task", ["stylize", "colorize"])
+def test_a_painter_and_a_colorist_are_trained_until_the_time_is_over(task, photos, tmp_path):
+    options = {"stylize": ["--style", str(photos / "a.png")], "colorize": ["--tiles", f"{photos / 'b.png'}:40"]}
+    command = [sys.executable, str(GPU / f"{task}.py"), "--photos", str(photos), *options[task]]
+    command += ["--seconds", "1", "-o", str(tmp_path / "made")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    checkpoints = sorted(path.stem for path in (tmp_path / "made").glob("*.pt"))
+    assert checkpoints[-1] == {"stylize": "stylize", "colorize": "colorize_last"}[task]
+    network, metadata = load_trained(tmp_path / "made" / f"{checkpoints[-1]}.pt")
+    assert metadata.task == task
+    assert all(bool(torch.isfinite(weight).all()) for weight in network.parameters())
+    assert "held out" in (tmp_path / "made" / "log.txt").read_text()
 
 
 def test_jpeg_on_the_gpu_is_that_of_pillow(examples, crops):
