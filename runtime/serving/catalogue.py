@@ -195,6 +195,8 @@ def _default_name(task: str, metadata: Mapping[str, ModelMetadata]) -> str:
 
 
 def _card(task: Task) -> tuple[str, ...]:
-    """The paragraphs of the verb's help, before its examples."""
+    """The paragraphs of the verb's help, before its examples, with options as a page calls them."""
     text = cleandoc(load_object(task.command).__doc__ or task.summary).partition("Examples:\n")[0]
+    text = re.sub(r"--model (\w+)", r"the model \1", text)
+    text = re.sub(r"--([a-z][a-z-]*)", lambda option: option[1].replace("-", " ").capitalize(), text)
     return tuple(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text.strip()))

@@ -54,8 +54,8 @@ def classify(
 ) -> None:
     """Say what is in a picture, or in every frame of a video or camera, with the probability of each label.
 
-    Without --model the classifier that ships is used; it knows the ten classes of CIFAR-10 from pictures of 32x32
-    pixels, and names one of them for any picture whatever.
+    The classifier that ships knows the ten classes of CIFAR-10 from pictures of 32x32 pixels, and names one of them
+    for any picture whatever.
 
     Examples:
         edgevision run classify photo.jpg

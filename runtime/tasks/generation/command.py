@@ -83,8 +83,8 @@ def generate(
 ) -> None:
     """Draw pictures from a generator. The same seed gives the same pictures on every device.
 
-    Without --model the generator that ships is used; it draws the ten classes of CIFAR-10 in 32x32. Vehicles, ships,
-    birds, dogs and horses are recognised, cats and deer half of the time, airplanes and frogs seldom.
+    The generator that ships draws the ten classes of CIFAR-10 in 32x32. Vehicles, ships, birds, dogs and horses are
+    recognised, cats and deer half of the time, airplanes and frogs seldom.
 
     Examples:
         edgevision run generate --class horse --count 16 --seed 7 -o horses.png

@@ -110,6 +110,10 @@ def test_the_page_says_what_a_browser_does_not(build, tmp_path):
     build("inpaint", "-o", tmp_path / "site")
     document = json.loads((tmp_path / "site" / "site.json").read_text())
     assert "without texture" in document["models"][0]["bad_at"]
+    build("denoise", "-o", tmp_path / "other")
+    denoise = json.loads((tmp_path / "other" / "site.json").read_text())["models"][0]
+    assert "Strength keeps some of both" in denoise["bad_at"]
+    assert "--" not in denoise["bad_at"]
     assert "fill" not in [option["name"] for option in document["tasks"][0]["options"]]
 
 
