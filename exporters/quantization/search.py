@@ -49,8 +49,8 @@ class Search:
     over: Callable[[], bool]
     a16w8: bool = False
     fine_inputs: bool = False
-    # Of the likely sets those within the budget, and how many times as fast they are.
-    _holding: dict[frozenset[str], float] = field(default_factory=dict, init=False)
+    # Of the likely plans those within the budget, and how many times as fast they are.
+    _holding: dict[Plan, float] = field(default_factory=dict, init=False)
 
     def run(self) -> Choice:
         """Everything, without what does not pay; without what costs too much quality; with what fits again."""
@@ -70,30 +70,33 @@ class Search:
             if connected != kept and self._is_faster(lean, plan):
                 reasons |= dict.fromkeys(kept - connected, "a lone int8 part between float ones does not pay")
                 plan = lean
-        likely = max(self._holding, key=lambda names: self._holding[names], default=plan.int8)
-        if likely != plan.int8 and self._holding[likely] > self._ratio(plan):
-            # What was given up one by one may leave less than one of the sets that everything began with.
-            plan = Plan(likely)
-            reasons = dict.fromkeys(everything - paying - likely, "int8 does not pay here")
-            reasons |= dict.fromkeys(paying - likely, "int8 costs too much quality here")
+        likely = max(self._holding, key=lambda one: self._holding[one], default=plan)
+        if likely != plan and self._holding[likely] > self._ratio(plan):
+            # What was given up one by one may leave less than one of the plans that everything began with.
+            plan = likely
+            reasons = dict.fromkeys(everything - paying - plan.int8, "int8 does not pay here")
+            reasons |= dict.fromkeys(paying - plan.int8, "int8 costs too much quality here")
         return Choice(plan, reasons, Plan(paying, fine_inputs=fine))
 
     def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
-        """The fastest of a few likely sets; everything where time cannot be measured."""
+        """The set of the fastest of a few likely plans; everything where time cannot be measured."""
         best = everything
         speed = self.trials.speedup(Plan(best), "all int8")
         if speed is None:
             return best
         fastest = speed.ratio
-        for name, candidate in self._likely(everything):
+        plans = [(name, Plan(members)) for name, members in self._likely(everything)]
+        if self.fine_inputs and not self._holds(Plan(everything), "all int8"):
+            plans.insert(0, ("all int8, fine inputs", Plan(everything, fine_inputs=True)))
+        for name, plan in plans:
             if self.late():
                 break
-            found = self.trials.speedup(Plan(candidate), name)
+            found = self.trials.speedup(plan, name)
             assert found is not None
-            if self._holds(Plan(candidate), name):
-                self._holding[candidate] = found.ratio
+            if self._holds(plan, name):
+                self._holding[plan] = found.ratio
             if found.ratio > fastest:
-                best, fastest = candidate, found.ratio
+                best, fastest = plan.int8, found.ratio
         return best
 
     def _likely(self, everything: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
