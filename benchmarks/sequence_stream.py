@@ -3,14 +3,17 @@
     python benchmarks/sequence_stream.py [--image-size 32 --image-size 112] [--rounds 300]
 
 Each network, untrained, becomes a model that takes a frame and the state, as `edgevision export --part stream` writes
-it, and one that takes the frame alone: its convolutions, embedding and head without anything remembered. Time is CPU
-time of one thread in ONNX Runtime, both in turn, round by round.
+it, and one that takes the frame alone: its convolutions, embedding and head without anything remembered. The first is
+called as `edgevision run sequence` calls it, the second as any model (`frame`), and with its buffers bound as the first
+has them (`bound`). Time is CPU time of one thread in ONNX Runtime, all three in turn, round by round.
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +23,9 @@ from edgevision.exporters.conversion.onnx_conversion import convert_to_onnx
 from edgevision.models import SEQUENCE_NETWORKS, FrameRnn, StreamedSequence, TemporalShift, build_model
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
+from edgevision.runtime.engines.state_loop import CarriedState, open_state_loop
 
-RUNS = 50
+RUNS = 20
 """Of a model in a round."""
 
 
@@ -50,36 +54,35 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, action="append", default=None)
     parser.add_argument("--rounds", type=int, default=300)
     arguments = parser.parse_args()
-    print(f"{'network':<16}{'side':>5}{'stream us':>11}{'frame us':>10}  as long (95 %)")
+    beside = "".join(f"{f'as long as {name} (95 %)':>28}" for name in ("frame", "bound"))
+    print(f"{'network':<16}{'side':>5}{'stream us':>11}{'frame us':>10}{'bound us':>10}{beside}")
     for side in arguments.image_size or (32, 112):
         for name in SEQUENCE_NETWORKS:
             network = build_model(name, image_size=side).eval()
-            stream, alone = times(network, side, arguments.rounds)
-            low, middle, high = ratio(stream, alone)
-            print(
-                f"{name:<16}{side:>5}{1e6 * np.median(stream):11.1f}{1e6 * np.median(alone):10.1f}"
-                f"  {middle:.3f} ({low:.3f} to {high:.3f})"
-            )
+            stream, *alone = times(network, side, arguments.rounds)
+            figures = "".join(f"{1e6 * np.median(found):10.1f}" for found in (stream, *alone))
+            words = ("{1:.3f} ({0:.3f} to {2:.3f})".format(*ratio(stream, one)) for one in alone)
+            print(f"{name:<16}{side:>5} {figures}" + "".join(f"{each:>28}" for each in words), flush=True)
 
 
-def times(network: nn.Module, side: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of CPU for a frame, in each round, with memory and without."""
+def times(network: nn.Module, side: int, rounds: int) -> np.ndarray:
+    """Seconds of CPU for a frame (3, rounds): with memory, without, and without in bound buffers."""
     frame = torch.randn(1, 3, side, side)
-    state = {name: torch.zeros(1, *shape) for name, shape in network.state_shapes.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        with_memory = opened(StreamedSequence(network), {"frame": frame, **state}, Path(folder) / "stream.onnx")
-        without = opened(FrameAlone(network), {"frame": frame}, Path(folder) / "alone.onnx")
-        feeds = [
-            {name: tensor.numpy() for name, tensor in {"frame": frame, **state}.items()},
-            {"frame": frame.numpy()},
+    state = {name: torch.zeros(1, *one.shape) for name, one in network.states.items()}
+    carried = [CarriedState(name, f"next_{name}", one.delay) for name, one in network.states.items()]
+    pixels = frame.numpy()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        opened(StreamedSequence(network), {"frame": frame, **state}, Path(folder) / "stream.onnx") as with_memory,
+        opened(FrameAlone(network), {"frame": frame}, Path(folder) / "alone.onnx") as without,
+    ):
+        loops = [open_state_loop(with_memory, carried), open_state_loop(without, [])]
+        calls: list[Callable[[], Any]] = [
+            lambda: loops[0](pixels),
+            lambda: without.run({"frame": pixels}),
+            lambda: loops[1](pixels),
         ]
-        engines = [with_memory, without]
-        measured = np.array(
-            [[seconds(engine, inputs) for engine, inputs in zip(engines, feeds, strict=True)] for _ in range(rounds)]
-        )
-        for engine in engines:
-            engine.close()
-    return measured[:, 0], measured[:, 1]
+        return np.array([[seconds(call) for call in calls] for _ in range(rounds)]).T
 
 
 def opened(network: nn.Module, inputs: dict[str, Tensor], path: Path) -> Engine:
@@ -90,11 +93,11 @@ def opened(network: nn.Module, inputs: dict[str, Tensor], path: Path) -> Engine:
     return open_engine(path, threads=1)
 
 
-def seconds(engine: Engine, inputs: dict[str, np.ndarray]) -> float:
-    """CPU seconds of one run, in the mean over some."""
+def seconds(call: Callable[[], Any]) -> float:
+    """CPU seconds of one call, in the mean over some."""
     begun = time.process_time_ns()
     for _ in range(RUNS):
-        engine.run(inputs)
+        call()
     return (time.process_time_ns() - begun) / RUNS / 1e9
 
 

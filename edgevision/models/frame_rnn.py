@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from edgevision.models.sequence_network import SequenceNetwork, convolution, embedding, side_after
+from edgevision.models.sequence_network import SequenceNetwork, StateShape, convolution, embedding, side_after
 
 _CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -46,7 +46,7 @@ class FrameRnn(SequenceNetwork):
         self.rnn = _CELLS[cell](embedding_size, hidden, batch_first=True)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, num_classes))
         names = ("hidden", "cell") if cell == "lstm" else ("hidden",)
-        self.state_shapes = dict.fromkeys(names, (hidden,))
+        self.states = dict.fromkeys(names, StateShape((hidden,)))
 
     def forward(self, frames: Tensor) -> Tensor:
         shape = frames.shape[:2]
@@ -59,7 +59,7 @@ class FrameRnn(SequenceNetwork):
         before = tuple(part[None] for part in state)
         # Of one frame what is remembered is what is put out, without the axes of a sequence.
         _, found = self.rnn(self.features(frame)[:, None], before if len(before) > 1 else before[0])
-        after = tuple(part[0] for part in (found if len(before) > 1 else (found,)))
+        after = tuple(part.squeeze(0) for part in (found if len(before) > 1 else (found,)))
         return self.head(after[0]), *after
 
 

@@ -1,8 +1,16 @@
 """What networks that answer after every frame of a sequence have in common, and their form for a stream."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor, nn
+
+
+class StateShape(NamedTuple):
+    """One tensor that is remembered of a frame: its shape without the batch, and how many frames later it is wanted."""
+
+    shape: tuple[int, ...]
+    delay: int = 1
 
 
 class SequenceNetwork(nn.Module):
@@ -11,13 +19,16 @@ class SequenceNetwork(nn.Module):
     Input (N, T, channels, H, W) float32, T any number of frames; output logits (N, T, num_classes).
 
     Attributes:
-        state_shapes: what :meth:`step` remembers between frames, by name, without the batch; zeros at the beginning.
+        states: what :meth:`step` remembers between frames, by name; zeros at the beginning.
     """
 
-    state_shapes: Mapping[str, tuple[int, ...]]
+    states: Mapping[str, StateShape]
 
     def step(self, frame: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """What comes after one more frame (N, channels, H, W): logits (N, num_classes), and the next state."""
+        """What comes after one more frame (N, channels, H, W): logits (N, num_classes), and what is to be remembered.
+
+        Each of ``state`` is what the call gave for it as many frames ago as its delay says.
+        """
         raise NotImplementedError
 
 

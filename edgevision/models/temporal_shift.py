@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgevision.models.sequence_network import SequenceNetwork, convolution, embedding, side_after
+from edgevision.models.sequence_network import SequenceNetwork, StateShape, convolution, embedding, side_after
 
 
 class _ShiftedResidual(nn.Module):
@@ -18,28 +18,31 @@ class _ShiftedResidual(nn.Module):
         self.convolution = convolution(channels, channels)
         self.shifted, self.distance = shifted, distance
 
-    def forward(self, x: Tensor, earlier: Tensor) -> Tensor:
-        """``earlier`` (N, shifted, H, W) takes the place of the first channels of ``x`` (N, channels, H, W)."""
-        y: Tensor = x + self.convolution(torch.cat([earlier, x[:, self.shifted :]], 1))
-        return y
-
     def window(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         """All frames (N T, channels, H, W) of windows of ``shape`` (N, T) at once."""
-        kept: Tensor = x[:, : self.shifted].unflatten(0, shape)  # type: ignore[no-untyped-call]
-        earlier = F.pad(kept, (0, 0, 0, 0, 0, 0, self.distance, 0))[:, : shape[1]]
-        y: Tensor = self(x, earlier.flatten(0, 1))
-        return y
+        waiting, kept = self._split(x)
+        frames: Tensor = waiting.unflatten(0, shape)  # type: ignore[no-untyped-call]
+        earlier = F.pad(frames, (0, 0, 0, 0, 0, 0, self.distance, 0))[:, : shape[1]]
+        return self._mixed(x, earlier.flatten(0, 1), kept)
 
-    def step(self, x: Tensor, queue: Tensor) -> tuple[Tensor, Tensor]:
-        """One frame, and the queue (N, distance, shifted, H, W) of what earlier ones left, the oldest first."""
-        return self(x, queue[:, 0]), torch.cat([queue[:, 1:], x[:, None, : self.shifted]], 1)
+    def step(self, x: Tensor, earlier: Tensor) -> tuple[Tensor, Tensor]:
+        """One frame, which sees what ``distance`` frames ago waited (N, shifted, H, W), and what of it waits."""
+        waiting, kept = self._split(x)
+        return self._mixed(x, earlier, kept), waiting
+
+    def _split(self, x: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(x, [self.shifted, x.shape[1] - self.shifted], 1)
+
+    def _mixed(self, x: Tensor, earlier: Tensor, kept: Tensor) -> Tensor:
+        y: Tensor = x + self.convolution(torch.cat([earlier, kept], 1))
+        return y
 
 
 class TemporalShift(SequenceNetwork):
     """Stages of half the side each, in which a residual convolution sees a part of the channels as they were earlier.
 
     It is shifted from the past only, as for a stream, and by 1, 2, 4 ... frames, so that the last frame is judged
-    by those up to the sum of these before it. Its state are queues (N, distance, shifted, H, W).
+    by those up to the sum of these before it. Its state are the channels (N, shifted, H, W) that wait as long.
 
     Args:
         widths: channels of each stage.
@@ -70,8 +73,8 @@ class TemporalShift(SequenceNetwork):
             embedding(widths[-1], side, embedding_size), nn.Dropout(dropout), nn.Linear(embedding_size, num_classes)
         )
         sides = [side_after(image_size, number) for number in range(1, len(widths) + 1)]
-        self.state_shapes = {
-            f"queue_{number}": (2**number, width // share, side, side)
+        self.states = {
+            f"earlier_{number}": StateShape((width // share, side, side), 2**number)
             for number, (width, side) in enumerate(zip(widths, sides, strict=True))
         }
 
@@ -84,8 +87,8 @@ class TemporalShift(SequenceNetwork):
         return logits
 
     def step(self, frame: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        x, after = frame, []
-        for strided, residual, queue in zip(self.strided, self.residual, state, strict=True):
-            x, later = residual.step(strided(x), queue)  # type: ignore[operator]
-            after.append(later)
-        return self.head(x), *after
+        x, waiting = frame, []
+        for strided, residual, earlier in zip(self.strided, self.residual, state, strict=True):
+            x, shifted = residual.step(strided(x), earlier)  # type: ignore[operator]
+            waiting.append(shifted)
+        return self.head(x), *waiting

@@ -8,7 +8,9 @@ import onnx_ir
 import onnxscript.optimizer
 from onnx import numpy_helper
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
+from onnxscript.rewriter import RewritePass
 
+from edgevision.exporters.passes.recurrent_axes import RECURRENT_AXES
 from edgevision.exporters.passes.walk import every_graph_of, every_node_of
 from edgevision.exporters.quiet import quiet_exporter
 
@@ -32,6 +34,8 @@ def fold(model: onnx_ir.Model) -> None:
     """Compute what is constant and remove what nobody reads, in place."""
     onnxscript.optimizer.fold_constants(model, should_fold=lambda node: node.op_type in _MOVES or None)
     onnxscript.optimizer.optimize(model)
+    if RewritePass(RECURRENT_AXES)(model).modified:
+        onnxscript.optimizer.optimize(model)
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:

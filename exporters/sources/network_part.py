@@ -102,8 +102,10 @@ def _codec_half(
 def _streamed(checkpoint: Checkpoint, network: SequenceNetwork, metadata: ModelMetadata) -> Checkpoint:
     """With a frame and the state as inputs, the answer and the next state as outputs, each with the batch first."""
     frames, logits = metadata.inputs[0], metadata.outputs[0]
-    shapes = network.state_shapes
-    states = tuple(StateSpec(input=name, output=f"next_{name}") for name in shapes)
+    shapes = {name: state.shape for name, state in network.states.items()}
+    states = tuple(
+        StateSpec(input=name, output=f"next_{name}", delay=state.delay) for name, state in network.states.items()
+    )
     described = metadata.updated(
         name=f"{metadata.name}-stream",
         inputs=(

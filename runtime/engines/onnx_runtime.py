@@ -1,7 +1,7 @@
 """ONNX models in ONNX Runtime, on the providers of its own wheel."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
 from edgevision.runtime.engines.onnx_runtime_gpu import CPU, CUDA, TENSORRT, IoBinding, provider_chain
 from edgevision.runtime.engines.onnx_runtime_library import first_line, import_onnx_runtime, log_severity
+from edgevision.runtime.engines.state_loop import CarriedState, StateLoop
 
 _DEVICES = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
 
@@ -71,23 +72,45 @@ class OnnxRuntimeEngine(Closeable):
         # What ONNX Runtime's threads have freed stays in their heaps: twice the memory on large pictures.
         self._trim = None if options.keep_memory else heap_trimmer()
         self._run = self._flushed(self._bound() or (lambda inputs: self._session.run(None, inputs)))
+        self._run_binding = self._flushed(self._session.run_with_iobinding)
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         try:
             outputs: list[Array] = self._run({**inputs, **self._cast(inputs)} if self._casts else inputs)
         except Exception as error:  # each of ONNX Runtime's failures has a class of its own that shares no base
-            reason = first_line(error)
-            if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
-                raise UnfitInputError(f"the model does not take this input: {reason}") from error
-            if re.search(r"out of memory|failed to allocate memory|bad_alloc", str(error), re.IGNORECASE):
-                raise DeviceMemoryError(
-                    f"{self.device} has not enough memory for this input of {self._path.name!r}; a smaller --tile,"
-                    f" --batch or picture takes less: {reason}"
-                ) from error
-            raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
+            raise self._run_error(error) from error
         if self._trim is not None:
             self._trim(0)
         return outputs
+
+    def bind_states(self, states: Sequence[CarriedState], streams: int) -> StateLoop | None:
+        """See :class:`.BindsStates`."""
+        named = {state.output for state in states}
+        inputs = [_with_batch(spec, streams) for spec in self.inputs]
+        outputs = [_with_batch(spec, streams) for spec in self.outputs if spec.name not in named]
+        known = all(spec.dtype == "float32" and _is_fixed(spec) for spec in (*inputs, *outputs))
+        if self.provider != CPU or not known or inputs[0].shape[0] != streams:
+            return None
+        from edgevision.runtime.engines.onnx_runtime_states import BoundStates
+
+        def run(binding: Any) -> None:
+            try:
+                self._run_binding(binding)
+            except Exception as error:  # as of run
+                raise self._run_error(error) from error
+
+        return BoundStates(self._runtime, self._session, run, inputs, outputs, states)
+
+    def _run_error(self, error: Exception) -> DeviceError | UnfitInputError:
+        reason = first_line(error)
+        if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
+            return UnfitInputError(f"the model does not take this input: {reason}")
+        if re.search(r"out of memory|failed to allocate memory|bad_alloc", str(error), re.IGNORECASE):
+            return DeviceMemoryError(
+                f"{self.device} has not enough memory for this input of {self._path.name!r}; a smaller --tile,"
+                f" --batch or picture takes less: {reason}"
+            )
+        return DeviceError(f"{self.name} failed on {self.device}: {reason}")
 
     def _cast(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """What is float32 and is to be something else: rounded, and cut to the range, for whole numbers."""
@@ -102,7 +125,7 @@ class OnnxRuntimeEngine(Closeable):
         return cast
 
     def close(self) -> None:
-        self._run = _closed
+        self._run = self._run_binding = _closed
         self._session = None
 
     def open_profiled(self, prefix: str, entries: Mapping[str, str] | None = None) -> Any:
@@ -288,10 +311,19 @@ def _is_exact_in_int8(metadata: ModelMetadata | None) -> bool:
 
 def _is_static(metadata: ModelMetadata | None) -> bool:
     # Without metadata nothing is known to be fixed.
-    return metadata is not None and all(isinstance(side, int) for spec in metadata.inputs for side in spec.shape)
+    return metadata is not None and all(map(_is_fixed, metadata.inputs))
 
 
-def _closed(inputs: Mapping[str, Array]) -> list[Array]:
+def _is_fixed(spec: TensorSpec) -> bool:
+    return all(isinstance(side, int) for side in spec.shape)
+
+
+def _with_batch(spec: TensorSpec, count: int) -> TensorSpec:
+    """``spec`` of so many samples, where their number is not fixed."""
+    return spec.updated(shape=(count, *spec.shape[1:])) if spec.shape and isinstance(spec.shape[0], str) else spec
+
+
+def _closed(given: Any) -> Any:
     raise RuntimeError("the engine is closed")
 
 

@@ -85,9 +85,9 @@ def test_the_state_stands_in_the_metadata(exported: tuple[str, Path, Path]) -> N
     network = build_model(name, image_size=SIZE, widths=[4, 8])
     told = require_metadata(stream)
     shapes = {spec.name: spec.shape[1:] for spec in told.inputs[1:]}
-    assert shapes == network.state_shapes
-    assert [(state.input, state.output) for state in told.spec_as(SequenceSpec).states] == [
-        (name, f"next_{name}") for name in shapes
+    assert shapes == {name: state.shape for name, state in network.states.items()}
+    assert [(state.input, state.output, state.delay) for state in told.spec_as(SequenceSpec).states] == [
+        (name, f"next_{name}", state.delay) for name, state in network.states.items()
     ]
     assert require_metadata(window).spec_as(SequenceSpec).states == ()
     assert told.inputs[0].shape == ("batch", 1, SIZE, SIZE)

@@ -17,10 +17,13 @@ def _seed() -> None:
 def stepped(network: torch.nn.Module, frames: Tensor) -> Tensor:
     """The answers of the form for streams, frame by frame."""
     stream = StreamedSequence(network)  # type: ignore[arg-type]
-    state = [torch.zeros(len(frames), *shape) for shape in network.state_shapes.values()]  # type: ignore[union-attr, operator]
+    states = network.states.values()  # type: ignore[union-attr, operator]
+    waiting = [[torch.zeros(len(frames), *state.shape)] * state.delay for state in states]
     answers = []
     for frame in frames.unbind(1):
-        answer, *state = stream(frame, *state)
+        answer, *given = stream(frame, *(queue.pop(0) for queue in waiting))
+        for queue, state in zip(waiting, given, strict=True):
+            queue.append(state)
         answers.append(answer)
     return torch.stack(answers, 1)
 

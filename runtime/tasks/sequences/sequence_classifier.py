@@ -15,6 +15,7 @@ from edgevision.modelfiles.graph_check import needed_image
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.engines.state_loop import CarriedState, open_state_loop
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.scores import class_labels, classification_of
 from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
@@ -125,10 +126,8 @@ class Watcher:
     def __init__(self, classifier: SequenceClassifier, *, streams: int = 1) -> None:
         self._classifier = classifier
         spec, engine = classifier.spec, classifier.engine
-        remembered = engine.inputs[1:]
-        self._state = [np.zeros((streams, *map(int, one.shape[1:])), one.dtype) for one in remembered]
-        given, places = {state.input: state.output for state in spec.states}, [one.name for one in engine.outputs]
-        self._next = [places.index(given[one.name]) for one in remembered]
+        states = [CarriedState(state.input, state.output, state.delay) for state in spec.states]
+        self._loop = open_state_loop(engine, states, streams) if states else None
         fixed = engine.inputs[0].shape[1]
         self._fixed = int(fixed) if not spec.states and isinstance(fixed, int) else None
         self._window: deque[NDArray[np.float32]] = deque(maxlen=self._fixed or spec.frames)
@@ -150,14 +149,11 @@ class Watcher:
 
     def step(self, frames: NDArray[np.float32]) -> Array:
         """The scores (N, classes) after one more frame of each stream (N, channels, h, w), as the network takes it."""
-        if not self._state:
+        if self._loop is None:
             self._window.append(frames)
             # Before the first frame it was as if nothing had moved.
             missing = max(0, (self._fixed or 0) - len(self._window))
             windows = np.stack([*[self._window[0]] * missing, *self._window], axis=1)
             scores: Array = self._classifier.run_windows(windows)[:, -1]
             return scores
-        engine = self._classifier.engine
-        outputs = run_batched(engine, [frames, *self._state])
-        self._state = [outputs[place] for place in self._next]
-        return require_finite(outputs[0], engine)  # type: ignore[no-any-return]
+        return require_finite(self._loop(frames), self._classifier.engine)  # type: ignore[no-any-return]

@@ -6,13 +6,14 @@ from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 
 @record
 class StateSpec(Record):
-    """One tensor that a network remembers: what its ``output`` gives goes into its ``input`` with the next frame.
+    """One tensor that a network remembers: what its ``output`` gives goes into its ``input`` ``delay`` frames later.
 
     It is zeros before the first one; its shape is that of the input.
     """
 
     input: str
     output: str
+    delay: int = 1
 
 
 @record

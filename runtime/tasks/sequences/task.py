@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
+_LONGEST_DELAY = 256
+"""Frames for which a state may wait: so many of it are kept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceTask(Task):
@@ -207,6 +210,8 @@ def _check_states(spec: SequenceSpec, inputs: Specs, outputs: Specs) -> None:
             refuse(
                 "spec.states", state.input, f"it is {before.shape} in its graph, and {state.output!r} is {after.shape}"
             )
+        if not 1 <= state.delay <= _LONGEST_DELAY:
+            refuse("spec.states.delay", state.delay, f"it has to be 1 to {_LONGEST_DELAY} frames")
         if any(isinstance(side, str) for side in before.shape[1:]):
             refuse(
                 "spec.states", state.input, f"it is {before.shape} in its graph, and all but its batch must be known"

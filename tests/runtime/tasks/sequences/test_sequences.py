@@ -289,6 +289,10 @@ def test_a_model_ships_that_tells_what_a_digit_does(tmp_path: Path, edgevision: 
         ({"states": ()}, r"a window is \(batch, frames, channels, h, w\)"),
         ({"states": (StateSpec(input="sun", output="next_sum"),)}, r"spec.states.input is \['sun'\]"),
         ({"states": (StateSpec(input="sum", output="logits"),)}, r"spec.states.output is \['logits'\]"),
+        (
+            {"states": (StateSpec(input="sum", output="next_sum", delay=0),)},
+            "spec.states.delay is 0, .* to 256",
+        ),
         ({"labels": ("one", "two", "three")}, "its graph has 2 outputs for these 3 labels"),
         ({"frames": 0}, r"spec.frames is 0, but it has to be 1 to 4,096"),
     ],
