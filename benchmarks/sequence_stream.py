@@ -25,7 +25,7 @@ from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.engines.state_loop import CarriedState, open_state_loop
 
-RUNS = 20
+RUNS = 50
 """Of a model in a round."""
 
 
@@ -102,12 +102,11 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def ratio(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
-    """How many times as long, by the medians, with its 95 % bootstrap interval over the rounds."""
-    generator = np.random.default_rng(0)
-    drawn = generator.integers(len(ours), size=(2000, len(ours)))
-    ratios = np.median(ours[drawn], axis=1) / np.median(theirs[drawn], axis=1)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return float(low), float(np.median(ours) / np.median(theirs)), float(high)
+    """How many times as long, the median of the rounds, with its 95 % bootstrap interval over them."""
+    ratios = ours / theirs
+    drawn = np.random.default_rng(0).integers(len(ratios), size=(2000, len(ratios)))
+    low, high = np.quantile(np.median(ratios[drawn], axis=1), [0.025, 0.975])
+    return float(low), float(np.median(ratios)), float(high)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ from typing import Any
 
 from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError, PartialFailureError
-from edgevision.core.printable import csv_row, printable
+from edgevision.core.printable import csv_row, exact_json, printable
 from edgevision.modelfiles.signature_policy import required_key
 from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.remote.board import Board
-from edgevision.runtime.remote.documents import checked, parse_document
+from edgevision.runtime.remote.documents import checked, parse_document, parse_lines
 from edgevision.runtime.remote.environment import own_setup
-from edgevision.runtime.remote.job import Job
+from edgevision.runtime.remote.job import Fetched, Job
 from edgevision.runtime.remote.on_boards import Boards
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.remote.run_job import JobResult, run_job, run_on_each
@@ -42,14 +42,16 @@ def dispatch(command: RemoteCommand, boards: Boards) -> None:
         try:
             if isinstance(result, EdgevisionError):
                 raise result
-            if as_json:
+            if as_json and command.read_lines is not None:
+                _print_lines(command, result, command.read_lines)
+            elif as_json:
                 documents.append(_document(command, result))
             else:
                 _print_text(command, result, alone=len(hosts) == 1)
             _raise_for_outputs(command, result)
         except EdgevisionError as error:
             failures.append((host, error))
-    if as_json:
+    if as_json and command.read_lines is None:
         _print_documents(documents, failures, len(hosts))
     raise_failures(failures, len(hosts))
 
@@ -65,7 +67,7 @@ def run_on_boards(command: RemoteCommand, boards: Boards) -> list[JobResult | Ed
         command.model_formats,
         [device] if isinstance(device, str) else list(device),
         boards.wheelhouse,
-        more=() if key is None else ("sign",),
+        more=tuple(sorted({*command.extras, *(() if key is None else ("sign",))})),
     )
     job = Job((*options, *command.command_line()), command.inputs, command.folders, command.outputs)
 
@@ -92,10 +94,26 @@ def raise_failures(failures: Sequence[tuple[str, EdgevisionError]], total: int) 
 
 
 def _document(command: RemoteCommand, result: JobResult) -> dict[str, Any]:
-    host = {"host": result.host}  # the first key, and not the board's to change
     found = checked(parse_document(result), command.verb, result, command.read_document)
-    document: dict[str, Any] = _translated(found, command.in_user_names)
-    return host | document | host
+    return _under_its_host(command, result, found)
+
+
+def _print_lines(
+    command: RemoteCommand,
+    result: JobResult,
+    read: Callable[[Sequence[dict[str, Any]], Fetched], Sequence[dict[str, Any]]],
+) -> None:
+    lines: Sequence[dict[str, Any]] = parse_lines(result)
+    if not lines:
+        result.raise_for_code()
+    for line in checked(lines, command.verb, result, read):
+        echo(exact_json(_under_its_host(command, result, line)))
+
+
+def _under_its_host(command: RemoteCommand, result: JobResult, document: dict[str, Any]) -> dict[str, Any]:
+    host = {"host": result.host}  # the first key, and not the board's to change
+    translated: dict[str, Any] = _translated(document, command.in_user_names)
+    return host | translated | host
 
 
 def _print_documents(

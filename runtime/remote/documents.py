@@ -6,7 +6,7 @@ What a verb's document has to be, the verb's own function says, with these parts
 import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from edgevision.core.errors import DeviceError
 from edgevision.core.printable import printable, printable_values
@@ -51,8 +51,17 @@ def parse_document(result: JobResult) -> dict[str, Any]:
     Raises:
         DeviceError: what came is no such document, or nests or counts beyond what any of ours does.
     """
+    return _parsed(result.output, result)
+
+
+def parse_lines(result: JobResult) -> list[dict[str, Any]]:
+    """As :func:`parse_document`, of a verb that prints a document a line."""
+    return [_parsed(line, result) for line in result.output.splitlines()]
+
+
+def _parsed(text: str, result: JobResult) -> dict[str, Any]:
     try:
-        document = json.loads(result.output, parse_constant=_refuse, parse_float=_parse_float, parse_int=_parse_integer)
+        document = json.loads(text, parse_constant=_refuse, parse_float=_parse_float, parse_int=_parse_integer)
         _check_depth(document)
     except (ValueError, RecursionError) as error:
         result.raise_for_code()
@@ -62,12 +71,17 @@ def parse_document(result: JobResult) -> dict[str, Any]:
     return dict(printable_values(document))
 
 
-def checked(
-    document: dict[str, Any], verb: str, result: JobResult, read: Callable[[dict[str, Any], Fetched], dict[str, Any]]
-) -> dict[str, Any]:
-    """What ``read`` gives for the document; :class:`DeviceError` where it is none of the verb, about what was sent."""
+Printed = TypeVar("Printed")
+
+
+def checked(printed: Printed, verb: str, result: JobResult, read: Callable[[Printed, Fetched], Printed]) -> Printed:
+    """What ``read`` gives for a document or lines of them.
+
+    Raises:
+        DeviceError: they are none of the verb, about what was sent.
+    """
     try:
-        return read(document, result.fetched)
+        return read(printed, result.fetched)
     except (ValueError, RecursionError) as error:
         raise DeviceError(
             f"{result.host!r} sent what edgevision {verb} does not print: {printable(str(error))[:200]}"

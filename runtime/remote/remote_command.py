@@ -35,7 +35,9 @@ class RemoteCommand:
         model_formats: of the models sent, which decide what engine the board needs.
         read_document: takes the JSON document that the verb printed and what was fetched, and returns it with the names
             there; raises ValueError unless it is one of this verb about what was sent.
+        read_lines: where set, the verb prints a JSON document a line, and this takes them all.
         answer: the verb's JSON document where nothing is left to do, so that no board is asked.
+        extras: of edgevision, which the board needs beside its engine.
     """
 
     def __init__(self, verb: str, parameters: Sequence[Parameter], given: Mapping[str, Any]) -> None:
@@ -47,7 +49,9 @@ class RemoteCommand:
         self.user_names: dict[str, str] = {}
         self.model_formats: set[ModelFormat] = set()
         self.read_document: Callable[[Document, Fetched], Document] = lambda document, fetched: document
+        self.read_lines: Callable[[Sequence[Document], Fetched], Sequence[Document]] | None = None
         self.answer: Document | None = None
+        self.extras: set[str] = set()
         self._parameters = parameters
         self._folders: set[str] = set()
         # Names that may hold anything, so that their end cannot be told from the text around them.
@@ -101,6 +105,14 @@ class RemoteCommand:
         name = f"{folder}/."
         self._add_name(name, own)
         self._exact_names.append(name)
+        return name
+
+    def send_folder(self, folder: str, number: int, own: str, files: Sequence[Path]) -> str:
+        """Add a folder of files, which the user knows as ``own``; its name there, where they are numbered in order."""
+        name = f"{folder}/{number:05d}"
+        for place, file in enumerate(files, start=1):
+            self.send_file(name, place, PictureInput(str(file), file))
+        self._add_name(name, own)
         return name
 
     @property

@@ -20,6 +20,14 @@ RATE = Fraction(25)
 """Frames a second of pictures, which have no times."""
 
 
+def pictures_in_order(folder: Path) -> list[Path]:
+    """The pictures below ``folder``, 10 after 9; :class:`InputError` where there are none."""
+    found = [path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not found:
+        raise InputError(f"{str(folder)!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(found, key=lambda path: numbered(str(path)))
+
+
 class FrameFolder:
     """The pictures below a folder; 10 comes after 9 in their names. See :class:`.source.FrameSource`."""
 
@@ -29,10 +37,7 @@ class FrameFolder:
         """Find the pictures; :class:`InputError` where there are none."""
         self.name = str(folder)
         self._excerpt, self._index = excerpt, index
-        found = [path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
-        if not found:
-            raise InputError(f"{self.name!r} holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        self._files = sorted(found, key=lambda path: numbered(str(path)))
+        self._files = pictures_in_order(folder)
         self.facts = StreamFacts(
             rate=RATE, time_base=1 / RATE, frames=len(self._files), seconds=float(len(self._files) / RATE)
         )

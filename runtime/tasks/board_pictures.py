@@ -1,6 +1,7 @@
 """What a verb that looks at pictures sends to a board: its model and the pictures; streams are not sent."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from edgevision.core.errors import InputError
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
@@ -28,9 +29,14 @@ def board_pictures(inputs: Sequence[str], output: str | None) -> list[PictureInp
     """
     for name in inputs:
         if is_stream(name, output):
-            raise InputError(
-                f"{name!r} is a stream, whose frames --on does not carry: it sends pictures and fetches results at the"
-                " end; call this on the board itself, over ssh, with edgevision[video] installed there, and watch with"
-                " -o http://0.0.0.0:8080"
-            )
+            refuse_stream(name)
     return expand_inputs(inputs)
+
+
+def refuse_stream(name: str) -> NoReturn:
+    """Say what to do with a video or a camera instead."""
+    raise InputError(
+        f"{name!r} is a stream, whose frames --on does not carry: it sends files and fetches results at the end; call"
+        " this on the board itself, over ssh, with edgevision[video] installed there, and watch with"
+        " -o http://0.0.0.0:8080"
+    )

@@ -13,7 +13,9 @@ from edgevision.runtime.tasks.classification.task import CLASSIFY
 
 
 @record
-class _Prediction(Record):
+class Prediction(Record):
+    """A label, and how probable it is."""
+
     label: str
     probability: float
 
@@ -25,7 +27,7 @@ class _Prediction(Record):
 @record
 class _Classified(Record):
     input: str
-    predictions: tuple[_Prediction, ...]
+    predictions: tuple[Prediction, ...]
 
 
 @record

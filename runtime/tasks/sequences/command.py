@@ -8,6 +8,7 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.core.printable import one_line
+from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
@@ -32,6 +33,7 @@ class _Options(StreamOptions):
     ] = None
 
 
+@on_boards("run sequence", "edgevision.runtime.tasks.sequences.board_files:sequence_files")
 @option_groups
 def sequence(
     sources: Annotated[
@@ -50,6 +52,7 @@ def sequence(
         edgevision run sequence wave.gif --model gestures.onnx
         edgevision run sequence camera:0 --model gestures.onnx --json
         edgevision run sequence clip.mp4 --model gestures.onnx -o labelled.mp4
+        edgevision run sequence wave.gif --model gestures.onnx --on pi@raspberrypi.local
     """
     watchers: dict[int, Watcher] = {}
 

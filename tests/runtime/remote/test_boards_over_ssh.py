@@ -132,6 +132,23 @@ def test_the_json_of_a_board_is_that_of_this_machine_with_the_boards_name(prepar
     assert there == here
 
 
+def test_frames_of_a_clip_are_answered_as_here(prepared, edgevision, tmp_path):
+    for number in (1, 2, 10):
+        Image.new("L", (32, 32), 20 * number).save(tmp_path / f"{number}.png")
+    on = ("--on", prepared.name)
+    here = [json.loads(line) for line in edgevision("run", "sequence", tmp_path, "--json")[1].splitlines()]
+    code, out, _ = edgevision("run", "sequence", tmp_path, "--json", *on)
+    there = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [line["host"] for line in there] == [prepared.name] * 4
+    assert [line.get("predictions") for line in there] == [line.get("predictions") for line in here]
+    assert [line["source"] for line in there[:-1]] == [str(tmp_path)] * 3
+    assert there[-1]["sources"][0] == here[-1]["sources"][0]
+    code, out, err = edgevision("run", "sequence", tmp_path / "no.gif", *on)
+    assert code == 2
+    assert f"{tmp_path}/no.gif" in err
+
+
 def test_pictures_come_back_under_the_names_planned_here(prepared, edgevision, write_restorer, tmp_path):
     model = write_restorer("denoise")
     code, out, _ = edgevision(
