@@ -3,21 +3,24 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-TUTORIALS = ("own_pictures", "is_int8_worth_it", "clean_scans")
+TUTORIALS = ("own_pictures", "is_int8_worth_it", "from_elsewhere", "two_boards", "clean_scans")
+CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """What a reader has before the first line: two kinds of pictures, scans, and a mask for their corner."""
+    """What a reader has before the first line: two kinds of pictures, scans with a mask, and weights from elsewhere."""
     draw = np.random.default_rng(0)
     for kind in ("cat", "rocket"):
         with Image.open(ROOT / "examples" / "pictures" / f"{kind}.jpg") as picture:
@@ -32,6 +35,12 @@ def folder(tmp_path):
     corner = Image.new("L", (96, 64))
     corner.paste(255, (70, 50, 92, 60))
     corner.save(tmp_path / "corner.png")
+    shutil.copytree(tmp_path / "unseen" / "cat", tmp_path / "known" / "cat")
+    shutil.copytree(tmp_path / "unseen" / "rocket", tmp_path / "known" / "airplane")
+    (tmp_path / "labels.txt").write_text(CLASSES.replace(" ", "\n"))
+    weights = torch.load(ROOT / "examples" / "checkpoints" / "classifier.pt", weights_only=True)["state_dict"]
+    wrapped = {f"module.{name}": tensor for name, tensor in weights.items()}
+    torch.save({"epoch": 90, "state_dict": wrapped}, tmp_path / "theirs.pth")
     return tmp_path
 
 
