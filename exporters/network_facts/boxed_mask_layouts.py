@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgevision.exporters.network_facts.detection_layouts import STRIDES, are_corners, cell_count
+from edgevision.exporters.network_facts.grids import STRIDES, are_corners, cell_count, unit_of
 from edgevision.exporters.network_facts.head_layouts import (
     Sample,
     in_unit_range,
@@ -23,7 +23,6 @@ from edgevision.runtime.tasks.detection.spec import (
     Level,
     OutputPart,
     Scores,
-    Unit,
 )
 from edgevision.runtime.tasks.segmentation.spec import Channels, MapField, MapPart, SegmentationHead, SegmentationSpec
 
@@ -51,7 +50,8 @@ def _boxed(fields: tuple[Field, ...], per_cell: int) -> Callable[[Sample], Segme
         if classes < 1 or (sample.labels and sample.labels != classes) or not in_unit_range(table[:, 4:-count]):
             return None
         part = OutputPart(outputs=(tables[0],), fields=fields, arrangement=arrangement)
-        head = HeadSpec(parts=(part,), coding=BoxCoding.CENTER, coefficients=count)
+        unit = unit_of(table[:, :4])
+        head = HeadSpec(parts=(part,), coding=BoxCoding.CENTER, unit=unit, coefficients=count)
         masks = MapPart(output=prototypes[0], fields=(MapField.PROTOTYPES,))
         return SegmentationSpec(head=SegmentationHead(maps=(masks,), boxes=DetectionSpec(head=head)))
 
@@ -68,8 +68,7 @@ def _split_boxed(sample: Sample) -> SegmentationSpec | None:
     corners = sample.outputs[outputs.boxes][0]
     if not are_corners(corners):
         return None
-    unit = Unit.INPUT if float(np.abs(corners).max()) < 4 else Unit.PIXELS
-    return _of_split_boxes(sample, outputs, coding=BoxCoding.CORNERS, unit=unit)
+    return _of_split_boxes(sample, outputs, coding=BoxCoding.CORNERS, unit=unit_of(corners))
 
 
 def _yolact(sample: Sample) -> SegmentationSpec | None:

@@ -1,10 +1,20 @@
 """The heads of detectors that people export, told by their outputs' names, shapes and values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgevision.exporters.network_facts import face_layouts, yolo_layouts
+from edgevision.exporters.network_facts.grids import (
+    STRIDES,
+    Recognise,
+    are_corners,
+    are_indices,
+    levels_of,
+    map_groups,
+    part_of,
+    unit_of,
+)
 from edgevision.exporters.network_facts.head_layouts import Sample, in_unit_range, sums_to_one
 from edgevision.runtime.tasks.detection.rows import grid_size
 from edgevision.runtime.tasks.detection.spec import (
@@ -14,77 +24,63 @@ from edgevision.runtime.tasks.detection.spec import (
     Field,
     HeadSpec,
     Level,
-    Merge,
     OutputPart,
     Scores,
     Unit,
 )
 
-Array = NDArray[np.float32]
+_MOST_QUERIES, _FEW_QUERIES = 1000, 200
+"""How many answers a network gives that has no rows for places, at most and where they are few."""
 
-STRIDES = (8, 16, 32)
-# Of RetinaFace and its small sisters: two squares a cell.
-_FACE_SIZES = ((16.0, 32.0), (64.0, 128.0), (256.0, 512.0))
-_SMALL_FACE_SIZES = ((10.0, 20.0), (32.0, 64.0), (128.0, 256.0))
-# The anchors that YOLOv5 and YOLOv7 were published with, (width, height) in pixels.
-_YOLO_ANCHORS = {
-    "yolov3": (
-        ((10.0, 13.0), (16.0, 30.0), (33.0, 23.0)),
-        ((30.0, 61.0), (62.0, 45.0), (59.0, 119.0)),
-        ((116.0, 90.0), (156.0, 198.0), (373.0, 326.0)),
-    ),
-    "yolov7": (
-        ((12.0, 16.0), (19.0, 36.0), (40.0, 28.0)),
-        ((36.0, 75.0), (76.0, 55.0), (72.0, 146.0)),
-        ((142.0, 110.0), (192.0, 243.0), (459.0, 401.0)),
-    ),
-}
-_YOLO_ANCHORS["yolov5"] = _YOLO_ANCHORS["yolov3"]
-
-
-Recognise = Callable[[Sample], DetectionSpec | None]
-
-
-def _levels(strides: tuple[int, ...], anchors: tuple[tuple[tuple[float, float], ...], ...] = ()) -> tuple[Level, ...]:
-    if not anchors:
-        return tuple(Level(stride=stride) for stride in strides)
-    return tuple(Level(stride=stride, anchors=own) for stride, own in zip(strides, anchors, strict=True))
-
-
-def _part(outputs: str | tuple[str, ...], *fields: Field, arrangement: Arrangement = Arrangement.ROWS) -> OutputPart:
-    names = (outputs,) if isinstance(outputs, str) else outputs
-    return OutputPart(outputs=names, fields=fields, arrangement=arrangement)
+_SSD_STRIDES = (8, 16, 32, 64, 100, 300)
+_SSD_SIDES = (30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0)
 
 
 def _tensorflow(sample: Sample) -> DetectionSpec | None:
-    """TensorFlow's postprocessing: boxes, classes, scores, and how many of them count."""
-    found = [sample.named("detection", word) for word in ("boxes", "scores", "classes")]
-    counts = sample.named("num", "detections")
-    if not all(len(names) == 1 for names in (*found, counts)):
+    """TensorFlow's postprocessing: boxes in shares of the input, classes, scores, and how many of them count."""
+    found = _counted_answers(sample, "detection_", "num_detections")
+    if found is None or _exceeds_input(sample, found[0]):
         return None
-    boxes, scores, classes = (names[0] for names in found)
-    parts = (
-        _part(boxes, Field.BOX),
-        _part(scores, Field.SCORE),
-        _part(classes, Field.CLASS),
-        _part(counts[0], Field.COUNT),
-    )
-    return DetectionSpec(head=HeadSpec(parts=parts, coding=BoxCoding.YX_CORNERS, unit=Unit.INPUT), iou=None)
+    return DetectionSpec(head=HeadSpec(parts=found, coding=BoxCoding.YX_CORNERS, unit=Unit.INPUT), iou=None)
 
 
 def _efficient_nms(sample: Sample) -> DetectionSpec | None:
-    """What TensorRT's EfficientNMS plugin and its imitations give."""
-    names = [sample.named(word) for word in ("det_boxes", "det_scores", "det_classes", "num_dets")]
-    if not all(len(found) == 1 for found in names):
+    """What TensorRT's EfficientNMS plugin and its imitations give: the same with boxes in pixels."""
+    found = _counted_answers(sample, "det_", "num_dets")
+    if found is None:
+        found = _counted_answers(sample, "detection_", "num_detections")
+        if found is None or not _exceeds_input(sample, found[0]):
+            return None
+    return DetectionSpec(head=HeadSpec(parts=found), iou=None)
+
+
+def _counted_answers(sample: Sample, prefix: str, count: str) -> tuple[OutputPart, ...] | None:
+    """The parts of a head that is four outputs, which are called so."""
+    fields = {"boxes": Field.BOX, "scores": Field.SCORE, "classes": Field.CLASS}
+    found = [sample.named(f"{prefix}{word}") for word in fields] + [sample.named(count)]
+    if not all(len(names) == 1 for names in found):
         return None
-    boxes, scores, classes, count = (found[0] for found in names)
-    parts = (
-        _part(boxes, Field.BOX),
-        _part(scores, Field.SCORE),
-        _part(classes, Field.CLASS),
-        _part(count, Field.COUNT),
-    )
-    return DetectionSpec(head=HeadSpec(parts=parts), iou=None)
+    pairs = zip(found, (*fields.values(), Field.COUNT), strict=True)
+    return tuple(part_of(names[0], field) for names, field in pairs)
+
+
+def _exceeds_input(sample: Sample, boxes: OutputPart) -> bool:
+    """Whether boxes are larger than shares of an input's sides can be."""
+    values = sample.outputs[boxes.outputs[0]]
+    return bool(np.abs(values).max(initial=0) > 0) and unit_of(values) is Unit.PIXELS
+
+
+def _torchvision(sample: Sample) -> DetectionSpec | None:
+    """Corners (n, 4), scores (n,) and whole numbers of classes (n,) with NMS done: torchvision's detectors."""
+    boxes = sample.of_shape(None, 4)
+    lists = sample.of_shape(None)
+    classes = [name for name in lists if sample.outputs[name].dtype.kind in "iu"]
+    scores = [name for name in lists if name not in classes]
+    if not (len(sample.outputs) == 3 and len(boxes) == len(classes) == len(scores) == 1):
+        return None
+    parts = (part_of(boxes[0], Field.BOX), part_of(scores[0], Field.SCORE), part_of(classes[0], Field.CLASS))
+    unit = unit_of(sample.outputs[boxes[0]])
+    return DetectionSpec(head=HeadSpec(parts=parts, unit=unit), iou=None)
 
 
 def _end_to_end(sample: Sample) -> DetectionSpec | None:
@@ -92,9 +88,9 @@ def _end_to_end(sample: Sample) -> DetectionSpec | None:
     if sample.only is None:
         return None
     name, array = sample.only
-    if array.ndim != 3 or array.shape[2] != 6 or array.shape[1] > 1000 or not _is_class(array[0, :, 5]):
+    if array.ndim != 3 or array.shape[2] != 6 or array.shape[1] > _MOST_QUERIES or not are_indices(array[0, :, 5]):
         return None
-    head = HeadSpec(parts=(_part(name, Field.BOX, Field.SCORE, Field.CLASS),))
+    head = HeadSpec(parts=(part_of(name, Field.BOX, Field.SCORE, Field.CLASS),), unit=unit_of(array[0, :, :4]))
     return DetectionSpec(head=head, iou=None)
 
 
@@ -105,220 +101,8 @@ def _yolov7_end_to_end(sample: Sample) -> DetectionSpec | None:
     name, array = sample.only
     if array.ndim != 2 or array.shape[1] != 7:
         return None
-    head = HeadSpec(parts=(_part(name, Field.SKIP, Field.BOX, Field.CLASS, Field.SCORE),))
+    head = HeadSpec(parts=(part_of(name, Field.SKIP, Field.BOX, Field.CLASS, Field.SCORE),))
     return DetectionSpec(head=head, iou=None)
-
-
-def _yolov8(sample: Sample) -> DetectionSpec | None:
-    """Decoded centre boxes and class scores, a column for each cell: YOLOv8, v9, v11, (1, 4 + classes, cells)."""
-    if sample.only is None:
-        return None
-    name, array = sample.only
-    cells = cell_count(sample, *STRIDES)
-    if array.ndim != 3 or array.shape[2] != cells or array.shape[1] == cells:
-        return None
-    classes = array.shape[1] - 4
-    if classes < 1 or (sample.labels and sample.labels != classes) or not in_unit_range(array[0, 4:]):
-        return None
-    head = HeadSpec(
-        parts=(_part(name, Field.BOX, Field.SCORES, arrangement=Arrangement.COLUMNS),), coding=BoxCoding.CENTER
-    )
-    return DetectionSpec(head=head)
-
-
-def _yolov8_pose(sample: Sample) -> DetectionSpec | None:
-    """As YOLOv8 with one class, and x, y, visibility of each point in pixels: (1, 5 + 3 points, cells)."""
-    if sample.only is None or sample.labels > 1:
-        return None
-    name, array = sample.only
-    cells = cell_count(sample, *STRIDES)
-    if array.ndim != 3 or array.shape[2] != cells or array.shape[1] < 8 or (array.shape[1] - 5) % 3:
-        return None
-    if not in_unit_range(array[0, 4]) or in_unit_range(array[0, 5:]):
-        return None
-    head = HeadSpec(
-        parts=(_part(name, Field.BOX, Field.SCORE, Field.POINTS, arrangement=Arrangement.COLUMNS),),
-        coding=BoxCoding.CENTER,
-        points=(array.shape[1] - 5) // 3,
-        point_width=3,
-    )
-    return DetectionSpec(head=head)
-
-
-def _yolov8_raw(sample: Sample) -> DetectionSpec | None:
-    """A map for each stride with 16 bins a side and class logits: YOLOv8 cut before its decoding."""
-    names = _maps_by_stride(sample, STRIDES)
-    if names is None:
-        return None
-    channels = {sample.outputs[name].shape[1] for name in names}
-    if len(channels) != 1 or (classes := channels.pop() - 64) < 1 or (sample.labels and classes != sample.labels):
-        return None
-    head = HeadSpec(
-        parts=(_part(names, Field.BOX, Field.SCORES, arrangement=Arrangement.NCHW),),
-        coding=BoxCoding.DISTANCES,
-        unit=Unit.STRIDES,
-        bins=16,
-        scores=Scores.SIGMOID,
-        levels=_levels(STRIDES),
-    )
-    return DetectionSpec(head=head)
-
-
-def _yolov5(sample: Sample) -> DetectionSpec | None:
-    """Decoded centre boxes, objectness and class scores, three rows for each cell: (1, 3 cells, 5 + classes)."""
-    if sample.only is None:
-        return None
-    name, array = sample.only
-    classes = array.shape[-1] - 5
-    if array.ndim != 3 or array.shape[1] != 3 * cell_count(sample, *STRIDES) or classes < 1:
-        return None
-    if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, 4:]):
-        return None
-    head = HeadSpec(parts=(_part(name, Field.BOX, Field.OBJECTNESS, Field.SCORES),), coding=BoxCoding.CENTER)
-    return DetectionSpec(head=head)
-
-
-def _yolo_maps(name: str, coding: BoxCoding) -> Recognise:
-    """A recogniser of maps of three anchors a cell, whose anchors are those of ``name``."""
-
-    def recognise(sample: Sample) -> DetectionSpec | None:
-        """A map for each stride of 3 anchors: (1, 3 (5 + classes), h, w) or (1, 3, h, w, 5 + classes)."""
-        arrangement = Arrangement.NCHW
-        names = _maps_by_stride(sample, STRIDES)
-        if names is None:
-            names, arrangement = _anchor_maps_by_stride(sample, STRIDES), Arrangement.ANCHORS
-        if names is None:
-            return None
-        sides = {sample.outputs[each].shape[-1 if arrangement is Arrangement.ANCHORS else 1] for each in names}
-        if len(sides) != 1:
-            return None
-        columns = sides.pop()
-        if arrangement is Arrangement.NCHW:
-            if columns % 3:
-                return None
-            columns //= 3
-        if columns < 6 or (sample.labels and sample.labels != columns - 5):
-            return None
-        head = HeadSpec(
-            parts=(_part(names, Field.BOX, Field.OBJECTNESS, Field.SCORES, arrangement=arrangement),),
-            coding=coding,
-            anchors_last=False,
-            cell_offset=0.0,
-            scores=Scores.SIGMOID,
-            objectness=Scores.SIGMOID,
-            levels=_levels(STRIDES, _YOLO_ANCHORS[name]),
-        )
-        return DetectionSpec(head=head)
-
-    return recognise
-
-
-def _yolox(sample: Sample) -> DetectionSpec | None:
-    """Coded boxes, objectness and class scores, one row for each cell: YOLOX, (1, cells, 5 + classes)."""
-    if sample.only is None:
-        return None
-    name, array = sample.only
-    classes = array.shape[-1] - 5
-    if array.ndim != 3 or array.shape[1] != cell_count(sample, *STRIDES) or classes < 1:
-        return None
-    if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, 4:]):
-        return None
-    fields = (Field.BOX, Field.OBJECTNESS, Field.SCORES)
-    # Decoded centres run over the whole input; coded ones stay within a few cells.
-    if np.ptp(array[0, :, 0]) > 0.5 * sample.width:
-        return DetectionSpec(head=HeadSpec(parts=(_part(name, *fields),), coding=BoxCoding.CENTER))
-    head = HeadSpec(parts=(_part(name, *fields),), coding=BoxCoding.CELLS, cell_offset=0.0, levels=_levels(STRIDES))
-    return DetectionSpec(head=head)
-
-
-def _nanodet(sample: Sample) -> DetectionSpec | None:
-    """Class scores and 8 bins a side, one row for each cell of four strides: NanoDet-Plus, (1, cells, classes + 32)."""
-    if sample.only is None:
-        return None
-    name, array = sample.only
-    strides = (*STRIDES, 64)
-    classes = array.shape[-1] - 32
-    if array.ndim != 3 or array.shape[1] != cell_count(sample, *strides) or classes < 1:
-        return None
-    if (sample.labels and sample.labels != classes) or not in_unit_range(array[0, :, :classes]):
-        return None
-    head = HeadSpec(
-        parts=(_part(name, Field.SCORES, Field.BOX),),
-        coding=BoxCoding.DISTANCES,
-        unit=Unit.STRIDES,
-        bins=8,
-        cell_offset=0.0,
-        levels=_levels(strides),
-    )
-    return DetectionSpec(head=head, min_score=0.4, iou=0.6)
-
-
-def _yunet(sample: Sample) -> DetectionSpec | None:
-    """Class, objectness, box and five points of three strides, each an output of its own: OpenCV's YuNet."""
-    groups = {}
-    for word in ("cls", "obj", "bbox", "kps"):
-        names = tuple(f"{word}_{stride}" for stride in STRIDES)
-        if not set(names) <= set(sample.outputs):
-            return None
-        groups[word] = names
-    head = HeadSpec(
-        parts=(
-            _part(groups["cls"], Field.SCORES),
-            _part(groups["obj"], Field.OBJECTNESS),
-            _part(groups["bbox"], Field.BOX),
-            _part(groups["kps"], Field.POINTS),
-        ),
-        coding=BoxCoding.CELLS,
-        cell_offset=0.0,
-        geometric=True,
-        points=5,
-        levels=_levels(STRIDES),
-    )
-    return DetectionSpec(head=head, min_score=0.6, iou=0.3, labels=("face",), point_names=_FACE_POINTS)
-
-
-_FACE_POINTS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
-
-
-def _retina(sizes: tuple[tuple[float, ...], ...]) -> Recognise:
-    """A recogniser of RetinaFace with squares of ``sizes``."""
-
-    def recognise(sample: Sample) -> DetectionSpec | None:
-        """Boxes, two class scores and five points, two rows for each cell: (1, n, 4), (1, n, 2), (1, n, 10)."""
-        rows = 2 * cell_count(sample, *STRIDES)
-        names = [sample.of_shape(1, rows, columns) for columns in (4, 2, 10)]
-        if len(sample.outputs) != 3 or not all(len(found) == 1 for found in names):
-            return None
-        boxes, scores, points = (found[0] for found in names)
-        anchors = tuple(tuple((side, side) for side in own) for own in sizes)
-        head = HeadSpec(
-            parts=(_part(boxes, Field.BOX), _part(scores, Field.SCORES), _part(points, Field.POINTS)),
-            coding=BoxCoding.PRIORS,
-            scores=Scores.NONE if sums_to_one(sample.outputs[scores]) else Scores.SOFTMAX,
-            background=0,
-            points=5,
-            levels=_levels(STRIDES, anchors),
-        )
-        return DetectionSpec(head=head, min_score=0.6, iou=0.4, labels=("face",), point_names=_FACE_POINTS)
-
-    return recognise
-
-
-def _blazeface(sample: Sample) -> DetectionSpec | None:
-    """16 numbers and a logit for each of 896 rows: BlazeFace of MediaPipe's front camera, (1, 896, 16), (1, 896, 1)."""
-    numbers, logits = sample.of_shape(1, 896, 16), sample.of_shape(1, 896, 1)
-    if (sample.height, sample.width, len(numbers), len(logits)) != (128, 128, 1, 1):
-        return None
-    square = (128.0, 128.0)
-    head = HeadSpec(
-        parts=(_part(numbers[0], Field.BOX, Field.POINTS), _part(logits[0], Field.SCORES)),
-        coding=BoxCoding.SHIFTS,
-        scores=Scores.SIGMOID,
-        points=6,
-        levels=(Level(stride=8, anchors=(square,) * 2), Level(stride=16, anchors=(square,) * 6)),
-    )
-    names = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
-    return DetectionSpec(head=head, min_score=0.75, iou=0.3, merge=Merge.BLEND, labels=("face",), point_names=names)
 
 
 def _centernet(sample: Sample) -> DetectionSpec | None:
@@ -332,38 +116,119 @@ def _centernet(sample: Sample) -> DetectionSpec | None:
         return None
     head = HeadSpec(
         parts=(
-            _part(heat[0], Field.SCORES, arrangement=Arrangement.NCHW),
-            _part(sizes[0], Field.SIZE, arrangement=Arrangement.NCHW),
-            _part(offsets[0], Field.OFFSET, arrangement=Arrangement.NCHW),
+            part_of(heat[0], Field.SCORES, arrangement=Arrangement.NCHW),
+            part_of(sizes[0], Field.SIZE, arrangement=Arrangement.NCHW),
+            part_of(offsets[0], Field.OFFSET, arrangement=Arrangement.NCHW),
         ),
         coding=BoxCoding.CENTERS,
         unit=Unit.STRIDES,
         cell_offset=0.0,
         peaks=True,
         scores=Scores.NONE if in_unit_range(sample.outputs[heat[0]]) else Scores.SIGMOID,
-        levels=_levels((4,)),
+        levels=levels_of((4,)),
     )
     return DetectionSpec(head=head, iou=None, most=100)
 
 
-def _detr(sample: Sample) -> DetectionSpec | None:
-    """Centre boxes of 0..1 and class logits with "nothing" last, for each of some hundred queries: DETR."""
+def _detr(focal: bool) -> Recognise:
+    """A recogniser of DETR, whose classes are apart (``focal``) or shares of a whole with "nothing"."""
+
+    def recognise(sample: Sample) -> DetectionSpec | None:
+        pair = _boxes_and_scores(sample)
+        if pair is None:
+            return None
+        boxes, scores = pair
+        array, logits = sample.outputs[boxes], sample.outputs[scores]
+        queries, columns = array.shape[1], logits.shape[2]
+        if queries > _MOST_QUERIES or not in_unit_range(array) or in_unit_range(logits):
+            return None
+        # The first kind was published with 100 queries, the other with 300 and more.
+        if focal != (sample.labels == columns) and not (focal and not sample.labels and queries > _FEW_QUERIES):
+            return None
+        if columns < 2 and not focal:
+            return None
+        head = HeadSpec(
+            parts=(part_of(boxes, Field.BOX), part_of(scores, Field.SCORES)),
+            coding=BoxCoding.CENTER,
+            unit=Unit.INPUT,
+            scores=Scores.SIGMOID if focal else Scores.SOFTMAX,
+            background=None if focal else -1,
+        )
+        return DetectionSpec(head=head, iou=None, min_score=0.5)
+
+    nothing = "each apart: Deformable DETR, RT-DETR" if focal else 'with "nothing" last: DETR'
+    recognise.__doc__ = f"Centre boxes of 0..1 and class logits for each of some hundred queries, {nothing}."
+    return recognise
+
+
+def _detr_rows(sample: Sample) -> DetectionSpec | None:
+    """Centre boxes of 0..1 and class scores in one output: RT-DETR of Ultralytics, (1, queries, 4 + classes)."""
+    if sample.only is None:
+        return None
+    name, array = sample.only
+    if array.ndim != 3 or array.shape[0] != 1 or not 5 <= array.shape[2] < array.shape[1] <= _MOST_QUERIES:
+        return None
+    if sample.labels not in (0, array.shape[2] - 4) or not in_unit_range(array) or are_indices(array[0, :, -1]):
+        return None
+    head = HeadSpec(parts=(part_of(name, Field.BOX, Field.SCORES),), coding=BoxCoding.CENTER, unit=Unit.INPUT)
+    return DetectionSpec(head=head, iou=None, min_score=0.5)
+
+
+def _fcos(sample: Sample) -> DetectionSpec | None:
+    """Class scores, distances in pixels and centre-ness, a map each for strides 8 to 128: FCOS."""
+    strides = (*STRIDES, 64, 128)
+    groups = map_groups(sample, strides, 3)
+    if groups is None:
+        return None
+    names: dict[Field, list[str]] = {Field.SCORES: [], Field.BOX: [], Field.OBJECTNESS: []}
+    for group in groups:
+        channels = {sample.outputs[name].shape[1]: name for name in group}
+        if not {1, 4} < set(channels) or float(sample.outputs[channels[4]].min()) < 0:
+            return None
+        names[Field.OBJECTNESS].append(channels.pop(1))
+        names[Field.BOX].append(channels.pop(4))
+        names[Field.SCORES] += channels.values()
+    if len({sample.outputs[name].shape[1] for name in names[Field.SCORES]} - {sample.labels or None}) > 1:
+        return None
+    logits = not all(in_unit_range(sample.outputs[name]) for name in names[Field.SCORES])
+    activation = Scores.SIGMOID if logits else Scores.NONE
+    head = HeadSpec(
+        parts=tuple(part_of(tuple(own), field, arrangement=Arrangement.NCHW) for field, own in names.items()),
+        coding=BoxCoding.DISTANCES,
+        scores=activation,
+        objectness=activation,
+        geometric=True,
+        levels=levels_of(strides),
+    )
+    return DetectionSpec(head=head, min_score=0.4, iou=0.6)
+
+
+def _ssd300(sample: Sample) -> DetectionSpec | None:
+    """Offsets from 8732 prior boxes and class scores with a background first: SSD with an input of 300x300."""
     pair = _boxes_and_scores(sample)
-    if pair is None:
+    if pair is None or (sample.height, sample.width) != (300, 300):
         return None
     boxes, scores = pair
-    array, logits = sample.outputs[boxes], sample.outputs[scores]
-    if array.shape[1] > 1000 or not in_unit_range(array) or in_unit_range(logits) or logits.shape[2] < 2:
+    array, values = sample.outputs[boxes], sample.outputs[scores]
+    if array.shape[1] != 8732 or are_corners(array[0]) or sample.labels not in (0, values.shape[2] - 1):
         return None
-    focal = sample.labels == logits.shape[2]  # Deformable DETR and its kin have no "nothing"
     head = HeadSpec(
-        parts=(_part(boxes, Field.BOX), _part(scores, Field.SCORES)),
-        coding=BoxCoding.CENTER,
-        unit=Unit.INPUT,
-        scores=Scores.SIGMOID if focal else Scores.SOFTMAX,
-        background=None if focal else -1,
+        parts=(part_of(boxes, Field.BOX), part_of(scores, Field.SCORES)),
+        coding=BoxCoding.PRIORS,
+        scores=Scores.NONE if sums_to_one(values) else Scores.SOFTMAX,
+        background=0,
+        levels=levels_of(_SSD_STRIDES, tuple(map(_ssd_anchors, range(len(_SSD_STRIDES))))),
     )
-    return DetectionSpec(head=head, iou=None, min_score=0.5)
+    return DetectionSpec(head=head, min_score=0.4)
+
+
+def _ssd_anchors(level: int) -> tuple[tuple[float, float], ...]:
+    """A square, a larger one, and boxes of the ratios of their sides (Liu et al. 2016, for VOC)."""
+    side, larger = _SSD_SIDES[level : level + 2]
+    ratios = (2.0, 3.0) if level in (1, 2, 3) else (2.0,)
+    pairs = [(side * root, side / root) for root in (ratio**0.5 for ratio in ratios)]
+    turned = [box for width, height in pairs for box in ((width, height), (height, width))]
+    return ((side, side), ((side * larger) ** 0.5,) * 2, *turned)
 
 
 def _decoded(sample: Sample) -> DetectionSpec | None:
@@ -372,102 +237,56 @@ def _decoded(sample: Sample) -> DetectionSpec | None:
     if pair is None:
         return None
     boxes, scores = pair
-    array, values = sample.outputs[boxes][0], sample.outputs[scores]
-    if not in_unit_range(values):
+    array, values = sample.outputs[boxes].reshape(-1, 4), sample.outputs[scores]
+    if not in_unit_range(values) or not are_corners(array):
         return None
-    if not are_corners(array):
-        return None
-    relative = float(np.abs(array).max()) < 4
     columns = values.shape[2]
     background = None
     if columns > 1 and sums_to_one(values) and sample.labels != columns:
-        background = 0
+        # A sample shows nothing, which is what most rows are of.
+        means = values[0].mean(axis=0)
+        background = -1 if means[-1] > max(0.75, float(means[0])) else 0
     head = HeadSpec(
-        parts=(_part(boxes, Field.BOX), _part(scores, Field.SCORES)),
-        unit=Unit.INPUT if relative else Unit.PIXELS,
+        parts=(part_of(boxes, Field.BOX), part_of(scores, Field.SCORES)),
+        unit=unit_of(array),
         background=background,
     )
     return DetectionSpec(head=head)
 
 
-LAYOUTS: Mapping[str, Recognise] = {
-    "tensorflow": _tensorflow,
-    "efficient-nms": _efficient_nms,
-    "end-to-end": _end_to_end,
-    "yolov7-end-to-end": _yolov7_end_to_end,
-    "yolov8": _yolov8,
-    "yolov8-pose": _yolov8_pose,
-    "yolov8-raw": _yolov8_raw,
-    "yolov5": _yolov5,
-    "yolov5-raw": _yolo_maps("yolov5", BoxCoding.YOLO_SQUARE),
-    "yolov7-raw": _yolo_maps("yolov7", BoxCoding.YOLO_SQUARE),
-    "yolov3-raw": _yolo_maps("yolov3", BoxCoding.YOLO_EXP),
-    "yolox": _yolox,
-    "nanodet-plus": _nanodet,
-    "yunet": _yunet,
-    "retina": _retina(_FACE_SIZES),
-    "retina-small": _retina(_SMALL_FACE_SIZES),
-    "blazeface": _blazeface,
-    "centernet": _centernet,
-    "detr": _detr,
-    "decoded": _decoded,
-}
-"""By name; more than one may fit the same outputs, which then do not tell what they are."""
-
-
-def _maps_by_stride(sample: Sample, strides: tuple[int, ...]) -> tuple[str, ...] | None:
-    """The outputs (1, channels, rows, columns), one for each stride, where there are no others."""
-    if len(sample.outputs) != len(strides):
-        return None
-    names = []
-    for stride in strides:
-        grid = grid_size(Level(stride=stride), sample.height, sample.width)
-        found = [name for name in sample.of_shape(1, None, *grid) if name not in names]
-        if len(found) != 1:
-            return None
-        names.append(found[0])
-    return tuple(names)
-
-
-def _anchor_maps_by_stride(sample: Sample, strides: tuple[int, ...]) -> tuple[str, ...] | None:
-    """The outputs (1, 3, rows, columns, numbers), one for each stride, where there are no others."""
-    if len(sample.outputs) != len(strides):
-        return None
-    names = []
-    for stride in strides:
-        found = sample.of_shape(1, 3, *grid_size(Level(stride=stride), sample.height, sample.width), None)
-        if len(found) != 1:
-            return None
-        names.append(found[0])
-    return tuple(names)
-
-
 def _boxes_and_scores(sample: Sample) -> tuple[str, str] | None:
-    """The two outputs (1, n, 4) and (1, n, classes) of a network that has no others."""
-    if len(sample.outputs) != 2 or any(array.ndim != 3 for array in sample.outputs.values()):
+    """The two outputs (1, n, 4), or (1, n, 1, 4), and (1, n, classes) of a network that has no others."""
+    shapes = {name: array.shape for name, array in sample.outputs.items()}
+    shapes = {
+        name: (*shape[:2], shape[3]) if len(shape) == 4 and shape[2:] == (1, 4) else shape
+        for name, shape in shapes.items()
+    }
+    if len(shapes) != 2 or len({shape[:-1] for shape in shapes.values()}) != 1:
         return None
-    one, other = sample.outputs
-    if sample.outputs[one].shape[1] != sample.outputs[other].shape[1]:
+    if any(len(shape) != 3 for shape in shapes.values()):
         return None
-    widths = {name: array.shape[2] for name, array in sample.outputs.items()}
-    fours = [name for name, width in widths.items() if width == 4]
+    fours = [name for name, shape in shapes.items() if shape[2] == 4]
     if len(fours) == 2:  # boxes of a network of four classes: only the name can tell
         fours = [name for name in fours if "box" in name.lower() or "loc" in name.lower()]
     if len(fours) != 1:
         return None
-    return fours[0], next(name for name in widths if name != fours[0])
+    return fours[0], next(name for name in shapes if name != fours[0])
 
 
-def cell_count(sample: Sample, *strides: int) -> int:
-    """The cells of grids of these strides together."""
-    grids = (grid_size(Level(stride=stride), sample.height, sample.width) for stride in strides)
-    return sum(rows * columns for rows, columns in grids)
-
-
-def are_corners(boxes: Array) -> bool:
-    """Whether (n, 4) are corners, which are in order nearly everywhere; offsets and centres are not."""
-    return float(np.mean((boxes[:, 2] >= boxes[:, 0]) & (boxes[:, 3] >= boxes[:, 1]))) >= 0.98
-
-
-def _is_class(values: Array) -> bool:
-    return bool((values == np.rint(values)).all()) and float(values.min()) >= 0
+LAYOUTS: Mapping[str, Recognise] = {
+    "tensorflow": _tensorflow,
+    "efficient-nms": _efficient_nms,
+    "torchvision": _torchvision,
+    "end-to-end": _end_to_end,
+    "yolov7-end-to-end": _yolov7_end_to_end,
+    **yolo_layouts.LAYOUTS,
+    **face_layouts.LAYOUTS,
+    "centernet": _centernet,
+    "fcos": _fcos,
+    "ssd300": _ssd300,
+    "detr": _detr(focal=False),
+    "detr-focal": _detr(focal=True),
+    "detr-rows": _detr_rows,
+    "decoded": _decoded,
+}
+"""By name; more than one may fit the same outputs, which then do not tell what they are."""

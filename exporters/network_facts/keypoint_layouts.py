@@ -15,15 +15,17 @@ _KNOWN_COUNTS = {len(scheme.point_names): scheme for scheme in SCHEMES.values()}
 
 
 def _heatmaps(sample: Sample) -> KeypointsSpec | None:
-    """A heat map for each point, (1, points, h, w), smaller than the input; the peak is where the point is."""
-    found = sample.only
-    if found is None or found[1].ndim != 4:
+    """A heat map for each point, (1, points, h, w) or (1, h, w, points), smaller than the input, of several outputs
+    alike the last; the peak is where the point is."""
+    names = list(sample.outputs)
+    if any(array.ndim != 4 for array in sample.outputs.values()) or len(_alike(sample)) != 1:
         return None
-    name, array = found
-    _, points, rows, columns = array.shape
-    if sample.height * columns != sample.width * rows or not 1 < sample.height / rows <= 32:
-        return None
-    if sample.labels not in (0, points):
+    name = names[-1]  # stacked hourglasses refine what the ones before them gave
+    array = sample.outputs[name]
+    last = _are_maps(sample, array.shape[1:3]) and not _are_maps(sample, array.shape[2:])
+    rows, columns = array.shape[1:3] if last else array.shape[2:]
+    points = array.shape[3] if last else array.shape[1]
+    if not _are_maps(sample, (rows, columns)) or sample.labels not in (0, points):
         return None
     logits = float(np.abs(array).max()) > 2
     head = KeypointHead(
@@ -32,8 +34,20 @@ def _heatmaps(sample: Sample) -> KeypointsSpec | None:
         points=points,
         refinement=Refinement.DARK if _is_unit(array) else Refinement.QUARTER,
         activation=Activation.SIGMOID if logits else Activation.NONE,
+        channels_last=last,
     )
     return _known(head)
+
+
+def _are_maps(sample: Sample, size: tuple[int, ...]) -> bool:
+    """Whether maps of ``size`` (rows, columns) lie over the input."""
+    rows, columns = size
+    return sample.height * columns == sample.width * rows and 1 < sample.height / rows <= 32
+
+
+def _alike(sample: Sample) -> set[tuple[int, ...]]:
+    """The shapes that the outputs have."""
+    return {array.shape for array in sample.outputs.values()}
 
 
 def _offset_heatmaps(sample: Sample) -> KeypointsSpec | None:

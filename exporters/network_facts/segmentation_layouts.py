@@ -22,6 +22,7 @@ from edgevision.runtime.tasks.segmentation.spec import (
     MapPart,
     SegmentationHead,
     SegmentationSpec,
+    WatershedSpec,
 )
 
 Array = NDArray[Any]
@@ -92,6 +93,21 @@ def _embeddings(sample: Sample) -> SegmentationSpec | None:
     return found.updated(head=SegmentationHead(maps=maps, background=background, clustering=ClusteringSpec()))
 
 
+def _distances(sample: Sample) -> SegmentationSpec | None:
+    """A foreground, and an output called distance or center that is high in the middle of each thing, (1, 1, h, w)."""
+    named = [name for name in sample.outputs if is_named(name, "dist", "center", "centre")]
+    others = [name for name in sample.outputs if name not in named]
+    if len(named) != 1 or len(others) != 1:
+        return None
+    distance = maps_over_input(sample, sample.outputs[named[0]], Channels.FIRST, 1)
+    rest = Sample({others[0]: sample.outputs[others[0]]}, sample.height, sample.width, sample.labels)
+    found = _foreground(rest)
+    if distance is None or found is None or found.head is None:
+        return None
+    maps = (*found.head.maps, MapPart(output=named[0], fields=(MapField.DISTANCE,)))
+    return found.updated(head=SegmentationHead(maps=maps, watershed=WatershedSpec()))
+
+
 LAYOUTS: Mapping[str, Callable[[Sample], SegmentationSpec | None]] = {
     "foreground": _foreground,
     "class-map": _class_map,
@@ -99,6 +115,7 @@ LAYOUTS: Mapping[str, Callable[[Sample], SegmentationSpec | None]] = {
     "scores-last": _scores(Channels.LAST),
     **boxed_mask_layouts.LAYOUTS,
     "embeddings": _embeddings,
+    "distances": _distances,
 }
 """By name; more than one may fit the same outputs, which then do not tell what they are."""
 

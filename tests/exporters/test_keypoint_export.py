@@ -144,6 +144,8 @@ NOISE = np.random.default_rng(0)
     ("answer", "layout"),
     [
         (sample(maps=NOISE.random((1, 17, 16, 12))), "heatmaps"),
+        (sample(Identity=NOISE.normal(0, 3, (1, 16, 12, 17))), "heatmaps"),
+        (sample(first=NOISE.random((1, 17, 16, 12)), last=NOISE.random((1, 17, 16, 12))), "heatmaps"),
         (sample(simcc_x=NOISE.normal(0, 3, (1, 17, 96)), simcc_y=NOISE.normal(0, 3, (1, 17, 128))), "simcc"),
         (sample(out=NOISE.random((1, 136)) * 40 + 10), "points-pixels"),
         (sample(out=NOISE.random((1, 10)) * 0.5 + 0.2), "points-shares"),

@@ -159,6 +159,13 @@ def test_of_outputs_of_one_shape_names_tell_the_boxes():
         told(*outputs.values(), names=["a", "b", "c", "d"])
 
 
+def test_a_distance_beside_a_foreground_parts_things():
+    layout, part, spec = told(logits(1, 1, 16, 24), logits(1, 1, 16, 24), names=["nuclei", "distance_map"])
+    assert (layout, part.output, spec.head.maps[1].output) == ("distances", "nuclei", "distance_map")
+    assert spec.head.maps[1].fields == (MapField.DISTANCE,)
+    assert spec.head.tells_apart
+
+
 @pytest.mark.parametrize(("seen", "background"), [((1, 1, 16, 24), 0), ((1, 2, 16, 24), 0), ((1, 5, 16, 24), 0)])
 def test_embeddings_beside_a_foreground_are_clustered(seen, background):
     layout, part, spec = told(logits(*seen), logits(1, 8, 16, 24), names=["binary_seg", "instance_embedding"])
