@@ -215,7 +215,7 @@ class KeypointFinder(Pipeline):
                 )
         table = table[: self._most]
         ones, classes = np.ones(len(table), np.float32), np.zeros(len(table), np.int64)
-        return Detections(table, ones, classes, size=size, labels=("thing",)), whole
+        return Detections(table, ones, classes, size=size, labels=(self._spec.thing,)), whole
 
     def _points(self, image: Image.Image, crops: list[Crop]) -> list[NDArray[np.float32]]:
         """(K, 3) of the thing in each crop, in pixels of the picture."""

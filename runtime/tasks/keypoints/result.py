@@ -54,7 +54,7 @@ class Keypoints:
             raise ValueError(f"there are {len(boxes)} boxes, {len(scores)} scores and points of {len(points)}")
         self.points, self.boxes, self.scores, self.size, self.spec = points, boxes, scores, size, spec
         self.classes = np.zeros(len(boxes), np.int64) if classes is None else classes
-        self.labels = labels or ("thing",)
+        self.labels = labels or (spec.thing,)
 
     def __len__(self) -> int:
         return len(self.points)

@@ -10,6 +10,7 @@ Pairs = tuple[tuple[int, int], ...]
 class Scheme(NamedTuple):
     """What is known of numbered points; the fields are those of :class:`.KeypointsSpec`."""
 
+    thing: str
     point_names: tuple[str, ...]
     skeleton: Pairs
     swaps: Pairs
@@ -111,12 +112,13 @@ _EYES = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corn
 
 SCHEMES: Mapping[str, Scheme] = {
     "face68": Scheme(
+        "face",
         tuple(name for part, count in _FACE_PARTS for name in _numbered(part, count)),
         _FACE_LINES,
         _FACE_SWAPS,
         scale_points=(36, 45),
     ),
-    "face5": Scheme(_EYES, (), swaps_by_name(_EYES), scale_points=(0, 1)),
-    "coco17": Scheme(_BODY_NAMES, _BODY_LINES, swaps_by_name(_BODY_NAMES), sigmas=BODY_SIGMAS),
+    "face5": Scheme("face", _EYES, (), swaps_by_name(_EYES), scale_points=(0, 1)),
+    "coco17": Scheme("person", _BODY_NAMES, _BODY_LINES, swaps_by_name(_BODY_NAMES), sigmas=BODY_SIGMAS),
 }
 """By name: 68 points of a face (300-W), five of a face, 17 of a body (COCO)."""

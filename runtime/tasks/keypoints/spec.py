@@ -110,6 +110,7 @@ class KeypointsSpec(Record):
     Attributes:
         head: from the outputs to points; ``None`` as long as it is not known.
         layout: the name of the head's kind, where it is one of those that are recognised.
+        thing: what the points are of, as "face"; a detector that finds the things calls them as it knows them.
         point_names: by index; ``point 0``, ``point 1``, ... where there are none.
         skeleton: which points are drawn joined, by index.
         swaps: pairs of points that change places in a mirror, by index.
@@ -124,6 +125,7 @@ class KeypointsSpec(Record):
 
     head: KeypointHead | None = None
     layout: str | None = None
+    thing: str = "thing"
     point_names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
     swaps: tuple[tuple[int, int], ...] = ()

@@ -9,11 +9,10 @@ from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
 if TYPE_CHECKING:
-    from edgevision.data.datasets import ImageDataset, ImageFolder
+    from edgevision.data.datasets import ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
     from edgevision.runtime.tasks.quality import QualityMeasure
-    from edgevision.runtime.tasks.task import Batch
 
 
 _JITTER = 0.1
@@ -77,18 +76,11 @@ class KeypointsTask(Task):
     ) -> "list[EvaluationOptions]":
         return [options]
 
-    def quality_measure(
-        self,
-        metadata: ModelMetadata,
-        reference: "Engine",
-        inputs: "Batch",
-        data: "ImageDataset | None",
-        options: "EvaluationOptions",
+    def quality_on(
+        self, metadata: ModelMetadata, reference: "Engine", data: Any, options: "EvaluationOptions"
     ) -> "QualityMeasure":
         from edgevision.runtime.tasks.keypoints.quality import KeypointQuality
 
-        if data is None:
-            return super().quality_measure(metadata, reference, inputs, data, options)
         return KeypointQuality(metadata, reference, data, replace(options, jitter=_JITTER))
 
 

@@ -55,10 +55,10 @@ async function lookedAgain(look, box, points, margin) {
 
 const meanScore = (points) => points.reduce((sum, [, , score]) => sum + score, 0) / points.length;
 
-function answer({ width, height }, { point_names: names = [] }, box, points) {
+function answer({ width, height }, { point_names: names = [], thing: label = "thing" }, box, points) {
   const rounded = (value, digits = 2) => Number(value.toFixed(digits));
   const thing = {
-    label: "thing",
+    label,
     score: rounded(meanScore(points), 4),
     box: box.map((value) => rounded(value)),
     points: points.map(([x, y, score]) => [rounded(x), rounded(y), rounded(score, 4)]),
