@@ -310,7 +310,14 @@ class Task:
         """
         from edgevision.runtime.tasks.quality import OutputQuality
 
-        return OutputQuality(reference, inputs)
+        measure = None if data is None else self.quality_on(metadata, reference, data, options)
+        return OutputQuality(reference, inputs) if measure is None else measure
+
+    def quality_on(
+        self, metadata: ModelMetadata, reference: "Engine", data: Any, options: "EvaluationOptions"
+    ) -> "QualityMeasure | None":
+        """What judges forms of the model through its pipeline on ``data``; ``None`` where that is not done."""
+        return None
 
 
 def with_picture(

@@ -1,7 +1,7 @@
 """Reconstruction: a picture to the code of a variational autoencoder, and back."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -9,15 +9,7 @@ from PIL import Image
 from edgevision.core.errors import ModelFileError
 from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.network_tensors import NetworkTensors
-from edgevision.imaging.picture_sources import (
-    ArrayColor,
-    Batch,
-    ImageSource,
-    ImageSources,
-    Source,
-    check_array_color,
-    split_pictures,
-)
+from edgevision.imaging.picture_sources import ArrayColor, ImageSource
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.preprocessing import Preprocessor, resize
 from edgevision.imaging.samples import store
@@ -25,12 +17,13 @@ from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata
 from edgevision.runtime.engines.batching import run_batched
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.autoencoding.result import Code, Reconstruction
-from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
+from edgevision.runtime.tasks.picture_pipeline import PicturePipeline, image_spec
+from edgevision.runtime.tasks.pipeline import require_finite
 
 _BATCH = 32
 
 
-class Encoder(Pipeline):
+class Encoder(PicturePipeline[Code]):
     """The encoder of an autoencoder on an engine; call it on a picture for its code.
 
     Attributes:
@@ -44,32 +37,18 @@ class Encoder(Pipeline):
         Raises:
             ModelFileError: the metadata does not describe the picture.
         """
-        self.engine = engine
-        self.metadata = metadata
+        super().__init__(engine, metadata, color)
         self._preprocess = Preprocessor(_sized_image(metadata))
-        self._color = check_array_color(color)
 
-    @overload
-    def __call__(self, images: Batch) -> list[Code]: ...  # type: ignore[overload-overlap]
-
-    @overload
-    def __call__(self, images: ImageSource) -> Code: ...
-
-    @overload
-    def __call__(self, images: ImageSources[Source]) -> list[Code]: ...
-
-    def __call__(self, images: Any) -> Code | list[Code]:
-        """The code of a picture, or of several; :class:`ImageError` where one cannot be decoded."""
-        pictures, several = split_pictures(images, self._color)
-        codes = [
+    def _answers_of(self, pictures: Sequence[ImageSource]) -> list[Code]:
+        return [
             Code(code)
             for batch in _batches(pictures)
             for code in _outputs(self.engine, self._preprocess, [read_image(picture) for picture in batch])[-1]
         ]
-        return codes if several else codes[0]
 
 
-class Reconstructor(Pipeline):
+class Reconstructor(PicturePipeline[Reconstruction]):
     """A whole autoencoder on an engine; call it on a picture for its reconstruction and its code.
 
     Attributes:
@@ -79,27 +58,13 @@ class Reconstructor(Pipeline):
 
     def __init__(self, engine: Engine, metadata: ModelMetadata, *, color: ArrayColor = "rgb") -> None:
         """As :class:`Encoder`; the arrays made of the results are in ``color`` too."""
-        self.engine = engine
-        self.metadata = metadata
+        super().__init__(engine, metadata, color)
         self._image = _sized_image(metadata)
         self._preprocess = Preprocessor(self._image)
         self._tensors = NetworkTensors(self._image)
-        self._color = check_array_color(color)
 
-    @overload
-    def __call__(self, images: Batch) -> list[Reconstruction]: ...  # type: ignore[overload-overlap]
-
-    @overload
-    def __call__(self, images: ImageSource) -> Reconstruction: ...
-
-    @overload
-    def __call__(self, images: ImageSources[Source]) -> list[Reconstruction]: ...
-
-    def __call__(self, images: Any) -> Reconstruction | list[Reconstruction]:
-        """The reconstruction of a picture at the network's size, or of several; raises as :class:`Encoder`."""
-        pictures, several = split_pictures(images, self._color)
-        made = [result for batch in _batches(pictures) for result in self._reconstruct(batch)]
-        return made if several else made[0]
+    def _answers_of(self, pictures: Sequence[ImageSource]) -> list[Reconstruction]:
+        return [result for batch in _batches(pictures) for result in self._reconstruct(batch)]
 
     def _reconstruct(self, sources: Sequence[ImageSource]) -> Iterator[Reconstruction]:
         pictures = [resize(read_image(source), self._image) for source in sources]
@@ -114,9 +79,10 @@ class Reconstructor(Pipeline):
 
 
 def _sized_image(metadata: ModelMetadata) -> ImageSpec:
-    if metadata.image is None or metadata.image.size is None:
-        raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
-    return metadata.image
+    image = image_spec(metadata)
+    if image.size is None:
+        raise ModelFileError(f"the metadata of {metadata.name!r} does not say what size a picture becomes")
+    return image
 
 
 def _batches(pictures: Sequence[ImageSource]) -> Iterator[Sequence[ImageSource]]:

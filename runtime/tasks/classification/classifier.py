@@ -1,31 +1,24 @@
 """Classification: pictures in, probabilities of the model's labels out."""
 
-from typing import Any, overload
+from collections.abc import Sequence
 
 import numpy as np
 
 from edgevision.core.errors import ModelFileError
-from edgevision.imaging.picture_sources import (
-    ArrayColor,
-    Batch,
-    ImageSource,
-    ImageSources,
-    Source,
-    check_array_color,
-    split_pictures,
-)
+from edgevision.imaging.picture_sources import ArrayColor, ImageSource
 from edgevision.imaging.preprocessing import Preprocessor
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.scores import class_labels, class_scores, classification_of
 from edgevision.runtime.tasks.classification.spec import Activation, class_count
-from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
+from edgevision.runtime.tasks.picture_pipeline import PicturePipeline, image_spec
+from edgevision.runtime.tasks.pipeline import require_finite
 
 _BATCH = 32
 
 
-class Classifier(Pipeline):
+class Classifier(PicturePipeline[Classification]):
     """A classifier on an engine; call it on a picture or on a list of them.
 
     Attributes:
@@ -40,12 +33,9 @@ class Classifier(Pipeline):
         Raises:
             ModelFileError: the metadata does not say how a picture becomes an input, or does not fit the output.
         """
-        if metadata.image is None:
-            raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input")
-        self.engine = engine
-        self.metadata = metadata
-        self._color = check_array_color(color)
-        self._preprocess = Preprocessor(metadata.image)
+        super().__init__(engine, metadata, color)
+        image = image_spec(metadata)
+        self._preprocess = Preprocessor(image)
         self._input = engine.inputs[0].name
         self._spec = classification_of(metadata)
         try:
@@ -57,31 +47,13 @@ class Classifier(Pipeline):
         batch = engine.inputs[0].shape[0]
         self._fixed_batch = batch if isinstance(batch, int) else None
         # Pictures that keep their own sizes cannot be stacked.
-        self._batch = self._fixed_batch or (_BATCH if metadata.image.size is not None else 1)
+        self._batch = self._fixed_batch or (_BATCH if image.size is not None else 1)
 
-    @overload
-    def __call__(self, images: Batch) -> list[Classification]: ...  # type: ignore[overload-overlap]
-
-    @overload
-    def __call__(self, images: ImageSource) -> Classification: ...
-
-    @overload
-    def __call__(self, images: ImageSources[Source]) -> list[Classification]: ...
-
-    def __call__(self, images: Any) -> Classification | list[Classification]:
-        """Classify a picture, or several, which run in batches.
-
-        Raises:
-            ImageError: a picture cannot be decoded.
-            DeviceError: the device failed.
-        """
-        pictures, several = split_pictures(images, self._color)
-        if not several:
-            return self._classify(pictures)[0]
+    def _answers_of(self, pictures: Sequence[ImageSource]) -> list[Classification]:
         starts = range(0, len(pictures), self._batch)
         return [answer for start in starts for answer in self._classify(pictures[start : start + self._batch])]
 
-    def _classify(self, images: list[ImageSource]) -> list[Classification]:
+    def _classify(self, images: Sequence[ImageSource]) -> list[Classification]:
         tensors = [self._preprocess(image) for image in images]
         if self._fixed_batch is not None:
             tensors += [tensors[-1]] * (self._fixed_batch - len(tensors))

@@ -1,6 +1,6 @@
 """Detection: pictures in, boxes in their pixels out."""
 
-from typing import Any, overload
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -8,15 +8,7 @@ from PIL import Image
 from edgevision.core.errors import ModelFileError, NotFiniteError
 from edgevision.core.progress import track_parts
 from edgevision.imaging.images import read_image
-from edgevision.imaging.picture_sources import (
-    ArrayColor,
-    Batch,
-    ImageSource,
-    ImageSources,
-    Source,
-    check_array_color,
-    split_pictures,
-)
+from edgevision.imaging.picture_sources import ArrayColor, ImageSource
 from edgevision.imaging.preprocessing import Placement
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
@@ -26,7 +18,7 @@ from edgevision.runtime.tasks.detection.rows import gather_rows
 from edgevision.runtime.tasks.detection.spec import DetectionSpec, Merge
 from edgevision.runtime.tasks.detection.suppression import merge_overlapping
 from edgevision.runtime.tasks.picture_network import PictureNetwork
-from edgevision.runtime.tasks.pipeline import Pipeline
+from edgevision.runtime.tasks.picture_pipeline import PicturePipeline
 from edgevision.runtime.tasks.windows import Tile, Window, windows
 
 _WINDOWS_IOU = 0.5
@@ -34,7 +26,7 @@ _MOST_CANDIDATES = 30_000
 """What non-maximum suppression is given at most, those of the highest scores: more come of a threshold near 0 only."""
 
 
-class Detector(Pipeline):
+class Detector(PicturePipeline[Detections]):
     """A detector on an engine; call it on a picture or on a list of them.
 
     Attributes:
@@ -67,8 +59,7 @@ class Detector(Pipeline):
         spec = metadata.spec_as(DetectionSpec)
         if metadata.image is None or spec.head is None:
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how its outputs become boxes")
-        self.engine = engine
-        self.metadata = metadata
+        super().__init__(engine, metadata, color)
         self._spec, self._head = spec, spec.head
         self.labels = self._spec.labels
         self.min_score = self._spec.min_score if min_score is None else min_score
@@ -77,32 +68,12 @@ class Detector(Pipeline):
         self.merge = self._spec.merge if merge is None else merge
         self.tile = tile
         self.batch = batch
-        self._color = check_array_color(color)
         self._network = PictureNetwork(metadata, metadata.image)
 
-    @overload
-    def __call__(self, images: Batch) -> list[Detections]: ...  # type: ignore[overload-overlap]
-
-    @overload
-    def __call__(self, images: ImageSource) -> Detections: ...
-
-    @overload
-    def __call__(self, images: ImageSources[Source]) -> list[Detections]: ...
-
-    def __call__(self, images: Any) -> Detections | list[Detections]:
-        """What is in a picture, or in several.
-
-        Raises:
-            ImageError: a picture cannot be decoded.
-            ModelFileError: the outputs are not what the metadata say of the head.
-            NotFiniteError: there is no score that is a number.
-            DeviceError: the device failed.
-        """
-        pictures, several = split_pictures(images, self._color)
+    def _answers_of(self, pictures: Sequence[ImageSource]) -> list[Detections]:
         starts = range(0, len(pictures), self.batch)
         groups = ([read_image(picture) for picture in pictures[start : start + self.batch]] for start in starts)
-        found = [answer for group in groups for answer in self._detect(group)]
-        return found if several else found[0]
+        return [answer for group in groups for answer in self._detect(group)]
 
     def _detect(self, images: list[Image.Image]) -> list[Detections]:
         sizes = [(image.height, image.width) for image in images]

@@ -9,11 +9,10 @@ from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
 if TYPE_CHECKING:
-    from edgevision.data.datasets import ImageDataset, ImageFolder
+    from edgevision.data.datasets import ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
     from edgevision.runtime.tasks.quality import QualityMeasure
-    from edgevision.runtime.tasks.task import Batch
 
 
 _LETTERBOX = {"resize": Resize.PAD.value, "pad_value": 114}
@@ -79,18 +78,11 @@ class DetectionTask(Task):
 
         return page_parts(report, pipeline, data)
 
-    def quality_measure(
-        self,
-        metadata: ModelMetadata,
-        reference: "Engine",
-        inputs: "Batch",
-        data: "ImageDataset | None",
-        options: "EvaluationOptions",
+    def quality_on(
+        self, metadata: ModelMetadata, reference: "Engine", data: Any, options: "EvaluationOptions"
     ) -> "QualityMeasure":
         from edgevision.runtime.tasks.detection.quality import DetectionQuality
 
-        if data is None:
-            return super().quality_measure(metadata, reference, inputs, data, options)
         return DetectionQuality(metadata, reference, data)
 
 

@@ -1,6 +1,7 @@
 """Segmentation: pictures in, masks in their pixels out."""
 
-from typing import Any, overload
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +11,13 @@ from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.progress import track_parts
 from edgevision.imaging.cropped_masks import split_ids
 from edgevision.imaging.images import read_image
-from edgevision.imaging.picture_sources import (
-    ArrayColor,
-    Batch,
-    ImageSource,
-    ImageSources,
-    Source,
-    check_array_color,
-    split_pictures,
-)
+from edgevision.imaging.picture_sources import ArrayColor, ImageSource
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.picture_network import PictureNetwork
-from edgevision.runtime.tasks.pipeline import Pipeline, require_finite
+from edgevision.runtime.tasks.picture_pipeline import PicturePipeline
+from edgevision.runtime.tasks.pipeline import require_finite
 from edgevision.runtime.tasks.segmentation.boxed_masks import boxed_masks
 from edgevision.runtime.tasks.segmentation.class_maps import class_map
 from edgevision.runtime.tasks.segmentation.instances import find_things
@@ -34,7 +28,7 @@ from edgevision.runtime.tasks.segmentation.stitching import SeenClasses, stitch_
 from edgevision.runtime.tasks.windows import Tile, windows
 
 
-class Segmenter(Pipeline):
+class Segmenter(PicturePipeline[Segmentation]):
     """A segmentation network on an engine; call it on a picture or on a list of them.
 
     Attributes:
@@ -69,8 +63,7 @@ class Segmenter(Pipeline):
         spec = metadata.spec_as(SegmentationSpec)
         if metadata.image is None or spec.head is None:
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how its outputs become masks")
-        self.engine = engine
-        self.metadata = metadata
+        super().__init__(engine, metadata, color)
         self._head = spec.head
         self.labels, self.background = spec.labels, spec.head.background_class
         self.tells_apart = spec.head.tells_apart
@@ -85,30 +78,10 @@ class Segmenter(Pipeline):
         self._side = metadata.image.size
         if self._side is None and metadata.tile is not None:
             self._side = (metadata.tile.advised_side,) * 2
-        self._color = check_array_color(color)
         self._network = PictureNetwork(metadata, metadata.image)
 
-    @overload
-    def __call__(self, images: Batch) -> list[Segmentation]: ...  # type: ignore[overload-overlap]
-
-    @overload
-    def __call__(self, images: ImageSource) -> Segmentation: ...
-
-    @overload
-    def __call__(self, images: ImageSources[Source]) -> list[Segmentation]: ...
-
-    def __call__(self, images: Any) -> Segmentation | list[Segmentation]:
-        """What is where in a picture, or in several.
-
-        Raises:
-            ImageError: a picture cannot be decoded.
-            ModelFileError: the outputs are not what the metadata say of the head.
-            NotFiniteError: the outputs have NaN or Inf.
-            DeviceError: the device failed.
-        """
-        pictures, several = split_pictures(images, self._color)
-        found = [self._segment(read_image(picture)) for picture in pictures]
-        return found if several else found[0]
+    def _answers_of(self, pictures: Sequence[ImageSource]) -> list[Segmentation]:
+        return [self._segment(read_image(picture)) for picture in pictures]
 
     def _segment(self, image: Image.Image) -> Segmentation:
         size = (image.height, image.width)

@@ -9,11 +9,10 @@ from edgevision.runtime.tasks.segmentation.spec import SegmentationSpec
 from edgevision.runtime.tasks.task import Task, with_picture
 
 if TYPE_CHECKING:
-    from edgevision.data.datasets import ImageDataset, ImageFolder
+    from edgevision.data.datasets import ImageFolder
     from edgevision.runtime.engines.engine import Engine
     from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport
     from edgevision.runtime.tasks.quality import QualityMeasure
-    from edgevision.runtime.tasks.task import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,18 +71,11 @@ class SegmentationTask(Task):
 
         return page_parts(report, pipeline, data)
 
-    def quality_measure(
-        self,
-        metadata: ModelMetadata,
-        reference: "Engine",
-        inputs: "Batch",
-        data: "ImageDataset | None",
-        options: "EvaluationOptions",
+    def quality_on(
+        self, metadata: ModelMetadata, reference: "Engine", data: Any, options: "EvaluationOptions"
     ) -> "QualityMeasure":
         from edgevision.runtime.tasks.segmentation.quality import SegmentationQuality
 
-        if data is None:
-            return super().quality_measure(metadata, reference, inputs, data, options)
         return SegmentationQuality(metadata, reference, data)
 
 

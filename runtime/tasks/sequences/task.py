@@ -180,18 +180,11 @@ class SequenceTask(Task):
         image, every = needed_image(metadata), metadata.spec_as(SequenceSpec).every
         return lambda frames, name: sampled_clip(frames, image, every=every, name=name)
 
-    def quality_measure(
-        self,
-        metadata: ModelMetadata,
-        reference: "Engine",
-        inputs: "Batch",
-        data: Any,
-        options: "EvaluationOptions",
+    def quality_on(
+        self, metadata: ModelMetadata, reference: "Engine", data: Any, options: "EvaluationOptions"
     ) -> "QualityMeasure":
         from edgevision.runtime.tasks.sequences.quality import SequenceQuality
 
-        if data is None:
-            return super().quality_measure(metadata, reference, inputs, data, options)
         return SequenceQuality(metadata, reference, data)
 
 
