@@ -28,6 +28,9 @@ _COLORS = (
     (204, 121, 167),
 )
 
+_INDICES = 3 * len(_COLORS)
+"""Of colours that differ."""
+
 
 def class_color(index: int) -> tuple[int, int, int]:
     """RGB of a class, always the same; behind the first seven their lighter and darker kin."""
@@ -39,6 +42,30 @@ def class_color(index: int) -> tuple[int, int, int]:
     lightness = lightness + (1 - lightness) * 0.5 if turn == 1 else lightness * 0.55
     red, green, blue = (round(255 * value) for value in colorsys.hls_to_rgb(hue, lightness, saturation))
     return red, green, blue
+
+
+def indices_apart(ids: NDArray[Any], count: int) -> list[int]:
+    """An index of :func:`class_color` for each of the areas 1 .. ``count`` of ``ids`` (H, W), in their order.
+
+    Each takes the next one, but none that an area has which it touches.
+    """
+    pairs = {pair for one, other in ((ids[1:], ids[:-1]), (ids[:, 1:], ids[:, :-1])) for pair in _touching(one, other)}
+    touched: dict[int, set[int]] = {}
+    for low, high in pairs:
+        touched.setdefault(high, set()).add(low)
+    chosen: list[int] = []
+    for number in range(1, count + 1):
+        taken = {chosen[low - 1] for low in touched.get(number, ())}
+        turn = (number - 1) % _INDICES
+        chosen.append(next((index for index in (*range(turn, _INDICES), *range(turn)) if index not in taken), turn))
+    return chosen
+
+
+def _touching(one: NDArray[Any], other: NDArray[Any]) -> set[tuple[int, int]]:
+    """The pairs of different numbers above 0 at the same places of two maps, the lower number first."""
+    beside = (one != other) & (one > 0) & (other > 0)
+    pairs = np.unique(np.sort(np.stack([one[beside], other[beside]]), axis=0), axis=1)
+    return {(low, high) for low, high in pairs.T.tolist()}
 
 
 class Marker:

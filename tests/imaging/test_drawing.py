@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevision.imaging.drawing import Marker, class_color, with_legend
+from edgevision.imaging.drawing import Marker, class_color, indices_apart, with_legend
+
+
+def test_areas_that_touch_have_colours_of_their_own():
+    ids = np.zeros((20, 240), int)
+    for number in range(1, 23):  # of the 22nd on colours come again
+        ids[2:8, 10 * number - 8 : 10 * number - 2] = number
+    ids[8:12, 2:8] = 22
+    indices = indices_apart(ids, 22)
+    assert indices[:21] == list(range(21))
+    assert indices[21] == 1
+    assert class_color(indices[21]) != class_color(indices[0])
 
 
 def test_colours_of_classes_are_stable_and_differ():

@@ -20,7 +20,7 @@ from edgevision.imaging.tiling import row_strips
 from edgevision.metrics.matching import pair_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _LABELLED = 40
 """Of more things in a picture names would hide what is in it; then only the legend has them."""
@@ -209,28 +209,33 @@ class Segmentation:
         marker = Marker(Image.fromarray(to_array(read_image(picture))), usual)
         if marker.image.size != self.size[::-1]:
             raise ValueError(f"the picture is {marker.image.size}, and the masks are of one of {self.size[::-1]}")
-        color_of, by_class = self._colors()
-        marker.areas(self.instance_map, [color_of(row) for row in range(len(self))])
-        if by_class and not self.whole_classes and len(self) <= _LABELLED:
+        colors = self._colors()
+        marker.areas(self.instance_map, colors)
+        if self._has_class_colors and not self.whole_classes and len(self) <= _LABELLED:
             for row, mask in enumerate(self.masks):
                 x1, y1, x2, y2 = mask.box
                 name = f"{self.name_of(int(self.classes[row]))} {100 * self.scores[row]:.0f}"
-                marker.label((x1, y1, x2, y2), name, color_of(row))
+                marker.label((x1, y1, x2, y2), name, colors[row])
         return Picture.read(with_legend(marker.image, self._legend()) if legend else marker.image)
 
-    def _colors(self) -> "tuple[Callable[[int], tuple[int, int, int]], bool]":
-        """The colour of each segment, and whether it is that of its class."""
-        from edgevision.imaging.drawing import class_color
+    @property
+    def _has_class_colors(self) -> bool:
+        """Whether a segment has the colour of its class; things of the only class are told apart by theirs."""
+        return self.whole_classes or len(set(self.classes.tolist())) > 1 or len(self.labels) > 2
 
-        if not self.whole_classes and len(set(self.classes.tolist())) < 2 and len(self.labels) < 3:
-            return class_color, False
-        return lambda row: class_color(int(self.classes[row])), True
+    def _colors(self) -> "list[tuple[int, int, int]]":
+        """The colour of each segment."""
+        from edgevision.imaging.drawing import class_color, indices_apart
+
+        if self._has_class_colors:
+            return [class_color(index) for index in self.classes.tolist()]
+        return [class_color(index) for index in indices_apart(self.instance_map, len(self))]
 
     def _legend(self) -> list[tuple[str, tuple[int, int, int]]]:
         """What each colour is, the largest first."""
         from edgevision.imaging.drawing import class_color
 
-        _, by_class = self._colors()
+        by_class = self._has_class_colors
         areas = {int(index): int(self.areas[self.classes == index].sum()) for index in np.unique(self.classes)}
         entries = []
         for index in sorted(areas, key=lambda index: -areas[index]):
