@@ -14,9 +14,10 @@ from edgevision.imaging.picture_formats import format_of_content
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob
 from edgevision.runtime.remote.documents import FailedInput, check_names
-from edgevision.runtime.remote.job import Check, Existing, Fetched
+from edgevision.runtime.remote.job import Fetched
 from edgevision.runtime.remote.picture_check import Size
 from edgevision.runtime.remote.remote_command import RemoteCommand
+from edgevision.runtime.tasks.job_board_files import JobCheck, send_files
 
 _BEGINNING = 4096
 # The EXIF orientations in which width and height change places.
@@ -43,7 +44,7 @@ class MadePictures(Record):
 def send_jobs(
     command: RemoteCommand,
     jobs: Sequence[PictureJob],
-    check: Callable[[PictureJob], Check],
+    check: JobCheck,
     read: Callable[[dict[str, Any]], Any],
     *,
     skipped: int,
@@ -55,19 +56,8 @@ def send_jobs(
     """
     if not jobs:
         command.answer = {"results": [], "failures": [], "skipped": skipped}
-    sent = [command.send_file("in", number, job.picture) for number, job in enumerate(jobs, start=1)]
-    command.values["inputs"] = [*sent]
-    for number, job in enumerate(jobs, start=1):
-        name = command.fetch(f"out/{number:05d}{job.target.suffix}", job.target, check(job), existing(command))
-        # A name of its own for a single result, a folder for several: the verb's rule for its -o.
-        command.values["output"] = name if len(jobs) == 1 else "out/"
+    sent = send_files(command, jobs, check)
     command.read_document = partial(_read_document, sent, skipped, read)
-
-
-def existing(command: RemoteCommand) -> Existing:
-    """What becomes of a file that came to be where a result is to go."""
-    # Another process that resumes the same work may be faster.
-    return "replace" if command.given["force"] else "keep" if command.given["resume"] else "refuse"
 
 
 def send_masks(

@@ -12,9 +12,11 @@ from edgevision.runtime.tasks.run_options import RunOptions, announce, report_wr
 
 
 def write_each(
-    pipeline: Any, jobs: Sequence[PictureJob], write: Callable[[PictureJob], None], options: RunOptions
+    pipeline: Any, jobs: Sequence[PictureJob], write: Callable[[PictureJob], None], options: RunOptions, **more: Any
 ) -> None:
     """Do what each job asks for, say what was written and with which model, and name what failed.
+
+    ``more`` is said with ``--json``, too.
 
     Raises:
         PartialFailureError: one of several did.
@@ -31,5 +33,5 @@ def write_each(
         failures.append((job.picture.name, failure_message(job.picture.name, error)))
 
     written = [job.target for job, _ in each_done(jobs, write, failed)]
-    report_written(pipeline, written, time.monotonic() - started, options)
+    report_written(pipeline, written, time.monotonic() - started, options, **more)
     end_with_failures(failures, len(jobs))

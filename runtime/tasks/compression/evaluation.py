@@ -1,21 +1,17 @@
 """How good a codec is: pictures compressed in every quality, decompressed, and compared with themselves."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset, is_held_out
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.files.batch import each_done, failure_message
-from edgevision.runtime.load import load
-from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.compression.compressor import Compressor
 from edgevision.runtime.tasks.compression.decompressor import Decompressor
-from edgevision.runtime.tasks.compression.spec import CodecHalf
+from edgevision.runtime.tasks.compression.other_half import open_other_half
 from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left, picture_name
 
 Figures = Mapping[str, float]
@@ -64,7 +60,7 @@ def evaluate_codec(
     names = [picture_name(data, index) for index in range(len(data))]
     indices = [index for index, name in enumerate(names) if is_held_out(name) or not options.held_out]
     failures: dict[str, str] = {}
-    with _other_half(half, options) as other:
+    with open_other_half(half, options.judge, options.threads) as other:
         compress, decompress = (half, other) if isinstance(half, Compressor) else (other, half)
 
         def measure(index: int) -> CompressedPictureQuality:
@@ -90,20 +86,4 @@ def evaluate_codec(
         ),
         pictures=tuple(pictures),
         failures=failures,
-    )
-
-
-def _other_half(half: Compressor | Decompressor, options: EvaluationOptions) -> Any:
-    task = CodecHalf.DECOMPRESS if isinstance(half, Compressor) else CodecHalf.COMPRESS
-    model = options.judge or shipped_model(task)
-    other: Compressor | Decompressor = load(model, threads=options.threads, task=task)
-    if other.codec.name == half.codec.name:
-        return other
-    other.close()
-    if options.judge is not None:
-        raise ModelFileError(f"{str(model)!r} is the half of the codec {other.codec.name}, not of {half.codec.name}")
-    part = "decoder" if task is CodecHalf.DECOMPRESS else "encoder"
-    raise InputError(
-        f"the half that ships is not of this codec, {half.codec.name}: name the one that edgevision export --part"
-        f" {part} made of it with --judge"
     )

@@ -13,10 +13,11 @@ from edgevision.runtime.remote.picture_check import Size, picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand, model_metadata
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.board_pictures import board_pictures
+from edgevision.runtime.tasks.job_board_files import send_comparisons
 from edgevision.runtime.tasks.made_picture_board_files import send_jobs, send_masks, upright_size
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_off_mask
-from edgevision.runtime.tasks.restoration.side_by_side import side_by_side_size
 from edgevision.runtime.tasks.restoration.spec import RestorationKind, RestorationSpec
+from edgevision.runtime.tasks.side_by_side import side_by_side_size
 
 
 def inpaint_files(command: RemoteCommand) -> None:
@@ -85,17 +86,16 @@ def send_pictures(
     def check(job: PictureJob) -> Check:
         return picture_check(job.target, partial(result_size, model, job.picture))
 
+    def check_compared(job: PictureJob) -> Check:
+        assert job.compare is not None
+        masked = task == RestorationKind.INPAINT
+        return picture_check(job.compare, partial(_compared_size, model, job.picture, masked=masked))
+
     def read(document: dict[str, Any]) -> RunDocument:
         return RunDocument.from_dict(document, "document")
 
     send_jobs(command, jobs, check, read, skipped=len(pictures) - len(jobs))
-    for number, job in enumerate(jobs, start=1):
-        if job.compare is not None:
-            compared = partial(_compared_size, model, job.picture, masked=task == RestorationKind.INPAINT)
-            check_compared = picture_check(job.compare, compared)
-            name = f"compare/{number:05d}{job.compare.suffix}"
-            command.fetch(name, job.compare, check_compared, "replace" if force or resume else "refuse")
-            command.values["compare"] = Path(name if len(jobs) == 1 else "compare")
+    send_comparisons(command, jobs, check_compared)
     return jobs
 
 

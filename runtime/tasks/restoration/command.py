@@ -14,8 +14,9 @@ from edgevision.imaging.pictures import Picture
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
+from edgevision.runtime.tasks.picture_options import InputsArgument
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
-from edgevision.runtime.tasks.restoration.running import InputsArgument, PictureOptions, StrengthOption, run_on_pictures
+from edgevision.runtime.tasks.restoration.running import PictureOptions, StrengthOption, run_on_pictures
 from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
 
 _MASK_PANEL = "Mask"

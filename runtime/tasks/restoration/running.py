@@ -25,15 +25,15 @@ from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
+from edgevision.runtime.tasks.picture_options import CompareOption, ResumeOption
 from edgevision.runtime.tasks.restoration.curves import SteadyCurves
-from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
+from edgevision.runtime.tasks.side_by_side import side_by_side
 
 _LARGE_PICTURES_PANEL = "Large pictures"
 
 _LARGEST_TILE = 2**16
 
-InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")]
 OutputOption = Annotated[
     str | None,
     typer.Option(
@@ -60,18 +60,9 @@ MemoryOption = Annotated[
 QualityOption = Annotated[
     int, typer.Option(min=1, max=100, help="Of JPEG and WebP files.", rich_help_panel=OUTPUT_PANEL)
 ]
-CompareOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Also write before (mask) and after side by side; a folder for several.", rich_help_panel=OUTPUT_PANEL
-    ),
-]
 StrengthOption = Annotated[
     float,
     typer.Option(min=0, max=1, help="From 0, the picture as it is, to 1.", rich_help_panel=OUTPUT_PANEL),
-]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Skip pictures whose result exists.", rich_help_panel=OUTPUT_PANEL)
 ]
 
 

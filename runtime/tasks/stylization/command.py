@@ -7,8 +7,8 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.runtime.remote.on_boards import on_boards
+from edgevision.runtime.tasks.picture_options import InputsArgument
 from edgevision.runtime.tasks.restoration.running import (
-    InputsArgument,
     PictureOptions,
     StrengthOption,
     run_on_pictures,

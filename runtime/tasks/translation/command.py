@@ -2,7 +2,8 @@
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.tasks.restoration.running import InputsArgument, PictureOptions, run_on_pictures
+from edgevision.runtime.tasks.picture_options import InputsArgument
+from edgevision.runtime.tasks.restoration.running import PictureOptions, run_on_pictures
 
 
 @on_boards("run translate", "edgevision.runtime.tasks.translation.board_files:translate_files")

@@ -1,5 +1,6 @@
 """The verbs, and what they send to a board."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ def halves(monkeypatch):
     """The small codec takes the place of what ships."""
     made = {CodecHalf.COMPRESS: compressor, CodecHalf.DECOMPRESS: decompressor}
     monkeypatch.setattr(command, "_half", lambda task, options: made[task]())
+    monkeypatch.setattr(command, "open_other_half", lambda half, judge, threads: decompressor())
 
 
 @pytest.fixture
@@ -36,6 +38,25 @@ def test_there_and_back(edgevision, photo, tmp_path):
     assert (code, out.strip()) == (0, str(tmp_path / "photo-decompressed.png"))
     with Image.open(tmp_path / "photo-decompressed.png") as restored:
         assert np.abs(np.asarray(restored).astype(int) - (10, 120, 250)).max() <= 4
+
+
+@pytest.mark.usefixtures("halves")
+def test_before_and_after_are_shown_side_by_side(edgevision, photo, tmp_path):
+    code, _, _ = edgevision("run", "compress", photo, "--quality", 2, "--compare", tmp_path / "both.png")
+    assert (code, (tmp_path / "photo-compressed.evc").exists()) == (0, True)
+    with Image.open(tmp_path / "both.png") as both:
+        assert both.size == (64 + 8 + 64, 48)
+        assert np.abs(np.asarray(both)[:, -64:].astype(int) - (10, 120, 250)).max() <= 4
+
+
+@pytest.mark.usefixtures("halves")
+def test_what_is_done_already_is_skipped(edgevision, photo, tmp_path):
+    for verb, folder, source in (("compress", "small", tmp_path), ("decompress", "whole", tmp_path / "small")):
+        command = ("run", verb, source, "-o", f"{tmp_path / folder}/", "--resume", "--json")
+        for skipped in (0, 1):
+            code, out, _ = edgevision(*command)
+            document = json.loads(out)
+            assert (code, document["skipped"], len(document["outputs"])) == (0, skipped, 1 - skipped)
 
 
 @pytest.mark.usefixtures("halves")
@@ -96,10 +117,11 @@ def sent(tmp_path, monkeypatch):
     """The command that a board is sent, whose model is a file of nothing."""
     model = tmp_path / "half.onnx"
     model.write_bytes(b"model")
-    monkeypatch.setattr(RemoteCommand, "send_model", lambda self, path, called=None: str(path))
+    monkeypatch.setattr(RemoteCommand, "send_model", lambda self, path, number=1, called=None: str(path))
 
     def send(files, **values):
-        remote = RemoteCommand("run compress", [], {"model": model, "force": False} | values)
+        given = {"model": model, "compare": None, "judge": None, "force": False, "resume": False}
+        remote = RemoteCommand("run compress", [], given | values)
         files(remote)
         return remote
 
@@ -113,6 +135,29 @@ def test_a_board_is_sent_pictures_and_its_files_are_looked_at(sent, photo, tmp_p
     assert (name, output.target) == ("out/00001.evc", tmp_path / "photo.evc")
     assert "was not made by" in refusal(output.check, b"anything")
     assert refusal(output.check, compressor()(photo).content) is None
+
+
+def test_comparisons_come_back_from_a_board(sent, photo, tmp_path, refusal):
+    judge = tmp_path / "other.onnx"
+    remote = sent(
+        compress_files,
+        inputs=[str(photo)],
+        output=str(tmp_path / "photo.evc"),
+        compare=tmp_path / "both.png",
+        judge=judge,
+    )
+    assert (remote.values["judge"], remote.values["compare"]) == (str(judge), Path("compare/00001.png"))
+    check = remote.outputs["compare/00001.png"].check
+    assert "64x48" in refusal(check, photo.read_bytes())
+    both = tmp_path / "both.png"
+    Image.new("RGB", (136, 48)).save(both)
+    assert refusal(check, both.read_bytes()) is None
+
+
+def test_a_board_has_nothing_to_do_where_all_is_done(sent, photo, tmp_path):
+    (tmp_path / "photo.evc").write_bytes(b"done")
+    remote = sent(compress_files, inputs=[str(photo)], output=str(tmp_path / "photo.evc"), resume=True)
+    assert remote.answer == {"outputs": []}
 
 
 def test_a_board_is_sent_files_and_its_pictures_are_looked_at(sent, photo, tmp_path, refusal):

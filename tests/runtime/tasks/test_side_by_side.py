@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.tasks.restoration.side_by_side import side_by_side
+from edgevision.runtime.tasks.side_by_side import side_by_side
 
 GAP = 8
 

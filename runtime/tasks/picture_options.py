@@ -1,0 +1,19 @@
+"""Options that the verbs share whose every input becomes one file, pictures of pictures or not."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgevision.cli.options import OUTPUT_PANEL
+
+InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")]
+CompareOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Also write before (mask) and after side by side; a folder for several.", rich_help_panel=OUTPUT_PANEL
+    ),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Skip pictures whose result exists.", rich_help_panel=OUTPUT_PANEL)
+]
