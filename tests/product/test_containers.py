@@ -57,6 +57,20 @@ def test_hadolint_finds_nothing():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_compose_files_and_prometheus_settings_are_as_their_programs_want_them():
+    """By the schema of compose files that check-jsonschema has, and by promtool, as far as those are installed."""
+    checks = {
+        "check-jsonschema": ["--builtin-schema", "vendor.compose-spec", DOCKER / "compose.yaml"],
+        "promtool": ["check", "config", "--syntax-only", DOCKER / "prometheus.yaml"],
+    }
+    here = {program: words for program, words in checks.items() if shutil.which(program)}
+    if not here:
+        pytest.skip("neither check-jsonschema nor promtool is installed")
+    for program, words in here.items():
+        done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_compose_starts_what_there_is_and_closes_it():
     composed = parsed("compose.yaml")
     serve = composed["services"]["serve"]
@@ -106,18 +120,27 @@ def test_every_figure_on_the_dashboard_is_one_that_the_server_gives():
     assert named <= given
 
 
-def test_the_image_for_cpus_holds_what_it_needs_and_no_more(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "needs", "device"),
+    [
+        ("cpu", {"onnxruntime"}, "ort:cpu"),
+        ("openvino", {"onnxruntime", "openvino"}, "openvino:cpu"),
+        # Its steps, on the processor that is here.
+        ("pi", {"onnxruntime", "av"}, "ort:cpu"),
+    ],
+)
+def test_an_image_holds_what_it_needs_and_no_more(name, needs, device):
     if not os.environ.get("EDGEVISION_CONTAINERS"):
         pytest.skip("make test-containers makes an image without Docker, which takes minutes")
     try:
         debian()
     except UserlandError as error:
         pytest.skip(f"no Debian to begin with: {error}")
-    image = build("cpu")
+    image = build(name)
     as_nobody: dict[str, Any] = {"environment": image.environment, "folder": image.folder, "user": image.user}
     packages = json.loads(in_root(image.root, ["pip", "list", "--format", "json"], **as_nobody))
     installed = {package["name"].lower(): package["version"] for package in packages}
-    assert {"edgevision", "onnxruntime", "fastapi"} <= set(installed)
+    assert needs | {"edgevision", "fastapi"} <= set(installed)
     assert not set(installed) & {"torch", "onnx", "matplotlib", "pytest"}
     for line in (PROJECT / "constraints.txt").read_text().splitlines():
         name, _, version = line.lower().partition("==")
@@ -132,7 +155,7 @@ def test_the_image_for_cpus_holds_what_it_needs_and_no_more(tmp_path):
         in_root(image.root, [*image.entry, *image.command], **as_nobody)
     health = f'{image.health[0]} {image.health[1]} "{image.health[2]}"'
     script = f"""
-        {image.entry[0]} serve classify --port 8000 &
+        {image.entry[0]} serve classify --device {device} --port 8000 &
         for second in $(seq 60); do {health} 2>/dev/null && break; sleep 1; done
         {health} && echo well
     """
