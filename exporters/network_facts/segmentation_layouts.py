@@ -27,6 +27,8 @@ from edgevision.runtime.tasks.segmentation.spec import (
 
 Array = NDArray[Any]
 
+_DISTANCE_NAMES = ("dist", "center", "centre")
+
 
 def _foreground(sample: Sample) -> SegmentationSpec | None:
     """How likely each pixel belongs to the foreground: (1, 1, h, w) or (1, h, w, 1), of several alike the first."""
@@ -95,7 +97,7 @@ def _embeddings(sample: Sample) -> SegmentationSpec | None:
 
 def _distances(sample: Sample) -> SegmentationSpec | None:
     """A foreground, and an output called distance or center that is high in the middle of each thing, (1, 1, h, w)."""
-    named = [name for name in sample.outputs if is_named(name, "dist", "center", "centre")]
+    named = [name for name in sample.outputs if is_named(name, *_DISTANCE_NAMES)]
     others = [name for name in sample.outputs if name not in named]
     if len(named) != 1 or len(others) != 1:
         return None
@@ -123,8 +125,10 @@ LAYOUTS: Mapping[str, Callable[[Sample], SegmentationSpec | None]] = {
 def _first_of_alike(sample: Sample, fits: Callable[[Array], bool]) -> str | None:
     """The first output, where all fit: networks that are trained on several give the best one first.
 
-    One that is called auxiliary is none of them.
+    One that is called auxiliary is none of them, and beside a distance there are no others alike.
     """
+    if len(sample.outputs) > 1 and any(is_named(name, *_DISTANCE_NAMES) for name in sample.outputs):
+        return None
     names = [name for name in sample.outputs if "aux" not in name.lower()] or list(sample.outputs)
     if not all(fits(array) for array in sample.outputs.values()):
         return None
