@@ -1,6 +1,7 @@
 """What the verbs share that find things in pictures: which are answers, and what is made of them."""
 
 import csv
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ from edgevision.runtime.tasks.pipeline import findable
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
 ANSWERS_PANEL = "Answers"
+
+_UNNAMED = re.compile(r"class \d+")
 
 
 class Answer(Protocol):
@@ -251,10 +254,11 @@ def _check_folders(pictures: Sequence[PictureInput], options: AnswerOptions, ver
 
 
 def check_classes(labels: Sequence[str], classes: Sequence[str]) -> None:
-    """Raise :class:`InputError` where one of ``classes`` is none of the model's ``labels``, if it names any."""
-    unknown = [name for name in classes if labels and name not in labels]
+    """Raise :class:`InputError` where one of ``classes`` is none of ``labels``, or without these no ``class N``."""
+    known = ", ".join(labels[:30]) or "its classes have no names, and are called class 0, class 1, ..."
+    unknown = [name for name in classes if (name not in labels if labels else not _UNNAMED.fullmatch(name))]
     if unknown:
-        raise InputError(f"--class {unknown[0]!r} is none that the model knows: {', '.join(labels[:30])}")
+        raise InputError(f"--class {unknown[0]!r} is none that the model knows: {known}")
 
 
 @dataclass(frozen=True)

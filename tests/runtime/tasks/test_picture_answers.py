@@ -3,6 +3,9 @@
 import pytest
 from PIL import Image
 
+from edgevision.core.errors import InputError
+from edgevision.runtime.tasks.picture_answers import check_classes
+
 
 @pytest.fixture
 def twins(tmp_path):
@@ -63,3 +66,9 @@ def test_of_a_model_that_ships_it_is_said_what_it_finds(edgevision, twins, task,
     assert line not in edgevision("run", task, twins[0], "--model", task)[2]
     assert line not in edgevision("run", task, twins[0], "--json")[2]
     assert edgevision("run", task, twins[0], "--quiet")[2] == ""
+
+
+def test_classes_without_names_are_asked_for_by_their_numbers():
+    check_classes((), ["class 0", "class 17"])
+    with pytest.raises(InputError, match="'dog' is none that the model knows: its classes have no names"):
+        check_classes((), ["class 0", "dog"])
