@@ -19,6 +19,9 @@ from edgevision.training.settings import DiffAugment, GanLoss, TranslationSettin
 # As for two networks that compete (gan_module.py).
 _MOMENTUM = 0.5
 
+# Part of the training in which the discriminator comes to count in full.
+_RISE = 0.1
+
 # Of a few hundred pairs the discriminator would learn each by heart.
 _AUGMENT = (DiffAugment.TRANSLATION, DiffAugment.CUTOUT)
 
@@ -48,7 +51,9 @@ class TranslationModule(ComparedModule):
             error = F.l1_loss(made, target)
             self.train_loss.update(error)
             contest = generator_loss(GanLoss.HINGE, self._scores(batch, made))
-            return balanced_loss(made, error, contest, self.settings.adversarial)
+            # Of noise the discriminator says nothing; against it, at full strength, the network would lose its colours.
+            done = self.global_step / (len(self.optimizers()) * self.settings.steps)
+            return balanced_loss(made, error, contest, self.settings.adversarial * min(1.0, done / _RISE))
 
         self._update(for_discriminator, verdict)
         self.discriminator.requires_grad_(False)

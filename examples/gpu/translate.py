@@ -38,6 +38,7 @@ from edgevision.training.translate import translation_metadata
 RATE = 0.0004  # of AdamW, for both networks, at a batch of 32
 MOMENTUM = 0.5
 WARMUP = 200  # steps
+RISE = 0.1  # part of the training in which the discriminator comes to count in full
 DECAY = 0.999  # of the averaged weights
 VALIDATED = 192  # held-out pairs
 SHOWN = 12  # of them on a sheet
@@ -189,7 +190,7 @@ def main() -> None:
         contest = generator_loss(GanLoss.HINGE, scores(drawing, guess))
         discriminator.requires_grad_(True)
         optimizers[0].zero_grad()
-        balanced_loss(guess, error, contest, options.adversarial).backward()
+        balanced_loss(guess, error, contest, options.adversarial * min(1.0, progress / RISE)).backward()
         optimizers[0].step()
         step += 1
         kept = min(DECAY, (1 + step) / (10 + step))
