@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engine_facts import EngineDescription
-from edgevision.runtime.files.outputs import PictureJob
 
-Done = tuple[PictureJob, Exception | None, Any]
-"""A picture with what made it fail, if anything, and what the verb has to say of it."""
+Done = tuple[Any, Exception | None, Any]
+"""A job, as a picture, with what made it fail, if anything, and what the verb has to say of it."""
 
 
 class PictureWork(Protocol):
@@ -25,7 +24,7 @@ class PictureWork(Protocol):
         """The pipeline, kept open for many pictures; whatever is wrong with the model or an option is said here."""
         ...
 
-    def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:
+    def each(self, pipeline: Any, jobs: Sequence[Any], *, again: bool) -> Iterator[Done]:
         """Do the jobs and write their files; yields them in order.
 
         ``again``: a process that died had them, and what it wrote may be there already.
@@ -46,7 +45,7 @@ class OpenedWork:
     """What does the work: the ``pipeline``, or its description, and what does jobs and yields them in order."""
 
     pipeline: Any
-    each: Callable[[Sequence[PictureJob]], Iterator[Done]]
+    each: Callable[[Sequence[Any]], Iterator[Done]]
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from edgevision import __version__
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.runtime.cluster.picture_work import PictureWork, PipelineDescription
 from edgevision.runtime.engine_facts import EngineDescription
-from edgevision.runtime.files.outputs import PictureJob
 
 _OURS = "EDGEVISION_"
 
@@ -66,7 +65,7 @@ class PictureWorker:
             return error.with_traceback(None)
         return PipelineDescription(self._pipeline.metadata, EngineDescription.of(self._pipeline.engine))
 
-    def do(self, jobs: Sequence[PictureJob], *, again: bool) -> list[tuple[Exception | None, Any]] | EdgevisionError:
+    def do(self, jobs: Sequence[Any], *, again: bool) -> list[tuple[Exception | None, Any]] | EdgevisionError:
         """What became of each job, in order, or what ends all of the work."""
         done: list[tuple[Exception | None, Any]] = []
         try:

@@ -23,7 +23,6 @@ from edgevision.core.machine import usable_cores
 from edgevision.runtime.cluster.picture_work import Done, OpenedWork, PictureWork, PipelineDescription
 from edgevision.runtime.cluster.picture_worker import PictureWorker, Surroundings
 from edgevision.runtime.files.batch import raise_missing_extra
-from edgevision.runtime.files.outputs import PictureJob
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class _Share:
     """Some pictures, of which the first is the ``first`` of all; ``deaths`` of workers that had nothing else."""
 
     first: int
-    jobs: Sequence[PictureJob]
+    jobs: Sequence[Any]
     again: bool = False
     deaths: int = 0
 
@@ -165,7 +164,7 @@ class _Pool:
             if description is not None:
                 return description
 
-    def each(self, jobs: Sequence[PictureJob]) -> Iterator[Done]:
+    def each(self, jobs: Sequence[Any]) -> Iterator[Done]:
         """Yield the jobs in order, each when it and all before are done."""
         waiting = deque(self._shares(jobs))
         while len(self._actors) < min(self._workers, len(waiting)):
@@ -193,7 +192,7 @@ class _Pool:
         for actor in self._actors:
             self._ray.kill(actor)
 
-    def _shares(self, jobs: Sequence[PictureJob]) -> Iterator[_Share]:
+    def _shares(self, jobs: Sequence[Any]) -> Iterator[_Share]:
         batch = self._work.batch
         pictures = min(_MOST_PICTURES, len(jobs) // (_SHARES * self._workers))
         size = batch * max(pictures // batch, 1)

@@ -1,10 +1,13 @@
 """The verb ``edgevision evaluate``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import (
     DeviceOption,
     FallbackOption,
@@ -25,11 +28,12 @@ from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise_kinds import NoiseKind
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engine_facts import engine_facts
-from edgevision.runtime.evaluation import evaluate as evaluate_pipeline
 from edgevision.runtime.load import load
 from edgevision.runtime.model_options import model_argument
+from edgevision.runtime.spread_evaluation import EvaluationWork, spread_over
 from edgevision.runtime.tasks.classification.membership import MembershipReport, evaluate_membership
-from edgevision.runtime.tasks.evaluation import EvaluationOptions
+from edgevision.runtime.tasks.cluster_options import RayOptions
+from edgevision.runtime.tasks.evaluation import EvaluationOptions, spread
 from edgevision.runtime.tasks.robustness import RobustnessReport, evaluate_robustness, robustness_figure
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ _TRACK = Path("track")
 """Stands in the place of a model for tracks, which are files already."""
 
 
+@option_groups
 def evaluate(
     model: Annotated[
         Path, model_argument("Model file, or the name of one that ships, as classify; or track.", other=_TRACK)
@@ -119,6 +124,8 @@ def evaluate(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
+    *,
+    workers: RayOptions,
 ) -> None:
     """How good a model is on pictures.
 
@@ -136,6 +143,7 @@ def evaluate(
         edgevision evaluate denoise photos/ --noise camera --sigma 15
         edgevision evaluate detector.onnx annotated/ --html detector.html
         edgevision evaluate classify photos.zip --corruptions
+        edgevision evaluate detector.onnx annotated/ --ray local
         edgevision evaluate mine.onnx photos/test --privacy photos/train
         edgevision evaluate track followed.txt gt.txt
     """
@@ -150,14 +158,17 @@ def evaluate(
         return
     if html is not None:
         check_writable(html, force=force)
+    workers.check_ray()
+    if workers.ray is not None:
+        threads = threads or 1  # an engine may add in another order with more
+        if corruptions or privacy is not None:
+            raise InputError("--corruptions and --privacy are measured by one process; leave out --ray")
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
         folder = find_task(pipeline.metadata.task).open_data(data, (split,) if split else ())
         if corruptions:
             robustness_figure(pipeline.metadata.task)
         trained_on = None if privacy is None else _trained_on(pipeline, privacy)
-        report = evaluate_pipeline(
-            pipeline,
-            folder,
+        options = EvaluationOptions(
             noise=noise,
             sigma=sigma,
             holes=holes,
@@ -169,9 +180,19 @@ def evaluate(
             threads=threads,
             quiet=quiet or as_json,
         )
+        work = EvaluationWork(
+            model=model,
+            device=device,
+            threads=threads or 1,
+            allow_fallback=allow_fallback,
+            data=data,
+            splits=(split,) if split else (),
+            options=options,
+        )
+        with _spread(work, workers):
+            report = find_task(pipeline.metadata.task).evaluate(pipeline, folder, options)
         more: dict[str, RobustnessReport | MembershipReport] = {}
         if corruptions:
-            options = EvaluationOptions(seed=seed, quiet=quiet or as_json)
             clean = float(getattr(report, robustness_figure(pipeline.metadata.task)))
             more["corruptions"] = evaluate_robustness(pipeline, folder, options, clean)
         if trained_on is not None:
@@ -194,6 +215,18 @@ def evaluate(
         for message in report.failures.values():
             echo(f"failed: {one_line(message)}", err=True)
         raise PartialFailureError(f"{len(report.failures)} pictures failed and are not counted")
+
+
+@contextmanager
+def _spread(work: EvaluationWork, workers: RayOptions) -> Iterator[None]:
+    """Have the pictures measured where the options say."""
+    if workers.ray is None:
+        yield
+        return
+    from edgevision.runtime.cluster.ray_workers import ray_workers
+
+    with ray_workers(work, workers.request(work.device, work.threads)) as working, spread(spread_over(working)):
+        yield
 
 
 def _trained_on(pipeline: "Pipeline", data: Path) -> "ImageFolder":

@@ -107,9 +107,9 @@ def make_pictures(
             if error is not None:
                 failures.append((job.picture.name, failure_message(job.picture.name, error)))
                 continue
-            done.append((job.picture.name, str(job.target)))
+            done.append((job.picture.name, job.place))
             if not options.as_json and not _is_standard_output(job):
-                echo(one_line(job.target))
+                echo(one_line(job.place))
         if options.as_json:
             print_json(
                 {
@@ -156,7 +156,7 @@ def plan_pictures(
 ) -> tuple[list[PictureInput], list[PictureJob]]:
     """The pictures that are none but masks, and where the results go that are wanted and not there yet."""
     pictures = _without_masks(pictures, protected)
-    piped = output is None and len(pictures) == 1 and isinstance(pictures[0].source, bytes)
+    piped = output is None and len(pictures) == 1 and isinstance(pictures[0].place, bytes)
     if output == str(STANDARD_OUTPUT) or piped:
         if len(pictures) > 1:
             raise InputError(f"standard output takes one picture, not {len(pictures)}; name a folder with -o")
@@ -177,7 +177,8 @@ def _write(job: PictureJob, result: Picture, options: PictureVerbOptions) -> Non
     if _is_standard_output(job):
         write_bytes(result.encode(PNG, name=job.picture.name))
     else:
-        result.save(job.target, quality=options.quality, force=options.force)
+        with job.writing() as here:
+            result.save(here.target, quality=options.quality, force=options.force)
 
 
 def _is_standard_output(job: PictureJob) -> bool:

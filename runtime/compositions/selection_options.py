@@ -92,7 +92,7 @@ def mask_files(mask: str | None) -> list[Path]:
     """The masks that ``--mask`` names, which no result may take the place of."""
     if mask is None or mask == "-":
         return []
-    return [found.source for found in expand_inputs([mask]) if isinstance(found.source, Path)]
+    return [found.place for found in expand_inputs([mask]) if isinstance(found.place, Path)]
 
 
 def parse_selection(classes: Sequence[str], points: Sequence[str], boxes: Sequence[str], *, masked: bool) -> Selection:

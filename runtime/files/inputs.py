@@ -1,4 +1,4 @@
-"""What a user names on the command line, as single pictures: files, folders, globs, and ``-`` for standard input."""
+"""What a user names on the command line, as single pictures: files, folders, globs, URLs, ``-`` for standard input."""
 
 import glob
 import os
@@ -12,20 +12,26 @@ from edgevision.core.errors import InputError
 from edgevision.core.folder_search import files_below, matching_files
 from edgevision.core.regular_files import LARGEST_IN_MEMORY
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
+from edgevision.runtime.files.stored_files import StoredFile, on_this_machine_or_stored, stored_files
 
 
 @dataclass(frozen=True)
 class PictureInput:
-    """One picture to come: the ``name`` to show, and its path or, from standard input, its bytes.
+    """One picture to come: the ``name`` to show, and its path, its place in a store or, from standard input, its bytes.
 
     ``relative`` is where it lies below the folder or glob in which it was ``found``; the name alone where the user
     named the picture itself.
     """
 
     name: str
-    source: Path | bytes
+    place: Path | bytes | StoredFile
     relative: Path = Path("-")
     found: bool = False
+
+    @property
+    def source(self) -> Path | bytes:
+        """What it is decoded from; what lies in a store is read, or :class:`ImageError` raised."""
+        return self.place.read() if isinstance(self.place, StoredFile) else self.place
 
 
 def expand_inputs(arguments: Sequence[str], suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[PictureInput]:
@@ -41,13 +47,28 @@ def expand_inputs(arguments: Sequence[str], suffixes: Collection[str] = IMAGE_SU
         if argument == "-":
             pictures.append(PictureInput("-", _standard_input()))
             continue
-        found = _files(argument, suffixes)
+        place = on_this_machine_or_stored(argument)
+        found: Sequence[PictureInput] = (
+            _stored(place, suffixes) if isinstance(place, StoredFile) else _of_this_machine(argument, place, suffixes)
+        )
         if not found:
             raise InputError(f"{argument!r} holds no pictures ({', '.join(sorted(suffixes))})")
-        root = _root(argument)
-        named = found == [Path(argument)]
-        pictures += [PictureInput(str(path), path, path.relative_to(root), not named) for path in found]
+        pictures += found
     return pictures
+
+
+def _of_this_machine(argument: str, place: Path, suffixes: Collection[str]) -> list[PictureInput]:
+    # A URL of a file is as its path.
+    argument = argument if Path(argument) == place else str(place)
+    found = _files(argument, suffixes)
+    root = _root(argument)
+    named = found == [Path(argument)]
+    return [PictureInput(str(path), path, path.relative_to(root), not named) for path in found]
+
+
+def _stored(place: StoredFile, suffixes: Collection[str]) -> list[PictureInput]:
+    root, found = stored_files(place, suffixes)
+    return [PictureInput(str(file), file, Path(file.path.relative_to(root.path)), file != place) for file in found]
 
 
 def _standard_input() -> bytes:

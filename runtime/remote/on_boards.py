@@ -10,6 +10,7 @@ import typer
 from edgevision.cli.options import DEVICE_PANEL
 from edgevision.core.errors import InputError
 from edgevision.core.lazy_objects import load_object
+from edgevision.runtime.files.stored_files import is_stored
 
 _On = Annotated[
     list[str] | None,
@@ -62,6 +63,10 @@ def on_boards(
         ) -> None:
             if on and values.get("ray") is not None:
                 raise InputError("--on runs on a board and --ray on a cluster; give one of them")
+            if on and values.get("files") is not None:
+                raise InputError("--files is not for boards; name the pictures as INPUT")
+            if on and is_stored(str(values.get("output"))):
+                raise InputError("results come back from boards to this machine; name a folder of it with -o")
             if on:
                 from edgevision.runtime.remote.remote_command import RemoteCommand
 

@@ -64,8 +64,9 @@ class RemoteCommand:
         """
         suffix = Path(file.name).suffix
         name = f"{folder}/{number:05d}{suffix if _SUFFIX.fullmatch(suffix) else ''}"
-        if isinstance(file.source, bytes) or file.source.is_file():
-            self.inputs[name] = file.source
+        content = file.source
+        if isinstance(content, bytes) or content.is_file():
+            self.inputs[name] = content
         self._add_name(name, file.name)
         return name
 

@@ -1,24 +1,29 @@
-"""The options of ``edgevision run`` that spread pictures over workers, and what they stand for."""
+"""The options of ``edgevision run`` for many pictures: a list of them, workers to spread them over."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgevision.core.errors import InputError
 from edgevision.core.printable import shortened
 from edgevision.runtime.cluster.picture_work import OpenedWork, PictureWork, in_this_process
+from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.tasks.stream_options import StreamOptions, asks_for_stream
+
+if TYPE_CHECKING:
+    from edgevision.runtime.cluster.ray_workers import RayRequest
 
 _PANEL = "Many workers"
 _MOST_WORKERS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterOptions(StreamOptions):
-    """What every verb takes whose pictures may be too many for one process."""
+class RayOptions:
+    """Where pictures are done, if not in this process."""
 
     ray: Annotated[
         str | None,
@@ -50,6 +55,42 @@ class ClusterOptions(StreamOptions):
         ),
     ] = ()  # type: ignore[assignment]  # a tuple stands for no list, which could be changed
 
+    def request(self, device: str, threads: int | None) -> "RayRequest":
+        """What ``--ray`` asks for, for pipelines on a device with so many CPU threads (one, if it is not said).
+
+        Raises:
+            InputError: a resource without a name or an amount.
+        """
+        from edgevision.runtime.cluster.ray_workers import RayRequest
+
+        assert self.ray is not None
+        return RayRequest(
+            address=self.ray,
+            workers=self.ray_workers,
+            threads=threads or 1,
+            gpus=int(device.partition(":")[0] in ("cuda", "tensorrt")),
+            resources=dict(map(_resource, self.ray_resource)),
+        )
+
+    def check_ray(self) -> None:
+        """Raise :class:`InputError` where an option of workers has no meaning."""
+        if self.ray is None and (self.ray_workers is not None or self.ray_resource):
+            raise InputError("--ray-workers and --ray-resource are for --ray, which says where; give it too")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions(RayOptions, StreamOptions):
+    """What every verb takes whose pictures may be too many for a command line or for one process."""
+
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            "--files",
+            help="List of pictures in place of INPUT: a path or URL a line, or .parquet with a column of them.",
+            show_default=False,
+        ),
+    ] = None
+
     @property
     def pipeline_threads(self) -> int | None:
         """CPU threads of one pipeline: of a worker one, where nothing else is said, for there are others."""
@@ -57,29 +98,40 @@ class ClusterOptions(StreamOptions):
 
 
 def asks_for_frames(inputs: Sequence[str], output: str | None, options: ClusterOptions) -> bool:
-    """As :func:`asks_for_stream`; :class:`InputError` too where an option of workers has no meaning."""
-    streams = asks_for_stream(inputs, output, options)
+    """As :func:`asks_for_stream`.
+
+    Raises:
+        InputError: too where nothing is named, or an option of workers has no meaning.
+    """
+    if (options.files is None) == (not inputs):
+        raise InputError(f"name the pictures as INPUT, or a list of them with --files{', not both' * bool(inputs)}")
+    streams = asks_for_stream(inputs or [str(options.files)], output, options)
     if streams and options.ray is not None:
         raise InputError(f"--ray is for pictures; the frames of {inputs[0]!r} come one after the other")
-    if options.ray is None and (options.ray_workers is not None or options.ray_resource):
-        raise InputError("--ray-workers and --ray-resource are for --ray, which says where; give it too")
+    options.check_ray()
     return streams
+
+
+def pictures_of(inputs: Sequence[str], options: ClusterOptions) -> list[PictureInput]:
+    """The pictures that are named, or listed.
+
+    Raises:
+        InputError: as :func:`.expand_inputs` and :func:`.listed_pictures`.
+    """
+    if options.files is None:
+        return expand_inputs(inputs)
+    from edgevision.runtime.files.picture_lists import listed_pictures
+
+    return listed_pictures(options.files)
 
 
 def opened(work: PictureWork, options: ClusterOptions) -> AbstractContextManager[OpenedWork]:
     """What does the work where the options say."""
     if options.ray is None:
         return in_this_process(work)
-    from edgevision.runtime.cluster.ray_workers import RayRequest, ray_workers
+    from edgevision.runtime.cluster.ray_workers import ray_workers
 
-    request = RayRequest(
-        address=options.ray,
-        workers=options.ray_workers,
-        threads=options.pipeline_threads or 1,
-        gpus=int(options.device.partition(":")[0] in ("cuda", "tensorrt")),
-        resources=dict(map(_resource, options.ray_resource)),
-    )
-    return ray_workers(work, request)
+    return ray_workers(work, options.request(options.device, options.threads))
 
 
 def _resource(text: str) -> tuple[str, float]:

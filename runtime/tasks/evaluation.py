@@ -1,14 +1,28 @@
 """What every evaluation takes and gives, whatever the task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
-from edgevision.core.errors import DatasetError
+from edgevision.core.errors import DatasetError, InputError
+from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise_kinds import NoiseKind
+from edgevision.runtime.files.batch import each_done
+
+Job = TypeVar("Job")
+Measured = TypeVar("Measured")
+
+Failed = Callable[[Any, Exception], None]
+Spread = Callable[[Sequence[Any], Callable[[Any], Any], Failed], Iterator[tuple[Any, Any]]]
+"""Does as :func:`measure_each`, elsewhere."""
+
+_spread: ContextVar[Spread | None] = ContextVar("spread", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +75,43 @@ class QualityReport(Record):
     def table(self) -> str:
         """All figures, as text for a terminal."""
         return self.headline()
+
+
+def measure_each(
+    jobs: Sequence[Job],
+    measure: Callable[[Job], Measured],
+    failed: Callable[[Job, Exception], None],
+    *,
+    quiet: bool,
+    in_order: bool = False,
+) -> Iterator[tuple[Job, Measured]]:
+    """Measure one picture after the other, with progress, as :func:`.each_done`; or wherever they are :func:`spread`.
+
+    ``measure`` depends on the job alone, unless it has to be called ``in_order``.
+
+    Raises:
+        InputError: those of which it has to be were spread.
+    """
+    spread_over = _spread.get()
+    if spread_over is None:
+        yield from each_done(track(jobs, len(jobs), "evaluating", quiet=quiet), measure, failed)
+        return
+    if in_order:
+        raise InputError(
+            "the damage of each picture is drawn after that of the one before, so that they are measured by one"
+            " process; leave out --ray"
+        )
+    yield from track(spread_over(jobs, measure, failed), len(jobs), "evaluating", quiet=quiet)
+
+
+@contextmanager
+def spread(over: Spread) -> Iterator[None]:
+    """Have what is measured in the block measured elsewhere."""
+    token = _spread.set(over)
+    try:
+        yield
+    finally:
+        _spread.reset(token)
 
 
 def none_left(count: int, failures: Mapping[str, str]) -> DatasetError:

@@ -28,10 +28,10 @@ from edgevision.imaging.pictures import Picture
 from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped_batches
-from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.streams.frame import Frame
-from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
+from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened, pictures_of
 from edgevision.runtime.tasks.pipeline import findable
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
@@ -160,7 +160,7 @@ def answer_pictures(inputs: list[str], options: AnswerOptions, verb: AnswerVerb,
     if asks_for_frames(inputs, options.output, options):
         _answer_frames(inputs, options, verb, pipeline_options)
         return
-    jobs = _plan(expand_inputs(inputs), options, verb)
+    jobs = _plan(pictures_of(inputs, options), options, verb)
     failures: list[tuple[str, str]] = []
     started = time.monotonic()
     with opened(_Answering(options, verb, pipeline_options), options) as answering:
@@ -235,7 +235,7 @@ def _check_folders(pictures: Sequence[PictureInput], options: AnswerOptions, ver
     if options.crops is None and verb.folder is None:
         return
     named: dict[str, str] = {}
-    inputs = {real_path(picture.source) for picture in pictures if isinstance(picture.source, Path)}
+    inputs = {real_path(picture.place) for picture in pictures if isinstance(picture.place, Path)}
     for picture in pictures:
         stem = _stem(picture)
         if stem in named:
@@ -305,7 +305,8 @@ class _Answering:
         if options.classes:
             answer = answer.of_classes(options.classes)
         if options.output is not None:
-            answer.draw(image).save(job.target, force=force)
+            with job.writing() as here:
+                answer.draw(image).save(here.target, force=force)
         stem = _stem(job.picture)
         if options.crops is not None:
             options.crops.mkdir(parents=True, exist_ok=True)
@@ -334,7 +335,7 @@ class _Answers:
         if options.coco is not None:
             self.coco.add(job.picture.name, answer)
         if options.as_json:
-            output = {"output": str(job.target)} if options.output is not None else {}
+            output = {"output": job.place} if options.output is not None else {}
             self.documents.append({"input": job.picture.name} | output | answer.to_dict())
         elif options.as_csv:
             self._writer.writerows(csv_row([job.picture.name, *row.values()]) for row in answer.to_rows())
@@ -390,7 +391,7 @@ class _CocoDocument:
 
 def _stem(picture: PictureInput) -> str:
     """A file's name without folders, in which those below the one that was searched are kept apart."""
-    if isinstance(picture.source, bytes):
+    if isinstance(picture.place, bytes):
         return "stdin"
     return "_".join(picture.relative.with_suffix("").parts)
 

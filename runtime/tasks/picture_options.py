@@ -1,13 +1,18 @@
 """Options that the verbs share whose every input becomes one file, pictures of pictures or not."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from edgevision.cli.options import OUTPUT_PANEL
 
-InputsArgument = Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")]
+InputsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", help="Files, folders, globs, URLs, or - for stdin.", show_default=False),
+]
+NO_INPUTS: Any = ()
+"""Where pictures are listed instead; a tuple stands for no list, which could be changed."""
 CompareOption = Annotated[
     Path | None,
     typer.Option(

@@ -1,5 +1,6 @@
 """What the verbs share that run one model and write files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def say_what_ships(task: str) -> None:
         echo(f"the model that ships for {task} finds {only}; for anything else name one with --model", err=True)
 
 
-def report_written(pipeline: Any, written: list[Path], seconds: float, options: RunOptions, **more: Any) -> None:
+def report_written(
+    pipeline: Any, written: Sequence[Path | str], seconds: float, options: RunOptions, **more: Any
+) -> None:
     """Print what was written, and with ``--json`` what ran, where, and for how long."""
     if not options.as_json:
         for path in written:

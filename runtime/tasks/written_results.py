@@ -32,6 +32,10 @@ def write_each(
             raise ImageError(failure_message(job.picture.name, error)) from error
         failures.append((job.picture.name, failure_message(job.picture.name, error)))
 
-    written = [job.target for job, _ in each_done(jobs, write, failed)]
+    def stored(job: PictureJob) -> None:
+        with job.writing() as here:
+            write(here)
+
+    written = [job.place for job, _ in each_done(jobs, stored, failed)]
     report_written(pipeline, written, time.monotonic() - started, options, **more)
     end_with_failures(failures, len(jobs))

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.imaging.images import to_array
@@ -10,9 +9,9 @@ from edgevision.imaging.preprocessing import resize
 from edgevision.imaging.samples import as_float, luma_of
 from edgevision.metrics.figures import psnr_db, ssim
 from edgevision.modelfiles.metadata import Color
-from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.files.batch import failure_message
 from edgevision.runtime.tasks.autoencoding.autoencoder import Reconstructor
-from edgevision.runtime.tasks.evaluation import QualityReport, none_left
+from edgevision.runtime.tasks.evaluation import QualityReport, measure_each, none_left
 
 
 @record
@@ -69,8 +68,7 @@ def evaluate_reconstructor(
     def failed(index: int, error: Exception) -> None:
         failures[data.names[index]] = failure_message(data.names[index], error)
 
-    indices = track(range(len(data)), len(data), "evaluating", quiet=quiet)
-    pictures = [picture for _, picture in each_done(indices, compare, failed)]
+    pictures = [picture for _, picture in measure_each(range(len(data)), compare, failed, quiet=quiet)]
     if not pictures:
         raise none_left(len(data), failures)
     return ReconstructionReport(

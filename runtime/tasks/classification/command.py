@@ -17,13 +17,13 @@ from edgevision.core.terminal import results as results_stream
 from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import each_attempted, failure_message
-from edgevision.runtime.files.inputs import expand_inputs
 from edgevision.runtime.files.outputs import PictureJob
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.classification.result import Classification
 from edgevision.runtime.tasks.classification.task import CLASSIFY
-from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
+from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened, pictures_of
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
 _BAR = 24
@@ -48,7 +48,7 @@ class _Options(ClusterOptions):
 @on_boards("run classify", "edgevision.runtime.tasks.classification.board_files:classify_files")
 @option_groups
 def classify(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    inputs: InputsArgument = NO_INPUTS,
     *,
     options: _Options,
 ) -> None:
@@ -68,7 +68,7 @@ def classify(
         return
     if options.output is not None:
         raise InputError(f"-o {options.output!r} is for the frames of a video; labels of pictures are printed")
-    jobs = [PictureJob(picture, Path("-")) for picture in expand_inputs(inputs)]
+    jobs = [PictureJob(picture, Path("-")) for picture in pictures_of(inputs, options)]
     results: list[tuple[str, Classification]] = []
     failures: list[tuple[str, str]] = []
     with opened(_Classifying(options), options) as classifying:

@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import DatasetError
-from edgevision.core.progress import track
 from edgevision.core.records import record
 from edgevision.data.datasets import ImageDataset, LabelledData
 from edgevision.metrics.figures import ClassScore, confusion_matrix, precision_recall_f1
 from edgevision.runtime.files.batch import ABOUT_ONE_FILE, each_done, failure_message
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.result import Classification
-from edgevision.runtime.tasks.evaluation import QualityReport, none_left, picture_name
+from edgevision.runtime.tasks.evaluation import QualityReport, measure_each, none_left, picture_name
 
 _BATCH = 64
 
@@ -72,24 +71,32 @@ def evaluate_classifier(classifier: Classifier, data: ImageDataset, *, quiet: bo
         DatasetError: no class folders, classes that the model does not know, or not one readable picture.
     """
     expected = expected_labels(classifier.labels, data)
-    kept: list[NDArray[np.int64]] = []
+    kept: list[int] = []
     ranked: list[NDArray[np.int64]] = []
     failures: dict[str, str] = {}
 
-    def failed(index: int, error: Exception) -> None:
-        failures[picture_name(data, index)] = failure_message(picture_name(data, index), error)
+    def measure(start: int) -> tuple[list[int], NDArray[np.int64], dict[str, str]]:
+        """Of a batch the pictures that are answered, the best five labels of each, and those that failed."""
+        failures: dict[str, str] = {}
 
-    starts = range(0, len(data), _BATCH)
-    for start in track(starts, len(starts), "evaluating", quiet=quiet):
+        def failed(index: int, error: Exception) -> None:
+            failures[picture_name(data, index)] = failure_message(picture_name(data, index), error)
+
         read = list(each_done(range(start, min(start + _BATCH, len(data))), data.image, failed))
         answers = list(_answers(classifier, read, failed))
-        if answers:
-            scores = np.stack([answer.scores for _, answer in answers])
-            ranked.append(np.argsort(-scores, axis=1, kind="stable")[:, :5])
-            kept.append(np.array([index for index, _ in answers]))
+        scores = [np.argsort(-answer.scores, kind="stable")[:5] for _, answer in answers]
+        return [index for index, _ in answers], np.array(scores, np.int64), failures
+
+    def failed(start: int, error: Exception) -> None:
+        raise error
+
+    for _, (indices, best, failed_ones) in measure_each(range(0, len(data), _BATCH), measure, failed, quiet=quiet):
+        failures |= failed_ones
+        kept += indices
+        ranked += [best] * bool(indices)
     if not ranked:
         raise none_left(len(data), failures)
-    return classification_report(expected[np.concatenate(kept)], np.concatenate(ranked), classifier.labels, failures)
+    return classification_report(expected[kept], np.concatenate(ranked), classifier.labels, failures)
 
 
 def _answers(

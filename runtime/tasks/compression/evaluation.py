@@ -4,15 +4,20 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset, is_held_out
 from edgevision.imaging.pictures import Picture
-from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.files.batch import failure_message
 from edgevision.runtime.tasks.compression.compressor import Compressor
 from edgevision.runtime.tasks.compression.decompressor import Decompressor
 from edgevision.runtime.tasks.compression.other_half import open_other_half
-from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left, picture_name
+from edgevision.runtime.tasks.evaluation import (
+    EvaluationOptions,
+    QualityReport,
+    measure_each,
+    none_left,
+    picture_name,
+)
 
 Figures = Mapping[str, float]
 
@@ -74,8 +79,7 @@ def evaluate_codec(
         def failed(index: int, error: Exception) -> None:
             failures[names[index]] = failure_message(names[index], error)
 
-        tracked = track(indices, len(indices), "evaluating", quiet=options.quiet)
-        pictures = [picture for _, picture in each_done(tracked, measure, failed)]
+        pictures = [picture for _, picture in measure_each(indices, measure, failed, quiet=options.quiet)]
     if not pictures:
         raise none_left(len(indices), failures)
     return CompressionReport(

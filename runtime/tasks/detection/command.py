@@ -19,6 +19,7 @@ from edgevision.runtime.tasks.picture_answers import (
     TileOption,
     answer_pictures,
 )
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.windows import parse_tile
 
 
@@ -57,7 +58,7 @@ class _Options(AnswerOptions):
 @on_boards("run detect", "edgevision.runtime.tasks.detection.board_files:detect_files")
 @option_groups
 def detect(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    inputs: InputsArgument = NO_INPUTS,
     *,
     options: _Options,
 ) -> None:

@@ -7,19 +7,18 @@ from dataclasses import field
 import numpy as np
 
 from edgevision.core.errors import DatasetError
-from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.box_annotations import AnnotatedFolder, BoxAnnotations, annotations
 from edgevision.data.datasets import ImageFolder
 from edgevision.metrics.average_precision import Found, Truth, average_precision
 from edgevision.metrics.box_overlap import intersection_over_union
 from edgevision.metrics.matching import pair_up
-from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.files.batch import failure_message
 from edgevision.runtime.tasks.confusion_table import confusion_table
 from edgevision.runtime.tasks.detection.confusion import confusion, matches
 from edgevision.runtime.tasks.detection.detector import Detector
 from edgevision.runtime.tasks.detection.result import Detections
-from edgevision.runtime.tasks.evaluation import QualityReport, none_left, worst_pictures
+from edgevision.runtime.tasks.evaluation import QualityReport, measure_each, none_left, worst_pictures
 
 _log = logging.getLogger(__name__)
 
@@ -124,8 +123,7 @@ def evaluate_detector(detector: Detector, data: ImageFolder, *, quiet: bool = Fa
     own, detector.min_score = detector.min_score, min(detector.min_score, LEAST_SCORE)
     names, found, truth, outside = [], [], [], 0
     try:
-        order = track(wanted, len(wanted), "evaluating", quiet=quiet)
-        for index, (answer, inside) in each_done(order, compared, failed):
+        for index, (answer, inside) in measure_each(wanted, compared, failed, quiet=quiet):
             things = annotated.of(data.names[index])
             assert things is not None
             outside += len(things.labels) - len(inside.labels)

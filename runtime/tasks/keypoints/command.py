@@ -12,6 +12,7 @@ from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.keypoints.task import KEYPOINTS
 from edgevision.runtime.tasks.picture_answers import ANSWERS_PANEL, AnswerOptions, AnswerVerb, answer_pictures
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class _Options(AnswerOptions):
 @on_boards("run keypoints", "edgevision.runtime.tasks.keypoints.board_files:keypoints_files")
 @option_groups
 def keypoints(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    inputs: InputsArgument = NO_INPUTS,
     *,
     options: _Options,
 ) -> None:

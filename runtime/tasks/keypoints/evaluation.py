@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError
-from edgevision.core.progress import track
 from edgevision.core.records import record
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.point_annotations import PointAnnotations, PointedFolder, held_out_by
@@ -18,8 +17,8 @@ from edgevision.metrics.keypoint_errors import (
     keypoint_similarity,
     normalised_errors,
 )
-from edgevision.runtime.files.batch import each_done, failure_message
-from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left
+from edgevision.runtime.files.batch import failure_message
+from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, measure_each, none_left
 from edgevision.runtime.tasks.keypoints.finder import KeypointFinder
 from edgevision.runtime.tasks.keypoints.result import Keypoints
 from edgevision.runtime.tasks.keypoints.schemes import BODY_SIGMAS
@@ -88,7 +87,7 @@ def evaluate_finder(finder: KeypointFinder, data: ImageFolder, options: Evaluati
         return finder(data.image(places[name]), boxes=looked_at(name, things, options))
 
     found, truth = [], []
-    for name, answer in each_done(track(names, len(names), "evaluating", quiet=options.quiet), find, failed):
+    for name, answer in measure_each(names, find, failed, quiet=options.quiet):
         found.append(answer)
         truth.append(pointed.things(name))
     if not found:

@@ -25,7 +25,7 @@ def inpaint_files(command: RemoteCommand) -> None:
     from_alpha = command.given["from_alpha"]
     pictures, masks_path = split_off_mask(command.given["inputs"], from_alpha=from_alpha)
     masks = [] if masks_path in (None, "-") else expand_inputs([str(masks_path)])
-    protected = [each.source for each in masks if isinstance(each.source, Path)]
+    protected = [each.place for each in masks if isinstance(each.place, Path)]
     jobs = send_pictures(command, RestorationKind.INPAINT, pictures, name_suffix="inpainted", protected=protected)
     if masks_path is not None and jobs:
         sent = send_masks(command, masks_path, match_masks(masks_path), [job.picture for job in jobs])

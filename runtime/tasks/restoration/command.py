@@ -14,7 +14,7 @@ from edgevision.imaging.pictures import Picture
 from edgevision.runtime.files.inputs import PictureInput, expand_inputs
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
-from edgevision.runtime.tasks.picture_options import InputsArgument
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
 from edgevision.runtime.tasks.restoration.running import PictureOptions, StrengthOption, run_on_pictures
 from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
@@ -67,7 +67,7 @@ def inpaint(
     """
     pictures, masks_path = split_off_mask(inputs, from_alpha=from_alpha)
     find = match_masks(masks_path) if masks_path is not None else None
-    masks = [] if masks_path in (None, "-") else [mask.source for mask in expand_inputs([str(masks_path)])]
+    masks = [] if masks_path in (None, "-") else [mask.place for mask in expand_inputs([str(masks_path)])]
 
     def read_own_mask(picture: PictureInput, content: Picture) -> np.ndarray:
         mask = mask_from_alpha(content) if find is None else read_mask(find(picture), content.height, content.width)
@@ -87,7 +87,7 @@ def inpaint(
 @on_boards("run denoise", "edgevision.runtime.tasks.restoration.board_files:denoise_files")
 @option_groups
 def denoise(
-    inputs: InputsArgument,
+    inputs: InputsArgument = NO_INPUTS,
     strength: StrengthOption = 1,
     *,
     options: PictureOptions,
@@ -107,7 +107,7 @@ def denoise(
 @on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
 @option_groups
 def upscale(
-    inputs: InputsArgument,
+    inputs: InputsArgument = NO_INPUTS,
     scale: Annotated[
         int | None,
         typer.Option(
@@ -138,7 +138,7 @@ def upscale(
 @on_boards("run brighten", "edgevision.runtime.tasks.restoration.board_files:brighten_files")
 @option_groups
 def brighten(
-    inputs: InputsArgument,
+    inputs: InputsArgument = NO_INPUTS,
     strength: StrengthOption = 1,
     smooth: Annotated[
         float,
@@ -176,7 +176,7 @@ def brighten(
 @on_boards("run colorize", "edgevision.runtime.tasks.restoration.board_files:colorize_files")
 @option_groups
 def colorize(
-    inputs: InputsArgument,
+    inputs: InputsArgument = NO_INPUTS,
     strength: StrengthOption = 1,
     always: Annotated[
         bool,

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevision.core.errors import ImageError
-from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset, ImageFolder, is_held_out
 from edgevision.data.degradations import draw_holes, shrink, underexpose
@@ -21,8 +20,8 @@ from edgevision.imaging.lab import to_lab
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.samples import Array, as_float, luma_of
 from edgevision.metrics.figures import colorfulness, psnr_db, ssim
-from edgevision.runtime.files.batch import each_done, failure_message
-from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, none_left
+from edgevision.runtime.files.batch import failure_message
+from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, measure_each, none_left
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
@@ -117,7 +116,7 @@ def evaluate_restorer(
         return compare(restorer, picture, given, options, generator)
 
     damage = _describe(restorer, options, paired=pairs[0][2] is not None) if pairs else ""
-    return compared_pictures(pairs, measure, damage, show=show, quiet=options.quiet)
+    return compared_pictures(pairs, measure, damage, show=show, quiet=options.quiet, in_order=kind in _DRAWN)
 
 
 Job = TypeVar("Job", bound=tuple[Any, ...])
@@ -131,6 +130,7 @@ def compared_pictures(
     *,
     show: Callable[[str, Array], None],
     quiet: bool,
+    in_order: bool = False,
 ) -> RestorationReport:
     """The means of what ``measure`` finds; :class:`DatasetError` where it finds nothing of any of the ``jobs``."""
     failures: dict[str, str] = {}
@@ -143,8 +143,7 @@ def compared_pictures(
     def failed(job: Job, error: Exception) -> None:
         failures[job[0]] = failure_message(job[0], error)
 
-    tracked = track(jobs, len(jobs), "evaluating", quiet=quiet)
-    scores = [score for _, score in each_done(tracked, measured, failed)]
+    scores = [score for _, score in measure_each(jobs, measured, failed, quiet=quiet, in_order=in_order)]
     if not scores:
         raise none_left(len(jobs), failures)
     return RestorationReport(
@@ -291,6 +290,10 @@ _COMPARISONS: Mapping[str, Callable[..., Compared]] = {
     RestorationKind.COLORIZE: _colorized,
     "translate": _translated,
 }
+
+
+_DRAWN = (RestorationKind.DENOISE, RestorationKind.BRIGHTEN, RestorationKind.INPAINT)
+"""Those whose damage is drawn from the one generator."""
 
 
 def _restored(restorer: Restorer, samples: Any) -> Array:

@@ -21,10 +21,10 @@ from edgevision.imaging.pictures import Picture
 from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped
-from edgevision.runtime.files.inputs import PictureInput, expand_inputs
+from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.streams.frame import Frame
-from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened
+from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened, pictures_of
 from edgevision.runtime.tasks.picture_options import CompareOption, ResumeOption
 from edgevision.runtime.tasks.restoration.curves import SteadyCurves
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
@@ -111,7 +111,7 @@ def run_on_pictures(
             smooth=smooth,
         )
         return
-    pictures = expand_inputs(inputs)
+    pictures = pictures_of(inputs, options)
     planned = plan_outputs(
         pictures,
         options.output,
@@ -136,9 +136,9 @@ def run_on_pictures(
             if error is not None:
                 failures.append((job.picture.name, failure_message(job.picture.name, error)))
                 continue
-            done.append((job.picture.name, str(job.target)))
+            done.append((job.picture.name, job.place))
             if not options.as_json:
-                echo(one_line(job.target))
+                echo(one_line(job.place))
         if options.as_json:
             print_json(
                 {
@@ -187,7 +187,8 @@ class _Restoration:
             if job.compare is not None and before is not None:
                 side_by_side(before, result, mask).save(job.compare, force=force or options.resume)
             try:
-                result.save(job.target, quality=options.quality, force=force)
+                with job.writing() as here:
+                    result.save(here.target, quality=options.quality, force=force)
             except OutputError:
                 # Another process that resumes the same work may have been faster.
                 if not (options.resume and job.target.exists()):

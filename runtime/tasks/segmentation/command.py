@@ -16,6 +16,7 @@ from edgevision.runtime.tasks.picture_answers import (
     TileOption,
     answer_pictures,
 )
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.segmentation.task import SEGMENT
 from edgevision.runtime.tasks.windows import parse_tile
 
@@ -47,7 +48,7 @@ class _Options(AnswerOptions):
 @on_boards("run segment", "edgevision.runtime.tasks.segmentation.board_files:segment_files")
 @option_groups
 def segment(
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders, globs, or - for stdin.")],
+    inputs: InputsArgument = NO_INPUTS,
     *,
     options: _Options,
 ) -> None:

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 
-from edgevision.core.progress import track
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageFolder
 from edgevision.data.mask_annotations import MaskedFolder, MaskKind
-from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.files.batch import failure_message
 from edgevision.runtime.tasks.confusion_table import confusion_table
-from edgevision.runtime.tasks.evaluation import QualityReport, none_left, worst_pictures
+from edgevision.runtime.tasks.evaluation import QualityReport, measure_each, none_left, worst_pictures
 from edgevision.runtime.tasks.segmentation.result import Segmentation
 from edgevision.runtime.tasks.segmentation.segmenter import Segmenter
 from edgevision.runtime.tasks.segmentation.tallies import ClassOrder, ClassTally, ThingTally, things_in
@@ -119,10 +119,10 @@ def _evaluate_classes(segmenter: Segmenter, masked: MaskedFolder, *, quiet: bool
     order = ClassOrder(segmenter.labels, segmenter.background, masked)
     tally = ClassTally(len(order.labels), order.background)
 
-    def count(name: str, found: Segmentation) -> None:
-        tally.add(order.expected(masked.class_map(name, found.size)), order.predicted(found))
+    def compared(name: str, found: Segmentation) -> tuple[Any, Any]:
+        return order.expected(masked.class_map(name, found.size)), order.predicted(found)
 
-    names, failures = _each_picture(segmenter, masked, count, quiet=quiet)
+    names, failures = _each_picture(segmenter, masked, compared, tally.add, quiet=quiet)
     rows, columns = tally.confusion.sum(axis=1), tally.confusion.sum(axis=0)
     right = np.diag(tally.confusion)
     classes = [
@@ -155,7 +155,8 @@ def _evaluate_things(segmenter: Segmenter, masked: MaskedFolder, *, quiet: bool)
     names, failures = _each_picture(
         segmenter,
         masked,
-        lambda name, found: tally.add(found.masks, found.scores, things_in(masked, name, found.size)),
+        lambda name, found: (found.masks, found.scores, things_in(masked, name, found.size)),
+        tally.add,
         quiet=quiet,
     )
     precision = tally.average_precision()
@@ -174,20 +175,27 @@ def _evaluate_things(segmenter: Segmenter, masked: MaskedFolder, *, quiet: bool)
 
 
 def _each_picture(
-    segmenter: Segmenter, masked: MaskedFolder, count: Callable[[str, Segmentation], None], *, quiet: bool
+    segmenter: Segmenter,
+    masked: MaskedFolder,
+    compared: Callable[[str, Segmentation], tuple[Any, ...]],
+    add: Callable[..., None],
+    *,
+    quiet: bool,
 ) -> tuple[list[str], dict[str, str]]:
-    """The names of the pictures that were counted, and what failed."""
+    """Add what is ``compared`` of each picture; the names of those that were, and what failed."""
     failures: dict[str, str] = {}
     places = {name: index for index, name in enumerate(masked.folder.names)}
 
-    def work(name: str) -> None:
-        count(name, segmenter(masked.folder.image(places[name])))
+    def work(name: str) -> tuple[Any, ...]:
+        return compared(name, segmenter(masked.folder.image(places[name])))
 
     def failed(name: str, error: Exception) -> None:
         failures[name] = failure_message(name, error)
 
-    order = track(masked.names, len(masked), "evaluating", quiet=quiet)
-    names = [name for name, _ in each_done(order, work, failed)]
+    names: list[str] = []
+    for name, parts in measure_each(masked.names, work, failed, quiet=quiet):
+        add(*parts)
+        names.append(name)
     if not names:
         raise none_left(len(masked), failures)
     return names, failures

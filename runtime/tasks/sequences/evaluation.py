@@ -3,15 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.core.progress import track
 from edgevision.core.records import record
-from edgevision.runtime.files.batch import each_done, failure_message
+from edgevision.runtime.files.batch import failure_message
 from edgevision.runtime.tasks.classification.evaluation import (
     ClassificationReport,
     classification_report,
     expected_labels,
 )
-from edgevision.runtime.tasks.evaluation import none_left
+from edgevision.runtime.tasks.evaluation import measure_each, none_left
 from edgevision.runtime.tasks.sequences.clips import ClipDataset
 from edgevision.runtime.tasks.sequences.result import ClipClassification
 from edgevision.runtime.tasks.sequences.sequence_classifier import SequenceClassifier
@@ -61,7 +60,7 @@ def evaluate_sequences(classifier: SequenceClassifier, data: ClipDataset, *, qui
         found: ClipClassification = classifier(data.frames(index))  # type: ignore[assignment]
         return found
 
-    done = list(each_done(track(range(len(data)), len(data), "evaluating", quiet=quiet), answer, failed))
+    done = list(measure_each(range(len(data)), answer, failed, quiet=quiet))
     if not done:
         raise none_left(len(data), failures)
     return _report(done, expected, classifier.labels, failures)

@@ -7,7 +7,7 @@ import typer
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.tasks.picture_options import InputsArgument
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.restoration.running import (
     PictureOptions,
     StrengthOption,
@@ -18,7 +18,7 @@ from edgevision.runtime.tasks.restoration.running import (
 @on_boards("run stylize", "edgevision.runtime.tasks.stylization.board_files:stylize_files")
 @option_groups
 def stylize(
-    inputs: InputsArgument,
+    inputs: InputsArgument = NO_INPUTS,
     style: Annotated[
         str | None,
         typer.Option(

@@ -2,13 +2,13 @@
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.runtime.remote.on_boards import on_boards
-from edgevision.runtime.tasks.picture_options import InputsArgument
+from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.restoration.running import PictureOptions, run_on_pictures
 
 
 @on_boards("run translate", "edgevision.runtime.tasks.translation.board_files:translate_files")
 @option_groups
-def translate(inputs: InputsArgument, *, options: PictureOptions) -> None:
+def translate(inputs: InputsArgument = NO_INPUTS, *, options: PictureOptions) -> None:
     """Turn pictures of one kind into another, as drawn edges into photographs.
 
     What is drawn has to look as in training, in size, too; colours are likely ones, and small things a blur.

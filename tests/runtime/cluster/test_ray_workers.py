@@ -79,6 +79,45 @@ def test_printed_answers_come_in_the_order_of_the_pictures(edgevision, write_col
     assert (code, len(out.splitlines())) == (0, 1 + 9 * 3)
 
 
+def test_each_worker_takes_what_nodes_say_they_have(edgevision, write_colours, pictures):
+    classify = ("run", "classify", "in", "-m", write_colours(), "--csv")
+    code, out, err = edgevision(*classify, "--threads", "1")
+    assert edgevision(*classify, "--ray", "local", "--ray-resource", "npu=1") == (code, out, err)
+
+
+def test_a_list_and_a_failing_picture_of_it_go_over_workers_too(edgevision, write_colours, pictures):
+    Path("list.txt").write_text("in/deep/1.png\nin/lacking.png\nin/0.png\n")
+    classify = ("run", "classify", "--files", "list.txt", "-m", write_colours(), "--csv")
+    code, out, err = edgevision(*classify, "--threads", "1")
+    assert (code, len(out.splitlines())) == (1, 1 + 2 * 3)
+    assert edgevision(*classify, "--ray", "local", "--ray-workers", 2) == (code, out, err)
+
+
+def test_figures_of_workers_are_those_of_one_process(edgevision, write_colours, write_class_folders, pictures):
+    data = write_class_folders(Path("data"), {"red": 70, "green": 60, "blue": 65})
+    next(data.rglob("*.png")).write_bytes(b"no picture")
+    evaluate = ("evaluate", write_colours(), data, "--json")
+    code, out, err = edgevision(*evaluate, "--threads", "1")
+    assert (code, json.loads(out)["images"]) == (1, 194)
+    assert edgevision(*evaluate, "--ray", "local", "--ray-workers", 2) == (code, out, err)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("denoise", "in", "--ray", "local"), "drawn after that of the one before"),
+        (("classify", "in", "--ray", "local"), "no class folders"),
+        (("classify", "in", "--ray", "local", "--corruptions"), "leave out --ray"),
+        (("classify", "in", "--ray-workers", "2"), "are for --ray"),
+    ],
+)
+def test_what_one_process_has_to_measure_is_said(edgevision, pictures, words, message):
+    code, out, err = edgevision("evaluate", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "fault of edgevision" not in err
+
+
 def workers_of_this_process():
     """Process ids of the workers that Ray started here."""
     parents = {}
