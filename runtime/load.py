@@ -8,7 +8,7 @@ from edgevision.core.errors import InputError, ModelFileError
 from edgevision.modelfiles.composition_registry import COMPOSITIONS, open_composition
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
-from edgevision.modelfiles.signature_policy import required_signatures
+from edgevision.modelfiles.signature_policy import required_signatures, verified_where_required
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
@@ -242,7 +242,7 @@ def load(
             )
     if model in COMPOSITIONS:
         return open_composition(str(model), device=device, threads=threads, allow_fallback=allow_fallback, **options)
-    path = resolve_model(model) if scale is None else _shipped_at(model, scale)
+    path = verified_where_required(resolve_model(model) if scale is None else _shipped_at(model, scale))
     metadata = require_metadata(path)
     if task is not None and metadata.task != task:
         raise ModelFileError(f"{str(path)!r} is for {metadata.task}, not for {task}")

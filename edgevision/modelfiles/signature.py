@@ -4,11 +4,15 @@ What is signed is a manifest of the SHA-256 of each file (the model, weights kep
 report), in the format of the OpenSSF's Model Signing (https://github.com/ossf/model-signing-spec), by its library.
 """
 
+import atexit
 import base64
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,11 +92,12 @@ def sign_model(model: Path, by: SigningKey, *, force: bool = False) -> Path:
     return target
 
 
-def verify_signature(model: Path, key: Path) -> None:
+def verify_signature(model: Path, key: Path, *, known_as: Path | None = None) -> None:
     """Raise unless the signature beside a model is by ``key`` and of what lies there now.
 
     Args:
         key: a public key in PEM, or the certificate of the root that the signer's has to come from.
+        known_as: what the user calls it, of a copy.
 
     Raises:
         SignatureError: there is no signature, it is of another key, or a file is missing, added or changed.
@@ -102,6 +107,7 @@ def verify_signature(model: Path, key: Path) -> None:
     with requires_extra("sign"):
         from model_signing import verifying
     config = verifying.Config()
+    name = str(known_as or model)
     with _translated_key_errors(str(key)):
         if _CERTIFICATE in _read_key(key):
             config.use_certificate_verifier(certificate_chain=[key])
@@ -109,7 +115,7 @@ def verify_signature(model: Path, key: Path) -> None:
             config.use_elliptic_key_verifier(public_key=key)
     signature = signature_path(model)
     if not signature.is_file():
-        raise SignatureError(f"{str(model)!r} is not signed: there is no {signature.name!r} beside it")
+        raise SignatureError(f"{name!r} is not signed: there is no {signature.name!r} beside it")
     config.set_hashing_config(_hashing(model, _files_there(model)))
     try:
         config.verify(model.parent, signature)
@@ -117,9 +123,38 @@ def verify_signature(model: Path, key: Path) -> None:
         if not str(error).startswith(_MISMATCH):
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
             raise SignatureError(
-                f"the signature {signature.name!r} of {str(model)!r} is damaged, or not by {str(key)!r}: {reason}"
+                f"the signature {signature.name!r} of {name!r} is damaged, or not by {str(key)!r}: {reason}"
             ) from error
-        raise SignatureError(f"{str(model)!r} is not what was signed: {_differences(model, signature)}") from error
+        raise SignatureError(f"{name!r} is not what was signed: {_differences(model, signature)}") from error
+
+
+def verified_copy(model: Path, key: Path) -> Path:
+    """A verified copy of a model and of all that belongs to it, which nobody can exchange while this process lives.
+
+    What is verified where others can write may be another file when it is opened; the copy lies in a folder of its own,
+    which only this user may enter.
+
+    Raises:
+        SignatureError, InputError, MissingExtraError: as :func:`verify_signature`.
+    """
+    if model.is_relative_to(_private_folder()):
+        return model
+    folder = Path(tempfile.mkdtemp(dir=_private_folder()))
+    copy = folder / model.name
+    names = [*_files_there(model), signature_path(model).name]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (model.parent / name).is_file():
+            shutil.copyfile(model.parent / name, folder / name)
+    verify_signature(copy, key, known_as=model)
+    return copy
+
+
+@cache
+def _private_folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="edgevision-verified-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def _hashing(model: Path, names: Sequence[str]) -> Any:

@@ -35,3 +35,17 @@ def verify_where_required(model: Path) -> None:
         from edgevision.modelfiles.signature import verify_signature
 
         verify_signature(model, key)
+
+
+def verified_where_required(model: Path) -> Path:
+    """The file to open: a verified copy that nobody can exchange, where the user asked for signatures, else ``model``.
+
+    Raises:
+        SignatureError, InputError, MissingExtraError: as :func:`~edgevision.modelfiles.signature.verified_copy`.
+    """
+    key = required_key()
+    if key is None:
+        return model
+    from edgevision.modelfiles.signature import verified_copy
+
+    return verified_copy(model, key)

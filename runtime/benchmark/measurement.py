@@ -16,6 +16,7 @@ from edgevision.core.errors import EdgevisionError, InputError
 from edgevision.core.machine import Machine, peak_memory_mb
 from edgevision.modelfiles.denormals import denormal_share
 from edgevision.modelfiles.model_file import read_metadata
+from edgevision.modelfiles.signature_policy import verified_where_required
 from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_end, read_pictures
 from edgevision.runtime.benchmark.parallel_streams import measure_streams
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
@@ -97,6 +98,7 @@ def benchmark(
 def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path | bytes] = ()) -> BenchmarkReport:
     """What :func:`benchmark` does, with everything that is to be measured in one record."""
     settings.check()
+    models = [verified_where_required(one) for one in models]
     if not models:
         raise InputError("no model to measure was named")
     encoded: list[bytes] = []

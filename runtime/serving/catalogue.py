@@ -13,6 +13,7 @@ from edgevision.core.printable import shortened
 from edgevision.modelfiles.composition_registry import COMPOSITIONS
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
+from edgevision.modelfiles.signature_policy import verified_where_required
 from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.serving.declared_options import DeclaredOption, declared_options
 from edgevision.runtime.serving.refusals import RefusalError
@@ -146,7 +147,7 @@ def open_catalogue(models: Sequence[Path]) -> Catalogue:
         ModelFileError: a model cannot be used.
     """
     named = {name: resolve_model(name) for name in shipped_names()} if not models else _named(models)
-    metadata = {name: require_metadata(path) for name, path in named.items()}
+    metadata = {name: require_metadata(verified_where_required(path)) for name, path in named.items()}
     tasks = {}
     for name in task_names():
         task = find_task(name)

@@ -7,7 +7,7 @@ other most of the time, and burn in waiting what other requests could use.
 import time
 
 from edgevision.core.errors import EdgevisionError
-from edgevision.modelfiles.signature_policy import verify_where_required
+from edgevision.modelfiles.signature_policy import verified_where_required
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
@@ -27,12 +27,12 @@ def open_for_requests(offered: OfferedModel, task: OfferedTask, settings: Server
         ModelFileError, DeviceError: it cannot be opened there, or is no longer signed as it has to be.
     """
     # Other bytes may lie there than when the server started.
-    verify_where_required(offered.path)
+    path = verified_where_required(offered.path)
     needs = find_task(offered.task).engine_needs(offered.metadata)
 
     def opened(threads: int | None) -> Engine:
         return open_engine(
-            offered.path,
+            path,
             settings.device,
             threads=threads,
             keep_memory=needs.keep_memory,

@@ -206,6 +206,29 @@ def test_python_verifies_as_the_command_line_does(signed, keys) -> None:
         ev.load(signed)
 
 
+def test_what_is_opened_is_what_was_verified(signed, keys, monkeypatch, paint) -> None:
+    from edgevision.runtime import load as loading
+
+    def exchanged(model):
+        change_weights(signed)
+        change_metadata(signed)
+        return signed
+
+    with ev.load(signed) as classify:
+        expected = classify(paint("red")).top(3)
+    # What lies there is another model as soon as the copy has been verified.
+    verified = loading.verified_where_required
+    monkeypatch.setattr(loading, "verified_where_required", lambda path: (verified(path), exchanged(path))[0])
+    with ev.load(signed, require_signature=keys[1]) as classify:
+        assert classify(paint("red")).top(3) == expected
+    # And where it is another one before that, though the first look found it right, nothing is opened.
+    monkeypatch.undo()
+    monkeypatch.setattr(loading, "resolve_model", lambda model: signed)
+    with pytest.raises(SignatureError, match="has changed") as refused:
+        ev.load(signed, require_signature=keys[1])
+    assert str(signed) in str(refused.value)
+
+
 def test_a_server_looks_again_when_it_opens_a_model(signed, keys) -> None:
     pytest.importorskip("fastapi")
     from edgevision.runtime.serving.catalogue import open_catalogue

@@ -17,6 +17,7 @@ from edgevision.core.printable import one_line
 from edgevision.core.regular_files import open_regular
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata
+from edgevision.modelfiles.signature_policy import verified_where_required
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import each_done, failure_message
@@ -113,6 +114,7 @@ def other(
 
 def _open(path: Path, options: RunOptions) -> RawModel:
     """The model as it is, whatever it is for, also one that says nothing of itself."""
+    path = verified_where_required(path)
     metadata = read_metadata(path) or ModelMetadata(task=OTHER.name, name=path.stem)
     engine = open_engine(
         path, options.device, threads=options.threads, allow_fallback=options.allow_fallback, cache=True
