@@ -1,7 +1,7 @@
 """The verb ``edgevision evaluate``."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,8 @@ from edgevision.cli.options import (
 from edgevision.cli.output import echo, print_json
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, PartialFailureError
+from edgevision.core.extras import requires_extra
+from edgevision.core.lazy_objects import load_object
 from edgevision.core.printable import one_line, shown
 from edgevision.data.hole_kinds import HoleKind
 from edgevision.data.noise_kinds import NoiseKind
@@ -30,11 +32,17 @@ from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.load import load
 from edgevision.runtime.model_options import model_argument
+from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.spread_evaluation import EvaluationWork, spread_over
 from edgevision.runtime.tasks.classification.membership import MembershipReport, evaluate_membership
 from edgevision.runtime.tasks.cluster_options import RayOptions
 from edgevision.runtime.tasks.evaluation import EvaluationOptions, spread
-from edgevision.runtime.tasks.robustness import RobustnessReport, evaluate_robustness, robustness_figure
+from edgevision.runtime.tasks.robustness import (
+    AdversarialReport,
+    RobustnessReport,
+    evaluate_robustness,
+    robustness_figure,
+)
 
 if TYPE_CHECKING:
     from edgevision.data.datasets import ImageFolder
@@ -43,6 +51,8 @@ if TYPE_CHECKING:
 _PICTURES_PANEL = "Pictures"
 _GENERATORS_PANEL = "Of generators"
 
+
+_RECORDED = "edgevision.exporters.recorded_figures"
 
 _TRACK = Path("track")
 """Stands in the place of a model for tracks, which are files already."""
@@ -101,6 +111,31 @@ def evaluate(
             rich_help_panel=_PICTURES_PANEL,
         ),
     ] = None,
+    shadows: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--shadow",
+            metavar="MODEL",
+            parser=resolve_model,
+            help="Of --privacy: a model that was trained like this one on pictures of neither; twice at least.",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
+    ] = None,
+    adversarial: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT",
+            help="Also on up to 500 pictures that a classifier's checkpoint shows how to change (FGSM, PGD).",
+            rich_help_panel=_PICTURES_PANEL,
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            help="Write what --corruptions, --adversarial and --privacy find into the metadata of MODEL (.onnx).",
+        ),
+    ] = False,
     samples: Annotated[
         int,
         typer.Option(min=1, max=100_000, help="How many pictures are drawn.", rich_help_panel=_GENERATORS_PANEL),
@@ -144,6 +179,7 @@ def evaluate(
         edgevision evaluate detector.onnx annotated/ --html detector.html
         edgevision evaluate classify photos.zip --corruptions
         edgevision evaluate detector.onnx annotated/ --ray local
+        edgevision evaluate mine.onnx photos/test --adversarial mine.pt --record
         edgevision evaluate mine.onnx photos/test --privacy photos/train
         edgevision evaluate track followed.txt gt.txt
     """
@@ -161,13 +197,21 @@ def evaluate(
     workers.check_ray()
     if workers.ray is not None:
         threads = threads or 1  # an engine may add in another order with more
-        if corruptions or privacy is not None:
-            raise InputError("--corruptions and --privacy are measured by one process; leave out --ray")
+        if corruptions or privacy is not None or adversarial is not None:
+            raise InputError("--corruptions, --adversarial and --privacy are measured by one process; leave out --ray")
+    _check_shadows(privacy, shadows or [])
+    if record:
+        if not (corruptions or privacy is not None or adversarial is not None):
+            raise InputError("--record writes what --corruptions, --adversarial or --privacy find; give one of them")
+        with requires_extra("export"):
+            load_object(f"{_RECORDED}:check_recordable")(model)
     with load(model, device, threads=threads, allow_fallback=allow_fallback) as pipeline:
         folder = find_task(pipeline.metadata.task).open_data(data, (split,) if split else ())
         if corruptions:
             robustness_figure(pipeline.metadata.task)
         trained_on = None if privacy is None else _trained_on(pipeline, privacy)
+        if adversarial is not None:
+            _check_classifies(pipeline, "--adversarial")
         options = EvaluationOptions(
             noise=noise,
             sigma=sigma,
@@ -191,12 +235,18 @@ def evaluate(
         )
         with _spread(work, workers):
             report = find_task(pipeline.metadata.task).evaluate(pipeline, folder, options)
-        more: dict[str, RobustnessReport | MembershipReport] = {}
+        more: dict[str, RobustnessReport | AdversarialReport | MembershipReport] = {}
         if corruptions:
             clean = float(getattr(report, robustness_figure(pipeline.metadata.task)))
             more["corruptions"] = evaluate_robustness(pipeline, folder, options, clean)
+        if adversarial is not None:
+            with requires_extra("export"):
+                attack = load_object("edgevision.exporters.adversarial:evaluate_adversarial")
+            more["adversarial"] = attack(pipeline, adversarial, folder, seed=seed, quiet=options.quiet)
         if trained_on is not None:
-            more["privacy"] = evaluate_membership(pipeline, trained_on, folder)
+            with ExitStack() as stack:
+                opened = [stack.enter_context(load(one, device, task="classify")) for one in shadows or ()]
+                more["privacy"] = evaluate_membership(pipeline, trained_on, folder, opened)
         part = f"{data.name} {folder.split}".strip()
         title = f"{one_line(model.name)} on {one_line(part)}, {report.images} picture{'s' * (report.images != 1)}"
         if html is not None:
@@ -211,6 +261,9 @@ def evaluate(
             echo(title)
             for one in (report, *more.values()):
                 echo(shown(one).table())
+    if record:
+        figures = {name: figure for one in more.values() for name, figure in one.figures().items()}
+        load_object(f"{_RECORDED}:record_figures")(model, figures)
     if report.failures:
         for message in report.failures.values():
             echo(f"failed: {one_line(message)}", err=True)
@@ -231,8 +284,19 @@ def _spread(work: EvaluationWork, workers: RayOptions) -> Iterator[None]:
 
 def _trained_on(pipeline: "Pipeline", data: Path) -> "ImageFolder":
     """The pictures that a classifier was trained on."""
+    _check_classifies(pipeline, "--privacy")
+    folder: ImageFolder = find_task(pipeline.metadata.task).open_data(data)
+    return folder
+
+
+def _check_classifies(pipeline: "Pipeline", option: str) -> None:
     task = pipeline.metadata.task
     if task != "classify":
-        raise InputError(f"--privacy is for classifiers, not for a model that is for {task}")
-    folder: ImageFolder = find_task(task).open_data(data)
-    return folder
+        raise InputError(f"{option} is for classifiers, not for a model that is for {task}")
+
+
+def _check_shadows(privacy: Path | None, shadows: list[Path]) -> None:
+    if shadows and privacy is None:
+        raise InputError("--shadow is for --privacy, which says what the model was trained on; give it too")
+    if len(shadows) == 1:
+        raise InputError("one shadow model does not tell how far such models differ; give --shadow twice at least")

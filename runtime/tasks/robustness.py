@@ -1,4 +1,4 @@
-"""What a model's figure becomes on corrupted pictures, kind by kind and strength by strength."""
+"""What a model's figure becomes on corrupted pictures, kind by kind and strength by strength; on adversarial ones."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,6 +34,42 @@ class RobustnessReport(Record):
             numbers = "".join(f"{figure:8.2f}" for figure in figures)
             lines.append(f"{kind:<{width}}{numbers}{sum(figures) / len(figures):8.2f}")
         return "\n".join([*lines, f"mean of all {self.mean:.2f} %"])
+
+    def figures(self) -> dict[str, float]:
+        """By the names that they have in a model's metadata."""
+        means = {kind: sum(every) / len(every) for kind, every in self.by_kind.items()}
+        return {f"{kind}_{self.figure}": mean for kind, mean in (("corrupted", self.mean), *means.items())}
+
+
+@record
+class AdversarialReport(Record):
+    """The accuracy of a classifier in percent on ``images`` as they are and on adversarial ones.
+
+    ``fgsm`` and ``pgd`` have a figure for each of the ``distances``, of 255 levels, that a pixel moves at most.
+    """
+
+    images: int
+    distances: tuple[int, ...]
+    clean: float
+    fgsm: tuple[float, ...]
+    pgd: tuple[float, ...]
+
+    def table(self) -> str:
+        """A line for each attack."""
+        lines = [f"top1 on {self.images} adversarial pictures, by levels of 255 (as they are {self.clean:.2f} %)"]
+        lines.append(f"{'':<6}{''.join(f'{distance:>8}' for distance in self.distances)}")
+        for name, figures in (("fgsm", self.fgsm), ("pgd", self.pgd)):
+            lines.append(f"{name:<6}{''.join(f'{figure:8.2f}' for figure in figures)}")
+        return "\n".join(lines)
+
+    def figures(self) -> dict[str, float]:
+        """By the names that they have in a model's metadata."""
+        attacks = (("fgsm", self.fgsm), ("pgd", self.pgd))
+        return {
+            f"{name}_{distance}_top1": figure
+            for name, every in attacks
+            for distance, figure in zip(self.distances, every, strict=True)
+        }
 
 
 def robustness_figure(task: str) -> str:

@@ -6,14 +6,21 @@ often that is right for pictures that are, less how often it is wrong for pictur
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.evaluation import expected_labels
+from edgevision.runtime.tasks.classification.likelihood_ratio import (
+    Answers,
+    LikelihoodRatioReport,
+    Probabilities,
+    likelihood_ratio,
+    lower_share,
+)
 
 _BATCH = 64
 _LEAST = 1e-12
@@ -29,7 +36,7 @@ class MembershipReport(Record):
 
     ``advantage`` is from -1 to 1 with its interval of 95 % (both rates are binomial, and independent); ``auc`` is how
     often a picture of the training has the lower loss of a pair. ``threshold`` is the mean loss of the training, in
-    nats.
+    nats. ``likelihood_ratio`` is what shadow models find, where there are any.
     """
 
     advantage: float
@@ -39,25 +46,39 @@ class MembershipReport(Record):
     threshold: float
     members: int
     others: int
+    likelihood_ratio: LikelihoodRatioReport | None = None
 
     def table(self) -> str:
         """The advantage with its interval, in points of a hundred, and what it says."""
         tells = "tells nothing that is beyond chance" if self.low <= 0 <= self.high else "tells members from others"
-        return (
+        by_loss = (
             f"membership inference (Yeom et al. 2018): advantage {100 * self.advantage:.1f} points"
             f" ({100 * self.low:.1f} to {100 * self.high:.1f}), AUC {self.auc:.3f}, {self.members} members and"
             f" {self.others} others: the loss {tells}"
         )
+        return by_loss if self.likelihood_ratio is None else f"{by_loss}\n{self.likelihood_ratio.table()}"
+
+    def figures(self) -> dict[str, float]:
+        """By the names that they have in a model's metadata."""
+        by_ratio = self.likelihood_ratio
+        more = {} if by_ratio is None else {"likelihood_ratio_advantage": 100 * by_ratio.advantage}
+        return {"membership_advantage": 100 * self.advantage} | more
 
 
-def evaluate_membership(classifier: Classifier, members: ImageDataset, others: ImageDataset) -> MembershipReport:
+def evaluate_membership(
+    classifier: Classifier, members: ImageDataset, others: ImageDataset, shadows: Iterable[Classifier] = ()
+) -> MembershipReport:
     """Attack ``classifier``, of whose training ``members`` are, and ``others`` are not, which come from where they do.
+
+    ``shadows`` are classifiers of the same kind that were trained on neither.
 
     Raises:
         DatasetError: no class folders, or classes that the model does not know.
         ImageError: a picture cannot be read.
     """
-    inside, outside = _losses(classifier, members), _losses(classifier, others)
+    attacked = Answers(_probabilities(classifier, members), _probabilities(classifier, others))
+    inside, outside = (-np.log(np.maximum(part, _LEAST)) for part in attacked)
+    answers = [Answers(_probabilities(shadow, members), _probabilities(shadow, others)) for shadow in shadows]
     threshold = float(inside.mean())
     found, mistaken = float(np.mean(inside <= threshold)), float(np.mean(outside <= threshold))
     variance = found * (1 - found) / len(inside) + mistaken * (1 - mistaken) / len(outside)
@@ -66,28 +87,20 @@ def evaluate_membership(classifier: Classifier, members: ImageDataset, others: I
         advantage=found - mistaken,
         low=found - mistaken - margin,
         high=found - mistaken + margin,
-        auc=_auc(inside, outside),
+        auc=lower_share(inside, outside),
         threshold=threshold,
         members=len(inside),
         others=len(outside),
+        likelihood_ratio=likelihood_ratio(attacked, answers) if answers else None,
     )
 
 
-def _losses(classifier: Classifier, data: ImageDataset) -> NDArray[np.float64]:
-    """The cross-entropy of each picture, in nats, float64 (len(data),)."""
+def _probabilities(classifier: Classifier, data: ImageDataset) -> Probabilities:
+    """Of the class that each picture is of, float64 (len(data),)."""
     expected = expected_labels(classifier.labels, data)
-    losses: list[float] = []
+    found: list[float] = []
     for start in range(0, len(data), _BATCH):
         indices = range(start, min(start + _BATCH, len(data)))
         answers = classifier([data.image(index) for index in indices])
-        right = [answer.probabilities[expected[index]] for index, answer in zip(indices, answers, strict=True)]
-        losses += (-np.log(np.maximum(np.array(right, np.float64), _LEAST))).tolist()
-    return np.array(losses)
-
-
-def _auc(inside: NDArray[np.float64], outside: NDArray[np.float64]) -> float:
-    """The share of pairs in which the one inside is lower; equal ones count half."""
-    ordered = np.sort(outside)
-    below, up_to = np.searchsorted(ordered, inside, "left"), np.searchsorted(ordered, inside, "right")
-    higher = len(ordered) - up_to
-    return float(np.mean(higher + (up_to - below) / 2) / len(ordered))
+        found += [float(answer.probabilities[expected[i]]) for i, answer in zip(indices, answers, strict=True)]
+    return np.array(found)

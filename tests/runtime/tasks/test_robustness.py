@@ -1,6 +1,7 @@
 """Figures on corrupted pictures, and of membership inference, through the verb that shows them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from PIL import Image
 
 from edgevision.data.corruptions import Corruption
 from edgevision.data.datasets import ImageFolder
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.load import load
+from edgevision.runtime.tasks.classification.likelihood_ratio import Answers, likelihood_ratio, lower_share
 from edgevision.runtime.tasks.classification.membership import evaluate_membership
 
 COLOURS = ("red", "green", "blue")
@@ -99,3 +102,79 @@ def test_the_verb_shows_the_attack(edgevision, write_colours, pictures) -> None:
     assert json.loads(out)["privacy"]["members"] == 12
     code, out, _ = edgevision("evaluate", write_colours(), pictures, "--privacy", pictures)
     assert "membership inference (Yeom et al. 2018): advantage 0.0 points" in out
+
+
+def test_adversarial_pictures_mislead_and_what_was_found_is_recorded(edgevision, tmp_path, monkeypatch) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+
+    class Mean(torch.nn.Module):
+        """Bright or dark, by the mean of all pixels: half of the pictures lie three levels from the border."""
+
+        def forward(self, x):
+            brighter = 100 * (x.mean((1, 2, 3)) - 0.5)
+            return torch.stack([brighter, -brighter], 1)
+
+    free = {"x": {0: torch.export.Dim("count")}}
+    torch.export.save(torch.export.export(Mean(), (torch.zeros(2, 3, 8, 8),), dynamic_shapes=free), "mean.pt2")
+    for index in range(8):
+        away = 3 if index % 2 else 100
+        for name, level in (("bright", 128 + away), ("dark", 127 - away)):
+            Path("data", name).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), level).convert("RGB").save(f"data/{name}/{index}.png")
+    export = ("--task", "classify", "--input-shape", "1x3x8x8", "--labels", "bright,dark")
+    assert edgevision("export", "mean.pt2", *export, "-o", "mean.onnx", "--quiet")[0] == 0
+    code, out, err = edgevision("evaluate", "mean.onnx", "data", "--adversarial", "mean.pt2", "--record", "--json")
+    assert code == 0, err
+    found = json.loads(out)["adversarial"]
+    assert (found["images"], found["clean"], found["distances"]) == (16, 100, [1, 2, 4, 8])
+    assert found["fgsm"] == found["pgd"] == [100, 100, 50, 50]
+    quality = read_metadata(Path("mean.onnx")).quality
+    assert (quality["fgsm_2_top1"], quality["pgd_8_top1"]) == (100, 50)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("classify", "--record"), "give one of them"),
+        (("classify", "--shadow", "classify", "--shadow", "classify"), "--shadow is for --privacy"),
+        (("classify", "--privacy", "pictures", "--shadow", "classify"), "twice at least"),
+        (("denoise", "--adversarial", "net.pt"), "--adversarial is for classifiers"),
+    ],
+)
+def test_options_that_need_others_say_so(edgevision, pictures, words, message) -> None:
+    code, out, err = edgevision("evaluate", words[0], pictures, *words[1:])
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "fault of edgevision" not in err
+
+
+def test_shadow_models_find_members_by_how_sure_they_should_be() -> None:
+    generator = np.random.default_rng(0)
+    hardness = [generator.normal(2, 3, 400), generator.normal(2, 3, 300)]  # of each picture, for every model alike
+
+    def answers(surer: float) -> Answers:
+        logits = [one + generator.normal(0, 1, len(one)) for one in hardness]
+        return Answers(*(1 / (1 + np.exp(-(one + more))) for one, more in zip(logits, (surer, 0), strict=True)))
+
+    shadows = [answers(0) for _ in range(4)]
+    found = likelihood_ratio(answers(3), shadows)
+    assert found.low > 0.7  # of normal distributions that lie 3 of 1.12 deviations apart it is 0.82
+    assert found.auc > 0.95
+    assert found.found_at_1 > 0.4
+    nothing = likelihood_ratio(answers(0), shadows)
+    assert nothing.low < 0 < nothing.high
+    assert abs(nothing.auc - 0.5) < 0.05
+    # By the loss alone those that are hard for every model hide what was learned.
+    assert found.auc > 0.15 + lower_share(-answers(3).members, -answers(3).others)
+
+
+def test_shadow_models_are_opened_for_the_attack(edgevision, write_colours, pictures) -> None:
+    model = write_colours()
+    shadows = ("--shadow", model, "--shadow", model)
+    code, out, err = edgevision("evaluate", model, pictures, "--privacy", pictures, *shadows, "--json")
+    assert code == 0, err
+    found = json.loads(out)["privacy"]["likelihood_ratio"]
+    assert (found["shadows"], found["auc"]) == (2, 0.5)
+    assert "likelihood ratio" in edgevision("evaluate", model, pictures, "--privacy", pictures, *shadows)[1]

@@ -1,0 +1,132 @@
+"""Adversarial pictures: changed by next to nothing, so that a classifier's loss grows most, as its checkpoint shows.
+
+Two attacks, in which every colour of a pixel moves by at most so many of 255 levels (L-infinity): one step along the
+sign of the gradient (FGSM, Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572), and ten smaller ones from a random
+start (PGD, Madry et al. 2018, https://arxiv.org/abs/1706.06083). The pictures are rounded as files are, and shown to
+the exported model itself.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgevision.core.errors import InputError
+from edgevision.core.progress import track
+from edgevision.data.datasets import ImageDataset
+from edgevision.exporters.checkpoints.checkpoint import read_checkpoint
+from edgevision.imaging.preprocessing import sample, scale_and_offset
+from edgevision.modelfiles.metadata import ImageSpec
+from edgevision.runtime.tasks.classification.classifier import Classifier
+from edgevision.runtime.tasks.classification.evaluation import expected_labels
+from edgevision.runtime.tasks.classification.scores import class_scores, classification_of
+from edgevision.runtime.tasks.classification.spec import Activation
+from edgevision.runtime.tasks.robustness import AdversarialReport
+
+DISTANCES = (1, 2, 4, 8)
+"""Of 255 levels."""
+
+_MOST_PICTURES = 500
+_BATCH = 50
+_STEPS = 10
+# Of the distance: so a picture can cross it from any start, and come back (Madry et al. take 2.5 / steps).
+_STEP = 0.25
+
+
+def evaluate_adversarial(
+    classifier: Classifier, checkpoint: Path, data: ImageDataset, *, seed: int, quiet: bool
+) -> AdversarialReport:
+    """Attack the network of ``checkpoint`` on up to 500 pictures of ``data``, and show ``classifier`` what comes out.
+
+    Raises:
+        InputError: the network gives no score for each class, or takes pictures of several sizes.
+        CheckpointError, DatasetError, ImageError: as those that read it.
+    """
+    spec = classifier.metadata.image
+    assert spec is not None
+    expected = expected_labels(classifier.labels, data)
+    if spec.size is None:
+        raise InputError(f"{classifier.metadata.name!r} takes pictures of any size; adversarial ones are of one size")
+    network = read_checkpoint(checkpoint).network.requires_grad_(False)
+    attack = _Attack(network, classifier, spec, seed)
+    chosen = np.linspace(0, len(data) - 1, min(len(data), _MOST_PICTURES)).astype(int)
+    right: dict[tuple[str, int], int] = {}
+    starts = range(0, len(chosen), _BATCH)
+    for start in track(starts, len(starts), "attacking", quiet=quiet):
+        indices = chosen[start : start + _BATCH]
+        pictures = np.stack([sample(data.image(index), spec) for index in indices.tolist()]).transpose(0, 3, 1, 2)
+        pixels, labels = torch.from_numpy(pictures.astype(np.float32)), torch.from_numpy(expected[indices])
+        made = {("clean", 0): pixels}
+        for distance in DISTANCES:
+            made["fgsm", distance] = attack.fgsm(pixels, labels, distance)
+            made["pgd", distance] = attack.pgd(pixels, labels, distance)
+        for kind, changed in made.items():
+            right[kind] = right.get(kind, 0) + int((attack.answers(changed) == expected[indices]).sum())
+    return AdversarialReport(
+        images=len(chosen),
+        distances=DISTANCES,
+        clean=100 * right["clean", 0] / len(chosen),
+        fgsm=tuple(100 * right["fgsm", distance] / len(chosen) for distance in DISTANCES),
+        pgd=tuple(100 * right["pgd", distance] / len(chosen) for distance in DISTANCES),
+    )
+
+
+class _Attack:
+    """Pictures are float32 (N, channels, height, width) in 0..255, whole numbers where they come in and go out."""
+
+    def __init__(self, network: nn.Module, classifier: Classifier, spec: ImageSpec, seed: int) -> None:
+        self._network, self._classifier = network, classifier
+        self._scale, self._offset = (torch.from_numpy(one) for one in scale_and_offset(spec))
+        self._spec = classification_of(classifier.metadata)
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def fgsm(self, pixels: Tensor, labels: Tensor, distance: int) -> Tensor:
+        """One step of the whole distance."""
+        return _within(pixels + distance * self._uphill(pixels, labels), pixels, distance).round()
+
+    def pgd(self, pixels: Tensor, labels: Tensor, distance: int) -> Tensor:
+        """Steps from a random start, none of which leaves the distance."""
+        noise = 2 * torch.rand(pixels.shape, generator=self._generator) - 1
+        moved = _within(pixels + distance * noise, pixels, distance)
+        for _ in range(_STEPS):
+            moved = _within(moved + _STEP * distance * self._uphill(moved, labels), pixels, distance)
+        return moved.round()
+
+    def answers(self, pixels: Tensor) -> NDArray[np.int64]:
+        """The classes that the exported model says."""
+        engine = self._classifier.engine
+        batch, name = engine.inputs[0].shape[0], engine.inputs[0].name
+        found = []
+        for part in torch.split(self._tensor(pixels), batch if isinstance(batch, int) else len(pixels)):
+            whole = part.numpy()
+            if isinstance(batch, int) and len(part) < batch:
+                whole = np.concatenate([whole, np.repeat(whole[-1:], batch - len(part), axis=0)])
+            scores = class_scores(engine.run({name: whole})[0], len(whole), self._spec)
+            found.append(scores[: len(part)].argmax(axis=1))
+        return np.concatenate(found)
+
+    def _tensor(self, pixels: Tensor) -> Tensor:
+        return pixels * self._scale + self._offset
+
+    def _uphill(self, pixels: Tensor, labels: Tensor) -> Tensor:
+        """Where each value has to go for the loss to grow: -1, 0 or 1."""
+        pixels = pixels.detach().requires_grad_()
+        output: Any = self._network(self._tensor(pixels))
+        scores = output.flatten(1) if isinstance(output, Tensor) else None
+        if scores is None or scores.shape[1] < 2:
+            raise InputError("the checkpoint's network gives no score for each class, which an attack needs")
+        activation = self._spec.activation
+        if activation is Activation.SOFTMAX:
+            scores = scores.clamp_min(1e-12).log()
+        loss = functional.cross_entropy(scores, labels, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, pixels)
+        return gradient.sign()
+
+
+def _within(moved: Tensor, pixels: Tensor, distance: int) -> Tensor:
+    """No farther than the distance from the picture, and still a picture."""
+    return torch.maximum(torch.minimum(moved, pixels + distance), pixels - distance).clamp(0, 255)
