@@ -1,10 +1,11 @@
 """How much a restored video flickers where nothing moves, beside how much its source does.
 
-    python benchmarks/flicker.py clip.mp4 [--frames 40] [--size 256x144] [--noise 8] [--dark 0.25]
+    python benchmarks/flicker.py clip.mp4 [--frames 40] [--size 256x144] [--noise 8] [--dark 0.25] [--styles MODEL]
 
-Each task gets the damaged clip: noise for denoise, inpaint and upscale, and darkness with noise for brighten. Static is
-a pixel whose undamaged value differs by less than 4 of 255 from frame to frame; of those the mean absolute difference
-of consecutive frames is given, before and after. For upscale the source counts as enlarged bicubically.
+Each task gets the damaged clip: noise for denoise, inpaint and upscale, grayness and noise for colorize, darkness and
+noise for brighten. Static is a pixel whose undamaged value differs by less than 4 of 255 from frame to frame; of those
+the mean absolute difference of consecutive frames is given, before and after. What interpolation makes of the same
+noise stands beside upscale: bicubic weights average neighbours, and so make noise smaller where they enlarge it.
 """
 
 import argparse
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--size", default="256x144")
     parser.add_argument("--noise", type=float, default=8)
     parser.add_argument("--dark", type=float, default=0.25)
+    parser.add_argument("--styles", type=Path, help="a model of edgevision run stylize")
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
     with open_source(str(arguments.clip), Excerpt(size=(width, height))) as source:
@@ -40,13 +42,17 @@ def main() -> None:
     mask[height // 3 : height // 3 + 12, width // 4 : width // 2] = True
     print(f"{'task':<22}{'source':>8}{'result':>8}   mean |difference| of 255 where nothing moves")
     with edgevision.load("denoise", threads=1) as denoise:
-        show("denoise", noisy, [denoise(frame).pixels for frame in noisy], clean)
+        denoised = [denoise(frame).pixels for frame in noisy]
+    show("denoise", noisy, denoised, clean)
     with edgevision.load("inpaint", threads=1) as inpaint:
         show("inpaint (in the hole)", noisy, [inpaint(frame, mask).pixels for frame in noisy], clean, mask)
     with edgevision.load("upscale", threads=1) as upscale:
-        large = [np.asarray(Image.fromarray(frame).resize((2 * width, 2 * height), 3)) for frame in noisy]
-        large_clean = [np.asarray(Image.fromarray(frame).resize((2 * width, 2 * height), 3)) for frame in clean]
-        show("upscale", large, [upscale(frame).pixels for frame in noisy], large_clean)
+        for name, frames in (("", noisy), (" of denoised", denoised)):
+            show(f"upscale{name}", frames, [upscale(frame).pixels for frame in frames], clean)
+            show(f"bicubic{name}", frames, [twice(frame, Image.Resampling.BICUBIC) for frame in frames], clean)
+    with edgevision.load("colorize", threads=1) as colorize:
+        gray = [np.repeat(frame.mean(2, keepdims=True), 3, 2).round().astype(np.uint8) for frame in noisy]
+        show("colorize", gray, [colorize(frame).pixels for frame in gray], clean)
     with edgevision.load("brighten", threads=1) as brighten:
         for smooth in (0.0, 0.5, 0.8, 0.9):
             steady = SteadyCurves(smooth) if smooth else None
@@ -54,6 +60,16 @@ def main() -> None:
             # Light that grows makes every difference grow: the source is given the same.
             gain = np.mean([frame.mean() for frame in result]) / np.mean([frame.mean() for frame in dark])
             show(f"brighten --smooth {smooth:g}", [frame * gain for frame in dark], result, clean)
+    if arguments.styles is not None:
+        with edgevision.load(arguments.styles, threads=1) as stylize:
+            for name, frames in (("", noisy), (" of denoised", denoised)):
+                show(f"stylize{name}", frames, [stylize(frame).pixels for frame in frames], clean)
+
+
+def twice(frame: np.ndarray, how: Image.Resampling) -> np.ndarray:
+    """``frame`` at twice its size."""
+    height, width = frame.shape[:2]
+    return np.asarray(Image.fromarray(frame).resize((2 * width, 2 * height), how))
 
 
 def noised(frame: np.ndarray, light: float, sigma: float, generator: np.random.Generator) -> np.ndarray:
@@ -68,7 +84,7 @@ def show(
     clean: list[np.ndarray],
     where: np.ndarray | None = None,
 ) -> None:
-    """A line of the table."""
+    """A line of the table; frames that were enlarged stand still where the frames that they are of do."""
     figures = [
         np.mean([difference(frames, clean, number, where) for number in range(1, len(clean))])
         for frames in (before, after)
@@ -80,6 +96,8 @@ def difference(frames: list[np.ndarray], clean: list[np.ndarray], number: int, w
     """Between a frame and the one before, where nothing moves."""
     moved = np.abs(clean[number].astype(float) - clean[number - 1]).max(axis=2) >= _STATIC
     still = ~moved if where is None else ~moved & where
+    times = len(frames[number]) // len(still)
+    still = still.repeat(times, 0).repeat(times, 1)
     return float(np.abs(frames[number].astype(float) - frames[number - 1])[still].mean())
 
 

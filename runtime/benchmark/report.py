@@ -78,15 +78,10 @@ class Latency(Record):
 
 
 @record
-class SubjectReport(Record):
-    """One model on one device with so many threads and pictures at once. Times are milliseconds.
+class MeasuredModel(Record):
+    """One model on one device with so many threads.
 
-    ``name`` is the model file's, ``assignment`` says which nodes ran where. ``load_ms`` is reading and preparing it,
-    ``first_ms`` the first inference, ``throughput`` pictures a second of one inference after another. ``speedup``
-    is how many times as fast it is as the first subject of the run, from rounds in which both ran, and ``ratio``, which
-    earlier releases gave alone, its inverse: how many times as long it takes. ``energy_mj`` is for one inference, where
-    the board's power is known and nothing else was measured beside. ``denormal_share`` (0..1) of the weights are
-    denormal numbers, which are slow where an engine does not take them for zero.
+    ``name`` is the model file's, ``assignment`` says which nodes ran where.
     """
 
     name: str
@@ -97,6 +92,20 @@ class SubjectReport(Record):
     provider: str
     assignment: Assignment
     threads: int | None
+
+
+@record
+class SubjectReport(MeasuredModel):
+    """A model that was called on so many pictures at once. Times are milliseconds.
+
+    ``load_ms`` is reading and preparing it, ``first_ms`` the first inference, ``throughput`` pictures a second of one
+    inference after another. ``speedup`` is how many times as fast it is as the first subject of the run, from rounds in
+    which both ran, and ``ratio``, which earlier releases gave alone, its inverse: how many times as long it takes.
+    ``energy_mj`` is for one inference, where the board's power is known and nothing else was measured beside.
+    ``denormal_share`` (0..1) of the weights are denormal numbers, which are slow where an engine does not take them for
+    zero.
+    """
+
     batch: int
     shapes: Mapping[str, tuple[int, ...]]
     load_ms: float

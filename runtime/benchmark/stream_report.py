@@ -8,7 +8,7 @@ import numpy as np
 
 from edgevision.core.printable import shown
 from edgevision.core.records import Record, record
-from edgevision.runtime.benchmark.report import Latency, MeasuredRun, threads_words
+from edgevision.runtime.benchmark.report import Latency, MeasuredModel, MeasuredRun, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Floats, percentile
 from edgevision.runtime.benchmark.table import (
     aligned,
@@ -19,7 +19,6 @@ from edgevision.runtime.benchmark.table import (
     unreliable_lines,
 )
 from edgevision.runtime.benchmark.timing import WarmUp
-from edgevision.runtime.engines.assignment import Assignment
 
 STAGES = ("decode", "wait", "preprocess", "infer", "postprocess")
 """The way of a frame from its arrival to the answer, in order; ``encode`` comes behind it."""
@@ -72,7 +71,7 @@ class Moment(Record):
 
 
 @record
-class StreamReport(MeasuredRun):
+class StreamReport(MeasuredModel, MeasuredRun):
     """One model on the frames of one source.
 
     ``source_fps`` is how many frames a second came, ``fps`` how many were answered; ``dropped`` gave way to newer ones.
@@ -84,14 +83,6 @@ class StreamReport(MeasuredRun):
     source: str
     live: bool
     size: tuple[int, int]
-    name: str
-    sha256: str
-    precision: str | None
-    engine: str
-    device: str
-    provider: str
-    assignment: Assignment
-    threads: int | None
     warmup: WarmUp
     seconds: float
     frames: int

@@ -1,6 +1,7 @@
 """From what FFmpeg decodes to upright RGB, and its errors in our words."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -81,7 +82,7 @@ def video_stream(container: "av.container.InputContainer", name: str, *, live: b
 def facts_of(stream: "av.VideoStream", picture: "av.VideoFrame", *, audio: str | None) -> StreamFacts:
     """What a stream and its first picture say."""
     assert stream.time_base is not None
-    length = stream.duration and float(stream.duration * stream.time_base)
+    length = float(stream.duration * stream.time_base) if stream.duration else _tagged_seconds(stream)
     return StreamFacts(
         rate=stream.average_rate or stream.guessed_rate,
         time_base=stream.time_base,
@@ -97,6 +98,12 @@ def facts_of(stream: "av.VideoStream", picture: "av.VideoFrame", *, audio: str |
         ),
         audio=audio,
     )
+
+
+def _tagged_seconds(stream: "av.VideoStream") -> float | None:
+    """How long a stream of Matroska is, which says so in a tag, as 00:01:02.040000000."""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""), re.ASCII)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
 
 
 def upright_pixels(picture: "av.VideoFrame", excerpt: Excerpt, *, exact: bool) -> Pixels:

@@ -23,6 +23,9 @@ from edgevision.runtime.streams.source import Excerpt
 _NETWORK_OFF = {"protocol_whitelist": "file"}
 """A playlist or a reference inside a file is no reason to fetch anything."""
 
+_SHORTER, _SHORTER_SHARE = 0.25, 0.95
+"""By how many seconds, and of which share, a file that does not count its frames may be shorter than it says."""
+
 _NOTHING_ELSE = {"protocol_whitelist": "none"}
 """What came over a network may not name files of this machine either."""
 
@@ -65,12 +68,13 @@ class VideoFile:
         """The frames in the order in which they are shown.
 
         Raises:
-            InputError: there are fewer than the file says, or what is damaged cannot be passed over.
+            InputError: there are fewer than the file says, they end sooner, or what is damaged cannot be passed over.
         """
         choice, number = FrameChoice(self._excerpt), -1
-        base = self.facts.time_base
+        base, end = self.facts.time_base, Fraction(0)
         for number, (picture, arrived) in enumerate(self._pictures()):
             at = picture.pts * base if picture.pts is not None else Fraction(number) / (self.facts.rate or 25)
+            end = at + (picture.duration or 0) * base
             if choice.is_over(at):
                 return
             if choice.takes(at):
@@ -80,6 +84,12 @@ class VideoFile:
         if self._decoder.damaged or (announced is not None and number + 1 < announced):
             of = f" of {announced}" if announced is not None else ""
             raise InputError(f"{self.name!r} is damaged: {number + 1}{of} frames could be decoded, which were done")
+        length = self.facts.seconds
+        if announced is None and length is not None and end < min(length - _SHORTER, length * _SHORTER_SHARE):
+            raise InputError(
+                f"{self.name!r} is cut off: its {number + 1} frames, which were done, are {float(end):.1f} of"
+                f" {length:.1f} s"
+            )
 
     def _pictures(self) -> Iterator[Decoded]:
         while self._first:
