@@ -81,7 +81,7 @@ class Reconstructor(PicturePipeline[Reconstruction]):
 def _sized_image(metadata: ModelMetadata) -> ImageSpec:
     image = image_spec(metadata)
     if image.size is None:
-        raise ModelFileError(f"the metadata of {metadata.name!r} does not say what size a picture becomes")
+        raise ModelFileError(f"the metadata of {metadata.name!r} does not say how a picture becomes an input: no size")
     return image
 
 
