@@ -80,6 +80,7 @@ class OfferedModel:
             "precision": str(self.metadata.precision),
             "input": None if image is None else {"color": str(image.color), "size": image.size and list(image.size)},
             "labels": list(getattr(self.metadata.spec, "labels", ())),
+            "styles": list(getattr(self.metadata.spec, "styles", ())),
             "licence": self.metadata.licence,
             "quality": dict(self.metadata.quality),
             "default": self.default,

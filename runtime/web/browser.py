@@ -59,6 +59,9 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
+    # A page asks for dozens of files at once.
+    request_queue_size = 128
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing where a page has gone before it had all."""
         if not isinstance(sys.exception(), ConnectionError):

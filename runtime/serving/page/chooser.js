@@ -107,9 +107,10 @@ export class Chooser extends EventTarget {
   }
 }
 
-function cardFacts({ precision, labels = [], input, quality = {}, licence }) {
+function cardFacts({ precision, labels = [], styles = [], input, quality = {}, licence }) {
   const facts = [];
   if (labels.length) facts.push(["Knows", labels.length > 20 ? `${labels.length} labels` : labels.join(", ")]);
+  if (styles.length) facts.push(["Styles", styles.join(", ")]);
   if (input?.size) facts.push(["Looks at", `${input.size[1]} × ${input.size[0]} pixels`]);
   if (precision) facts.push(["Precision", precision]);
   for (const [name, value] of Object.entries(quality)) {

@@ -1,7 +1,8 @@
 """The task ``stylize``, served."""
 
 from edgevision.runtime.tasks.restoration.served import ServedRestoration
+from edgevision.runtime.tasks.served import InBrowser
 
-STYLIZE = ServedRestoration(
-    options=("style", "strength", "quality"), not_in_browser="its shares of styles are not in its page"
-)
+_OPTIONS = ("style", "strength", "quality")
+
+STYLIZE = ServedRestoration(options=_OPTIONS, browser=InBrowser(module="restore", options=_OPTIONS))

@@ -2,4 +2,4 @@
 
 from edgevision.runtime.tasks.restoration.served import ServedRestoration
 
-TRANSLATE = ServedRestoration(options=("quality",))
+TRANSLATE = ServedRestoration(options=("quality",), not_in_browser="its page keeps gray pictures gray")

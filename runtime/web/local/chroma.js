@@ -25,7 +25,7 @@ export class ChromaNetwork {
   }
 
   // The picture in colours, float32 in 0..1; one that has colours of its own as it is, unless it `always` gets others.
-  async restore(picture, always) {
+  async restore(picture, { always }) {
     if (!always && hasColors(picture)) return { ...picture, pixels: asFloat(picture.pixels) };
     const { width, height } = picture;
     const gray = { width, height, channels: 1, pixels: lumaPlane(picture) };

@@ -25,7 +25,7 @@ export class CurveNetwork {
   }
 
   // The image bent by the curves, float32 around 0..1; `always` also where the network would leave it as it is.
-  async restore(picture, always) {
+  async restore(picture, { always }) {
     const { width, height, channels } = picture;
     const { maps, rows, columns, protection } = await this.#curves(picture, always);
     const given = asFloat(picture.pixels);

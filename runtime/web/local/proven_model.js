@@ -27,7 +27,10 @@ export class ProvenModel {
   async worker() {
     if (!this.#worker && !this.used) await (this.#proving ??= this.#beginProof()).first;
     if (!this.#worker && this.used) await (this.#opening ??= this.#open().finally(() => (this.#opening = null)));
-    if (!this.#worker) throw new Refusal("this browser does not compute what the model computes", "See the proof, and try another browser.");
+    if (!this.#worker) {
+      const reasons = this.rows.filter(({ reason }) => reason).map(({ backend, reason }) => `${backend} ${reason}`);
+      throw new Refusal(`this browser does not compute what the model computes: ${reasons.join("; ")}`, "Try again, or another browser.");
+    }
     return this.#worker;
   }
 

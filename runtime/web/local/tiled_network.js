@@ -45,6 +45,11 @@ export class TiledNetwork {
     return sum;
   }
 
+  // A whole image as the network takes it.
+  tensor(image) {
+    return this.#tensor(this.#networkColors(image), null);
+  }
+
   async #infer(tile, others) {
     const image = this.#networkColors(tile);
     // A colour picture in a gray network goes through it channel by channel.

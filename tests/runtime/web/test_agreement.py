@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from bright_squares import write_boxed_segmenter, write_pictures
 from PIL import Image
+from style_network import write_style_network
 
 import edgevision
 from edgevision.imaging.pictures import Picture
@@ -241,6 +242,24 @@ def test_masks_in_boxes_are_the_same(asking, tmp_path):
             for row, mask, score in zip(found, native.masks, native.scores, strict=True):
                 assert abs(row["score"] - score) < 0.001
                 assert np.mean(decode_mask(row["mask"]) != mask.in_picture(native.size)) < 0.002
+
+
+def test_pictures_are_painted_the_same(asking, tmp_path):
+    """By a small network that mixes two styles, on pictures of all forms and one that is cut into tiles."""
+    model = write_style_network(tmp_path / "styles.onnx")
+    file = io.BytesIO()
+    Image.open(EXAMPLES / "coffee.jpg").convert("RGB").resize((340, 300)).save(file, "PNG")
+    large = Given("large", file.getvalue(), "image/png")
+    build_site([model], tmp_path / "site")
+    with local_server(tmp_path / "site") as address, asking(address) as ask, edgevision.load(model) as stylize:
+        for picture in (large, *PICTURES[::4]):
+            for style, strength in (("wave", 1), ("wave:1,starry:3", 0.5)):
+                apart = _levels(
+                    ask("stylize", picture, style=style, strength=strength),
+                    stylize(picture.content, style=style, strength=strength),
+                )
+                assert apart.max() <= 1, picture.name
+                assert (apart > 0).mean() < 0.02, picture.name
 
 
 def test_points_are_the_same(ask):

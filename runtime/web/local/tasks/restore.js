@@ -1,24 +1,27 @@
-// Restoration: a picture in, a better one out. Denoising, upscaling, brightening, and colours for what has none.
+// A picture in, a better or another one out: denoising, upscaling, brightening, colours for what has none, painting.
 
 import { ChromaNetwork } from "../chroma.js";
 import { CurveNetwork } from "../curves.js";
 import { continueColours } from "../hole_filling.js";
 import { checkPixels, encode, readPicture } from "../pictures.js";
 import { asFloat, stored } from "../samples.js";
+import { StyleNetwork } from "../stylization.js";
 import { TiledNetwork } from "../tiled_network.js";
 
 // By what they predict, those that do not give the picture itself, tile by tile.
 const NETWORKS = { curves: CurveNetwork, chroma: ChromaNetwork };
 
+const networkFor = ({ task, spec }) => (task === "stylize" ? StyleNetwork : (NETWORKS[spec?.predicts] ?? TiledNetwork));
+
 export async function run({ engine, metadata, files, values, clock }) {
   const picture = await readPicture(files.image);
   clock("decode");
-  const Network = NETWORKS[metadata.spec?.predicts] ?? TiledNetwork;
+  const Network = networkFor(metadata);
   const network = new Network(engine, metadata);
   const { scale } = network;
   checkPixels(picture.width * scale, picture.height * scale, "the result");
   const seen = picture.alpha ? continueColours(picture, picture.alpha) : picture;
-  const restored = await (Network === TiledNetwork ? network.restore(seen) : network.restore(seen, values.always));
+  const restored = await (Network === TiledNetwork ? network.restore(seen) : network.restore(seen, values));
   if ((values.strength ?? 1) < 1) mix(restored, seen, values.strength);
   const alpha = picture.alpha && scale > 1 ? await enlargedAlpha(network, picture) : picture.alpha;
   clock("restore");
