@@ -73,7 +73,9 @@ def _steps(document: Mapping[str, Any], name: str, folder: Path, build: Path) ->
 
     if "train" in document:
         values = dict(document["train"])
-        kind = values.pop("kind", "classify")
+        # What a verb has a --kind of its own for is said behind it, as in "restore denoise".
+        kind, _, own_kind = str(values.pop("kind", "classify")).partition(" ")
+        values |= {"kind": own_kind} if own_kind else {}
         if kind not in TRAININGS:
             raise InputError(f"[train] kind is one of {', '.join(TRAININGS)}, not {kind!r}")
         run = build / "train"

@@ -1,6 +1,7 @@
 """Recipes: what they may say, what is built again and what is not, what the lock finds, and gates."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import onnx
@@ -11,6 +12,8 @@ from edgevision.core.errors import InputError
 from edgevision.exporters.recipes import build as building
 from edgevision.exporters.recipes.recipe import Step, read_recipe
 from edgevision.exporters.recipes.schema import TRAININGS, options
+from edgevision.modelfiles.model_file import require_metadata
+from edgevision.runtime.shipped_models import resolve_model, shipped_names
 
 EXAMPLES = Path(__file__).parents[3] / "examples/recipes"
 
@@ -73,6 +76,23 @@ def test_the_recipes_that_ship_are_commands(path: Path, edgevision) -> None:
     assert (code, err) == (0, "")
     assert all(line.startswith("edgevision ") for line in out.splitlines())
     assert out.splitlines()[0].startswith("edgevision train ")
+
+
+def test_the_kinds_of_a_verb_are_said_behind_it(edgevision, tmp_path) -> None:
+    path = tmp_path / "night.toml"
+    path.write_text('[train]\nkind = "restore brighten"\ndata = "photos"\n')
+    code, out, _ = edgevision("build", path, "--dry-run")
+    assert code == 0
+    assert out.splitlines()[0].endswith("--data=photos --kind=brighten")
+
+
+def test_every_model_that_ships_has_a_recipe() -> None:
+    trained = {tomllib.loads(path.read_text())["train"].get("kind", "classify") for path in EXAMPLES.glob("*.toml")}
+    verbs = {"generate": "gan", "decompress": "compress", "features": "classify"}
+    for name in shipped_names():
+        task = require_metadata(resolve_model(name)).task
+        kind = verbs.get(task, task)
+        assert {kind, f"restore {kind}"} & trained, name
 
 
 @pytest.mark.parametrize(
