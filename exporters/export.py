@@ -397,7 +397,8 @@ def _quantized(
         row = GivenModel(given if cleaned else model, partial(open_model.untouched, settings=plainest), plainest)
         openers = {one: partial(open_model, settings=one) for one in engines}
         analysed = partial(open_onnx, settings=ONNX_RUNTIME) if WRITERS[format].slow else openers[engines[0]]
-        given_row = row if cleaned or engines[0] != plainest else None
+        # ONNX Runtime by itself does not look for denormal numbers, which takes some microseconds.
+        given_row = row if cleaned or plainest == ONNX_RUNTIME or engines[0] != plainest else None
         try:
             quantized = quantize(
                 model,

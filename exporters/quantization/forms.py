@@ -34,7 +34,7 @@ class Candidates:
     """What forms are made from.
 
     Attributes:
-        given: ``None`` where that is ``plain``, run in the first settings.
+        given: ``None`` where that is ``plain``, run in the first settings as all else is.
         plain: the cleaned float model, and ``fast`` its rewritten form, which should be faster in the first engine.
         everything: the plan in which all units compute in int8.
         searched: the plans that were found, each by the settings in which it was.
@@ -112,7 +112,9 @@ def possible_forms(
         given = candidates.given
         # Another engine than those that were asked for is compared with only.
         outcome = Outcome.FLOAT if given.settings.engine == first.engine else None
-        forms.insert(0, PossibleForm(AS_GIVEN, given.model, outcome, settings=given.settings, open=given.open))
+        row = PossibleForm(AS_GIVEN, given.model, outcome, settings=given.settings, open=given.open)
+        # Where nothing was cleaned it is the same row, opened as others open it.
+        forms[: int(row.label == forms[0].label)] = [row]
     return forms
 
 

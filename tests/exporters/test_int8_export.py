@@ -701,6 +701,15 @@ def test_the_first_row_of_a_checkpoint_is_its_plain_export_with_denormal_numbers
     assert np.array_equal(kept, values)
 
 
+def test_a_model_with_nothing_to_clean_is_opened_as_onnx_runtime_opens_it_by_itself_too(
+    small: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = opened_graphs(monkeypatch)
+    found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50)
+    assert [form.name for form in found.forms].count("as given") == 1
+    assert len(opened[False]) == 1
+
+
 def test_where_the_model_as_given_does_not_run_this_is_said_and_the_first_row_is_the_cleaned(
     foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
