@@ -1,6 +1,6 @@
 """Make the strip of pictures at the head of the README: what comes in on the left of each, what goes out on the right.
 
-    python docs/picture_strip.py    # writes docs/pictures/strip.webp
+    python docs/picture_strip.py    # writes docs/pictures/strip.webp, and styles.webp, one picture in all styles
 
 The results are what the models that ship give for the pictures in ``examples/``, damaged here where a damage is shown.
 """
@@ -16,6 +16,7 @@ import edgevision
 
 ROOT = Path(__file__).parents[1]
 STRIP = ROOT / "docs" / "pictures" / "strip.webp"
+STYLES = ROOT / "docs" / "pictures" / "styles.webp"
 COLUMNS = 3
 TILE = (400, 264)
 GAP = 16
@@ -111,23 +112,31 @@ def landmarked() -> Pair:
     return Pair("run keypoints", face, shown(points.draw(face)), (24, 24, 166, 212), halves=False)
 
 
-def strip(pairs: list[Pair]) -> Image.Image:
-    """All of them in rows, transparent between."""
-    rows = -(-len(pairs) // COLUMNS)
+def styled() -> list[tuple[str, Image.Image]]:
+    """A picture in every style that ships."""
+    cat = example("pictures/cat.jpg")
+    with edgevision.load("stylize") as stylize:
+        return [(style, shown(stylize(cat, style=style)).crop((40, 10, 440, 274))) for style in stylize.styles]
+
+
+def strip(tiles: list[tuple[str, Image.Image]]) -> Image.Image:
+    """All tiles in rows, each above its caption, transparent between."""
+    rows = -(-len(tiles) // COLUMNS)
     size = (COLUMNS * TILE[0] + (COLUMNS - 1) * GAP, rows * (TILE[1] + CAPTION))
     sheet = Image.new("RGBA", size)
     pen = ImageDraw.Draw(sheet)
-    for number, pair in enumerate(pairs):
+    for number, (caption, tile) in enumerate(tiles):
         row, column = divmod(number, COLUMNS)
         left, top = column * (TILE[0] + GAP), row * (TILE[1] + CAPTION)
-        sheet.paste(pair.tile(), (left, top))
+        sheet.paste(tile, (left, top))
         place = (left + TILE[0] // 2, top + TILE[1] + CAPTION // 2)
-        pen.text(place, pair.caption, fill=CAPTION_COLOUR, font=ImageFont.load_default(18), anchor="mm")
+        pen.text(place, caption, fill=CAPTION_COLOUR, font=ImageFont.load_default(18), anchor="mm")
     return sheet
 
 
 if __name__ == "__main__":
     pairs = [inpainted(), removed(), upscaled(), denoised(), brightened(), landmarked()]
     STRIP.parent.mkdir(exist_ok=True)
-    strip(pairs).save(STRIP, quality=82, method=6)
-    print(STRIP.relative_to(ROOT))
+    for path, tiles in ((STRIP, [(pair.caption, pair.tile()) for pair in pairs]), (STYLES, styled())):
+        strip(tiles).save(path, quality=82, method=6)
+        print(path.relative_to(ROOT))

@@ -42,7 +42,7 @@ class EvaluateOptions(TypedDict, total=False):
     quiet: bool
 
 
-_Restoration = Literal["inpaint", "denoise", "brighten", "colorize", "upscale", "upscale_x4"]
+_Restoration = Literal["inpaint", "denoise", "brighten", "colorize", "upscale", "upscale_x4", "stylize"]
 
 
 # What a type checker knows of a report, which is told by the pipeline or by the name of a model that ships.

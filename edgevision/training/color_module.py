@@ -36,6 +36,10 @@ class ColorModule(RestorationModule):
         self.chroma = torchmetrics.MeanMetric()
         self.figures = {"psnr": self.psnr, "chroma": self.chroma}
 
+    def rarity(self) -> Tensor:
+        """How much each colour counts, (colours,)."""
+        return 1 / ((1 - _EVEN) * self.prior + _EVEN / len(self.prior))
+
     def forward(self, batch: Example) -> Tensor:
         """a and b as in ``target``."""
         guess: Tensor = (self.network(batch["image"]).float() + AB_CENTRE) / AB_RANGE
@@ -50,8 +54,7 @@ class ColorModule(RestorationModule):
             nearness = F.conv2d(colors, network.colors[:, :, None, None], -network.colors.square().sum(dim=1) / 2)
             shares = (nearness / _SOFTNESS**2).softmax(dim=1)
             self.prior.lerp_(shares.mean(dim=(0, 2, 3)), 1 - _PRIOR_DECAY)
-            rarity = 1 / ((1 - _EVEN) * self.prior + _EVEN / len(self.prior))
-            weights = (shares * rarity[:, None, None]).sum(dim=1)
+            weights = (shares * self.rarity()[:, None, None]).sum(dim=1)
         losses = -(shares * F.log_softmax(network.logits(batch["image"]).float(), dim=1)).sum(dim=1)
         loss = (losses * weights).sum() / weights.sum()
         self.train_loss.update(loss)

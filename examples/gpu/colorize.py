@@ -4,13 +4,15 @@
 
 What `edgevision train restore --kind colorize` learns from, drawn on the GPU instead of by workers, until the time is
 over. A sheet of tiles is a picture made of other ones, all squares of the same side: many small pictures in one file.
-For the first part of the time half of what is seen comes from the sheets, then less and less.
+For the first part of the time half of what is seen comes from the sheets, then less and less. At the end a part of what
+rare colours counted more is taken back (logit adjustment, Menon et al. 2021): less colourful, and more often right.
 
 colorize.pt is the average of the weights that did best on the held-out tenth of the photographs by the loss,
 colorize_last.pt the last; log.txt has their figures.
 """
 
 import argparse
+import copy
 import json
 import math
 from pathlib import Path
@@ -106,8 +108,9 @@ def main() -> None:
     parser.add_argument("--photos", required=True)
     parser.add_argument("--tiles", nargs="*", default=[])
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--take-back", type=float, default=0.25, help="of how much rare colours counted more, 0 to 1")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--model-options", default='{"temperature": 0.4}')
+    parser.add_argument("--model-options", default='{"temperature": 0.5}')
     given = parser.parse_args()
     clock = Clock(given.seconds)
     torch.manual_seed(0)
@@ -159,7 +162,10 @@ def main() -> None:
     def keep_as(name: str, figures: dict[str, float]) -> None:
         plain = build_model(settings.model, **options).eval()
         metadata = restoration_metadata(settings, plain, figures, clock.seconds() / 3600)
-        keep(given.output / f"{name}.pt", average.network, metadata, settings.model, options)
+        network = copy.deepcopy(average.network)
+        with torch.no_grad():
+            network.tail.bias -= given.take_back * module.rarity().log()
+        keep(given.output / f"{name}.pt", network, metadata, settings.model, options)
 
     while clock.done() < 1:
         done = clock.done()

@@ -23,6 +23,7 @@ NAMES = [
     "segment",
     "segment_nuclei",
     "sequence",
+    "stylize",
     "upscale",
     "upscale_x4",
 ]

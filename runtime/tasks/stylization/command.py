@@ -33,10 +33,11 @@ def stylize(
 ) -> None:
     """Paint pictures in the style of a painting, or in a mixture of styles.
 
-    Colours and strokes are taken over; faces and letters become unreadable, and even surfaces get patterns.
+    Colours and strokes are taken over; faces and letters become unreadable, and even surfaces get patterns, at times
+    of a fine grid.
 
     Examples:
-        edgevision run stylize photo.jpg --model styles.onnx --style vangogh_starry_night
+        edgevision run stylize photo.jpg --style vangogh_starry_night
         edgevision run stylize photos/ --model styles.onnx --style wave:0.6,starry:0.4 --strength 0.8 -o painted/
     """
     how = {"style": style, "strength": strength}

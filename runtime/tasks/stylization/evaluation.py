@@ -86,7 +86,7 @@ class StyleQuality(RestorationQuality):
     """The distance of painted pictures from their paintings."""
 
     unit = ""
-    budget = 0.05
+    budget = 0.02
     less_is_better = True
 
     _evaluate = staticmethod(evaluate_stylizer)
