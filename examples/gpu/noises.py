@@ -35,8 +35,10 @@ def rounded(x: Tensor) -> Tensor:
 class Noises:
     """Noise on float32 (N, 3, S, S) in 0..1; where ``gray``, bool (N, 1, 1, 1), it is alike in all channels."""
 
-    def __init__(self, side: int, device: torch.device) -> None:
+    def __init__(self, side: int, device: torch.device, camera: float = 0.4) -> None:
         self.side, self.device = side, device
+        # Of a camera's, white, JPEG's and impulse noise; the last three keep their proportions.
+        self._until = tuple(accumulate((camera, *((1 - camera) / 0.6 * share for share in (0.22, 0.22, 0.10)))))
         self._tables = torch.tensor([_LUMA, _CHROMA, _CHROMA], dtype=torch.float32, device=device).view(1, 3, 8, 8)
         k, n = torch.arange(8.0)[:, None], torch.arange(8.0)[None]
         dct = torch.cos((2 * n + 1) * k * math.pi / 16) * math.sqrt(2 / 8)
@@ -55,10 +57,10 @@ class Noises:
     def white(self, x: Tensor, sigma: Tensor, gray: Tensor) -> Tensor:
         return x + self._alike(torch.randn_like(x), gray) * (sigma / 255)
 
-    def mixed(self, x: Tensor, sigma: float, gray: Tensor, shares=(0.40, 0.22, 0.22, 0.10)) -> Tensor:
+    def mixed(self, x: Tensor, sigma: float, gray: Tensor) -> Tensor:
         count = len(x)
         strength = uniform(0, sigma, count, self.device)
-        camera, white, jpeg, impulse = accumulate(shares)
+        camera, white, jpeg, impulse = self._until
         drawn = torch.rand(count, 1, 1, 1, device=self.device)
         noisy_white = self.white(x, strength, gray)
         noisy_white = torch.where(uniform(0, 1, count, self.device) < 0.5, rounded(noisy_white), noisy_white)

@@ -35,8 +35,8 @@ class Task(Protocol):
 
 
 class Denoising:
-    def __init__(self, settings: RestorationSettings) -> None:
-        self._noises = Noises(settings.crop, DEVICE)
+    def __init__(self, settings: RestorationSettings, camera: float) -> None:
+        self._noises = Noises(settings.crop, DEVICE, camera)
         self._mixed, self._sigma, self._gray = settings.noise == "mixed", settings.sigma[1], settings.gray
         self._luma = torch.tensor(_LUMA, device=DEVICE)
 
@@ -79,7 +79,7 @@ class Inpainting:
 
 
 def train(
-    settings: RestorationSettings, folder: Path, *, seconds: float, ema: float, floor: float, eager: bool
+    settings: RestorationSettings, folder: Path, *, seconds: float, ema: float, floor: float, camera: float, eager: bool
 ) -> None:
     torch.manual_seed(settings.seed)
     network = build_model(settings.model, **settings.model_options)
@@ -88,7 +88,7 @@ def train(
     network = network.to(DEVICE, memory_format=torch.channels_last)
     photos = Photos(settings.data, held_out=False, quiet=True)
     crops = PhotoCrops([photos[number] for number in range(len(photos))], settings.crop, DEVICE)
-    task: Task = Denoising(settings) if settings.kind == "denoise" else Inpainting(settings)
+    task: Task = Denoising(settings, camera) if settings.kind == "denoise" else Inpainting(settings)
     average, muon = Average(network, ema), Muon(network)
     mean_loss = torch.zeros((), device=DEVICE)
 
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--start-from")
     parser.add_argument("--noise", default="white")
     parser.add_argument("--sigma", type=float, default=50)
+    parser.add_argument("--camera", type=float, default=0.4, help="how often mixed noise is a camera's")
     parser.add_argument("--gray", type=float, default=0.0)
     parser.add_argument("--model-options", type=json.loads, default={})
     parser.add_argument("--crop", type=int, default=96, help="a power of two to inpaint")
@@ -161,7 +162,15 @@ def main() -> None:
         start_from=given.start_from,
         licence="Apache-2.0",
     )
-    train(settings, given.output, seconds=given.seconds, ema=given.ema, floor=given.floor, eager=given.eager)
+    train(
+        settings,
+        given.output,
+        seconds=given.seconds,
+        ema=given.ema,
+        floor=given.floor,
+        camera=given.camera,
+        eager=given.eager,
+    )
 
 
 if __name__ == "__main__":
