@@ -1,7 +1,7 @@
 """The codec that ships beside the formats that are on every machine: JPEG, WebP and AVIF, as Pillow writes them.
 
-    python benchmarks/compression.py --photos photos --gray set12 [--count 24] [--sheet sheet.png]
-    python benchmarks/compression.py --photos photos --gray set12 --compress compress.onnx --decompress decompress.onnx
+    python benchmarks/compression.py --photos photos --gray set12 --colour set5 [--count 24] [--sheet sheet.png]
+    python benchmarks/compression.py ... --compress compress.onnx --decompress decompress.onnx
 
 ``--photos`` holds the photographs of the training: only the tenth that it holds out is used, evenly ``--count`` of
 them. JPEG has its chroma halved (4:2:0) and its Huffman tables optimised, WebP ``method=6``, AVIF Pillow's defaults.
@@ -86,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--gray", type=Path, required=True)
+    parser.add_argument("--colour", type=Path, required=True)
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--compress", default="compress")
     parser.add_argument("--decompress", default="decompress")
@@ -103,6 +104,7 @@ def main() -> None:
         sets = {
             "photographs": [picture.convert("RGB") for picture in held_out(options.photos, options.count)],
             "Set12": [Image.open(path).convert("L") for path in sorted(options.gray.glob("*.png"))],
+            "Set5": [Image.open(path).convert("RGB") for path in sorted(options.colour.glob("*.png"))],
         }
         print("| pictures | format | bits a pixel, PSNR in dB |\n|---|---|---|")
         curves: dict[str, dict[str, Curve]] = {}

@@ -13,12 +13,12 @@ SCALE_STEP = 0.115
 
 TOTAL_FREQUENCY = 1 << 16
 
-SQUARE_BITS = 8.0
+SQUARE_BITS = 20.0
 """How many bits an error of one step is worth, as a square: of the integers on both sides of a number that one becomes
-its symbol which costs less. Where all errors up to half a step are as frequent it is 8.7, the derivative of
-log2(variance) / 2 at 1/12."""
+its symbol which costs less. More than the 8.7 that it were if errors up to half a step were all as frequent, the
+derivative of log2(variance) / 2 at 1/12: most numbers are much smaller than a step, and their errors what they are."""
 
-RESTORED_SHIFT = 0.15
+RESTORED_SHIFT = 0.1
 """How many steps beyond its symbol a number is taken to be: small ones, which become 0, are frequent."""
 
 # Reaching so many scales far, all but six in a million symbols have a frequency of their own.
