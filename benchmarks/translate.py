@@ -2,10 +2,11 @@
 
     python benchmarks/translate.py --model faces.onnx --pairs pairs [--groups '^(.+)_[0-9]+'] [--sheet faces.png]
 
-``--pairs`` is what `examples/make_pairs.py` wrote: the tenth that training holds out is drawn, in squares of ``--side``
-from the middle; the others give the mean picture and those to choose from. Figures are means over the pictures, but the
-Fréchet distance (in the features of the classifier that ships) is one of all together, that of real pictures being
-between two halves of them. The sheet shows the drawing, the mean, the most similar, the model's, and what was there.
+``--pairs`` is what `examples/make_pairs.py` wrote: the tenth that training holds out is drawn, in all squares of
+``--side`` that fit; the others' squares give the mean picture and those to choose from. Figures are means over squares,
+but the Fréchet distance (in the features of the classifier that ships) is one of all together, that of real pictures
+being between two halves of them. The sheet shows the drawing, the mean, the most similar, the
+model's, and what was there.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def main() -> None:
         }
         real = features(judge, [pair.picture for pair in judged])
         rows = [[pair.drawing for pair in judged]]
-        print(f"{len(judged)} held-out pairs, {len(known)} others\n")
+        print(f"{len(judged)} held-out squares, {len(known)} others\n")
         print("| method | PSNR, dB | SSIM | Fréchet distance | ms |\n|---|---|---|---|---|")
         for name, method in methods.items():
             begin = time.process_time()
@@ -93,13 +94,16 @@ def main() -> None:
 
 
 def squares(folder: PairedFolder, side: int) -> list[Pair]:
-    """The middle of each pair that is as large as that."""
-    found = []
+    """All that fit into the pairs, one beside the other."""
+    found: list[Pair] = []
     for index in range(len(folder)):
         drawing, picture = halves(to_array(folder.image(index)))
-        top, left = ((length - side) // 2 for length in picture.shape[:2])
-        if min(top, left) >= 0:
-            found.append(Pair(*(each[top : top + side, left : left + side] for each in (drawing, picture))))
+        height, width = picture.shape[:2]
+        found += [
+            Pair(*(each[top : top + side, left : left + side] for each in (drawing, picture)))
+            for top in range(0, height - side + 1, side)
+            for left in range(0, width - side + 1, side)
+        ]
     return found
 
 

@@ -24,6 +24,7 @@ NAMES = [
     "segment_nuclei",
     "sequence",
     "stylize",
+    "translate",
     "upscale",
     "upscale_x4",
 ]
