@@ -1436,7 +1436,7 @@ def test_the_page_says_what_it_does_not_show_for_want_of_time(
         property(lambda budget: 0.0 if budget.stage is Stage.INSPECTING else seconds_left(budget)),
     )
     page = tmp_path / "page.html"
-    settings = QuantizationSettings(preset=Preset.QUICK, threads=1, calibration=inputs, engine=EngineChoice.ONNXRUNTIME)
+    settings = QuantizationSettings(threads=1, calibration=inputs, engine=EngineChoice.ONNXRUNTIME, time_budget="10m")
     edgevision.export(foreign, tmp_path / "net.onnx", precision="int8", int8=settings, html=page)
     assert "not on this page for want of time: the time of each layer" in page.read_text(encoding="utf-8")
 
