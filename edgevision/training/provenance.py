@@ -3,6 +3,7 @@
 import shlex
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import lightning
 import torch
@@ -18,8 +19,7 @@ def training_provenance(data: str, hours: float) -> Provenance:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return Provenance(
         data=data,
-        # The program's own folder says nothing to anyone else.
-        command=shlex.join(["edgevision", *sys.argv[1:]]),
+        command=shlex.join([*_program(), *sys.argv[1:]]),
         machine=gpu or machine.processor_and_cores,
         hours=round(hours, 2),
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -29,3 +29,11 @@ def training_provenance(data: str, hours: float) -> Provenance:
             "lightning": str(lightning.__version__),
         },
     )
+
+
+def _program() -> list[str]:
+    """How the running program is called; its own folder says nothing to anyone else."""
+    program = Path(sys.argv[0])
+    # Run as ``python -m edgevision`` it is a file of that name.
+    own = program.suffix != ".py" or program.name == "__main__.py"
+    return ["edgevision"] if own else ["python", program.name]
