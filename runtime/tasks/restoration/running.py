@@ -18,6 +18,7 @@ from edgevision.core.errors import InputError, OutputError
 from edgevision.core.printable import one_line, shortened
 from edgevision.core.progress import track
 from edgevision.imaging.pictures import Picture
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.cluster.picture_work import Done
 from edgevision.runtime.engine_facts import engine_facts
 from edgevision.runtime.files.batch import failure_message, overlapped
@@ -86,6 +87,7 @@ def run_on_pictures(
     name_suffix: str,
     read_own_mask: Callable[[PictureInput, Picture], np.ndarray] | None = None,
     how: Mapping[str, Any] = MappingProxyType({}),
+    check: Callable[[ModelMetadata], object] = lambda metadata: None,
     protected: Sequence[Path] = (),
     smooth: float = 0,
 ) -> None:
@@ -95,6 +97,7 @@ def run_on_pictures(
         name_suffix: what names of results end in, where they lie beside the pictures.
         read_own_mask: gives the mask of a picture, if the pipeline takes one.
         how: what the pipeline is called with beside the picture.
+        check: raises :class:`InputError` where the model cannot do that, before the first picture is read.
         protected: files that are read, and that no result may replace.
         smooth: of curves, the share of the frames before.
     """
@@ -128,8 +131,9 @@ def run_on_pictures(
     started = time.monotonic()
     work = _Restoration(task=task, options=options, limits=limits, read_own_mask=read_own_mask, how=dict(how))
     with opened(work, options) as restoring:
-        make_folders(planned)
         restore = restoring.pipeline
+        check(restore.metadata)
+        make_folders(planned)
         announce(restore, options)
         results = restoring.each(planned)
         for job, error, _ in track(results, len(planned), f"{task}", quiet=options.quiet or options.as_json):

@@ -6,6 +6,7 @@ import typer
 
 from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import OUTPUT_PANEL
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.restoration.running import (
@@ -40,5 +41,12 @@ def stylize(
         edgevision run stylize photo.jpg --style vangogh_starry_night
         edgevision run stylize photos/ --model styles.onnx --style wave:0.6,starry:0.4 --strength 0.8 -o painted/
     """
+
+    def check(metadata: ModelMetadata) -> None:
+        from edgevision.runtime.tasks.stylization.spec import StylizationSpec
+        from edgevision.runtime.tasks.stylization.stylizer import style_shares
+
+        style_shares(style, metadata.spec_as(StylizationSpec).styles, metadata.name)
+
     how = {"style": style, "strength": strength}
-    run_on_pictures("stylize", inputs, options, name_suffix="stylized", how=how)
+    run_on_pictures("stylize", inputs, options, name_suffix="stylized", how=how, check=check)

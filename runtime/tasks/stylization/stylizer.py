@@ -125,25 +125,29 @@ def style_shares(style: str | Mapping[str, float] | None, styles: tuple[str, ...
             raise InputError(f"{model!r} has one style only, so that none can be chosen")
         return None
     given = {styles[0]: 1.0} if style is None else _parsed(style) if isinstance(style, str) else dict(style)
-    shares = np.zeros(len(styles), np.float32)
+    shares = np.zeros(len(styles))
     for name, share in given.items():
         if name not in styles:
             raise InputError(f"{model!r} has the styles {', '.join(styles)}, not {name!r}")
         if not 0 <= share < float("inf"):
             raise InputError(f"the share of the style {name!r} must be a number from 0 on, not {share}")
         shares[styles.index(name)] = share
-    if not shares.sum() > 0:
+    if not shares.any():
         raise InputError("the shares of the styles are all 0; give one of them more")
+    shares /= shares.max()  # first, since sums of large ones are infinite
     shares /= shares.sum()
-    return shares
+    return shares.astype(np.float32)
 
 
 def _parsed(text: str) -> dict[str, float]:
     shares: dict[str, float] = {}
     for part in text.split(","):
-        name, colon, share = part.strip().rpartition(":")
+        before, colon, after = part.strip().rpartition(":")
+        name = before if colon else after
+        if name in shares:
+            raise InputError(f"the style {name!r} is given twice; say once how much of it")
         try:
-            shares[name if colon else share] = float(share) if colon else 1.0
+            shares[name] = float(after) if colon else 1.0
         except ValueError:
             raise InputError(f"a style is NAME or NAME:SHARE,NAME:SHARE, not {text!r:.80}") from None
     return shares

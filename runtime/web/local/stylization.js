@@ -51,15 +51,20 @@ export function styleShares(style, styles) {
     if (style !== null) throw new Refusal("the model has one style only, so that none can be chosen");
     return null;
   }
-  const shares = new Float32Array(styles.length);
+  const shares = new Array(styles.length).fill(0);
+  const seen = new Set();
   for (const part of style === null ? [styles[0]] : style.split(",")) {
     const [, name, share] = /^\s*(.*?)(?::([^:]*))?\s*$/.exec(part);
     if (!styles.includes(name)) throw new Refusal(`the model has the styles ${styles.join(", ")}, not ${name}`);
+    if (seen.has(name)) throw new Refusal(`the style ${name} is given twice`, "Say once how much of it.");
+    seen.add(name);
     const given = share === undefined ? 1 : Number(share);
     if (!(given >= 0 && given < Infinity) || share === "") throw new Refusal(`a style is NAME or NAME:SHARE,NAME:SHARE, not ${style}`);
     shares[styles.indexOf(name)] = given;
   }
-  const sum = shares.reduce((total, share) => total + share, 0);
-  if (!(sum > 0)) throw new Refusal("the shares of the styles are all 0", "Give one of them more.");
-  return shares.map((share) => share / sum);
+  const most = Math.max(...shares);
+  if (!(most > 0)) throw new Refusal("the shares of the styles are all 0", "Give one of them more.");
+  // Beside the largest first, since sums of large ones are infinite.
+  const sum = shares.reduce((total, share) => total + share / most, 0);
+  return Float32Array.from(shares, (share) => share / most / sum);
 }

@@ -73,11 +73,16 @@ def test_styles_are_chosen_by_name_and_mixed_by_shares(stylizer):
         ({"wave": float("nan")}, "must be a number from 0 on, not nan"),
         ("wave:0,starry:0", "the shares of the styles are all 0"),
         ("", "has the styles wave, starry, not ''"),
+        ("wave:0.6,wave:0.4", "the style 'wave' is given twice"),
     ],
 )
 def test_a_style_that_cannot_be_is_refused(style, message):
     with pytest.raises(InputError, match=message):
         style_shares(style, STYLES, "styles")
+
+
+def test_shares_whose_sum_no_number_holds_are_shares_too():
+    np.testing.assert_array_equal(style_shares("wave:1e308,starry:1e308", STYLES, "styles"), [0.5, 0.5])
 
 
 def test_a_network_of_one_style_has_none_to_choose():
