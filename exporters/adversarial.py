@@ -117,8 +117,10 @@ class _Attack:
         pixels = pixels.detach().requires_grad_()
         output: Any = self._network(self._tensor(pixels))
         scores = output.flatten(1) if isinstance(output, Tensor) else None
-        if scores is None or scores.shape[1] < 2:
-            raise InputError("the checkpoint's network gives no score for each class, which an attack needs")
+        classes = len(self._classifier.labels)
+        if scores is None or scores.shape[1] != classes or classes < 2:
+            given = "" if scores is None else f": {scores.shape[1]} values for {classes} classes"
+            raise InputError(f"the checkpoint's network gives no score for each class, which an attack needs{given}")
         activation = self._spec.activation
         if activation is Activation.SOFTMAX:
             scores = scores.clamp_min(1e-12).log()

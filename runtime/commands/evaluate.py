@@ -209,7 +209,7 @@ def evaluate(
         folder = find_task(pipeline.metadata.task).open_data(data, (split,) if split else ())
         if corruptions:
             robustness_figure(pipeline.metadata.task)
-        trained_on = None if privacy is None else _trained_on(pipeline, privacy)
+        trained_on = None if privacy is None else _trained_on(pipeline, privacy, folder)
         if adversarial is not None:
             _check_classifies(pipeline, "--adversarial")
         options = EvaluationOptions(
@@ -282,10 +282,15 @@ def _spread(work: EvaluationWork, workers: RayOptions) -> Iterator[None]:
         yield
 
 
-def _trained_on(pipeline: "Pipeline", data: Path) -> "ImageFolder":
-    """The pictures that a classifier was trained on."""
+def _trained_on(pipeline: "Pipeline", data: Path, others: "ImageFolder") -> "ImageFolder":
+    """The pictures that a classifier was trained on, which ``others`` was not."""
     _check_classifies(pipeline, "--privacy")
-    folder: ImageFolder = find_task(pipeline.metadata.task).open_data(data)
+    folder: ImageFolder = find_task(pipeline.metadata.task).open_data(data, ("train",))
+    if (folder.path.resolve(), folder.split) == (others.path.resolve(), others.split):
+        raise InputError(
+            f"--privacy names the pictures of {str(data)!r} that are evaluated; give those that the model was trained"
+            " on, and as DATA others"
+        )
     return folder
 
 

@@ -1,6 +1,7 @@
 """Figures on corrupted pictures, and of membership inference, through the verb that shows them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,28 @@ def losses_below_mean(count: int) -> list[bool]:
     return [index % 2 == 1 for index in range(count)]
 
 
-def test_the_verb_shows_the_attack(edgevision, write_colours, pictures) -> None:
-    code, out, _ = edgevision("evaluate", write_colours(), pictures, "--privacy", pictures, "--json")
+@pytest.fixture
+def trained_on(pictures):
+    """The same pictures, as the training part of a data set whose test part has none of one colour."""
+    divided = pictures.parent / "divided"
+    shutil.copytree(pictures, divided / "train")
+    shutil.copytree(pictures, divided / "test")
+    shutil.rmtree(divided / "test" / COLOURS[0])
+    return divided
+
+
+def test_the_verb_shows_the_attack(edgevision, write_colours, pictures, trained_on) -> None:
+    code, out, _ = edgevision("evaluate", write_colours(), pictures, "--privacy", trained_on, "--json")
     assert code == 0
     assert json.loads(out)["privacy"]["members"] == 12
-    code, out, _ = edgevision("evaluate", write_colours(), pictures, "--privacy", pictures)
+    code, out, _ = edgevision("evaluate", write_colours(), pictures, "--privacy", trained_on)
     assert "membership inference (Yeom et al. 2018): advantage 0.0 points" in out
+
+
+def test_pictures_are_not_attacked_as_members_and_others_at_once(edgevision, write_colours, pictures) -> None:
+    code, out, err = edgevision("evaluate", write_colours(), pictures, "--privacy", pictures)
+    assert (code, out) == (2, "")
+    assert "give those that the model was trained on" in err
 
 
 def test_adversarial_pictures_mislead_and_what_was_found_is_recorded(edgevision, tmp_path, monkeypatch) -> None:
@@ -116,8 +133,10 @@ def test_adversarial_pictures_mislead_and_what_was_found_is_recorded(edgevision,
             brighter = 100 * (x.mean((1, 2, 3)) - 0.5)
             return torch.stack([brighter, -brighter], 1)
 
-    free = {"x": {0: torch.export.Dim("count")}}
-    torch.export.save(torch.export.export(Mean(), (torch.zeros(2, 3, 8, 8),), dynamic_shapes=free), "mean.pt2")
+    free = ({0: torch.export.Dim("count")},)
+    networks = {"mean.pt2": Mean(), "pixels.pt2": torch.nn.Hardtanh()}
+    for name, network in networks.items():
+        torch.export.save(torch.export.export(network, (torch.zeros(2, 3, 8, 8),), dynamic_shapes=free), name)
     for index in range(8):
         away = 3 if index % 2 else 100
         for name, level in (("bright", 128 + away), ("dark", 127 - away)):
@@ -130,6 +149,9 @@ def test_adversarial_pictures_mislead_and_what_was_found_is_recorded(edgevision,
     found = json.loads(out)["adversarial"]
     assert (found["images"], found["clean"], found["distances"]) == (16, 100, [1, 2, 4, 8])
     assert found["fgsm"] == found["pgd"] == [100, 100, 50, 50]
+    code, out, err = edgevision("evaluate", "mean.onnx", "data", "--adversarial", "pixels.pt2")
+    assert (code, out) == (2, "")
+    assert "no score for each class, which an attack needs: 192 values for 2 classes" in err
     quality = read_metadata(Path("mean.onnx")).quality
     assert (quality["fgsm_2_top1"], quality["pgd_8_top1"]) == (100, 50)
 
@@ -170,11 +192,11 @@ def test_shadow_models_find_members_by_how_sure_they_should_be() -> None:
     assert found.auc > 0.15 + lower_share(-answers(3).members, -answers(3).others)
 
 
-def test_shadow_models_are_opened_for_the_attack(edgevision, write_colours, pictures) -> None:
+def test_shadow_models_are_opened_for_the_attack(edgevision, write_colours, pictures, trained_on) -> None:
     model = write_colours()
     shadows = ("--shadow", model, "--shadow", model)
-    code, out, err = edgevision("evaluate", model, pictures, "--privacy", pictures, *shadows, "--json")
+    code, out, err = edgevision("evaluate", model, pictures, "--privacy", trained_on, *shadows, "--json")
     assert code == 0, err
     found = json.loads(out)["privacy"]["likelihood_ratio"]
     assert (found["shadows"], found["auc"]) == (2, 0.5)
-    assert "likelihood ratio" in edgevision("evaluate", model, pictures, "--privacy", pictures, *shadows)[1]
+    assert "likelihood ratio" in edgevision("evaluate", model, pictures, "--privacy", trained_on, *shadows)[1]
