@@ -239,4 +239,6 @@ def _parity_table(parity: "ParityReport") -> str:
         )
     if parity.agreement is not None:
         lines.append(f"  same answer for {parity.agreement:.2f} % of them")
+    if any(output.sqnr_db is not None for output in parity.outputs):
+        lines.append("  (SQNR: signal over error; 20 dB is an error of a tenth, 40 of a hundredth)")
     return "\n".join(lines)

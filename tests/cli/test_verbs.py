@@ -46,6 +46,17 @@ def test_every_verb_names_a_module_of_ours_and_a_function(name: str, verb: Verb)
     assert verb.help.endswith(".")
 
 
+@pytest.mark.parametrize("name", [name for name in verbs() if name.startswith("train ")])
+def test_every_training_says_how_long_it_takes(name: str) -> None:
+    said = " ".join(context_of(name).command.get_help(context_of(name)).split())
+    assert re.search(r"took [\d.]+ (minutes|hours)|[Ee]xpect seconds|How long it takes", said.partition("Examples:")[0])
+
+
+def test_compression_says_on_both_sides_what_it_is_bad_at() -> None:
+    for name in ("run compress", "run decompress"):
+        assert "faint pattern" in " ".join(context_of(name).command.get_help(context_of(name)).split())
+
+
 @EVERY_VERB
 def test_help_has_all_options_with_a_text_and_those_that_stand_alone_last(name: str) -> None:
     context = context_of(name)

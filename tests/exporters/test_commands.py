@@ -62,7 +62,8 @@ def test_export_says_what_it_made(
     assert lines[2].startswith("compared with PyTorch")
     assert lines[3].startswith("  logits: SQNR 1")
     assert lines[4].startswith("  same answer for ")
-    assert lines[5] == f"report: {tmp_path / 'net.report.json'}"
+    assert lines[5].startswith("  (SQNR: ")
+    assert lines[6] == f"report: {tmp_path / 'net.report.json'}"
 
 
 @pytest.mark.parametrize("options", [["-o", "{}/net.onnx"], []])

@@ -83,6 +83,7 @@ def compress(
     """Train a network that compresses photographs, in several qualities at once.
 
     A tenth of them, chosen by file name, is held out. The same command resumes an interrupted training.
+    About 1,600 steps of 64 crops of 192 pixels took 2 minutes on a GPU (H200).
 
     Examples:
         edgevision train compress --data photos --steps 20000

@@ -69,7 +69,7 @@ def detect(
     """Train a detector on pictures with boxes.
 
     Without a val split a tenth of the pictures, chosen by file name, is held out. The same command resumes an
-    interrupted training.
+    interrupted training. 2,000 steps at 192x256 took 32 minutes on a busy core, of which it had about a fifth.
 
     Examples:
         edgevision train detect --data cells.zip --image-size 256x320 --turn

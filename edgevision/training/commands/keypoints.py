@@ -77,7 +77,8 @@ def keypoints(
 ) -> None:
     """Train a network that finds points on one thing in a crop, as the landmarks of a face.
 
-    The same command resumes an interrupted training.
+    The same command resumes an interrupted training. 3,000 steps of 32 crops of 96 pixels took 52 minutes on a busy
+    core, of which it had about a quarter.
 
     Examples:
         edgevision train keypoints --data faces.zip --scheme face68 --groups '^(.+)_[0-9]+'

@@ -69,6 +69,7 @@ def stylize(
     """Train a network that paints photographs in the styles of some paintings, or in a mixture of them.
 
     A tenth of the photographs, chosen by file name, is held out. The same command resumes an interrupted training.
+    1,803 steps of 16 crops took 4 minutes on a busy GPU (H200).
 
     Examples:
         edgevision train stylize --data photos --style wave.jpg --style starry.jpg

