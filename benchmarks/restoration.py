@@ -51,9 +51,22 @@ NOISES: dict[str, Noise] = {
     "JPEG of quality 10": lambda image, generator: add_jpeg_noise(image, 10, generator),
     "JPEG of quality 30": lambda image, generator: add_jpeg_noise(image, 30, generator),
     "JPEG of quality 60": lambda image, generator: add_jpeg_noise(image, 60, generator),
+    "JPEG of quality 80": lambda image, generator: add_jpeg_noise(image, 80, generator),
+    "JPEG of quality 95": lambda image, generator: add_jpeg_noise(image, 95, generator),
+    "blotches of 3 pixels, sigma 15": lambda image, generator: add_blotches(image, 3, 15, generator),
     "impulse, 2 %": lambda image, generator: add_impulse_noise(image, 0.02, generator),
     "impulse, 10 %": lambda image, generator: add_impulse_noise(image, 0.1, generator),
 }
+
+
+def add_blotches(image: np.ndarray, side: int, sigma: float, generator: np.random.Generator) -> np.ndarray:
+    """White noise of squares of ``side`` pixels, as subsampled colour leaves it, rounded to 8 bits."""
+    height, width, channels = image.shape
+    coarse = generator.normal(0, sigma / 255, (-(-height // side), -(-width // side), channels))
+    noise = np.repeat(np.repeat(coarse, side, axis=0), side, axis=1)[:height, :width]
+    return as_float(to_8_bit(image + noise.astype(np.float32)))
+
+
 NON_LOCAL_MEANS_STRENGTHS = (1, 2, 3, 5, 7, 10, 14, 19, 25, 32)
 
 

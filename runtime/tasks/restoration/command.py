@@ -95,7 +95,7 @@ def denoise(
     """Remove noise of any strength from gray and colour pictures: of cameras, JPEG files and impulses.
 
     Fine texture under heavy noise becomes smooth; --strength keeps some of both. Of noise that is white,
-    --model denoise_white leaves less.
+    --model denoise_white leaves less. A JPEG file of quality 95 is nearer to its original as it is.
 
     Examples:
         edgevision run denoise photo.jpg
