@@ -47,6 +47,10 @@ def on_the_command_line(capsys: Any, *arguments: Any) -> Any:
         ("upscale", "cat.jpg", {"model": "upscale_x4"}),
         ("brighten", "cat.jpg", {"always": "true"}),
         ("colorize", "gray.webp", {"strength": "0.8"}),
+        ("stylize", "cat.jpg", {}),
+        ("stylize", "cat.png", {"style": "hokusai_great_wave:1,munch_scream:2", "strength": "0.7"}),
+        ("translate", "cat.png", {}),
+        ("translate", "gray.webp", {}),
     ],
 )
 def test_pictures_are_those_of_the_command_line(server, pictures, tmp_path, capsys, task, name, options):
