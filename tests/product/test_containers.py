@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,14 @@ def test_what_is_copied_is_there_and_is_not_ignored():
                 assert source in kept
 
 
+def installed_program(name: str) -> str | None:
+    """Beside this Python, which need not be on the path, or on the path."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which(name, path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
+
+
 def test_hadolint_finds_nothing():
-    program = shutil.which("hadolint")
+    program = installed_program("hadolint")
     if program is None:
         pytest.skip("hadolint is not installed")
     done = subprocess.run([program, DOCKERFILE], capture_output=True, text=True, check=False)
@@ -63,7 +70,7 @@ def test_compose_files_and_prometheus_settings_are_as_their_programs_want_them()
         "check-jsonschema": ["--builtin-schema", "vendor.compose-spec", DOCKER / "compose.yaml"],
         "promtool": ["check", "config", "--syntax-only", DOCKER / "prometheus.yaml"],
     }
-    here = {program: words for program, words in checks.items() if shutil.which(program)}
+    here = {program: words for name, words in checks.items() if (program := installed_program(name))}
     if not here:
         pytest.skip("neither check-jsonschema nor promtool is installed")
     for program, words in here.items():
