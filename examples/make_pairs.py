@@ -135,4 +135,6 @@ def main(kind: str, source: str, target: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4 or sys.argv[1] not in KINDS:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

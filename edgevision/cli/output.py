@@ -55,7 +55,8 @@ def end_with_failures(failures: Sequence[tuple[str, str]], total: int) -> None:
     for _, message in failures:
         echo(f"failed: {one_line(message)}", err=True)
     if failures:
-        raise PartialFailureError(f"{len(failures)} of {total} pictures failed, the others were done")
+        rest = ", the others were done" if len(failures) < total else ""
+        raise PartialFailureError(f"{len(failures)} of {total} pictures failed{rest}")
 
 
 def end_interrupted(interrupt: KeyboardInterrupt) -> NoReturn:

@@ -82,7 +82,7 @@ def evaluate(
         bool,
         typer.Option(
             "--held-out",
-            help="Only the tenth that training (restore, keypoints) holds out.",
+            help="Only the tenth that training (restore, compress, translate, keypoints) holds out.",
             rich_help_panel=_PICTURES_PANEL,
         ),
     ] = False,

@@ -11,7 +11,8 @@ ZoomOption = Annotated[float, typer.Option(help="Least scale that photographs ar
 FlipCropsOption = Annotated[bool, typer.Option(help="Mirror and turn the crops.")]
 
 ModelOptionsOption = Annotated[
-    str, typer.Option("--model-options", help="More options of the network as JSON, e.g. '{\"width\": 32}'.")
+    str,
+    typer.Option("--model-options", help="More options of the network as JSON; a wrong name brings the right ones."),
 ]
 
 BackboneOption = Annotated[
