@@ -30,7 +30,7 @@ class JudgedLoss(Record):
         limit = f"{self.at_most:.3g} lost" if self.budget >= 0 else f"{-self.at_most:.3g} left"
         needed = "" if self.pictures_needed is None else f": about {self.pictures_needed} like them would show it"
         return (
-            f"held by the estimate, not proven: {seen} on {self.pictures} pictures, on others perhaps {limit},"
+            f"held by the estimate, not proven: {seen} on {samples_seen(self.pictures)}, on others perhaps {limit},"
             f" for {abs(self.budget):g} {self.unit}{needed}"
         )
 
@@ -38,3 +38,10 @@ class JudgedLoss(Record):
         if self.budget < 0:
             return self.caveat or f"{-self.at_most:.3g} dB of {self.metric} or more, for {-self.budget:g}"
         return self.caveat or f"at most {self.at_most:.3g} {self.unit} of {self.metric}, for {self.budget:g}"
+
+
+def samples_seen(count: int | None) -> str:
+    """How many independent inputs there were, in words: of a clip many frames in a row are one."""
+    if count is None:
+        return "what was seen"
+    return "1 sample" if count == 1 else f"{count} samples"

@@ -19,6 +19,7 @@ from edgevision.exporters.quantization.targets import Target
 from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.exporters.quantization.trials import Timer, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict_words import expectation, reason
+from edgevision.modelfiles.judged_loss import samples_seen
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
@@ -240,12 +241,11 @@ def unproven(forms: Sequence[Form], written: str, budget: float, unit: str) -> t
     best = max(possible, key=speed)
     assert best.bound is not None
     wanted = best.bound.enough(budget - best.loss)
+    seen = samples_seen(best.bound.pictures)
     if unit == "dB" and budget < 0:
-        lost = f"leaves {-best.loss:.3g} dB on {best.bound.pictures} samples and on others perhaps {-best.at_most:.3g}"
+        lost = f"leaves {-best.loss:.3g} dB on {seen} and on others perhaps {-best.at_most:.3g}"
     else:
-        lost = (
-            f"loses {best.loss:.3g} {unit} on {best.bound.pictures} pictures and on others perhaps {best.at_most:.3g}"
-        )
+        lost = f"loses {best.loss:.3g} {unit} on {seen} and on others perhaps {best.at_most:.3g}"
     more = "" if wanted is None else f"; about {wanted} like them would show whether it is"
     return (
         f"{best.label} is not shown to be within {abs(budget):g} {unit}: it {lost}{more}; give more, or --max-drop",

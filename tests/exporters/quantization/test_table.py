@@ -113,7 +113,7 @@ def test_what_is_within_the_budget_on_few_pictures_only_is_said_to_be_not_proven
     assert judged.proven is False
     assert judged.pictures_needed is not None
     assert judged.pictures_needed > 40
-    said = f"held by the estimate, not proven: 0.1 points on 40 pictures, on others perhaps {judged.at_most:.3g} lost"
+    said = f"held by the estimate, not proven: 0.1 points on 40 samples, on others perhaps {judged.at_most:.3g} lost"
     assert said in verdict_table(found).splitlines()[-1]
     assert f"about {judged.pictures_needed} like them would show it" in found.verdict
     assert JudgedLoss.from_dict(judged.to_dict()) == judged
