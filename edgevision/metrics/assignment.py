@@ -20,13 +20,18 @@ def best_pairs(worth: NDArray[np.float64], least: float) -> Pairs:
         MissingExtraError: SciPy is not installed, which solves it.
     """
     usable = worth >= least
-    if not usable.any():
+    row, column = usable.nonzero()
+    if not len(row):
         return np.zeros((0, 2), np.int64)
-    # What is no pair counts for nothing, so that it never takes the place of one that is.
-    row, column = _solver()(np.where(usable, worth, 0.0), maximize=True)
+    solve = _solver()
+    # Where nothing is usable twice there is nothing to solve, as in most frames of a video.
+    if not (len(set(row.tolist())) == len(set(column.tolist())) == len(row)):
+        # What is no pair counts for nothing, so that it never takes the place of one that is.
+        row, column = solve(np.where(usable, worth, 0.0), maximize=True)
+        kept = usable[row, column]
+        row, column = row[kept], column[kept]
     pairs: Pairs = np.array([row, column], np.int64).T
-    kept: Pairs = pairs[usable[row, column]]
-    return kept
+    return pairs
 
 
 @cache

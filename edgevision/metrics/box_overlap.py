@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 def box_areas(boxes: NDArray[Any]) -> NDArray[Any]:
     """(N,): of boxes (N, 4), 0 where a corner is on the wrong side."""
-    areas: NDArray[Any] = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    areas: NDArray[Any] = sides[:, 0] * sides[:, 1]
     return areas
 
 
@@ -21,7 +22,8 @@ def intersection_over_union(
     """
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
+    sides = np.maximum(high - low, 0)
+    shared = sides[..., 0] * sides[..., 1]
     union = box_areas(one)[:, None] + box_areas(other)[None] - shared
     if crowd is not None:
         union = np.where(crowd[None], box_areas(one)[:, None], union)

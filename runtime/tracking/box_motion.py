@@ -21,6 +21,8 @@ class BoxMotion:
     With that, and noise that is the same in all four, the filter of eight states (Wojke et al. 2017; Zhang et al. 2022)
     falls apart into four of two: what follows is those, in closed form.
 
+    All of it is one array, float64 (5, N, 4), so that little is called for each frame: what few boxes cost is calls.
+
     Attributes:
         position: float64 (N, 4), centre x, centre y, width and height, in pixels.
         velocity: float64 (N, 4), the same for each frame.
@@ -28,18 +30,35 @@ class BoxMotion:
     """
 
     def __init__(self) -> None:
-        self.position: Floats = np.zeros((0, 4))
-        self.velocity: Floats = np.zeros((0, 4))
-        self.variance: Floats = np.zeros((3, 0, 4))
+        self._states: Floats = np.zeros((5, 0, 4))
 
     def __len__(self) -> int:
-        return len(self.position)
+        return int(self._states.shape[1])
+
+    @property
+    def position(self) -> Floats:
+        position: Floats = self._states[0]
+        return position
+
+    @property
+    def velocity(self) -> Floats:
+        velocity: Floats = self._states[1]
+        return velocity
+
+    @property
+    def variance(self) -> Floats:
+        variance: Floats = self._states[2:]
+        return variance
 
     @property
     def boxes(self) -> Floats:
         """float64 (N, 4), x1, y1, x2, y2."""
-        half = np.maximum(self.position[:, 2:], 0) / 2
-        return np.concatenate([self.position[:, :2] - half, self.position[:, :2] + half], axis=1)
+        center, half = self.position[:, :2], np.maximum(self.position[:, 2:], 0)
+        half /= 2
+        boxes = np.empty_like(self.position)
+        np.subtract(center, half, out=boxes[:, :2])
+        np.add(center, half, out=boxes[:, 2:])
+        return boxes
 
     def distances(self, boxes: Floats) -> Floats:
         """(N, n): between the centres and those of ``boxes`` (n, 4), in longer sides of the N."""
@@ -49,47 +68,51 @@ class BoxMotion:
 
     def add(self, boxes: Floats) -> None:
         """Begin with further boxes (n, 4), x1, y1, x2, y2, that stand still as far as is known."""
-        position = _centred(boxes)
-        size = _size(position)
-        first = np.zeros((3, len(boxes), 4))
-        first[0] = (_FIRST_POSITION * _SEEN_SHARE * size) ** 2
-        first[2] = (_FIRST_VELOCITY * _VELOCITY_SHARE * size) ** 2
-        self.position = np.concatenate([self.position, position])
-        self.velocity = np.concatenate([self.velocity, np.zeros_like(position)])
-        self.variance = np.concatenate([self.variance, first], axis=1)
+        first = np.zeros((5, len(boxes), 4))
+        first[0] = _centred(boxes)
+        size = _size(first[0])
+        first[2] = (_FIRST_POSITION * _SEEN_SHARE * size) ** 2
+        first[4] = (_FIRST_VELOCITY * _VELOCITY_SHARE * size) ** 2
+        self._states = np.concatenate([self._states, first], axis=1)
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Forget the others."""
-        self.position, self.velocity = self.position[rows], self.velocity[rows]
-        self.variance = self.variance[:, rows]
+        self._states = self._states[:, rows]
 
     def step(self, steps: float = 1) -> None:
         """Go on to the next frame, or over several at once."""
-        size = _size(self.position)
+        position, velocity, own, both, speed = self._states
+        size = _size(position)
         squared = size * size * steps
-        own, both, speed = self.variance
-        self.position += steps * self.velocity
+        position += steps * velocity
         own += (2 * steps) * both + (steps * steps) * speed + _POSITION_SHARE**2 * squared
         both += steps * speed
         speed += _VELOCITY_SHARE**2 * squared
 
     def see(self, rows: NDArray[np.int64], boxes: Floats) -> None:
         """Take in where the boxes of some rows were found, as (n, 4) x1, y1, x2, y2."""
-        own, both, speed = self.variance[:, rows]
-        expected = self.position[rows]
-        size = _size(expected)
+        states = self._states[:, rows]
+        position, velocity, own, both, speed = states
+        size = _size(position)
         innovation = own + _SEEN_SHARE**2 * size * size
-        surprise = _centred(boxes) - expected
+        surprise = _centred(boxes) - position
         gain, speed_gain = own / innovation, both / innovation
-        self.position[rows] = expected + gain * surprise
-        self.velocity[rows] += speed_gain * surprise
         left = 1 - gain
-        self.variance[:, rows] = own * left, both * left, speed - speed_gain * both
+        position += gain * surprise
+        velocity += speed_gain * surprise
+        speed -= speed_gain * both
+        own *= left
+        both *= left
+        self._states[:, rows] = states
 
 
 def _centred(boxes: Floats) -> Floats:
     low, high = boxes[:, :2], boxes[:, 2:]
-    return np.concatenate([(low + high) / 2, high - low], axis=1)
+    centred = np.empty_like(boxes)
+    np.add(low, high, out=centred[:, :2])
+    centred[:, :2] /= 2
+    np.subtract(high, low, out=centred[:, 2:])
+    return centred
 
 
 def _size(position: Floats) -> Floats:

@@ -1,11 +1,12 @@
 """Boxes of one frame after the other become tracks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevision.metrics.assignment import best_pairs
+from edgevision.metrics.assignment import Pairs, best_pairs
 from edgevision.metrics.box_overlap import box_areas, intersection_over_union
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tracking.appearance import Looks
@@ -84,64 +85,86 @@ class Tracker:
             steps: how many frames lie between this one and the last, which is more than 1 where some were dropped.
             looks: how each box looks, in all frames or in none; see :mod:`.appearance`.
         """
-        settings = self._settings
         self._motion.step(steps)
         self._unseen += steps
         boxes = found.boxes.astype(np.float64)
-        same_class = self._classes[:, None] == found.classes[None, :]
-        overlap = intersection_over_union(self._motion.boxes, boxes) * same_class
-        alike = np.zeros_like(overlap) if looks is None or self._looks is None else self._looks @ looks.T
-        high = found.scores >= settings.high
-        low = (found.scores >= settings.low) & ~high
-        partner = np.full(len(found), -1, np.int64)
-        free = np.ones(len(self._ids), bool)
-
-        def pair(tracks: NDArray[np.bool_], candidates: NDArray[np.bool_], may: NDArray[np.bool_]) -> None:
-            """Join ``tracks`` and ``candidates`` that are left, among the pairs (tracks, boxes) that ``may`` be one."""
-            rows, columns = tracks & free, candidates & (partner < 0)
-            if not (rows.any() and columns.any()):
-                return
-            among = np.where(may & rows[:, None] & columns, overlap + settings.look * alike, 0.0)
-            for row, column in best_pairs(among, _LEAST).tolist():
-                partner[column] = row
-                free[row] = False
-
-        may = overlap >= settings.overlap
-        if looks is not None:
-            # What was lost may have turned round meanwhile, and another stand where it is expected.
-            may &= (self._unseen <= steps)[:, None] | (alike >= settings.other_look)
-        pair(self._confirmed, high, may)
-        # What was lost is not found again by a box that might be anything.
-        pair(self._confirmed & (self._unseen <= steps), low, overlap >= settings.low_overlap)
-        if looks is not None:
-            near = self._motion.distances(boxes) <= settings.reach
-            pair(self._confirmed, high, near & same_class & (alike >= settings.same_look))
-        pair(~self._confirmed, high, overlap >= settings.first_overlap)
-        matched = np.flatnonzero(partner >= 0)
-        rows = partner[matched]
-        self._motion.see(rows, boxes[matched])
+        rows, columns = self._pairs(found, boxes, steps, looks)
+        self._motion.see(rows, boxes[columns])
         self._unseen[rows] = 0
-        self._scores[rows] = found.scores[matched]
+        self._scores[rows] = found.scores[columns]
         self._confirmed[rows] = True
         if looks is not None and self._looks is not None:
-            self._looks[rows] = _unit(_REMEMBERED * self._looks[rows] + (1 - _REMEMBERED) * looks[matched])
-        self._forget()
-        begun = np.flatnonzero((partner < 0) & (found.scores >= settings.begin))
-        if len(begun):
-            self._begin(boxes[begun], found.classes[begun], found.scores[begun])
-            if looks is not None:
-                known = looks[:0] if self._looks is None else self._looks
-                self._looks = np.concatenate([known, looks[begun]])
+            self._looks[rows] = _unit(_REMEMBERED * self._looks[rows] + (1 - _REMEMBERED) * looks[columns])
+        if len(rows) < len(self._ids):
+            self._forget()
+        if len(columns) < len(found):
+            fresh = found.scores >= self._settings.begin
+            fresh[columns] = False
+            self._begin(fresh, found, boxes, looks)
         self._frames += 1
         return self._shown(found)
+
+    def _pairs(
+        self, found: Detections, boxes: NDArray[np.float64], steps: int, looks: Looks | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which track is which box: the rows of the tracks, and the box of each."""
+        same_class = self._classes[:, None] == found.classes
+        overlap = intersection_over_union(self._motion.boxes, boxes) * same_class
+        alike = None if looks is None or self._looks is None else self._looks @ looks.T
+        worth = overlap if alike is None else overlap + self._settings.look * alike
+        free, left = np.ones(len(self._ids), bool), np.ones(len(found), bool)
+        joined: list[Pairs] = []
+        most = min(overlap.shape)
+        for tracks, candidates, may in self._stages(found, boxes, steps, overlap, same_class, alike):
+            may &= (tracks & free)[:, None]
+            may &= candidates & left
+            joined.append(best_pairs(worth * may, _LEAST))
+            most -= len(joined[-1])
+            if not most:
+                break
+            free[joined[-1][:, 0]] = False
+            left[joined[-1][:, 1]] = False
+        rows, columns = np.concatenate(joined).T
+        return rows, columns
+
+    def _stages(
+        self,
+        found: Detections,
+        boxes: NDArray[np.float64],
+        steps: int,
+        overlap: NDArray[np.float64],
+        same_class: NDArray[np.bool_],
+        alike: NDArray[np.float32] | None,
+    ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]]:
+        """What is joined one after the other: some tracks, some boxes, and which pairs (tracks, boxes) may be one.
+
+        Each is worked out only when it is asked for, as what comes first mostly leaves nothing to join.
+        """
+        settings = self._settings
+        high = found.scores >= settings.high
+        may = overlap >= settings.overlap
+        just_seen = self._unseen <= steps
+        if alike is not None:
+            # What was lost may have turned round meanwhile, and another stand where it is expected.
+            may &= just_seen[:, None] | (alike >= settings.other_look)
+        yield self._confirmed, high, may
+        # What was lost is not found again by a box that might be anything.
+        low = (found.scores >= settings.low) & ~high
+        yield self._confirmed & just_seen, low, overlap >= settings.low_overlap
+        if alike is not None:
+            near = self._motion.distances(boxes) <= settings.reach
+            yield self._confirmed, high, near & same_class & (alike >= settings.same_look)
+        yield ~self._confirmed, high, overlap >= settings.first_overlap
 
     def _shown(self, found: Detections) -> Tracks:
         """The tracks that are told of, by id, where they are by all that was seen of them so far."""
         height, width = found.size
-        boxes = np.minimum(np.maximum(self._motion.boxes, 0), (width, height, width, height))
+        boxes = self._motion.boxes
+        np.maximum(boxes, 0, out=boxes)
+        np.minimum(boxes, (width, height, width, height), out=boxes)
         seen = self._unseen == 0
         told = self._confirmed & (self._unseen <= self._settings.coast) & (seen | (box_areas(boxes) > 0))
-        rows = np.flatnonzero(told)  # they are in the order of their ids
+        rows = told.nonzero()[0]  # they are in the order of their ids
         shown = Detections(
             boxes[rows].astype(np.float32),
             self._scores[rows],
@@ -163,15 +186,23 @@ class Tracker:
         if self._looks is not None:
             self._looks = self._looks[kept]
 
-    def _begin(self, boxes: NDArray[np.float64], classes: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
-        count = len(boxes)
-        self._motion.add(boxes)
+    def _begin(
+        self, fresh: NDArray[np.bool_], found: Detections, boxes: NDArray[np.float64], looks: Looks | None
+    ) -> None:
+        """Tracks of the boxes that are ``fresh``."""
+        count = int(fresh.sum())
+        if not count:
+            return
+        self._motion.add(boxes[fresh])
         self._ids = np.concatenate([self._ids, self._next + np.arange(count)])
         self._next += count
-        self._classes = np.concatenate([self._classes, classes])
-        self._scores = np.concatenate([self._scores, scores])
+        self._classes = np.concatenate([self._classes, found.classes[fresh]])
+        self._scores = np.concatenate([self._scores, found.scores[fresh]])
         self._unseen = np.concatenate([self._unseen, np.zeros(count, np.int64)])
         self._confirmed = np.concatenate([self._confirmed, np.full(count, self._frames == 0)])
+        if looks is not None:
+            known = looks[:0] if self._looks is None else self._looks
+            self._looks = np.concatenate([known, looks[fresh]])
 
 
 def _unit(looks: Looks) -> Looks:
