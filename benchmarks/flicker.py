@@ -18,7 +18,7 @@ import edgevision
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.streams.opening import open_source
 from edgevision.runtime.streams.source import Excerpt
-from edgevision.runtime.tasks.restoration.curves import SteadyCurves
+from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
 
 _STATIC = 4
 
@@ -52,10 +52,14 @@ def main() -> None:
             show(f"bicubic{name}", frames, [twice(frame, Image.Resampling.BICUBIC) for frame in frames], clean)
     with edgevision.load("colorize", threads=1) as colorize:
         gray = [np.repeat(frame.mean(2, keepdims=True), 3, 2).round().astype(np.uint8) for frame in noisy]
-        show("colorize", gray, [colorize(frame).pixels for frame in gray], clean)
+        for smooth in (0.0, 0.5, 0.8, 0.9):
+            steady = SteadyMaps(smooth) if smooth else None
+            show(
+                f"colorize --smooth {smooth:g}", gray, [colorize(frame, steady=steady).pixels for frame in gray], clean
+            )
     with edgevision.load("brighten", threads=1) as brighten:
         for smooth in (0.0, 0.5, 0.8, 0.9):
-            steady = SteadyCurves(smooth) if smooth else None
+            steady = SteadyMaps(smooth) if smooth else None
             result = [brighten(Picture(frame), steady=steady).pixels for frame in dark]
             # Light that grows makes every difference grow: the source is given the same.
             gain = np.mean([frame.mean() for frame in result]) / np.mean([frame.mean() for frame in dark])

@@ -16,7 +16,12 @@ from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.restoration.masks import mask_from_alpha, match_masks, read_mask, split_off_mask
-from edgevision.runtime.tasks.restoration.running import PictureOptions, StrengthOption, run_on_pictures
+from edgevision.runtime.tasks.restoration.running import (
+    PictureOptions,
+    SmoothOption,
+    StrengthOption,
+    run_on_pictures,
+)
 from edgevision.runtime.tasks.restoration.spec import HoleFill, RestorationKind
 
 _MASK_PANEL = "Mask"
@@ -140,15 +145,7 @@ def upscale(
 def brighten(
     inputs: InputsArgument = NO_INPUTS,
     strength: StrengthOption = 1,
-    smooth: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=0.99,
-            help="Of videos: the share of the frames before, against flicker.",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = 0.8,
+    smooth: SmoothOption = 0.8,
     always: Annotated[
         bool,
         typer.Option(
@@ -178,6 +175,7 @@ def brighten(
 def colorize(
     inputs: InputsArgument = NO_INPUTS,
     strength: StrengthOption = 1,
+    smooth: SmoothOption = 0.9,
     always: Annotated[
         bool,
         typer.Option(
@@ -198,4 +196,4 @@ def colorize(
         edgevision run colorize album/ -o colours/ --strength 0.8
     """
     how = {"strength": strength, "always": always}
-    run_on_pictures(RestorationKind.COLORIZE, inputs, options, name_suffix="colorized", how=how)
+    run_on_pictures(RestorationKind.COLORIZE, inputs, options, name_suffix="colorized", how=how, smooth=smooth)

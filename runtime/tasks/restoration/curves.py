@@ -13,6 +13,7 @@ from edgevision.imaging.samples import Array, Samples, as_float
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import require_finite
+from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
 
 # Of a picture at once: few enough for the caches, and for OpenBLAS not to share a product of them among threads, where
 # pictures would wait for each other; enough for threads not to wait for each other's Python.
@@ -48,29 +49,6 @@ class Curves(NamedTuple):
     protection: float
 
 
-class SteadyCurves:
-    """The curves of a stream's frames, each drawn towards those before, so that brightness does not flicker.
-
-    Where they jump, as at a cut, they begin anew.
-    """
-
-    def __init__(self, smooth: float) -> None:
-        """``smooth`` is the share of what was before, 0 for none of it to just below 1."""
-        self._smooth = smooth
-        self._before: Curves | None = None
-
-    def __call__(self, curves: Curves) -> Curves:
-        """What is to be used in place of the next frame's ``curves``."""
-        before = self._before
-        if before is not None and before.maps.shape == curves.maps.shape:
-            change = before.maps - curves.maps
-            if np.abs(change).mean() <= _CUT:
-                protection = curves.protection + self._smooth * (before.protection - curves.protection)
-                curves = Curves(curves.maps + np.float32(self._smooth) * change, protection)
-        self._before = curves
-        return curves
-
-
 class CurveNetwork:
     """A network that predicts curves, on an engine.
 
@@ -94,7 +72,7 @@ class CurveNetwork:
         self._preprocess = Preprocessor(metadata.image)
 
     def restore(
-        self, samples: Samples, *, always: bool = False, steady: SteadyCurves | None = None
+        self, samples: Samples, *, always: bool = False, steady: SteadyMaps | None = None
     ) -> Iterator[tuple[int, Array]]:
         """The rows of the picture (H, W, 1 or 3) bent by the curves, top to bottom, float32 (n, W, 1 or 3).
 
@@ -104,7 +82,7 @@ class CurveNetwork:
         height, width, channels = samples.shape
         predicted = self._curves(samples, always=always)
         if steady is not None:
-            predicted = steady(predicted)
+            predicted = Curves(*steady(*predicted, cut=_CUT))
         curves, protection = predicted
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)

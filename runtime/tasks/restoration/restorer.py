@@ -25,8 +25,9 @@ from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import Pipeline
 from edgevision.runtime.tasks.restoration.colors import ChromaNetwork
-from edgevision.runtime.tasks.restoration.curves import CurveNetwork, SteadyCurves
+from edgevision.runtime.tasks.restoration.curves import CurveNetwork
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
+from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
 
@@ -91,7 +92,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyCurves | None = None,
+        steady: SteadyMaps | None = None,
     ) -> list[Picture]: ...
 
     @overload
@@ -102,7 +103,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyCurves | None = None,
+        steady: SteadyMaps | None = None,
     ) -> Picture: ...
 
     @overload
@@ -113,7 +114,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyCurves | None = None,
+        steady: SteadyMaps | None = None,
     ) -> list[Picture]: ...
 
     def __call__(
@@ -123,7 +124,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyCurves | None = None,
+        steady: SteadyMaps | None = None,
     ) -> Picture | list[Picture]:
         """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
@@ -135,7 +136,7 @@ class Restorer(Pipeline):
             strength: how far to go from the picture, 0, to what the network makes of it, 1.
             always: the picture is dark, so brighten it also where the network takes it for well exposed; or it is to be
                 coloured, so do so also where it has colours.
-            steady: what keeps the frames of a stream alike, of a network that predicts curves.
+            steady: what keeps the frames of a stream alike, of a network that predicts curves or colours.
 
         Raises:
             InputError: a strength out of its range, or below 1 where pictures are enlarged; ``always`` or ``steady``
@@ -147,15 +148,13 @@ class Restorer(Pipeline):
             raise InputError(f"the strength must be from 0 to 1, not {strength}")
         if strength < 1 and self.scale != 1:
             raise InputError("what is enlarged has no strength: it cannot be mixed with the picture before")
-        if steady is not None and not isinstance(self.network, CurveNetwork):
-            raise InputError(f"{self.metadata.name!r} predicts no curves that could be kept steady")
+        if steady is not None and isinstance(self.network, TiledNetwork):
+            raise InputError(f"{self.metadata.name!r} predicts no curves or colours that could be kept steady")
         if always and isinstance(self.network, TiledNetwork):
             raise InputError(f"always is for curves and colours, which {self.metadata.name!r} does not predict")
         restore: Callable[[Samples], Iterator[tuple[int, Array]]] = self.restore
-        if isinstance(self.network, CurveNetwork):
+        if not isinstance(self.network, TiledNetwork):
             restore = partial(self.network.restore, always=always, steady=steady)
-        elif isinstance(self.network, ChromaNetwork):
-            restore = partial(self.network.restore, always=always)
         pictures, several = split_pictures(images, self._color)
         results = [self._restore_picture(picture, restore, strength, in_place=in_place) for picture in pictures]
         return results if several else results[0]

@@ -8,6 +8,7 @@ from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, Resi
 from edgevision.runtime.tasks.restoration.colors import has_colors
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
+from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
 
 SIDE = 32
 
@@ -114,3 +115,12 @@ def test_a_thumbnail_without_a_size_is_refused(picture_engine):
     engine = picture_engine(lambda image: image, channels=1)
     with pytest.raises(ModelFileError, match="does not say how a picture becomes a thumbnail"):
         Restorer(engine, metadata().updated(image=ImageSpec(color=Color.GRAY)))
+
+
+def test_colours_of_frames_are_steady_until_a_cut(colorizer):
+    guesses = iter([20.0, 22, 20, 5, 5])
+    colorize = colorizer(lambda image: np.full((1, 2, 8, 8), next(guesses), np.float32))
+    steady = SteadyMaps(0.75)
+    for expected in (20, 20.5, 20.375, 5, 5):
+        made = colorize(Picture(ramp().astype(np.uint16) * 257), steady=steady).pixels
+        np.testing.assert_allclose(to_lab(made.astype(np.float32) / 65535)[:, :, 1].mean(), expected, atol=0.1)
