@@ -70,3 +70,16 @@ def test_blazeface_finds_three_faces(blaze: Path, shared: Path) -> None:
     with edgevision.load(blaze) as find:
         found = find(shared / "cases/blazeface_front/3faces.png")
     np.testing.assert_allclose(found.scores, [0.999, 0.997, 0.924], atol=0.01)
+
+
+def test_ultraface_counts_the_faces_that_its_larger_sister_does(shared: Path, tmp_path: Path) -> None:
+    image = {"mean": [127, 127, 127], "std": [128, 128, 128], "value_range": [0, 255]}
+    edgevision.export(
+        shared / "cases/ultraface_slim/version-slim-320.onnx",
+        tmp_path / "slim.onnx",
+        metadata={"task": "detect", "image": image},
+    )
+    with edgevision.load(tmp_path / "slim.onnx") as find:
+        found = find(shared / "cases/ultraface_slim/faces.jpg")
+    # 44 above 0.7 by the larger one.
+    assert abs((found.scores > 0.7).sum() - 44) <= 2

@@ -3,6 +3,7 @@
 import json
 import threading
 import urllib.request
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -39,6 +40,20 @@ def test_a_video_is_restored_frame_by_frame(edgevision, clip):
         wanted = np.asarray(brighten(before[3].pixels))
     assert np.abs(after[3].pixels.astype(int) - wanted).mean() < 2
     assert "exists already" in edgevision("run", "brighten", clip)[2]
+
+
+def test_a_denoised_video_keeps_its_count_times_size_and_turn(edgevision, tmp_path):
+    times = [Fraction(tenths, 10) for tenths in (0, 1, 3, 4, 9)]
+    path = write_clip(tmp_path / "clip.mp4", len(times), times=times, rotation=90)
+    code, _out, err = edgevision("run", "denoise", path, "-o", tmp_path / "out.mp4")
+    assert code == 0, err
+    with open_source(str(path), Excerpt()) as source, open_source(str(tmp_path / "out.mp4"), Excerpt()) as made:
+        before, after = list(source.frames()), list(made.frames())
+        assert made.facts.coding == source.facts.coding
+        assert made.facts.coding.rotation == 90
+    assert [frame.time for frame in after] == [frame.time for frame in before] == times
+    assert {frame.pixels.shape for frame in after} == {(64, 48, 3)}
+    assert [frame.pixels.shape for frame in before] == [frame.pixels.shape for frame in after]
 
 
 def test_one_mask_is_for_all_frames(edgevision, clip, tmp_path):

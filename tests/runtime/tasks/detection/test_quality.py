@@ -1,11 +1,13 @@
 import numpy as np
+import pytest
 from fake_engine import FakeEngine
 from PIL import Image
 
 from edgevision.data.datasets import ImageFolder
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
-from edgevision.runtime.tasks.detection.quality import DetectionQuality
+from edgevision.runtime.tasks.detection.quality import BROKEN, DetectionQuality
 from edgevision.runtime.tasks.detection.spec import DetectionSpec, Field, HeadSpec, OutputPart
+from edgevision.runtime.tasks.loss_bound import find_proof
 
 SPEC = DetectionSpec(
     head=HeadSpec(parts=(OutputPart(outputs=("rows",), fields=(Field.BOX, Field.SCORE)),)), labels=("dog",)
@@ -23,7 +25,7 @@ class Pictures:
 
 
 def engine(*rows):
-    table = np.array([rows], np.float32)
+    table = np.array(rows, np.float32).reshape(1, -1, 5)
     return FakeEngine(
         (TensorSpec(name="image", shape=(1, 3, 30, 40)),),
         (TensorSpec(name="rows", shape=(1, "n", 5)),),
@@ -47,3 +49,33 @@ def test_labels_outside_of_the_picture_are_not_missed(tmp_path):
     assert (before.name, before.picture().shape) == ("a.png", (30, 40, 3))
     # The box of the second thing is drawn once only.
     assert (before.picture() != after.picture()).any()
+
+
+def squares(*corners):
+    """Boxes of a side of 4 that lie apart, as an engine finds them."""
+    return engine(*([left, top, left + 4, top + 4, 0.9] for left, top in corners))
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+@pytest.mark.parametrize(
+    ("found", "refused"),
+    [
+        ((), True),
+        (((2, 2), *((left, top) for left in (8, 16, 24) for top in (2, 10))), True),
+        (((2, 2), (8, 2)), False),
+    ],
+    ids=["gone", "exploded", "one too many"],
+)
+def test_a_form_whose_boxes_are_gone_or_explode_is_broken(tmp_path, annotated, found, refused):
+    """Also where the figure itself would hardly say so, as mAP of many boxes of a low rank."""
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    if annotated:
+        (tmp_path / "a.txt").write_text("0 0.1 0.1333333 0.1 0.1333333\n")
+        (tmp_path / "classes.txt").write_text("dog\n")
+    metadata = ModelMetadata(task="detect", name="finder", image=ImageSpec(size=(30, 40)), spec=SPEC)
+    measure = DetectionQuality(metadata, squares((2, 2)), Pictures(ImageFolder(tmp_path)))
+    assert measure.metric == ("map" if annotated else "agreement")
+    quality = measure(squares(*found))
+    assert (quality.loss >= BROKEN) == refused
+    if refused:
+        assert find_proof(quality.loss, quality.bound, measure.budget) is None
