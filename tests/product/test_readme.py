@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
+
+from edgevision.cli import app as cli
 
 ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
@@ -66,21 +70,54 @@ def test_the_python_of_the_docs_runs(folder):
         assert (folder / name).is_file()
 
 
-def help_of(*verb):
-    command = [sys.executable, "-m", "edgevision", *verb, "--help"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+def shown_lines(page):
+    """What a page shows as typed, in blocks of either form."""
+    text = page.read_text(encoding="utf-8")
+    fenced = re.findall(r"```(?:sh|text|console)\n(.*?)```", text, re.DOTALL)
+    for block in (*fenced, *re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.strip().startswith("edgevision "):
+                yield line.strip()
 
 
-def test_every_option_that_is_shown_exists():
-    text = "\n".join(blocks("text", README + TOUR)).replace("\\\n", " ")
-    anywhere = help_of()  # options of the program, which every verb takes
-    for line in text.splitlines():
-        if not line.startswith("edgevision"):
-            continue
-        words = shlex.split(line, comments=True)
-        shown = anywhere + help_of(*(words[1:3] if words[1] in ("train", "run") else words[1:2]))
-        for option in (word for word in words if word.startswith("--")):
-            assert option.split("=")[0] in shown, (line, option)
+def what_is_unknown(line):
+    """The first verb or option of ``line`` that the program has not; places for the reader to fill are none."""
+    command = typer.main.get_command(cli.app)
+    context = command.make_context("edgevision", [], resilient_parsing=True)
+    known = {"--debug": None} | named(command, context)
+    words = iter(shlex.split(line, comments=True)[1:])
+    for word in words:
+        if word in ("|", ">", "&&", "||", ";"):
+            break
+        if re.match(r"--?[A-Za-z]", word):
+            name, given, _ = word.partition("=")
+            if name not in known:
+                return name
+            if not given and not getattr(known[name], "is_flag", True):
+                next(words, None)
+        elif hasattr(command, "list_commands") and not re.match(r"[A-Z{<\[.]", word):
+            command = command.get_command(context, word)
+            if command is None:
+                return word
+            context = command.make_context(word, [], parent=context, resilient_parsing=True)
+            known |= named(command, context)
+    return None
+
+
+def named(command, context):
+    return {name: one for one in command.get_params(context) for name in (*one.opts, *one.secondary_opts)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_verb_and_option_that_is_shown_exists(page):
+    assert {line: word for line in shown_lines(page) if (word := what_is_unknown(line)) is not None} == {}
+
+
+def test_a_line_that_is_wrong_is_found():
+    assert sum(len(list(shown_lines(page))) for page in PAGES) > 200
+    assert what_is_unknown("edgevision run clasify cat.jpg") == "clasify"
+    assert what_is_unknown("edgevision export net.pt --int9 -o net.onnx") == "--int9"
+    assert what_is_unknown("edgevision --cores 0-3 run TASK INPUT > answers.txt --and so on") is None
 
 
 def test_the_plain_lines_are_what_make_does():
