@@ -1,4 +1,4 @@
-"""The page computes what the pipelines compute, on fifty pictures and from the same seeds."""
+"""The page computes what the pipelines compute, on fifty pictures or some of them and from the same seeds."""
 
 import base64
 import io
@@ -139,7 +139,7 @@ def test_classify_gives_the_same_probabilities(ask):
 @pytest.mark.parametrize("task", ["denoise", "brighten", "upscale"])
 def test_restored_pictures_are_the_same(ask, task):
     with edgevision.load(task) as restore:
-        for picture in PICTURES[:: 1 if task == "brighten" else 4]:
+        for picture in PICTURES[:: 4 if task == "upscale" else 1]:
             apart = _levels(ask(task, picture), restore(picture.content))
             assert apart.max() <= 1, picture.name
             assert (apart > 0).mean() < 0.01, picture.name
