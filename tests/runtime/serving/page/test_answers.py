@@ -80,6 +80,17 @@ def test_the_same_seed_draws_what_the_command_line_draws(page, edgevision, tmp_p
     assert content == written.read_bytes()
 
 
+def test_the_way_from_one_seed_to_another_is_the_command_lines(page, edgevision, tmp_path):
+    choose_task(page, "generate")
+    page.fill("#option-count", "4")
+    page.fill("#option-interpolate", "3:7")
+    run(page)
+    written = tmp_path / "way.png"
+    asked = ("--count", "4", "--interpolate", "3:7", "--threads", "1")
+    assert edgevision("run", "generate", *asked, "-o", written)[0] == 0
+    assert download(page) == ("generate.png", written.read_bytes())
+
+
 def test_an_option_that_cannot_be_is_said_at_its_field(page):
     choose_task(page, "generate")
     page.fill("#option-count", "0")

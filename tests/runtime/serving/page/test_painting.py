@@ -143,6 +143,74 @@ def test_two_fingers_zoom_and_leave_no_stroke(open_page):
     assert page.locator("#undo").is_enabled()
 
 
+def _marked(page: Any, target: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and the columns of what the mask marks that the page sends."""
+    _run_for_mask(page, target)
+    return np.nonzero(np.asarray(Image.open(target).convert("L")))
+
+
+@pytest.mark.parametrize("way", ["Space", "tool"])
+def test_what_is_painted_on_a_moved_picture_lies_where_it_is_seen(painting, tmp_path, way):
+    x, y = middle(painting)
+    for _ in range(4):
+        painting.click("#zoom-in")
+    if way == "tool":
+        painting.click("#tool-move")
+    else:
+        painting.locator("#canvas").focus()
+        painting.keyboard.down("Space")
+    painting.mouse.move(x, y)
+    painting.mouse.down()
+    painting.mouse.move(x + 80, y + 30, steps=4)
+    painting.mouse.up()
+    if way == "tool":
+        painting.click("#tool-brush")
+    else:
+        painting.keyboard.up("Space")
+    assert painting.locator("#undo").is_disabled()
+    painting.mouse.click(x, y)
+    scale = int(painting.locator("#zoom-shown").inner_text().split()[0]) / 100
+    rows, columns = _marked(painting, tmp_path / "mask.png")
+    with Image.open(CAT) as cat:
+        width, height = cat.size
+    assert abs(columns.mean() - (width / 2 - 80 / scale)) < 1.5
+    assert abs(rows.mean() - (height / 2 - 30 / scale)) < 1.5
+
+
+def test_a_pen_paints_as_it_is_pressed(painting, tmp_path):
+    x, y = middle(painting)
+    pen = painting.context.new_cdp_session(painting)
+    for force, down in ((1, -50), (0.5, 50)):
+        for kind, right in (("mousePressed", -30), ("mouseMoved", 30), ("mouseReleased", 30)):
+            at = {"x": x + right, "y": y + down, "pointerType": "pen", "button": "left", "buttons": 1}
+            pen.send("Input.dispatchMouseEvent", {"type": kind, "force": force, "clickCount": 1, **at})
+    rows, columns = _marked(painting, tmp_path / "mask.png")
+    marked = rows[columns == int(np.median(columns))]
+    with Image.open(CAT) as cat:
+        above = marked < cat.height / 2
+    assert abs(above.sum() / 2 - (~above).sum()) <= 1
+
+
+def test_a_pens_other_end_erases(painting):
+    x, y = middle(painting)
+    paint(painting)
+    marked = pixel(painting, x + 60, y + 10)
+    # What DevTools send knows no eraser.
+    painting.evaluate(
+        """([x, y]) => {
+          const canvas = document.getElementById("canvas");
+          const pen = { pointerId: 1, pointerType: "pen", button: 5, buttons: 32, pressure: 1, bubbles: true };
+          const at = (clientX, clientY) => ({ ...pen, clientX, clientY });
+          canvas.dispatchEvent(new PointerEvent("pointerdown", at(x, y)));
+          canvas.dispatchEvent(new PointerEvent("pointermove", at(x + 120, y + 20)));
+          canvas.dispatchEvent(new PointerEvent("pointerup", { ...at(x + 120, y + 20), buttons: 0 }));
+        }""",
+        [x, y],
+    )
+    painting.mouse.move(5, 5)
+    assert pixel(painting, x + 60, y + 10) != marked
+
+
 def test_a_mask_may_come_from_a_file_too(painting, tmp_path):
     mask = Image.new("L", (451, 300))
     mask.paste(255, (40, 40, 80, 80))
