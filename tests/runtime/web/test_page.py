@@ -1,7 +1,12 @@
 """The site as a visitor has it."""
 
 import json
+import shutil
 from pathlib import Path
+
+import pytest
+
+from edgevision.runtime.web.browser import local_server
 
 CAT = Path(__file__).parents[3] / "examples" / "pictures" / "cat.jpg"
 
@@ -109,3 +114,47 @@ def test_the_camera_is_seen_through_a_model(open_site):
     page.click("#camera-start")
     page.wait_for_selector("#answer .headline", timeout=60_000)
     page.click("#camera-stop")
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("wasm", "webgpu"), ("webgpu", "wasm")])
+def test_a_backend_that_computes_wrongly_is_not_used_and_the_page_says_so(
+    browser, site, edgevision, tmp_path, wrong, right
+):
+    """Both compute in WebAssembly here, and the one that is meant to be wrong turns its numbers round."""
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    engine = folder / "local" / "engine.js"
+    content = engine.read_text()
+    for before, after in {
+        "LIBRARIES[backend]": "LIBRARIES.wasm",
+        "executionProviders: [backend]": 'executionProviders: ["wasm"]',
+        "return new Engine(ort, session, metadata);": f"""const made = new Engine(ort, session, metadata);
+        made.run = async (...tensors) => {{
+          const outputs = await Engine.prototype.run.call(made, ...tensors);
+          if (backend === "{wrong}") outputs.forEach(({{ data }}) => data.reverse());
+          return outputs;
+        }};
+        return made;""",
+    }.items():
+        assert content.count(before) == 1
+        content = content.replace(before, after)
+    engine.write_text(content)
+    with local_server(folder) as address:
+        page = browser.new_context().new_page()
+        page.add_init_script(
+            "Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => ({}) } });"
+            "WebAssembly.Suspending ??= class {};"
+        )
+        page.goto(address)
+        page.wait_for_selector("#task-choices label")
+        page.wait_for_selector(".proof-row:nth-of-type(3)", timeout=120_000)
+        page.wait_for_selector(".proof-row:has-text('being compared')", state="detached", timeout=120_000)
+        names = {"wasm": "WebAssembly", "webgpu": "WebGPU"}
+        said = [" ".join(row.split()) for row in page.locator(".proof-row").all_inner_texts()]
+        rows = {row.split()[0]: row for row in said}
+        assert "not used: computes something else" in rows[names[wrong]]
+        assert rows[names[right]].startswith(f"{names[right]} used")
+        found = json.loads(edgevision("run", "classify", CAT, "--json")[1])["results"][0]["predictions"][0]
+        assert _classified(page).startswith(found["label"])
+        assert names[right] in page.inner_text("#run-facts")
+        page.context.close()
