@@ -12,8 +12,7 @@ from edgevision.modelfiles.metadata import ModelMetadata
 
 def describe_stylization(metadata: ModelMetadata, network: Network) -> ModelMetadata:
     """As :func:`describe_restoration`; a network that can be given statistics is cut into tiles as one that is."""
-    others = network.examples[1:]
-    if not others:
+    if network.described or len(network.examples) == 1:
         return describe_restoration(metadata, network)
     return describe_restoration(metadata, replace(network, module=_Normalised(network.module, network.examples)))
 

@@ -59,3 +59,10 @@ def test_an_exported_network_paints_any_size_and_its_tiles_have_no_seams(checkpo
     assert (one.pixels != picture.pixels).any()
     # The thumbnail of a picture this small is all of it.
     assert one.compare(other)["psnr"] > 48
+
+
+def test_an_exported_network_is_exported_again_as_it_is_described(checkpoint, tmp_path):
+    export(checkpoint, tmp_path / "styles.onnx")
+    report = export(tmp_path / "styles.onnx", tmp_path / "again.onnx")
+    assert report.parity.outputs[0].max_abs_error == 0
+    assert read_metadata(tmp_path / "again.onnx").tile == read_metadata(tmp_path / "styles.onnx").tile

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -5,8 +6,10 @@ import pytest
 
 import edgevision
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
 
+CHECKPOINTS = Path(__file__).parents[2] / "examples" / "checkpoints"
 NAMES = [
     "brighten",
     "classify",
@@ -50,6 +53,30 @@ def test_every_shipped_model_has_a_name():
     for name in NAMES:
         assert resolve_model(name).name == f"{name}.onnx"
         assert resolve_model(name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "model"),
+    [
+        ("brighten", "brighten"),
+        ("classifier", "classify"),
+        ("classifier", "features"),
+        ("colorize", "colorize"),
+        ("denoise", "denoise"),
+        ("denoise_white", "denoise_white"),
+        ("detect", "detect"),
+        ("gan", "generate"),
+        ("inpaint", "inpaint"),
+        ("stylize", "stylize"),
+        ("translate", "translate"),
+        ("upscale", "upscale"),
+        ("upscale_x4", "upscale_x4"),
+    ],
+)
+def test_the_checkpoint_beside_a_shipped_model_is_what_it_was_made_of(checkpoint, model):
+    made_of = read_metadata(resolve_model(model)).provenance.checkpoint_sha256
+    content = (CHECKPOINTS / f"{checkpoint}.pt").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == made_of
 
 
 def test_a_file_that_exists_wins_over_the_model_of_its_name(tmp_path, monkeypatch):
