@@ -57,7 +57,12 @@ class _PicturesMade(RunDocument):
 
 
 # Of rooms whose verbs print what others print too.
-_USUAL = {"restoration": _PicturesMade, "stylization": _PicturesMade, "generation": OutputsDocument}
+_USUAL = {
+    "compression": OutputsDocument,
+    "generation": OutputsDocument,
+    "restoration": _PicturesMade,
+    "stylization": _PicturesMade,
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

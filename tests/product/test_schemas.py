@@ -62,6 +62,8 @@ def test_each_is_a_schema_itself(schemas):
         ("run-keypoints", ["run", "keypoints", FACE]),
         ("run-brighten", ["run", "brighten", FACE, "-o", "out.png"]),
         ("run-inpaint", ["run", "inpaint", CAT, MASK, "-o", "out.png"]),
+        ("run-colorize", ["run", "colorize", FACE, "-o", "out.png"]),
+        ("run-compress", ["run", "compress", FACE, "-o", "out.evc"]),
         ("run-generate", ["run", "generate", "-o", "out.png"]),
         ("run-cutout", ["run", "cutout", FACE, "-o", "out.png"]),
         ("diff", ["diff", "upscale", "upscale"]),
@@ -80,6 +82,8 @@ def test_what_is_printed_is_as_the_schema_says(edgevision, check, tmp_path, monk
     assert code == 0, err
     document = json.loads(out)
     check(name, document)
+    if name == "run-compress":
+        check("run-decompress", json.loads(edgevision("run", "decompress", "out.evc", "-o", "out.png", "--json")[1]))
     if name == "bench":
         for place in ("a.json", "b.json"):
             Path(place).write_text(out)
