@@ -30,6 +30,8 @@ from edgevision.runtime.compositions.board_files import _Document as composition
 from edgevision.runtime.devices.listing import DeviceReport
 from edgevision.runtime.remote.documents import FailedInput, OutputsDocument, RunDocument
 from edgevision.runtime.tasks.evaluation import QualityReport
+from edgevision.runtime.tasks.sequences.board_files import _AnsweredFrame as answered_frame
+from edgevision.runtime.tasks.sequences.board_files import _End as end_of_sources
 from edgevision.runtime.web.site import SiteReport
 from edgevision.runtime.web.verification import SiteProof
 
@@ -100,6 +102,8 @@ def schemas() -> dict[str, Schema]:
             printed = getattr(import_module(f"{room}.board_files"), "_Document", usual)
             if printed is not None:
                 found[f"run-{name}"] = _document(f"edgevision run {name} --json", printed)
+    lines = {"anyOf": [_record(answered_frame), _record(end_of_sources)]}
+    found["run-sequence"] = _whole("Each line of edgevision run sequence --json", lines)
     for name in ("cutout", "remove", "replace"):
         found[f"run-{name}"] = _document(f"edgevision run {name} --json", compositions_document)
     return found

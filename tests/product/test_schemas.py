@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.shipped_models import shipped_model, shipped_names
@@ -88,6 +89,18 @@ def test_what_is_printed_is_as_the_schema_says(edgevision, check, tmp_path, monk
         for place in ("a.json", "b.json"):
             Path(place).write_text(out)
         check("compare", json.loads(edgevision("compare", "a.json", "b.json", "--json")[1]))
+
+
+def test_each_line_about_a_clip_is_as_the_schema_says(edgevision, check, tmp_path):
+    frames = [Image.new("L", (32, 32), 20 * number) for number in range(4)]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:], duration=60)
+    code, out, err = edgevision("run", "sequence", tmp_path / "clip.gif", "--json")
+    assert code == 0, err
+    *answers, end = map(json.loads, out.splitlines())
+    assert [answer["frame"] for answer in answers] == [0, 1, 2, 3]
+    assert end["end"] is True
+    for line in (*answers, end):
+        check("run-sequence", line)
 
 
 @pytest.mark.parametrize("name", shipped_names())
