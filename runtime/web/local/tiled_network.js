@@ -6,10 +6,10 @@ import { asFloat, toRgb, toYcbcr } from "./samples.js";
 import { addTile, spans, take } from "./tiling.js";
 
 // What a tile may take in a browser, in bytes.
-const MEMORY = 128 << 20;
+export const TILE_MEMORY = 128 << 20;
 
 export class TiledNetwork {
-  constructor(engine, metadata, memory = MEMORY) {
+  constructor(engine, metadata, memory = TILE_MEMORY) {
     const { scale = 1, predicts = "image", output_range: range } = metadata.spec ?? {};
     this.engine = engine;
     this.scale = scale;

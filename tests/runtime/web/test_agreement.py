@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from style_network import write_style_network
 import edgevision
 from edgevision.imaging.pictures import Picture
 from edgevision.imaging.run_lengths import decode_mask
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.web.browser import local_server
 from edgevision.runtime.web.site import build_site
 
@@ -274,15 +276,56 @@ def test_points_are_the_same(ask):
             assert np.abs(ours[sure, :2] - theirs[sure, :2]).max(initial=0) < 0.02 * native["width"], picture.name
 
 
+@pytest.mark.parametrize("task", ["denoise", "upscale"])
+def test_large_pictures_are_the_same_though_the_page_cuts_them_into_tiles(ask, address, browser, task):
+    """The pipeline has more memory, and does them at once."""
+    size = {"denoise": (600, 580), "upscale": (400, 352)}[task]
+    file = io.BytesIO()
+    Image.open(EXAMPLES / "coffee.jpg").convert("RGB").resize(size).save(file, "PNG")
+    with edgevision.load(task) as restore:
+        assert _tiles(browser, address, restore.metadata, size) > 1
+        apart = _levels(ask(task, Given("large", file.getvalue(), "image/png")), restore(file.getvalue()))
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 0.01
+
+
+def _tiles(browser: Any, address: str, metadata: ModelMetadata, size: tuple[int, int]) -> int:
+    """In so many the page cuts a picture of (width, height)."""
+    page = browser.new_context().new_page()
+    page.goto(f"{address}site.json")
+    script = """async ([tile, [width, height]]) => {
+      const { TILE_MEMORY } = await import(new URL("local/tiled_network.js", location.href));
+      const { spans } = await import(new URL("local/tiling.js", location.href));
+      const [rows, columns] = spans(height, width, tile, TILE_MEMORY, [null, null]);
+      return rows.length * columns.length;
+    }"""
+    tiles: int = page.evaluate(script, [json.loads(metadata.to_json())["tile"], list(size)])
+    page.context.close()
+    return tiles
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"count": 12, "seed": 7}, {"count": 4, "seed": 2**40, "class": "horse", "truncation": 0.5}],
+    [
+        *({"count": 8, "seed": seed} for seed in (0, 1, 7, 12345, 2**31 - 1, 2**32, 2**53 - 1)),
+        {"count": 4, "seed": 2**40, "class": "horse", "truncation": 0.5},
+    ],
 )
 def test_the_same_seed_draws_the_same(ask, options):
     named = {("label" if name == "class" else name): value for name, value in options.items()}
     with edgevision.load("generate") as generate:
         native = generate(**named).sheet()
     apart = _levels(ask("generate", **options), native)
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 0.01
+
+
+@pytest.mark.parametrize("options", [{}, {"class": "horse", "truncation": 0.7}])
+def test_the_way_from_one_seed_to_another_is_the_same(ask, options):
+    named = {("label" if name == "class" else name): value for name, value in options.items()}
+    with edgevision.load("generate") as generate:
+        native = generate.between((3, 7), 5, **named).sheet(5)
+    apart = _levels(ask("generate", interpolate="3:7", count=5, **options), native)
     assert apart.max() <= 1
     assert (apart > 0).mean() < 0.01
 
