@@ -86,7 +86,7 @@ def test_export_as_json_is_one_document(
     )
     assert (code, errors) == (0, "")
     found = document(output)
-    assert found == json.loads((tmp_path / "net.report.json").read_text(encoding="utf-8"))
+    assert found == json.loads((tmp_path / "net.xml.report.json").read_text(encoding="utf-8"))
     assert (found["verdict"], found["format"], found["precision"]) == ("good", "openvino", "fp16")
 
 

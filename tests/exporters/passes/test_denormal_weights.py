@@ -15,6 +15,7 @@ import edgevision
 from edgevision.exporters.passes.denormal_weights import DenormalWeights
 from edgevision.exporters.passes.ir import Array
 from edgevision.modelfiles.denormals import denormal_share
+from edgevision.modelfiles.model_file import report_path
 
 TINY = np.finfo(np.float32).tiny
 X = np.linspace(-1, 1, 4, dtype=np.float32)[None]
@@ -134,7 +135,7 @@ def test_an_exported_checkpoint_has_none_and_its_report_says_so(tmp_path: Path, 
     assert denormal_share(tmp_path / f"dying{suffix}") == 0
     (note,) = [note for note in report.notes if "denormal" in note]
     assert note.startswith("108 of ")
-    assert note in json.loads((tmp_path / "dying.report.json").read_text())["notes"]
+    assert note in json.loads(report_path(tmp_path / f"dying{suffix}").read_text())["notes"]
 
 
 def test_a_foreign_model_with_weights_beside_it_is_freed_of_them_as_well(tmp_path: Path) -> None:
