@@ -30,7 +30,9 @@ def download(page: Any, button: str = "#download") -> tuple[str, bytes]:
 
 def middle(page: Any) -> tuple[float, float]:
     """Of the stage, in the window."""
-    box = page.locator("#canvas").bounding_box()
+    canvas = page.locator("#canvas")
+    canvas.scroll_into_view_if_needed()  # in a narrow window it stands below the tasks
+    box = canvas.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
