@@ -1,4 +1,4 @@
-"""The page computes what the pipelines compute, on fifty pictures or some of them and from the same seeds."""
+"""The page computes what the pipelines compute, on fifty pictures and from the same seeds."""
 
 import base64
 import io
@@ -141,7 +141,7 @@ def test_classify_gives_the_same_probabilities(ask):
 @pytest.mark.parametrize("task", ["denoise", "brighten", "upscale"])
 def test_restored_pictures_are_the_same(ask, task):
     with edgevision.load(task) as restore:
-        for picture in PICTURES[:: 4 if task == "upscale" else 1]:
+        for picture in PICTURES:
             apart = _levels(ask(task, picture), restore(picture.content))
             assert apart.max() <= 1, picture.name
             assert (apart > 0).mean() < 0.01, picture.name
@@ -151,7 +151,7 @@ def test_restored_pictures_are_the_same(ask, task):
 def test_gray_pictures_get_the_same_colours(ask, options):
     said = {name: str(value).lower() for name, value in options.items()}
     with edgevision.load("colorize") as colorize:
-        for picture in PICTURES[:: 1 if "always" in options else 2]:
+        for picture in PICTURES:
             apart = _levels(ask("colorize", picture, **said), colorize(picture.content, **options))
             assert apart.max() <= 1, picture.name
             assert (apart > 0).mean() < 0.01, picture.name
@@ -160,7 +160,7 @@ def test_gray_pictures_get_the_same_colours(ask, options):
 def test_holes_are_filled_the_same(ask):
     draw = np.random.default_rng(1)
     with edgevision.load("inpaint") as inpaint:
-        for picture in PICTURES[::4]:
+        for picture in PICTURES:
             width, height = picture.pillow.size
             marked = np.zeros((height, width), np.uint8)
             top, left = draw.integers(0, height // 2), draw.integers(0, width // 2)
@@ -178,7 +178,7 @@ def test_holes_are_filled_the_same(ask):
 def test_the_same_things_are_found(ask):
     smear = Given("smear", (EXAMPLES / "face.jpg").read_bytes(), "image/jpeg")
     with edgevision.load("detect", min_score=0.05) as detect:
-        for picture in (smear, *PICTURES[::10]):
+        for picture in (smear, *PICTURES):
             native = detect(picture.content).to_dict()["detections"]
             found = ask("detect", picture, min_score=0.05)["results"][0]["detections"]
             paired = [
@@ -215,7 +215,7 @@ def test_windows_find_the_same_things(ask):
 @pytest.mark.parametrize("model", ["segment", "segment_nuclei"])
 def test_masks_are_the_same(ask, model):
     with edgevision.load(model, min_score=0.1) as segment:
-        for picture in (Given("face", (EXAMPLES / "face.jpg").read_bytes(), "image/jpeg"), *PICTURES[::10]):
+        for picture in (Given("face", (EXAMPLES / "face.jpg").read_bytes(), "image/jpeg"), *PICTURES):
             native = segment(picture.content)
             found = ask("segment", picture, model=model, min_score=0.1)["results"][0]["segments"]
             assert sorted(row["label"] for row in found) == sorted(native.names), picture.name
@@ -254,7 +254,7 @@ def test_pictures_are_painted_the_same(asking, tmp_path):
     large = Given("large", file.getvalue(), "image/png")
     build_site([model], tmp_path / "site")
     with local_server(tmp_path / "site") as address, asking(address) as ask, edgevision.load(model) as stylize:
-        for picture in (large, *PICTURES[::4]):
+        for picture in (large, *PICTURES):
             for style, strength in (("wave", 1), ("wave:1,starry:3", 0.5)):
                 apart = _levels(
                     ask("stylize", picture, style=style, strength=strength),
@@ -266,7 +266,10 @@ def test_pictures_are_painted_the_same(asking, tmp_path):
 
 def test_points_are_the_same(ask):
     with edgevision.load("keypoints") as find:
-        for picture in (Given("face", (EXAMPLES / "face.jpg").read_bytes(), "image/jpeg"), *PICTURES[3::10]):
+        for picture in (
+            Given("face", (EXAMPLES / "face.jpg").read_bytes(), "image/jpeg"),
+            *PICTURES[3::10],
+        ):  # where there is no face, maps are flat, and a hair moves their peak
             native = find(picture.content).to_dict()
             found = ask("keypoints", picture)["results"][0]
             assert found["point_names"] == native["point_names"]
