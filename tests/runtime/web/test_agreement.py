@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from bright_squares import write_boxed_segmenter, write_pictures
 from PIL import Image
-from style_network import write_style_network
 
 import edgevision
 from edgevision.imaging.pictures import Picture
@@ -21,6 +19,11 @@ from edgevision.imaging.run_lengths import decode_mask
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.web.browser import local_server
 from edgevision.runtime.web.site import build_site
+
+pytest.importorskip("onnx")  # which writes the small networks of some tests
+
+from bright_squares import write_boxed_segmenter, write_pictures
+from style_network import write_style_network
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MODELS = (
