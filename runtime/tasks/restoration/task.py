@@ -37,7 +37,12 @@ _STRENGTHS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class RestorationTask(Task):
-    """A picture in, the same picture restored out."""
+    """A picture in, the same picture restored out.
+
+    ``only_pictures`` says that networks of the task give the picture itself: no noise to take away, curves or colours.
+    """
+
+    only_pictures: bool = False
 
     def check(self, metadata: ModelMetadata, inputs: Specs, outputs: Specs) -> None:
         image = needed_image(metadata)
@@ -68,6 +73,8 @@ class RestorationTask(Task):
             refuse("tile.multiple", multiple, f"its input {inputs[0].name!r} is {inputs[0].shape}")
 
     def _check_prediction(self, spec: RestorationSpec) -> None:
+        if self.only_pictures and spec.predicts is not Prediction.IMAGE:
+            refuse("spec.predicts", str(spec.predicts), f"{self.name} has {Prediction.IMAGE}")
         if spec.predicts is Prediction.CURVES and self.name != RestorationKind.BRIGHTEN:
             refuse("spec.predicts", str(spec.predicts), f"curves brighten, which is not {self.name}")
         if (spec.predicts is Prediction.CHROMA) != (self.name == RestorationKind.COLORIZE):

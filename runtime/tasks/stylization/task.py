@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision.modelfiles.graph_check import Specs, check_count, check_picture, needed_image, refuse
 from edgevision.modelfiles.metadata import ModelMetadata
-from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.task import RestorationTask
 from edgevision.runtime.tasks.stylization.spec import StylizationSpec
 from edgevision.runtime.tasks.task import Task
@@ -29,10 +28,6 @@ _CROP = 256
 @dataclass(frozen=True, kw_only=True)
 class StylizationTask(RestorationTask):
     """A picture in, with the shares of the styles where there are several; the same picture painted out."""
-
-    def _check_prediction(self, spec: RestorationSpec) -> None:
-        if spec.predicts is not Prediction.IMAGE:
-            refuse("spec.predicts", str(spec.predicts), f"{self.name} has {Prediction.IMAGE}")
 
     def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
         check_count(metadata, "inputs", inputs, 1, 2, 3)
@@ -116,4 +111,5 @@ STYLIZE = StylizationTask(
     bounds={"scale": (1, 1)},
     describe_network="edgevision.exporters.network_facts.stylization:describe_stylization",
     any_size=True,
+    only_pictures=True,
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision.modelfiles.graph_check import Specs, needed_image, refuse
 from edgevision.modelfiles.metadata import Color, ModelMetadata
-from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
 from edgevision.runtime.tasks.restoration.task import RestorationTask
 from edgevision.runtime.tasks.translation.spec import TranslationSpec
 
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class TranslationTask(RestorationTask):
     """A picture in, another kind of picture of the same things out; data are pairs."""
-
-    def _check_prediction(self, spec: RestorationSpec) -> None:
-        if spec.predicts is not Prediction.IMAGE:
-            refuse("spec.predicts", str(spec.predicts), f"{self.name} has {Prediction.IMAGE}")
 
     def _check_inputs(self, metadata: ModelMetadata, inputs: Specs) -> None:
         super()._check_inputs(metadata, inputs)
@@ -70,4 +65,5 @@ TRANSLATE = TranslationTask(
     bounds={"scale": (1, 1)},
     describe_network="edgevision.exporters.network_facts.restoration:describe_restoration",
     any_size=True,
+    only_pictures=True,
 )
