@@ -116,6 +116,14 @@ def cosine(rate: float, done: float, steps: int) -> float:
     return rate * min(1.0, (steps + 1) / 300) * max(0.001, 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
 
 
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer, network: nn.Module) -> None:
+    """One update of ``network``, by a gradient whose norm is 1 at most."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+
+
 def autocast() -> torch.autocast:
     # Casts that are kept would not be made again when the graph is replayed.
     return torch.autocast(DEVICE.type, torch.bfloat16, cache_enabled=False)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from clocked import CUDA, DEVICE, Average, Clock, autocast, cosine, keep
+from clocked import CUDA, DEVICE, Average, Clock, autocast, cosine, descend, keep
 from PIL import Image
 from torch import Tensor
 
@@ -181,10 +181,7 @@ def main() -> None:
         batch = example(colors, faded=True)
         with autocast():
             loss = module.training_step(batch, steps)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(module.network.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, optimizer, module.network)
         average.update()
         steps += 1
         if clock.seconds() - validated > VALIDATE_EVERY:

@@ -20,13 +20,12 @@ from holes import Holes, double, fill_smoothly, halve_known
 from noises import Noises, rounded, uniform
 from torch import Tensor, nn
 
+from edgevision.imaging.samples import LUMA_WEIGHTS
 from edgevision.models import build_model
 from edgevision.training.checkpoint import begin_with
 from edgevision.training.photo_crops import Photos
 from edgevision.training.restore import restoration_metadata
 from edgevision.training.settings import RestorationSettings
-
-_LUMA = (0.299, 0.587, 0.114)
 
 
 class Task(Protocol):
@@ -38,7 +37,7 @@ class Denoising:
     def __init__(self, settings: RestorationSettings, camera: float) -> None:
         self._noises = Noises(settings.crop, DEVICE, camera)
         self._mixed, self._sigma, self._gray = settings.noise == "mixed", settings.sigma[1], settings.gray
-        self._luma = torch.tensor(_LUMA, device=DEVICE)
+        self._luma = torch.from_numpy(LUMA_WEIGHTS).to(DEVICE)
 
     def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
         count = len(clean)

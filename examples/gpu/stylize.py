@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from clocked import CUDA, DEVICE, Average, Clock, autocast, cosine, keep
+from clocked import CUDA, DEVICE, Average, Clock, autocast, cosine, descend, keep
 from crops import PhotoCrops
 from PIL import Image
 
@@ -100,10 +100,7 @@ def main() -> None:
         style = torch.randint(len(paintings), (BATCH,), device=DEVICE)
         with autocast():
             loss = module.training_step({"image": image, "style": style}, steps)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(module.network.parameters(), 1.0)
-        optimizer.step()
+        descend(loss, optimizer, module.network)
         average.update()
         steps += 1
         if clock.seconds() - validated > VALIDATE_EVERY:

@@ -7,7 +7,6 @@ checkpoint for `edgevision export`, a log and sheets of held-out pairs: what is 
 """
 
 import argparse
-import copy
 import math
 import re
 import shlex
@@ -23,6 +22,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from clocked import Average
 from make_pairs import KINDS, Pair, drawn_edges
 
 from edgevision.data.datasets import is_held_out
@@ -130,7 +130,7 @@ def main() -> None:
     print(f"{len(train.canvas)} pairs, {len(held.canvas)} held out, {time.monotonic() - begin:.0f} s", file=log)
 
     network = TranslationUNet().to(device, memory_format=torch.channels_last)
-    averaged = copy.deepcopy(network).requires_grad_(False)
+    average = Average(network, DECAY)
     discriminator = TextureDiscriminator(channels=6, width=options.width).to(device, memory_format=torch.channels_last)
     optimizers = [
         build_optimizer(net, Optimizer.ADAMW, learning_rate=RATE, weight_decay=0, momentum=MOMENTUM)
@@ -151,7 +151,7 @@ def main() -> None:
         which = torch.linspace(0, len(held.canvas) - 1, count, device=device).long()
         drawing, picture = held.squares(which, options.side, torch.full((count, 2), 0.5, device=device))
         with torch.no_grad():
-            guess = torch.cat([made(averaged, part) for part in drawing.split(options.batch)])
+            guess = torch.cat([made(average.network, part) for part in drawing.split(options.batch)])
         error = (guess - picture).square().mean(dim=(1, 2, 3))
         psnr = float((-10 * torch.log10(error)).mean())
         shown = torch.linspace(0, count - 1, SHOWN, device=device).long()
@@ -159,11 +159,11 @@ def main() -> None:
         sheet = (torch.cat(rows) * 255).round().byte().cpu().numpy()
         Image.fromarray(sheet).save(options.output / f"{round(progress * 8)}.jpg", quality=88)
         seconds = time.monotonic() - begin
-        metadata = translation_metadata(settings, averaged.multiple, {"psnr": psnr}, seconds / 3600)
+        metadata = translation_metadata(settings, average.network.multiple, {"psnr": psnr}, seconds / 3600)
         command = shlex.join(["python", "examples/gpu/translate.py", *sys.argv[1:]])
         metadata = metadata.updated(provenance=metadata.provenance.updated(command=command))
         save_checkpoint(
-            options.output / "translation_unet.pt", averaged, metadata, model="translation_unet", options={}
+            options.output / "translation_unet.pt", average.network, metadata, model="translation_unet", options={}
         )
         print(f"{seconds:.0f} s, step {step}: psnr {psnr:.3f} dB, {step / seconds:.1f} steps a second", file=log)
 
@@ -193,9 +193,7 @@ def main() -> None:
         balanced_loss(guess, error, contest, options.adversarial * min(1.0, progress / RISE)).backward()
         optimizers[0].step()
         step += 1
-        kept = min(DECAY, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - kept)
+        average.update()
 
         if step % 200 == 0:
             print(
