@@ -232,9 +232,8 @@ def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table:
                     if name == "edgevision fp32":
                         table.add("upscale", what, "bicubic", before["psnr_y_studio"], before["ssim"])
                     table.add("upscale", what, name, figures["psnr_y_studio"], figures["ssim"])
-            if scale == 2:
-                for quality in (None, 80, 60, 40):
-                    compare_upscaling_of_files(models, photos, quality, table)
+            for quality in (None, 80, 60, 40):
+                compare_upscaling_of_files(models, photos, scale, quality, table)
             if scale == 4:
                 for photo in photos[:ON_A_SHEET]:
                     height, width = (side // 4 * 4 for side in photo.shape[:2])
@@ -244,14 +243,14 @@ def compare_upscaling(shipped: Shipped, pairs: str, photos: list[Pixels], table:
 
 
 def compare_upscaling_of_files(
-    models: dict[str, Restorer], photos: list[Pixels], quality: int | None, table: Table
+    models: dict[str, Restorer], photos: list[Pixels], scale: int, quality: int | None, table: Table
 ) -> None:
-    """Twice, from pictures that were shrunk and, but for a ``quality`` of ``None``, stored as JPEG files of it."""
+    """From pictures that were shrunk and, but for a ``quality`` of ``None``, stored as JPEG files of it."""
     scores: dict[str, list[tuple[float, float]]] = {}
     for photo in photos:
-        height, width = (side // 2 * 2 for side in photo.shape[:2])
+        height, width = (side // scale * scale for side in photo.shape[:2])
         luma = luma_of(photo[:height, :width])
-        low = shrink(Image.fromarray(photo[:height, :width]), 2)
+        low = shrink(Image.fromarray(photo[:height, :width]), scale)
         if quality is not None:
             file = io.BytesIO()
             low.save(file, "JPEG", quality=quality)
@@ -263,7 +262,7 @@ def compare_upscaling_of_files(
     for name, values in scores.items():
         psnr, similarity = np.mean(values, axis=0)
         made = "clean" if quality is None else f"from JPEG of quality {quality}"
-        table.add("upscale", f"{len(photos)} photos x2, Y, {made}", name, psnr, similarity)
+        table.add("upscale", f"{len(photos)} photos x{scale}, Y, {made}", name, psnr, similarity)
 
 
 def mean_upscaling(upscale: Restorer, pictures: list[Pixels]) -> tuple[dict[str, float], dict[str, float]]:
