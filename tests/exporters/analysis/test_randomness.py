@@ -87,8 +87,11 @@ def test_a_network_that_does_not_run_is_left_to_who_runs_it() -> None:
     check_repeatable(nn.Conv2d(3, 1, 3), [IMAGE])  # and no hook is left behind
 
 
+SHAPE = [1, 64]  # two draws of as many bits are the same once in 2^64
+
+
 def model_of(*nodes: onnx.NodeProto) -> onnx.ModelProto:
-    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 8]) for name in ("x", "y")]
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, SHAPE) for name in ("x", "y")]
     graph = onnx.helper.make_graph(nodes, "g", values[:1], values[1:])
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
 
@@ -99,7 +102,7 @@ def test_a_model_that_draws_is_told_so(tmp_path: Path, operator: str) -> None:
     model = model_of(draw, onnx.helper.make_node("Add", ["x", "n"], ["y"]))
     onnx.save(model, tmp_path / "m.onnx")
     with open_engine(tmp_path / "m.onnx") as engine, pytest.raises(InputError, match=rf"random numbers \({operator}\)"):
-        check_model_repeatable(model, engine, [torch.full((1, 8), 0.5)])
+        check_model_repeatable(model, engine, [torch.full(SHAPE, 0.5)])
 
 
 def test_a_model_that_draws_and_does_not_use_it_is_not(tmp_path: Path) -> None:
@@ -107,4 +110,4 @@ def test_a_model_that_draws_and_does_not_use_it_is_not(tmp_path: Path) -> None:
     model = model_of(draw, onnx.helper.make_node("Relu", ["x"], ["y"]))
     onnx.save(model, tmp_path / "m.onnx")
     with open_engine(tmp_path / "m.onnx") as engine:
-        check_model_repeatable(model, engine, [torch.full((1, 8), 0.5)])
+        check_model_repeatable(model, engine, [torch.full(SHAPE, 0.5)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgevision.runtime.telemetry.board_report import BoardReport
-from edgevision.runtime.telemetry.cpu_load import ProcessTree
+from edgevision.runtime.telemetry.cpu_load import ProcessTree, parse_cpu_times
 from edgevision.runtime.telemetry.findings import FindingKind
 from edgevision.runtime.telemetry.sampler import Telemetry
 
@@ -39,15 +39,16 @@ def test_other_processes_that_load_this_machine_are_found(run_python):
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="needs Linux")
 def test_the_work_of_this_process_and_its_children_is_its_own():
-    before, idle_before = os.times(), _idle_ticks()
+    before, busy_before = os.times(), _busy_ticks()
     with Telemetry(interval=0.1) as telemetry:
         _work_with_a_child()
-    after, idle_after = os.times(), _idle_ticks()
+    after, busy_after = os.times(), _busy_ticks()
     report = telemetry.report()
     assert any(reading.cpu_own for reading in report.readings)
     used = sum(after[:4]) - sum(before[:4])
     seconds = report.readings[-1].time_s - report.readings[0].time_s
-    others = seconds * report.before.cores - (idle_after - idle_before) / os.sysconf("SC_CLK_TCK") - used
+    # At least what others did between the readings, for the work is counted from before the first to after the last.
+    others = (busy_after - busy_before) / os.sysconf("SC_CLK_TCK") - used
     if others < 0.1 * seconds:  # nothing else ran on this machine meanwhile
         assert not [finding for finding in report.findings if finding.kind is FindingKind.SHARED_CPU]
 
@@ -79,9 +80,10 @@ def _work_with_a_child(meanwhile: Callable[[], object] = lambda: None) -> None:
                 pass
 
 
-def _idle_ticks() -> int:
-    columns = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-    return int(columns[4]) + int(columns[5]) + int(columns[8])
+def _busy_ticks() -> int:
+    times = parse_cpu_times(Path("/proc/stat").read_text())
+    assert times is not None
+    return times.busy
 
 
 def test_the_report_survives_json_and_covers_the_whole_block():
