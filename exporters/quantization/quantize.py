@@ -34,7 +34,7 @@ from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import MORE_SETS, decide
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
-from edgevision.runtime.tasks.quality import QualityMeasure
+from edgevision.runtime.tasks.quality import QualityMeasure, WithNotes
 from edgevision.runtime.tasks.samples import Batch
 
 # Of the time to search: for what each operator costs by itself, where that is asked.
@@ -135,12 +135,13 @@ def quantize(
         time_budget.left_out.append(MORE_SETS)
     first = next(iter(choices.values()))
     finetuned: Plan | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = measure.notes if isinstance(measure, WithNotes) else ()
     if settings.finetune and trials.quality(first.fastest, "what pays").proof(budget) is None:
         time_budget.begin(Stage.FINETUNING)
         steps = timed_steps(effort.training, time_budget)
         quantizers[True] = finetune(quantizer, first.fastest, batches, steps=steps, seed=settings.seed)
-        finetuned, notes = _finetuned(first.fastest, trials)
+        finetuned, note = _finetuned(first.fastest, trials)
+        notes += (note,)
     if any(choice.plan.fine_inputs for choice in choices.values()):
         notes += ("int8 takes what the network is given in two parts of 8 bits, as one of them loses too much",)
     time_budget.begin(Stage.DECIDING)
@@ -199,13 +200,13 @@ def quantize(
     )
 
 
-def _finetuned(plan: Plan, trials: Trials) -> tuple[Plan | None, tuple[str, ...]]:
+def _finetuned(plan: Plan, trials: Trials) -> tuple[Plan | None, str]:
     """The trained form of ``plan`` where it loses less, and a note on what the training was good for."""
     trained = replace(plan, finetuned=True)
     before, after = trials.quality(plan, "what pays").loss, trials.quality(trained, "what pays, finetuned").loss
     better = after < before
     note = f"finetuning for {len(plan.int8)} operators in int8: the loss was {before:.3g} before it, {after:.3g} after"
-    return trained if better else None, (note if better else f"{note}, and it is left out",)
+    return trained if better else None, note if better else f"{note}, and it is left out"
 
 
 def check_float(model: onnx.ModelProto) -> None:

@@ -65,6 +65,13 @@ class QualityMeasure(Protocol):
 
 
 @runtime_checkable
+class WithNotes(Protocol):
+    """A measure of which something is to be known: ``notes`` are sentences for whoever reads its figures."""
+
+    notes: tuple[str, ...]
+
+
+@runtime_checkable
 class WithExamples(Protocol):
     """A measure of which people can see what it judges."""
 

@@ -1,6 +1,5 @@
 """How much worse a form of a detector is than the float model, through the pipeline that people run."""
 
-import logging
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -21,8 +20,6 @@ from edgevision.runtime.tasks.detection.spec import DetectionSpec
 from edgevision.runtime.tasks.loss_bound import jackknife_bound, ratio_bound
 from edgevision.runtime.tasks.quality import Example, Quality, drawn_examples
 
-_log = logging.getLogger(__name__)
-
 # Of a detector that finds nothing any more, or so many times as much: it is broken, whatever a figure says.
 _EXPLODED = 3
 BROKEN = 100.0
@@ -33,7 +30,7 @@ class DetectionQuality:
     """mAP50-95 where there are boxes to compare with, in points; else how well both models' boxes agree.
 
     Without boxes the loss is what is missing to an F1 of 100 % between the boxes of both models at IoU 0.75: where
-    neither finds anything there is none, and nothing is shown.
+    neither finds anything there is none, and nothing is shown. ``notes`` say why it is that.
     """
 
     unit = "points"
@@ -42,7 +39,8 @@ class DetectionQuality:
     def __init__(self, metadata: ModelMetadata, reference: Engine, data: ImageDataset) -> None:
         self._metadata, self._data = metadata, data
         self._reference = self._found(reference)
-        self._truth = _truth(metadata, data, [one.size for one in self._reference])
+        self._truth, why = _truth(metadata, data, [one.size for one in self._reference])
+        self.notes = (f"int8 is judged by how well its boxes agree with the float model's: {why}",) if why else ()
         self._labels = max(1, _class_count(metadata, self._truth))
         self.metric = "agreement" if self._truth is None else "map"
         self._least = metadata.spec_as(DetectionSpec).min_score
@@ -99,25 +97,24 @@ def is_broken(before: int, after: int) -> bool:
     return before > 0 and (after == 0 or after > _EXPLODED * before)
 
 
-def _truth(metadata: ModelMetadata, data: ImageDataset, sizes: Sequence[tuple[int, int]]) -> list[Truth] | None:
-    """What is in each picture, of those (height, width), where all are annotated."""
+def _truth(
+    metadata: ModelMetadata, data: ImageDataset, sizes: Sequence[tuple[int, int]]
+) -> tuple[list[Truth] | None, str | None]:
+    """What is in each picture, of those (height, width), where all are annotated; else why it is not known."""
     folder: ImageFolder | None = getattr(data, "folder", None)
     names: Sequence[str] = getattr(data, "names", ())
     if folder is None:
-        return None
+        return None, None
     try:
         annotated = annotations(folder)
         labels = class_order(metadata.spec_as(DetectionSpec).labels, annotated)
     except DatasetError as error:
-        _log.info("int8 is judged by how well its boxes agree with the float model's: %s", error)
-        return None
+        return None, str(error)
     without = sum(annotated.of(name) is None for name in names)
     things = [] if without else [annotated.inside(name, size) for name, size in zip(names, sizes, strict=True)]
     if not any((~one.ignored).any() for one in things):
-        what = f"{without} of {len(names)} pictures are not annotated" if without else "no picture has a box"
-        _log.warning("int8 is judged by how well its boxes agree with the float model's: %s", what)
-        return None
-    return [truth_of(one, labels) for one in things]
+        return None, f"{without} of {len(names)} pictures are not annotated" if without else "no picture has a box"
+    return [truth_of(one, labels) for one in things], None
 
 
 def _class_count(metadata: ModelMetadata, truth: Sequence[Truth] | None) -> int:

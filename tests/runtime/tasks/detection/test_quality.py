@@ -75,7 +75,24 @@ def test_a_form_whose_boxes_are_gone_or_explode_is_broken(tmp_path, annotated, f
     metadata = ModelMetadata(task="detect", name="finder", image=ImageSpec(size=(30, 40)), spec=SPEC)
     measure = DetectionQuality(metadata, squares((2, 2)), Pictures(ImageFolder(tmp_path)))
     assert measure.metric == ("map" if annotated else "agreement")
+    assert ["has no boxes" in note for note in measure.notes] == [True] * (not annotated)
     quality = measure(squares(*found))
     assert (quality.loss >= BROKEN) == refused
     if refused:
         assert find_proof(quality.loss, quality.bound, measure.budget) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [(None, "1 of 2 pictures are not annotated"), ("", "no picture has a box")],
+    ids=["without", "empty"],
+)
+def test_why_boxes_are_compared_with_the_float_models_is_noted(tmp_path, label, why):
+    for name in "ab":
+        Image.new("RGB", (40, 30)).save(tmp_path / f"{name}.png")
+        if name == "a" or label is not None:
+            (tmp_path / f"{name}.txt").write_text(label or "")
+    (tmp_path / "classes.txt").write_text("dog\n")
+    metadata = ModelMetadata(task="detect", name="finder", image=ImageSpec(size=(30, 40)), spec=SPEC)
+    measure = DetectionQuality(metadata, squares((2, 2)), Pictures(ImageFolder(tmp_path)))
+    assert measure.notes == (f"int8 is judged by how well its boxes agree with the float model's: {why}",)
