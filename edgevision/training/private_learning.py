@@ -8,8 +8,9 @@ what was spent. Noise and batches come from the system's entropy, not from the s
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +19,35 @@ from torch.utils.data import Sampler
 
 from edgevision.core.errors import InputError
 from edgevision.core.extras import requires_extra
+from edgevision.core.remarks import remarks
 from edgevision.modelfiles.metadata import PrivacyBudget
+from edgevision.models import build_model
 from edgevision.training.settings import ClassifierSettings
 
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def private_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``options`` with which that network learns privately: batch normalisation, which mixes what pictures do to
+    the weights, gives way to group normalisation.
+
+    Raises:
+        InputError: a layer of the network does not tell the gradients of pictures apart.
+    """
+    layers = list(build_model(model, **options).modules())
+    if any(isinstance(layer, nn.RNNBase) for layer in layers):
+        raise InputError(
+            f"{model} has a recurrent layer, which does not tell the gradients of pictures apart: --private takes the"
+            " other networks"
+        )
+    if not any(isinstance(layer, _BATCH_NORM) for layer in layers):
+        return dict(options)
+    remarks.info(
+        "%s is trained with group normalisation in place of batch normalisation, which mixes what pictures do to the"
+        " weights",
+        model,
+    )
+    return {**options, "group_norm": True}
 
 
 class PrivateLearning:
@@ -62,15 +88,13 @@ class PrivateLearning:
         return PoissonBatches(self._samples, self._rate, self.steps_an_epoch)
 
     def optimizer(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """``optimizer``, but for the gradients of ``network``: clipped for each picture, with noise on their sum.
-
-        Raises:
-            InputError: the network normalises over its batch, which mixes the gradients of pictures.
-        """
-        check_network(network, self._settings.model)
+        """``optimizer``, but for the gradients of ``network``: clipped for each picture, with noise on their sum."""
         from opacus import GradSampleModule
         from opacus.optimizers import DPOptimizer
 
+        for layer in network.modules():
+            if hasattr(layer, "inplace"):
+                layer.inplace = False  # which the hooks do not bear
         # It hangs its hooks into the layers; the network is called, stored and exported as it is.
         GradSampleModule(network)
         device = next(network.parameters()).device
@@ -126,12 +150,3 @@ def _without_advice() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Optimal order")
         yield
-
-
-def check_network(network: nn.Module, name: str) -> None:
-    """Raise :class:`InputError` where a network cannot be trained privately."""
-    if any(isinstance(layer, _BATCH_NORM) for layer in network.modules()):
-        raise InputError(
-            f"{name} normalises over its batch, which mixes what pictures do to the weights: --private takes networks"
-            " that do not, as cnn2, cnn3, cnn4 and vit"
-        )

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,29 @@ from edgevision.training.checkpoint import read_saved
 
 _log = logging.getLogger(__name__)
 
+SETTINGS = "settings.json"
+
 # What a resume file of Lightning's has, among others.
 _PARTS = ("state_dict", "epoch", "global_step", "loops", "optimizer_states", "lr_schedulers")
+
+
+@contextmanager
+def nothing_left_if_refused(path: Path) -> Iterator[None]:
+    """Take the folder of a training away again that is refused, or fails, before there is anything of it.
+
+    What was there before the block stays.
+    """
+    before = {folder for folder in (path, path.parent) if folder.exists()}
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):
+            if [file.name for file in path.iterdir()] == [SETTINGS]:
+                (path / SETTINGS).unlink()
+                for folder in (path, path.parent):
+                    if folder not in before:
+                        folder.rmdir()
+        raise
 
 
 class RunFolder:
@@ -33,7 +55,7 @@ class RunFolder:
         self.previous = path / "previous.ckpt"
         self.best = path / "best.ckpt"
         self.history = path / "history.jsonl"
-        self._settings = path / "settings.json"
+        self._settings = path / SETTINGS
 
     def prepare(self, settings: Mapping[str, Any], *, force: bool) -> None:
         """Make the folder for ``settings``, or accept the one a training with the same settings left behind.

@@ -97,5 +97,8 @@ def train_with(kind: str, settings: TrainingSettings, folder: Path | None, *, fo
     load_object(training.check_data)(settings)
     with requires_extra("train"):
         run = load_object(training.train)
-    checkpoint: Path | None = run(settings, folder or Path("runs") / settings.run_name, force=force, quiet=quiet)
+        from edgevision.training.run_folder import nothing_left_if_refused
+    path = folder or Path("runs") / settings.run_name
+    with nothing_left_if_refused(path):
+        checkpoint: Path | None = run(settings, path, force=force, quiet=quiet)
     return checkpoint
