@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 from edgevision.core.atomic_files import atomic_file
@@ -27,7 +28,9 @@ MODEL_KEY = "EDGEVISION_MODEL_KEY"
 """The environment variable that says where the private key is: a file, ``env:NAME`` or ``command:PROGRAM ...``."""
 
 _DEFAULT_KEY = Path("edgevision", "model.key")
-_LONGEST_COMMAND_S = 60
+_LONGEST_COMMAND_S = 60.0
+_SECONDS_TO_CLOSE = 1.0
+_LONGEST_KEY = 4096
 _HAS_PASSWORD = 1  # of the flags of a zip's member
 
 
@@ -162,19 +165,43 @@ def _said_by(command: str) -> str:
     if not command.strip():
         raise InputError("--model-key 'command:' names no program; write 'command:PROGRAM ARGUMENT ...'")
     try:
-        done = subprocess.run(
-            shlex.split(command),
-            stdout=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            timeout=_LONGEST_COMMAND_S,
-            check=True,
-        )
-        return done.stdout.decode()
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        process = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        if isinstance(error, subprocess.CalledProcessError):
-            reason = f"it ended with code {error.returncode}"
-        raise InputError(f"the command {shortened(command)} gives no key: {reason}") from error
+        raise _no_key(command, reason) from error
+    said: list[bytes] = []
+
+    def read() -> None:
+        assert process.stdout is not None
+        with process.stdout as pipe:
+            said.append(pipe.read(_LONGEST_KEY + 1))
+
+    # In a thread, for what the program has started may keep the pipe open when it has ended itself.
+    reading = Thread(target=read, daemon=True)
+    reading.start()
+    reading.join(_LONGEST_COMMAND_S)
+    try:
+        if not said:
+            raise _no_key(command, f"it did not end within {_LONGEST_COMMAND_S:g} s")
+        if len(said[0]) > _LONGEST_KEY:
+            raise _no_key(command, f"it prints more than {_LONGEST_KEY} bytes")
+        try:
+            code = process.wait(_LONGEST_COMMAND_S)
+        except subprocess.TimeoutExpired as error:
+            raise _no_key(command, f"it did not end within {_LONGEST_COMMAND_S:g} s") from error
+        if code:
+            raise _no_key(command, f"it ended with code {code}")
+        return said[0].decode()
+    except UnicodeDecodeError:
+        raise _no_key(command, "it prints no text") from None
+    finally:
+        process.kill()
+        process.wait()
+        reading.join(_SECONDS_TO_CLOSE)
+
+
+def _no_key(command: str, reason: str | None) -> InputError:
+    return InputError(f"the command {shortened(command)} gives no key: {reason}")
 
 
 def _key_lines(text: str) -> list[str]:

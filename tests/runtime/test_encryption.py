@@ -188,6 +188,26 @@ def test_the_key_is_in_a_file_a_variable_or_what_a_program_says(
 
 
 @pytest.mark.parametrize(
+    ("program", "said"),
+    [("sleep 600", "it did not end within 0.2 s"), ("yes", "it prints more than 4096 bytes")],
+)
+def test_a_program_that_never_ends_is_ended(encrypted, edgevision, monkeypatch, program, said) -> None:
+    started, popen = [], subprocess.Popen
+
+    def start(*words, **options):
+        started.append(popen(*words, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    if program != "yes":
+        monkeypatch.setattr("edgevision.modelfiles.encrypted_model._LONGEST_COMMAND_S", 0.2)
+    code, out, err = edgevision("inspect", encrypted, "--model-key", f"command:{program}")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert started[0].returncode is not None
+
+
+@pytest.mark.parametrize(
     ("source", "said"),
     [
         ("{other}", "is not encrypted for the key of"),
