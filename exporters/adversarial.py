@@ -20,7 +20,8 @@ from edgevision.core.progress import track
 from edgevision.data.datasets import ImageDataset
 from edgevision.exporters.checkpoints.checkpoint import read_checkpoint
 from edgevision.imaging.preprocessing import sample, scale_and_offset
-from edgevision.modelfiles.metadata import ImageSpec
+from edgevision.metrics.figures import sqnr_db
+from edgevision.modelfiles.metadata import ImageSpec, Precision
 from edgevision.runtime.tasks.classification.classifier import Classifier
 from edgevision.runtime.tasks.classification.evaluation import expected_labels
 from edgevision.runtime.tasks.classification.scores import class_scores, classification_of
@@ -33,6 +34,9 @@ DISTANCES = (1, 2, 4, 8)
 _MOST_PICTURES = 500
 _BATCH = 50
 _STEPS = 10
+# With whatever rounding, a model's scores are those of its own checkpoint so far, in dB; those of another network that
+# learned the same are not.
+_FLOOR_DB = {Precision.FP32: 50.0, Precision.FP16: 35.0, Precision.INT8: 10.0}
 # Of the distance: so a picture can cross it from any start, and come back (Madry et al. take 2.5 / steps).
 _STEP = 0.25
 
@@ -43,7 +47,8 @@ def evaluate_adversarial(
     """Attack the network of ``checkpoint`` on up to 500 pictures of ``data``, and show ``classifier`` what comes out.
 
     Raises:
-        InputError: the network gives no score for each class, or takes pictures of several sizes.
+        InputError: the network gives no score for each class, takes pictures of several sizes, or is another than the
+            model's.
         CheckpointError, DatasetError, ImageError: as those that read it.
     """
     spec = classifier.metadata.image
@@ -51,8 +56,9 @@ def evaluate_adversarial(
     expected = expected_labels(classifier.labels, data)
     if spec.size is None:
         raise InputError(f"{classifier.metadata.name!r} takes pictures of any size; adversarial ones are of one size")
-    network = read_checkpoint(checkpoint).network.requires_grad_(False)
-    attack = _Attack(network, classifier, spec, seed)
+    read = read_checkpoint(checkpoint)
+    attack = _Attack(read.network.requires_grad_(False), classifier, spec, seed)
+    known = read.sha256 == classifier.metadata.provenance.checkpoint_sha256
     chosen = np.linspace(0, len(data) - 1, min(len(data), _MOST_PICTURES)).astype(int)
     right: dict[tuple[str, int], int] = {}
     starts = range(0, len(chosen), _BATCH)
@@ -60,6 +66,9 @@ def evaluate_adversarial(
         indices = chosen[start : start + _BATCH]
         pictures = np.stack([sample(data.image(index), spec) for index in indices.tolist()]).transpose(0, 3, 1, 2)
         pixels, labels = torch.from_numpy(pictures.astype(np.float32)), torch.from_numpy(expected[indices])
+        if not known:
+            attack.check_same(pixels, checkpoint)
+            known = True
         made = {("clean", 0): pixels}
         for distance in DISTANCES:
             made["fgsm", distance] = attack.fgsm(pixels, labels, distance)
@@ -96,8 +105,24 @@ class _Attack:
             moved = _within(moved + _STEP * distance * self._uphill(moved, labels), pixels, distance)
         return moved.round()
 
+    def check_same(self, pixels: Tensor, checkpoint: Path) -> None:
+        """Raise :class:`InputError` where the network is another than the model's, which its gradients say less of."""
+        wanted, found = self._scores(self._tensor(pixels)).numpy(), self._outputs(pixels)
+        precision = self._classifier.metadata.precision
+        likeness = sqnr_db(wanted, found.reshape(wanted.shape)) if found.size == wanted.size else float("-inf")
+        if likeness < _FLOOR_DB[precision]:
+            raise InputError(
+                f"{self._classifier.metadata.name!r} was not made from {str(checkpoint)!r}: its scores are those of"
+                f" another network (SQNR {likeness:.1f} dB, at least {_FLOOR_DB[precision]:g} asked of {precision});"
+                " give the checkpoint that it was exported from"
+            )
+
     def answers(self, pixels: Tensor) -> NDArray[np.int64]:
         """The classes that the exported model says."""
+        return class_scores(self._outputs(pixels), len(pixels), self._spec).argmax(axis=1)
+
+    def _outputs(self, pixels: Tensor) -> NDArray[np.float32]:
+        """What the exported model gives, by its first output."""
         engine = self._classifier.engine
         batch, name = engine.inputs[0].shape[0], engine.inputs[0].name
         found = []
@@ -105,8 +130,7 @@ class _Attack:
             whole = part.numpy()
             if isinstance(batch, int) and len(part) < batch:
                 whole = np.concatenate([whole, np.repeat(whole[-1:], batch - len(part), axis=0)])
-            scores = class_scores(engine.run({name: whole})[0], len(whole), self._spec)
-            found.append(scores[: len(part)].argmax(axis=1))
+            found.append(engine.run({name: whole})[0][: len(part)])
         return np.concatenate(found)
 
     def _tensor(self, pixels: Tensor) -> Tensor:
@@ -115,18 +139,23 @@ class _Attack:
     def _uphill(self, pixels: Tensor, labels: Tensor) -> Tensor:
         """Where each value has to go for the loss to grow: -1, 0 or 1."""
         pixels = pixels.detach().requires_grad_()
-        output: Any = self._network(self._tensor(pixels))
-        scores = output.flatten(1) if isinstance(output, Tensor) else None
-        classes = len(self._classifier.labels)
-        if scores is None or scores.shape[1] != classes or classes < 2:
-            given = "" if scores is None else f": {scores.shape[1]} values for {classes} classes"
-            raise InputError(f"the checkpoint's network gives no score for each class, which an attack needs{given}")
+        scores = self._scores(self._tensor(pixels))
         activation = self._spec.activation
         if activation is Activation.SOFTMAX:
             scores = scores.clamp_min(1e-12).log()
         loss = functional.cross_entropy(scores, labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, pixels)
         return gradient.sign()
+
+    def _scores(self, tensor: Tensor) -> Tensor:
+        """What the network gives (N, classes) for what it is fed."""
+        output: Any = self._network(tensor)
+        scores = output.flatten(1) if isinstance(output, Tensor) else None
+        classes = len(self._classifier.labels)
+        if scores is None or scores.shape[1] != classes or classes < 2:
+            given = "" if scores is None else f": {scores.shape[1]} values for {classes} classes"
+            raise InputError(f"the checkpoint's network gives no score for each class, which an attack needs{given}")
+        return scores
 
 
 def _within(moved: Tensor, pixels: Tensor, distance: int) -> Tensor:

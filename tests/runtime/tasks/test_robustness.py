@@ -133,8 +133,15 @@ def test_adversarial_pictures_mislead_and_what_was_found_is_recorded(edgevision,
             brighter = 100 * (x.mean((1, 2, 3)) - 0.5)
             return torch.stack([brighter, -brighter], 1)
 
+    class Corner(torch.nn.Module):
+        """Another network for the same two classes, which is right as often."""
+
+        def forward(self, x):
+            brighter = 100 * (x[:, 0, 0, 0] - 0.5) ** 3
+            return torch.stack([brighter, -brighter], 1)
+
     free = ({0: torch.export.Dim("count")},)
-    networks = {"mean.pt2": Mean(), "pixels.pt2": torch.nn.Hardtanh()}
+    networks = {"mean.pt2": Mean(), "pixels.pt2": torch.nn.Hardtanh(), "corner.pt2": Corner()}
     for name, network in networks.items():
         torch.export.save(torch.export.export(network, (torch.zeros(2, 3, 8, 8),), dynamic_shapes=free), name)
     for index in range(8):
@@ -152,6 +159,12 @@ def test_adversarial_pictures_mislead_and_what_was_found_is_recorded(edgevision,
     code, out, err = edgevision("evaluate", "mean.onnx", "data", "--adversarial", "pixels.pt2")
     assert (code, out) == (2, "")
     assert "no score for each class, which an attack needs: 192 values for 2 classes" in err
+    code, out, err = edgevision("evaluate", "mean.onnx", "data", "--adversarial", "corner.pt2")
+    assert (code, out) == (2, "")
+    assert "'mean' was not made from 'corner.pt2': its scores are those of another network" in err
+    # Whoever saved it anew has another file of the same network.
+    torch.export.save(torch.export.export(Mean(), (torch.ones(3, 3, 8, 8),), dynamic_shapes=free), "again.pt2")
+    assert edgevision("evaluate", "mean.onnx", "data", "--adversarial", "again.pt2")[0] == 0
     quality = read_metadata(Path("mean.onnx")).quality
     assert (quality["fgsm_2_top1"], quality["pgd_8_top1"]) == (100, 50)
 
