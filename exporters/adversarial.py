@@ -119,7 +119,8 @@ class _Attack:
 
     def answers(self, pixels: Tensor) -> NDArray[np.int64]:
         """The classes that the exported model says."""
-        return class_scores(self._outputs(pixels), len(pixels), self._spec).argmax(axis=1)
+        answers: NDArray[np.int64] = class_scores(self._outputs(pixels), len(pixels), self._spec).argmax(axis=1)
+        return answers
 
     def _outputs(self, pixels: Tensor) -> NDArray[np.float32]:
         """What the exported model gives, by its first output."""

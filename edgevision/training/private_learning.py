@@ -93,7 +93,7 @@ class PrivateLearning:
         from opacus.optimizers import DPOptimizer
 
         for layer in network.modules():
-            if hasattr(layer, "inplace"):
+            if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # which the hooks do not bear
         # It hangs its hooks into the layers; the network is called, stored and exported as it is.
         GradSampleModule(network)

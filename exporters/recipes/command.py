@@ -12,6 +12,7 @@ from edgevision.cli.options import OUTPUT_PANEL, JsonOption, QuietOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import EdgevisionError, InputError
+from edgevision.core.printable import one_line
 from edgevision.core.regular_files import read_text_file
 from edgevision.exporters.recipes.build import (
     LOCK_SCHEMA_VERSION,
@@ -57,6 +58,9 @@ def build(
     if dry_run:
         for step in read.steps:
             echo(shlex.join(["edgevision", *step.words]))
+        for step in read.steps:
+            for name in step.missing:
+                echo(f"note: [{step.name}] names {one_line(name)!r}, which is not there", err=True)
         return
     built = build_recipe(read, folder, lambda text: None if quiet or as_json else echo(text, err=True))
     with atomic_file(_lock_path(recipe)) as temporary:

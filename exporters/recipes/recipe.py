@@ -9,6 +9,26 @@ from typing import Any
 from edgevision.core.errors import InputError
 from edgevision.core.regular_files import read_text_file
 from edgevision.exporters.recipes.schema import TRAININGS, check_keys, command_words
+from edgevision.runtime.shipped_models import shipped_names
+
+BUILT_IN_DATA = ("digits", "moving-digits")
+"""What trainings take in place of a folder."""
+
+# Keys whose values are files and folders, but for data that is built in.
+_FILES = (
+    "data",
+    "calibration",
+    "start_from",
+    "backbone",
+    "perceptual_model",
+    "styles",
+    "classifier",
+    "judge",
+    "privacy",
+    "shadow",
+    "adversarial",
+    "picture",
+)
 
 _TABLES = ("name", "checkpoint", "train", "export", "evaluate", "bench", "gates")
 
@@ -22,12 +42,14 @@ class Step:
         words: of the command line behind ``edgevision``.
         inputs: the files and folders of the user that it reads.
         outputs: what it writes, in the folder of the build, of which the first is what the next steps are about.
+        missing: files and folders that it names and that are not there.
     """
 
     name: str
     words: tuple[str, ...]
     inputs: tuple[Path, ...]
     outputs: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +91,9 @@ def _steps(document: Mapping[str, Any], name: str, folder: Path, build: Path) ->
     def add(table: str, verb: str, values: Mapping[str, Any], before: Sequence[str], outputs: Sequence[Path]) -> None:
         there, inputs = _with_paths(values, folder)
         words = [*verb.split(), *before, *command_words(verb, there)]
-        steps.append(Step(name=table, words=tuple(words), inputs=inputs, outputs=tuple(outputs)))
+        steps.append(
+            Step(name=table, words=tuple(words), inputs=inputs, outputs=tuple(outputs), missing=_missing(there))
+        )
 
     if "train" in document:
         values = dict(document["train"])
@@ -112,6 +136,13 @@ def _with_paths(values: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any]
         return value
 
     return {key: there(value) for key, value in values.items()}, tuple(found)
+
+
+def _missing(values: Mapping[str, Any]) -> tuple[str, ...]:
+    named = [values[key] for key in _FILES if key in values]
+    texts = [str(text) for one in named for text in (one if isinstance(one, list) else [one])]
+    elsewhere = (*BUILT_IN_DATA, *shipped_names())
+    return tuple(text for text in texts if text not in elsewhere and "://" not in text and not Path(text).exists())
 
 
 def _gates(table: Mapping[str, Any]) -> dict[str, float]:

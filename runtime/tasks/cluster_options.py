@@ -74,6 +74,8 @@ class RayOptions:
 
     def check_ray(self) -> None:
         """Raise :class:`InputError` where an option of workers has no meaning."""
+        if self.ray is not None and not self.ray.strip():
+            raise InputError(f"--ray says where: local, auto or an address, as 10.0.0.1:6379, not {self.ray!r}")
         if self.ray is None and (self.ray_workers is not None or self.ray_resource):
             raise InputError("--ray-workers and --ray-resource are for --ray, which says where; give it too")
 

@@ -10,10 +10,11 @@ from small_models import model_of
 
 from edgevision.core.errors import InputError
 from edgevision.exporters.recipes import build as building
-from edgevision.exporters.recipes.recipe import Step, read_recipe
+from edgevision.exporters.recipes.recipe import BUILT_IN_DATA, Step, read_recipe
 from edgevision.exporters.recipes.schema import TRAININGS, options
 from edgevision.modelfiles.model_file import require_metadata
 from edgevision.runtime.shipped_models import resolve_model, shipped_names
+from edgevision.training.settings.training import DIGITS, MOVING_DIGITS
 
 EXAMPLES = Path(__file__).parents[3] / "examples/recipes"
 
@@ -73,7 +74,8 @@ def test_every_training_that_there_is_can_be_in_a_recipe() -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_that_ship_are_commands(path: Path, edgevision) -> None:
     code, out, err = edgevision("build", path, "--dry-run")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert all(line.startswith("note: [") and line.endswith("which is not there") for line in err.splitlines())
     assert all(line.startswith("edgevision ") for line in out.splitlines())
     assert out.splitlines()[0].startswith("edgevision train ")
 
@@ -84,6 +86,16 @@ def test_the_kinds_of_a_verb_are_said_behind_it(edgevision, tmp_path) -> None:
     code, out, _ = edgevision("build", path, "--dry-run")
     assert code == 0
     assert out.splitlines()[0].endswith("--data=photos --kind=brighten")
+
+
+def test_a_dry_run_says_which_data_is_missing(edgevision, tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\ndata = 'digits'\n[export]\ncalibration = 'there'\n[evaluate]\ndata = 'photos.zip'\n")
+    (tmp_path / "there").mkdir()
+    code, out, err = edgevision("build", path, "--dry-run")
+    assert (code, len(out.splitlines())) == (0, 3)
+    assert set(BUILT_IN_DATA) == {DIGITS, MOVING_DIGITS}
+    assert err == "note: [evaluate] names 'photos.zip', which is not there\n"
 
 
 def test_every_model_that_ships_has_a_recipe() -> None:

@@ -242,6 +242,7 @@ def test_what_is_wrong_with_the_model_is_said_as_without_workers(edgevision, pic
     ("options", "message"),
     [
         (["--ray-workers", "2"], "are for --ray"),
+        (["--ray", ""], "--ray says where: local, auto or an address, as 10.0.0.1:6379, not ''"),
         (["--ray", "local", "--ray-resource", "npu"], "NAME=AMOUNT"),
         (["--ray", "local", "--ray-resource", "npu=-1"], "NAME=AMOUNT"),
         (["--ray", "local", "--on", "pi@board"], "give one of them"),
