@@ -274,9 +274,12 @@ def _none_read(folder: ClassFolders, failures: Mapping[str, str]) -> DatasetErro
 
 
 def _joined(batches: Sequence[Batch]) -> list[np.ndarray]:
-    """As one; pictures of several sizes are cut to the smallest."""
+    """As one; pictures of several sizes are cut to the smallest, and what is given beside them, as styles, is not."""
     sides = [batch[0].shape[2:] for batch in batches]
     if len(set(sides)) > 1:
         height, width = (min(side[axis] for side in sides) for axis in (0, 1))
-        batches = [[array[:, :, :height, :width] for array in batch] for batch in batches]
+        batches = [
+            [array[:, :, :height, :width] if array.shape[2:] == side else array for array in batch]
+            for batch, side in zip(batches, sides, strict=True)
+        ]
     return [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]

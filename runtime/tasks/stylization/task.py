@@ -52,7 +52,7 @@ class StylizationTask(RestorationTask):
     def with_auxiliary_inputs(
         self, metadata: ModelMetadata, pictures: "NDArray[np.float32]", draw: "np.random.Generator | float"
     ) -> "Batch":
-        """With the styles in turn, and the statistics of the pictures themselves."""
+        """With the styles in turn from any on, and the statistics of the pictures themselves."""
         import numpy as np
 
         from edgevision.runtime.tasks.stylization.stylizer import no_statistics
@@ -60,7 +60,9 @@ class StylizationTask(RestorationTask):
         styles = len(metadata.spec_as(StylizationSpec).styles)
         if not styles:
             return (pictures,)
-        shares = np.eye(styles, dtype=np.float32)[np.arange(len(pictures)) % styles]
+        # Pictures that keep their sizes come one by one.
+        first = draw.integers(styles) if isinstance(draw, np.random.Generator) else 0
+        shares = np.eye(styles, dtype=np.float32)[(first + np.arange(len(pictures))) % styles]
         return pictures, shares, *no_statistics(metadata.inputs, len(pictures))
 
     def calibration_degradations(

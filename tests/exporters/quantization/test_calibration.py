@@ -33,6 +33,7 @@ from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 from edgevision.runtime.tasks.quality import OutputQuality
 from edgevision.runtime.tasks.restoration.quality import RestorationQuality
 from edgevision.runtime.tasks.restoration.spec import RestorationSpec
+from edgevision.runtime.tasks.stylization.spec import StylizationSpec
 
 WriteFolders = Callable[[Path, Mapping[str, int]], Path]
 
@@ -392,6 +393,21 @@ def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
     # Pictures keep their size for calibration and are cut to the smallest sides to be judged on together.
     assert {batch[0].shape for batch in batches_of(collected)} == {(1, 3, 8, 8), (1, 3, 12, 6)}
     assert {feeds["image"].shape[1:] for feeds in reference.seen} == {(3, 8, 6)}
+
+
+def test_pictures_of_several_sizes_calibrate_every_style(tmp_path: Path) -> None:
+    inputs = (image_input("height", "width"), TensorSpec(name="shares", shape=("batch", 3)))
+    styles = StylizationSpec(styles=("wave", "starry", "scream"))
+    metadata = ModelMetadata(task="stylize", name="tiny", inputs=inputs, image=ImageSpec(), spec=styles)
+    reference = Reference(*inputs)
+    write_shades(tmp_path / "data", range(30), (8, 8))
+    write_shades(tmp_path / "data", range(100, 130), (6, 12))
+    collected = collect(metadata, reference, tmp_path / "data")
+    assert isinstance(judge_of(collected), OutputQuality)
+    # Pictures are cut to one size, the shares of styles are not.
+    assert {(feeds["image"].shape[1:], feeds["shares"].shape[1:]) for feeds in reference.seen} == {((3, 8, 6), (3,))}
+    for shares in ([batch[1] for batch in batches_of(collected)], [feeds["shares"] for feeds in reference.seen]):
+        assert set(np.concatenate(shares).argmax(axis=1)) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("labels", [(), LABELS])
