@@ -14,6 +14,7 @@ from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import (
     AS_GIVEN,
     CLEANED,
+    NOT_JUDGED,
     Form,
     NodePrecision,
     Outcome,
@@ -24,7 +25,7 @@ from edgevision.exporters.quantization.targets import find_target
 from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.exporters.quantization.verdict import NO_TIME, Written
 from edgevision.runtime.engines.engine import Array, Engine
-from edgevision.runtime.tasks.quality import OutputQuality, QualityMeasure
+from edgevision.runtime.tasks.quality import QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
 
 
@@ -60,19 +61,16 @@ def untried(
     name = AS_GIVEN if given is None or given.model is model else CLEANED
     written = Written(model, Outcome.FLOAT, engine, Plan())
     samples = representatives(data.portions.batches)
-    itself = {OutputQuality.metric: math.inf}
-    form = Form(
-        name=name, figures=itself, loss=-math.inf, size_bytes=model.ByteSize(), engine=engine.title, written=True
-    )
+    form = Form(name=name, figures={}, loss=-math.inf, size_bytes=model.ByteSize(), engine=engine.title, written=True)
     report = QuantizationReport(
         outcome=Outcome.FLOAT,
         verdict=f"{NO_TIME}; written is the float32 model, which was not timed",
         target=find_target(settings.target).name,
         measured=False,
         expected_speedup=None,
-        metric=OutputQuality.metric,
-        unit=OutputQuality.unit,
-        budget=OutputQuality.budget,
+        metric=NOT_JUDGED,
+        unit="",
+        budget=0.0,
         source=data.source,
         ranges="none",
         forms=(form,),

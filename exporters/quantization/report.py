@@ -17,6 +17,9 @@ from edgevision.runtime.tasks.loss_bound import BoundedLoss, Proof
 AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
 """Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
 
+NOT_JUDGED = "nothing"
+"""The metric of a report without a figure, as the time was over before the float model had been judged."""
+
 
 class Outcome(StrEnum):
     """What was written."""

@@ -3,7 +3,7 @@
 import math
 
 from edgevision.core.printable import shown
-from edgevision.exporters.quantization.report import Form, OperatorPrecision, QuantizationReport
+from edgevision.exporters.quantization.report import NOT_JUDGED, Form, OperatorPrecision, QuantizationReport
 from edgevision.runtime.benchmark.statistics import Estimate
 
 
@@ -19,9 +19,14 @@ def verdict_table(report: QuantizationReport) -> str:
     a16w8 = sum(node.precision == OperatorPrecision.A16W8 for node in report.nodes)
     int8 = sum(node.precision == OperatorPrecision.INT8 for node in report.nodes) + a16w8
     finer = f", {a16w8} of them with 16-bit activations," if a16w8 else ""
+    if report.metric == NOT_JUDGED:
+        lines.append(f"nothing was judged or timed; {report.source}")
+    else:
+        lines.append(
+            f"{int8} of {len(report.nodes)} operators compute in int8{finer} for {report.target};"
+            f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}"
+        )
     lines += [
-        f"{int8} of {len(report.nodes)} operators compute in int8{finer} for {report.target};"
-        f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}",
         *(f"note: {note}" for note in report.notes),
         f"verdict: {report.headline}: {report.verdict}",
     ]
@@ -31,21 +36,24 @@ def verdict_table(report: QuantizationReport) -> str:
 def form_columns(report: QuantizationReport) -> tuple[str, ...]:
     """What :func:`form_cells` gives; where the loss is a negative SQNR, the SQNR itself says it all."""
     loss = () if report.metric == "sqnr" else (f"loss, {report.unit}",)
-    return ("form", "run in", report.metric, *loss, "ms (95 %)", "times as fast (95 %)", "MB")
+    judged = () if report.metric == NOT_JUDGED else (report.metric, *loss)
+    return ("form", "run in", *judged, "ms (95 %)", "times as fast (95 %)", "MB")
 
 
 def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:
     """One form's file and engine, quality, loss, latency, speed-up with its interval, and size."""
     speed = form.speedup
-    quality = form.figures[report.metric]
-    shown = f"{quality:.2f}" if math.isfinite(quality) else "exact"
-    loss = () if report.metric == "sqnr" else (_loss(form),)
+    judged: tuple[str, ...] = ()
+    if report.metric != NOT_JUDGED:
+        quality = form.figures[report.metric]
+        shown = f"{quality:.2f}" if math.isfinite(quality) else "exact"
+        judged = (shown,) if report.metric == "sqnr" else (shown, _loss(form))
     latency, ratio = "", "not measured"
     if form.latency_ms is not None:
         latency, ratio = _milliseconds(form.latency_ms), "1"
     if speed is not None:
         ratio = f"{speed.ratio:.2f} ({speed.low:.2f} to {speed.high:.2f})"
-    return (form.name, form.engine, shown, *loss, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
+    return (form.name, form.engine, *judged, latency, ratio, f"{form.size_bytes / 1e6:.3f}")
 
 
 def _loss(form: Form) -> str:

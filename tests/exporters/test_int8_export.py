@@ -54,6 +54,7 @@ from edgevision.exporters.quantization.page import write_page
 from edgevision.exporters.quantization.ranges import choose_ranges_of_16_bits
 from edgevision.exporters.quantization.report import Outcome, QuantizationReport
 from edgevision.exporters.quantization.settings import EFFORTS, Effort, QuantizationSettings
+from edgevision.exporters.quantization.table import verdict_table
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import TrialSetup
 from edgevision.exporters.quantization.units import find_units
@@ -591,6 +592,11 @@ def test_where_the_float_model_cannot_be_judged_in_time_it_is_written_as_it_is(
     found = export(small, tmp_path / "net.onnx", calibration=pictures, max_drop=50, time_budget="7s")
     assert (found.outcome, found.measured, found.trials) == (Outcome.FLOAT, False, ())
     assert found.verdict == ("the time did not suffice to try int8; written is the float32 model, which was not timed")
+    # Nothing was compared with anything: neither a figure nor a budget is named.
+    table = verdict_table(found)
+    assert "sqnr" not in table
+    assert "dB" not in table
+    assert "nothing was judged or timed; " in table
     assert "measure" not in slow.verbs
     assert read_metadata(tmp_path / "net.onnx").precision is Precision.FP32  # type: ignore[union-attr]
     assert not QUANTISED & operators(tmp_path / "net.onnx")
