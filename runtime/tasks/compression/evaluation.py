@@ -1,16 +1,12 @@
 """How good a codec is: pictures compressed in every quality, decompressed, and compared with themselves."""
 
-from collections.abc import Mapping
-
-import numpy as np
-
 from edgevision.core.records import Record, record
 from edgevision.data.datasets import ImageDataset, is_held_out
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.files.batch import failure_message
-from edgevision.runtime.tasks.compression.compressor import Compressor
+from edgevision.runtime.tasks.compression.compressor import CompressedPicture, Compressor
 from edgevision.runtime.tasks.compression.decompressor import Decompressor
-from edgevision.runtime.tasks.compression.other_half import open_other_half
+from edgevision.runtime.tasks.compression.other_half import open_codec
 from edgevision.runtime.tasks.evaluation import (
     EvaluationOptions,
     QualityReport,
@@ -18,8 +14,7 @@ from edgevision.runtime.tasks.evaluation import (
     none_left,
     picture_name,
 )
-
-Figures = Mapping[str, float]
+from edgevision.runtime.tasks.paired_quality import Figures, mean_figures
 
 
 @record
@@ -65,15 +60,12 @@ def evaluate_codec(
     names = [picture_name(data, index) for index in range(len(data))]
     indices = [index for index, name in enumerate(names) if is_held_out(name) or not options.held_out]
     failures: dict[str, str] = {}
-    with open_other_half(half, options.judge, options.threads) as other:
-        compress, decompress = (half, other) if isinstance(half, Compressor) else (other, half)
+    with open_codec(half, options.judge, options.threads) as (compressor, decompressor):
 
         def measure(index: int) -> CompressedPictureQuality:
             picture = Picture.read(data.image(index))
-            qualities = tuple(
-                {"bits_per_pixel": compressed.bits_per_pixel, **decompress(compressed).compare(picture)}
-                for compressed in compress.every_quality(picture)
-            )
+            files = compressor.every_quality(picture)
+            qualities = tuple(restored_figures(decompressor, file, picture) for file in files)
             return CompressedPictureQuality(name=names[index], qualities=qualities)
 
         def failed(index: int, error: Exception) -> None:
@@ -85,9 +77,14 @@ def evaluate_codec(
     return CompressionReport(
         images=len(pictures),
         qualities=tuple(
-            {name: float(np.mean([picture.qualities[number][name] for picture in pictures])) for name in figures}
-            for number, figures in enumerate(pictures[0].qualities)
+            mean_figures([picture.qualities[number] for picture in pictures])
+            for number in range(len(pictures[0].qualities))
         ),
         pictures=tuple(pictures),
         failures=failures,
     )
+
+
+def restored_figures(decompressor: Decompressor, file: CompressedPicture, picture: Picture) -> Figures:
+    """``bits_per_pixel`` of a file, and how near what comes out of it is to the ``picture`` that it is of."""
+    return {"bits_per_pixel": file.bits_per_pixel, **decompressor(file).compare(picture)}

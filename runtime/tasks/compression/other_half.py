@@ -1,5 +1,7 @@
 """The half of a codec that belongs to the one that is open."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +33,12 @@ def open_other_half(half: Compressor | Decompressor, judge: Path | None, threads
         f"the half that ships is not of this codec, {half.codec.name}: name the one that edgevision export --part"
         f" {part} made of it with --judge"
     )
+
+
+@contextmanager
+def open_codec(
+    half: Compressor | Decompressor, judge: Path | None, threads: int | None
+) -> Iterator[tuple[Compressor, Decompressor]]:
+    """Both halves of a codec of which one is open, and stays so; raises as :func:`open_other_half`."""
+    with open_other_half(half, judge, threads) as other:
+        yield (half, other) if isinstance(half, Compressor) else (other, half)

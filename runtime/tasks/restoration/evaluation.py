@@ -22,6 +22,7 @@ from edgevision.imaging.samples import Array, as_float, luma_of
 from edgevision.metrics.figures import colorfulness, psnr_db, ssim
 from edgevision.runtime.files.batch import failure_message
 from edgevision.runtime.tasks.evaluation import EvaluationOptions, QualityReport, measure_each, none_left
+from edgevision.runtime.tasks.paired_quality import Figures, mean_figures
 from edgevision.runtime.tasks.restoration.inpainter import Inpainter
 from edgevision.runtime.tasks.restoration.restorer import Restorer
 from edgevision.runtime.tasks.restoration.spec import RestorationKind
@@ -149,8 +150,8 @@ def compared_pictures(
     return RestorationReport(
         images=len(scores),
         damage=damage,
-        figures=_mean([score.figures for score in scores]),
-        before=_mean([score.before for score in scores]),
+        figures=mean_figures([score.figures for score in scores]),
+        before=mean_figures([score.before for score in scores]),
         pictures=tuple(scores),
         failures=failures,
     )
@@ -162,8 +163,6 @@ _STRENGTHS = {
     NoiseKind.IMPULSE: " on 1 to 20 % of the pixels",
     NoiseKind.MIXED: ", sigma up to {:g}",
 }
-
-Figures = dict[str, float]
 
 Compared = tuple[Figures, Figures, Array]
 """Figures of a restored picture, of what it was restored from, and the restored samples."""
@@ -300,12 +299,8 @@ def _restored(restorer: Restorer, samples: Any) -> Array:
     return np.concatenate([rows for _, rows in restorer.restore(samples)]).clip(0, 1)
 
 
-def _figures(good: Array, restored: Array) -> Figures:
+def _figures(good: Array, restored: Array) -> dict[str, float]:
     return {"psnr": psnr_db(good, restored), "ssim": ssim(luma_of(good), luma_of(restored))}
-
-
-def _mean(figures: list[Mapping[str, float]]) -> Figures:
-    return {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
 
 
 def _8_bit(picture: Picture) -> NDArray[np.uint8]:

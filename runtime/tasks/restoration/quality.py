@@ -1,6 +1,5 @@
 """How much worse a form of a restoration network is than the float model."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,7 @@ from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
-from edgevision.runtime.tasks.loss_bound import paired_bound
+from edgevision.runtime.tasks.paired_quality import Figures, paired_quality
 from edgevision.runtime.tasks.quality import Example, Quality
 from edgevision.runtime.tasks.restoration.evaluation import RestorationReport, evaluate_restorer, judged_figure
 
@@ -35,24 +34,20 @@ class RestorationQuality:
 
     def __init__(self, reference: Engine, metadata: ModelMetadata, pictures: Any, options: EvaluationOptions) -> None:
         self._metadata, self._pictures, self._options = metadata, pictures, replace(options, quiet=True)
-        first = self._report(reference)
-        self.metric = judged_figure(first.figures)
-        self._sign = -1 if self.less_is_better else 1
-        self._reference = first.figures[self.metric]
-        self._each = {one.name: one.figures[self.metric] for one in first.pictures}
-        self._failures = first.failures.keys()
+        before = self._report(reference)
+        self.metric = judged_figure(before.figures)
+        self._before = _by_name(before)
 
     def __call__(self, engine: Engine) -> Quality:
         try:
-            report = self._report(engine)
+            after = _by_name(self._report(engine))
         except DatasetError:  # not one picture was restored
-            report = None
-        # A mean without those that it cannot do would make a model look better than it is.
-        if report is None or report.failures.keys() - self._failures:
-            return Quality(figures={self.metric: math.nan}, loss=math.inf)
-        differences = [self._sign * (self._each[one.name] - one.figures[self.metric]) for one in report.pictures]
-        loss = self._sign * (self._reference - report.figures[self.metric])
-        return Quality(figures=report.figures, loss=loss, bound=paired_bound(differences))
+            after = {}
+        return paired_quality(self.metric, self._before, after, self._loss)
+
+    def _loss(self, before: Figures, after: Figures) -> float:
+        lost = before[self.metric] - after[self.metric]
+        return -lost if self.less_is_better else lost
 
     def examples(self, engine: Engine) -> Sequence[Example]:
         """The first pictures, restored."""
@@ -79,6 +74,10 @@ class RestorationQuality:
         # The pipeline is not closed: that would close the engine, which is the caller's.
         pipeline = find_task(self._metadata.task).pipeline(engine, self._metadata)
         return self._evaluate(pipeline, pictures or self._pictures, self._options, show=show)
+
+
+def _by_name(report: RestorationReport) -> dict[str, Figures]:
+    return {picture.name: picture.figures for picture in report.pictures}
 
 
 class _First:

@@ -1,6 +1,7 @@
 """How much worse the half of a codec is: bits and PSNRs that are known beforehand."""
 
 import math
+from collections import Counter
 from contextlib import nullcontext
 
 import numpy as np
@@ -8,10 +9,10 @@ import pytest
 from PIL import Image
 from small_codec import compressor, decompressor
 
-from edgevision.core.errors import DatasetError
+from edgevision.core.errors import ImageError
 from edgevision.data.datasets import ImageFolder
-from edgevision.runtime.tasks.compression import evaluation, quality
-from edgevision.runtime.tasks.compression.evaluation import CompressedPictureQuality, CompressionReport
+from edgevision.runtime.tasks.compression import other_half, quality
+from edgevision.runtime.tasks.compression.compressor import Compressor
 from edgevision.runtime.tasks.compression.quality import CodecQuality
 from edgevision.runtime.tasks.compression.task import DECOMPRESS
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
@@ -20,36 +21,48 @@ from edgevision.runtime.tasks.evaluation import EvaluationOptions
 FLOAT = (((0.2, 26.0), (0.8, 32.0)), ((0.1, 30.0), (0.4, 36.0)))
 
 
-def report(pictures, failures=()):
-    def figures(pairs):
-        return tuple({"bits_per_pixel": bits, "psnr": psnr} for bits, psnr in pairs)
+class Half:
+    """A half of a codec of two qualities whose files are named by picture and quality."""
 
-    return CompressionReport(
-        images=len(pictures),
-        qualities=figures(np.mean(pictures, axis=0)),
-        pictures=tuple(
-            CompressedPictureQuality(name=f"{n}.png", qualities=figures(one)) for n, one in enumerate(pictures)
-        ),
-        failures=dict.fromkeys(failures, "damaged"),
-    )
+    qualities = 2
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    def __call__(self, picture, quality):
+        number = int(picture.pixels[0, 0, 0])
+        if number >= len(PICTURES[self.engine]) or not PICTURES[self.engine][number]:
+            raise ImageError("damaged")
+        return self.engine, number, quality - 1
+
+    def every_quality(self, picture):
+        return [self(picture, quality=1), self(picture, quality=2)]
+
+
+PICTURES = {}
+"""Bits a pixel and PSNR of each engine's pictures, by quality."""
 
 
 @pytest.fixture
-def judged(monkeypatch):
-    """What the measure says of a form that does so much with the pictures of the float model, whose report is FLOAT."""
+def judged(monkeypatch, tmp_path):
+    """What the measure says of a form that does so much with the pictures of the float model, of which all is FLOAT."""
+    for number in range(2):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
+
+    def figures(decompressor, file, picture):
+        engine, number, quality = file
+        return dict(zip(("bits_per_pixel", "psnr"), PICTURES[engine][number][quality], strict=True))
 
     def judge(form):
         before, after = compressor(), compressor()
-
-        def evaluate(half, pictures, options):
-            if half.engine is before.engine:
-                return report(FLOAT)
-            if form is None:
-                raise DatasetError("not one")
-            return form
-
-        monkeypatch.setattr(quality, "evaluate_codec", evaluate)
-        return CodecQuality(before.engine, before.metadata, None, EvaluationOptions())(after.engine)
+        PICTURES.clear()
+        PICTURES.update({before.engine: FLOAT, after.engine: form})
+        monkeypatch.setattr(
+            quality, "open_codec", lambda half, judge, threads: nullcontext((Half(half.engine), Half(None)))
+        )
+        monkeypatch.setattr(quality, "restored_figures", figures)
+        measure = CodecQuality(before.engine, before.metadata, ImageFolder(tmp_path), EvaluationOptions())
+        return measure(after.engine)
 
     return judge
 
@@ -71,21 +84,22 @@ def changed(bits, psnr):
     ],
 )
 def test_bits_count_as_the_decibels_they_would_have_bought(judged, bits, psnr, loss):
-    found = judged(report(changed(bits, psnr)))
+    found = judged(changed(bits, psnr))
     assert found.loss == pytest.approx(loss)
-    assert found.figures == pytest.approx({"psnr": 31 - loss, "bits_per_pixel": bits * 0.375})
+    # The first picture in the first quality, the second in the second.
+    assert found.figures == pytest.approx({"psnr": (26 + 36) / 2 - loss, "bits_per_pixel": bits * (0.2 + 0.4) / 2})
     assert found.bound.pictures == 2
     assert found.bound.reach == pytest.approx(0, abs=1e-9)
 
 
 def test_pictures_that_lose_differently_leave_the_loss_unsure(judged):
-    found = judged(report([[(b, p - lost) for b, p in one] for one, lost in zip(FLOAT, (0.0, 0.4), strict=True)]))
+    found = judged([[(b, p - lost) for b, p in one] for one, lost in zip(FLOAT, (0.0, 0.4), strict=True)])
     assert found.loss == pytest.approx(0.2)
     assert found.bound.reach > 0.2
 
 
 def test_a_form_that_fails_on_pictures_of_the_float_model_loses_all(judged):
-    for form in (None, report(FLOAT[:1], failures=["1.png"])):
+    for form in ([(), ()], [FLOAT[0], ()]):
         found = judged(form)
         assert (found.loss, found.bound) == (math.inf, None)
         assert math.isnan(found.figures["psnr"])
@@ -94,7 +108,16 @@ def test_a_form_that_fails_on_pictures_of_the_float_model_loses_all(judged):
 def test_a_decoder_is_judged_through_the_codec_with_its_other_half(monkeypatch, tmp_path):
     for number in range(2):
         Image.new("RGB", (64, 64), (102, 102, 102)).save(tmp_path / f"{number}.png")
-    monkeypatch.setattr(evaluation, "open_other_half", lambda half, judge, threads: nullcontext(compressor()))
+    other = compressor()
+    files = Counter()
+    compress = Compressor._compressed
+
+    def counted(self, picture, qualities):
+        files.update(qualities)
+        return compress(self, picture, qualities)
+
+    monkeypatch.setattr(Compressor, "_compressed", counted)
+    monkeypatch.setattr(other_half, "open_other_half", lambda half, judge, threads: nullcontext(other))
 
     def painting(shade):
         half = decompressor()
@@ -112,3 +135,5 @@ def test_a_decoder_is_judged_through_the_codec_with_its_other_half(monkeypatch, 
     assert found.loss == pytest.approx(20 * math.log10(2), abs=1e-3)
     assert found.figures["psnr"] == pytest.approx(20 * math.log10(255 / 20), abs=1e-3)
     assert not near.engine.closed
+    # Each picture was compressed once, in its turn of the qualities.
+    assert files == {0: 1, 1: 1}
