@@ -15,7 +15,7 @@ from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import PhotoSettings
 from edgevision.training.trainer import build_trainer, fit, quiet_lightning
 
-_VALIDATION_CROPS = 128
+VALIDATION_CROPS = 128
 
 
 def fit_on_photos(
@@ -66,7 +66,7 @@ def fit_on_photos(
             quiet=quiet,
         )
         batches = SeededBatches(settings.validate_every, validation=False, rank=trainer.global_rank)
-        seen = SeededBatches(-(-_VALIDATION_CROPS // settings.batch_size), validation=True)
+        seen = SeededBatches(-(-VALIDATION_CROPS // settings.batch_size), validation=True)
         first = fit(
             trainer,
             module,

@@ -10,22 +10,39 @@ and writes the same checkpoint each minute. Without a GPU it goes through the sa
 import argparse
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import lightning
+import numpy as np
 import torch
+import torch.nn.functional as F
 from clocked import CUDA, DEVICE, Average, Clock, Muon, Repeated, autocast, cosine, keep
 from crops import PhotoCrops
 from holes import Holes, double, fill_smoothly, halve_known
 from noises import Noises, rounded, uniform
+from PIL import Image
 from torch import Tensor, nn
 
 from edgevision.imaging.samples import LUMA_WEIGHTS
-from edgevision.models import build_model
+from edgevision.models import apply_curves, build_model
 from edgevision.training.checkpoint import begin_with
+from edgevision.training.crop_batches import crop_loader
 from edgevision.training.photo_crops import Photos
+from edgevision.training.photo_training import VALIDATION_CROPS
+from edgevision.training.restoration_data import DamagedCrops
+from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.restore import restoration_metadata
+from edgevision.training.seeded_batches import SeededBatches
 from edgevision.training.settings import RestorationSettings
+
+LUMA = torch.from_numpy(LUMA_WEIGHTS).to(DEVICE)
+
+# As edgevision.training.restoration_data has it.
+_WELL_EXPOSED = 0.3
+
+NETWORKS = {"denoise": "denoise_unet", "inpaint": "inpaint_unet", "upscale": "subpixel", "brighten": "curves"}
 
 
 class Task(Protocol):
@@ -37,12 +54,11 @@ class Denoising:
     def __init__(self, settings: RestorationSettings, camera: float) -> None:
         self._noises = Noises(settings.crop, DEVICE, camera)
         self._mixed, self._sigma, self._gray = settings.noise == "mixed", settings.sigma[1], settings.gray
-        self._luma = torch.from_numpy(LUMA_WEIGHTS).to(DEVICE)
 
     def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
         count = len(clean)
         gray = uniform(0, 1, count, DEVICE) < self._gray
-        clean = torch.where(gray, self._luma_of(clean), clean)
+        clean = torch.where(gray, luma_of(clean), clean)
         if self._mixed:
             image = self._noises.mixed(clean, self._sigma, gray)
         else:
@@ -52,9 +68,6 @@ class Denoising:
         with autocast():
             restored = network(image.contiguous(memory_format=torch.channels_last))
         return (restored.float() - clean).square().mean(dim=(1, 2, 3))
-
-    def _luma_of(self, clean: Tensor) -> Tensor:
-        return rounded((clean.permute(0, 2, 3, 1) @ self._luma)[:, None])
 
 
 class Inpainting:
@@ -77,6 +90,50 @@ class Inpainting:
         return torch.where(mask > 0, restored.float() - clean, 0.0).square().mean(dim=(1, 2, 3))
 
 
+class Upscaling:
+    """Of luma; half of the small pictures come out of a JPEG file where ``settings.noise`` says so."""
+
+    def __init__(self, settings: RestorationSettings) -> None:
+        self._scale, self._jpeg = settings.scale, settings.noise == "jpeg"
+        self._noises = Noises(settings.crop // settings.scale, DEVICE)
+
+    def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
+        # With antialiasing PyTorch's bicubic kernel is Pillow's.
+        small = rounded(F.interpolate(clean, scale_factor=1 / self._scale, mode="bicubic", antialias=True))
+        if self._jpeg:
+            count = len(small)
+            stored = self._noises.jpeg(small, uniform(10, 96, count, DEVICE).floor())
+            small = torch.where(uniform(0, 1, count, DEVICE) < 0.5, stored, small)
+        with autocast():
+            enlarged = network(luma_of(small).contiguous(memory_format=torch.channels_last))
+        return (enlarged.float() - luma_of(clean)).square().mean(dim=(1, 2, 3))
+
+
+class Brightening:
+    """edgevision.data.degradations.underexpose for a batch on the GPU; some pictures are good as they are."""
+
+    def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
+        count = len(clean)
+        light = clean ** (2.2 * uniform(1.0, 1.6, count, DEVICE)) * 2 ** -uniform(1.5, 4.5, count, DEVICE)
+        light = light + (light / 10_000).sqrt() * torch.randn_like(light)
+        dark = rounded(light.clamp(0, 1) ** (1 / 2.2))
+        image = torch.where(uniform(0, 1, count, DEVICE) < _WELL_EXPOSED, clean, dark)
+        image = image.contiguous(memory_format=torch.channels_last)
+        with autocast():
+            curves = network(image)
+        return (apply_curves(image, curves.float()) - clean).square().mean(dim=(1, 2, 3))
+
+
+def luma_of(image: Tensor) -> Tensor:
+    """float32 (N, 3, H, W) in 0..1 to (N, 1, H, W), in steps of 1/255."""
+    return rounded((image.permute(0, 2, 3, 1) @ LUMA)[:, None])
+
+
+def squeezed(photo: np.ndarray, side: int) -> np.ndarray:
+    """All of a photograph in a square a little larger than the crops, whose exposure is that of the whole."""
+    return np.asarray(Image.fromarray(photo).resize((side * 5 // 4, side * 5 // 4), Image.Resampling.BICUBIC))
+
+
 def train(
     settings: RestorationSettings, folder: Path, *, seconds: float, ema: float, floor: float, camera: float, eager: bool
 ) -> None:
@@ -86,8 +143,17 @@ def train(
         begin_with(network, Path(settings.start_from))
     network = network.to(DEVICE, memory_format=torch.channels_last)
     photos = Photos(settings.data, held_out=False, quiet=True)
-    crops = PhotoCrops([photos[number] for number in range(len(photos))], settings.crop, DEVICE)
-    task: Task = Denoising(settings, camera) if settings.kind == "denoise" else Inpainting(settings)
+    pixels = [photos[number] for number in range(len(photos))]
+    task: Task
+    if settings.kind == "brighten":
+        crops = PhotoCrops([squeezed(photo, settings.crop) for photo in pixels], settings.crop, DEVICE, (1.0, 0.9))
+        task = Brightening()
+    else:
+        crops = PhotoCrops(pixels, settings.crop, DEVICE)
+        if settings.kind == "denoise":
+            task = Denoising(settings, camera)
+        else:
+            task = Inpainting(settings) if settings.kind == "inpaint" else Upscaling(settings)
     average, muon = Average(network, ema), Muon(network)
     mean_loss = torch.zeros((), device=DEVICE)
 
@@ -100,9 +166,9 @@ def train(
         muon.step()
         mean_loss.lerp_(loss.detach(), 0.01)
 
-    def write() -> None:
+    def write(figures: Mapping[str, float]) -> None:
         still = build_model(settings.model, **settings.model_options).eval()
-        metadata = restoration_metadata(settings, still, {}, clock.seconds() / 3600)
+        metadata = restoration_metadata(settings, still, figures, clock.seconds() / 3600)
         keep(folder / f"{settings.model}.pt", average.network, metadata, settings.model, settings.model_options)
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,21 +186,32 @@ def train(
                 raise SystemExit("the loss is not finite")
             if clock.seconds() - written > 60:
                 written = clock.seconds()
-                write()
+                write({})
         elif CUDA and steps % 20 == 0:
             torch.cuda.synchronize()  # else the queue runs far ahead of the clock
-    write()
+    write(held_out_figures(average.network, settings))
     print(f"end: {steps} steps", flush=True)
+
+
+def held_out_figures(network: nn.Module, settings: RestorationSettings) -> dict[str, float]:
+    """What `edgevision train restore` says of a network: on crops of the held-out photographs."""
+    crops = DamagedCrops(Photos(settings.data, held_out=True, quiet=True), settings.updated(flip=False))
+    batches = SeededBatches(-(-VALIDATION_CROPS // settings.batch_size), validation=True)
+    trainer = lightning.Trainer(logger=False, enable_progress_bar=False, enable_checkpointing=False)
+    module = RestorationModule(network, settings)
+    (figures,) = trainer.validate(module, crop_loader(crops, batches, workers=0), verbose=False)
+    return {name.removeprefix("val_"): value for name, value in figures.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["denoise", "inpaint"])
+    parser.add_argument("kind", choices=list(NETWORKS))
     parser.add_argument("--photos", action="append", required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--start-from")
-    parser.add_argument("--noise", default="white")
+    parser.add_argument("--noise", help="white or mixed to denoise; jpeg to upscale")
+    parser.add_argument("--scale", type=int, help="to upscale")
     parser.add_argument("--sigma", type=float, default=50)
     parser.add_argument("--camera", type=float, default=0.4, help="how often mixed noise is a camera's")
     parser.add_argument("--gray", type=float, default=0.0)
@@ -146,13 +223,13 @@ def main() -> None:
     parser.add_argument("--floor", type=float, default=3e-5, help="added to squared errors before the logarithm")
     parser.add_argument("--eager", action="store_true", help="without a graph")
     given = parser.parse_args()
-    denoise = given.kind == "denoise"
     settings = RestorationSettings(
         kind=given.kind,
         data=tuple(given.photos),
-        model="denoise_unet" if denoise else "inpaint_unet",
+        model=NETWORKS[given.kind],
         model_options=given.model_options,
-        noise=given.noise if denoise else None,
+        noise=given.noise or ("white" if given.kind == "denoise" else None),
+        scale=given.scale or (2 if given.kind == "upscale" else 1),
         sigma=(0.0, given.sigma),
         gray=given.gray,
         crop=given.crop,
