@@ -3,6 +3,7 @@
 from edgevision.models.cifar_resnet import CifarResNet, CifarResNetFeatures, resnet20, resnet32, resnet44, resnet56
 from edgevision.models.color_net import ColorNet
 from edgevision.models.conv_vae import ConvVae
+from edgevision.models.csp_detector import CspDetector
 from edgevision.models.curve_net import CurveNet, apply_curves
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.dncnn import DnCnn
@@ -15,6 +16,7 @@ from edgevision.models.mlp_gan import MlpDiscriminator, MlpGenerator
 from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.plain_cnn import PlainCnn, cnn2, cnn3, cnn4
+from edgevision.models.point_regressor import PointRegressor
 from edgevision.models.pyramid_backbone import PyramidClassifier
 from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.registry import (
@@ -68,6 +70,7 @@ __all__ = [
     "ColorNet",
     "CompressingHalf",
     "ConvVae",
+    "CspDetector",
     "CurveNet",
     "DcganDiscriminator",
     "DcganGenerator",
@@ -83,6 +86,7 @@ __all__ = [
     "MobileNet",
     "MobileVit",
     "PlainCnn",
+    "PointRegressor",
     "PyramidClassifier",
     "PyramidDetector",
     "ResidualDiscriminator",

@@ -12,24 +12,33 @@ BLOCKS = (1, 1, 1, 1)
 
 
 class Convolution(nn.Sequential):
-    """A 3x3 convolution with batch normalisation and ReLU, or a depthwise and a 1x1 one in its place."""
+    """A square convolution with batch normalisation and ``activation``, or a depthwise and a 1x1 one in its place."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1, *, depthwise: bool = False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        stride: int = 1,
+        *,
+        kernel_size: int = 3,
+        depthwise: bool = False,
+        activation: type[nn.Module] = nn.ReLU,
+    ) -> None:
+        layers: list[nn.Module] = []
+        sides = (kernel_size, stride, kernel_size // 2)
         if depthwise:
-            super().__init__(
-                nn.Conv2d(in_channels, in_channels, 3, stride, 1, groups=in_channels, bias=False),
+            layers += [
+                nn.Conv2d(in_channels, in_channels, *sides, groups=in_channels, bias=False),
                 nn.BatchNorm2d(in_channels),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(in_channels, channels, 1, bias=False),
-                nn.BatchNorm2d(channels),
-                nn.ReLU(inplace=True),
-            )
-        else:
-            super().__init__(
-                nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False),
-                nn.BatchNorm2d(channels),
-                nn.ReLU(inplace=True),
-            )
+                activation(inplace=True),
+            ]
+            sides = (1, 1, 0)
+        layers += [
+            nn.Conv2d(in_channels, channels, *sides, bias=False),
+            nn.BatchNorm2d(channels),
+            activation(inplace=True),
+        ]
+        super().__init__(*layers)
 
 
 class _Residual(nn.Module):

@@ -1,31 +1,12 @@
 """An anchor-free detector for small devices: a plain backbone, a light feature pyramid, a decoupled head."""
 
-import math
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgevision.models.detection_head import DecoupledHead, tell_levels
 from edgevision.models.pyramid_backbone import BLOCKS, WIDTHS, Convolution, PyramidBackbone
-
-_PRIOR = 0.01
-"""The score of every class everywhere, untrained: most cells are of nothing (Lin et al. 2017, section 4.1)."""
-
-
-class _Head(nn.Module):
-    """What one level says of each of its cells; boxes and classes are told by convolutions of their own."""
-
-    def __init__(self, channels: int, numbers: int, num_classes: int, *, depthwise: bool) -> None:
-        super().__init__()
-        self.box_features = Convolution(channels, channels, depthwise=depthwise)
-        self.score_features = Convolution(channels, channels, depthwise=depthwise)
-        self.boxes = nn.Conv2d(channels, numbers, 1)
-        self.scores = nn.Conv2d(channels, num_classes, 1)
-        nn.init.constant_(self.scores.bias, math.log(_PRIOR / (1 - _PRIOR)))  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.boxes(self.box_features(x)).flatten(2), self.scores(self.score_features(x)).flatten(2)
 
 
 class PyramidDetector(PyramidBackbone):
@@ -62,7 +43,9 @@ class PyramidDetector(PyramidBackbone):
         self.bins = bins
         self.lateral = nn.ModuleList(nn.Conv2d(width, pyramid, 1) for width in widths[2:])
         self.merge = nn.ModuleList(Convolution(pyramid, pyramid, depthwise=depthwise) for _ in self.strides)
-        self.heads = nn.ModuleList(_Head(pyramid, 4 * bins, num_classes, depthwise=depthwise) for _ in self.strides)
+        self.heads = nn.ModuleList(
+            DecoupledHead(pyramid, 4 * bins, num_classes, depthwise=depthwise) for _ in self.strides
+        )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         levels = self.levels(images)
@@ -70,6 +53,4 @@ class PyramidDetector(PyramidBackbone):
         for x, lateral, merge in reversed(list(zip(levels[1:], self.lateral, self.merge, strict=True))):
             own = lateral(x)
             features.insert(0, merge(own + F.interpolate(features[0], scale_factor=2.0) if features else own))
-        answers = [head(x) for head, x in zip(self.heads, features, strict=True)]
-        boxes, scores = zip(*answers, strict=True)
-        return torch.cat(boxes, dim=2), torch.cat(scores, dim=2)
+        return tell_levels(self.heads, features)

@@ -10,6 +10,7 @@ from edgevision.core.errors import InputError
 from edgevision.models.cifar_resnet import resnet20, resnet32, resnet44, resnet56
 from edgevision.models.color_net import ColorNet
 from edgevision.models.conv_vae import ConvVae
+from edgevision.models.csp_detector import CspDetector
 from edgevision.models.curve_net import CurveNet
 from edgevision.models.dcgan import DcganDiscriminator, DcganGenerator
 from edgevision.models.frame_rnn import cnn_gru, cnn_lstm
@@ -20,6 +21,7 @@ from edgevision.models.mobile_net import MobileNet
 from edgevision.models.mobile_vit import MobileVit
 from edgevision.models.normalisation import in_groups
 from edgevision.models.plain_cnn import cnn2, cnn3, cnn4
+from edgevision.models.point_regressor import PointRegressor
 from edgevision.models.pyramid_backbone import PyramidClassifier
 from edgevision.models.pyramid_detector import PyramidDetector
 from edgevision.models.residual_gan import ResidualDiscriminator, ResidualGenerator
@@ -81,11 +83,14 @@ TRANSLATORS: Mapping[str, Callable[..., nn.Module]] = {"translation_unet": Trans
 
 AUTOENCODERS: Mapping[str, Callable[..., nn.Module]] = {"conv_vae": ConvVae}
 
-DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": PyramidDetector}
+DETECTORS: Mapping[str, Callable[..., nn.Module]] = {"pyramid_detector": PyramidDetector, "csp_detector": CspDetector}
 
 SEGMENTERS: Mapping[str, Callable[..., nn.Module]] = {"segmentation_unet": SegmentationUNet, "unet": UNet}
 
-KEYPOINT_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {"keypoint_net": KeypointNet}
+KEYPOINT_NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "keypoint_net": KeypointNet,
+    "point_regressor": PointRegressor,
+}
 
 COMPRESSORS: Mapping[str, Callable[..., nn.Module]] = {"hyperprior": HyperpriorCodec}
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from torch import nn
 
 from edgevision.core.errors import InputError
 from edgevision.data.point_annotations import PointedFolder
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.models import KEYPOINT_NETWORKS, build_model
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES, swaps_by_name
-from edgevision.runtime.tasks.keypoints.spec import Activation, Coding, KeypointHead, KeypointsSpec, Refinement
+from edgevision.runtime.tasks.keypoints.spec import KeypointsSpec
 from edgevision.runtime.tasks.keypoints.task import KEYPOINTS
 from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.data_source import open_pointed
 from edgevision.training.keypoint_data import KeypointCrops, read_things
 from edgevision.training.keypoint_module import KeypointModule
+from edgevision.training.keypoint_targets import KeypointTarget, keypoint_target
 from edgevision.training.launched import is_launched_helper
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
@@ -53,15 +53,15 @@ def train_keypoints(
     pointed = open_pointed(settings.data, "train")
     options = {"points": pointed.count, **settings.model_options}
     network = build_model(settings.model, **options)
-    spec = _spec(settings, pointed, network)
+    target = keypoint_target(network, pointed.count, settings.sigma)
+    spec = _spec(settings, pointed, target)
     lightning_precision(settings.precision)
     # Only now, with every option known to be good, and before the pictures are read, which takes its time.
     if not is_launched_helper():
         folder.prepare(settings.to_dict(), force=force)
     image = ImageSpec(size=settings.image_size, value_range=(-1.0, 1.0), pad_value=_GRAY)
     train, val = read_things(settings, pointed, quiet=quiet)
-    assert spec.head is not None
-    module = KeypointModule(network, settings, image, spec.head)
+    module = KeypointModule(network, settings, image, target)
     crops = KeypointCrops(train, settings, spec, fill=_GRAY)
     seen = KeypointCrops(val, settings, spec, fill=_GRAY)
     with quiet_lightning():
@@ -82,22 +82,13 @@ def train_keypoints(
     if not first:
         return None
     figures = folder.take_best(module, "nme")
-    network = module.cpu().network.eval()
-    metadata = _metadata(settings, network, image, spec, figures, folder.seconds_trained() / 3600)
-    save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
+    metadata = _metadata(settings, target, image, spec, figures, folder.seconds_trained() / 3600)
+    save_checkpoint(folder.result, module.cpu().network.eval(), metadata, model=settings.model, options=options)
     return folder.result
 
 
-def _spec(settings: KeypointSettings, pointed: PointedFolder, network: nn.Module) -> KeypointsSpec:
+def _spec(settings: KeypointSettings, pointed: PointedFolder, target: KeypointTarget) -> KeypointsSpec:
     """What is known of the points, by their scheme or by the data."""
-    head = KeypointHead(
-        coding=Coding.HEATMAPS,
-        outputs=("heatmaps",),
-        points=pointed.count,
-        refinement=Refinement.MEAN,
-        beyond=float(network.reach),  # type: ignore[arg-type]
-        activation=Activation.SOFTMAX,
-    )
     known: dict[str, Any] = {"point_names": pointed.point_names, "skeleton": pointed.skeleton}
     if settings.scheme is not None:
         known = SCHEMES[settings.scheme]._asdict()
@@ -108,25 +99,23 @@ def _spec(settings: KeypointSettings, pointed: PointedFolder, network: nn.Module
                 "crops are not mirrored: nothing says which points change places, as --scheme or names with left and"
                 " right do"
             )
-    return KeypointsSpec(head=head, margin=settings.margin, groups=settings.groups, **known)
+    return KeypointsSpec(head=target.head, margin=settings.margin, groups=settings.groups, **known)
 
 
 def _metadata(
     settings: KeypointSettings,
-    network: nn.Module,
+    target: KeypointTarget,
     image: ImageSpec,
     spec: KeypointsSpec,
     figures: Mapping[str, float],
     hours: float,
 ) -> ModelMetadata:
     height, width = settings.image_size
-    assert spec.head is not None
-    cells = [side // int(network.stride) + 2 * int(network.reach) for side in (height, width)]  # type: ignore[arg-type]
     return ModelMetadata(
         task=KEYPOINTS.name,
         name=settings.model,
         inputs=(TensorSpec(name="image", shape=("batch", 3, height, width), value_range=(-1.0, 1.0)),),
-        outputs=(TensorSpec(name="heatmaps", shape=("batch", spec.head.points, *cells)),),
+        outputs=(TensorSpec(name=target.output, shape=("batch", *target.shape(height, width))),),
         image=image,
         spec=spec,
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},

@@ -250,7 +250,7 @@ def test_settings_out_of_range_are_refused(changes: dict[str, Any], message: str
 
 
 def test_another_network_is_refused(tmp_path: Path, squares: Path) -> None:
-    with pytest.raises(InputError, match="trained with the model pyramid_detector, not resnet20"):
+    with pytest.raises(InputError, match="trained with the model pyramid_detector or csp_detector, not resnet20"):
         train_detector(settings(squares, model="resnet20", model_options={}), tmp_path / "run", quiet=True)
 
 

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,12 @@ import edgevision
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models import build_model
+from edgevision.runtime.tasks.keypoints.decoding import decode_points
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
-from edgevision.runtime.tasks.keypoints.spec import Coding
+from edgevision.runtime.tasks.keypoints.spec import Coding, Unit
 from edgevision.training.data_source import open_pointed
-from edgevision.training.keypoint_data import KeypointCrops, read_things
+from edgevision.training.keypoint_data import KeypointBatch, KeypointCrops, read_things
+from edgevision.training.keypoint_targets import HeatmapTarget, KeypointTarget, PlaceTarget, keypoint_target
 from edgevision.training.keypoints import _spec
 from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import KeypointSettings
@@ -55,12 +59,65 @@ def test_dots_are_learned_in_seconds(trained, dots):
     assert metadata.quality["val_nme"] < 20
 
 
+def test_places_are_learned_too(dots, tmp_path):
+    path = edgevision.train(
+        *("keypoints", dots, tmp_path / "run"),
+        model="point_regressor",
+        steps=60,
+        validate_every=30,
+        optimizer="adamw",
+        learning_rate=0.005,
+        warmup=5,
+        rotate=0.0,
+        quiet=True,
+        **SMALL | {"model_options": {"width": 0.25, "features": 64}},
+    )
+    metadata = ModelMetadata.from_json(torch.load(path, weights_only=True)["edgevision"])
+    head = metadata.spec.head
+    assert (head.coding, head.unit, head.outputs) == (Coding.POINTS, Unit.SHARES, ("points",))
+    assert metadata.outputs[0].shape == ("batch", 3, 2)
+    losses = [json.loads(line)["train_loss"] for line in (path.parent / "history.jsonl").read_text().splitlines()]
+    assert losses[1] < 0.9 * losses[0]
+
+
+def answered(target: KeypointTarget, places: torch.Tensor) -> torch.Tensor:
+    """What a network says that is right about ``places`` (1, K, 2), in shares of an input of 64 pixels."""
+    if isinstance(target, PlaceTarget):
+        return places
+    _, rows, columns = target.shape(64, 64)
+    cell = places * (rows - 4) + 2 - 0.5
+    x, y = (torch.arange(count) - cell[:, :, axis, None] for axis, count in enumerate((columns, rows)))
+    return -0.5 * (y.square()[:, :, :, None] + x.square()[:, :, None])
+
+
+@pytest.mark.parametrize("target", [PlaceTarget(3), HeatmapTarget(3, stride=4, reach=2, sigma=1.0)])
+def test_a_right_answer_has_the_least_loss_and_decodes_to_itself(target):
+    places = torch.tensor([[[0.25, 0.5], [0.7, 0.3], [0.9, 0.9]]])
+    known = torch.tensor([[True, True, False]])
+    batch = KeypointBatch(torch.zeros(1, 3, 64, 64, dtype=torch.uint8), places, known, torch.ones(1))
+    right = answered(target, places)
+    assert right.shape[1:] == target.shape(64, 64)
+    found = decode_points(target.head, {target.output: right.numpy()}, 64, 64)[:, :2]
+    np.testing.assert_allclose(found, places[0], atol=2e-3)
+    losses = [
+        float(target.loss(answered(target, places + moved), batch))
+        for moved in (
+            torch.zeros(3, 2),
+            torch.tensor([[0.01, 0], [0, 0], [0, 0]]),
+            torch.tensor([[0.1, 0], [0, 0.1], [0, 0]]),
+            torch.tensor([[0, 0], [0, 0], [0.3, 0.3]]),
+        )
+    ]
+    assert losses[0] < losses[1] < losses[2]
+    assert losses[3] == losses[0], "of a point that is unknown nothing is learned"
+
+
 def crops(dots, **more):
     settings = KeypointSettings(data=str(dots), **{**SMALL, **more})
     pointed = open_pointed(settings.data, "train")
-    network = build_model("keypoint_net", points=3, **SMALL["model_options"])
+    target = keypoint_target(build_model("keypoint_net", points=3, **SMALL["model_options"]), 3, settings.sigma)
     train, _ = read_things(settings, pointed, quiet=True)
-    spec = _spec(settings, pointed, network).updated(swaps=((0, 2),))
+    spec = _spec(settings, pointed, target).updated(swaps=((0, 2),))
     return KeypointCrops(train, settings, spec, fill=128)
 
 

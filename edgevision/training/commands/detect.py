@@ -48,7 +48,9 @@ class _Data:
 class _Network:
     panel: ClassVar[str] = NETWORK_PANEL
 
-    model: Annotated[str, typer.Option("--model", "-m", help="pyramid_detector.")] = "pyramid_detector"
+    model: Annotated[str, typer.Option("--model", "-m", help="pyramid_detector, or the published csp_detector.")] = (
+        "pyramid_detector"
+    )
     model_options: ModelOptionsOption = "{}"
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint of the same network and classes whose weights to begin with.")

@@ -62,7 +62,9 @@ class _Data:
 class _Network:
     panel: ClassVar[str] = NETWORK_PANEL
 
-    model: Annotated[str, typer.Option("--model", "-m", help="keypoint_net.")] = "keypoint_net"
+    model: Annotated[str, typer.Option("--model", "-m", help="keypoint_net, or the published point_regressor.")] = (
+        "keypoint_net"
+    )
     model_options: ModelOptionsOption = "{}"
 
 
