@@ -13,6 +13,7 @@ from edgevision.cli.values import parse_shape
 from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import CheckpointError, InputError
 from edgevision.core.extras import requires_extra
+from edgevision.core.machine import usable_cores
 from edgevision.core.printable import one_line, shown
 from edgevision.core.progress import StageProgress
 from edgevision.exporters.command_options import (
@@ -27,6 +28,7 @@ from edgevision.exporters.quantization.options import QuantizationOptions
 from edgevision.modelfiles.model_file import report_path, require_metadata
 from edgevision.modelfiles.model_references import is_reference, library_reference
 from edgevision.runtime.model_options import ModelArgument
+from edgevision.runtime.tasks.cluster_options import RayOptions
 
 if TYPE_CHECKING:
     from edgevision.exporters.parity import ParityReport
@@ -54,6 +56,7 @@ def export(
     reading: CheckpointOptions,
     description: DescriptionOptions,
     damage: DamageOptions,
+    workers: RayOptions,
 ) -> None:
     """Turn a PyTorch checkpoint or an ONNX model into one self-describing file, and prove that it computes the same.
 
@@ -65,6 +68,7 @@ def export(
         edgevision export classifier.pt -o classifier.onnx
         edgevision export classifier.pt --format openvino --fp16
         edgevision export denoise.pt --int8 --calibration photos/ --max-drop 0.05 --html verdict.html
+        edgevision export denoise.pt --int8 --calibration photos/ --ray local --threads 1
         edgevision export denoise.onnx --retime
         edgevision export resnet20.th --arch edgevision.models:resnet20 --input-shape 1x3x32x32 --task classify
     """
@@ -77,6 +81,9 @@ def export(
         check_writable(output.html, force=output.force)
     if quantization.judge_by is not None and not output.int8:
         raise InputError("--judge-by says what --int8 is judged by: give both")
+    workers.check_ray()
+    if workers.ray is not None and (not output.int8 or output.retime):
+        raise InputError("--ray is where candidates of --int8 are judged: give both, and leave out --retime")
     fields = description.fields()
     # What can be told at once is not said after the seconds that importing PyTorch takes.
     elsewhere = is_reference(checkpoint) or library_reference(checkpoint) is not None
@@ -111,6 +118,8 @@ def export(
                 data=data,
                 evaluation=EvaluationOptions(**vars(damage), judge=quantization.judge, seed=seed),
                 seed=seed,
+                # A worker judges with as many threads as this process would.
+                ray=None if workers.ray is None else workers.request("cpu", quantization.threads or usable_cores()),
             ),
             show=progress,
             # What is imported for it takes seconds, which --budget holds, too.

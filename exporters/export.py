@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -53,6 +53,7 @@ from edgevision.exporters.sources.input_shapes import with_static_shape
 from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.sources.reading import read_source_model
 from edgevision.exporters.sources.source_model import SourceModel
+from edgevision.exporters.spread_judging import SpreadJudging
 from edgevision.exporters.written_metadata import written_metadata
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
 from edgevision.modelfiles.model_facts import read_facts
@@ -378,6 +379,7 @@ def _quantized(
         ModelOpener(format, metadata, settings.threads) as open_model,
         ModelOpener(ModelFormat.ONNX, metadata, settings.threads) as open_onnx,
         open_onnx(model, ONNX_RUNTIME) if simulated else open_model(model, plainest) as reference,
+        _spread_judging(format, metadata, settings) as spread,
     ):
         time_budget.begin(Stage.READING)
         if time_budget.late() and settings.time_budget is not None:
@@ -411,6 +413,7 @@ def _quantized(
                 format=format,
                 log=log,
                 time_budget=time_budget,
+                spread=spread,
             )
         except OutOfTimeError:
             return untried(model, reference, data, engines[0], settings, given_row, time_budget), None
@@ -424,3 +427,12 @@ def _quantized(
         except (EdgevisionError, ValueError) as error:  # no reason to lose what the search has found
             _log.warning("the page cannot show the layers: %s", one_line(error))
             return quantized, None
+
+
+def _spread_judging(
+    format: ModelFormat, metadata: ModelMetadata, settings: QuantizationSettings
+) -> AbstractContextManager[SpreadJudging | None]:
+    """What judges candidates elsewhere, where that is asked for."""
+    if settings.ray is None:
+        return nullcontext()
+    return SpreadJudging(settings.ray, format, metadata, settings.threads)

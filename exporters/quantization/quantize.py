@@ -30,7 +30,7 @@ from edgevision.exporters.quantization.sensitivity import noise_of_each
 from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target, for_format, is_this_machine
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
-from edgevision.exporters.quantization.trials import Opener, Trials, TrialSetup
+from edgevision.exporters.quantization.trials import JudgesAhead, Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import MORE_SETS, decide
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
@@ -53,6 +53,7 @@ def quantize(
     format: ModelFormat,
     log: Path | None,
     time_budget: TimeBudget,
+    spread: JudgesAhead | None = None,
 ) -> Quantized:
     """Find the form of the float ``model`` that runs fastest on the target within the quality budget.
 
@@ -64,6 +65,7 @@ def quantize(
         open_model: loads what is only looked at on the way, as for ranges and the noise of single operators.
         time_budget: what is left of the time; the model was read.
         log: where candidates are noted while the search lasts, so that an interrupted one can go on.
+        spread: what judges some candidates at once.
 
     Raises:
         InputError: the model has nothing to quantise or cannot be finetuned, the data does not fit, or the batch is
@@ -94,7 +96,9 @@ def quantize(
     budget = _budget(measure, settings.max_drop)
     quantizers: dict[bool, Quantizer] = {False: quantizer}
     units, everything = quantizer.computable, quantizer.everything
-    setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing)
+    if spread is not None:
+        spread.begin(measure)
+    setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing, spread)
     trials = Trials(
         lambda plan: quantizers[plan.finetuned](plan) if plan.int8 or plan.weight_only else prepared.fast,
         setup,
@@ -243,7 +247,9 @@ def search_key(
 ) -> str:
     """What tells one search from another; ``source`` says on how many pictures forms are judged."""
     digest = hashlib.sha256(model.SerializeToString(deterministic=True))
-    digest.update(f"{format} {replace(settings, keep_candidates=False, time_budget=None)!r} {source}".encode())
+    digest.update(
+        f"{format} {replace(settings, keep_candidates=False, time_budget=None, ray=None)!r} {source}".encode()
+    )
     for batch in batches:
         for array in batch:
             digest.update(array.tobytes())

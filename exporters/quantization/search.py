@@ -1,7 +1,8 @@
 """Which units to compute in int8 and how finely: as fast as can be within the budget, float where it does not pay."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgevision.exporters.quantization.minimum_cut import fastest_split
@@ -88,9 +89,10 @@ class Search:
         plans = [(name, Plan(members)) for name, members in self._likely(everything)]
         if self.fine_inputs and not self._holds(Plan(everything), "all int8"):
             plans.insert(0, ("all int8, fine inputs", Plan(everything, fine_inputs=True)))
-        for name, plan in plans:
+        for index, (name, plan) in enumerate(plans):
             if self.late():
                 break
+            self.trials.ahead(each for _, each in plans[index:])
             found = self.trials.speedup(plan, name)
             assert found is not None
             if self._holds(plan, name):
@@ -146,14 +148,16 @@ class Search:
         # is one, as otherwise there would be nothing; but no promise is broken for it.
         while high - low > 1 and not (self.late() if low else self.over()):
             middle = (low + high) // 2
+            self.trials.ahead(plan(frozenset(order[:place])) for place in _halvings(low, high))
             if self._holds(plan(frozenset(order[:middle])), f"{what}: the best {middle}"):
                 low = middle
             else:
                 high = middle
         kept = frozenset(order[:low])
-        for name in order[low + 1 :]:
+        for place, name in enumerate(order[low + 1 :], low + 1):
             if self.late():
                 break
+            self.trials.ahead(plan(kept | {other}) for other in order[place:])
             if self._holds(plan(kept | {name}), f"{what}: with {name}"):
                 kept |= {name}
         return kept
@@ -203,3 +207,14 @@ class Search:
                 if maker in names:
                     touched |= {unit.name, str(maker)}
         return frozenset(touched)
+
+
+def _halvings(low: int, high: int) -> Iterator[int]:
+    """The middles of an interval, of its halves, of their halves, and so on: where halving it may come by."""
+    intervals = deque([(low, high)])
+    while intervals:
+        low, high = intervals.popleft()
+        if high - low > 1:
+            middle = (low + high) // 2
+            yield middle
+            intervals += [(middle, high), (low, middle)]

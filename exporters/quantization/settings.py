@@ -8,6 +8,7 @@ from pathlib import Path
 from edgevision.exporters.quantization.calibration import Amount
 from edgevision.exporters.quantization.options import Preset, QuantizationOptions
 from edgevision.exporters.quantization.time_budget import Show, Stage, TimeBudget, cpu_clock, parse_duration
+from edgevision.runtime.cluster.ray_workers import RayRequest
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 
 
@@ -37,11 +38,13 @@ class QuantizationSettings(QuantizationOptions):
     Attributes:
         data: pictures to judge on instead of those of ``calibration`` that are held back.
         evaluation: how the task judges, as what is done to pictures for restoration.
+        ray: where candidates are judged, if not in this process.
     """
 
     data: Path | None = None
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
     seed: int = 0
+    ray: RayRequest | None = None
 
     @property
     def effort(self) -> Effort:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import onnx
 
@@ -60,12 +61,35 @@ class Trial(Record):
     crash: str | None = None
 
 
+Candidate = tuple[onnx.ModelProto, EngineSettings]
+"""A model and what it is run in."""
+
+
+class JudgesAhead(Protocol):
+    """Judges candidates before they are asked for, ``at_once`` in the time of one."""
+
+    @property
+    def at_once(self) -> int: ...
+
+    def begin(self, measure: QualityMeasure) -> None:
+        """Say what is judged by."""
+        ...
+
+    def ahead(self, candidates: Iterable[Candidate]) -> None:
+        """Judge those that are not yet."""
+        ...
+
+    def found(self, model: onnx.ModelProto, settings: EngineSettings) -> Quality | None:
+        """What came out, if it was judged; raises what its engine did."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrialSetup:
     """What candidates are measured with: engines, the plain float model, inputs to time on, and for how many seconds.
 
     ``openers`` are those of all engine settings, the plainest first; ``baseline`` is ``None`` where the device is not
-    at hand.
+    at hand; ``spread`` is what judges some candidates at once, if anything does.
     """
 
     openers: Mapping[EngineSettings, Opener]
@@ -73,10 +97,15 @@ class TrialSetup:
     baseline: Engine | None
     feeds: Mapping[str, Array]
     seconds: float
+    spread: JudgesAhead | None = None
 
     def timer(self, engines: Mapping[str, Engine]) -> Timer:
         """Times one inference of each on the inputs."""
         return inference_timer(engines, self.feeds, self.openers)
+
+    def judged(self, model: onnx.ModelProto, settings: EngineSettings) -> Quality | None:
+        """What a candidate was found to be worth before it was asked for; raises what its engine did."""
+        return None if self.spread is None else self.spread.found(model, settings)
 
 
 def inference_timer(
@@ -145,6 +174,15 @@ class Trials:
         trial = self._measured(plan, name, quality=True, speed=False)
         return trial.quality or Quality(figures={self._setup.measure.metric: math.nan}, loss=math.inf)
 
+    def ahead(self, plans: Iterable[Plan]) -> None:
+        """Judge what may be asked for next, the first of which will be, as many at once as there are workers."""
+        spread = self._setup.spread
+        if spread is None:
+            return
+        first, *others = islice(plans, spread.at_once)
+        if self.known_quality(first) is None and self._setup.judged(self._make(first), self.settings) is None:
+            spread.ahead((self._make(plan), self.settings) for plan in (first, *others))
+
     def known_quality(self, plan: Plan) -> Quality | None:
         """That of a candidate which was judged already."""
         known = self._trials.get(_key(plan, self.settings))
@@ -205,6 +243,10 @@ class Trials:
         return trial
 
     def _tried(self, model: onnx.ModelProto, trial: Trial, *, quality: bool, speed: bool) -> Trial:
+        if quality and (judged := self._setup.judged(model, self.settings)) is not None:
+            trial, quality = trial.updated(quality=judged), False
+            if not speed:
+                return trial
         with self._setup.openers[self.settings](model) as engine:
             if quality:
                 trial = trial.updated(quality=self._setup.measure(engine))

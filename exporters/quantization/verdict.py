@@ -192,6 +192,9 @@ def _opened(
             found, int8 = known[label], possible[label].outcome is Outcome.INT8
             return label not in first_two, found is None, found is not None and found.proof(budget) is None, not int8
 
+        if setup.spread is not None:
+            unknown = [form for label, form in possible.items() if known[label] is None and form.open is None]
+            setup.spread.ahead((form.model, form.settings) for form in unknown)
         for label in sorted(possible, key=rank):
             form = possible[label]
             if len(engines) > len(first_two) and late():
@@ -200,7 +203,8 @@ def _opened(
             try:
                 open_model = form.open or setup.openers[form.settings]
                 engine = stack.enter_context(open_model(form.model))
-                qualities[label] = known[label] or setup.measure(engine)
+                judged = setup.judged(form.model, form.settings) if form.open is None else None
+                qualities[label] = known[label] or judged or setup.measure(engine)
                 if setup.baseline is not None:
                     engine.run(setup.feeds)
             except OutOfTimeError:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engine_facts import EngineDescription
@@ -34,18 +34,24 @@ class PictureWork(Protocol):
 
 @dataclass(frozen=True)
 class PipelineDescription:
-    """Of a pipeline in another process, what is said of it."""
+    """Of a pipeline in another process, what is said of it; ``engine`` is ``None`` where it keeps none open."""
 
     metadata: ModelMetadata
-    engine: EngineDescription
+    engine: EngineDescription | None
+
+    @classmethod
+    def of(cls, pipeline: Any) -> Self:
+        return cls(pipeline.metadata, None if pipeline.engine is None else EngineDescription.of(pipeline.engine))
 
 
 @dataclass(frozen=True)
 class OpenedWork:
-    """What does the work: the ``pipeline``, or its description, and what does jobs and yields them in order."""
+    """What does the work: the ``pipeline``, or its description, what does jobs and yields them in order, and how many
+    ``workers`` do so."""
 
     pipeline: Any
     each: Callable[[Sequence[Any]], Iterator[Done]]
+    workers: int = 1
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import Any
 from edgevision import __version__
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.runtime.cluster.picture_work import PictureWork, PipelineDescription
-from edgevision.runtime.engine_facts import EngineDescription
 
 _OURS = "EDGEVISION_"
 
@@ -63,7 +62,7 @@ class PictureWorker:
             self._pipeline = self._stack.enter_context(self._work.open())
         except EdgevisionError as error:
             return error.with_traceback(None)
-        return PipelineDescription(self._pipeline.metadata, EngineDescription.of(self._pipeline.engine))
+        return PipelineDescription.of(self._pipeline)
 
     def do(self, jobs: Sequence[Any], *, again: bool) -> list[tuple[Exception | None, Any]] | EdgevisionError:
         """What became of each job, in order, or what ends all of the work."""

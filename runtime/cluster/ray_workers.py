@@ -92,7 +92,7 @@ def ray_workers(work: PictureWork, request: RayRequest) -> Iterator[OpenedWork]:
     with connected(ray, request):
         pool = _Pool(ray, work, request)
         try:
-            yield OpenedWork(pool.describe(), pool.each)
+            yield OpenedWork(pool.describe(), pool.each, pool.workers)
         finally:
             pool.close()
 
@@ -144,12 +144,12 @@ def _check_answers(address: str) -> None:
 
 
 class _Pool:
-    """The workers, and which of them does what."""
+    """The ``workers``, as many as there are to be, and which of them does what."""
 
     def __init__(self, ray: Any, work: PictureWork, request: RayRequest) -> None:
         self._ray, self._work, self._request = ray, work, request
         self._surroundings = Surroundings()
-        self._workers = _room(ray.cluster_resources(), request)
+        self.workers = _room(ray.cluster_resources(), request)
         self._actors: list[Any] = []
         self._opening: dict[Any, Any] = {}
         self._idle: list[Any] = []
@@ -167,7 +167,7 @@ class _Pool:
     def each(self, jobs: Sequence[Any]) -> Iterator[Done]:
         """Yield the jobs in order, each when it and all before are done."""
         waiting = deque(self._shares(jobs))
-        while len(self._actors) < min(self._workers, len(waiting)):
+        while len(self._actors) < min(self.workers, len(waiting)):
             self._start_worker()
         done: dict[int, tuple[Exception | None, Any]] = {}
         errors: list[Exception | None] = []
@@ -194,7 +194,7 @@ class _Pool:
 
     def _shares(self, jobs: Sequence[Any]) -> Iterator[_Share]:
         batch = self._work.batch
-        pictures = min(_MOST_PICTURES, len(jobs) // (_SHARES * self._workers))
+        pictures = min(_MOST_PICTURES, len(jobs) // (_SHARES * self.workers))
         size = batch * max(pictures // batch, 1)
         for first in range(0, len(jobs), size):
             yield _Share(first, jobs[first : first + size])
@@ -241,7 +241,7 @@ class _Pool:
             blame = EngineCrashError(f"{deaths} workers died over it, one after the other")
             done.update({share.first + number: (blame, None) for number in range(len(share.jobs))})
             return
-        _log.warning("a worker died; what it had is given to another (pictures: %d)", len(share.jobs))
+        _log.warning("a worker died; what it had (%d) is given to another", len(share.jobs))
         size = self._work.batch
         for start in reversed(range(0, len(share.jobs), size)):
             part = share.jobs[start : start + size]

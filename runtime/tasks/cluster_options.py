@@ -30,7 +30,7 @@ class RayOptions:
         typer.Option(
             "--ray",
             metavar="local|auto|ADDRESS",
-            help="Spread pictures over the workers of a Ray cluster: of this machine, the one it is in, or another.",
+            help="Spread the work over the workers of a Ray cluster: of this machine, the one it is in, or another.",
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -4,11 +4,14 @@ How long anything takes is made up here: a candidate is as many times as fast as
 """
 
 import copy
+import itertools
 import json
 import os
 import re
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +34,7 @@ import edgevision.exporters.engine_process as engine_process
 import edgevision.exporters.model_writing as model_writing
 import edgevision.exporters.passes.side_by_side as side_by_side
 import edgevision.exporters.passes.transposed_convolutions as transposed_convolutions
+import edgevision.exporters.quantization.calibration as calibration
 import edgevision.exporters.quantization.inspection as inspection
 import edgevision.exporters.quantization.quantize as quantize
 import edgevision.exporters.quantization.settings as quantization_settings
@@ -64,9 +68,11 @@ from edgevision.modelfiles.model_file import ModelFormat, read_graph, read_metad
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.cluster.ray_workers import RayRequest
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.classification.spec import ClassificationSpec
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
+from edgevision.runtime.tasks.quality import OutputQuality, Quality
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 from edgevision.training.checkpoint import save_checkpoint
 
@@ -1590,3 +1596,75 @@ def test_a_value_that_is_not_in_the_list_ends_with_2(edgevision: Call, foreign: 
     code, output, errors = edgevision("export", foreign, "--int8", *options)
     assert (code, output) == (2, "")
     assert options[-1] in errors
+
+
+# --- judged by the workers of a cluster ---
+
+
+def test_candidates_are_judged_on_a_cluster_as_in_one_process_whoever_dies(
+    tmp_path: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    driver, killed, judged = os.getpid(), tmp_path / "killed", tmp_path / "judged"
+
+    class Deadly(OutputQuality):
+        """Ends the first worker that judges, and notes what is judged elsewhere."""
+
+        def __call__(self, engine: Engine) -> Quality:
+            if os.getpid() != driver:
+                if not killed.exists():
+                    killed.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                with judged.open("a") as stream:
+                    stream.write(f"{os.getpid()}\n")
+            return super().__call__(engine)
+
+    monkeypatch.setattr(calibration, "OutputQuality", Deadly)
+    foreign = five_convolutions(tmp_path / "foreign.onnx")
+    alone, spread = (
+        export(foreign, tmp_path / name, calibration=inputs, max_drop=36.0, ray=ray)
+        for name, ray in (("one.onnx", None), ("many.onnx", RayRequest(address="local", workers=2)))
+    )
+    assert killed.exists()
+    # The half of them that is within the budget was searched for, and the verdict is the same to the bit.
+    assert 0 < sum(node.precision == "int8" for node in alone.nodes) < 5
+    assert replace(spread, seconds=0.0) == replace(alone, seconds=0.0)
+    processes = judged.read_text().split()
+    assert len(processes) >= len({(trial.name, trial.computed) for trial in alone.trials})
+    assert len(set(processes)) == 2
+    assert operators(tmp_path / "one.onnx") == operators(tmp_path / "many.onnx")
+
+
+def five_convolutions(path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    names = ["x", *(f"c{index}" for index in range(1, 5)), "y"]
+    weights = [generator.standard_normal((8, 3 if not index else 8, 3, 3), np.float32) / 8 for index in range(5)]
+    nodes = [
+        make_node("Conv", [before, f"w{index}"], [after], name=after, pads=[1, 1, 1, 1])
+        for index, (before, after) in enumerate(itertools.pairwise(names))
+    ]
+    inputs = [make_tensor_value_info("x", TensorProto.FLOAT, ("batch", 3, 8, 8))]
+    outputs = [make_tensor_value_info("y", TensorProto.FLOAT, ("batch", 8, 8, 8))]
+    constants = [from_array(values, f"w{index}") for index, values in enumerate(weights)]
+    onnx.save(
+        make_model(
+            make_graph(nodes, "graph", inputs, outputs, constants), opset_imports=[make_opsetid("", 18)], ir_version=8
+        ),
+        path,
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--ray", "local"), "--ray is where candidates of --int8 are judged"),
+        (("--int8", "--retime", "--ray", "local"), "leave out --retime"),
+        (("--int8", "--ray-workers", "2"), "are for --ray"),
+        (("--int8", "--ray", " "), "--ray says where"),
+    ],
+)
+def test_workers_without_a_search_are_refused(edgevision, foreign: Path, options, said) -> None:  # type: ignore[no-untyped-def]
+    code, out, err = edgevision("export", foreign, *options)
+    assert (code, out) == (2, "")
+    assert said in err

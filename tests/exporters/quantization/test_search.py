@@ -1,7 +1,7 @@
 """The search over what to compute in int8, with trials whose outcome is known beforehand."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,10 @@ class FakeTrials:
         self.judgements: dict[Names, float] = {}
         self.plans: dict[Plan, float] = {}
         self.timings: dict[Names, str] = {}
+        self.foreseen: set[Plan] = set()
+
+    def ahead(self, plans: Iterable[Plan]) -> None:
+        self.foreseen |= set(itertools.islice(plans, 2))
 
     def quality(self, plan: Plan, name: str) -> Quality:
         assert not plan.weight_only

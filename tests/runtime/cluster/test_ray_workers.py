@@ -164,7 +164,7 @@ def test_kill_9_of_workers_in_the_middle_loses_nothing(edgevision, write_restore
     killer.join()
     assert code == 0, err
     assert killed
-    assert "a worker died; what it had is given to another (pictures: 1)" in err
+    assert "a worker died; what it had (1) is given to another" in err
     assert sorted(out.splitlines()) == sorted(f"many/{name}" for name in contents("one"))
     assert contents("many") == contents("one")
 
