@@ -1,6 +1,6 @@
 """`edgevision serve` beside the bare pipeline and a naive FastAPI handler, in one run; and what it survives.
 
-    python benchmarks/serving.py [--seconds 4] [--rounds 3]       throughput and latency at 1, 4 and 16 clients
+    python benchmarks/serving.py [--seconds 1] [--rounds 7]       throughput and latency at 1, 4 and 16 clients
     python benchmarks/serving.py --added 40                       what it adds at one client, in that many paired rounds
     python benchmarks/serving.py --soak 20000                     resident memory over so many requests of mixed sizes
     python benchmarks/serving.py --kill                           kill -9 of a worker under load
@@ -8,8 +8,9 @@
 
 The naive handler is what a page about deployment shows: UploadFile, Pillow, a session, numpy (it needs
 python-multipart). All servers run in a process each, the load comes from this one, over connections that are kept, from
-pictures of 32 to 480 pixels. The CPU seconds of a server for a request tell more than throughput does on a machine that
-is shared.
+pictures of 32 to 480 pixels, in turn. The CPU seconds of a server for a request tell more than throughput does on a
+machine that is shared. --first-in-line gives servers and load the processors before all others (Linux, root), as if
+they were alone; others then wait, so that rounds are to be short.
 """
 
 import argparse
@@ -25,8 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,17 +93,10 @@ class Server:
     port: int
     process: "subprocess.Popen[str]"
 
-    def cpu_seconds(self) -> float:
-        """What it and the processes that it started have computed."""
-        ticks = 0
-        for pid in (self.process.pid, *children(self.process.pid)):
-            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
-        return ticks / os.sysconf("SC_CLK_TCK")
-
     def cpu_nanoseconds(self) -> int:
-        """What it and its threads have computed, exactly."""
-        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
+        """What it and the processes that it started have computed, with all their threads."""
+        tasks = (Path(f"/proc/{pid}/task") for pid in (self.process.pid, *children(self.process.pid)))
+        return sum(int((thread / "schedstat").read_text().split()[0]) for task in tasks for thread in task.iterdir())
 
     def resident_mb(self) -> float:
         """Its resident memory."""
@@ -236,34 +230,57 @@ def compare(seconds: float, rounds: int) -> None:
     """Throughput and latency of all, interleaved."""
     import edgevision
 
-    requests = [request(picture) for picture in pictures()]
-    seen: dict[tuple[str, int], list[Figures]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        subjects = {name: naive(folder, name) for name in HANDLERS}
-        subjects |= {"edgevision serve": serve(), "edgevision serve --workers 2": serve("--workers", "2")}
+    encoded = pictures()
+    requests = [request(picture) for picture in encoded]
+    seen: dict[tuple[int, str], list[Figures]] = {}
+    own: list[float] = []
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        pipeline = stack.enter_context(edgevision.load("classify"))
+        commands = {name: naive(folder, name) for name in HANDLERS}
+        commands |= {"edgevision serve": serve(), "edgevision serve --workers 2": serve("--workers", "2")}
+        servers = {name: stack.enter_context(started(command)) for name, command in commands.items()}
+        for server in servers.values():
+            asyncio.run(drive(server.port, requests, 4, 2.0))
+        bare(pipeline, encoded, 1.0)
         for _ in range(rounds):
-            with edgevision.load("classify") as pipeline:
-                seen.setdefault(("bare pipeline", 1), []).append(bare(pipeline, pictures(), seconds))
-            for name, command in subjects.items():
-                with started(command) as server:
-                    asyncio.run(drive(server.port, requests, 2, 1.0))
-                    for clients in CLIENTS:
-                        before = server.cpu_seconds()
-                        load = asyncio.run(drive(server.port, requests, clients, seconds))
-                        count = len(load.latencies)
-                        assert set(load.statuses) == {200}, load.statuses
-                        figures = (
-                            count / load.seconds,
-                            1e3 * percentile(load.latencies, 0.1),
-                            1e3 * percentile(load.latencies, 0.5),
-                            1e3 * percentile(load.latencies, 0.99),
-                            1e3 * (server.cpu_seconds() - before) / count,
-                        )
-                        seen.setdefault((name, clients), []).append(figures)
-    print(f"{'':<30} clients  requests/s   p10 ms   p50 ms   p99 ms  CPU ms/request   (medians of {rounds} rounds)")
-    for (name, clients), runs in sorted(seen.items(), key=lambda item: (item[0][1], item[0][0])):
-        rate, p10, p50, p99, cpu = (statistics.median(figures) for figures in zip(*runs, strict=True))
-        print(f"{name:<30} {clients:>7}  {rate:>10.1f}  {p10:>7.2f}  {p50:>7.2f}  {p99:>7.2f}  {cpu:>14.2f}")
+            seen.setdefault((1, "bare pipeline"), []).append(bare(pipeline, encoded, seconds))
+            for clients in CLIENTS:
+                for name, server in servers.items():
+                    began = time.process_time()
+                    figures = loaded(server, requests, clients, seconds)
+                    own.append(1e3 * (time.process_time() - began) / (figures[0] * seconds))
+                    seen.setdefault((clients, name), []).append(figures)
+    columns = "".join(f"{f'beside {name[7:]}':>18}" for name in HANDLERS)
+    print(f"{'':<30} clients  requests/s   p10 ms   p50 ms   p99 ms  CPU ms/request{columns}")
+    for (clients, name), runs in sorted(seen.items()):
+        rate, p10, p50, p99, cpu = medians(runs)
+        beside = "" if name == "bare pipeline" else "".join(compared(runs, seen[clients, other]) for other in HANDLERS)
+        print(f"{name:<30} {clients:>7}  {rate:>10.1f}  {p10:>7.2f}  {p50:>7.2f}  {p99:>7.2f}  {cpu:>14.2f}{beside}")
+    print(
+        f"medians of {rounds} rounds; beside a naive handler: how many times as many requests, and for how many times"
+        f" less CPU time, in the same round; the load itself takes {statistics.median(own):.2f} ms of CPU a request"
+    )
+
+
+def loaded(server: Server, requests: Sequence[bytes], clients: int, seconds: float) -> Figures:
+    """What a server does under that load."""
+    before = server.cpu_nanoseconds()
+    load = asyncio.run(drive(server.port, requests, clients, seconds))
+    count = len(load.latencies)
+    assert set(load.statuses) == {200}, load.statuses
+    shares = [1e3 * percentile(load.latencies, share) for share in (0.1, 0.5, 0.99)]
+    return count / load.seconds, *shares, (server.cpu_nanoseconds() - before) / 1e6 / count
+
+
+def medians(rows: Iterable[Sequence[float]]) -> tuple[float, ...]:
+    return tuple(statistics.median(column) for column in zip(*rows, strict=True))
+
+
+def compared(runs: Sequence[Figures], others: Sequence[Figures]) -> str:
+    """How often as many requests as another in the same round, and for how often less CPU time."""
+    rate, cpu = medians((run[0] / other[0], other[-1] / run[-1]) for run, other in zip(runs, others, strict=True))
+    return f"{f'{rate:.2f}, {cpu:.2f}':>18}"
 
 
 def bare(pipeline: object, encoded: Sequence[bytes], seconds: float) -> Figures:
@@ -424,13 +441,17 @@ def malformed(count: int) -> None:
 def main() -> None:
     """Read the arguments and run what they ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--first-in-line", action="store_true")
     parser.add_argument("--added", type=int)
     parser.add_argument("--soak", type=int)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--malformed", type=int)
     arguments = parser.parse_args()
+    if arguments.first_in_line:
+        # What this starts has it from here.
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     if arguments.added:
         added(arguments.added)
     elif arguments.soak:

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from edgevision.runtime.serving.access import Access, Application
 from edgevision.runtime.serving.catalogue import Catalogue
@@ -17,9 +18,9 @@ from edgevision.runtime.serving.description import docs_page, openapi
 from edgevision.runtime.serving.metrics import Metrics
 from edgevision.runtime.serving.model_store import ModelStore
 from edgevision.runtime.serving.pages import Pages
-from edgevision.runtime.serving.refusals import RefusalError
+from edgevision.runtime.serving.refusals import RefusalError, wrong_method
 from edgevision.runtime.serving.responses import json_response, refused
-from edgevision.runtime.serving.run_endpoint import RunEndpoint
+from edgevision.runtime.serving.run_endpoint import RUN, RunEndpoint
 from edgevision.runtime.serving.settings import ServerSettings
 from edgevision.runtime.serving.stream_endpoint import StreamEndpoint
 
@@ -90,13 +91,9 @@ def make_application(
     async def not_found(request: Request, error: Exception) -> Response:
         return refused(RefusalError(404, "address", "nothing is at this address; /docs says what there is"))
 
-    async def wrong_method(request: Request, error: Any) -> Response:
-        return refused(
-            RefusalError(405, "method", "this address is asked in another way; /docs says how", error.headers)
-        )
+    async def other_method(request: Request, error: Any) -> Response:
+        return refused(wrong_method(error.headers["Allow"]))
 
-    # The first that fits is taken, and most requests are these.
-    application.add_route("/v1/run/{task}", _function(run), methods=["POST"])
     application.router.routes.append(WebSocketRoute("/v1/stream/{task}", _stream_function(stream)))
     pages = Pages()
     for address, answer in (
@@ -113,16 +110,22 @@ def make_application(
     ):
         application.add_route(address, _function(answer), methods=["GET"])
     application.add_exception_handler(404, not_found)
-    application.add_exception_handler(405, wrong_method)
-    if settings.origins:
-        application.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization"],
-            expose_headers=list(_EXPOSED),
-        )
-    return Access(application, settings)
+    application.add_exception_handler(405, other_method)
+
+    async def dispatched(scope: Scope, receive: Receive, send: Send) -> None:
+        runs = scope["type"] == "http" and scope["path"].startswith(RUN)
+        await (run if runs else application)(scope, receive, send)
+
+    if not settings.origins:
+        return Access(dispatched, settings)
+    shared = CORSMiddleware(
+        dispatched,
+        allow_origins=list(settings.origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization"],
+        expose_headers=list(_EXPOSED),
+    )
+    return Access(shared, settings)
 
 
 async def _open_named(

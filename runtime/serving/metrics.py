@@ -38,10 +38,16 @@ class Metrics:
 
     def ended(self, task: str, status: int, seconds: float) -> None:
         """A request is over."""
-        self._requests.labels(task, status).inc()
-        self._latency.labels(task).observe(seconds)
+        requests, latency = self._of_task(task, status)
+        requests.inc()
+        latency.observe(seconds)
 
-    @cache  # noqa: B019 - it lives as long as the process; to look labels up takes longer than to count
+    # To look labels up takes longer than to count, and this lives as long as the process.
+    @cache  # noqa: B019
+    def _of_task(self, task: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(task, status), self._latency.labels(task)
+
+    @cache  # noqa: B019
     def _of_model(self, model: str) -> tuple[Histogram, list[Histogram]]:
         return self._batch.labels(model), [self._stage.labels(model, name) for name in Timings._fields]
 

@@ -36,6 +36,11 @@ class RefusalError(Exception):
         return {"error": {"message": str(self), "kind": self.kind}}
 
 
+def wrong_method(allowed: str) -> RefusalError:
+    """The refusal of a request with another method of HTTP than the ``allowed`` ones."""
+    return RefusalError(405, "method", "this address is asked in another way; /docs says how", {"Allow": allowed})
+
+
 def refusal_of(error: Exception) -> RefusalError:
     """The refusal for what went wrong while a request was answered; what is our own fault names no details."""
     if isinstance(error, RefusalError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from edgevision.core.errors import ImageError
 from edgevision.imaging.picture_formats import PictureFormat, format_of_content
@@ -16,7 +17,7 @@ from edgevision.runtime.serving.declared_options import option_values
 from edgevision.runtime.serving.metrics import Metrics
 from edgevision.runtime.serving.model_store import ModelStore
 from edgevision.runtime.serving.multipart import Form, parse_form
-from edgevision.runtime.serving.refusals import FAULT, RefusalError, refusal_of
+from edgevision.runtime.serving.refusals import FAULT, RefusalError, refusal_of, wrong_method
 from edgevision.runtime.serving.request_queue import Admission, Waiting
 from edgevision.runtime.serving.responses import answer_response, media_type, refused
 from edgevision.runtime.serving.served_model import Answered, ServedModel
@@ -25,12 +26,18 @@ from edgevision.runtime.tasks.served import Inputs
 
 _log = logging.getLogger(__name__)
 
+RUN = "/v1/run/"
+"""What the address of a task begins with."""
+
 _BEGINNING = 4096
 _GONE = 499
 """The status, known from nginx, under which requests are counted whose client did not wait."""
 
 _LONGEST_SILENCE = 10.0
 """Seconds from one part of a body to the next."""
+
+_SECONDS_TO_WATCH_AFTER = 0.05
+"""How long a request waits until it is seen whether its client has gone: what is quicker needs no look-out."""
 
 _JSON = "application/json"
 
@@ -47,10 +54,17 @@ class RunEndpoint:
         self._settings = settings
         self._metrics = metrics
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request below :data:`RUN`, an application of its own: each layer of a framework would take time."""
+        if scope["method"] == "POST":
+            response = await self._response(Request(scope, receive), scope["path"].removeprefix(RUN))
+        else:
+            response = refused(wrong_method("POST"))
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request, name: str) -> Response:
         """The answer to one request, or why there is none."""
         began = time.monotonic()
-        name = request.path_params["task"]
         status = _GONE
         try:
             offered = self._catalogue.task(name)
@@ -98,11 +112,11 @@ class RunEndpoint:
                 last = clock() + self._settings.timeout
                 async with asyncio.timeout_at(min(last, clock() + _LONGEST_SILENCE)) as due:
                     async for part in request.stream():
-                        due.reschedule(min(last, clock() + _LONGEST_SILENCE))
                         size += len(part)
                         if size > most:
                             break
                         parts.append(part)
+                        due.reschedule(min(last, clock() + _LONGEST_SILENCE))
             except TimeoutError:
                 # Else a few clients that send nothing would keep every place.
                 raise RefusalError(
@@ -162,13 +176,17 @@ class RunEndpoint:
             ClientDisconnect: nobody waits for it.
         """
         model.queue.put(waiting)
-        waits: set[asyncio.Future[Any]] = {waiting.future}
         gone = None
-        if request is not None:
-            gone = asyncio.ensure_future(_gone(request))
-            waits.add(gone)
         try:
-            await asyncio.wait(waits, timeout=self._settings.timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((waiting.future,), timeout=min(_SECONDS_TO_WATCH_AFTER, self._settings.timeout))
+            if not waiting.future.done():
+                waits: set[asyncio.Future[Any]] = {waiting.future}
+                if request is not None:
+                    gone = asyncio.ensure_future(_gone(request))
+                    waits.add(gone)
+                await asyncio.wait(
+                    waits, timeout=waiting.deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
+                )
             if waiting.future.done():
                 return waiting.future.result()  # type: ignore[no-any-return]
             if gone is not None and gone.done():
