@@ -94,9 +94,9 @@ class Server:
     process: "subprocess.Popen[str]"
 
     def cpu_nanoseconds(self) -> int:
-        """What it and the processes that it started have computed, with all their threads."""
-        tasks = (Path(f"/proc/{pid}/task") for pid in (self.process.pid, *children(self.process.pid)))
-        return sum(int((thread / "schedstat").read_text().split()[0]) for task in tasks for thread in task.iterdir())
+        """What it and the processes that it started have computed, with threads that have ended since."""
+        # Linux's number for the clock of a process, which clock_getcpuclockid(3) gives.
+        return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in (self.process.pid, *children(self.process.pid)))
 
     def resident_mb(self) -> float:
         """Its resident memory."""
