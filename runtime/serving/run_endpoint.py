@@ -55,7 +55,7 @@ class RunEndpoint:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request below :data:`RUN`, an application of its own: each layer of a framework would take time."""
+        """Answer one request below :data:`RUN`, as an application: every layer of a framework would take its time."""
         if scope["method"] == "POST":
             response = await self._response(Request(scope, receive), scope["path"].removeprefix(RUN))
         else:

@@ -1,13 +1,21 @@
 """The containers: what their files say, and what is in them, which is tried without Docker."""
 
 import json
+import math
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from arm64_userland import UserlandError
@@ -120,11 +128,97 @@ def test_every_figure_on_the_dashboard_is_one_that_the_server_gives():
     metrics.open_requests("classify", 1)
     metrics.loaded("classify", "cpu", "fake", open_now=True)
     given = {line.partition(" ")[0].partition("{")[0] for line in metrics.text().decode().splitlines()} - {"#"}
-    dashboard = json.loads((DOCKER / "grafana/dashboards/edgevision.json").read_text())
-    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    named = {name for expression in expressions for name in re.findall(r"edgevision_\w+", expression)}
+    named = {name for expression in expressions() for name in re.findall(r"edgevision_\w+", expression)}
     assert len(named) >= 8
     assert named <= given
+
+
+def expressions() -> list[str]:
+    """What the dashboard asks Prometheus."""
+    dashboard = json.loads((DOCKER / "grafana/dashboards/edgevision.json").read_text())
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+def test_prometheus_answers_all_that_the_dashboard_asks(tmp_path):
+    """As compose starts it: its own settings and words, at addresses of this machine, asking more often."""
+    program = installed_program("prometheus")
+    if program is None:
+        pytest.skip("Prometheus is not installed")
+    pytest.importorskip("uvicorn")
+    token, settings = tmp_path / "token.txt", tmp_path / "prometheus.yaml"
+    token.write_text("0123456789abcdef0123456789abcdef")
+    with ExitStack() as stack:
+        serve = [sys.executable, "-m", "edgevision", "serve", "classify", "--port", "0", "--token-file", str(token)]
+        server = stack.enter_context(running(serve, stderr=subprocess.PIPE, text=True))
+        port = re.search(r":(\d+) ", server.stderr.readline())[1]
+        said = (DOCKER / "prometheus.yaml").read_text()
+        for compose, here in (
+            ("/run/secrets/edgevision-token", str(token)),
+            ("serve:8000", f"127.0.0.1:{port}"),
+            ("scrape_interval: 10s", "scrape_interval: 1s"),
+        ):
+            assert compose in said
+            said = said.replace(compose, here)
+        settings.write_text(said)
+        words = parsed("compose.yaml")["services"]["prometheus"]["command"]
+        words = [word.replace("/etc/prometheus/prometheus.yaml", str(settings)) for word in words]
+        own = free_port()
+        places = [f"--storage.tsdb.path={tmp_path / 'figures'}", f"--web.listen-address=127.0.0.1:{own}"]
+        stack.enter_context(running([program, *words, *places], stderr=subprocess.DEVNULL))
+        photo = (PROJECT / "examples/pictures/cat.jpg").read_bytes()
+
+        def seen() -> bool:
+            ask(f"http://127.0.0.1:{port}/v1/run/classify", token.read_text(), photo)
+            return all(answered(own, expression) for expression in expressions())
+
+        wait_until(seen)
+        (target,) = asked(own, "targets")["activeTargets"]
+        assert (target["health"], target["lastError"]) == ("up", "")
+
+
+@contextmanager
+def running(command: list[str], **options: Any) -> Iterator[Any]:
+    process = subprocess.Popen(command, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def ask(address: str, token: str, photo: bytes) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=b"}
+    urlopen(Request(address, head + photo + b"\r\n--b--\r\n", headers), timeout=60).read()
+
+
+def asked(port: int, question: str) -> Any:
+    return json.load(urlopen(f"http://127.0.0.1:{port}/api/v1/{question}", timeout=10))["data"]
+
+
+def answered(port: int, expression: str) -> bool:
+    """Whether Prometheus has numbers for it."""
+    query = urlencode({"query": expression.replace("$__rate_interval", "1m")})
+    try:
+        rows = asked(port, f"query?{query}")["result"]
+    except HTTPError:  # the expression is wrong
+        raise
+    except URLError:  # it is not there yet
+        return False
+    return bool(rows) and all(math.isfinite(float(row["value"][1])) for row in rows)
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize(

@@ -46,5 +46,7 @@ class _ServedDecompression(ServedRestoration):
         return picture.encode(kind)
 
 
-COMPRESS = _ServedCompression(options=("quality",))
-DECOMPRESS = _ServedDecompression(inputs=("compressed",), clips=("compressed",))
+_NOT_IN_BROWSER = "its range coder is not written in JavaScript"
+
+COMPRESS = _ServedCompression(options=("quality",), not_in_browser=_NOT_IN_BROWSER)
+DECOMPRESS = _ServedDecompression(inputs=("compressed",), clips=("compressed",), not_in_browser=_NOT_IN_BROWSER)

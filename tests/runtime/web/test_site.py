@@ -8,7 +8,7 @@ import pytest
 
 from edgevision.core.lazy_objects import load_object
 from edgevision.modelfiles.model_file import require_metadata
-from edgevision.modelfiles.task_registry import find_task
+from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.keypoints.spec import Refinement
@@ -104,6 +104,13 @@ def test_what_does_not_run_in_a_browser_is_refused_with_what_does(build, write_c
         code, _, error = build(name, "-o", tmp_path / "site")
         assert (code, reason in error) == (2, True), error
     assert not (tmp_path / "site").exists()
+
+
+def test_of_every_task_that_no_page_does_it_is_said_why():
+    tasks = [task for name in task_names() if (task := find_task(name)).served]
+    served = {task.name: load_object(task.served) for task in tasks}
+    assert {"classify", "compress"} <= set(served)
+    assert [name for name, one in served.items() if (one.browser is None) != bool(one.not_in_browser)] == []
 
 
 def test_the_page_says_what_a_browser_does_not(build, tmp_path):
