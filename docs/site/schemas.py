@@ -58,12 +58,42 @@ class _PicturesMade(RunDocument):
     failures: tuple[FailedInput, ...]
 
 
+@record
+class _Track(Record):
+    id: int
+    seen: bool
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+@record
+class _FollowedFrame(Record):
+    source: str
+    frame: int
+    time: float
+    latency_ms: float
+    width: int
+    height: int
+    tracks: tuple[_Track, ...]
+
+
+@record
+class _BuiltStep(Record):
+    facts: Mapping[str, str]
+    outputs: Mapping[str, str]
+    figures: Mapping[str, float]
+    reused: bool
+
+
 # Of rooms whose verbs print what others print too.
 _USUAL = {
+    "autoencoding": OutputsDocument,
     "compression": OutputsDocument,
     "generation": OutputsDocument,
     "restoration": _PicturesMade,
     "stylization": _PicturesMade,
+    "translation": _PicturesMade,
 }
 
 
@@ -93,6 +123,22 @@ def schemas() -> dict[str, Schema]:
         "diff": _document("edgevision diff --json", DiffReport),
         "web": _document("edgevision web --json", SiteReport),
         "verify-site": _document("edgevision verify SITE --json", SiteProof),
+        "evaluate-track": _document(
+            "edgevision evaluate track --json", result=str, truth=str, frames=int, figures=Mapping[str, float]
+        ),
+        "sign": _document("edgevision sign --json", model=str, signed=tuple[str, ...], outputs=tuple[str, ...]),
+        "encrypt": _document("edgevision encrypt --json", outputs=tuple[str, ...]),
+        "build": _document(
+            "edgevision build --json", recipe=str, steps=Mapping[str, _BuiltStep], failed_gates=tuple[str, ...]
+        ),
+        "report-bug": _document(
+            "edgevision report-bug --json, and the file that it writes",
+            versions=Mapping[str, str],
+            machine=Machine,
+            devices=tuple[DeviceReport, ...],
+            problems=tuple[str, ...],
+            last_error=dict[str, Any] | None,
+        ),
         "metadata": _whole("What a model file says of itself, under the key edgevision", _metadata()),
     }
     for name in task_names():
@@ -102,8 +148,9 @@ def schemas() -> dict[str, Schema]:
             printed = getattr(import_module(f"{room}.board_files"), "_Document", usual)
             if printed is not None:
                 found[f"run-{name}"] = _document(f"edgevision run {name} --json", printed)
-    lines = {"anyOf": [_record(answered_frame), _record(end_of_sources)]}
-    found["run-sequence"] = _whole("Each line of edgevision run sequence --json", lines)
+    for name, line in (("sequence", answered_frame), ("track", _FollowedFrame)):
+        either = {"anyOf": [_record(line), _record(end_of_sources)]}
+        found[f"run-{name}"] = _whole(f"Each line of edgevision run {name} --json", either)
     for name in ("cutout", "remove", "replace"):
         found[f"run-{name}"] = _document(f"edgevision run {name} --json", compositions_document)
     return found

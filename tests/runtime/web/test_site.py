@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+from json_schemas import check
 
 from edgevision.core.lazy_objects import load_object
 from edgevision.modelfiles.model_file import require_metadata
@@ -38,6 +39,10 @@ def test_a_site_holds_the_page_the_model_its_samples_and_the_runtime(build, tmp_
     assert "runtime/LICENCE.txt" in files
     assert "MIT License" in files["runtime/LICENCE.txt"].read_text()
     assert not [name for name in files if name.endswith(".mjs")]
+
+
+def test_what_is_printed_is_as_its_schema_says(build, tmp_path):
+    check("web", json.loads(build("generate", "-o", tmp_path / "site", "--json")[1]))
 
 
 def test_nothing_of_the_server_is_left_in_it(build, tmp_path):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from json_schemas import check
 from onnx_writer import node, onnx_model
 
 from edgevision.modelfiles.metadata import Precision, Provenance
@@ -31,6 +32,7 @@ def test_a_site_is_proved(edgevision, site, without_webgpu):
         wasm = model["backends"][0]
         assert (wasm["used"], wasm["right"]) == (True, True), model
         assert wasm.get("sqnr_db", 1000) > 60
+    check("verify-site", report)
 
 
 def test_a_model_that_computes_something_else_is_no(edgevision, site, without_webgpu, tmp_path):
