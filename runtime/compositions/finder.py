@@ -180,7 +180,7 @@ def shipped_for(classes: Sequence[str], findings: tuple[Finding, ...]) -> Path:
             metadata = require_metadata(shipped_model(name))
             if find_task(metadata.task).finds != finding:
                 continue
-            labels = getattr(metadata.spec, "labels", ())
+            labels = findable(metadata.spec)
             if all(wanted in labels for wanted in classes):
                 return shipped_model(name)
             known += [label for label in labels if label not in known]

@@ -15,9 +15,7 @@ NO_INPUTS: Any = ()
 """Where pictures are listed instead; a tuple stands for no list, which could be changed."""
 CompareOption = Annotated[
     Path | None,
-    typer.Option(
-        help="Also write before (mask) and after side by side; a folder for several.", rich_help_panel=OUTPUT_PANEL
-    ),
+    typer.Option(help="Also write before and after side by side; a folder for several.", rich_help_panel=OUTPUT_PANEL),
 ]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Skip pictures whose result exists.", rich_help_panel=OUTPUT_PANEL)

@@ -122,7 +122,7 @@ def require_finite(output: Array, engine: Engine) -> Any:
     )
 
 
-def findable(pipeline: Any) -> tuple[str, ...]:
-    """The classes that can be among a pipeline's answers: all of its labels but a segmenter's background."""
-    background = getattr(pipeline, "background", None)
-    return tuple(label for index, label in enumerate(pipeline.labels) if index != background)
+def findable(knowing: Any) -> tuple[str, ...]:
+    """The classes that can be among the answers of a pipeline, or of one of that spec: its labels but a background."""
+    background = getattr(knowing, "background", None)
+    return tuple(label for index, label in enumerate(getattr(knowing, "labels", ())) if index != background)

@@ -1,4 +1,4 @@
-"""The commands of the README and of the tour are run as they stand there."""
+"""The commands of the README are run as they stand there, and what any page shows exists."""
 
 import os
 import re
@@ -9,17 +9,14 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from documented import code
 
 from edgevision.cli import app as cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TOUR = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-
-
-def blocks(language, page):
-    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+RUN = [one for one in code(ROOT / "README.md") if one.mark is None]
 
 
 @pytest.fixture
@@ -32,13 +29,12 @@ def environment():
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-@pytest.mark.parametrize(("page", "least"), [pytest.param(README, 3, id="readme"), pytest.param(TOUR, 15, id="tour")])
-def test_every_shell_command_runs(folder, page, least):
-    commands = [line for block in blocks("sh", page) for line in block.splitlines() if line.startswith("edgevision")]
-    assert len(commands) >= least
+def test_every_shell_command_runs(folder):
+    commands = [one for one in RUN if one.language == "sh"]
+    assert len(commands) == 3
     for command in commands:
         done = subprocess.run(
-            shlex.split(command, comments=True),
+            command.words,
             capture_output=True,
             text=True,
             check=False,
@@ -50,8 +46,8 @@ def test_every_shell_command_runs(folder, page, least):
 
 
 def test_the_python_of_the_readme_runs(folder):
-    (program,) = blocks("python", README)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder)
+    (program,) = (one for one in RUN if one.language == "python")
+    done = subprocess.run([sys.executable, "-c", program.text], capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cat ")
 
@@ -59,8 +55,7 @@ def test_the_python_of_the_readme_runs(folder):
 def test_the_python_of_the_docs_runs(folder):
     pytest.importorskip("cv2")
     (folder / "runtime").symlink_to(ROOT / "runtime")
-    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    program = "".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    program = "\n".join(one.text for one in code(ROOT / "docs" / "python.md") if one.mark is None)
     said = re.findall(r"print\(\w+\)  # (.*)", program)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ from watched_browser import Watched, open_browser
 import edgevision.core.errors
 from edgevision.cli.interruption import exit_code
 from edgevision.core.errors import EdgevisionError
+from edgevision.runtime.shipped_models import shipped_names
 
 ROOT = Path(__file__).parents[2]
 LOOKED_AT = ("", "boards/", "compared/", "concepts/", "reference/commands/", "reference/exit_codes/")
@@ -91,6 +92,18 @@ def test_the_reference_of_python_has_the_public_names_and_the_results(site):
     for words in ("edgevision.load", "Detections", "ClipClassification", "to_coco", "ModelFileError"):
         assert words in page
     assert ":class:" not in page
+
+
+def test_every_model_that_ships_has_a_card_with_a_picture_and_what_it_is_bad_at():
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    bad_at = "".join(line for line in page.splitlines() if line.startswith("| [`"))
+    for name in shipped_names():
+        if name == "features":  # no task's: it judges what generators draw
+            continue
+        assert f"`{name}`" in bad_at, name
+        picture = {"stylize": "styles", "decompress": "models/compress"}.get(name, f"models/{name}")
+        assert f"](pictures/{picture}.webp)" in page, name
+    assert sum(path.stat().st_size for path in (ROOT / "docs" / "pictures" / "models").iterdir()) < 400_000
 
 
 def test_every_error_stands_below_its_exit_code(site):

@@ -65,6 +65,7 @@ def inpaint(
     """Fill what a mask marks from its surroundings; every other pixel stays as it is.
 
     Objects that a large hole cuts are not completed: texture repeats what is around it, and smooth fills are fog.
+    With --compare the mask stands between before and after.
 
     Examples:
         edgevision run inpaint photo.jpg mask.png

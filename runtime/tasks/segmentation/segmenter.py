@@ -65,7 +65,7 @@ class Segmenter(PicturePipeline[Segmentation]):
             raise ModelFileError(f"the metadata of {metadata.name!r} does not say how its outputs become masks")
         super().__init__(engine, metadata, color)
         self._head = spec.head
-        self.labels, self.background = spec.labels, spec.head.background_class
+        self.labels, self.background = spec.labels, spec.background
         self.tells_apart = spec.head.tells_apart
         if threshold is not None:
             _check_threshold(spec.head, threshold)

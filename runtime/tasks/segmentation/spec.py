@@ -190,6 +190,11 @@ class SegmentationSpec(Record):
         if self.most < 1:
             raise ValueError(f"most is at least 1, not {self.most}")
 
+    @property
+    def background(self) -> int | None:
+        """The class that is nothing; ``None`` without, or as long as the head is not known."""
+        return None if self.head is None else self.head.background_class
+
 
 def _named(fields: tuple[MapField, ...]) -> str:
     return ", ".join(fields) or "nothing"

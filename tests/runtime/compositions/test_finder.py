@@ -97,8 +97,9 @@ def test_a_model_is_refused_that_finds_nothing_or_knows_no_such_thing(segmenter:
         Finder.open(segmenter="classify")
     with pytest.raises(InputError, match=r"not both"):
         Finder.open(segmenter=segmenter, detector=segmenter)
-    with pytest.raises(InputError, match=r"no model that ships knows 'unicorn'; name a segmenter or a det"):
+    with pytest.raises(InputError, match=r"no model that ships knows 'unicorn'; name a segmenter or a det") as refused:
         Finder.open(classes=("unicorn",))
+    assert "background" not in str(refused.value)
 
 
 def test_of_the_models_that_ship_one_that_knows_persons_is_taken_where_nothing_is_said(
