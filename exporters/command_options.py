@@ -137,6 +137,7 @@ class DescriptionOptions:
         typer.Option(help="LOW,HIGH that are black and white in a restored image.", show_default="as in the input"),
     ] = None
     licence: Annotated[str | None, typer.Option(help="Licence of the weights.")] = None
+    data_licence: Annotated[str | None, typer.Option(help="Licence of the data that they were learned from.")] = None
     metadata: Annotated[
         str, typer.Option(help="Any other metadata fields, as a JSON object or a file that holds one.")
     ] = "{}"
@@ -166,7 +167,8 @@ class DescriptionOptions:
             "predicts": self.predicts,
             "output_range": _numbers(self.output_range, "--output-range"),
         }
-        for part, options in (("image", image), ("spec", spec)):
+        provenance = {"data_licence": self.data_licence}
+        for part, options in (("image", image), ("spec", spec), ("provenance", provenance)):
             if _given(options) and isinstance(fields.get(part, {}), dict):
                 fields[part] = fields.get(part, {}) | _given(options)
         return fields

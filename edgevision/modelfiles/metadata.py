@@ -176,6 +176,7 @@ class Provenance(Record):
 
     checkpoint_sha256: str | None = None
     data: str | None = None
+    data_licence: str | None = None
     command: str | None = None
     machine: str | None = None
     hours: float | None = None

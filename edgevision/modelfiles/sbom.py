@@ -40,7 +40,9 @@ def bill_of_materials(model: Path, facts: ModelFacts) -> dict[str, Any]:
             return
         made_of = metadata.provenance
         if made_of.data is not None:
-            yield Component(type=ComponentType.DATA, name=made_of.data, bom_ref="data")
+            yield Component(
+                type=ComponentType.DATA, name=made_of.data, bom_ref="data", licenses=_licences(made_of.data_licence)
+            )
         if made_of.checkpoint_sha256 is not None:
             digest = made_of.checkpoint_sha256
             yield Component(
@@ -48,7 +50,7 @@ def bill_of_materials(model: Path, facts: ModelFacts) -> dict[str, Any]:
                 name=f"{metadata.name} checkpoint",
                 bom_ref="checkpoint",
                 hashes=hashed(digest),
-                licenses=_licences(metadata),
+                licenses=_licences(metadata.licence),
             )
         for name, version in made_of.versions.items():
             yield Component(type=ComponentType.LIBRARY, name=name, version=version, bom_ref=f"package:{name}")
@@ -59,7 +61,7 @@ def bill_of_materials(model: Path, facts: ModelFacts) -> dict[str, Any]:
         bom_ref="model",
         # Of a model in several files it is the hash of their hashes; each file's own is with it.
         hashes=hashed(facts.sha256),
-        licenses=_licences(metadata),
+        licenses=_licences(None if metadata is None else metadata.licence),
     )
     bom = Bom(serial_number=uuid5(_NAMESPACE, facts.sha256), components=parts())
     bom.metadata.component = subject
@@ -76,13 +78,13 @@ def bill_of_materials(model: Path, facts: ModelFacts) -> dict[str, Any]:
     return document
 
 
-def _licences(metadata: ModelMetadata | None) -> list[Any]:
-    """The licence of the weights: an SPDX expression where it is one, else by its name."""
-    if metadata is None or metadata.licence is None:
+def _licences(licence: str | None) -> list[Any]:
+    """An SPDX expression where it is one, else by its name."""
+    if licence is None:
         return []
     from cyclonedx.contrib.license.factories import LicenseFactory
 
-    return [LicenseFactory().make_from_string(metadata.licence)]
+    return [LicenseFactory().make_from_string(licence)]
 
 
 def _model_card(metadata: ModelMetadata, facts: ModelFacts) -> dict[str, Any]:

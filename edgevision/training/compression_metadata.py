@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -44,7 +43,7 @@ def compression_metadata(
         tile=TileSpec(size=_TILE, multiple=network.multiple, overlap=_OVERLAP),
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,
-        provenance=training_provenance(" + ".join(Path(data).name for data in settings.data), hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )
 
 

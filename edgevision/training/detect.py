@@ -153,5 +153,5 @@ def _metadata(
         spec=spec,
         quality={name: round(value, 4) for name, value in quality.items()},
         licence=settings.licence,
-        provenance=training_provenance(Path(settings.data).name, hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )

@@ -75,7 +75,7 @@ class GenerativeTraining:
 
     def save(self, network: nn.Module, options: Mapping[str, Any], metadata: ModelMetadata) -> Path:
         """Write the finished checkpoint, with where it comes from; its path."""
-        provenance = training_provenance(Path(self.settings.data).name, self.folder.seconds_trained() / 3600)
+        provenance = training_provenance(self.settings, self.settings.data, self.folder.seconds_trained() / 3600)
         metadata = metadata.updated(name=self.settings.model, licence=self.settings.licence, provenance=provenance)
         save_checkpoint(self.folder.result, network, metadata, model=self.settings.model, options=options)
         return self.folder.result

@@ -120,5 +120,5 @@ def _metadata(
         spec=spec,
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,
-        provenance=training_provenance(Path(settings.data).name, hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )

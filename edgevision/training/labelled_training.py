@@ -122,7 +122,7 @@ class LabelledTraining(ABC, Generic[Settings]):
         if not _fit(module, folder, train, val, quiet=quiet):
             return None
         quality = _take_best(module, folder) | self._figures_of_test(module, image)
-        provenance = training_provenance(Path(settings.data).name, folder.seconds_trained() / 3600)
+        provenance = training_provenance(settings, settings.data, folder.seconds_trained() / 3600)
         if private is not None:
             provenance = provenance.updated(privacy=private.spent(module.trainer.global_step))
         metadata = ModelMetadata(

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,14 +12,16 @@ import torch
 import edgevision
 from edgevision.core.machine import Machine
 from edgevision.modelfiles.metadata import Provenance
+from edgevision.training.settings import TrainingSettings
 
 
-def training_provenance(data: str, hours: float) -> Provenance:
-    """The provenance of weights that this very process trained on ``data``."""
+def training_provenance(settings: TrainingSettings, data: str | Sequence[str], hours: float) -> Provenance:
+    """The provenance of weights that this very process trained on ``data``, one source or several."""
     machine = Machine.this()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return Provenance(
-        data=data,
+        data=" + ".join(Path(source).name for source in ([data] if isinstance(data, str) else data)),
+        data_licence=settings.data_licence,
         command=shlex.join([*_program(), *sys.argv[1:]]),
         machine=gpu or machine.processor_and_cores,
         hours=round(hours, 2),

@@ -126,7 +126,7 @@ def restoration_metadata(
         tile=tile,
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,
-        provenance=training_provenance(" + ".join(Path(data).name for data in settings.data), hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )
 
 

@@ -160,5 +160,5 @@ def _metadata(
         tile=None if settings.image_size else TileSpec(multiple=multiple),
         quality={name: round(value, 4) for name, value in quality.items()},
         licence=settings.licence,
-        provenance=training_provenance(Path(settings.data).name, hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )

@@ -116,5 +116,5 @@ def stylization_metadata(
         tile=TileSpec(multiple=network.multiple),
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,
-        provenance=training_provenance(" + ".join(Path(data).name for data in settings.data), hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )

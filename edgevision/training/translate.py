@@ -83,5 +83,5 @@ def translation_metadata(
         tile=TileSpec(multiple=multiple),
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,
-        provenance=training_provenance(" + ".join(Path(data).name for data in settings.data), hours),
+        provenance=training_provenance(settings, settings.data, hours),
     )

@@ -11,12 +11,14 @@ from edgevision.core.atomic_files import check_writable
 from edgevision.core.errors import InputError, ModelFileError
 from edgevision.core.printable import one_line
 from edgevision.modelfiles.encrypted_model import encrypt_files, write_new_key
+from edgevision.modelfiles.licences import licences_line
 from edgevision.modelfiles.model_file import (
     ENCRYPTED_FORMATS,
     ENCRYPTED_SUFFIX,
     check_model_file,
     is_encrypted,
     model_format,
+    read_metadata,
 )
 from edgevision.modelfiles.signature import signed_files
 
@@ -72,6 +74,8 @@ def encrypt(
         raise InputError(f"the encrypted model is called *{model.suffix}{ENCRYPTED_SUFFIX}, not {str(target)!r}")
     check_writable(target, force=force)
     check_model_file(model)
+    if not as_json:
+        echo(licences_line(read_metadata(model)), err=True)
     encrypt_files([(name, model.parent / name) for name in signed_files(model)], target, recipients, force=force)
     if as_json:
         print_json({"model": str(model), "outputs": [str(target)]})

@@ -118,6 +118,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         ("quality", ", ".join(f"{name} {value:g}" for name, value in metadata.quality.items())),
         ("licence", metadata.licence),
         ("data", provenance.data),
+        ("of licence", provenance.data_licence),
         ("private", _privacy(provenance.privacy)),
         ("made by", provenance.command),
         ("made on", ", ".join(filter(None, (provenance.machine, provenance.created)))),

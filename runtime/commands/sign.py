@@ -11,6 +11,8 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.atomic_files import atomic_file, check_all_writable
 from edgevision.core.errors import InputError
 from edgevision.core.printable import one_line
+from edgevision.modelfiles.licences import licences_line
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.modelfiles.signature import SigningKey, sign_model, signature_path, signed_files
 
 _KEY_PANEL = "Key"
@@ -57,6 +59,8 @@ def sign(
     if archive is not None and archive.suffix != ".zip":
         raise InputError(f"--zip is a .zip file, not {str(archive)!r}")
     check_all_writable(outputs, force=force)
+    if not as_json:
+        echo(licences_line(read_metadata(model)), err=True)
     signature = sign_model(model, SigningKey(key, certificate, tuple(chain)), force=force)
     files = signed_files(model)
     if archive is not None:

@@ -8,6 +8,8 @@ import typer
 from edgevision.cli.options import OUTPUT_PANEL, ForceOption, JsonOption, QuietOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.printable import one_line
+from edgevision.modelfiles.licences import licences_line
+from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.model_options import models_argument
 
 
@@ -40,6 +42,9 @@ def web(
     """
     from edgevision.runtime.web.forms import build_fastest_site
 
+    if not (as_json or quiet):
+        for model in models:
+            echo(licences_line(read_metadata(model)), err=True)
     report = build_fastest_site(models, output, runtime=runtime, force=force)
     if as_json:
         print_json(report.to_dict())

@@ -108,12 +108,13 @@ def test_a_foreign_checkpoint_is_described_by_options(
         *("--arch-kwargs", '{"width": 5, "channels": 3}', "--input-shape", "1x3x8x8", "--task", "denoise"),
         *("--name", "mine", "--color", "bgr", "--value-range", "-1,1"),
         *("--mean", "0.1,0.2,0.3", "--std", "1,1,2", "--resize", "pad", "--resample", "lanczos"),
-        *("--licence", "MIT", "--metadata", tmp_path / "more.json"),
+        *("--licence", "MIT", "--data-licence", "CC0-1.0", "--metadata", tmp_path / "more.json"),
     )
     assert code == 0, errors
     metadata = read_metadata(tmp_path / "net.onnx")
     assert metadata is not None
     assert (metadata.task, metadata.name, metadata.licence) == ("denoise", "mine", "MIT")
+    assert metadata.provenance.data_licence == "CC0-1.0"
     assert metadata.provenance.data == "photos"
     assert metadata.image == ImageSpec(
         color=Color.BGR,

@@ -59,6 +59,18 @@ def test_a_licence_that_is_no_expression_is_told_by_its_name(edgevision, write_c
     check_schema(json.loads(out))
 
 
+def test_the_licence_of_the_data_is_with_the_data(edgevision, write_colours) -> None:
+    metadata = require_metadata(write_colours())
+    provenance = metadata.provenance.updated(data="photos.zip", data_licence="CC-BY-4.0")
+    model = write_colours(metadata=metadata.updated(licence="MIT", provenance=provenance))
+    document = json.loads(edgevision("inspect", model, "--sbom")[1])
+    check_schema(document)
+    (data,) = (component for component in document["components"] if component["bom-ref"] == "data")
+    assert data["licenses"] == [{"license": {"id": "CC-BY-4.0"}}]
+    assert document["metadata"]["component"]["licenses"] == [{"license": {"id": "MIT"}}]
+    assert "of licence  CC-BY-4.0" in edgevision("inspect", model)[1]
+
+
 def test_a_model_without_metadata_has_its_files(edgevision, write_colours) -> None:
     code, out, _ = edgevision("inspect", write_colours(metadata=None), "--sbom")
     assert code == 0

@@ -99,7 +99,8 @@ def test_a_private_training_says_what_it_spent(edgevision, tmp_path) -> None:
 
 
 def test_a_network_with_batch_norm_learns_with_group_norm_and_can_be_exported(edgevision, tmp_path) -> None:
-    words = ("train", "classify", "--private", "--epsilon", "8", "--epochs", "1", "--batch-size", "256")
+    licences = ("--licence", "MIT", "--data-licence", "CC-BY-4.0")
+    words = ("train", "classify", "--private", "--epsilon", "8", "--epochs", "1", "--batch-size", "256", *licences)
     options = ("--model", "pyramid", "--model-options", '{"widths": [8, 8, 8, 16, 16], "blocks": [1, 1, 1, 1]}')
     code, _, err = edgevision(*words, *options, "--image-size", "32", "-o", tmp_path / "run")
     assert code == 0, err
@@ -107,7 +108,9 @@ def test_a_network_with_batch_norm_learns_with_group_norm_and_can_be_exported(ed
     model = tmp_path / "private.onnx"
     code, _, err = edgevision("export", tmp_path / "run/pyramid.pt", "-o", model)
     assert code == 0, err
-    budget = require_metadata(model).provenance.privacy
+    metadata = require_metadata(model)
+    assert (metadata.licence, metadata.provenance.data_licence) == ("MIT", "CC-BY-4.0")
+    budget = metadata.provenance.privacy
     assert budget is not None
     assert 7 < budget.epsilon <= 8.001
     assert not {"BatchNormalization"} & {node.op_type for node in onnx.load(model).graph.node}

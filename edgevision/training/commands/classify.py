@@ -115,5 +115,5 @@ def classify(
     """
     kinds = {"augment": tuple(data.augment or ()), "mix": tuple(data.mix or ())}
     chosen = option_values(data, network, training, privacy, hardware) | kinds
-    settings = ClassifierSettings(**chosen, licence=output.licence, seed=seed)
+    settings = ClassifierSettings(**chosen, **output.licences, seed=seed)
     run_training("classify", settings, output)

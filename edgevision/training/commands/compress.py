@@ -91,7 +91,7 @@ def compress(
     """
     chosen = option_values(data, network, training, hardware) | {
         "distortion_weights": _weights(training.distortion_weights),
-        "licence": output.licence,
+        **output.licences,
         "seed": seed,
     }
     run_training("compress", training_settings("compress", chosen.pop("data"), **chosen), output)

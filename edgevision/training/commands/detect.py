@@ -84,4 +84,4 @@ def detect(
         "backbone": None if network.backbone is None else str(network.backbone),
         "zoom": number_range(data.zoom, "--zoom"),
     }
-    run_training("detect", DetectionSettings(**chosen, licence=output.licence, seed=seed), output)
+    run_training("detect", DetectionSettings(**chosen, **output.licences, seed=seed), output)

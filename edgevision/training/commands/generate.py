@@ -140,7 +140,7 @@ def gan(
         edgevision train gan --model texture --data bricks --image-size 64
     """
     chosen = _generative(data, network, training, samples, hardware) | {"augment": tuple(data.augment or ())}
-    settings = GanSettings(**chosen, licence=output.licence, seed=seed)
+    settings = GanSettings(**chosen, **output.licences, seed=seed)
     run_training("gan", settings, output)
 
 
@@ -163,7 +163,7 @@ def vae(
         edgevision train vae --data photos.zip --image-size 32
     """
     chosen = _generative(data, network, training, samples, hardware)
-    settings = VaeSettings(**chosen, licence=output.licence, seed=seed)
+    settings = VaeSettings(**chosen, **output.licences, seed=seed)
     run_training("vae", settings, output)
 
 

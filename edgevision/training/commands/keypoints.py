@@ -87,4 +87,4 @@ def keypoints(
         edgevision train keypoints --data people/ --image-size 256x192 --precision bf16
     """
     chosen = option_values(data, network, training, hardware) | {"image_size": picture_size(data.image_size)}
-    run_training("keypoints", KeypointSettings(**chosen, licence=output.licence, seed=seed), output)
+    run_training("keypoints", KeypointSettings(**chosen, **output.licences, seed=seed), output)

@@ -156,7 +156,7 @@ def restore(
         "scale": kind.scale,
         "sigma": number_range(data.sigma, "--sigma"),
         "loss": None if training.loss is None else _loss(training.loss),
-        "licence": output.licence,
+        **output.licences,
         "seed": seed,
     }
     run_training(kind.kind, training_settings(kind.kind, chosen.pop("data"), **chosen), output)

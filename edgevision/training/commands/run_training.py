@@ -77,8 +77,14 @@ class Output:
         ),
     ] = None
     licence: Annotated[str | None, typer.Option(help="Licence of the weights, written into the metadata.")] = None
+    data_licence: Annotated[str | None, typer.Option(help="Licence of the data, written beside it.")] = None
     force: ForceOption = False
     quiet: QuietOption = False
+
+    @property
+    def licences(self) -> dict[str, Any]:
+        """As the settings of a training have them."""
+        return {"licence": self.licence, "data_licence": self.data_licence}
 
 
 def option_values(*groups: Any) -> dict[str, Any]:

@@ -93,5 +93,5 @@ def segment(
         "image_size": None if data.image_size is None else picture_size(data.image_size),
         "zoom": number_range(data.zoom, "--zoom"),
     }
-    chosen |= {"licence": output.licence, "seed": seed}
+    chosen |= {**output.licences, "seed": seed}
     run_training("segment", training_settings("segment", chosen.pop("data"), **chosen), output)

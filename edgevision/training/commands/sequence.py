@@ -84,4 +84,4 @@ def sequence(
         edgevision train sequence --data gestures/ --model temporal_shift --precision bf16
     """
     chosen = option_values(data, network, training, hardware)
-    run_training("sequence", SequenceSettings(**chosen, licence=output.licence, seed=seed), output)
+    run_training("sequence", SequenceSettings(**chosen, **output.licences, seed=seed), output)

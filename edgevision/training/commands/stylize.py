@@ -74,6 +74,6 @@ def stylize(
     Examples:
         edgevision train stylize --data photos --style wave.jpg --style starry.jpg
     """
-    chosen = option_values(data, network, training, hardware) | {"licence": output.licence, "seed": seed}
+    chosen = option_values(data, network, training, hardware) | {**output.licences, "seed": seed}
     chosen["styles"] = tuple(map(str, data.styles))
     run_training("stylize", training_settings("stylize", chosen.pop("data"), **chosen), output)

@@ -95,5 +95,5 @@ def translate(
         edgevision train translate --data pairs --given edges --made photograph
         edgevision train translate --data faces --groups '^(.+)_[0-9]+' --adversarial 0.7
     """
-    chosen = option_values(data, network, training, hardware) | {"licence": output.licence, "seed": seed}
+    chosen = option_values(data, network, training, hardware) | {**output.licences, "seed": seed}
     run_training("translate", training_settings("translate", chosen.pop("data"), **chosen), output)

@@ -51,6 +51,7 @@ class TrainingSettings(Record):
     nodes: int = 1
     workers: int = 2
     licence: str | None = None
+    data_licence: str | None = None
 
     @property
     def run_name(self) -> str:
