@@ -295,9 +295,9 @@ def measure(case: Case, seconds: float) -> Times:
     timer.measure(seconds, fewest=15, most=10**9)
     each = {}
     for name in FORMS:
-        medians = [timer.timed[name, count].round_medians() for count in (long, short)]
+        means = [timer.timed[name, count].round_means() for count in (long, short)]
         # In a single round a disturbance may be longer than the operator.
-        each[name] = np.maximum((medians[0] - medians[1]) / case.links, 1e-5)
+        each[name] = np.maximum((means[0] - means[1]) / case.links, 1e-5)
     plain = each["ort f32"]
     ratios = {
         name: ratio_of_medians(*(np.split(one, len(one)) for one in (plain, series)), paired=True)

@@ -24,7 +24,7 @@ from typing import Any
 
 from edgevision.core.errors import EngineCrashError
 from edgevision.modelfiles.task_registry import registered_tasks
-from edgevision.runtime.benchmark.timing import InterleavedRuns, TimedRuns
+from edgevision.runtime.benchmark.timing import Clock, InterleavedRuns, TimedRuns
 from edgevision.runtime.engines.engine import Array, Closeable
 from edgevision.runtime.telemetry.cpu_load import parse_process
 
@@ -248,7 +248,9 @@ class ProcessEngine(Closeable):
 class ProcessTimer(InterleavedRuns[str]):
     """Times one inference of each of some engines of one process, in there: see :class:`.InterleavedTimer`."""
 
-    def __init__(self, engines: Mapping[str, ProcessEngine], feeds: Mapping[str, Array], block_ms: float) -> None:
+    def __init__(
+        self, engines: Mapping[str, ProcessEngine], feeds: Mapping[str, Array], block_ms: float, clock: Clock
+    ) -> None:
         super().__init__({name: TimedRuns() for name in engines})
         self._process = next(iter(engines.values())).process
         self._engines = list(engines.values())
@@ -256,7 +258,7 @@ class ProcessTimer(InterleavedRuns[str]):
         numbers = {name: engine.opened() for name, engine in engines.items()}
         self._size = len(engines) * sum(array.size for array in feeds.values())
         self._number = self._process.number()
-        self._process.ask("timer", self._number, numbers, dict(feeds), block_ms, size=self._size)
+        self._process.ask("timer", self._number, numbers, dict(feeds), block_ms, clock, size=self._size)
 
     def measure(self, seconds: float, **options: int) -> None:
         """As :meth:`.InterleavedTimer.measure`."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from edgevision.core.errors import DeviceError
 from edgevision.modelfiles.task_registry import register_task, task_names
-from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
+from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer, TimedRuns
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
 
@@ -61,11 +61,13 @@ class EngineServer:
         if engine is not None:
             engine.close()
 
-    def _timer(self, number: int, engines: Mapping[str, int], feeds: Mapping[str, Array], block_ms: float) -> None:
+    def _timer(
+        self, number: int, engines: Mapping[str, int], feeds: Mapping[str, Array], block_ms: float, clock: Clock
+    ) -> None:
         # Those of the timer before hold on to engines that may be closed.
         self._timers.clear()
         calls = {name: partial(self._engines[engine].run, feeds) for name, engine in engines.items()}
-        self._timers[number] = InterleavedTimer(calls, block_ms=block_ms)
+        self._timers[number] = InterleavedTimer(calls, block_ms=block_ms, clock=clock)
 
     def _measure(self, number: int, seconds: float, options: Mapping[str, int]) -> Mapping[str, TimedRuns]:
         timer = self._timers[number]

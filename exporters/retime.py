@@ -28,6 +28,7 @@ from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import METADATA_KEY, ModelMetadata
 from edgevision.modelfiles.model_facts import read_facts
 from edgevision.modelfiles.model_file import ModelFormat, report_path
+from edgevision.runtime.benchmark.timing import Clock
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.telemetry.sampler import Telemetry
 
@@ -72,7 +73,8 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
                     flush_denormals=form.name != AS_GIVEN,
                 )
             )
-        timer = inference_timer(engines, feeds, (known[form.engine] for form in rows.values()))
+        clock = Clock.of_inference(quantization.threads)
+        timer = inference_timer(engines, feeds, (known[form.engine] for form in rows.values()), clock)
         selector = Selector(judged, timer.speedup, quantization.budget, quantization.prefer)
         with Telemetry() as telemetry:
             timer.measure(seconds * len(rows))
@@ -93,6 +95,7 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
             verdict=f"timed again, {reason(selection, first, timer.speedup, quantization.prefer)}",
             nodes=kept[chosen.name].nodes,
             notes=tuple(notes),
+            clock=clock,
         )
         .with_caveat()
     )

@@ -33,6 +33,7 @@ from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.trials import JudgesAhead, Opener, Trials, TrialSetup
 from edgevision.exporters.quantization.verdict import MORE_SETS, decide
 from edgevision.modelfiles.model_file import ModelFormat
+from edgevision.runtime.benchmark.timing import Clock
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure, WithNotes
 from edgevision.runtime.tasks.samples import Batch
@@ -98,7 +99,8 @@ def quantize(
     units, everything = quantizer.computable, quantizer.everything
     if spread is not None:
         spread.begin(measure)
-    setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing, spread)
+    clock = Clock.of_inference(settings.threads)
+    setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing, spread, clock)
     trials = Trials(
         lambda plan: quantizers[plan.finetuned](plan) if plan.int8 or plan.weight_only else prepared.fast,
         setup,
@@ -184,6 +186,7 @@ def quantize(
         nodes=node_precisions(quantizer, verdict.plan, choices.get(verdict.written.settings, first), noise),
         notes=data.notes + prepared.notes + notes + trials.crashes + verdict.notes + want_of_time(time_budget),
         threads=settings.threads,
+        clock=clock,
         batch=size,
         prefer=settings.prefer,
         seconds=round(time.monotonic() - start, 1),

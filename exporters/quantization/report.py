@@ -11,7 +11,7 @@ from edgevision.exporters.quantization.trials import Trial
 from edgevision.modelfiles.judged_loss import JudgedLoss
 from edgevision.modelfiles.measured_engine import ENGINE_TITLES
 from edgevision.runtime.benchmark.statistics import Estimate
-from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.benchmark.timing import Clock, Speedup
 from edgevision.runtime.tasks.loss_bound import BoundedLoss, Proof
 
 AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
@@ -98,7 +98,7 @@ class QuantizationReport(Record):
     """One quantisation, of which ``verdict`` says in words what ``forms`` show.
 
     ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``. Timed were
-    runs of ``batch`` inputs.
+    runs of ``batch`` inputs, by ``clock``.
     ``prefer`` is what was asked for where int8 does not pay; ``candidates`` are those that were kept.
     ``measured`` says whether the target is this machine; otherwise ``expected_speedup`` is what its kind is known for.
     """
@@ -153,6 +153,7 @@ class QuantizationReport(Record):
         written = next((form for form in self.forms if form.written), None)
         return str(self.outcome) if written is None else form_label(self.outcome, written.engine)
 
+    clock: Clock = Clock.WALL
     batch: int = 1
     prefer: Preference = Preference.SPEED
     candidates: tuple[KeptCandidate, ...] = ()

@@ -5,6 +5,7 @@ import math
 from edgevision.core.printable import shown
 from edgevision.exporters.quantization.report import NOT_JUDGED, Form, OperatorPrecision, QuantizationReport
 from edgevision.runtime.benchmark.statistics import Estimate
+from edgevision.runtime.benchmark.timing import Clock
 
 
 def verdict_table(report: QuantizationReport) -> str:
@@ -37,7 +38,8 @@ def form_columns(report: QuantizationReport) -> tuple[str, ...]:
     """What :func:`form_cells` gives; where the loss is a negative SQNR, the SQNR itself says it all."""
     loss = () if report.metric == "sqnr" else (f"loss, {report.unit}",)
     judged = () if report.metric == NOT_JUDGED else (report.metric, *loss)
-    return ("form", "run in", *judged, "ms (95 %)", "times as fast (95 %)", "MB")
+    took = "CPU ms (95 %)" if report.clock is Clock.CPU else "ms (95 %)"
+    return ("form", "run in", *judged, took, "times as fast (95 %)", "MB")
 
 
 def form_cells(form: Form, report: QuantizationReport) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from edgevision.core.records import Record, record
 from edgevision.exporters.engine_process import OutOfTimeError, ProcessEngine, ProcessTimer
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings, form_label
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.runtime.benchmark.timing import InterleavedTimer, Speedup
+from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer, Speedup
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.quality import Quality, QualityMeasure
 
@@ -89,7 +89,7 @@ class TrialSetup:
     """What candidates are measured with: engines, the plain float model, inputs to time on, and for how many seconds.
 
     ``openers`` are those of all engine settings, the plainest first; ``baseline`` is ``None`` where the device is not
-    at hand; ``spread`` is what judges some candidates at once, if anything does.
+    at hand; ``spread`` is what judges some candidates at once, if anything does; ``clock`` is what they are timed by.
     """
 
     openers: Mapping[EngineSettings, Opener]
@@ -98,10 +98,11 @@ class TrialSetup:
     feeds: Mapping[str, Array]
     seconds: float
     spread: JudgesAhead | None = None
+    clock: Clock = Clock.WALL
 
     def timer(self, engines: Mapping[str, Engine]) -> Timer:
         """Times one inference of each on the inputs."""
-        return inference_timer(engines, self.feeds, self.openers)
+        return inference_timer(engines, self.feeds, self.openers, self.clock)
 
     def judged(self, model: onnx.ModelProto, settings: EngineSettings) -> Quality | None:
         """What a candidate was found to be worth before it was asked for; raises what its engine did."""
@@ -109,15 +110,16 @@ class TrialSetup:
 
 
 def inference_timer(
-    engines: Mapping[str, Engine], feeds: Mapping[str, Array], settings: Iterable[EngineSettings]
+    engines: Mapping[str, Engine], feeds: Mapping[str, Array], settings: Iterable[EngineSettings], clock: Clock
 ) -> Timer:
     """Times one inference of each of ``engines``, which are run in some of ``settings``: in their process, if any."""
     several = len({one.engine for one in settings}) > 1
     block_ms = _BLOCK_BESIDE_ANOTHER_ENGINE_MS if several else _BLOCK_MS
     theirs = {name: engine for name, engine in engines.items() if isinstance(engine, ProcessEngine)}
     if len(theirs) == len(engines):
-        return ProcessTimer(theirs, feeds, block_ms)
-    return InterleavedTimer({name: partial(engine.run, feeds) for name, engine in engines.items()}, block_ms=block_ms)
+        return ProcessTimer(theirs, feeds, block_ms, clock)
+    calls = {name: partial(engine.run, feeds) for name, engine in engines.items()}
+    return InterleavedTimer(calls, block_ms=block_ms, clock=clock)
 
 
 class Trials:

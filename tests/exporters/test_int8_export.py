@@ -742,7 +742,7 @@ def test_where_the_model_as_given_does_not_run_this_is_said_and_the_first_row_is
 def kept(foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model whose candidates were kept; when they were timed first, all int8 was no faster."""
     monkeypatch.setattr(
-        retime_module, "inference_timer", lambda engines, feeds, settings: stopwatch.timer(None, engines)
+        retime_module, "inference_timer", lambda engines, feeds, settings, clock: stopwatch.timer(None, engines)
     )
     monkeypatch.setattr(retime_module, "Telemetry", lambda: nullcontext(stopwatch))
     stopwatch.ratio = 1.0

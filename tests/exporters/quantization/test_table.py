@@ -8,6 +8,7 @@ from quantization_reports import faster, form, quantization_report
 from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, Outcome, QuantizationReport
 from edgevision.exporters.quantization.table import form_cells, form_columns, verdict_table
 from edgevision.modelfiles.judged_loss import JudgedLoss
+from edgevision.runtime.benchmark.timing import Clock
 from edgevision.runtime.tasks.loss_bound import LossBound
 
 NODES = tuple(
@@ -65,6 +66,7 @@ def test_an_sqnr_says_it_all_and_has_no_column_of_losses() -> None:
     forms = (form("as given", float("-inf"), sqnr=float("inf")), form("int8", -33.5, faster(1.25), sqnr=33.5))
     found = report(metric="sqnr", unit="dB", budget=-30.0, forms=forms)
     assert form_columns(found) == ("form", "run in", "sqnr", "ms (95 %)", "times as fast (95 %)", "MB")
+    assert form_columns(found.updated(clock=Clock.CPU))[3] == "CPU ms (95 %)"
     assert form_cells(forms[0], found) == ("as given", "ONNX Runtime", "exact", "3 (2.9 to 3.1)", "1", "1.235")
     assert form_cells(forms[1], found) == (
         "int8",

@@ -171,8 +171,45 @@ def test_every_timed_run_is_kept_with_its_beginning(clock: Clock) -> None:
         assert (starts[1:] >= starts[:-1] + durations[:-1]).all()
         assert timed.total_ns == durations.sum()
         assert np.concatenate(timed.in_rounds()).tolist() == timed.milliseconds().tolist()
-        assert timed.round_medians().tolist() == [np.median(part) for part in timed.in_rounds()]
+        assert timed.round_means().tolist() == [np.mean(part) for part in timed.in_rounds()]
     assert max(timer.timed["a"].milliseconds()) == 9
+
+
+class SharedCore(Clock):
+    """Taken away for 30 ms whenever 3 ms were computed."""
+
+    computed = 0
+
+    def call(self, milliseconds: Iterable[float], name: str = "") -> Call:
+        times = iter(milliseconds)
+
+        def run() -> None:
+            took = round(1e6 * next(times))
+            self.ns += took + 30_000_000 * ((self.computed + took) // 3_000_000 - self.computed // 3_000_000)
+            self.computed += took
+
+        return run
+
+
+@pytest.mark.parametrize(("long", "short"), [(1.9, 0.86), (3.42, 1.56), (6.57, 2.75), (40.0, 13.0)])
+def test_a_shared_core_shifts_no_ratio(monkeypatch: pytest.MonkeyPatch, long: float, short: float) -> None:
+    """Also where one call fits in between two interruptions, and the other does not."""
+    core = SharedCore()
+    monkeypatch.setattr(timing, "time", core)
+    timer = InterleavedTimer(core.calls(long=long, short=short), block_ms=6)
+    for _ in range(101):
+        timer.run_round()
+    assert timer.speedup("short", over="long").ratio == pytest.approx(long / short, rel=0.2)
+
+
+def test_one_thread_is_timed_by_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [timing.Clock.of_inference(threads) for threads in (None, 2)] == [timing.Clock.WALL] * 2
+    assert timing.Clock.of_inference(1) is (timing.Clock.WALL if timing.sys.platform == "win32" else timing.Clock.CPU)
+    monkeypatch.setattr(timing.sys, "platform", "win32")
+    assert timing.Clock.of_inference(1) is timing.Clock.WALL
+    before = timing.Clock.CPU(), timing.Clock.WALL()
+    timing.time.sleep(0.1)
+    assert timing.Clock.CPU() - before[0] < 50_000_000 <= timing.Clock.WALL() - before[1]
 
 
 def test_blocks_are_long_also_where_something_interrupted_the_first_runs(clock: Clock) -> None:
