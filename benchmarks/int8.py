@@ -2,12 +2,14 @@
 
     python benchmarks/int8.py --shared ../shared [--classifier mobilenet.pt] [--nncf]     # about 15 minutes
     python benchmarks/int8.py --shared ../shared --all --preset default                   # every model: an hour
+    python benchmarks/int8.py --shared ../shared --only classifier denoise detect --formats tflite ncnn --threads 1
 
 A table for this kind of CPU, in Markdown: quality in float, and for every way to int8 the change of it, the speed over
 the plain fp32 export in ONNX Runtime (all ways of a model interleaved on --threads, ratio of medians and 95 % interval)
 and the share of its size. The fastest way is in bold. Quality is measured on the whole of the data (Set12, the test
 part of cifar10.zip, Set5), of which edgevision's search sees at most a part: its pictures to calibrate with are others.
-The models are foreign checkpoints, and those that ship.
+The models are foreign checkpoints, and those that ship. --formats adds their rows in the engines of other formats, in
+float and, where they are written in it, in int8. One thread is timed by its CPU time.
 
 What is done is kept in --results, by the kind of CPU; the same command goes on from there.
 """
@@ -16,7 +18,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +32,7 @@ import onnx
 import edgevision
 from edgevision.core.machine import Machine
 from edgevision.data.datasets import ImageFolder
+from edgevision.exporters.format_writers import WRITERS
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.calibration import RecordingEngine, collect_calibration_data
 from edgevision.exporters.quantization.options import Preset
@@ -37,17 +40,19 @@ from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSett
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.sources.reading import read_source_model
-from edgevision.modelfiles.metadata import METADATA_KEY
-from edgevision.modelfiles.model_file import require_metadata
-from edgevision.runtime.benchmark.timing import InterleavedTimer
+from edgevision.modelfiles.metadata import METADATA_KEY, Precision
+from edgevision.modelfiles.model_facts import read_facts
+from edgevision.modelfiles.model_file import ModelFormat, read_metadata, require_metadata
+from edgevision.modelfiles.task_registry import find_task
+from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.load import build_pipeline
-from edgevision.runtime.tasks.classification.classifier import Classifier
-from edgevision.runtime.tasks.classification.evaluation import evaluate_classifier
 from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.runtime.tasks.quality import OutputQuality
-from edgevision.runtime.tasks.restoration.evaluation import evaluate_restorer
+
+# Of a task's report, in percent; else PSNR is judged.
+FIGURES = {"classify": "top1", "detect": "map"}
 
 CIFAR = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
@@ -115,6 +120,8 @@ def cases(shared: Path, checkpoints: Path, classifier: Path | None) -> Iterator[
     if classifier is not None:
         yield Case("mobilenet", classifier, pictures, pictures, (1, 3, 32, 32))
     yield Case("classifier", checkpoints / "classifier.pt", pictures, pictures, (1, 3, 32, 32), brief=False)
+    cells = data / "bccd.zip"
+    yield Case("detect", checkpoints / "detect.pt", cells, cells, (1, 3, 256, 320), brief=False)
     for name in ("denoise", "inpaint", "upscale", "upscale_x4", "brighten"):
         brief = name in ("denoise", "inpaint", "upscale")
         yield Case(name, checkpoints / f"{name}.pt", data / "photos", data / "photos", (1, 3, 128, 128), brief=brief)
@@ -131,6 +138,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0, help="for each way, interleaved")
     parser.add_argument("--nncf", action="store_true", help="NNCF to ONNX too")
+    parser.add_argument("--formats", nargs="+", type=ModelFormat, default=[], help="edgevision's in these, too")
     parser.add_argument("--results", type=Path, default=Path("int8-results"), help="what is done already")
     arguments = parser.parse_args()
     machine = Machine.this()
@@ -191,6 +199,8 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> list[Row
         if arguments.nncf:
             ways["NNCF to ONNX"] = lambda: (nncf(case, plain, folder / "nncf.onnx", engine), "")
         ways["edgevision --int8"] = lambda: ours(case, folder / "ours.onnx", settings)
+        for format in arguments.formats:
+            ways |= in_format(case, folder, format, settings)
         made, failures = {"fp32, plain export": (plain, "")}, {}
         for way, make in ways.items():
             try:
@@ -199,11 +209,14 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> list[Row
             except Exception as error:  # other tools fail in their own ways, which is a result too
                 failures[way] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]:.90}"
         arrays = timed_inputs(case, require_metadata(plain), np.random.default_rng(0), len(engine.inputs))
-        feeds = dict(zip([spec.name for spec in engine.inputs], arrays, strict=True))
-        timer = InterleavedTimer({way: partial(one.run, feeds) for way, one in engines.items()})
+        calls = {
+            way: partial(one.run, dict(zip([spec.name for spec in one.inputs], arrays, strict=True)))
+            for way, one in engines.items()
+        }
+        timer = InterleavedTimer(calls, clock=Clock.of_inference(arguments.threads))
         timer.measure(arguments.seconds * len(engines))
         load = f"load {os.getloadavg()[0]:.1f}"
-        judged = {way: quality(case, one, plain) for way, one in engines.items()}
+        judged = {way: quality(case, one, made[way][0], plain) for way, one in engines.items()}
         float_quality = judged["fp32, plain export"]
         rows: list[Row] = []
         for way in ("fp32, plain export", *ways):
@@ -218,7 +231,7 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> list[Row
                     "quality": judged[way],
                     "change": judged[way] - float_quality if np.isfinite(float_quality) else None,
                     "ratio": [speed.ratio, speed.low, speed.high],
-                    "size": file.stat().st_size / plain.stat().st_size,
+                    "size": read_facts(file).size_bytes / plain.stat().st_size,
                     "note": note or (load if way == "fp32, plain export" else ""),
                 }
             )
@@ -243,20 +256,23 @@ def timed_inputs(case: Case, metadata: Any, random: np.random.Generator, count: 
     return [picture, (random.random((1, 1, *case.shape[2:])) < 0.1).astype(np.float32)][:count]
 
 
-def quality(case: Case, engine: Engine, plain: Path) -> float:
+def quality(case: Case, engine: Engine, file: Path, plain: Path) -> float:
     """The task's figure on all of the case's data; of generators the SQNR over 1,000 latents."""
-    metadata = require_metadata(plain)
-    if metadata.task == "generate":
+    # Other tools leave the metadata out.
+    metadata = read_metadata(file) or require_metadata(plain)
+    task = find_task(metadata.task)
+    if task.draws_inputs:
         with open_engine(plain) as reference:
             inputs = [np.concatenate(arrays) for arrays in zip(*seeded_batches(metadata, (128,), 1000, 9), strict=True)]
             return -OutputQuality(reference, inputs)(engine).loss
     assert case.data is not None
-    if metadata.task == "classify":
-        return evaluate_classifier(Classifier(engine, metadata), ImageFolder(case.data, ("test",)), quiet=True).top1
-    pipeline = build_pipeline(engine, metadata)
-    held_out = case.data == case.calibration
-    report = evaluate_restorer(pipeline, ImageFolder(case.data), EvaluationOptions(held_out=held_out, quiet=True))
-    return report.figures["psnr_y" if metadata.task == "upscale" else "psnr"]
+    divided = metadata.task in FIGURES
+    options = EvaluationOptions(held_out=not divided and case.data == case.calibration, quiet=True)
+    data = ImageFolder(case.data, ("test",) if divided else ())
+    report: Any = task.evaluate(build_pipeline(engine, metadata), data, options)
+    if divided:
+        return float(getattr(report, FIGURES[metadata.task]))
+    return float(report.figures["psnr_y" if metadata.task == "upscale" else "psnr"])
 
 
 def calibration(case: Case, plain: Path, engine: Engine) -> list[tuple[np.ndarray, ...]]:
@@ -311,11 +327,28 @@ def nncf(case: Case, plain: Path, output: Path, engine: Engine) -> Path:
     return output
 
 
-def ours(case: Case, output: Path, settings: QuantizationSettings) -> tuple[Path, str]:
+def ours(case: Case, output: Path, settings: QuantizationSettings, **options: Any) -> tuple[Path, str]:
     """``edgevision export --int8``, with its verdict."""
-    report = edgevision.export(case.checkpoint, output, precision="int8", int8=settings, **case.options)
+    report = edgevision.export(case.checkpoint, output, precision="int8", int8=settings, **case.options, **options)
     assert report.quantization is not None
     return output, f"{report.quantization.outcome}, {report.quantization.seconds:.0f} s"
+
+
+def in_format(
+    case: Case, folder: Path, format: ModelFormat, settings: QuantizationSettings
+) -> Mapping[str, Callable[[], tuple[Path, str]]]:
+    """``edgevision export --format`` in float, and in int8 where it is written in that; of the case's shape alone."""
+    writer, options = WRITERS[format], {"format": format, "static": case.shape}
+    path = folder / f"{case.checkpoint.stem}{writer.infix}{format.suffix}"
+
+    def plain() -> tuple[Path, str]:
+        edgevision.export(case.checkpoint, path, **case.options, **options)
+        return path, ""
+
+    ways: dict[str, Callable[[], tuple[Path, str]]] = {f"{format}, fp32": plain}
+    if Precision.INT8 in writer.precisions:
+        ways[f"{format}, --int8"] = lambda: ours(case, path.with_stem(f"{path.stem}_int8"), settings, **options)
+    return ways
 
 
 if __name__ == "__main__":
