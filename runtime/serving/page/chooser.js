@@ -2,6 +2,7 @@
 
 import { prepare, readModel, readModels, readTasks } from "./backend.js";
 import { byId, make, words } from "./elements.js";
+import { figureShown } from "./figures.js";
 import { defaultModel, firstTask } from "./first_choice.js";
 import { OptionsForm } from "./options_form.js";
 import { showFacts } from "./result_panel.js";
@@ -114,10 +115,8 @@ function cardFacts({ precision, labels = [], styles = [], input, quality = {}, l
   if (input?.size) facts.push(["Looks at", `${input.size[1]} × ${input.size[0]} pixels`]);
   if (precision) facts.push(["Precision", precision]);
   for (const [name, value] of Object.entries(quality)) {
-    const figure = name.replace(/^val_/, "");
-    const shown = figure === name ? figure : `${figure} in training`;
     // What was measured on other data than that of the training says more.
-    if (figure === name || !(figure in quality)) facts.push([shown.replaceAll("_", " "), String(Number(value.toFixed(2)))]);
+    if (!name.startsWith("val_") || !(name.slice(4) in quality)) facts.push(figureShown(name, value));
   }
   if (licence) facts.push(["Licence", licence]);
   return facts;

@@ -112,6 +112,18 @@ def test_what_ran_where_and_how_long_stands_beside_the_result(page):
     assert page.locator("#card-limits").inner_text() != ""
 
 
+def test_figures_of_a_model_have_their_names_and_units(page):
+    choose_task(page, "segment")
+    page.wait_for_selector("#card-facts:has-text('mIoU')")
+    shown = page.inner_text("#card-facts").split("\n")
+    assert {"mIoU", "IoU, person"} <= set(shown)
+    assert shown[shown.index("mIoU") + 1].endswith(" %")
+    choose_task(page, "upscale")
+    page.wait_for_selector("#card-facts:has-text('PSNR')")
+    shown = page.inner_text("#card-facts").split("\n")
+    assert shown[shown.index("PSNR, in training") + 1].endswith(" dB")
+
+
 def test_classes_have_the_colours_of_the_command_lines_drawings(page):
     colors = page.evaluate(
         "import('/page/palette.js').then(({ classColor }) => [...Array(30).keys()].map((index) => classColor(index)))"
