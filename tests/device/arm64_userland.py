@@ -111,7 +111,12 @@ def unpack_wheels(wheels: Iterable[Path], site: Path) -> None:
             archive.extractall(site)
 
 
-def call(*command: str | Path, environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
+def call(
+    *command: str | Path,
+    environment: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    minutes: float = _MINUTES,
+) -> str:
     """Run a program of the host; what it says on standard output comes back.
 
     Raises:
@@ -127,11 +132,11 @@ def call(*command: str | Path, environment: dict[str, str] | None = None, cwd: P
             env=environment,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            timeout=_MINUTES * 60,
+            timeout=minutes * 60,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise UserlandError(f"{command[0]} did not end within {_MINUTES} minutes") from error
+        raise UserlandError(f"{command[0]} did not end within {minutes:g} minutes") from error
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()] or ["nothing said"]
         raise UserlandError(f"{Path(command[0]).name} {command[1]} failed: {said[-1].strip()}")

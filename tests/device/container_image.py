@@ -2,13 +2,14 @@
 
 The base is what Debian's own image is made by, debootstrap's smallest set; what is fetched comes by the host's
 apt sources and pip settings. Layers are kept in the cache of :mod:`arm64_userland`, under a name that follows from the
-instructions and from what they copy.
+instructions and from what they copy. For arm64 the stage ``debian`` is that module's userland, which has no shell.
 """
 
 import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -16,10 +17,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from arm64_userland import PROJECT, UserlandError, cache, call, make_whole
+from arm64_userland import PROJECT, UserlandError, cache, call, find_userland, make_whole
 
 DOCKERFILE = PROJECT / "docker/Dockerfile"
+_EMULATED_MINUTES = 60
 _DEVICES = ("null", "zero", "random", "urandom")
+_ARM64 = (
+    r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00",
+    r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff",
+)
+"""How the programs of arm64 begin, and which bits of that count, as binfmt_misc is told."""
+
 _SEEN = "/run/host"
 """Where a root sees copies of what leads to the network and to the packages here."""
 
@@ -97,24 +105,40 @@ def build(name: str) -> Image:
     )
 
 
-def _made(known: dict[str, Stage], name: str) -> Path:
+def arm64_stage(name: str) -> tuple[Path, Path]:
+    """The root that a stage becomes on arm64, and the program of the host that emulates it.
+
+    Raises:
+        UserlandError: a step failed.
+    """
+    emulator = find_userland().emulator
+    return _made(stages(DOCKERFILE.read_text()), name, emulator), emulator
+
+
+def _made(known: dict[str, Stage], name: str, emulator: Path | None = None) -> Path:
+    """``emulator`` is what runs arm64's programs, for which the stage is made; without it is made for this machine."""
     stage = known[name]
-    below = _made(known, stage.base) if stage.base in known else debian()
+    if emulator is not None and name == "debian":
+        return find_userland().debian
+    below = _made(known, stage.base, emulator) if stage.base in known else debian()
     before = inherited(known, stage.base) if stage.base in known else []
     environment = _environment([*before, *stage.instructions])
     copied = [_content(known, rest) for word, rest in stage.instructions if word == "COPY"]
-    recipe = repr((below.name, stage.instructions, copied))
+    recipe = repr((below.name if emulator is None else str(below), stage.instructions, copied))
     layer = cache() / f"layer-{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
     def make(folder: Path) -> None:
         call("cp", "-a", "--reflink=auto", f"{below}/.", folder)
+        (folder / "tmp").mkdir(exist_ok=True)  # which packages that are only unpacked have not
+        (folder / "tmp").chmod(0o1777)
         place = dict(before).get("WORKDIR", "/")
         for word, rest in stage.instructions:
             if word == "WORKDIR":
                 place = rest
                 (folder / rest[1:]).mkdir(parents=True, exist_ok=True)
             elif word == "RUN":
-                in_root(folder, ["/bin/bash", "-o", "pipefail", "-ec", rest], environment, folder=place)
+                words = ["/bin/bash", "-o", "pipefail", "-ec", rest] if emulator is None else shlex.split(rest)
+                in_root(folder, words, environment, folder=place, emulator=emulator)
             elif word == "COPY":
                 _copy(known, rest, folder, place)
 
@@ -162,27 +186,56 @@ def _environment(instructions: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def in_root(
-    root: Path, command: list[str], environment: dict[str, str], *, folder: str = "/", user: str = "0:0"
+    root: Path,
+    command: list[str],
+    environment: dict[str, str],
+    *,
+    folder: str = "/",
+    user: str = "0:0",
+    emulator: Path | None = None,
 ) -> str:
     """Run a program in ``root``, in namespaces of its own with the host's network; what it says comes back.
 
     It gets copies of the host's settings, and nothing of the host that it could write: a package's script in there is
-    root here too.
+    root here too. ``emulator`` runs programs of arm64; only in there it is known.
     """
     for name in ("proc", "dev", _SEEN[1:]):
         (root / name).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as copies:
-        mounts = [f"mount -t proc proc {root}/proc", f"mount -t tmpfs tmpfs {root}/dev"]
+        Path(copies).chmod(0o755)
+        steps = [] if emulator is None else _emulating(emulator)
+        steps += [f"mount -t proc proc {root}/proc", f"mount -t tmpfs tmpfs {root}/dev"]
         for name in _DEVICES:
-            mounts += [f"touch {root}/dev/{name}", f"mount --bind /dev/{name} {root}/dev/{name}"]
-        mounts += [f"mount --bind {copies} {root}{_SEEN}", *_settings(root, Path(copies)), *_package_folders(root)]
+            steps += [f"touch {root}/dev/{name}", f"mount --bind /dev/{name} {root}/dev/{name}"]
+        steps += [f"mount --bind {copies} {root}{_SEEN}", *_settings(root, Path(copies)), *_package_folders(root)]
         certificates = f"{_SEEN}/ca.crt" if (Path(copies) / "ca.crt").exists() else ""
         host = _variables() | ({"PIP_CERT": certificates, "SSL_CERT_FILE": certificates} if certificates else {})
-        given = " ".join(_quoted(f"{name}={value}") for name, value in (host | environment).items())
-        inside = f"cd {folder} && exec " + " ".join(_quoted(word) for word in command)
-        chroot = f"exec chroot --userspec={user} {root} /usr/bin/env -i {given} /bin/sh -c {_quoted(inside)}"
-        script = "; ".join([*mounts, chroot])
-        return call("unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-ec", script)
+        given = [f"{name}={value}" for name, value in (host | environment).items()]
+        inside = shlex.join(["/usr/bin/env", "-i", "-C", folder, *given, *command])
+        script = "; ".join([*steps, f"exec chroot --userspec={user} {root} {inside}"])
+        spaces = ["--mount", "--pid", "--fork", "--kill-child"]
+        if emulator is None:
+            return call("unshare", *spaces, "/bin/sh", "-ec", script)
+        # Its users are those of the host, by their numbers; only from outside that can be said.
+        isolated = shlex.join(["unshare", "--user", *spaces, "/bin/sh", "-ec", script])
+        mapped = _often("echo 0 0 65536 >/proc/$!/gid_map && echo 0 0 65536 >/proc/$!/uid_map")
+        return call("/bin/sh", "-c", f"{isolated} & {mapped} 2>/dev/null; wait $!", minutes=_EMULATED_MINUTES)
+
+
+def _emulating(emulator: Path) -> list[str]:
+    """How a namespace of users, once it has some, learns to run arm64's programs (Linux 6.7)."""
+    formats = "/proc/sys/fs/binfmt_misc"
+    line = f":arm64:M::{':'.join(_ARM64)}:{emulator}:F"
+    return [
+        _often('[ "$(id -u)" = 0 ]'),
+        f"mount -t binfmt_misc binfmt_misc {formats}",
+        f"printf %s {shlex.quote(line)} >{formats}/register",
+    ]
+
+
+def _often(condition: str) -> str:
+    """In a shell: try it for ten seconds at most."""
+    return f"for try in $(seq 100); do {condition} && break; sleep 0.1; done"
 
 
 def _settings(root: Path, copies: Path) -> list[str]:
@@ -219,10 +272,6 @@ def _package_folders(root: Path) -> list[str]:
 def _variables() -> dict[str, str]:
     names = ("PIP_", "http", "HTTP", "no_proxy", "NO_PROXY")
     return {name: value for name, value in os.environ.items() if name.startswith(names)}
-
-
-def _quoted(word: str) -> str:
-    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def debian() -> Path:

@@ -1,5 +1,6 @@
 """The containers: what their files say, and what is in them, which is tried without Docker."""
 
+import io
 import json
 import math
 import os
@@ -18,8 +19,9 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
-from arm64_userland import UserlandError
-from container_image import DOCKERFILE, build, debian, in_root, inherited, stages
+from arm64_userland import UserlandError, find_userland
+from container_image import DOCKERFILE, arm64_stage, build, debian, in_root, inherited, stages
+from PIL import Image
 
 PROJECT = Path(__file__).parents[2]
 DOCKER = PROJECT / "docker"
@@ -193,9 +195,13 @@ def free_port() -> int:
 
 
 def ask(address: str, token: str, photo: bytes) -> None:
-    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=b"}
-    urlopen(Request(address, head + photo + b"\r\n--b--\r\n", headers), timeout=60).read()
+    urlopen(Request(address, form_of(photo), headers), timeout=60).read()
+
+
+def form_of(photo: bytes) -> bytes:
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    return head + photo + b"\r\n--b--\r\n"
 
 
 def asked(port: int, question: str) -> Any:
@@ -261,3 +267,42 @@ def test_an_image_holds_what_it_needs_and_no_more(name, needs, device):
         {health} && echo well
     """
     assert in_root(image.root, ["/bin/sh", "-c", script], **as_nobody).strip() == "well"
+
+
+_SERVED = """
+import json, platform, subprocess, sys, time
+from urllib.request import Request, urlopen
+serve = subprocess.Popen(["edgevision", "serve", "classify", "--device", "ort:cpu", "--port", "8000", "--quiet"])
+for _ in range(300):
+    try:
+        urlopen("http://127.0.0.1:8000/healthz", timeout=30)
+        break
+    except OSError:
+        time.sleep(1)
+kind = {"Content-Type": "multipart/form-data; boundary=b"}
+form = bytes.fromhex(sys.argv[1])
+answer = json.load(urlopen(Request("http://127.0.0.1:8000/v1/run/classify", form, kind), timeout=300))
+print(platform.machine(), answer["results"][0]["predictions"][0]["label"])
+serve.terminate()
+serve.wait()
+"""
+
+
+def test_what_the_pi_image_installs_serves_on_arm64():
+    """By its own steps, but for Debian's packages, which are unpacked and not set up; emulated."""
+    if not os.environ.get("EDGEVISION_CONTAINERS"):
+        pytest.skip("make test-containers makes an image without Docker, which takes minutes")
+    if os.geteuid() != 0:
+        pytest.skip("only root may chroot")
+    try:
+        find_userland()
+    except UserlandError as error:
+        pytest.skip(f"no arm64 to begin with: {error}")
+    root, emulator = arm64_stage("build-pi")
+    environment = {"PATH": "/opt/edgevision/bin:/usr/bin:/bin", "XDG_CACHE_HOME": "/tmp/cache"}
+    photo = io.BytesIO()
+    with Image.open(PROJECT / "examples/pictures/cat.jpg") as cat:
+        cat.resize((96, 64)).save(photo, "JPEG")
+    command = ["python3", "-c", _SERVED, form_of(photo.getvalue()).hex()]
+    said = in_root(root, command, environment, user="10001:10001", emulator=emulator)
+    assert said.split() == ["aarch64", "cat"]
