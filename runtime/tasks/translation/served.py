@@ -1,5 +1,6 @@
 """The task ``translate``, served."""
 
 from edgevision.runtime.tasks.restoration.served import ServedRestoration
+from edgevision.runtime.tasks.served import InBrowser
 
-TRANSLATE = ServedRestoration(options=("quality",), not_in_browser="its page keeps gray pictures gray")
+TRANSLATE = ServedRestoration(options=("quality",), browser=InBrowser(module="restore", options=("quality",)))

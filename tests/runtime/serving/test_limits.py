@@ -233,6 +233,13 @@ def test_an_address_where_nothing_is_says_where_to_look(server):
         assert json.loads(reply.body)["error"]["message"]
 
 
+def test_another_method_is_refused_with_the_one_that_is_meant(server):
+    for method, path, meant in (("GET", "/v1/run/classify", "POST"), ("POST", "/healthz", "GET")):
+        reply = server.ask(method, path)
+        assert (reply.status, reply.error["kind"]) == (405, "method")
+        assert meant in reply.headers["allow"].split(", ")
+
+
 @pytest.fixture
 def bounded(monkeypatch) -> Any:
     """The port of a server in this process that gives headers a second, and has four connections."""

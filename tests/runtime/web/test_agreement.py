@@ -28,7 +28,7 @@ from style_network import write_style_network
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MODELS = (
     *("classify", "denoise", "upscale", "brighten", "inpaint", "generate"),
-    *("colorize", "detect", "segment", "segment_nuclei", "keypoints"),
+    *("colorize", "translate", "detect", "segment", "segment_nuclei", "keypoints"),
 )
 PHOTOS = ("pictures/cat.jpg", "pictures/rocket.jpg", "coffee.jpg", "face.jpg")
 
@@ -162,7 +162,7 @@ def test_classify_gives_the_same_probabilities(ask):
             assert apart < 0.05, picture.name
 
 
-@pytest.mark.parametrize("task", ["denoise", "brighten", "upscale"])
+@pytest.mark.parametrize("task", ["denoise", "brighten", "upscale", "translate"])
 def test_restored_pictures_are_the_same(ask, task):
     with edgevision.load(task) as restore:
         for picture in PICTURES:

@@ -1,9 +1,11 @@
-// A picture in, a better or another one out: denoising, upscaling, brightening, colours for what has none, painting.
+// A picture in, a better or another one out: denoising, upscaling, brightening, colours for what has none, painting,
+// translation.
 
 import { ChromaNetwork } from "../chroma.js";
 import { CurveNetwork } from "../curves.js";
 import { continueColours } from "../hole_filling.js";
 import { checkPixels, encode, readPicture } from "../pictures.js";
+import { inColors } from "../preprocessing.js";
 import { asFloat, stored } from "../samples.js";
 import { StyleNetwork } from "../stylization.js";
 import { TiledNetwork } from "../tiled_network.js";
@@ -14,7 +16,9 @@ const NETWORKS = { curves: CurveNetwork, chroma: ChromaNetwork };
 const networkFor = ({ task, spec }) => (task === "stylize" ? StyleNetwork : (NETWORKS[spec?.predicts] ?? TiledNetwork));
 
 export async function run({ engine, metadata, files, values, clock }) {
-  const picture = await readPicture(files.image);
+  const given = await readPicture(files.image);
+  // What is gray becomes what is drawn in colours.
+  const picture = metadata.task === "translate" ? { ...inColors(given, "rgb"), alpha: given.alpha } : given;
   clock("decode");
   const Network = networkFor(metadata);
   const network = new Network(engine, metadata);
