@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import onnx
 import pytest
@@ -155,6 +156,70 @@ def test_a_step_is_built_once_for_the_same_content(recipe, ran, edgevision, tmp_
     (tmp_path / "out/mine.onnx").unlink()
     edgevision(*line)
     assert ran == ["export", "evaluate"] * 2 + ["evaluate", "export"]
+
+
+@pytest.mark.parametrize(
+    ("change", "run"),
+    [
+        ("nothing", []),
+        ("checkpoint", ["export"]),  # which gives the same model here
+        ("data", ["export", "evaluate"]),
+        ("option of the last", ["evaluate"]),
+        ("package", ["export", "evaluate", "bench"]),
+        ("machine", ["bench"]),
+        ("model", ["export"]),
+        ("record", ["export"]),
+    ],
+)
+def test_each_thing_that_a_step_depends_on_has_it_built_again(
+    recipe, ran, edgevision, tmp_path, monkeypatch, change: str, run: list[str]
+) -> None:
+    recipe.write_text(PLAIN + "[bench]\n")
+    line = ("build", recipe, "-o", tmp_path / "out", "--quiet")
+    assert edgevision(*line)[0] == 0
+    del ran[:]
+    if change == "checkpoint":
+        (tmp_path / "net.pt").write_bytes(b"weightz")
+    elif change == "data":
+        (tmp_path / "photos/a.png").rename(tmp_path / "photos/b.png")
+    elif change == "option of the last":
+        recipe.write_text(recipe.read_text().replace("[evaluate]\n", "[evaluate]\nseed = 1\n"))
+    elif change == "package":
+        monkeypatch.setattr(building, "_versions", lambda: {"onnx": "0"})
+    elif change == "machine":
+        another = SimpleNamespace(processor_and_cores="another")
+        monkeypatch.setattr(building, "Machine", SimpleNamespace(this=lambda: another))
+    elif change == "model":
+        (tmp_path / "out/mine.onnx").write_bytes(b"")
+    elif change == "record":
+        (tmp_path / "out/steps/export.json").write_text("{")
+    assert edgevision(*line)[0] == 0
+    assert ran == run
+
+
+STEP = {"facts": {"version onnx": "1", "command": "export"}, "outputs": {"a.onnx": "00"}, "figures": {"top1": 90.0}}
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "now", "said"),
+    [
+        ("facts", "version onnx", "2", "export: version onnx is 2, and was 1"),
+        ("facts", "command", "export --fp16", "export: command is export --fp16, and was export"),
+        ("facts", "input net.pt", "11", "export: input net.pt is 11, and was None"),
+        ("outputs", "a.onnx", "01", "export: a.onnx is 01, and was 00; nothing that it depends on differs"),
+        ("figures", "top1", 89.0, "export: top1 is 89.0, and was 90.0; nothing that it depends on differs"),
+    ],
+)
+def test_whatever_is_not_as_the_lock_says_is_named(part: str, name: str, now: object, said: str) -> None:
+    lock = {"machine": building.Machine.this().processor_and_cores, "steps": {"export": STEP}}
+    same = building.BuiltStep(name="export", **STEP)
+    assert building.first_difference(lock, [same]) is None
+    changed = building.BuiltStep(name="export", **STEP | {part: STEP[part] | {name: now}})
+    found = building.first_difference(lock, [changed])
+    assert found is not None
+    assert found.startswith(said)
+    other = building.BuiltStep(name="bench", **STEP)
+    assert building.first_difference(lock, [same, other]) == "the lock has no step 'bench'"
 
 
 def test_a_missed_gate_is_exit_code_1_and_names_the_figure(recipe, ran, edgevision, tmp_path) -> None:
