@@ -4,9 +4,10 @@
     python benchmarks/many_workers.py photos --task denoise --break
 
 The first measures, round after round in turn, one process with one thread, one worker and two, on a cluster that runs
-already. CPU time is of the command and the workers, and beside it of Ray's services, which take some as long as they
-run. On a machine that others use, too, the elapsed times say little; what two free cores can do at best is seen in the
-CPU times: a run is as long as its busiest process, or as all of them divided by the cores.
+already; and each once with a single picture, which is what starting costs: the rest is what grows with the pictures.
+CPU time is of the command and the workers, and beside it of Ray's services, which take some as long as they run. On a
+machine that others use, too, the elapsed times say little; what two free cores can do at best is seen in the CPU times:
+a run is as long as its busiest process, or as all of them divided by the cores.
 
 With ``--break`` it runs over four workers on two nodes, kills a worker with SIGKILL in the middle and then takes a node
 away, and compares every file with those of one process, byte for byte.
@@ -14,6 +15,7 @@ away, and compares every file with those of one process, byte for byte.
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,13 +128,23 @@ def measure(task: str, pictures: Path, rounds: int, address: str) -> None:
             costs[kind].append(cost)
             cpu = f"CPU {cost.cpu:.1f} s, busiest process {cost.busiest:.1f} s, Ray's services {cost.services:.1f} s"
             print(f"round {number + 1}, {kind}: {cost.elapsed:.1f} s; {cpu}", flush=True)
+    with tempfile.TemporaryDirectory() as single:
+        first = min(path for path in pictures.rglob("*") if path.is_file())
+        shutil.copy(first, single)
+        starts = {kind: run(task, Path(single), *options) for kind, options in kinds.items()}
+    for kind, start in starts.items():
+        print(f"a single picture, {kind}: {start.elapsed:.1f} s, CPU {start.cpu:.1f} s")
     alone = costs["one process"]
     for kind in ("one worker", "two workers"):
         equal = all(cost.results == alone[0].results for cost in costs[kind])
         print(f"{kind}: {'equal to one process' if equal else 'NOT EQUAL to one process'}")
         for what in ("elapsed", "cpu", "at_best"):
-            ratios = [getattr(one, what) / getattr(other, what) for one, other in zip(alone, costs[kind], strict=True)]
-            print(f"  {what}: one process / {kind} = {median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+            pairs = [(getattr(one, what), getattr(other, what)) for one, other in zip(alone, costs[kind], strict=True)]
+            ratios = [one / other for one, other in pairs]
+            starting = getattr(starts["one process"], what), getattr(starts[kind], what)
+            beyond = median((one - starting[0]) / (other - starting[1]) for one, other in pairs)
+            spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
+            print(f"  {what}: one process / {kind} = {median(ratios):.3f} {spread}, without starting {beyond:.3f}")
 
 
 def break_things(task: str, pictures: Path) -> None:

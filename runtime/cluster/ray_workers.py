@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,10 +31,12 @@ LOCAL = "local"
 """Instead of an address: a cluster of this machine alone, for this call."""
 _AUTO = "auto"
 
-_MOST_PICTURES = 8
-"""Given to a worker at once: what it costs to ask for more is small beside them, and little is done again."""
+_SECONDS_OF_A_SHARE = 0.25
+"""A worker is given what it does in so long: what it costs to ask for more is small beside it, and little is lost."""
+_FIRST_PICTURES, _MOST_PICTURES = 8, 64
+"""Before anything of that is known, and at most."""
 _SHARES = 4
-"""Of a few pictures a worker gets so many shares, one after the other, so that all end at about the same time."""
+"""Of what is left each worker gets such a part at most, so that all end at about the same time."""
 _MOST_DEATHS = 2
 """Of workers over one picture, and over the opening of the model: then it is to blame."""
 _OBJECT_STORE_BYTES = 128 << 20
@@ -116,7 +119,7 @@ def connected(ray: Any, request: RayRequest) -> Iterator[None]:
             _check_answers(request.address)
             del quiet["include_dashboard"]
             ray.init(address=request.address, **quiet)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # on a machine too busy to start it, a plain one
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DeviceError(
             f"no Ray cluster answers at {request.address!r}: {reason}; start one with ray start --head, or use"
@@ -153,12 +156,15 @@ class _Pool:
         self._actors: list[Any] = []
         self._opening: dict[Any, Any] = {}
         self._idle: list[Any] = []
-        self._running: dict[Any, tuple[Any, _Share]] = {}
+        self._running: dict[Any, tuple[Any, _Share, float]] = {}
+        self._pictures = _FIRST_PICTURES
         self._deaths_while_opening = 0
 
     def describe(self) -> PipelineDescription:
-        """Start the first worker and wait for what it says of its pipeline."""
-        self._start_worker()
+        """Start the workers, or where nobody said how many the first of them, and wait for what it says of its
+        pipeline."""
+        for _ in range(self._request.workers or 1):
+            self._start_worker()
         while True:
             description = self._take(next(iter(self._opening)))
             if description is not None:
@@ -166,20 +172,22 @@ class _Pool:
 
     def each(self, jobs: Sequence[Any]) -> Iterator[Done]:
         """Yield the jobs in order, each when it and all before are done."""
-        waiting = deque(self._shares(jobs))
-        while len(self._actors) < min(self.workers, len(waiting)):
+        first, returned = 0, deque[_Share]()
+        while len(self._actors) < min(self.workers, -(-len(jobs) // self._work.batch)):
             self._start_worker()
         done: dict[int, tuple[Exception | None, Any]] = {}
         errors: list[Exception | None] = []
         for number, job in zip(count(), jobs, strict=False):
             while number not in done:
-                while waiting and self._idle:
-                    self._give(self._idle.pop(), waiting.popleft())
+                while self._idle and (returned or first < len(jobs)):
+                    share = returned.popleft() if returned else self._share(jobs, first)
+                    first = max(first, share.first + len(share.jobs))
+                    self._give(self._idle.pop(), share)
                 (ready,), _ = self._ray.wait([*self._running, *self._opening], num_returns=1)
                 if ready in self._opening:
                     self._take(ready)
                 else:
-                    self._collect(ready, done, waiting)
+                    self._collect(ready, done, returned)
             error, result = done.pop(number)
             errors.append(error)
             yield job, error, result
@@ -192,12 +200,11 @@ class _Pool:
         for actor in self._actors:
             self._ray.kill(actor)
 
-    def _shares(self, jobs: Sequence[Any]) -> Iterator[_Share]:
+    def _share(self, jobs: Sequence[Any], first: int) -> _Share:
         batch = self._work.batch
-        pictures = min(_MOST_PICTURES, len(jobs) // (_SHARES * self.workers))
+        pictures = min(self._pictures, (len(jobs) - first) // (_SHARES * self.workers))
         size = batch * max(pictures // batch, 1)
-        for first in range(0, len(jobs), size):
-            yield _Share(first, jobs[first : first + size])
+        return _Share(first, jobs[first : first + size])
 
     def _start_worker(self) -> None:
         request = self._request
@@ -225,13 +232,15 @@ class _Pool:
         return description
 
     def _give(self, actor: Any, share: _Share) -> None:
-        self._running[actor.do.remote(share.jobs, again=share.again)] = actor, share
+        self._running[actor.do.remote(share.jobs, again=share.again)] = actor, share, time.monotonic()
 
-    def _collect(self, ready: Any, done: dict[int, tuple[Exception | None, Any]], waiting: deque[_Share]) -> None:
-        actor, share = self._running.pop(ready)
+    def _collect(self, ready: Any, done: dict[int, tuple[Exception | None, Any]], returned: deque[_Share]) -> None:
+        actor, share, given = self._running.pop(ready)
         answer = self._answer(ready)
         if answer is not None:
             self._idle.append(actor)
+            seconds = max(time.monotonic() - given, 1e-6) / len(share.jobs)
+            self._pictures = max(min(int(_SECONDS_OF_A_SHARE / seconds), _MOST_PICTURES), 1)
             done.update(zip(count(share.first), answer, strict=False))
             return
         self._replace(actor)
@@ -245,7 +254,7 @@ class _Pool:
         size = self._work.batch
         for start in reversed(range(0, len(share.jobs), size)):
             part = share.jobs[start : start + size]
-            waiting.appendleft(_Share(share.first + start, part, again=True, deaths=deaths))
+            returned.appendleft(_Share(share.first + start, part, again=True, deaths=deaths))
 
     def _answer(self, reference: Any) -> Any:
         """What a worker answered; ``None`` where it, or its node, died."""

@@ -255,6 +255,23 @@ def test_options_without_a_meaning_are_refused(edgevision, pictures, options, me
     assert "fault of edgevision" not in err
 
 
+def test_a_cluster_that_does_not_start_in_time_is_no_fault():
+    class Busy:
+        """In place of Ray on a machine that has no time for it."""
+
+        def is_initialized(self):
+            return False
+
+        def init(self, *where, **how):
+            raise Exception("The current node timed out during startup.")
+
+    with (
+        pytest.raises(DeviceError, match="no Ray cluster answers at 'local': The current node timed out"),
+        connected(Busy(), RayRequest(address="local")),
+    ):
+        pass
+
+
 def test_ray_is_imported_only_where_it_is_asked_for_and_a_cluster_that_is_not_there_is_named(run_python, pictures):
     program = """
 import sys
