@@ -27,6 +27,11 @@ class JudgedLoss(Record):
         if self.proven:
             return None
         seen = f"{self.loss:.3g} {self.unit}" if self.budget >= 0 else f"{-self.loss:.3g} dB"
+        if self.pictures is None:
+            return (
+                f"held by the estimate, not proven: {seen} on what was seen, which says nothing of others, for"
+                f" {abs(self.budget):g} {self.unit}; give more"
+            )
         limit = f"{self.at_most:.3g} lost" if self.budget >= 0 else f"{-self.at_most:.3g} left"
         needed = "" if self.pictures_needed is None else f": about {self.pictures_needed} like them would show it"
         return (

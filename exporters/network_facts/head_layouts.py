@@ -90,8 +90,6 @@ def recognised(sample: Sample, layouts: Mapping[str, Callable[[Sample], S | None
     Raises:
         InputError: none fits, or several do.
     """
-    if layout is not None and layout not in layouts:
-        raise InputError(f"--head {layout!r} is no layout that is known: {', '.join(layouts)}; or give a JSON object")
     fitting = {}
     for name, recognise in layouts.items():
         if layout in (None, name) and (spec := recognise(sample)) is not None:

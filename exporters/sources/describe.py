@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from edgevision.core.errors import InputError
+from edgevision.core.lazy_objects import load_object
 from edgevision.modelfiles.graph_check import Specs
 from edgevision.modelfiles.metadata import ModelMetadata, current
 from edgevision.modelfiles.metadata_check import check_sense
@@ -46,6 +47,7 @@ def describe(
         )
     metadata = parsed(task.describe(document, shape, given=input_shape is not None))
     _check_inputs(metadata.inputs)
+    _check_layout(task, metadata)
     if metadata.image is not None and task.takes_pictures:
         # A window has its frames in front of them.
         color, channels = metadata.image.color, shape[-3:][0]
@@ -91,6 +93,16 @@ def _check_own_fields(task: Task, given: Mapping[str, Any]) -> None:
             f"{', '.join(strange)} among the metadata {'are' if len(strange) > 1 else 'is'} not for"
             f" {task.name}, which {has}"
         )
+
+
+def _check_layout(task: Task, metadata: ModelMetadata) -> None:
+    """Refuse a head of a name that nobody knows, before the time that a conversion takes."""
+    layout = getattr(metadata.spec, "layout", None)
+    if layout is None or task.layouts is None or getattr(metadata.spec, "head", None) is not None:
+        return
+    known: Mapping[str, Any] = load_object(task.layouts)
+    if layout not in known:
+        raise InputError(f"--head {layout!r} is no layout that is known: {', '.join(known)}; or give a JSON object")
 
 
 def _check_inputs(inputs: Specs) -> None:

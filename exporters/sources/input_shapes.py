@@ -25,13 +25,19 @@ def with_static_shape(source: SourceModel, shape: tuple[int, ...] | None = None,
         ModelFileError: the metadata contradicts the shape.
     """
     tile = source.metadata.tile
-    if shape is None and tile is not None and tile.overlap is not None and "height" in source.conversion.dynamic:
-        shape = (1, source.shape[0], tile.advised_side, tile.advised_side)
+    by_size = (
+        tile is not None and tile.overlap is not None if keeps_size(source.metadata) else _keeps_own(source.metadata)
+    )
+    if shape is None and by_size and "height" in source.conversion.dynamic:
+        side = (tile or TileSpec()).advised_side
+        shape = (1, source.shape[0], side, side)
     examples = _examples_of(source, shape or (1, *source.shape), seed)
     conversion = replace(source.conversion, model=with_static_shapes(source.conversion.model, examples), dynamic=())
     metadata = _with_shapes(source.metadata, conversion)
     if keeps_size(metadata):
         _check_tiles(metadata.inputs[0].shape, metadata)
+    else:
+        metadata = _of_one_size(metadata, examples)
     shape = tuple(examples[0].shape[1:])
     return replace(source, conversion=conversion, metadata=metadata, shape=shape, examples=examples)
 
@@ -58,9 +64,8 @@ def with_probed_axes(source: SourceModel) -> SourceModel:
         model = with_static_shapes(conversion.model, examples, fixed)
         conversion = replace(conversion, model=model, notes=(*conversion.notes, note))
         metadata = _with_shapes(metadata, conversion)
-        if not keeps_size(metadata) and metadata.image is not None and metadata.image.size is None:
-            height, width = examples[0].shape[2:]
-            metadata = metadata.updated(image=metadata.image.updated(size=(height, width)))
+        if not keeps_size(metadata):
+            metadata = _of_one_size(metadata, examples)
 
         def reference() -> Engine:
             engine = source.reference()
@@ -116,6 +121,19 @@ def _examples_of(source: SourceModel, shape: tuple[int, ...], seed: int) -> Exam
         )
     sample = next(iter(seeded_batches(source.metadata, shape[1:], 1, seed)))
     return tuple(torch.from_numpy(array).repeat(shape[0], *[1] * (array.ndim - 1)) for array in sample)
+
+
+def _keeps_own(metadata: ModelMetadata) -> bool:
+    """Whether pictures are given in their own size."""
+    return metadata.image is not None and metadata.image.size is None
+
+
+def _of_one_size(metadata: ModelMetadata, examples: Examples) -> ModelMetadata:
+    """With the size of ``examples`` for all pictures, of which smaller ones are not enlarged if they are padded."""
+    if metadata.image is None or not _keeps_own(metadata):
+        return metadata
+    height, width = examples[0].shape[2:]
+    return metadata.updated(image=metadata.image.updated(size=(height, width), scale_up=False))
 
 
 def _with_shapes(metadata: ModelMetadata, conversion: Conversion) -> ModelMetadata:

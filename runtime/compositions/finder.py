@@ -17,7 +17,7 @@ from edgevision.modelfiles.model_file import require_metadata
 from edgevision.modelfiles.task_registry import find_task, task_names
 from edgevision.runtime.load import ModelPath, load
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
-from edgevision.runtime.tasks.pipeline import findable
+from edgevision.runtime.tasks.pipeline import check_classes, findable
 from edgevision.runtime.tasks.task import Finding
 
 Mask = NDArray[np.bool_]
@@ -105,18 +105,11 @@ class Finder:
             path = shipped_for(classes or (SUBJECT,), findings)
         finder = cls(load(path, device, min_score=min_score, **options))
         try:
-            finder.check_classes(classes)
+            check_classes(finder.pipeline, classes)
         except InputError:
             finder.close()
             raise
         return finder
-
-    def check_classes(self, classes: Sequence[str]) -> None:
-        """Raise :class:`InputError` for a class that the model does not know."""
-        for name in classes:
-            if self.labels and name not in self.labels:
-                known = ", ".join(self.labels[:_MOST_CLASSES])
-                raise InputError(f"{name!r} is no class that {self.pipeline.metadata.name!r} knows: {known}")
 
     def __call__(self, picture: Picture) -> list[Thing]:
         """All things in ``picture``, in the order of the model, which is that of their scores where they are apart."""

@@ -10,6 +10,7 @@ from edgevision.core.errors import ImageError, InputError
 from edgevision.imaging.components import component_at
 from edgevision.imaging.pictures import Picture
 from edgevision.runtime.compositions.finder import SUBJECT, Box, Finder, Mask, Thing, things_at
+from edgevision.runtime.tasks.pipeline import check_classes
 from edgevision.runtime.tasks.restoration.masks import read_mask
 
 
@@ -64,7 +65,7 @@ class Selection:
         return parts or [mask]
 
     def _found(self, finder: Finder, things: Sequence[Thing], size: tuple[int, int]) -> list[Mask]:
-        finder.check_classes(self.classes)
+        check_classes(finder.pipeline, self.classes)
         classes = self.classes
         if not classes and not self.points and SUBJECT in finder.labels:
             classes = (SUBJECT,)

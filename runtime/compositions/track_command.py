@@ -20,7 +20,7 @@ from edgevision.runtime.compositions.follower import Follower
 from edgevision.runtime.load import load
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.detection.task import DETECT
-from edgevision.runtime.tasks.picture_answers import check_classes
+from edgevision.runtime.tasks.pipeline import check_classes
 from edgevision.runtime.tasks.result_files import save_text
 from edgevision.runtime.tasks.run_streams import FrameVerb, run_streams
 from edgevision.runtime.tasks.stream_options import StreamOptions
@@ -176,7 +176,7 @@ class _Followed:
     def begin(self, detector: Any) -> None:
         """Take the detector whose boxes are followed; :class:`InputError` where it does not know a class."""
         options = self._options
-        check_classes(detector.labels, options.classes)
+        check_classes(detector, options.classes)
         self._follower = Follower(
             detector,
             settings=self._settings,

@@ -8,7 +8,7 @@ which for rare losses is near the exact Poisson limit (three where none was seen
 
 On few pictures a bound may lie beyond a budget whatever was lost. What lost no more than half of it is then held to be
 within it by the estimate, unless ten times as much may be lost; that is no proof, and people are told so
-(:func:`find_proof`).
+(:func:`find_proof`). One picture alone has no bound, and proves nothing either.
 """
 
 import math
@@ -133,9 +133,9 @@ class Proof(StrEnum):
 def find_proof(loss: float, bound: LossBound | None, budget: float) -> Proof | None:
     """What says that a loss is within ``budget``; ``None`` where nothing does, or it is not."""
     at_most = loss if bound is None else loss + bound.reach
-    if at_most <= budget:
-        return Proof.BOUND
     # A negative one is an SQNR, of which nothing is left to chance: inputs can be drawn, and nothing is counted.
+    if at_most <= budget and (bound is not None or budget < 0):
+        return Proof.BOUND
     if budget >= 0 and loss <= _ESTIMATED * budget and at_most <= _BOUNDED * budget:
         return Proof.ESTIMATE
     return None

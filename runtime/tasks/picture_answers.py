@@ -1,7 +1,6 @@
 """What the verbs share that find things in pictures: which are answers, and what is made of them."""
 
 import csv
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,12 +31,10 @@ from edgevision.runtime.files.inputs import PictureInput
 from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outputs
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened, pictures_of
-from edgevision.runtime.tasks.pipeline import findable
+from edgevision.runtime.tasks.pipeline import check_classes
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
 
 ANSWERS_PANEL = "Answers"
-
-_UNNAMED = re.compile(r"class \d+")
 
 
 class Answer(Protocol):
@@ -202,14 +199,14 @@ def _answer_frames(
         )
 
     def check(pipeline: Any) -> None:
-        check_classes(findable(pipeline), options.classes)
+        check_classes(pipeline, options.classes)
 
     def answer(pipeline: Any, frames: list[Frame]) -> list[Any]:
         answers = pipeline([frame.pixels for frame in frames])
         return [answer.of_classes(options.classes) for answer in answers] if options.classes else answers
 
     limits = {"min_score": options.min_score, "most": options.most, **pipeline_options}
-    frame_verb = FrameVerb(verb.task, answer, line=_counted, limits=limits, check=check)
+    frame_verb = FrameVerb(verb.task, answer, line=_counted, limits=limits, check=check, classes=options.classes)
     run_streams(frame_verb, inputs, options.output, options)
 
 
@@ -253,14 +250,6 @@ def _check_folders(pictures: Sequence[PictureInput], options: AnswerOptions, ver
             check_writable(target, force=options.force)
 
 
-def check_classes(labels: Sequence[str], classes: Sequence[str]) -> None:
-    """Raise :class:`InputError` where one of ``classes`` is none of ``labels``, or without these no ``class N``."""
-    known = ", ".join(labels[:30]) or "its classes have no names, and are called class 0, class 1, ..."
-    unknown = [name for name in classes if (name not in labels if labels else not _UNNAMED.fullmatch(name))]
-    if unknown:
-        raise InputError(f"--class {unknown[0]!r} is none that the model knows: {known}")
-
-
 @dataclass(frozen=True)
 class _Answering:
     """What is done with each picture, wherever: its answer, and the files that are made of it."""
@@ -279,7 +268,7 @@ class _Answering:
         options = self.options
         limits = {"min_score": options.min_score, "most": options.most, **self.pipeline_options}
         with open_pipeline(self.verb.task, options, **limits) as pipeline:
-            check_classes(findable(pipeline), options.classes)
+            check_classes(pipeline, options.classes)
             yield pipeline
 
     def each(self, pipeline: Any, jobs: Sequence[PictureJob], *, again: bool) -> Iterator[Done]:

@@ -1,18 +1,23 @@
 """What every task gives its user: a pipeline, which is a model to call, and the results that it answers with."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from edgevision.core.errors import NotFiniteError
+from edgevision.core.errors import InputError, NotFiniteError
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Array, Engine
 
 if TYPE_CHECKING:
     from PIL import Image
+
+# An error lists no more classes.
+_MOST_CLASSES = 30
+_UNNAMED = re.compile(r"class \d+")
 
 
 @runtime_checkable
@@ -126,3 +131,14 @@ def findable(knowing: Any) -> tuple[str, ...]:
     """The classes that can be among the answers of a pipeline, or of one of that spec: its labels but a background."""
     background = getattr(knowing, "background", None)
     return tuple(label for index, label in enumerate(getattr(knowing, "labels", ())) if index != background)
+
+
+def check_classes(pipeline: Any, classes: Sequence[str]) -> None:
+    """Raise :class:`InputError` for a class that cannot be among the answers, or is no ``class N`` of unnamed ones."""
+    labels = findable(pipeline)
+    for name in classes:
+        if name not in labels if labels else not _UNNAMED.fullmatch(name):
+            known = (
+                ", ".join(labels[:_MOST_CLASSES]) or "its classes have no names, and are called class 0, class 1, ..."
+            )
+            raise InputError(f"{name!r} is no class that {pipeline.metadata.name!r} knows: {known}")

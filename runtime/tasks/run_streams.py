@@ -36,6 +36,7 @@ class FrameVerb(NamedTuple):
         limits: options of the pipeline.
         suffix: how the result of a video is called that lies beside it; ``None`` where nothing is written unasked.
         check: refuses a pipeline that does not fit the options, before the first frame.
+        classes: those that are asked for, which are counted also where there are none.
     """
 
     task: str
@@ -44,6 +45,7 @@ class FrameVerb(NamedTuple):
     limits: Mapping[str, Any] = {}
     suffix: str | None = None
     check: Callable[[Any], None] | None = None
+    classes: Sequence[str] = ()
 
 
 def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, options: StreamOptions) -> None:
@@ -168,6 +170,7 @@ class _Teller:
 
     def __post_init__(self) -> None:
         self._said = self.began
+        self.counts.update((label, _Count()) for label in self.verb.classes)
 
     def deliver(self, answered: Answered) -> None:
         """Take one."""
@@ -229,6 +232,8 @@ class _Teller:
         if self.options.count_only:
             for label, count in sorted(self.counts.items(), key=lambda pair: -pair[1].things):
                 echo(f"{one_line(label)}  {count.things} in {count.frames} frames")
+            if not self.counts and self.verb.line is not None:
+                echo("nothing  0 in 0 frames")
         if not self.options.quiet:
             for index, fact in enumerate(facts):
                 echo(_sentence(one_line(self.sources[index].name), fact, flow.seconds), err=True)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision.runtime.tasks.picture_answers import check_classes
-from edgevision.runtime.tasks.pipeline import findable
+from edgevision.runtime.tasks.pipeline import check_classes
 from edgevision.runtime.tasks.served import AnswerKind, ServedTask, Values
 
 
@@ -21,6 +20,6 @@ class ServedAnswers(ServedTask):
 
     def answer(self, pipeline: Any, contents: Sequence[Any], values: Values) -> Sequence[Any]:
         classes = values.get("classes", ())
-        check_classes(findable(pipeline), classes)
+        check_classes(pipeline, classes)
         answers: list[Any] = pipeline(list(contents))
         return [answer.of_classes(classes) for answer in answers] if classes else answers

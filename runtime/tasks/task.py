@@ -64,6 +64,7 @@ class Task:
         served: its :class:`.served.ServedTask`, as ``"module:object"``; ``None`` where no server offers it.
         describe_network: what completes the metadata at export from the network itself, as ``"module:function"`` on the
             workstation's side; see :mod:`edgevision.exporters.network_facts`. ``None`` where nothing is to be found.
+        layouts: the heads that it recognises, by their names, as ``"module:mapping"`` there.
         takes_pictures: whether its pipeline is called with a picture; others draw.
         finds: what its answers hold for each thing in a picture; ``None`` where it finds none.
         ships_for: what the model that ships for it can find, where that is not all that the task is for.
@@ -87,6 +88,7 @@ class Task:
     bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     served: str | None = None
     describe_network: str | None = None
+    layouts: str | None = None
     takes_pictures: bool = True
     finds: Finding | None = None
     ships_for: str | None = None

@@ -7,6 +7,7 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 from bright_squares import SIDE, write_boxed_segmenter, write_pictures, write_segmenter
 from fake_engine import FakeEngine
@@ -95,6 +96,21 @@ def test_everything_a_user_may_want_is_written(model, folder, tmp_path):
     assert {row["area"] for row in rows} == {str(SIDE * SIDE)}
     assert f"{SIDE * SIDE} pixels" in run("run", "segment", pictures / "00.png", "--model", model)
     run("run", "segment", pictures / "00.png", "--model", model, "--class", "background", code=2)
+
+
+def test_pictures_of_any_size_get_the_one_that_a_file_is_fixed_to(folder, tmp_path):
+    graph = onnx.load(folder / "squares.onnx")
+    for value in (*graph.graph.input, *graph.graph.output):
+        for axis in (2, 3):
+            value.type.tensor_type.shape.dim[axis].dim_param = f"{value.name}_{axis}"
+    onnx.save(graph, tmp_path / "any.onnx")
+    edgevision.export(tmp_path / "any.onnx", tmp_path / "any_size.onnx", metadata=SQUARES)
+    assert require_metadata(tmp_path / "any_size.onnx").image.size is None
+    edgevision.export(tmp_path / "any_size.onnx", tmp_path / "one.onnx", static=(1, 3, 64, 96))
+    image = require_metadata(tmp_path / "one.onnx").image
+    assert (image.size, image.scale_up) == ((64, 96), False)
+    with edgevision.load(tmp_path / "one.onnx") as find:
+        assert len(find(folder / "pictures/00.png")) == squares(folder, "00")
 
 
 def parts(folder, target):

@@ -94,6 +94,7 @@ DETECT = DetectionTask(
     ships_for="blood cells (RBC, WBC, Platelets)",
     spec=DetectionSpec,
     describe_network="edgevision.exporters.network_facts.detection:describe_detection",
+    layouts="edgevision.exporters.network_facts.detection_layouts:LAYOUTS",
     finds="boxes",
     any_size=True,
     robustness_figure="map",

@@ -92,5 +92,6 @@ KEYPOINTS = KeypointsTask(
     ships_for="the 68 points of a face",
     spec=KeypointsSpec,
     describe_network="edgevision.exporters.network_facts.keypoints:describe_keypoints",
+    layouts="edgevision.exporters.network_facts.keypoint_layouts:LAYOUTS",
     bounds={"head.points": (1, 100_000)},
 )

@@ -88,6 +88,7 @@ SEGMENT = SegmentationTask(
     spec=SegmentationSpec,
     finds="masks",
     describe_network="edgevision.exporters.network_facts.segmentation:describe_segmentation",
+    layouts="edgevision.exporters.network_facts.segmentation_layouts:LAYOUTS",
     any_size=True,
     bounds={
         "most": (1, 65_535),

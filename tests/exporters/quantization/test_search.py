@@ -13,6 +13,7 @@ from edgevision.exporters.quantization.search import Choice, Search
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget
 from edgevision.exporters.quantization.units import Unit
 from edgevision.runtime.benchmark.timing import Speedup
+from edgevision.runtime.tasks.loss_bound import LossBound
 from edgevision.runtime.tasks.quality import Quality
 
 Names = frozenset[str]
@@ -54,7 +55,7 @@ class FakeTrials:
         noise = dict(self._noise) | {name: (self._rest or {})[name] for name in plan.a16w8}
         loss = sum(noise[name] for name in plan.int8) + (0 if plan.fine_inputs or not plan.int8 else self._coarse)
         self.judgements[plan.int8] = self.plans[plan] = loss
-        return Quality(figures={"sqnr": -loss}, loss=loss)
+        return Quality(figures={"sqnr": -loss}, loss=loss, bound=LossBound(pictures=100, error=0.0))
 
     def speedup(self, plan: Plan, name: str) -> Speedup | None:
         if self._speed is None:
@@ -448,7 +449,7 @@ def test_everything_with_the_input_in_two_parts_is_tried_though_another_set_is_f
 
         def quality(self, plan: Plan, name: str) -> Quality:
             loss = 1.0 if plan.fine_inputs and "a" in plan.int8 else float(len(plan.int8) > 1) * 3
-            return Quality(figures={"psnr": 30 - loss}, loss=loss)
+            return Quality(figures={"psnr": 30 - loss}, loss=loss, bound=LossBound(pictures=100, error=0.0))
 
     made: Any = Measured({}, lambda names: 4 if names == frozenset("bc") else len(names))
     never = lambda: False  # noqa: E731

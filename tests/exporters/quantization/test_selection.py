@@ -46,7 +46,7 @@ class Table:
     ) -> None:
         self.milliseconds = milliseconds
         self.candidates = [
-            Candidate(file, outcome, losses.get(name, 0.0), settings)
+            Candidate(file, outcome, losses.get(name, 0.0), settings, LossBound(pictures=100, error=0.0))
             for name, (file, outcome, settings) in ((name, PAIRS[name]) for name in milliseconds)
         ]
         draw = random.uniform if random is not None else lambda low, high: high

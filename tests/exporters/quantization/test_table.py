@@ -122,7 +122,8 @@ def test_what_is_within_the_budget_on_few_pictures_only_is_said_to_be_not_proven
 
 
 def test_what_is_proven_has_no_caveat_and_float32_no_loss() -> None:
-    sure = report()
+    int8 = form("int8", 0.25, faster(1.5), top1=91.25).updated(bound=LossBound(pictures=500, error=0.01))
+    sure = report(forms=(form("as given", 0, top1=91.5), int8))
     assert sure.judged_loss is not None
     assert sure.judged_loss.proven
     assert sure.with_caveat() == sure

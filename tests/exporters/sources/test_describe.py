@@ -117,3 +117,11 @@ def test_inputs_of_which_no_example_can_be_made_are_refused(changes: dict[str, A
     inputs = [{"name": "x", "shape": ["batch", 4]}, {"name": "y", "shape": ["batch", 5]} | changes]
     with pytest.raises(InputError, match=words):
         foreign({"task": "other", "inputs": inputs}, (1, 4))
+
+
+def test_a_head_that_nobody_knows_is_refused_before_anything_is_converted() -> None:
+    given = {"task": "keypoints", "spec": {"layout": "simcc3"}}
+    with pytest.raises(InputError, match="'simcc3' is no layout that is known: heatmaps"):
+        foreign(given, (1, 3, 64, 64))
+    metadata, _ = foreign(given | {"spec": {"layout": "simcc"}}, (1, 3, 64, 64))
+    assert metadata.task == "keypoints"

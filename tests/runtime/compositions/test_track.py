@@ -104,7 +104,7 @@ def test_from_python(detector, frames):
         (["--zone", "1,2,3,4"], "--zone is 3 or more points"),
         (["--counts", "c.csv"], "neither is given"),
         (["--sure", "0.1", "--unsure", "0.5"], "lies below --unsure"),
-        (["--class", "cat"], "is none that the model knows"),
+        (["--class", "cat"], "'cat' is no class that"),
         (["--appearance", "none.onnx"], "--appearance is histogram or a model file"),
     ],
 )

@@ -67,8 +67,9 @@ def test_it_is_known_how_many_pictures_would_do() -> None:
     ("loss", "bound", "proof"),
     [
         (0.1, LossBound(pictures=500, error=0.1), Proof.BOUND),
-        (0.4, None, Proof.BOUND),
-        (0.6, None, None),
+        # On one picture.
+        (0.2, None, Proof.ESTIMATE),
+        (0.4, None, None),
         # 80 annotated pictures: well within, but they cannot show it.
         (0.1, LossBound(pictures=40, error=0.3, unseen=0.2), Proof.ESTIMATE),
         # It may as well be beyond.
@@ -86,3 +87,4 @@ def test_what_is_well_within_on_few_pictures_is_held_but_not_proven(
 def test_an_sqnr_is_proven_or_not_within() -> None:
     assert find_proof(-33.1, LossBound(pictures=8, error=1.0), -30) is Proof.BOUND
     assert find_proof(-33.1, LossBound(pictures=8, error=2.0), -30) is None
+    assert find_proof(-33.1, None, -30) is Proof.BOUND

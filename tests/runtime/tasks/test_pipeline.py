@@ -2,6 +2,7 @@
 
 import csv
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from fake_engine import FakeEngine
 from PIL import Image
 
 import edgevision
-from edgevision.core.errors import NotFiniteError, OutputError
+from edgevision.core.errors import InputError, NotFiniteError, OutputError
 from edgevision.imaging.pictures import Picture
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec
 from edgevision.modelfiles.model_file import require_metadata
@@ -18,7 +19,7 @@ from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.load import build_pipeline
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.autoencoding.autoencoder import Encoder, Reconstructor
-from edgevision.runtime.tasks.pipeline import Drawable, Pipeline, Result
+from edgevision.runtime.tasks.pipeline import Drawable, Pipeline, Result, check_classes
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
 HOLES = np.zeros((24, 20), bool)
@@ -221,3 +222,17 @@ def test_nan_or_inf_becomes_an_error_and_not_a_picture(task, value):
         pipeline = build_pipeline(FakeEngine(engine.inputs, engine.outputs, spoiled), require_metadata(path))
         with pytest.raises(NotFiniteError, match=r"^1 of \d+ values .* are not finite \(fake on cpu\)"):
             asked(pipeline)
+
+
+def test_classes_that_a_model_does_not_know_are_refused_with_those_that_it_does():
+    person = SimpleNamespace(labels=("background", "person"), background=0, metadata=SimpleNamespace(name="people"))
+    check_classes(person, ["person"])
+    with pytest.raises(InputError, match="'background' is no class that 'people' knows: person"):
+        check_classes(person, ["person", "background"])
+
+
+def test_classes_without_names_are_asked_for_by_their_numbers():
+    unnamed = SimpleNamespace(labels=(), metadata=SimpleNamespace(name="pets"))
+    check_classes(unnamed, ["class 0", "class 17"])
+    with pytest.raises(InputError, match="'dog' is no class that 'pets' knows: its classes have no names"):
+        check_classes(unnamed, ["class 0", "dog"])

@@ -96,6 +96,10 @@ def test_several_videos_share_a_model(edgevision, clip, tmp_path):
     assert len(frames_of(tmp_path / "out/clip.mp4")) == 12
     _code, out, _err = edgevision("run", "classify", clip, other, "--count-only")
     assert sum(int(line.split()[1]) for line in out.splitlines()) == 17
+    _code, out, _err = edgevision("run", "detect", clip, "--count-only", "--class", "WBC", "--min-score", "1")
+    assert out.splitlines() == ["WBC  0 in 0 frames"]
+    _code, out, _err = edgevision("run", "detect", clip, "--count-only", "--min-score", "1")
+    assert out.splitlines() == ["nothing  0 in 0 frames"]
     assert "is one place for 2 sources" in edgevision("run", "classify", clip, other, "-o", tmp_path / "x.mp4")[2]
 
 
