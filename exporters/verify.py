@@ -23,6 +23,7 @@ from edgevision.exporters.samples import data_batches, seeded_batches
 from edgevision.exporters.sources.describe import describe
 from edgevision.exporters.sources.foreign_model import ForeignEngine, load_foreign_model
 from edgevision.exporters.sources.network_part import exported_part, take_part
+from edgevision.exporters.sources.picture_input import picture_input
 from edgevision.exporters.torch_engine import TorchEngine
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata, require_metadata
@@ -126,6 +127,11 @@ def verify(
 def _given(source: Path, metadata: ModelMetadata) -> ForeignEngine:
     """An ONNX model that has to have the inputs and outputs that ``metadata`` names."""
     given, engine = load_foreign_model(source)
+    picture = picture_input(given, metadata.inputs[0].shape) if metadata.image is not None else None
+    if picture is not None and picture.name == metadata.inputs[0].name:
+        given = picture.applied(given)
+    else:
+        picture = None
     for kind, values, specs in (
         ("input", given.graph.input, metadata.inputs),
         ("output", given.graph.output, metadata.outputs),
@@ -133,4 +139,4 @@ def _given(source: Path, metadata: ModelMetadata) -> ForeignEngine:
         missing = [spec.name for spec in specs if spec.name not in {value.name for value in values}]
         if missing:
             raise InputError(f"{metadata.name!r} was not made from {source.name!r}, which has no {kind} {missing[0]!r}")
-    return ForeignEngine(engine, [spec.name for spec in metadata.outputs])
+    return ForeignEngine(engine, [spec.name for spec in metadata.outputs], picture)

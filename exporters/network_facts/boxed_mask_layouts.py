@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgevision.exporters.network_facts.grids import STRIDES, are_corners, cell_count, unit_of
+from edgevision.exporters.network_facts.grids import STRIDES, are_corners, are_indices, cell_count, unit_of
 from edgevision.exporters.network_facts.head_layouts import (
     Sample,
     in_unit_range,
@@ -14,6 +14,7 @@ from edgevision.exporters.network_facts.head_layouts import (
     maps_over_input,
     sums_to_one,
 )
+from edgevision.exporters.network_facts.suppressed_layouts import MOST_ROWS
 from edgevision.runtime.tasks.detection.spec import (
     Arrangement,
     BoxCoding,
@@ -58,6 +59,25 @@ def _boxed(fields: tuple[Field, ...], per_cell: int) -> Callable[[Sample], Segme
     numbers = "box, objectness, classes, coefficients" if Field.OBJECTNESS in fields else "box, classes, coefficients"
     recognise.__doc__ = f"Decoded rows of {numbers}, and prototypes (1, coefficients, h, w)."
     return recognise
+
+
+def _end_to_end(sample: Sample) -> SegmentationSpec | None:
+    """A list of x1, y1, x2, y2, score, class, coefficients with NMS done (1, n, 6 + coefficients), and prototypes:
+    YOLO26, Ultralytics' nms=True."""
+    prototypes = [name for name, array in sample.outputs.items() if array.ndim == 4 and array.shape[0] == 1]
+    tables = sample.of_shape(1, None, None)
+    if len(sample.outputs) != 2 or len(prototypes) != 1 or len(tables) != 1:
+        return None
+    prototype, rows = sample.outputs[prototypes[0]], sample.outputs[tables[0]][0]
+    count = prototype.shape[1]
+    if rows.shape[1] != 6 + count or len(rows) > MOST_ROWS or not are_indices(rows[:, 5]):
+        return None
+    if not in_unit_range(rows[:, 4]) or maps_over_input(sample, prototype, Channels.FIRST, count) is None:
+        return None
+    part = OutputPart(outputs=(tables[0],), fields=(Field.BOX, Field.SCORE, Field.CLASS, Field.COEFFICIENTS))
+    head = HeadSpec(parts=(part,), unit=unit_of(rows[:, :4]), coefficients=count)
+    masks = MapPart(output=prototypes[0], fields=(MapField.PROTOTYPES,))
+    return SegmentationSpec(head=SegmentationHead(maps=(masks,), boxes=DetectionSpec(head=head, iou=None)))
 
 
 def _split_boxed(sample: Sample) -> SegmentationSpec | None:
@@ -153,6 +173,7 @@ def _of_split_boxes(sample: Sample, outputs: _BoxedOutputs, **head: Any) -> Segm
 LAYOUTS: Mapping[str, Callable[[Sample], SegmentationSpec | None]] = {
     "yolov8-seg": _boxed((Field.BOX, Field.SCORES, Field.COEFFICIENTS), 1),
     "yolov5-seg": _boxed((Field.BOX, Field.OBJECTNESS, Field.SCORES, Field.COEFFICIENTS), 3),
+    "end-to-end-seg": _end_to_end,
     "decoded-seg": _split_boxed,
     "yolact": _yolact,
 }

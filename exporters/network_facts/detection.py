@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.exporters.network_facts import boxed_mask_layouts
 from edgevision.exporters.network_facts.detection_layouts import LAYOUTS
 from edgevision.exporters.network_facts.head_layouts import (
     Sample,
@@ -33,7 +34,7 @@ def describe_detection(metadata: ModelMetadata, network: Network) -> ModelMetada
     nothing = background_among(labels)
     sample = sample_of(metadata, network, len(labels) - (nothing is not None))
     if spec.head is None:
-        found = recognised(sample, LAYOUTS, spec.layout, _PAGE)
+        found = recognised(sample, LAYOUTS, spec.layout, _PAGE, {"segment": boxed_mask_layouts.LAYOUTS})
         spec = completed(found, spec).updated(labels=labels or found.labels)
     if nothing is not None:
         spec = with_background(spec, nothing, sample)

@@ -1,21 +1,22 @@
 """The heads of detectors that people export, told by their outputs' names, shapes and values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from edgevision.exporters.network_facts import face_layouts, yolo_layouts
+from edgevision.exporters.network_facts import face_layouts, suppressed_layouts, yolo_layouts
 from edgevision.exporters.network_facts.grids import (
     STRIDES,
     Recognise,
     are_corners,
     are_indices,
+    cell_count,
     levels_of,
     map_groups,
     part_of,
     unit_of,
 )
 from edgevision.exporters.network_facts.head_layouts import Sample, in_unit_range, sums_to_one
+from edgevision.exporters.network_facts.suppressed_layouts import MOST_ROWS
 from edgevision.runtime.tasks.detection.rows import grid_size
 from edgevision.runtime.tasks.detection.spec import (
     Arrangement,
@@ -24,85 +25,15 @@ from edgevision.runtime.tasks.detection.spec import (
     Field,
     HeadSpec,
     Level,
-    OutputPart,
     Scores,
     Unit,
 )
 
-_MOST_QUERIES, _FEW_QUERIES = 1000, 200
-"""How many answers a network gives that has no rows for places, at most and where they are few."""
+_FEW_QUERIES = 200
+"""Of a network that has no rows for places."""
 
 _SSD_STRIDES = (8, 16, 32, 64, 100, 300)
 _SSD_SIDES = (30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0)
-
-
-def _tensorflow(sample: Sample) -> DetectionSpec | None:
-    """TensorFlow's postprocessing: boxes in shares of the input, classes, scores, and how many of them count."""
-    found = _counted_answers(sample, "detection_", "num_detections")
-    if found is None or _exceeds_input(sample, found[0]):
-        return None
-    return DetectionSpec(head=HeadSpec(parts=found, coding=BoxCoding.YX_CORNERS, unit=Unit.INPUT), iou=None)
-
-
-def _efficient_nms(sample: Sample) -> DetectionSpec | None:
-    """What TensorRT's EfficientNMS plugin and its imitations give: the same with boxes in pixels."""
-    found = _counted_answers(sample, "det_", "num_dets")
-    if found is None:
-        found = _counted_answers(sample, "detection_", "num_detections")
-        if found is None or not _exceeds_input(sample, found[0]):
-            return None
-    return DetectionSpec(head=HeadSpec(parts=found), iou=None)
-
-
-def _counted_answers(sample: Sample, prefix: str, count: str) -> tuple[OutputPart, ...] | None:
-    """The parts of a head that is four outputs, which are called so."""
-    fields = {"boxes": Field.BOX, "scores": Field.SCORE, "classes": Field.CLASS}
-    found = [sample.named(f"{prefix}{word}") for word in fields] + [sample.named(count)]
-    if not all(len(names) == 1 for names in found):
-        return None
-    pairs = zip(found, (*fields.values(), Field.COUNT), strict=True)
-    return tuple(part_of(names[0], field) for names, field in pairs)
-
-
-def _exceeds_input(sample: Sample, boxes: OutputPart) -> bool:
-    """Whether boxes are larger than shares of an input's sides can be."""
-    values = sample.outputs[boxes.outputs[0]]
-    return bool(np.abs(values).max(initial=0) > 0) and unit_of(values) is Unit.PIXELS
-
-
-def _torchvision(sample: Sample) -> DetectionSpec | None:
-    """Corners (n, 4), scores (n,) and whole numbers of classes (n,) with NMS done: torchvision's detectors."""
-    boxes = sample.of_shape(None, 4)
-    lists = sample.of_shape(None)
-    classes = [name for name in lists if sample.outputs[name].dtype.kind in "iu"]
-    scores = [name for name in lists if name not in classes]
-    if not (len(sample.outputs) == 3 and len(boxes) == len(classes) == len(scores) == 1):
-        return None
-    parts = (part_of(boxes[0], Field.BOX), part_of(scores[0], Field.SCORE), part_of(classes[0], Field.CLASS))
-    unit = unit_of(sample.outputs[boxes[0]])
-    return DetectionSpec(head=HeadSpec(parts=parts, unit=unit), iou=None)
-
-
-def _end_to_end(sample: Sample) -> DetectionSpec | None:
-    """A list of x1, y1, x2, y2, score, class with NMS done: YOLOv10, Ultralytics' nms=True, (1, 300, 6)."""
-    if sample.only is None:
-        return None
-    name, array = sample.only
-    if array.ndim != 3 or array.shape[2] != 6 or array.shape[1] > _MOST_QUERIES or not are_indices(array[0, :, 5]):
-        return None
-    head = HeadSpec(parts=(part_of(name, Field.BOX, Field.SCORE, Field.CLASS),), unit=unit_of(array[0, :, :4]))
-    return DetectionSpec(head=head, iou=None)
-
-
-def _yolov7_end_to_end(sample: Sample) -> DetectionSpec | None:
-    """Rows of batch index, x1, y1, x2, y2, class, score: YOLOv7's export with NMS, (n, 7)."""
-    if sample.only is None:
-        return None
-    name, array = sample.only
-    if array.ndim != 2 or array.shape[1] != 7:
-        return None
-    head = HeadSpec(parts=(part_of(name, Field.SKIP, Field.BOX, Field.CLASS, Field.SCORE),))
-    return DetectionSpec(head=head, iou=None)
 
 
 def _centernet(sample: Sample) -> DetectionSpec | None:
@@ -134,13 +65,13 @@ def _detr(focal: bool) -> Recognise:
     """A recogniser of DETR, whose classes are apart (``focal``) or shares of a whole with "nothing"."""
 
     def recognise(sample: Sample) -> DetectionSpec | None:
-        pair = _boxes_and_scores(sample)
+        pair = _boxes_and_logits(sample)
         if pair is None:
             return None
         boxes, scores = pair
         array, logits = sample.outputs[boxes], sample.outputs[scores]
         queries, columns = array.shape[1], logits.shape[2]
-        if queries > _MOST_QUERIES or not in_unit_range(array) or in_unit_range(logits):
+        if queries > MOST_ROWS or not in_unit_range(array) or in_unit_range(logits):
             return None
         # The first kind was published with 100 queries, the other with 300 and more.
         if focal != (sample.labels == columns) and not (focal and not sample.labels and queries > _FEW_QUERIES):
@@ -161,12 +92,21 @@ def _detr(focal: bool) -> Recognise:
     return recognise
 
 
+def _boxes_and_logits(sample: Sample) -> tuple[str, str] | None:
+    """The two outputs of a DETR, beside which transformers' exports have the states that they were made of."""
+    boxes, logits = sample.named("pred_boxes"), sample.named("logits")
+    if len(boxes) != 1 or len(logits) != 1:
+        return _boxes_and_scores(sample)
+    pair = {name: sample.outputs[name] for name in (*boxes, *logits)}
+    return _boxes_and_scores(replace(sample, outputs=pair))
+
+
 def _detr_rows(sample: Sample) -> DetectionSpec | None:
     """Centre boxes of 0..1 and class scores in one output: RT-DETR of Ultralytics, (1, queries, 4 + classes)."""
     if sample.only is None:
         return None
     name, array = sample.only
-    if array.ndim != 3 or array.shape[0] != 1 or not 5 <= array.shape[2] < array.shape[1] <= _MOST_QUERIES:
+    if array.ndim != 3 or array.shape[0] != 1 or not 5 <= array.shape[2] < array.shape[1] <= MOST_ROWS:
         return None
     if sample.labels not in (0, array.shape[2] - 4) or not in_unit_range(array) or are_indices(array[0, :, -1]):
         return None
@@ -176,8 +116,7 @@ def _detr_rows(sample: Sample) -> DetectionSpec | None:
 
 def _fcos(sample: Sample) -> DetectionSpec | None:
     """Class scores, distances in pixels and centre-ness, a map each for strides 8 to 128: FCOS."""
-    strides = (*STRIDES, 64, 128)
-    groups = map_groups(sample, strides, 3)
+    groups = map_groups(sample, _PYRAMID_STRIDES, 3)
     if groups is None:
         return None
     names: dict[Field, list[str]] = {Field.SCORES: [], Field.BOX: [], Field.OBJECTNESS: []}
@@ -198,7 +137,7 @@ def _fcos(sample: Sample) -> DetectionSpec | None:
         scores=activation,
         objectness=activation,
         geometric=True,
-        levels=levels_of(strides),
+        levels=levels_of(_PYRAMID_STRIDES),
     )
     return DetectionSpec(head=head, min_score=0.4, iou=0.6)
 
@@ -232,12 +171,17 @@ def _ssd_anchors(level: int) -> tuple[tuple[float, float], ...]:
 
 
 def _decoded(sample: Sample) -> DetectionSpec | None:
-    """Decoded corners and class scores in two outputs: (1, n, 4) and (1, n, classes), maybe with a background."""
-    pair = _boxes_and_scores(sample)
+    """Decoded corners and class scores in two outputs, (1, n, 4) and (1, n, classes) or turned round (1, classes, n),
+    maybe with a background."""
+    pair, arrangement = _boxes_and_scores(sample), Arrangement.ROWS
+    if pair is None:
+        pair, arrangement = _boxes_and_turned_scores(sample), Arrangement.COLUMNS
     if pair is None:
         return None
     boxes, scores = pair
     array, values = sample.outputs[boxes].reshape(-1, 4), sample.outputs[scores]
+    if arrangement is Arrangement.COLUMNS:
+        values = values.transpose(0, 2, 1)
     if not in_unit_range(values) or not are_corners(array):
         return None
     columns = values.shape[2]
@@ -247,7 +191,7 @@ def _decoded(sample: Sample) -> DetectionSpec | None:
         means = values[0].mean(axis=0)
         background = -1 if means[-1] > max(0.75, float(means[0])) else 0
     head = HeadSpec(
-        parts=(part_of(boxes, Field.BOX), part_of(scores, Field.SCORES)),
+        parts=(part_of(boxes, Field.BOX), part_of(scores, Field.SCORES, arrangement=arrangement)),
         unit=unit_of(array),
         background=background,
     )
@@ -273,17 +217,71 @@ def _boxes_and_scores(sample: Sample) -> tuple[str, str] | None:
     return fours[0], next(name for name in shapes if name != fours[0])
 
 
+def _boxes_and_turned_scores(sample: Sample) -> tuple[str, str] | None:
+    """The two outputs (1, n, 4) and (1, classes, n) of a network that has no others: PP-YOLOE of PaddleDetection."""
+    boxes = sample.of_shape(1, None, 4)
+    if len(sample.outputs) != 2 or len(boxes) != 1:
+        return None
+    rows = sample.outputs[boxes[0]].shape[1]
+    scores = sample.of_shape(1, None, rows)
+    return (boxes[0], scores[0]) if len(scores) == 1 and scores != boxes else None
+
+
+def _pyramid_anchors(pairs: Sequence[tuple[float, float]]) -> tuple[Level, ...]:
+    """Boxes for strides 8 to 128: four strides wide, at three scales of an octave, with sides as ``pairs``."""
+    return levels_of(
+        _PYRAMID_STRIDES,
+        tuple(
+            tuple((4 * stride * width, 4 * stride * height) for width, height in pairs) for stride in _PYRAMID_STRIDES
+        ),
+    )
+
+
+def _pyramid(pairs: Sequence[tuple[float, float]], coding: BoxCoding, cell_offset: float) -> Recognise:
+    """A recogniser of offsets from nine such boxes a cell."""
+
+    def recognise(sample: Sample) -> DetectionSpec | None:
+        pair = _boxes_and_scores(sample)
+        if pair is None:
+            return None
+        boxes, scores = pair
+        array, values = sample.outputs[boxes], sample.outputs[scores]
+        if array.shape[1] != 9 * cell_count(sample, *_PYRAMID_STRIDES) or sample.labels not in (0, values.shape[2]):
+            return None
+        if array.ndim != 3 or are_corners(array[0]):
+            return None
+        head = HeadSpec(
+            parts=(part_of(boxes, Field.BOX), part_of(scores, Field.SCORES)),
+            coding=coding,
+            variances=(1.0, 1.0),
+            cell_offset=cell_offset,
+            scores=Scores.NONE if in_unit_range(values) else Scores.SIGMOID,
+            levels=_pyramid_anchors(pairs),
+        )
+        return DetectionSpec(head=head)
+
+    order = "y, x" if coding is BoxCoding.YX_PRIORS else "x, y"
+    recognise.__doc__ = f"Offsets {order} from nine boxes a cell of strides 8 to 128 (1, n, 4), and (1, n, classes)."
+    return recognise
+
+
+_PYRAMID_STRIDES = (*STRIDES, 64, 128)
+_OCTAVE = tuple(2 ** (step / 3) for step in range(3))
+# As they were published: (width, height), scale by scale (Tan et al. 2020), and shape by shape (Lin et al. 2017).
+_EFFICIENTDET_SIDES = tuple(
+    (scale * width, scale * height) for scale in _OCTAVE for width, height in ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))
+)
+_RETINANET_SIDES = tuple((scale / ratio**0.5, scale * ratio**0.5) for ratio in (0.5, 1.0, 2.0) for scale in _OCTAVE)
+
 LAYOUTS: Mapping[str, Recognise] = {
-    "tensorflow": _tensorflow,
-    "efficient-nms": _efficient_nms,
-    "torchvision": _torchvision,
-    "end-to-end": _end_to_end,
-    "yolov7-end-to-end": _yolov7_end_to_end,
+    **suppressed_layouts.LAYOUTS,
     **yolo_layouts.LAYOUTS,
     **face_layouts.LAYOUTS,
     "centernet": _centernet,
     "fcos": _fcos,
     "ssd300": _ssd300,
+    "efficientdet": _pyramid(_EFFICIENTDET_SIDES, BoxCoding.YX_PRIORS, 0.5),
+    "retinanet": _pyramid(_RETINANET_SIDES, BoxCoding.PRIORS, 0.0),
     "detr": _detr(focal=False),
     "detr-focal": _detr(focal=True),
     "detr-rows": _detr_rows,

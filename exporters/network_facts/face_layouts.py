@@ -1,6 +1,7 @@
 """The heads of face detectors, with their points."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from edgevision.exporters.network_facts.grids import STRIDES, Recognise, cell_count, levels_of, part_of
 from edgevision.exporters.network_facts.head_layouts import Sample, in_unit_range, sums_to_one
@@ -70,21 +71,49 @@ def _retina(sizes: tuple[tuple[float, ...], ...]) -> Recognise:
     return recognise
 
 
+class _Blaze(NamedTuple):
+    """One of MediaPipe's detectors: the side of its input, its boxes a cell by stride, what it finds and its points."""
+
+    side: int
+    per_cell: tuple[tuple[int, int], ...]
+    thing: str
+    points: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(count * (self.side // stride) ** 2 for stride, count in self.per_cell)
+
+
+_BLAZE_POINTS = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
+_PALM_POINTS = ("wrist", "index", "middle", "ring", "little", "thumb base", "thumb")
+_POSE_POINTS = ("hips", "whole body's reach", "shoulders", "upper body's reach")
+_BLAZES = (
+    _Blaze(128, ((8, 2), (16, 6)), "face", _BLAZE_POINTS),  # short range, front camera
+    _Blaze(256, ((16, 2), (32, 6)), "face", _BLAZE_POINTS),  # back camera
+    _Blaze(192, ((4, 1),), "face", _BLAZE_POINTS),  # full range
+    _Blaze(192, ((8, 2), (16, 6)), "palm", _PALM_POINTS),
+    _Blaze(224, ((8, 2), (16, 2), (32, 6)), "person", _POSE_POINTS),
+)
+
+
 def _blazeface(sample: Sample) -> DetectionSpec | None:
-    """16 numbers and a logit for each of 896 rows: BlazeFace of MediaPipe's front camera, (1, 896, 16), (1, 896, 1)."""
-    numbers, logits = sample.of_shape(1, 896, 16), sample.of_shape(1, 896, 1)
-    if (sample.height, sample.width, len(numbers), len(logits)) != (128, 128, 1, 1):
-        return None
-    square = (128.0, 128.0)
-    head = HeadSpec(
-        parts=(part_of(numbers[0], Field.BOX, Field.POINTS), part_of(logits[0], Field.SCORES)),
-        coding=BoxCoding.SHIFTS,
-        scores=Scores.SIGMOID,
-        points=6,
-        levels=(Level(stride=8, anchors=(square,) * 2), Level(stride=16, anchors=(square,) * 6)),
-    )
-    names = ("right eye", "left eye", "nose", "mouth", "right ear", "left ear")
-    return DetectionSpec(head=head, min_score=0.75, iou=0.3, merge=Merge.BLEND, labels=("face",), point_names=names)
+    """Box and points, and a logit, for each of 896 to 2304 rows: BlazeFace and MediaPipe's other detectors."""
+    for kind in _BLAZES:
+        numbers = sample.of_shape(1, kind.rows, 4 + 2 * len(kind.points))
+        logits = sample.of_shape(1, kind.rows, 1)
+        if (sample.height, sample.width, len(numbers), len(logits)) != (kind.side, kind.side, 1, 1):
+            continue
+        square = (float(kind.side),) * 2
+        head = HeadSpec(
+            parts=(part_of(numbers[0], Field.BOX, Field.POINTS), part_of(logits[0], Field.SCORES)),
+            coding=BoxCoding.SHIFTS,
+            scores=Scores.SIGMOID,
+            points=len(kind.points),
+            levels=tuple(Level(stride=stride, anchors=(square,) * count) for stride, count in kind.per_cell),
+        )
+        spec = DetectionSpec(head=head, min_score=0.75, iou=0.3, merge=Merge.BLEND, labels=(kind.thing,))
+        return spec.updated(point_names=kind.points)
+    return None
 
 
 def _scrfd(sample: Sample) -> DetectionSpec | None:

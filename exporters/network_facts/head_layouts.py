@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -84,8 +85,16 @@ def _of_one(array: NDArray[Any], count: int) -> NDArray[Any]:
     return array[:1] if count > 1 and array.ndim and len(array) == count else array
 
 
-def recognised(sample: Sample, layouts: Mapping[str, Callable[[Sample], S | None]], layout: str | None, page: str) -> S:
+def recognised(
+    sample: Sample,
+    layouts: Mapping[str, Callable[[Sample], S | None]],
+    layout: str | None,
+    page: str,
+    others: Mapping[str, Mapping[str, Callable[[Sample], Any]]] = MappingProxyType({}),
+) -> S:
     """What the one of ``layouts`` says that fits, or ``layout``; ``page`` explains heads. What was taken is said.
+
+    Where none fits, the layouts of ``others``, by their tasks, tell what else the network may be for.
 
     Raises:
         InputError: none fits, or several do.
@@ -97,6 +106,10 @@ def recognised(sample: Sample, layouts: Mapping[str, Callable[[Sample], S | None
     if layout is not None and not fitting:
         raise InputError(f"the outputs are no {layout}: {sample.shapes}; {remedy(page)}")
     if not fitting:
+        for task, theirs in others.items():
+            found = next((name for name, recognise in theirs.items() if recognise(sample) is not None), None)
+            if found is not None:
+                raise InputError(f"the outputs ({sample.shapes}) are {found}, which is for --task {task}")
         raise InputError(f"no head is known whose outputs are {sample.shapes}; {remedy(page)}")
     if len(fitting) > 1:
         raise InputError(f"the outputs ({sample.shapes}) may be {' or '.join(fitting)}: say which with --head")
@@ -120,8 +133,17 @@ def remedy(page: str) -> str:
 
 
 def own_labels(network: Network) -> tuple[str, ...]:
-    """The names that Ultralytics' exporter writes into a file: ``{0: 'person', 1: 'bicycle'}``."""
-    text = next((entry.value for entry in network.conversion.model.metadata_props if entry.key == "names"), "")
+    """The names that Ultralytics' exporter writes into a file: ``{0: 'person', 1: 'bicycle'}``.
+
+    Raises:
+        InputError: it says that boxes are turned.
+    """
+    said = {entry.key: entry.value for entry in network.conversion.model.metadata_props}
+    if "names" in said and said.get("task") == "obb":
+        raise InputError(
+            "the file says that it is for oriented boxes (obb), and boxes here are upright: no task has them"
+        )
+    text = said.get("names", "")
     try:
         names = ast.literal_eval(text) if text.startswith("{") and len(text) < 1_000_000 else json.loads(text or "{}")
     except (ValueError, SyntaxError, RecursionError, MemoryError):

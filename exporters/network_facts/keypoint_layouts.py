@@ -4,14 +4,31 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edgevision.exporters.network_facts.head_layouts import Sample
-from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
-from edgevision.runtime.tasks.keypoints.spec import Activation, Coding, KeypointHead, KeypointsSpec, Refinement, Unit
+from edgevision.exporters.network_facts.head_layouts import Sample, is_named
+from edgevision.runtime.tasks.keypoints.schemes import scheme_of
+from edgevision.runtime.tasks.keypoints.spec import (
+    Activation,
+    Coding,
+    KeypointHead,
+    KeypointsSpec,
+    Number,
+    Refinement,
+    Unit,
+)
 
 # What SimCC's bins are for each pixel, as it was published (Li et al. 2022) and as RTMPose has it.
 _BINS_PER_PIXEL = (2, 3, 1)
 _MOST_POINTS = 1000
-_KNOWN_COUNTS = {len(scheme.point_names): scheme for scheme in SCHEMES.values()}
+
+_MEDIAPIPE = {
+    # The side of the input, and what the numbers of a point are.
+    468: (192, (Number.X, Number.Y, Number.SKIP)),
+    478: (256, (Number.X, Number.Y, Number.SKIP)),
+    21: (224, (Number.X, Number.Y, Number.SKIP)),
+    39: (256, (Number.X, Number.Y, Number.SKIP, Number.SCORE, Number.SKIP)),
+}
+"""By how many points there are: faces, with irises, hands, bodies."""
+_THINGS = {468: "face", 478: "face", 21: "hand", 39: "person"}
 
 
 def _heatmaps(sample: Sample) -> KeypointsSpec | None:
@@ -105,7 +122,7 @@ def _regressed(unit: Unit) -> Callable[[Sample], KeypointsSpec | None]:
         if found is None:
             return None
         name, array = found
-        if array.size < 4 or (array.ndim == 4 and min(array.shape[2:]) > 1):
+        if array.size < 4 or _is_one_of_maps(array) or _mediapipe(sample) is not None:
             return None
         width = 3 if array.ndim == 3 and array.shape[2] == 3 else 2
         points = sample.labels or array.size // width
@@ -125,6 +142,54 @@ def _regressed(unit: Unit) -> Callable[[Sample], KeypointsSpec | None]:
     return recognise
 
 
+def _movenet(sample: Sample) -> KeypointsSpec | None:
+    """Rows of y, x in shares of the input's sides and a score, for one thing: MoveNet, (1, 1, 17, 3)."""
+    if sample.only is None:
+        return None
+    name, array = sample.only
+    if array.ndim != 4 or array.shape[:2] != (1, 1) or array.shape[3] != 3 or not _is_unit(array):
+        return None
+    points = array.shape[2]
+    if sample.labels not in (0, points):
+        return None
+    head = KeypointHead(
+        coding=Coding.POINTS,
+        outputs=(name,),
+        points=points,
+        unit=Unit.SHARES,
+        point_width=3,
+        numbers=(Number.Y, Number.X, Number.SCORE),
+    )
+    return _known(head)
+
+
+def _mediapipe(sample: Sample) -> KeypointsSpec | None:
+    """Rows of x, y in pixels and a depth, of 468 points of a face, 21 of a hand, or 39 of a body with how visible they
+    are: MediaPipe, beside outputs that say whether there is one."""
+    for points, (side, numbers) in _MEDIAPIPE.items():
+        found = [name for name, array in sample.outputs.items() if array.size == points * len(numbers)]
+        if not found or (sample.height, sample.width) != (side, side):
+            continue
+        # Of two as long, those in metres come last.
+        pixels = [name for name in found if not is_named(name, "world")]
+        if not pixels or sample.labels not in (0, points) or _is_one_of_maps(sample.outputs[pixels[0]]):
+            continue
+        head = KeypointHead(
+            coding=Coding.POINTS,
+            outputs=(pixels[0],),
+            points=points,
+            point_width=len(numbers),
+            numbers=numbers,
+            activation=Activation.SIGMOID if Number.SCORE in numbers else Activation.NONE,
+        )
+        return _known(head).updated(thing=_THINGS[points])
+    return None
+
+
+def _is_one_of_maps(array: np.ndarray) -> bool:
+    return array.ndim == 4 and min(array.shape[2:]) > 1
+
+
 def _fits(unit: Unit, coordinates: np.ndarray, sample: Sample) -> bool:
     """Whether coordinates may be in that unit: of a sample, which shows nothing, they lie round a mean thing."""
     low, high = float(coordinates.min()), float(coordinates.max())
@@ -141,6 +206,8 @@ LAYOUTS: Mapping[str, Callable[[Sample], KeypointsSpec | None]] = {
     "heatmaps": _heatmaps,
     "offset-heatmaps": _offset_heatmaps,
     "simcc": _simcc,
+    "movenet": _movenet,
+    "mediapipe": _mediapipe,
     "points-pixels": _regressed(Unit.PIXELS),
     "points-shares": _regressed(Unit.SHARES),
     "points-centered": _regressed(Unit.CENTERED),
@@ -150,7 +217,7 @@ LAYOUTS: Mapping[str, Callable[[Sample], KeypointsSpec | None]] = {
 
 def _known(head: KeypointHead) -> KeypointsSpec:
     """With what is known of as many points as some people number alike."""
-    scheme = _KNOWN_COUNTS.get(head.points)
+    scheme = scheme_of(head.points)
     return KeypointsSpec(head=head, **(scheme._asdict() if scheme is not None else {}))
 
 

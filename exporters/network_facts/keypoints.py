@@ -1,6 +1,7 @@
 """What the head of a network for points is, found out from what it answers to a sample."""
 
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.exporters.network_facts import detection_layouts
 from edgevision.exporters.network_facts.head_layouts import completed, recognised, remedy, sample_of
 from edgevision.exporters.network_facts.keypoint_layouts import LAYOUTS
 from edgevision.exporters.network_facts.network import Network, check_fit
@@ -20,7 +21,7 @@ def describe_keypoints(metadata: ModelMetadata, network: Network) -> ModelMetada
     spec = metadata.spec_as(KeypointsSpec)
     sample = sample_of(metadata, network, len(spec.point_names))
     if spec.head is None:
-        spec = completed(recognised(sample, LAYOUTS, spec.layout, _PAGE), spec)
+        spec = completed(recognised(sample, LAYOUTS, spec.layout, _PAGE, {"detect": detection_layouts.LAYOUTS}), spec)
     metadata = metadata.updated(spec=spec)
     check_fit(metadata, network.conversion)
     assert spec.head is not None

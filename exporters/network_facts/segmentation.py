@@ -1,6 +1,7 @@
 """What a segmentation network's head is, found out from what it answers to a sample; several that fit are no answer."""
 
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.exporters.network_facts import detection_layouts
 from edgevision.exporters.network_facts.head_layouts import (
     Sample,
     background_among,
@@ -31,7 +32,7 @@ def describe_segmentation(metadata: ModelMetadata, network: Network) -> ModelMet
     labels = spec.labels or own_labels(network)
     sample = sample_of(metadata, network, len(labels))
     if spec.head is None:
-        found = recognised(sample, LAYOUTS, spec.layout, _PAGE)
+        found = recognised(sample, LAYOUTS, spec.layout, _PAGE, {"detect": detection_layouts.LAYOUTS})
         spec = completed(found, spec).updated(labels=labels or found.labels)
         assert spec.head is not None
         spec = spec.updated(head=_with_background(spec.head, labels))

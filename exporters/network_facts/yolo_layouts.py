@@ -16,6 +16,7 @@ from edgevision.exporters.network_facts.grids import (
     unit_of,
 )
 from edgevision.exporters.network_facts.head_layouts import Sample, in_unit_range
+from edgevision.exporters.network_facts.suppressed_layouts import with_points
 from edgevision.runtime.tasks.detection.spec import (
     Arrangement,
     BoxCoding,
@@ -77,19 +78,21 @@ def _yolov8(sample: Sample) -> DetectionSpec | None:
 
 
 def _yolov8_pose(sample: Sample) -> DetectionSpec | None:
-    """As YOLOv8 with one class, and x, y, visibility of each point in pixels: (1, 5 + 3 points, cells)."""
-    table = table_of_cells(sample, 1)
-    if sample.labels > 1 or table is None or table.rows.shape[1] < 8 or (table.rows.shape[1] - 5) % 3:
+    """As YOLOv8, and x, y, visibility of each point in pixels: (1, 4 + classes + 3 points, cells), of one class unless
+    they are named."""
+    table, classes = table_of_cells(sample, 1), max(1, sample.labels)
+    points, left = divmod(table.rows.shape[1] - 4 - classes, 3) if table is not None else (0, 0)
+    if table is None or points < 1 or left:
         return None
-    if not in_unit_range(table.rows[:, 4]) or in_unit_range(table.rows[:, 5:]):
+    if not in_unit_range(table.rows[:, 4 : 4 + classes]) or in_unit_range(table.rows[:, 4 + classes :]):
         return None
     head = HeadSpec(
-        parts=(part_of(table.name, Field.BOX, Field.SCORE, Field.POINTS, arrangement=table.arrangement),),
+        parts=(part_of(table.name, Field.BOX, Field.SCORES, Field.POINTS, arrangement=table.arrangement),),
         coding=BoxCoding.CENTER,
-        points=(table.rows.shape[1] - 5) // 3,
+        points=points,
         point_width=3,
     )
-    return DetectionSpec(head=head)
+    return with_points(DetectionSpec(head=head))
 
 
 def _yolov8_raw(sample: Sample) -> DetectionSpec | None:
@@ -166,6 +169,19 @@ def _yolov5(sample: Sample) -> DetectionSpec | None:
         return None
     part = part_of(table.name, Field.BOX, Field.OBJECTNESS, Field.SCORES, arrangement=table.arrangement)
     return DetectionSpec(head=HeadSpec(parts=(part,), coding=BoxCoding.CENTER, unit=unit_of(table.rows[:, :4])))
+
+
+def _yolov5_face(sample: Sample) -> DetectionSpec | None:
+    """As YOLOv5 with one class and five points between objectness and score: YOLOv5-face, (1, 3 cells, 16)."""
+    table = table_of_cells(sample, 3)
+    if table is None or table.rows.shape[1] != 16 or sample.labels > 1 or in_unit_range(table.rows[:, 5:15]):
+        return None
+    if not in_unit_range(table.rows[:, [4, 15]]):
+        return None
+    fields = (Field.BOX, Field.OBJECTNESS, Field.POINTS, Field.SCORES)
+    part = part_of(table.name, *fields, arrangement=table.arrangement)
+    head = HeadSpec(parts=(part,), coding=BoxCoding.CENTER, unit=unit_of(table.rows[:, :4]), points=5)
+    return with_points(DetectionSpec(head=head, labels=("face",)))
 
 
 def _anchor_maps(
@@ -252,9 +268,11 @@ def _nanodet_rows(strides: tuple[int, ...], cell_offset: float) -> Recognise:
 
 
 def _nanodet_split(sample: Sample) -> DetectionSpec | None:
-    """Class scores (1, cells, classes) and 8 bins a side (1, cells, 32) for each stride, as NanoDet is cut for NPUs."""
+    """Class scores (1, cells, classes) and 8 bins a side (1, cells, 32) for each stride, as NanoDet is cut for NPUs,
+    and PicoDet with a fourth stride."""
     scores, boxes = [], []
-    for stride in STRIDES:
+    strides = STRIDES if len(sample.outputs) == 2 * len(STRIDES) else (*STRIDES, 64)
+    for stride in strides:
         cells = cell_count(sample, stride)
         found = sample.of_shape(1, cells, None)
         distances = [name for name in found if sample.outputs[name].shape[2] == 4 * _NANODET_BINS]
@@ -265,11 +283,11 @@ def _nanodet_split(sample: Sample) -> DetectionSpec | None:
         boxes += distances
         scores += [name for name in found if name not in distances]
     classes = {sample.outputs[name].shape[2] for name in scores}
-    if len(sample.outputs) != 2 * len(STRIDES) or len(classes) != 1 or not _are_of(sample, classes.pop()):
+    if len(sample.outputs) != 2 * len(strides) or len(classes) != 1 or not _are_of(sample, classes.pop()):
         return None
     logits = not all(in_unit_range(sample.outputs[name]) for name in scores)
     parts = (part_of(tuple(scores), Field.SCORES), part_of(tuple(boxes), Field.BOX))
-    return _nanodet_of(parts, STRIDES, 0.5, Scores.SIGMOID if logits else Scores.NONE)
+    return _nanodet_of(parts, strides, 0.5, Scores.SIGMOID if logits else Scores.NONE)
 
 
 def _nanodet_of(
@@ -294,6 +312,7 @@ LAYOUTS: Mapping[str, Recognise] = {
     "yolov8-split": _yolov8_split,
     "yolo-distances": _yolo_distances,
     "yolov5": _yolov5,
+    "yolov5-face": _yolov5_face,
     "yolov5-raw": _anchor_maps(_YOLO_ANCHORS["yolov3"], BoxCoding.YOLO_SQUARE),
     "yolov7-raw": _anchor_maps(_YOLO_ANCHORS["yolov7"], BoxCoding.YOLO_SQUARE),
     "yolov3-raw": _anchor_maps(_YOLO_ANCHORS["yolov3"], BoxCoding.YOLO_EXP),

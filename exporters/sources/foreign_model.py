@@ -16,6 +16,7 @@ from edgevision.exporters.analysis.picture_sizes import Examples, PictureSizes, 
 from edgevision.exporters.conversion.onnx_conversion import Conversion, first_cause
 from edgevision.exporters.passes.cleanup import with_dense_weights, without_default_inputs
 from edgevision.exporters.passes.walk import every_node, every_node_of
+from edgevision.exporters.sources.picture_input import PictureInput
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
 from edgevision.modelfiles.metadata_check import check_graph
 from edgevision.modelfiles.model_file import check_model_file
@@ -124,19 +125,20 @@ def scores_first(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ..
 
 
 class ForeignEngine(Closeable):
-    """``engine``, which stays open, with its outputs in the order of ``names``."""
+    """``engine``, which stays open, with its outputs in the order of ``names``, and given ``picture`` as it has it."""
 
-    def __init__(self, engine: Engine, names: Sequence[str]) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, names: Sequence[str], picture: PictureInput | None = None) -> None:
+        self._engine, self._picture = engine, picture
         self.name, self.device, self.provider = engine.name, engine.device, engine.provider
-        self.assignment, self.inputs = engine.assignment, engine.inputs
+        self.assignment = engine.assignment
+        self.inputs = engine.inputs if picture is None else (picture.spec,)
         given = [spec.name for spec in engine.outputs]
         self._order = [given.index(name) for name in names]
         self.outputs = tuple(engine.outputs[index] for index in self._order)
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """All outputs; raises as :meth:`edgevision.runtime.engines.engine.Engine.run`."""
-        outputs = self._engine.run(inputs)
+        outputs = self._engine.run(inputs if self._picture is None else self._picture.feeds(inputs))
         return [outputs[index] for index in self._order]
 
     def close(self) -> None:

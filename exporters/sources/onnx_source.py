@@ -15,7 +15,7 @@ from edgevision.exporters.conversion.onnx_conversion import Conversion
 from edgevision.exporters.network_facts.network import Network, describe_network
 from edgevision.exporters.passes.static_shapes import dynamic_axes
 from edgevision.exporters.samples import seeded_batches
-from edgevision.exporters.sources.describe import current_form, describe, given_task, parsed
+from edgevision.exporters.sources.describe import current_form, describe, given_task, merged, parsed
 from edgevision.exporters.sources.foreign_model import (
     ForeignEngine,
     load_foreign_model,
@@ -23,6 +23,7 @@ from edgevision.exporters.sources.foreign_model import (
     scores_first,
 )
 from edgevision.exporters.sources.input_shapes import tile_notes, with_probed_axes
+from edgevision.exporters.sources.picture_input import picture_input
 from edgevision.exporters.sources.source_model import SourceModel, completed, keeps_size
 from edgevision.exporters.torch_engine import EngineNetwork
 from edgevision.modelfiles.metadata import ModelMetadata, TensorSpec
@@ -58,6 +59,12 @@ def _from_graph(
     task = given_task(given.get("task", own.task if own is not None else OTHER.name))
     if own is None and task.scores_first:
         model, notes = scores_first(model)
+    picture = picture_input(model, input_shape) if own is None and task is not OTHER and task.takes_pictures else None
+    if picture is not None:
+        model, notes = picture.applied(model), (*notes, picture.note)
+        input_shape = picture.shape_of(input_shape)
+        if not picture.given.dtype.startswith("float"):
+            given = merged({"image": {"value_range": [0, 255]}}, given)
     conversion = Conversion(model, "given", ())
     first, *others = conversion.inputs
     axes = dynamic_axes(len(first.shape))
@@ -82,15 +89,15 @@ def _from_graph(
             f" {len(examples)}"
         )
     conversion, names = replace(conversion, dynamic=dynamic), [spec.name for spec in conversion.outputs]
-    check_model_repeatable(model, ForeignEngine(opened, names), examples)
+    check_model_repeatable(model, ForeignEngine(opened, names, picture), examples)
     return SourceModel(
         conversion=conversion,
         shape=shape,
         examples=examples,
-        reference=lambda: ForeignEngine(opened, names),
+        reference=lambda: ForeignEngine(opened, names, picture),
         metadata=described,
         notes=notes,
-        given=given_graph,
+        given=given_graph if picture is None else None,
     )
 
 

@@ -39,7 +39,7 @@ _DTYPES = {
 
 
 # Types of inputs that pictures are given in other than float32.
-_CAST = ("float16", "float64", "uint8", "uint16")
+_CAST = ("float16", "float64", "uint8", "uint16", "int32")
 
 
 class OnnxRuntimeEngine(Closeable):
@@ -119,8 +119,8 @@ class OnnxRuntimeEngine(Closeable):
             array = inputs.get(name)
             if array is None or array.dtype != np.float32:
                 continue
-            if dtype.kind == "u":
-                array = np.clip(np.rint(array), 0, np.iinfo(dtype).max)
+            if dtype.kind in "iu":
+                array = np.clip(np.rint(array), np.iinfo(dtype).min, np.iinfo(dtype).max)
             cast[name] = array.astype(dtype)
         return cast
 

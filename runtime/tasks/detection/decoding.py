@@ -206,12 +206,12 @@ def _boxes(head: HeadSpec, rows: Rows, place: Priors | None, size: tuple[int, in
     if coding is BoxCoding.CENTERS:
         unit = _unit(head, place, size)
         return _from_center(centers + rows[Field.OFFSET] * strides, rows[Field.SIZE] * unit)
-    t = rows[Field.BOX]
+    t = rows[Field.BOX][:, [1, 0, 3, 2]] if coding is BoxCoding.YX_PRIORS else rows[Field.BOX]
     if coding is BoxCoding.DISTANCES:
         distances = _expectation(t, head.bins) * np.tile(_unit(head, place, size), 2)
         return np.concatenate([centers - distances[:, :2], centers + distances[:, 2:]], axis=1)
     xy, wh = t[:, :2], t[:, 2:]
-    if coding is BoxCoding.PRIORS:
+    if coding in (BoxCoding.PRIORS, BoxCoding.YX_PRIORS):
         first, second = map(np.float32, head.variances)
         return _from_center(centers + first * xy * sizes, sizes * _exp(second * wh))
     if coding is BoxCoding.SHIFTS:

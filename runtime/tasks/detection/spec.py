@@ -64,6 +64,8 @@ class BoxCoding(StrEnum):
     """x1, y1, width, height."""
     PRIORS = "priors"
     """Centre p + v t p_size, size p_size exp(v' t), with the variances (v, v') (Liu et al. 2016, SSD)."""
+    YX_PRIORS = "yx-priors"
+    """The same with y before x and the height before the width (Tan et al. 2020, EfficientDet)."""
     SHIFTS = "shifts"
     """Centre p + t, size t (Bazarevsky et al. 2019, BlazeFace)."""
     YOLO_EXP = "yolo-exp"
@@ -162,7 +164,7 @@ class HeadSpec(Record):
         cell_offset: where in its cell a prior's centre is, of its side.
         even_cells: whether cells share the input evenly where a stride does not divide it (YOLACT); else the last ones
             reach beyond it.
-        variances: of :attr:`BoxCoding.PRIORS`, for centres and for sizes.
+        variances: of :attr:`BoxCoding.PRIORS` and its kin, for centres and for sizes.
         bins: of a distribution for each side; 1 for none.
         scores, objectness: what makes scores of the numbers.
         geometric: scores are the square root of the product with the objectness (YuNet), not the product.
@@ -280,7 +282,7 @@ class DetectionSpec(Record):
             raise ValueError(f"skeleton joins two of the {points} points, by index, not {self.skeleton!r}")
 
 
-_SIZED = (BoxCoding.PRIORS, BoxCoding.YOLO_EXP, BoxCoding.YOLO_SQUARE)
+_SIZED = (BoxCoding.PRIORS, BoxCoding.YX_PRIORS, BoxCoding.YOLO_EXP, BoxCoding.YOLO_SQUARE)
 
 
 def _named(fields: set[Field]) -> str:

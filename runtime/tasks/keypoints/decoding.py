@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgevision.core.errors import ModelFileError
 from edgevision.metrics.figures import softmax
-from edgevision.runtime.tasks.keypoints.spec import Activation, Coding, KeypointHead, Refinement, Unit
+from edgevision.runtime.tasks.keypoints.spec import Activation, Coding, KeypointHead, Number, Refinement, Unit
 
 Array = NDArray[np.float32]
 
@@ -68,13 +68,14 @@ def _without_batch(head: KeypointHead, name: str, outputs: Mapping[str, NDArray[
 
 def _regressed(head: KeypointHead, array: Array, height: int, width: int) -> tuple[Array, Array]:
     table = array.reshape(head.points, head.point_width)
-    xy: NDArray[Any] = table[:, :2]
+    order = head.order
+    xy: NDArray[Any] = table[:, [order.index(Number.X), order.index(Number.Y)]]
     if head.unit is Unit.PIXELS:
         xy = xy / np.array([width, height], np.float32)
     elif head.unit is Unit.CENTERED:
         xy = (xy + 1) / 2
-    if head.point_width == 3:
-        return xy, _score(head, table[:, 2])
+    if Number.SCORE in order:
+        return xy, _score(head, table[:, order.index(Number.SCORE)])
     return xy, np.ones(head.points, np.float32)
 
 

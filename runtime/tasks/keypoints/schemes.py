@@ -122,3 +122,8 @@ SCHEMES: Mapping[str, Scheme] = {
     "coco17": Scheme("person", _BODY_NAMES, _BODY_LINES, swaps_by_name(_BODY_NAMES), sigmas=BODY_SIGMAS),
 }
 """By name: 68 points of a face (300-W), five of a face, 17 of a body (COCO)."""
+
+
+def scheme_of(points: int) -> Scheme | None:
+    """What is known of so many points, where there is one such set."""
+    return next((scheme for scheme in SCHEMES.values() if len(scheme.point_names) == points), None)

@@ -11,7 +11,7 @@ class Coding(StrEnum):
     HEATMAPS = "heatmaps"
     """(K, rows, columns): how likely it is in each cell; 3 K maps have offsets (dx, dy) of each cell behind."""
     POINTS = "points"
-    """K times x, y, and with ``point_width`` 3 how visible it is."""
+    """K times the numbers of a point: x, y, and with ``point_width`` 3 how visible it is, or as ``numbers`` says."""
     SIMCC = "simcc"
     """(K, columns) and (K, rows): how likely it is at each place along either side (Li et al. 2022, SimCC)."""
 
@@ -44,6 +44,16 @@ class Unit(StrEnum):
     """-1..1 from one side to the other."""
 
 
+class Number(StrEnum):
+    """What one of the numbers of a regressed point is."""
+
+    X = "x"
+    Y = "y"
+    SCORE = "score"
+    SKIP = "skip"
+    """What says nothing here, as a depth."""
+
+
 class Activation(StrEnum):
     """What makes a score of 0..1 of the numbers that the network gives."""
 
@@ -63,9 +73,10 @@ class KeypointHead(Record):
         points: how many there are.
         refinement: of heat maps and SimCC.
         unit, point_width: of regressed points.
+        numbers: what these ``point_width`` numbers are, where they are not x, y and how visible it is.
         beyond: how many of the cells or bins lie beyond the input, at either end of a side.
         cell_offset: where in its cell a point is that has its peak there: 0.5 is the middle.
-        activation: what makes scores of the highest numbers, or of the third of regressed points.
+        activation: what makes scores of the highest numbers, or of those that regressed points have.
         blur: standard deviation of the smoothing before DARK, in cells.
         scores: the output with how visible each point is, where it is one of its own.
         channels_last: heat maps are (rows, columns, K).
@@ -77,6 +88,7 @@ class KeypointHead(Record):
     refinement: Refinement = Refinement.PARABOLA
     unit: Unit = Unit.PIXELS
     point_width: int = 2
+    numbers: tuple[Number, ...] = ()
     beyond: float = 0.0
     cell_offset: float = 0.5
     activation: Activation = Activation.NONE
@@ -90,12 +102,21 @@ class KeypointHead(Record):
             raise ValueError(f"a head of {self.coding} has {wanted} outputs, not {self.outputs!r}")
         if self.points < 1:
             raise ValueError(f"a head has at least 1 point, not {self.points}")
-        if self.point_width not in (2, 3):
-            raise ValueError(f"a point has 2 or 3 numbers, not {self.point_width}")
+        if not self.numbers and self.point_width not in (2, 3):
+            raise ValueError(f"a point has 2 or 3 numbers, unless numbers says what they are, not {self.point_width}")
+        if self.numbers and (len(self.numbers) != self.point_width or not {Number.X, Number.Y} <= set(self.numbers)):
+            raise ValueError(
+                f"numbers says of {self.point_width} numbers of a point which are x and y, not {self.numbers!r}"
+            )
         if self.blur < 0 or self.beyond < 0:
             raise ValueError(f"blur and beyond are numbers of cells of 0 or more, not {self.blur} and {self.beyond}")
         if self.coding is Coding.SIMCC and self.refinement is Refinement.OFFSETS:
             raise ValueError("SimCC has no offsets; its refinement is another")
+
+    @property
+    def order(self) -> tuple[Number, ...]:
+        """What the numbers of a regressed point are."""
+        return self.numbers or (Number.X, Number.Y, Number.SCORE)[: self.point_width]
 
     @property
     def has_distributions(self) -> bool:

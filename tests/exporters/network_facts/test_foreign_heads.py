@@ -156,7 +156,80 @@ def beside_maps(table):
     return {"output": table} | named("raw", STRIDES, maps(STRIDES, 64 + CLASSES))
 
 
+def answers(kind, rows=100):
+    """Boxes with suppression in the graph, as the authors of that ``kind`` arrange them."""
+    boxes, scores, classes = post_nms(rows)
+    yx, shares = boxes[:, :, [1, 0, 3, 2]] / SIDE, boxes / SIDE
+    s, c, zeros = scores[:, :, None], classes[:, :, None], np.zeros((1, rows, 1), np.float32)
+    count, whole = np.array([1], np.float32), classes.astype(np.int64)
+    both = np.concatenate([boxes, s, c], axis=2)
+    return {
+        "tensorflow 2": {
+            "detection_boxes": yx,
+            "detection_classes": classes,
+            "detection_multiclass_scores": faint(1, rows, 4),
+            "detection_scores": scores,
+            "num_detections": count,
+            "raw_detection_boxes": yx,
+            "raw_detection_scores": faint(1, rows, 4),
+        },
+        "tensorflow lite": {
+            "TFLite_Detection_PostProcess": yx,
+            "TFLite_Detection_PostProcess:1": classes,
+            "TFLite_Detection_PostProcess:2": scores,
+            "TFLite_Detection_PostProcess:3": count,
+        },
+        "efficientdet of tensorflow": {
+            "detections:0": np.concatenate([zeros, SIDE * yx, s, c], axis=2),
+        },
+        "rt-detr with sizes": {"labels": whole, "boxes": boxes, "scores": scores},
+        "mmdeploy": {"dets": np.concatenate([boxes, s], axis=2), "labels": whole},
+        "paddle": {
+            "multiclass_nms3_0.tmp_0": np.concatenate([c, s, boxes], axis=2)[0],
+            "multiclass_nms3_0.tmp_2": count.astype(np.int32),
+        },
+        "caffe's ssd": {"detection_out": np.concatenate([zeros, c, s, shares], axis=2)[None]},
+        "yolo-nas, flat": {"graph2_flat_predictions": np.concatenate([zeros, both], axis=2)[0]},
+    }[kind]
+
+
+def pp_yoloe():
+    table = shared_corners()
+    return {"conv.tmp_0": table["boxes"][:, :, 0] * SIDE, "concat.tmp_0": table["confs"].transpose(0, 2, 1)}
+
+
+def nine_a_cell(offset, anchor, turned):
+    """Offsets from the first of nine boxes of the cell, (y, x, h, w) or (x, y, w, h)."""
+    rows = 9 * sum((-(-SIDE // stride)) ** 2 for stride in (*STRIDES, 64, 128))
+    boxes, scores = noise(1, rows, 4), faint(1, rows, CLASSES)
+    place = 9 * (ROW * 8 + COLUMN)
+    prior = 8 * (np.array([COLUMN, ROW]) + offset)
+    coded = np.concatenate([(CENTER[:2] - prior) / anchor, np.log(CENTER[2:] / anchor)])
+    boxes[0, place] = coded[[1, 0, 3, 2]] if turned else coded
+    scores[0, place, CLASS] = 0.9
+    return {"regression": boxes, "classification": scores}
+
+
+def picodet():
+    scores, sides = in_rows(class_maps()), in_rows(bins(8, maps(STRIDES, 32)))
+    last = {"cls_64": faint(1, 1, CLASSES), "dis_64": noise(1, 1, 32)}
+    return named("cls_", STRIDES, scores) | named("dis_", STRIDES, sides) | last
+
+
 FOREIGN = {
+    "tensorflow 2": ("tensorflow", answers("tensorflow 2")),
+    "tensorflow lite": ("tflite", answers("tensorflow lite")),
+    "efficientdet of tensorflow": ("tensorflow-rows", answers("efficientdet of tensorflow")),
+    "rt-detr with sizes": ("torchvision", answers("rt-detr with sizes")),
+    "mmdeploy": ("mmdeploy", answers("mmdeploy")),
+    "paddle": ("paddle", answers("paddle")),
+    "caffe's ssd": ("detection-output", answers("caffe's ssd")),
+    "yolo-nas, flat": ("yolo-nas-flat", answers("yolo-nas, flat")),
+    "pp-yoloe": ("decoded", pp_yoloe()),
+    "detr beside its states": ("detr", queries(100, CLASSES + 1) | {"last_hidden_state": noise(1, 100, 8)}),
+    "efficientdet": ("efficientdet", nine_a_cell(0.5, np.array([32.0, 32.0]), turned=True)),
+    "retinanet": ("retinanet", nine_a_cell(0, np.array([32 * 2**0.5, 32 / 2**0.5]), turned=False)),
+    "picodet in eight outputs": ("nanodet-split", picodet()),
     "yolov8 in shares": ("yolov8", {"output0": decoded(count(), CLASSES, scale=1 / SIDE).transpose(0, 2, 1)}),
     "yolov8 turned round": ("yolov8", {"Identity": decoded(count(), CLASSES)}),
     "yolov8 in 16 bits": ("yolov8", {"output0": decoded(count(), CLASSES).transpose(0, 2, 1).astype(np.float16)}),
@@ -201,7 +274,7 @@ FOREIGN = {
 }
 # What more than one layout has, unless the classes are named or the layout is.
 LABELS = {"yolov8 turned round": CLASSES, "deformable detr": CLASSES}
-GIVEN = {"yolov2 of VOC"}
+GIVEN = {"yolov2 of VOC", "efficientdet", "retinanet"}
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -273,3 +346,59 @@ def test_nothing_found_is_no_mistake():
     spec = LAYOUTS["torchvision"](Sample(empty, SIDE, SIDE, 0))
     rows = gather_rows(spec.head, empty, SIDE, SIDE)
     assert len(candidates(spec.head, rows, SIDE, SIDE, min_score=0.0, multi_label=False).boxes) == 0
+
+
+POINTS = DRAW.uniform(5, 60, (5, 2)).astype(np.float32)
+
+
+def posed(kind):
+    """One box with five points, and the classes that are named."""
+    seen = np.concatenate([POINTS, np.ones((5, 1), np.float32)], axis=1).ravel()
+    if kind == "end-to-end-pose":
+        rows = np.zeros((1, 300, 21), np.float32)
+        rows[0, 0] = [*BOX, 0.9, 0, *seen]
+        return {"output0": rows}, 0
+    if kind == "yolov5-face":
+        rows = decoded(count(per_cell=3), 1)
+        rows = np.concatenate([rows, 64 * faint(1, count(per_cell=3), 10), faint(1, count(per_cell=3), 1)], axis=2)
+        rows[0, 7] = [*CENTER, 1, *POINTS.ravel(), 0.9]
+        return {"output": rows}, 0
+    rows = np.concatenate([decoded(count(), 2), 64 * DRAW.random((1, count(), 15))], axis=2).astype(np.float32)
+    rows[0, 7] = [*CENTER, 0.9, 0, *seen]
+    return {"output0": rows.transpose(0, 2, 1)}, 2
+
+
+@pytest.mark.parametrize("layout", ["end-to-end-pose", "yolov5-face", "yolov8-pose"])
+def test_points_come_back_with_their_box(layout):
+    outputs, labels = posed(layout)
+    found = {name: told for name, each in LAYOUTS.items() if (told := each(Sample(outputs, SIDE, SIDE, labels)))}
+    assert list(found) == [layout]
+    spec = found[layout]
+    assert spec.point_names[:2] == ("left eye", "right eye")
+    rows = gather_rows(spec.head, outputs, SIDE, SIDE)
+    found = candidates(spec.head, rows, SIDE, SIDE, min_score=0.5, multi_label=False)
+    np.testing.assert_allclose(found.boxes, [BOX], atol=0.1)
+    np.testing.assert_allclose(found.points[0, :, :2], POINTS, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("side", "rows", "points", "thing"),
+    [
+        (128, 896, 6, "face"),
+        (256, 896, 6, "face"),
+        (192, 2304, 6, "face"),
+        (192, 2016, 7, "palm"),
+        (224, 2254, 4, "person"),
+    ],
+)
+def test_mediapipes_detectors_have_as_many_boxes_a_cell_as_they_were_published_with(side, rows, points, thing):
+    numbers, logits = np.zeros((1, rows, 4 + 2 * points), np.float32), np.full((1, rows, 1), -9, np.float32)
+    numbers[0, -1, :4], logits[0, -1] = [0, 0, side / 4, side / 2], 9  # the last cell's
+    outputs = {"regressors": numbers, "classificators": logits}
+    (spec,) = filter(None, (recognise(Sample(outputs, side, side, 0)) for recognise in LAYOUTS.values()))
+    assert (spec.labels, len(spec.point_names)) == ((thing,), points)
+    table = gather_rows(spec.head, outputs, side, side)
+    found = candidates(spec.head, table, side, side, min_score=0.5, multi_label=False)
+    center = side - spec.head.levels[-1].stride / 2
+    box = [center - side / 8, center - side / 4, center + side / 8, center + side / 4]
+    np.testing.assert_allclose(found.boxes, [box], rtol=1e-5)

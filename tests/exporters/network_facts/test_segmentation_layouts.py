@@ -75,6 +75,15 @@ def test_channels_that_could_be_first_or_last_are_ambiguous():
     assert told(logits(1, 32, 48, 72), layout="scores-last")[1].channels is Channels.LAST
 
 
+def test_answers_with_suppression_in_the_graph_have_masks():
+    corners = np.sort(DRAW.uniform(0, 60, (300, 2, 2)), axis=1).reshape(300, 4)
+    answers = np.concatenate([corners, DRAW.random((300, 1)), DRAW.integers(0, 80, (300, 1)), logits(300, 32)], axis=1)
+    name, _, spec = told(answers[None].astype(np.float32), logits(1, 32, HEIGHT // 4, WIDTH // 4))
+    boxes = spec.head.boxes
+    assert (name, boxes.iou, boxes.head.coefficients) == ("end-to-end-seg", None, 32)
+    assert boxes.head.coding is BoxCoding.CORNERS
+
+
 @pytest.mark.parametrize(
     "outputs", [[(1, 1000)], [(1, 8400, 85)], [(1, 3, 64, 30)], [(1, 1, 64, 96), (1, 21, 64, 96)], [(2, 3, 64, 96)]]
 )
