@@ -72,7 +72,7 @@ def _without_batch(part: OutputPart, name: str, outputs: Mapping[str, NDArray[An
             array = array.reshape(-1, 1)
         elif array.ndim == 2:
             array = array[None]
-        elif array.ndim == 4 and array.shape[:2] == (1, 1):  # a list of answers (Caffe's SSD)
+        elif array.ndim == 4 and array.shape[:2] == (1, 1) and Field.SCORE in part.fields:  # answers (Caffe's SSD)
             array = array[0]
         elif array.ndim == 4 and array.shape[2] == 1:  # boxes of classes that share them (pytorch-YOLOv4)
             array = array[:, :, 0]
