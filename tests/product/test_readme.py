@@ -66,13 +66,12 @@ def test_the_python_of_the_docs_runs(folder):
 
 
 def shown_lines(page):
-    """What a page shows as typed, in blocks of either form."""
-    text = page.read_text(encoding="utf-8")
-    fenced = re.findall(r"```(?:sh|text|console)\n(.*?)```", text, re.DOTALL)
-    for block in (*fenced, *re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)):
-        for line in block.replace("\\\n", " ").splitlines():
-            if line.strip().startswith("edgevision "):
-                yield line.strip()
+    """What a page shows as typed, in blocks and within sentences."""
+    for one in code(page):
+        if one.text.startswith("edgevision "):
+            yield one.text
+    for words in re.findall(r"(?<!`)`(edgevision [^`]+)`(?!`)", page.read_text(encoding="utf-8")):
+        yield " ".join(words.split())
 
 
 def what_is_unknown(line):
@@ -113,6 +112,13 @@ def test_a_line_that_is_wrong_is_found():
     assert what_is_unknown("edgevision run clasify cat.jpg") == "clasify"
     assert what_is_unknown("edgevision export net.pt --int9 -o net.onnx") == "--int9"
     assert what_is_unknown("edgevision --cores 0-3 run TASK INPUT > answers.txt --and so on") is None
+
+
+def test_the_script_of_every_figure_stands_among_the_measurements():
+    scripts = re.findall(r"\[script\]\((benchmarks/\w+\.py)\)", README)
+    assert len(scripts) > 5
+    measured = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    assert [script for script in scripts if script not in measured or not (ROOT / script).is_file()] == []
 
 
 def test_the_plain_lines_are_what_make_does():
