@@ -16,7 +16,6 @@ from edgevision.imaging.tiling import row_strips
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import require_finite
-from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
 
 # In pixels of the thumbnail: so far colours move to the edges of the picture, if these differ by more than this in
 # brightness (a variance, of 0..1).
@@ -27,9 +26,6 @@ _FLAT = 1e-3
 # than this (in a and b, root mean square over the thumbnail) are the picture's own.
 _LIGHTNESS_STEPS = 16
 _TONE = 4.0
-
-_CUT = 2.5
-"""Mean difference of the a and b of two frames that only another scene makes: noise makes 0.7, a scene 4 and more."""
 
 
 class ChromaNetwork:
@@ -53,13 +49,10 @@ class ChromaNetwork:
         self._size = metadata.image.size
         self._preprocess = Preprocessor(metadata.image)
 
-    def restore(
-        self, samples: Samples, *, always: bool = False, steady: SteadyMaps | None = None
-    ) -> Iterator[tuple[int, Array]]:
+    def restore(self, samples: Samples, *, always: bool = False) -> Iterator[tuple[int, Array]]:
         """The rows of the picture (H, W, 1 or 3) in colours, top to bottom, float32 (n, W, 3) in 0..1.
 
-        What has colours of its own stays as it is, unless it is ``always`` to get others. ``steady``: what keeps the
-        colours like those of the frames before.
+        What has colours of its own stays as it is, unless it is ``always`` to get others.
         """
         height, width = samples.shape[:2]
         if not always and has_colors(samples):
@@ -70,8 +63,6 @@ class ChromaNetwork:
         gray = _gray(samples)
         thumbnail = resized(gray, self._size)[:, :, None]
         chroma = self._chroma(thumbnail)
-        if steady is not None:
-            (chroma,) = steady(chroma, cut=_CUT)
         fits = [LinearFits.of(resized(plane, self._size), thumbnail, radius=_RADIUS, epsilon=_FLAT) for plane in chroma]
         for rows in row_strips(height, width):
             ab = np.stack([fit.applied(gray[:, :, None], rows) for fit in fits], axis=2)

@@ -95,6 +95,7 @@ def inpaint(
 def denoise(
     inputs: InputsArgument = NO_INPUTS,
     strength: StrengthOption = 1,
+    smooth: SmoothOption = 0,
     *,
     options: PictureOptions,
 ) -> None:
@@ -107,7 +108,8 @@ def denoise(
         edgevision run denoise photo.jpg
         edgevision run denoise photos/ -o clean/ --quality 90 --resume
     """
-    run_on_pictures(RestorationKind.DENOISE, inputs, options, name_suffix="denoised", how={"strength": strength})
+    how = {"strength": strength}
+    run_on_pictures(RestorationKind.DENOISE, inputs, options, name_suffix="denoised", how=how, smooth=smooth)
 
 
 @on_boards("run upscale", "edgevision.runtime.tasks.restoration.board_files:upscale_files")
@@ -124,6 +126,7 @@ def upscale(
             rich_help_panel=DEVICE_PANEL,
         ),
     ] = None,
+    smooth: SmoothOption = 0.5,
     *,
     options: PictureOptions,
 ) -> None:
@@ -138,7 +141,8 @@ def upscale(
         raise InputError("--scale chooses among the models that ship; a --model has its own scale")
     shipped = options.model is None
     options = replace(options, model=options.model or shipped_model(RestorationKind.UPSCALE, scale))
-    run_on_pictures(RestorationKind.UPSCALE, inputs, options, name_suffix=f"x{scale or 2}" if shipped else "upscaled")
+    suffix = f"x{scale or 2}" if shipped else "upscaled"
+    run_on_pictures(RestorationKind.UPSCALE, inputs, options, name_suffix=suffix, smooth=smooth)
 
 
 @on_boards("run brighten", "edgevision.runtime.tasks.restoration.board_files:brighten_files")

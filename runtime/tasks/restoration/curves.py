@@ -13,7 +13,7 @@ from edgevision.imaging.samples import Array, Samples, as_float
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.pipeline import require_finite
-from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
+from edgevision.runtime.tasks.restoration.steadiness import Steadiness
 
 # Of a picture at once: few enough for the caches, and for OpenBLAS not to share a product of them among threads, where
 # pictures would wait for each other; enough for threads not to wait for each other's Python.
@@ -72,7 +72,7 @@ class CurveNetwork:
         self._preprocess = Preprocessor(metadata.image)
 
     def restore(
-        self, samples: Samples, *, always: bool = False, steady: SteadyMaps | None = None
+        self, samples: Samples, *, always: bool = False, steady: Steadiness | None = None
     ) -> Iterator[tuple[int, Array]]:
         """The rows of the picture (H, W, 1 or 3) bent by the curves, top to bottom, float32 (n, W, 1 or 3).
 
@@ -82,7 +82,7 @@ class CurveNetwork:
         height, width, channels = samples.shape
         predicted = self._curves(samples, always=always)
         if steady is not None:
-            predicted = Curves(*steady(*predicted, cut=_CUT))
+            predicted = Curves(*steady.curves(*predicted, cut=_CUT))
         curves, protection = predicted
         if channels == 1:
             curves = curves.reshape(-1, 3, *curves.shape[1:]).mean(axis=1)

@@ -27,7 +27,7 @@ from edgevision.runtime.tasks.pipeline import Pipeline
 from edgevision.runtime.tasks.restoration.colors import ChromaNetwork
 from edgevision.runtime.tasks.restoration.curves import CurveNetwork
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationSpec
-from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
+from edgevision.runtime.tasks.restoration.steadiness import Steadiness
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork
 
@@ -92,7 +92,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyMaps | None = None,
+        steady: Steadiness | None = None,
     ) -> list[Picture]: ...
 
     @overload
@@ -103,7 +103,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyMaps | None = None,
+        steady: Steadiness | None = None,
     ) -> Picture: ...
 
     @overload
@@ -114,7 +114,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyMaps | None = None,
+        steady: Steadiness | None = None,
     ) -> list[Picture]: ...
 
     def __call__(
@@ -124,7 +124,7 @@ class Restorer(Pipeline):
         strength: float = 1,
         always: bool = False,
         in_place: bool = False,
-        steady: SteadyMaps | None = None,
+        steady: Steadiness | None = None,
     ) -> Picture | list[Picture]:
         """Restore a picture, or several; depth, alpha, colour profile and camera data are kept.
 
@@ -136,11 +136,11 @@ class Restorer(Pipeline):
             strength: how far to go from the picture, 0, to what the network makes of it, 1.
             always: the picture is dark, so brighten it also where the network takes it for well exposed; or it is to be
                 coloured, so do so also where it has colours.
-            steady: what keeps the frames of a stream alike, of a network that predicts curves or colours.
+            steady: what keeps the results of a stream's frames steady, one after the other.
 
         Raises:
-            InputError: a strength out of its range, or below 1 where pictures are enlarged; ``always`` or ``steady``
-                where the network predicts nothing that knows them.
+            InputError: a strength out of its range, or below 1 where pictures are enlarged; ``always`` where
+                the network predicts nothing that knows it.
             ImageError: a picture cannot be decoded.
             DeviceError: the device failed.
         """
@@ -148,15 +148,17 @@ class Restorer(Pipeline):
             raise InputError(f"the strength must be from 0 to 1, not {strength}")
         if strength < 1 and self.scale != 1:
             raise InputError("what is enlarged has no strength: it cannot be mixed with the picture before")
-        if steady is not None and isinstance(self.network, TiledNetwork):
-            raise InputError(f"{self.metadata.name!r} predicts no curves or colours that could be kept steady")
         if always and isinstance(self.network, TiledNetwork):
             raise InputError(f"always is for curves and colours, which {self.metadata.name!r} does not predict")
         restore: Callable[[Samples], Iterator[tuple[int, Array]]] = self.restore
-        if not isinstance(self.network, TiledNetwork):
+        if isinstance(self.network, CurveNetwork):
             restore = partial(self.network.restore, always=always, steady=steady)
+        elif isinstance(self.network, ChromaNetwork):
+            restore = partial(self.network.restore, always=always)
         pictures, several = split_pictures(images, self._color)
-        results = [self._restore_picture(picture, restore, strength, in_place=in_place) for picture in pictures]
+        results = [
+            self._restore_picture(picture, restore, strength, in_place=in_place, steady=steady) for picture in pictures
+        ]
         return results if several else results[0]
 
     def _restore_picture(
@@ -166,8 +168,10 @@ class Restorer(Pipeline):
         strength: float,
         *,
         in_place: bool,
+        steady: Steadiness | None,
     ) -> Picture:
-        in_place = in_place or not isinstance(source, Picture)
+        # What was given is compared with what comes next.
+        in_place = steady is None and (in_place or not isinstance(source, Picture))
         picture = Picture.read(source).with_array_color(self._color)
         before = picture.pixels.shape
         channels = 3 if self.makes_colors else before[2]
@@ -184,7 +188,8 @@ class Restorer(Pipeline):
         if channels != before[2]:
             # A profile of grays says nothing of colours.
             picture = replace(picture, icc_profile=None)
-        return picture.with_pixels(restored, self._enlarged(picture.alpha))
+        result = picture.with_pixels(restored, self._enlarged(picture.alpha))
+        return result if steady is None else steady.picture(seen, result)
 
     def restore(self, samples: Samples) -> Iterator[tuple[int, Array]]:
         """The restored rows of (H, W, 1 or 3), top to bottom, float32 (n, width, channels) around 0..1, not clipped."""

@@ -27,7 +27,7 @@ from edgevision.runtime.files.outputs import PictureJob, make_folders, plan_outp
 from edgevision.runtime.streams.frame import Frame
 from edgevision.runtime.tasks.cluster_options import ClusterOptions, asks_for_frames, opened, pictures_of
 from edgevision.runtime.tasks.picture_options import CompareOption, ResumeOption
-from edgevision.runtime.tasks.restoration.steady_maps import SteadyMaps
+from edgevision.runtime.tasks.restoration.steadiness import Steadiness
 from edgevision.runtime.tasks.run_options import announce, open_pipeline
 from edgevision.runtime.tasks.side_by_side import side_by_side
 
@@ -66,7 +66,7 @@ SmoothOption = Annotated[
     typer.Option(
         min=0,
         max=0.99,
-        help="Of videos: the share of the frames before, against flicker.",
+        help="Of videos: the share of the frames before where nothing moves, against flicker.",
         rich_help_panel=OUTPUT_PANEL,
     ),
 ]
@@ -108,7 +108,7 @@ def run_on_pictures(
         how: what the pipeline is called with beside the picture.
         check: raises :class:`InputError` where the model cannot do that, before the first picture is read.
         protected: files that are read, and that no result may replace.
-        smooth: of curves and colours, the share of the frames before.
+        smooth: the share of the frames before in what is made of a stream's, where they stand still.
     """
     limits = {"tile": parse_tile(options.tile), "memory": parse_size(options.memory, "--memory")}
     if asks_for_frames(inputs, options.output, options):
@@ -227,7 +227,7 @@ def _run_on_streams(
     if options.compare is not None or options.resume:
         raise InputError("--compare and --resume are for pictures, not for videos and cameras")
     masks: dict[tuple[int, ...], np.ndarray] = {}
-    steady = [SteadyMaps(smooth) for _ in inputs]
+    steady = [Steadiness(smooth) for _ in inputs]
 
     def answer(restore: Any, frames: list[Frame]) -> list[Picture]:
         pictures = [Picture(frame.pixels) for frame in frames]

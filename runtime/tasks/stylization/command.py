@@ -11,6 +11,7 @@ from edgevision.runtime.remote.on_boards import on_boards
 from edgevision.runtime.tasks.picture_options import NO_INPUTS, InputsArgument
 from edgevision.runtime.tasks.restoration.running import (
     PictureOptions,
+    SmoothOption,
     StrengthOption,
     run_on_pictures,
 )
@@ -29,6 +30,7 @@ def stylize(
         ),
     ] = None,
     strength: StrengthOption = 1,
+    smooth: SmoothOption = 0.9,
     *,
     options: PictureOptions,
 ) -> None:
@@ -49,4 +51,4 @@ def stylize(
         style_shares(style, metadata.spec_as(StylizationSpec).styles, metadata.name)
 
     how = {"style": style, "strength": strength}
-    run_on_pictures("stylize", inputs, options, name_suffix="stylized", how=how, check=check)
+    run_on_pictures("stylize", inputs, options, name_suffix="stylized", how=how, check=check, smooth=smooth)

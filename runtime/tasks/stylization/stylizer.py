@@ -15,6 +15,7 @@ from edgevision.modelfiles.graph_check import Specs
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.restoration.restorer import Restorer
+from edgevision.runtime.tasks.restoration.steadiness import Steadiness
 from edgevision.runtime.tasks.restoration.tile_sizes import DEFAULT_MEMORY
 from edgevision.runtime.tasks.restoration.tiled_network import TiledNetwork, TileInputs
 from edgevision.runtime.tasks.stylization.spec import StylizationSpec
@@ -53,6 +54,7 @@ class Stylizer(Restorer):
         style: str | Mapping[str, float] | None = None,
         strength: float = 1,
         in_place: bool = False,
+        steady: Steadiness | None = None,
     ) -> Any:
         """Paint a picture, or several; depth, alpha and camera data are kept, and what is gray gets colours.
 
@@ -60,6 +62,7 @@ class Stylizer(Restorer):
             style: one by its name, or how much of each, as ``"wave:0.6,starry:0.4"`` or a mapping; ``None`` is the
                 first.
             strength: how far to go from the picture, 0, to the painted one, 1.
+            steady: what keeps the results of a stream's frames steady, one after the other.
 
         Raises:
             InputError: a style that there is not, shares that do not add up to more than nothing, or a strength out of
@@ -71,9 +74,9 @@ class Stylizer(Restorer):
             raise InputError(f"the strength must be from 0 to 1, not {strength}")
         shares = style_shares(style, self.styles, self.metadata.name)
         pictures, several = split_pictures(images, self._color)
+        paint = partial(self.paint, shares=shares)
         results = [
-            self._restore_picture(picture, partial(self.paint, shares=shares), strength, in_place=in_place)
-            for picture in pictures
+            self._restore_picture(picture, paint, strength, in_place=in_place, steady=steady) for picture in pictures
         ]
         return results if several else results[0]
 
