@@ -25,7 +25,7 @@ from edgevision.runtime.streams.opening import open_source
 from edgevision.runtime.streams.source import Excerpt
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tracking.appearance import color_histograms
-from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, read_mot
+from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, read_ground_truth
 from edgevision.runtime.tracking.tracker import Tracker
 
 _TURN = 50
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path)
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
-    truth = read_mot(arguments.truth)
+    truth = read_ground_truth(arguments.truth).scored
     trackers: dict[str, Callable[[], Associate]] = {
         "edgevision": lambda: ours((height, width)),
         "plain overlap": plain_overlap,

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from edgevision.core.errors import DatasetError
 from edgevision.core.printable import shortened
 from edgevision.core.regular_files import open_regular
+from edgevision.metrics.assignment import best_pairs
 from edgevision.metrics.box_overlap import intersection_over_union
-from edgevision.metrics.track_scores import FramePair
+from edgevision.metrics.track_scores import LEAST_OVERLAP, FramePair
 from edgevision.runtime.tracking.result import Tracks
 
 _MOST_FRAMES = 10_000_000
+
+_SCORED_CLASSES = (1, -1)
+_DISTRACTORS = (2, 7, 8, 12)
+"""MOT Challenge's numbers: pedestrians, or no class; people on vehicles, who stand, and what looks like people."""
 
 
 class TrackedBoxes(NamedTuple):
@@ -31,6 +36,36 @@ class TrackedBoxes(NamedTuple):
     ids: NDArray[np.int64]
     boxes: NDArray[np.float64]
 
+    def where(self, chosen: NDArray[np.bool_]) -> "TrackedBoxes":
+        """Those that are ``chosen`` (N,)."""
+        return TrackedBoxes(*(column[chosen] for column in self))
+
+
+class GroundTruth(NamedTuple):
+    """What is true of a sequence.
+
+    Attributes:
+        scored: the boxes that a tracker has to find.
+        every: these and all others.
+        distractor: bool, of ``every`` box whether it is of what a tracker may take for a thing to find.
+    """
+
+    scored: TrackedBoxes
+    every: TrackedBoxes
+    distractor: NDArray[np.bool_]
+
+    def without_distractors(self, found: TrackedBoxes) -> TrackedBoxes:
+        """``found`` but for what goes with a distractor, where all boxes of a frame are paired at once."""
+        kept = np.ones(len(found.ids), np.bool_)
+        true_rows, found_rows = _by_frame(self.every.frames), _by_frame(found.frames)
+        for frame in np.unique(self.every.frames[self.distractor]).tolist():
+            if frame in found_rows:
+                mine, theirs = true_rows[frame], found_rows[frame]
+                overlap = intersection_over_union(self.every.boxes[mine], found.boxes[theirs])
+                row, column = best_pairs(overlap, LEAST_OVERLAP).T
+                kept[theirs[column[self.distractor[mine[row]]]]] = False
+        return found.where(kept)
+
 
 def mot_lines(frame: int, tracks: Tracks) -> str:
     """The lines of one frame, which is counted from 1 here."""
@@ -44,18 +79,35 @@ def mot_lines(frame: int, tracks: Tracks) -> str:
 
 
 def read_mot(path: Path) -> TrackedBoxes:
-    """The boxes of a file; of a ground truth those alone that are to be scored, column 7 being 1 and column 8 too.
+    """The boxes of a file.
 
     Raises:
-        DatasetError: it cannot be read, or a line is none of these; the line is named.
+        DatasetError: it cannot be read, a line is none of these, or a track has two boxes in a frame; it is named.
     """
-    rows: list[tuple[float, ...]] = []
+    return _boxes(path, _rows(path))
+
+
+def read_ground_truth(path: Path) -> GroundTruth:
+    """What is true by a file: to be scored where column 7 is not 0 and column 8, the class, is 1 or none.
+
+    Raises:
+        DatasetError: as :func:`read_mot`.
+    """
+    rows = _rows(path)
+    every = _boxes(path, rows)
+    flags = np.array([row[6:8] if len(row) >= 9 else (1, -1) for row in rows], np.float64).reshape(-1, 2)
+    scored = (flags[:, 0] != 0) & np.isin(flags[:, 1], _SCORED_CLASSES)
+    return GroundTruth(every.where(scored), every, np.isin(flags[:, 1], _DISTRACTORS))
+
+
+def _rows(path: Path) -> list[tuple[float, ...]]:
+    """The numbers of each line that is not empty."""
+    rows = []
     try:
         with open_regular(path) as file:
             text = file.read().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    seen: set[tuple[float, float]] = set()
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -67,13 +119,17 @@ def read_mot(path: Path) -> TrackedBoxes:
             raise DatasetError(
                 f"line {number} of {str(path)!r} is not frame,id,x,y,width,height,...: {shortened(line)}"
             )
-        if len(row) >= 9 and (row[6] == 0 or row[7] not in (1, -1)):
-            continue  # what a ground truth marks as not to be scored, or of another class
+        rows.append(row)
+    return rows
+
+
+def _boxes(path: Path, rows: Sequence[tuple[float, ...]]) -> TrackedBoxes:
+    seen: set[tuple[float, ...]] = set()
+    for row in rows:
         if row[:2] in seen:
-            raise DatasetError(f"line {number} of {str(path)!r} has id {row[1]:g} twice in frame {row[0]:g}")
-        seen.add((row[0], row[1]))
-        rows.append(row[:6])
-    table = np.array(rows, np.float64).reshape(-1, 6)
+            raise DatasetError(f"{str(path)!r} has id {row[1]:g} twice in frame {row[0]:g}")
+        seen.add(row[:2])
+    table = np.array([row[:6] for row in rows], np.float64).reshape(-1, 6)
     corner, size = table[:, 2:4], table[:, 4:6]
     return TrackedBoxes(
         table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), np.concatenate([corner, corner + size], axis=1)
@@ -101,8 +157,7 @@ def ground_truth_of(clip: Path) -> Path:
 
 def first_frames(boxes: TrackedBoxes, frames: int) -> TrackedBoxes:
     """The boxes of so many frames, from the first on."""
-    shown = boxes.frames <= frames
-    return TrackedBoxes(boxes.frames[shown], boxes.ids[shown], boxes.boxes[shown])
+    return boxes.where(boxes.frames <= frames)
 
 
 def tracked_boxes(tracks: Sequence[Tracks]) -> TrackedBoxes:

@@ -25,7 +25,7 @@ from edgevision.runtime.tracking.mot_files import (
     first_frames,
     frame_pairs,
     ground_truth_of,
-    read_mot,
+    read_ground_truth,
     tracked_boxes,
 )
 from edgevision.runtime.tracking.result import Tracks
@@ -52,7 +52,8 @@ class TrackQuality:
         """
         self._metadata, self._clip, self._most = metadata, clip, most
         file = ground_truth_of(clip)
-        truth = read_mot(file)
+        self._ground_truth = read_ground_truth(file)
+        truth = self._ground_truth.scored
         self._reference = self._follow(reference)
         self._frames = len(self._reference)
         last = int(truth.frames.max(initial=0))
@@ -101,7 +102,8 @@ class TrackQuality:
         return self._hota(self._reference)
 
     def _hota(self, tracks: Sequence[Tracks]) -> HotaOfFrames:
-        return HotaOfFrames(frame_pairs(self._truth, tracked_boxes(tracks), self._frames))
+        found = self._ground_truth.without_distractors(tracked_boxes(tracks))
+        return HotaOfFrames(frame_pairs(self._truth, found, self._frames))
 
 
 def independent_samples(boxes: TrackedBoxes, frames: int) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import DatasetError
 from edgevision.core.printable import one_line
 from edgevision.metrics.track_scores import track_scores
-from edgevision.runtime.tracking.mot_files import frame_pairs, read_mot
+from edgevision.runtime.tracking.mot_files import frame_pairs, read_ground_truth, read_mot
 
 _ROWS = (
     ("HOTA", ("hota", "deta", "assa", "loca")),
@@ -24,7 +24,8 @@ def evaluate_tracks(result: Path, truth: Path, *, as_json: bool) -> None:
         DatasetError: one of them cannot be read, or nothing is true.
         MissingExtraError: SciPy is not installed.
     """
-    true, found = read_mot(truth), read_mot(result)
+    ground_truth = read_ground_truth(truth)
+    true, found = ground_truth.scored, ground_truth.without_distractors(read_mot(result))
     if not len(true.ids):
         raise DatasetError(f"{str(truth)!r} has no box that is to be scored, so that nothing can be judged by it")
     pairs = frame_pairs(true, found)

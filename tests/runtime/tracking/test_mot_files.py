@@ -8,7 +8,7 @@ pytest.importorskip("scipy")
 from edgevision.core.errors import DatasetError
 from edgevision.metrics.track_scores import track_scores
 from edgevision.runtime.tasks.detection.result import Detections
-from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, mot_lines, read_mot
+from edgevision.runtime.tracking.mot_files import TrackedBoxes, frame_pairs, mot_lines, read_ground_truth, read_mot
 from edgevision.runtime.tracking.result import Tracks
 
 
@@ -42,7 +42,18 @@ def test_there_and_back(tmp_path):
 def test_of_a_ground_truth_what_is_to_be_scored(tmp_path):
     path = tmp_path / "gt.txt"
     path.write_text("1,1,0,0,9,9,1,1,0.5\n1,2,0,0,9,9,0,1,1\n1,3,0,0,9,9,1,7,1\n\n2,1,0,0,9,9,1,-1,-1,-1\n")
-    assert read_mot(path).ids.tolist() == [1, 1]
+    truth = read_ground_truth(path)
+    assert truth.scored.ids.tolist() == [1, 1]
+    assert truth.every.ids.tolist() == [1, 2, 3, 1] == read_mot(path).ids.tolist()
+
+
+def test_what_is_found_of_a_distractor_counts_for_nothing(tmp_path):
+    path = tmp_path / "gt.txt"
+    path.write_text("1,1,0,0,9,9,1,1,1\n1,2,50,0,9,9,0,8,1\n1,3,90,0,9,9,0,3,1\n2,2,50,0,9,9,0,8,1\n")
+    boxes = np.array([[0, 0, 9, 9], [51, 0, 60, 9], [90, 0, 99, 9], [20, 0, 29, 9], [53, 0, 62, 9]], float)
+    found = TrackedBoxes(np.array([1, 1, 1, 1, 3]), np.array([1, 2, 3, 4, 2]), boxes)
+    # Of a vehicle it is false, and so it is in a frame without the distractor.
+    assert read_ground_truth(path).without_distractors(found).boxes[:, 0].tolist() == [0, 90, 20, 53]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +163,6 @@ def disturbed(true):
 @pytest.mark.parametrize("name", TRACKEVAL_OF_MOT17)
 def test_the_figures_of_mot17_are_those_of_trackeval(shared, name):
     """trackeval read both files and prepared them as it does those of MOT17: what is not to be scored is left out."""
-    true = read_mot(shared / "data/video/mot17_mini" / name / "gt/gt.txt")
+    true = read_ground_truth(shared / "data/video/mot17_mini" / name / "gt/gt.txt").scored
     scores = track_scores(frame_pairs(true, disturbed(true)))
     assert scores == pytest.approx(TRACKEVAL_OF_MOT17[name], rel=1e-12, abs=1e-12)
