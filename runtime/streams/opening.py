@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 from edgevision.core.errors import InputError, OutputError
+from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
 from edgevision.runtime.streams.addresses import ANIMATION_SUFFIXES, SERVED, VIDEO_SUFFIXES, is_live
 from edgevision.runtime.streams.frame import StreamFacts
 from edgevision.runtime.streams.output import FrameOutput
@@ -18,7 +19,7 @@ def open_source(name: str, excerpt: Excerpt, *, index: int = 0, retry: float = 0
         retry: for how many seconds a live source that broke off is tried again; 0 for not at all.
 
     Raises:
-        InputError: it is not there, or holds no frames.
+        InputError: it is not there, is a single picture, or holds no frames.
         DeviceError: a camera is used by another program, or what reads it is missing.
         MissingExtraError: PyAV is not installed, and this needs it.
     """
@@ -37,6 +38,8 @@ def open_source(name: str, excerpt: Excerpt, *, index: int = 0, retry: float = 0
         from edgevision.runtime.streams.animation import Animation
 
         return Animation(path, excerpt, index=index)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise InputError(f"{name!r} is one picture, not frames in order; name a video, or the folder of its frames")
     from edgevision.runtime.streams.video_file import VideoFile
 
     return VideoFile(path, excerpt, index=index)

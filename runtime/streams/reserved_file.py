@@ -16,6 +16,7 @@ class ReservedFile:
     Attributes:
         name: the path, by whose ending FFmpeg knows the format.
         is_full: whether that was so. What is written from then on should be the end.
+        failure: what could not be written at all, of which FFmpeg only says that there was something.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,6 +25,7 @@ class ReservedFile:
         self._file = path.open("w+b", buffering=0)
         self._reserve: Path | None = path.with_name(f"{path.name}.reserve")
         self.is_full = False
+        self.failure: OSError | None = None
         self._set_aside()
 
     def _set_aside(self) -> None:
@@ -51,6 +53,7 @@ class ReservedFile:
                 rest = rest[self._file.write(rest) :]
             except OSError as error:
                 if error.errno not in _FULL or not self._give_up():
+                    self.failure = error
                     raise
                 self.is_full = True
         return len(data)

@@ -84,7 +84,7 @@ class VideoWriter:
             if self._container is None:
                 self._begin(pixels)
             self._encode(pixels, time)
-        except OSError as error:
+        except (OSError, load_av().FFmpegError) as error:
             raise self._refused(error) from error
         if self._file is not None and self._file.is_full:
             raise DiskFullError(
@@ -141,24 +141,32 @@ class VideoWriter:
         if self._container is None:
             return
         container, self._container = self._container, None
+        file = self._file
+        assert file is not None
         try:
             with self._opened:
                 try:
-                    for packet in self._stream.encode(None):
-                        container.mux(packet)
-                    if self._sound is not None:
-                        self._sound.copy_until(container, None)
+                    # FFmpeg does not survive more frames where the beginning could not be written.
+                    if file.failure is None:
+                        for packet in self._stream.encode(None):
+                            container.mux(packet)
+                        if self._sound is not None:
+                            self._sound.copy_until(container, None)
                 finally:
                     container.close()
                     if self._sound is not None:
                         self._sound.close()
-        except OSError as error:
+                if file.failure is not None:
+                    raise file.failure
+        except (OSError, load_av().FFmpegError) as error:
             raise self._refused(error) from error
 
-    def _refused(self, error: OSError) -> Exception:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    def _refused(self, error: Exception) -> Exception:
+        if self._file is not None and self._file.failure is not None:
+            error = self._file.failure
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return DiskFullError(f"no space left to write {str(self._path)!r}; nothing of it was kept")
-        reason = shortened(error.strerror or str(error))
+        reason = shortened(str(getattr(error, "strerror", None) or error))
         return OutputError(f"{str(self._path)!r} cannot be written with {self._codec}: {reason}")
 
 

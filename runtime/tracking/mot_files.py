@@ -18,9 +18,8 @@ from edgevision.runtime.tracking.result import Tracks
 
 _MOST_FRAMES = 10_000_000
 
-_SCORED_CLASSES = (1, -1)
-_DISTRACTORS = (2, 7, 8, 12)
-"""MOT Challenge's numbers: pedestrians, or no class; people on vehicles, who stand, and what looks like people."""
+_SCORED, _DISTRACTORS = 1, (2, 7, 8, 12)
+"""MOT Challenge's classes: pedestrians; and people on vehicles, those who stand, what looks alike, and reflections."""
 
 
 class TrackedBoxes(NamedTuple):
@@ -38,7 +37,7 @@ class TrackedBoxes(NamedTuple):
 
     def where(self, chosen: NDArray[np.bool_]) -> "TrackedBoxes":
         """Those that are ``chosen`` (N,)."""
-        return TrackedBoxes(*(column[chosen] for column in self))
+        return TrackedBoxes(self.frames[chosen], self.ids[chosen], self.boxes[chosen])
 
 
 class GroundTruth(NamedTuple):
@@ -88,16 +87,18 @@ def read_mot(path: Path) -> TrackedBoxes:
 
 
 def read_ground_truth(path: Path) -> GroundTruth:
-    """What is true by a file: to be scored where column 7 is not 0 and column 8, the class, is 1 or none.
+    """What is true by a file: to be scored where column 7 is not 0, and of nine columns the eighth, the class, is 1.
+
+    Where there are ten, as in MOT15, the last three are a place in the world or nothing, and there are no classes.
 
     Raises:
         DatasetError: as :func:`read_mot`.
     """
     rows = _rows(path)
     every = _boxes(path, rows)
-    flags = np.array([row[6:8] if len(row) >= 9 else (1, -1) for row in rows], np.float64).reshape(-1, 2)
-    scored = (flags[:, 0] != 0) & np.isin(flags[:, 1], _SCORED_CLASSES)
-    return GroundTruth(every.where(scored), every, np.isin(flags[:, 1], _DISTRACTORS))
+    marked = np.array([row[6] != 0 if len(row) >= 9 else True for row in rows], np.bool_)
+    classes = np.array([row[7] if len(row) == 9 else _SCORED for row in rows])
+    return GroundTruth(every.where(marked & (classes == _SCORED)), every, np.isin(classes, _DISTRACTORS))
 
 
 def _rows(path: Path) -> list[tuple[float, ...]]:

@@ -182,6 +182,9 @@ def test_a_video_without_pictures(tmp_path):
         open_source(str(path), WHOLE)
     with pytest.raises(InputError, match="does not exist"):
         open_source(str(tmp_path / "none.mp4"), WHOLE)
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    with pytest.raises(InputError, match="is one picture, not frames in order; name a video, or the folder"):
+        open_source(str(tmp_path / "one.png"), WHOLE)
 
 
 def test_a_size_that_changes_ends_the_video_and_keeps_what_was_done(tmp_path):
@@ -255,3 +258,29 @@ def test_a_disk_that_is_full_keeps_what_was_done(tmp_path, monkeypatch, name):
     output.close()
     assert len(read(tmp_path / name)[1]) == len(written)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("codec", ["ffv1", None])
+def test_a_file_that_may_not_grow_is_no_fault_of_ours(tmp_path, codec):
+    """A limit of files of the process, which what is set aside does not help against."""
+    output = open_output(
+        str(tmp_path / "out.mp4"), StreamFacts(Fraction(25), Fraction(1, 25)), codec=codec, force=False
+    )
+    output.write(numbered(0), Fraction(0))
+
+    def refuse(data):
+        raise OSError(errno.EFBIG, "File too large")
+
+    output._file._file = SmallDisk(output._file._file, tmp_path, 0)
+    output._file._file.write = refuse
+
+    def fill():
+        try:
+            for number in range(1, 400):
+                output.write(numbered(number % 12), Fraction(number, 25))
+        finally:
+            output.close()
+
+    with pytest.raises(DiskFullError, match=r"nothing( of it)? was kept"):
+        fill()
+    assert not list(tmp_path.iterdir())

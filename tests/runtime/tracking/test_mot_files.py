@@ -45,6 +45,10 @@ def test_of_a_ground_truth_what_is_to_be_scored(tmp_path):
     truth = read_ground_truth(path)
     assert truth.scored.ids.tolist() == [1, 1]
     assert truth.every.ids.tolist() == [1, 2, 3, 1] == read_mot(path).ids.tolist()
+    # Ten columns end in a place in the world.
+    path.write_text("1,1,0,0,9,9,1,-14.06,-4.9,0\n1,2,0,0,9,9,0,3.1,1,0\n1,3,0,0,9,9,1,2,8,0\n")
+    assert read_ground_truth(path).scored.ids.tolist() == [1, 3]
+    assert not read_ground_truth(path).distractor.any()
 
 
 def test_what_is_found_of_a_distractor_counts_for_nothing(tmp_path):

@@ -81,7 +81,7 @@ def trackeval_scores(folder: Path, frames: int, truth: Path, result: Path) -> di
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_figures_are_those_of_trackeval(seed, tmp_path):
+def test_the_figures_are_those_of_trackeval(seed: int, tmp_path: Path) -> None:
     from edgevision.metrics.track_scores import track_scores
     from edgevision.runtime.tracking.mot_files import frame_pairs, read_ground_truth, read_mot
 
