@@ -73,6 +73,17 @@ def test_squares_are_learnt_exported_and_found(tmp_path: Path, squares: Path) ->
     assert np.median(found.boxes[:3, 2:] - found.boxes[:3, :2]) == pytest.approx(SIDE, rel=0.4)
 
 
+def test_a_network_to_compare_with_learns_and_is_exported(tmp_path: Path, squares: Path) -> None:
+    options = {"widths": [8, 8, 16, 16, 16], "blocks": 0, "bins": 8}
+    chosen = settings(squares, model="csp_detector", model_options=options, steps=30, validate_every=15, mosaic=0.0)
+    train(train_detector, chosen.updated(learning_rate=0.01), tmp_path / "run")
+    lines = history(tmp_path / "run")
+    assert lines[-1]["train_loss"] < 0.9 * lines[0]["train_loss"]
+    export(tmp_path / "run" / "csp_detector.pt", tmp_path / "squares.onnx")
+    with load(tmp_path / "squares.onnx") as find:
+        assert find(squares / "test" / "00.png").boxes.shape[1] == 4
+
+
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, squares: Path) -> None:
     whole = train(train_detector, settings(squares), tmp_path / "whole")
     train(train_detector, settings(squares), tmp_path / "halves")
