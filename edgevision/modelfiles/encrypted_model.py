@@ -6,13 +6,10 @@ first member. Nothing here imports what decrypts before a model has to be decryp
 
 import io
 import os
-import shlex
-import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 from edgevision.core.atomic_files import atomic_file
@@ -20,7 +17,7 @@ from edgevision.core.environment import environment_variable
 from edgevision.core.errors import DecryptionError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.printable import shortened
-from edgevision.core.private_keys import refuse_key_itself
+from edgevision.core.private_keys import refuse_key_itself, said_by
 from edgevision.core.regular_files import open_regular, read_text_file
 from edgevision.modelfiles.age_keys import IDENTITY_PREFIX, RECIPIENT_PREFIX, decode_key, encode_key
 
@@ -28,9 +25,6 @@ MODEL_KEY = "EDGEVISION_MODEL_KEY"
 """The environment variable that says where the private key is: a file, ``env:NAME`` or ``command:PROGRAM ...``."""
 
 _DEFAULT_KEY = Path("edgevision", "model.key")
-_LONGEST_COMMAND_S = 60.0
-_SECONDS_TO_CLOSE = 1.0
-_LONGEST_KEY = 4096
 _HAS_PASSWORD = 1  # of the flags of a zip's member
 
 
@@ -143,7 +137,7 @@ def _identity() -> tuple[str, bytes]:
     if kind == "env":
         text = os.environ.get(rest, "")
     elif kind == "command":
-        text = _said_by(rest)
+        text = said_by(rest, "--model-key")
     elif source == str(default) and not default.is_file():
         raise InputError(
             f"the model is encrypted, and there is no key: --model-key FILE, env:NAME or 'command:PROGRAM ...' says"
@@ -158,50 +152,6 @@ def _identity() -> tuple[str, bytes]:
         return source, decode_key(IDENTITY_PREFIX, lines[0])
     except ValueError as error:
         raise InputError(f"{shortened(source)} is not one private key, AGE-SECRET-KEY-1...: {error}") from error
-
-
-def _said_by(command: str) -> str:
-    """What a program prints that fetches the key, as from a TPM or a keyring."""
-    if not command.strip():
-        raise InputError("--model-key 'command:' names no program; write 'command:PROGRAM ARGUMENT ...'")
-    try:
-        process = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise _no_key(command, reason) from error
-    said: list[bytes] = []
-
-    def read() -> None:
-        assert process.stdout is not None
-        with process.stdout as pipe:
-            said.append(pipe.read(_LONGEST_KEY + 1))
-
-    # In a thread, for what the program has started may keep the pipe open when it has ended itself.
-    reading = Thread(target=read, daemon=True)
-    reading.start()
-    reading.join(_LONGEST_COMMAND_S)
-    try:
-        if not said:
-            raise _no_key(command, f"it did not end within {_LONGEST_COMMAND_S:g} s")
-        if len(said[0]) > _LONGEST_KEY:
-            raise _no_key(command, f"it prints more than {_LONGEST_KEY} bytes")
-        try:
-            code = process.wait(_LONGEST_COMMAND_S)
-        except subprocess.TimeoutExpired as error:
-            raise _no_key(command, f"it did not end within {_LONGEST_COMMAND_S:g} s") from error
-        if code:
-            raise _no_key(command, f"it ended with code {code}")
-        return said[0].decode()
-    except UnicodeDecodeError:
-        raise _no_key(command, "it prints no text") from None
-    finally:
-        process.kill()
-        process.wait()
-        reading.join(_SECONDS_TO_CLOSE)
-
-
-def _no_key(command: str, reason: str | None) -> InputError:
-    return InputError(f"the command {shortened(command)} gives no key: {reason}")
 
 
 def _key_lines(text: str) -> list[str]:

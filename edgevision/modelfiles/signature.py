@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError, ModelFileError, SignatureError
 from edgevision.core.extras import requires_extra
-from edgevision.core.private_keys import PRIVATE_KEY, refuse_key_itself
+from edgevision.core.private_keys import PRIVATE_KEY, refuse_key_itself, said_by
 from edgevision.core.regular_files import read_regular, sha256
 from edgevision.modelfiles.model_file import external_files, find_report, model_format
 
 PASSWORD = "EDGEVISION_KEY_PASSWORD"
 """The environment variable with the password of a private key."""
 
-_FROM_ENVIRONMENT = "env:"
+_FROM_ENVIRONMENT, _FROM_PROGRAM = "env:", "command:"
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _PIPE_HOLDS = 1 << 14
 _PIPES = Path("/dev/fd")
@@ -38,7 +38,7 @@ class SigningKey(NamedTuple):
 
     Attributes:
         key: the file of a private key in PEM (elliptic curve P-256, P-384 or P-521), or ``env:NAME`` for one in an
-            environment variable.
+            environment variable, or ``command:PROGRAM ...`` for what a program prints.
         certificate: of that key, in PEM.
         chain: of the authorities between it and the root, in PEM.
     """
@@ -216,21 +216,26 @@ def _read_key(key: Path) -> bytes:
 
 @contextmanager
 def _key_file(key: str) -> Iterator[Path]:
-    """A path from which the library reads the private key; one of the environment is not written to a disk."""
-    refuse_key_itself(key, "--key", f"give a file of it, or {_FROM_ENVIRONMENT}NAME for one in a variable")
-    if not key.startswith(_FROM_ENVIRONMENT):
+    """A path from which the library reads the private key; one that is in no file is not written to a disk."""
+    refuse_key_itself(key, "--key", f"give a file of it, {_FROM_ENVIRONMENT}NAME or '{_FROM_PROGRAM}PROGRAM ...'")
+    if key.startswith(_FROM_PROGRAM):
+        content = said_by(key.removeprefix(_FROM_PROGRAM), "--key").encode()
+    elif key.startswith(_FROM_ENVIRONMENT):
+        name = key.removeprefix(_FROM_ENVIRONMENT)
+        content = os.environ.get(name, "").encode()
+        if not content:
+            raise InputError(f"the environment variable {name!r} is empty; it holds a private key in PEM")
+        if len(content) > _PIPE_HOLDS:
+            raise InputError(f"the environment variable {name!r} holds {len(content):,} bytes, which is no key")
+    else:
         if not Path(key).is_file():
-            raise InputError(f"the key {key!r} is no file; give one in PEM, or {_FROM_ENVIRONMENT}NAME")
+            raise InputError(
+                f"the key {key!r} is no file; give one in PEM, {_FROM_ENVIRONMENT}NAME or '{_FROM_PROGRAM}PROGRAM ...'"
+            )
         yield Path(key)
         return
-    name = key.removeprefix(_FROM_ENVIRONMENT)
-    content = os.environ.get(name, "").encode()
-    if not content:
-        raise InputError(f"the environment variable {name!r} is empty; it holds a private key in PEM")
-    if len(content) > _PIPE_HOLDS:
-        raise InputError(f"the environment variable {name!r} holds {len(content):,} bytes, which is no key")
     if not _PIPES.is_dir():
-        raise InputError(f"this system has no {_PIPES}, by which a key in a variable is read; give a file with the key")
+        raise InputError(f"this system has no {_PIPES}, by which such a key is read; give a file with it")
     reading, writing = os.pipe()
     try:
         os.write(writing, content)

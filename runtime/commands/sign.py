@@ -23,7 +23,7 @@ def sign(
     key: Annotated[
         str,
         typer.Option(
-            help="Private key in PEM (P-256, P-384, P-521), or env:NAME for one in a variable.",
+            help="Private key in PEM (P-256, P-384, P-521), env:NAME for one in a variable, or 'command:PROGRAM ...'.",
             rich_help_panel=_KEY_PANEL,
         ),
     ],

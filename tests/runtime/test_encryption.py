@@ -201,7 +201,7 @@ def test_a_program_that_never_ends_is_ended(encrypted, edgevision, monkeypatch, 
 
     monkeypatch.setattr(subprocess, "Popen", start)
     if program != "yes":
-        monkeypatch.setattr("edgevision.modelfiles.encrypted_model._LONGEST_COMMAND_S", 0.2)
+        monkeypatch.setattr("edgevision.core.private_keys._LONGEST_COMMAND_S", 0.2)
     code, out, err = edgevision("inspect", encrypted, "--model-key", f"command:{program}")
     assert (code, out) == (2, "")
     assert said in err

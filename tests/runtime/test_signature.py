@@ -283,6 +283,14 @@ def test_what_is_signed_travels_in_an_archive(signed, keys, edgevision, tmp_path
     verify_signature(tmp_path / "there/colours.onnx", keys[1])
 
 
+def test_a_program_may_say_the_key_and_the_licences_are_said_first(signed, keys, edgevision) -> None:
+    code, out, err = edgevision("sign", signed, "--key", f"command:cat {keys[0]}", "--force")
+    assert code == 0, err
+    assert err.startswith("licences of colours: weights")
+    assert "PRIVATE" not in out + err
+    verify_signature(signed, keys[1])
+
+
 def test_the_library_s_own_program_verifies_what_we_sign(signed, keys) -> None:
     from model_signing import verifying
 
@@ -315,6 +323,9 @@ def test_a_key_may_have_a_password_and_no_other_opens_it(write_colours, tmp_path
         (("--key", "env:-----BEGIN PRIVATE KEY-----\nMHcC"), "got a private key itself"),
         (("--key", "ed25519.pem"), "it is of another kind"),
         (("--key", "env:NOT_THERE"), "'NOT_THERE' is empty"),
+        (("--key", "command:false"), "ended with code 1"),
+        (("--key", "command:"), "--key 'command:' names no program"),
+        (("--key", "command:uname"), "is no key for this"),
         (("--key", "signer.pub"), "is no key for this"),
         (("--key", "signer.pem", "--chain", "signer.pem"), "give both"),
         (("--key", "signer.pem", "--cert", "nowhere.crt"), "does not exist"),
