@@ -1,6 +1,7 @@
 """Make pairs of a drawing and a picture, from which `edgevision train translate` learns to turn one into the other.
 
     python examples/make_pairs.py edges photos pairs         Canny's edges of photographs (needs OpenCV)
+    python examples/make_pairs.py soft-edges photos pairs    edges as a network sees them (needs the training extra)
     python examples/make_pairs.py points faces68.zip pairs   the lines between 68 points of a face
     python examples/make_pairs.py masks nuclei.zip pairs     things in one colour on another, as in the picture
 
@@ -13,7 +14,7 @@ The drawings are pairs/A/NAME.png, the pictures pairs/B/NAME.png. A trained netw
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,20 @@ from edgevision.data.point_annotations import PointedFolder
 from edgevision.imaging.images import to_array
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
 
+if TYPE_CHECKING:
+    from edgevision.training.classifier_features import ClassifierFeatures
+
 FACE_SIDE = 144
 """Of the square round a face, in pixels."""
 
 FACE_MARGIN = 1.6
 """That square's side, where the points spread over 1."""
+
+CLASSIFIER = Path(__file__).parent / "checkpoints" / "classifier.pt"
+"""Of which the maps are that soft edges are found in."""
+
+MIRRORED = 32
+"""Pixels around a picture for them."""
 
 THRESHOLDS = (30, 90)
 """Of Canny's edges: gradients that go an edge on, and that begin one."""
@@ -60,6 +70,37 @@ def drawn_edges(photo: Pixels) -> Pixels:
     gray = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (0, 0), 1)
     edges = cv2.Canny(gray, *THRESHOLDS, L2gradient=True)
     return np.repeat(np.asarray(edges, np.uint8)[:, :, None], 3, axis=2)
+
+
+def soft_edge_pairs(path: Path) -> Iterator[Pair]:
+    """Photographs and where the maps of the classifier that ships change, the brighter the more, on black."""
+    from edgevision.training.classifier_features import ClassifierFeatures
+
+    features = ClassifierFeatures.read(CLASSIFIER)
+    for folder in _splits(path):
+        for index, name in enumerate(folder.names):
+            photo = to_array(folder.image(index))
+            yield Pair(name, drawn_soft_edges(photo, features), photo)
+
+
+def drawn_soft_edges(photo: Pixels, features: "ClassifierFeatures") -> Pixels:
+    """Edges at three scales, put together as Xie & Tu 2015 do with what they learn from outlines drawn by hand."""
+    import torch
+
+    # The zeros around a picture would be an edge.
+    seen = np.pad(photo, ((MIRRORED, MIRRORED), (MIRRORED, MIRRORED), (0, 0)), "symmetric")
+    with torch.inference_mode():
+        stages = features(torch.from_numpy(seen.transpose(2, 0, 1)[None] / np.float32(255))).stages
+    strengths = []
+    for stage in stages:
+        down, across = np.gradient(stage[0].numpy(), axis=(1, 2))
+        strength = Image.fromarray(np.sqrt((down**2 + across**2).sum(axis=0)))
+        enlarged = np.asarray(strength.resize((seen.shape[1], seen.shape[0]), Image.Resampling.BICUBIC))
+        enlarged = enlarged[MIRRORED:-MIRRORED, MIRRORED:-MIRRORED]
+        strengths.append(enlarged / max(float(np.percentile(enlarged, 99)), 1e-6))
+    # What changes at all scales is the outline of something; texture does in the first map alone.
+    together = np.prod(np.clip(strengths, 0, 1), axis=0) ** (1 / len(strengths))
+    return np.repeat((255 * together + 0.5).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
 def point_pairs(path: Path) -> Iterator[Pair]:
@@ -122,7 +163,7 @@ def _splits(path: Path) -> list[ImageFolder]:
     return [folder.another_split((split,)) for split in folder.splits] or [folder]
 
 
-KINDS = {"edges": edge_pairs, "points": point_pairs, "masks": mask_pairs}
+KINDS = {"edges": edge_pairs, "soft-edges": soft_edge_pairs, "points": point_pairs, "masks": mask_pairs}
 
 
 def main(kind: str, source: str, target: str) -> None:

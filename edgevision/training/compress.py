@@ -2,18 +2,12 @@
 
 from pathlib import Path
 
-import lightning
-
-from edgevision.core.errors import InputError
-from edgevision.models import COMPRESSORS, build_model
 from edgevision.models.hyperprior_codec import HyperpriorCodec
-from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.compression_metadata import compression_metadata
 from edgevision.training.compression_module import CompressionCrops, CompressionModule
-from edgevision.training.photo_training import fit_on_photos
+from edgevision.training.photo_training import begin_network, train_on_photos
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import CompressionSettings
-from edgevision.training.trainer import lightning_precision
 
 
 def train_compressor(
@@ -30,32 +24,19 @@ def train_compressor(
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    lightning.seed_everything(settings.seed, workers=True, verbose=False)
-    if settings.model not in COMPRESSORS:
-        raise InputError(f"photographs are compressed by the model {' or '.join(COMPRESSORS)}, not {settings.model}")
     options = {"qualities": len(settings.distortion_weights), **settings.model_options}
-    network = build_model(settings.model, **options)
+    network = begin_network(settings, options, suited=CompressionSettings.model, task="compress")
     assert isinstance(network, HyperpriorCodec)
-    if settings.crop % network.multiple:
-        raise InputError(f"crop must be a multiple of {network.multiple} for {settings.model}, not {settings.crop}")
-    if settings.start_from is not None:
-        begin_with(network, Path(settings.start_from))
-    lightning_precision(settings.precision)
-    module = CompressionModule(network, settings)
     plain = settings.updated(flip=False)
-    figures = fit_on_photos(
-        module,
+    return train_on_photos(
+        CompressionModule(network, settings),
         settings,
         lambda photos, validating: CompressionCrops(photos, plain if validating else settings),
         folder,
+        options=options,
+        describe=compression_metadata,
         judged_by="cost",
         mode="min",
         force=force,
         quiet=quiet,
     )
-    if figures is None:
-        return None
-    trained = module.cpu().network.eval()
-    metadata = compression_metadata(settings, trained, figures, folder.seconds_trained() / 3600)
-    save_checkpoint(folder.result, trained, metadata, model=settings.model, options=options)
-    return folder.result

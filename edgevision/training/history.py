@@ -1,14 +1,16 @@
-"""What a person follows a training by: one line an epoch, in the run's folder and on the terminal."""
+"""What a person follows a training by: how far it is, and a line an epoch, in the run's folder and on the terminal."""
 
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torchmetrics
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from edgevision.core.progress import PartsProgress
 from edgevision.training.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)
@@ -17,6 +19,7 @@ _log = logging.getLogger(__name__)
 class History(Callback):
     """One line at each validation, into the history and on the terminal, and the figures into the checkpoint.
 
+    Before the first, and where a validation is long in coming, a line says how far the training is.
     The module logs its figures as ``val_NAME`` and keeps a ``train_loss`` that it updates in every step.
     """
 
@@ -25,6 +28,19 @@ class History(Callback):
         self._quiet = quiet
         self._started = 0.0
         self._figures: dict[str, float] = {}
+        self._one_more_step: Callable[[], None] = lambda: None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._quiet or not trainer.is_global_zero:
+            return
+        every, epochs = int(trainer.num_training_batches), int(trainer.max_epochs or 0)
+        done = every * trainer.current_epoch
+        left = every * epochs - done
+        _log.info("training: %d steps%s, a validation after every %d", left, " more" if done else "", every)
+        self._one_more_step = PartsProgress(left, "steps")
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        self._one_more_step()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started = time.monotonic()

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
 from torch import nn
 
-from edgevision.core.errors import InputError
 from edgevision.modelfiles.metadata import (
     Color,
     ImageSpec,
@@ -17,18 +15,16 @@ from edgevision.modelfiles.metadata import (
     TensorSpec,
     TileSpec,
 )
-from edgevision.models import ColorNet, build_model, model_options
+from edgevision.models import ColorNet, model_options
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
-from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.color_module import ColorModule
 from edgevision.training.data_source import open_photos
-from edgevision.training.photo_training import fit_on_photos
+from edgevision.training.photo_training import begin_network, train_on_photos
 from edgevision.training.provenance import training_provenance
 from edgevision.training.restoration_data import DamagedCrops
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
-from edgevision.training.trainer import lightning_precision
 
 
 def train_restorer(
@@ -45,44 +41,30 @@ def train_restorer(
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    lightning.seed_everything(settings.seed, workers=True, verbose=False)
     options = _network_options(settings)
-    network = build_model(settings.model, **options)
-    _check_fit(settings, network)
-    if settings.start_from is not None:
-        begin_with(network, Path(settings.start_from))
-    lightning_precision(settings.precision)
-    module = (ColorModule if isinstance(network, ColorNet) else RestorationModule)(network, settings)
+    for path in settings.data:
+        open_photos(path)
+    network = begin_network(
+        settings,
+        options,
+        suited=RESTORATION_DEFAULTS[settings.kind].model,
+        task=settings.kind,
+        # Inpainting sees its crops at half the size, too.
+        crop_multiples=2 if settings.kind == RestorationKind.INPAINT else 1,
+    )
     # What differs between two validations should be the network alone.
     plain = settings.updated(flip=False)
-    figures = fit_on_photos(
-        module,
+    return train_on_photos(
+        (ColorModule if isinstance(network, ColorNet) else RestorationModule)(network, settings),
         settings,
         lambda photos, validating: DamagedCrops(photos, plain if validating else settings),
         folder,
+        options=options,
+        describe=restoration_metadata,
         judged_by="psnr",
         force=force,
         quiet=quiet,
     )
-    if figures is None:
-        return None
-    network = module.cpu().network.eval()
-    metadata = restoration_metadata(settings, network, figures, folder.seconds_trained() / 3600)
-    save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
-    return folder.result
-
-
-def _check_fit(settings: RestorationSettings, network: nn.Module) -> None:
-    """Refuse data, a network or a crop that the training would only stumble over."""
-    for path in settings.data:
-        open_photos(path)
-    suited = RESTORATION_DEFAULTS[settings.kind].model
-    if settings.model != suited:
-        raise InputError(f"{settings.kind} is trained with the model {suited}, not {settings.model}")
-    # Inpainting sees its crops at half the size, too.
-    multiple = int(getattr(network, "multiple", 1)) * (2 if settings.kind == RestorationKind.INPAINT else 1)
-    if settings.crop % multiple:
-        raise InputError(f"crop must be a multiple of {multiple} for {settings.model}, not {settings.crop}")
 
 
 def _network_options(settings: RestorationSettings) -> dict[str, Any]:

@@ -1,33 +1,29 @@
 """Training a stylization network: photographs and paintings in, a checkpoint that carries its metadata out."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from edgevision.core.errors import InputError
 from edgevision.imaging.images import read_image, to_array
 from edgevision.imaging.patch_style import patch_quantiles
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
 from edgevision.modelfiles.packed_arrays import packed
-from edgevision.models import build_model
 from edgevision.models.style_net import StyleNet
 from edgevision.runtime.tasks.stylization.spec import StylizationSpec
 from edgevision.runtime.tasks.stylization.task import STYLIZE
-from edgevision.training.checkpoint import begin_with, save_checkpoint
 from edgevision.training.crop_batches import planes
-from edgevision.training.photo_training import fit_on_photos
+from edgevision.training.photo_training import begin_network, train_on_photos
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import StyleSettings
 from edgevision.training.style_loss import StyleLoss
 from edgevision.training.style_module import StyleCrops, StyleModule
-from edgevision.training.trainer import lightning_precision
 
 
 def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False, quiet: bool = False) -> Path | None:
@@ -43,34 +39,22 @@ def train_stylizer(settings: StyleSettings, output: Path, *, force: bool = False
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    lightning.seed_everything(settings.seed, workers=True, verbose=False)
     options = network_options(settings)
-    network = build_model(settings.model, **options)
-    if not isinstance(network, StyleNet):
-        raise InputError(f"stylize is trained with the model style_net, not {settings.model}")
-    if settings.crop % network.multiple:
-        raise InputError(f"crop must be a multiple of {network.multiple} for {settings.model}, not {settings.crop}")
-    if settings.start_from is not None:
-        begin_with(network, Path(settings.start_from))
-    lightning_precision(settings.precision)
+    network = begin_network(settings, options, suited=StyleSettings.model, task=STYLIZE.name)
+    assert isinstance(network, StyleNet)
     paintings = [painting(Path(style), settings.style_size) for style in settings.styles]
-    module = StyleModule(network, settings, StyleLoss(paintings))
-    figures = fit_on_photos(
-        module,
+    return train_on_photos(
+        StyleModule(network, settings, StyleLoss(paintings)),
         settings,
         lambda photos, validating: StyleCrops(photos, settings),
         folder,
+        options=options,
+        describe=partial(stylization_metadata, paintings=paintings),
         judged_by="loss",
         mode="min",
         force=force,
         quiet=quiet,
     )
-    if figures is None:
-        return None
-    network = module.cpu().network.eval()
-    metadata = stylization_metadata(settings, network, paintings, figures, folder.seconds_trained() / 3600)
-    save_checkpoint(folder.result, network, metadata, model=settings.model, options=options)
-    return folder.result
 
 
 def network_options(settings: StyleSettings) -> dict[str, Any]:
@@ -89,9 +73,10 @@ def painting(path: Path, side: int) -> Tensor:
 def stylization_metadata(
     settings: StyleSettings,
     network: StyleNet,
-    paintings: Sequence[Tensor],
     figures: Mapping[str, float],
     hours: float,
+    *,
+    paintings: Sequence[Tensor],
 ) -> ModelMetadata:
     """What a trained network says of itself."""
     picture = ("batch", 3, "height", "width")

@@ -4,21 +4,15 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import lightning
-
-from edgevision.core.errors import InputError
 from edgevision.data.point_annotations import held_out_by
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
-from edgevision.models import build_model
 from edgevision.models.translation_unet import TranslationUNet
 from edgevision.runtime.tasks.translation.spec import TranslationSpec
 from edgevision.runtime.tasks.translation.task import TRANSLATE
-from edgevision.training.checkpoint import begin_with, save_checkpoint
-from edgevision.training.photo_training import fit_on_photos
+from edgevision.training.photo_training import begin_network, train_on_photos
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import TranslationSettings
-from edgevision.training.trainer import lightning_precision
 from edgevision.training.translation_data import PairCrops, Pairs
 from edgevision.training.translation_module import TranslationModule
 
@@ -38,40 +32,28 @@ def train_translator(
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    lightning.seed_everything(settings.seed, workers=True, verbose=False)
-    network = build_model(settings.model, **settings.model_options)
-    if not isinstance(network, TranslationUNet):
-        raise InputError(f"translate is trained with the model translation_unet, not {settings.model}")
-    if settings.crop % network.multiple:
-        raise InputError(f"crop must be a multiple of {network.multiple} for {settings.model}, not {settings.crop}")
-    if settings.start_from is not None:
-        begin_with(network, Path(settings.start_from))
-    lightning_precision(settings.precision)
-    module = TranslationModule(network, settings)
+    options = settings.model_options
+    network = begin_network(settings, options, suited=TranslationSettings.model, task=TRANSLATE.name)
     # What differs between two validations should be the network alone.
     plain = settings.updated(flip=False, turn=False)
-    figures = fit_on_photos(
-        module,
+    return train_on_photos(
+        TranslationModule(network, settings),
         settings,
         lambda pairs, validating: PairCrops(pairs, plain if validating else settings),
         folder,
+        options=options,
+        describe=translation_metadata,
         read=partial(Pairs, in_tenth=held_out_by(settings.groups), swap=settings.swap),
         judged_by=None,
         force=force,
         quiet=quiet,
     )
-    if figures is None:
-        return None
-    network = module.cpu().network.eval()
-    metadata = translation_metadata(settings, network.multiple, figures, folder.seconds_trained() / 3600)
-    save_checkpoint(folder.result, network, metadata, model=settings.model, options=settings.model_options)
-    return folder.result
 
 
 def translation_metadata(
-    settings: TranslationSettings, multiple: int, figures: Mapping[str, float], hours: float
+    settings: TranslationSettings, network: TranslationUNet, figures: Mapping[str, float], hours: float
 ) -> ModelMetadata:
-    """What the checkpoint says of a network whose sides are a ``multiple``, with these ``figures`` after ``hours``."""
+    """What the checkpoint says of a network with these ``figures`` after ``hours``."""
     picture = ("batch", 3, "height", "width")
     return ModelMetadata(
         task=TRANSLATE.name,
@@ -80,7 +62,7 @@ def translation_metadata(
         outputs=(TensorSpec(name="translated_image", shape=picture, value_range=(0.0, 1.0)),),
         image=ImageSpec(),
         spec=TranslationSpec(given=settings.given, made=settings.made, groups=settings.groups),
-        tile=TileSpec(multiple=multiple),
+        tile=TileSpec(multiple=network.multiple),
         quality={f"val_{name}": round(value, 4) for name, value in figures.items()},
         licence=settings.licence,
         provenance=training_provenance(settings, settings.data, hours),

@@ -90,7 +90,7 @@ def main() -> None:
         Image.fromarray(sheet).save(given.output / "sheet.jpg", quality=75)
         figures = {"loss": content + settings.style_weight * style, "content": content, "style": style}
         plain = build_model(settings.model, **options).eval()
-        metadata = stylization_metadata(settings, plain, paintings, figures, clock.seconds() / 3600)
+        metadata = stylization_metadata(settings, plain, figures, clock.seconds() / 3600, paintings=paintings)
         keep(given.output / "stylize.pt", average.network, metadata, settings.model, options)
 
     while clock.done() < 1:

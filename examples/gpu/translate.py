@@ -159,7 +159,7 @@ def main() -> None:
         sheet = (torch.cat(rows) * 255).round().byte().cpu().numpy()
         Image.fromarray(sheet).save(options.output / f"{round(progress * 8)}.jpg", quality=88)
         seconds = time.monotonic() - begin
-        metadata = translation_metadata(settings, average.network.multiple, {"psnr": psnr}, seconds / 3600)
+        metadata = translation_metadata(settings, average.network, {"psnr": psnr}, seconds / 3600)
         command = shlex.join(["python", "examples/gpu/translate.py", *sys.argv[1:]])
         metadata = metadata.updated(provenance=metadata.provenance.updated(command=command))
         save_checkpoint(

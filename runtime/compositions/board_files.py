@@ -18,7 +18,7 @@ from edgevision.runtime.remote.job import Check
 from edgevision.runtime.remote.picture_check import picture_check
 from edgevision.runtime.remote.remote_command import RemoteCommand
 from edgevision.runtime.tasks.board_pictures import board_pictures
-from edgevision.runtime.tasks.made_picture_board_files import send_jobs, send_masks, upright_size
+from edgevision.runtime.tasks.made_picture_board_files import send_made_pictures, send_masks, upright_size
 from edgevision.runtime.tasks.restoration.masks import match_masks
 from edgevision.runtime.tasks.task import Finding
 
@@ -99,7 +99,7 @@ def _send_pictures(
     def read(document: dict[str, Any]) -> _Document:
         return _Document.from_dict(document, "document")
 
-    send_jobs(command, jobs, check, read, skipped=len(pictures) - len(jobs))
+    send_made_pictures(command, jobs, check, read, skipped=len(pictures) - len(jobs))
     if given["mask"] is not None and jobs:
         find = match_masks(given["mask"])
         command.values["mask"] = send_masks(command, given["mask"], find, [job.picture for job in jobs])

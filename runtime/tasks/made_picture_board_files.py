@@ -41,7 +41,7 @@ class MadePictures(Record):
     failures: tuple[FailedInput, ...]
 
 
-def send_jobs(
+def send_made_pictures(
     command: RemoteCommand,
     jobs: Sequence[PictureJob],
     check: JobCheck,

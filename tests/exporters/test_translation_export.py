@@ -19,7 +19,7 @@ def test_an_exported_network_draws_any_size_and_its_tiles_have_no_seams(tmp_path
     options = {"widths": (8, 8), "blocks": (1, 1), "tail": 4}
     network = TranslationUNet(**options).eval()
     settings = TranslationSettings(data=("pairs",), given="edges", made="photograph", groups="^(.+)_")
-    metadata = translation_metadata(settings, network.multiple, {"psnr": 12.3456789}, 0.1)
+    metadata = translation_metadata(settings, network, {"psnr": 12.3456789}, 0.1)
     save_checkpoint(tmp_path / "net.pt", network, metadata, model="translation_unet", options=options)
     export(tmp_path / "net.pt", tmp_path / "net.onnx")
     metadata = read_metadata(tmp_path / "net.onnx")

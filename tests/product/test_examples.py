@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = {
@@ -21,6 +23,20 @@ EXPECTED = {
 
 def test_every_example_is_tested():
     assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXPECTED)
+
+
+def test_soft_edges_are_where_the_picture_changes(tmp_path):
+    picture = np.full((64, 96, 3), 40, np.uint8)
+    picture[:, 48:] = 200
+    (tmp_path / "given").mkdir()
+    Image.fromarray(picture).save(tmp_path / "given" / "step.png")
+    script = str(ROOT / "examples" / "make_pairs.py")
+    subprocess.run([sys.executable, script, "soft-edges", str(tmp_path / "given"), str(tmp_path)], check=True)
+    drawn = np.asarray(Image.open(tmp_path / "A" / "step.png").convert("L")).mean(axis=0)
+    assert drawn[44:52].max() > 128
+    assert drawn[:32].max() < 32
+    assert drawn[64:].max() < 32
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "B" / "step.png")), picture)
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))

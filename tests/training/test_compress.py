@@ -1,6 +1,8 @@
 """Training a codec, and what it becomes: two halves that agree on every bit, whatever they run on."""
 
 import json
+import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,11 +12,16 @@ from training_runs import TRAINING_MARKS
 
 import edgevision
 from edgevision.core.errors import InputError
+from edgevision.exporters.quantization.options import EngineChoice, Preset
+from edgevision.exporters.quantization.report import Outcome
+from edgevision.exporters.quantization.settings import QuantizationSettings
+from edgevision.exporters.quantization.targets import find_target, is_this_machine
 from edgevision.exporters.verify import verify
 from edgevision.imaging.symbol_scales import LEAST_SCALE, RESTORED_SHIFT, SCALE_COUNT, SCALE_STEP
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.models import build_model
 from edgevision.runtime.tasks.compression.evc_file import EvcFile
+from edgevision.runtime.tasks.evaluation import EvaluationOptions
 from edgevision.training.compression_metadata import codec_name, integer_entropy_model
 from edgevision.training.compression_module import CompressionCrops
 from edgevision.training.photo_crops import Photos
@@ -140,6 +147,50 @@ def test_every_engine_reads_the_same_bits(halves, trained, tmp_path, photos):
                 pictures.append(decompress(content).pixels.astype(int))
         assert np.array_equal(*latents), "to the last bit"
         assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+@pytest.fixture(scope="module")
+def int8_halves(halves, photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("int8-halves")
+    few = folder / "photos"
+    few.mkdir()
+    for photo in sorted(photos.iterdir())[:6]:
+        shutil.copy(photo, few)
+    # Nothing is timed for a machine that is not this one.
+    elsewhere = next(name for name in ("x86-vnni", "arm64-dotprod") if not is_this_machine(find_target(name)))
+    for part, other in (("encoder", "decoder"), ("decoder", "encoder")):
+        settings = QuantizationSettings(
+            calibration=few,
+            max_drop=50,
+            preset=Preset.QUICK,
+            engine=EngineChoice.ONNXRUNTIME,
+            target=elsewhere,
+            evaluation=EvaluationOptions(judge=halves / f"{other}.onnx"),
+        )
+        path = folder / f"{part}.onnx"
+        report = edgevision.export(halves / path.name, path, precision="int8", int8=settings)
+        found = report.quantization
+        assert (found.outcome, found.metric, found.unit) == (Outcome.INT8, "psnr", "dB")
+    return folder
+
+
+def test_what_an_int8_half_wrote_holds_the_same_symbols_for_int8_and_float(halves, int8_halves, photos):
+    pictures = []
+    for encoder in (halves, int8_halves):
+        with edgevision.load(encoder / "encoder.onnx") as compress:
+            content = compress(photos / "0.png").content
+        found = []
+        for decoder, devices in ((halves, ("ort:cpu",)), (int8_halves, ("ort:cpu", "openvino:cpu"))):
+            for device in devices:
+                if device.startswith("openvino") and not find_spec("openvino"):
+                    continue
+                with edgevision.load(decoder / "decoder.onnx", device) as decompress:
+                    found.append(decompress.latents(EvcFile.read(content)))
+                    pictures.append(decompress(content).pixels.astype(int))
+        assert len(found) > 1
+        assert all(np.array_equal(latents, found[0]) for latents in found), "to the last bit"
+    # A network of four steps does little with its latents, but int8 does the same.
+    assert max(np.abs(picture - pictures[0]).mean() for picture in pictures) < 4
 
 
 def test_the_halves_are_verified_against_the_checkpoint(halves, trained):

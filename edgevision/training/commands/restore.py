@@ -10,30 +10,10 @@ from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.core.errors import InputError
 from edgevision.data.noise_kinds import NoiseKind
-from edgevision.training.commands.options import (
-    EmaOption,
-    FlipCropsOption,
-    LearningRateOption,
-    ModelOptionsOption,
-    OptimizerOption,
-    StartFromOption,
-    StepsOption,
-    WarmupOption,
-    WeightDecayOption,
-    ZoomOption,
-)
-from edgevision.training.commands.run_training import (
-    DATA_PANEL,
-    NETWORK_PANEL,
-    TRAINING_PANEL,
-    Hardware,
-    Output,
-    number_range,
-    option_values,
-    run_training,
-)
-from edgevision.training.settings import RESTORATION_DEFAULTS, Optimizer
-from edgevision.training.train import training_settings
+from edgevision.training.commands.options import EmaOption, StepsOption, WarmupOption
+from edgevision.training.commands.photo_options import CropData, CropNetwork, CropTraining, train_on_crops
+from edgevision.training.commands.run_training import Hardware, Output, number_range
+from edgevision.training.settings import RESTORATION_DEFAULTS
 
 
 def _by_kind(setting: str) -> str:
@@ -63,16 +43,11 @@ class _Kind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Data:
-    panel: ClassVar[str] = DATA_PANEL
-
-    data: Annotated[list[str], typer.Option(help="Folder or zip of good photographs; give it once for each.")]
+class _Data(CropData):
     crop: Annotated[
         int | None,
         typer.Option(min=16, max=4096, help="Side of the crops in pixels.", show_default=_by_kind("crop")),
     ] = None
-    zoom: ZoomOption = 0.5
-    flip: FlipCropsOption = True
     noise: Annotated[
         NoiseKind | None,
         typer.Option(
@@ -86,34 +61,20 @@ class _Data:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Network:
-    panel: ClassVar[str] = NETWORK_PANEL
-
+class _Network(CropNetwork):
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="The network; each kind has its own.", show_default=_by_kind("model")),
     ] = None
-    model_options: ModelOptionsOption = "{}"
-    start_from: StartFromOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training:
-    panel: ClassVar[str] = TRAINING_PANEL
-
+class _Training(CropTraining):
     steps: StepsOption = 10_000
-    validate_every: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Steps between validations, where it can resume.",
-            show_default="the most up to 500 that divide --steps",
-        ),
-    ] = None
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, max=65536, help="Crops a step and device.", show_default=_by_kind("batch_size")),
-    ] = None
+    ] = None  # type: ignore[assignment]
     loss: Annotated[
         str | None,
         typer.Option(
@@ -125,10 +86,7 @@ class _Training:
         Path | None, typer.Option(help="Checkpoint of a classifier made by edgevision, for the perceptual loss.")
     ] = None
     ema: EmaOption = 0.999
-    optimizer: OptimizerOption = Optimizer.MUON
-    learning_rate: LearningRateOption = 0.003
     warmup: WarmupOption = 200
-    weight_decay: WeightDecayOption = 0.0
 
 
 @option_groups
@@ -152,14 +110,15 @@ def restore(
         edgevision train restore --kind denoise --data photos --noise mixed --sigma 0,55
         edgevision train restore --kind upscale --scale 4 --data photos --loss l1=1,ssim=0.1
     """
-    chosen = option_values(data, network, training, hardware) | {
-        "scale": kind.scale,
-        "sigma": number_range(data.sigma, "--sigma"),
-        "loss": None if training.loss is None else _loss(training.loss),
-        **output.licences,
-        "seed": seed,
-    }
-    run_training(kind.kind, training_settings(kind.kind, chosen.pop("data"), **chosen), output)
+    train_on_crops(
+        kind.kind,
+        *(data, network, training, hardware),
+        output=output,
+        seed=seed,
+        scale=kind.scale,
+        sigma=number_range(data.sigma, "--sigma"),
+        loss=None if training.loss is None else _loss(training.loss),
+    )
 
 
 def _loss(text: str) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The verb ``edgevision train translate``."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import typer
 
@@ -9,31 +9,25 @@ from edgevision.cli.option_groups import option_groups
 from edgevision.cli.options import SeedOption
 from edgevision.training.commands.options import (
     LearningRateOption,
-    ModelOptionsOption,
     OptimizerOption,
-    StartFromOption,
     StepsOption,
-    ValidateEveryOption,
-    WeightDecayOption,
     ZoomOption,
 )
-from edgevision.training.commands.run_training import (
-    DATA_PANEL,
-    NETWORK_PANEL,
-    Hardware,
-    Output,
-    SteppedTraining,
-    option_values,
-    run_training,
+from edgevision.training.commands.photo_options import (
+    CropData,
+    CropNetwork,
+    CropOption,
+    CropsAStepOption,
+    CropTraining,
+    ModelOption,
+    train_on_crops,
 )
+from edgevision.training.commands.run_training import Hardware, Output
 from edgevision.training.settings import Optimizer
-from edgevision.training.train import training_settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Data:
-    panel: ClassVar[str] = DATA_PANEL
-
+class _Data(CropData):
     data: Annotated[
         list[str],
         typer.Option(
@@ -50,23 +44,19 @@ class _Data:
             help="Regular expression that finds in a file's name what it shows, as a person; a tenth is held out."
         ),
     ] = None
-    crop: Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")] = 128
+    crop: CropOption = 128
     zoom: ZoomOption = 1.0
     flip: Annotated[bool, typer.Option(help="Mirror the crops.")] = True
     turn: Annotated[bool, typer.Option("--turn", help="Turn them, too, where no side is up.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Network:
-    panel: ClassVar[str] = NETWORK_PANEL
-
-    model: Annotated[str, typer.Option("--model", "-m", help="translation_unet.")] = "translation_unet"
-    model_options: ModelOptionsOption = "{}"
-    start_from: StartFromOption = None
+class _Network(CropNetwork):
+    model: ModelOption = "translation_unet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training(SteppedTraining):
+class _Training(CropTraining):
     adversarial: Annotated[
         float,
         typer.Option(help="The discriminator's gradient over that of the error; more invents more, 0 blurs."),
@@ -75,11 +65,9 @@ class _Training(SteppedTraining):
         int, typer.Option(min=1, max=1024, help="Channels of the discriminator's first layer.")
     ] = 64
     steps: StepsOption = 20_000
-    validate_every: ValidateEveryOption = 1000
-    batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")] = 16
+    batch_size: CropsAStepOption = 16
     optimizer: OptimizerOption = Optimizer.ADAMW
     learning_rate: LearningRateOption = 0.0004
-    weight_decay: WeightDecayOption = 0.0
 
 
 @option_groups
@@ -95,5 +83,4 @@ def translate(
         edgevision train translate --data pairs --given edges --made photograph
         edgevision train translate --data faces --groups '^(.+)_[0-9]+' --adversarial 0.7
     """
-    chosen = option_values(data, network, training, hardware) | {**output.licences, "seed": seed}
-    run_training("translate", training_settings("translate", chosen.pop("data"), **chosen), output)
+    train_on_crops("translate", data, network, training, hardware, output=output, seed=seed)

@@ -36,7 +36,18 @@ class PhotoSettings(TrainingSettings):
 
     @classmethod
     def from_sources(cls, kind: str, sources: Sequence[str], given: Mapping[str, Any]) -> Self:
-        return cls.from_dict({"data": list(sources), **given}, kind)
+        return cls.from_dict({"data": list(sources), **cls.with_validation(given)}, kind)
+
+    @classmethod
+    def with_validation(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """``given``, and where that does not say how often to validate, the most steps that are usual and fit."""
+        usual, steps = cls.validate_every, given.get("steps", cls.steps)
+        if given.get("validate_every") is not None or not isinstance(steps, int):
+            return dict(given)
+        # Much oftener than usual would take the time for learning: then what does not fit is refused.
+        fitting = (every for every in range(usual, max(1, usual // 10) - 1, -1) if steps % every == 0)
+        every = steps if 0 < steps < usual else next(fitting, usual)
+        return {**given, "validate_every": every}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -60,8 +60,7 @@ class RestorationSettings(PhotoSettings):
 
     @classmethod
     def from_sources(cls, kind: str, sources: Sequence[str], given: Mapping[str, Any]) -> Self:
-        suited = restoration_defaults(RestorationKind(kind), given)
-        return cls.from_dict({"kind": kind, "data": list(sources), **suited}, kind)
+        return super().from_sources(kind, sources, {"kind": kind, **restoration_defaults(RestorationKind(kind), given)})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -109,10 +108,5 @@ RESTORATION_DEFAULTS: Mapping[RestorationKind, RestorationDefaults] = {
 
 def restoration_defaults(kind: RestorationKind, given: Mapping[str, Any]) -> dict[str, Any]:
     """``given``, and where that has ``None`` or nothing, what suits the ``kind``."""
-    steps = given.get("steps") or RestorationSettings.steps
-    suited = {
-        **RESTORATION_DEFAULTS[kind]._asdict(),
-        "scale": 2 if kind == RestorationKind.UPSCALE else 1,
-        "validate_every": max(every for every in range(1, 501) if steps % every == 0),
-    }
+    suited = {**RESTORATION_DEFAULTS[kind]._asdict(), "scale": 2 if kind == RestorationKind.UPSCALE else 1}
     return suited | {name: value for name, value in given.items() if value is not None or name not in suited}

@@ -14,7 +14,7 @@ from edgevision.runtime.remote.remote_command import RemoteCommand, model_metada
 from edgevision.runtime.shipped_models import shipped_model
 from edgevision.runtime.tasks.board_pictures import board_pictures
 from edgevision.runtime.tasks.job_board_files import send_comparisons
-from edgevision.runtime.tasks.made_picture_board_files import send_jobs, send_masks, upright_size
+from edgevision.runtime.tasks.made_picture_board_files import send_made_pictures, send_masks, upright_size
 from edgevision.runtime.tasks.restoration.masks import match_masks, split_off_mask
 from edgevision.runtime.tasks.restoration.spec import RestorationKind, RestorationSpec
 from edgevision.runtime.tasks.side_by_side import side_by_side_size
@@ -94,7 +94,7 @@ def send_pictures(
     def read(document: dict[str, Any]) -> RunDocument:
         return RunDocument.from_dict(document, "document")
 
-    send_jobs(command, jobs, check, read, skipped=len(pictures) - len(jobs))
+    send_made_pictures(command, jobs, check, read, skipped=len(pictures) - len(jobs))
     send_comparisons(command, jobs, check_compared)
     return jobs
 

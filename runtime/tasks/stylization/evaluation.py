@@ -30,6 +30,7 @@ def evaluate_stylizer(
 ) -> RestorationReport:
     """Paint every picture of ``data``, or the tenth that training leaves out, in one style each, by turns.
 
+    The seed of ``options`` says with which style the turns begin.
     ``show`` is given each that is painted, float32 (height, width, 3) in 0..1, by its name.
 
     Raises:
@@ -39,7 +40,7 @@ def evaluate_stylizer(
     """
     paintings = painting_quantiles(stylizer.metadata)
     held_out = [index for index, name in enumerate(data.names) if is_held_out(name) or not options.held_out]
-    jobs = [(data.names[index], index, turn % len(paintings)) for turn, index in enumerate(held_out)]
+    jobs = [(data.names[index], index, turn % len(paintings)) for turn, index in enumerate(held_out, options.seed)]
 
     def measure(job: Job) -> Compared:
         _, index, style = job
@@ -86,7 +87,9 @@ class StyleQuality(RestorationQuality):
     """The distance of painted pictures from their paintings."""
 
     unit = ""
-    budget = 0.02
+    # As much as 5 % of another style, which by eye nobody tells; noise of 16 of 255, which one sees, is 0.0046, and a
+    # picture that moved by six pixels differs by 0.0013 either way (benchmarks/RESULTS.md).
+    budget = 0.003
     less_is_better = True
 
     _evaluate = staticmethod(evaluate_stylizer)

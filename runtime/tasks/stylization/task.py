@@ -68,7 +68,8 @@ class StylizationTask(RestorationTask):
     def calibration_degradations(
         self, metadata: ModelMetadata, options: "EvaluationOptions"
     ) -> "list[EvaluationOptions]":
-        return []
+        """What evaluation paints, where that can be judged."""
+        return [options] if metadata.spec_as(StylizationSpec).paintings is not None else []
 
     def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
         return _CROP
