@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from picture_strip import Pair, brightened, denoised, example, inpainted, landmarked, shown, upscaled
+from picture_strip import CAPTION_COLOUR, Pair, brightened, denoised, example, inpainted, landmarked, shown, upscaled
 from PIL import Image, ImageDraw, ImageFont
 
 import edgevision
@@ -25,7 +25,7 @@ TEXT = 22
 
 def row(pictures: list[tuple[Image.Image, str]], width: int, height: int) -> Image.Image:
     """Pictures side by side, each above what is said of it, as wide and as high."""
-    sheet = Image.new("RGB", (width * len(pictures), height + TEXT), "white")
+    sheet = Image.new("RGBA", (width * len(pictures), height + TEXT))
     pen = ImageDraw.Draw(sheet)
     for number, (picture, words) in enumerate(pictures):
         scale = max(width / picture.width, height / picture.height)
@@ -34,7 +34,7 @@ def row(pictures: list[tuple[Image.Image, str]], width: int, height: int) -> Ima
         fitted = picture.resize(size, Image.Resampling.LANCZOS).crop((left, top, left + width, top + height))
         sheet.paste(fitted, (number * width, 0))
         place = ((number + 0.5) * width, height + TEXT / 2)
-        pen.text(place, words, fill="black", font=ImageFont.load_default(13), anchor="mm")
+        pen.text(place, words, fill=CAPTION_COLOUR, font=ImageFont.load_default(13), anchor="mm")
     return sheet
 
 
