@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.data.datasets import ImageFolder, is_held_out, split_called
 from edgevision.data.point_annotations import held_out_by
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import require_metadata
@@ -181,7 +181,8 @@ def copy_with_annotations(data: ImageFolder, name: str, folder: Path) -> None:
     for path in (name, *beside, *([data.masks[name]] if name in data.masks else [])):
         (folder / Path(path).name).write_bytes(data.read(path))
     for path in data.other_files:
-        if path.endswith(".csv"):
+        # Tables of another split may have pictures of the same name.
+        if path.endswith(".csv") and split_called(Path(path).name.partition("_")[0]) in (None, data.split):
             head, *lines = data.read(path).decode().splitlines()
             own = [line for line in lines if line.startswith(f"{Path(name).name},")]
             if own:

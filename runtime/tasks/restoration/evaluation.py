@@ -33,6 +33,8 @@ DEFAULTS = EvaluationOptions()
 # A gray photograph comes back as it is; one such would make a mean of infinity.
 _MOST_DB = 60.0
 
+_JUDGED = ("psnr_ab", "psnr_y", "psnr", "style_distance", "content_distance")
+
 # The luma of BT.601 reaches from 16 to 235 in the super-resolution literature.
 _STUDIO_RANGE = 219 / 255
 
@@ -80,7 +82,7 @@ class RestorationReport(QualityReport):
 
 def judged_figure(figures: Mapping[str, float]) -> str:
     """The one of the figures that says how good a restorer is."""
-    return next(name for name in ("psnr_ab", "psnr_y", "psnr", "style_distance") if name in figures)
+    return next(name for name in _JUDGED if name in figures)
 
 
 def _unit(figure: str) -> str:

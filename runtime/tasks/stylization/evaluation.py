@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.errors import ModelFileError
 from edgevision.data.datasets import ImageFolder, is_held_out
 from edgevision.imaging.patch_style import content_distance, patch_quantiles, style_distance
 from edgevision.imaging.pictures import Picture
@@ -30,50 +30,48 @@ def evaluate_stylizer(
 ) -> RestorationReport:
     """Paint every picture of ``data``, or the tenth that training leaves out, in one style each, by turns.
 
-    The seed of ``options`` says with which style the turns begin.
+    The seed of ``options`` says with which style the turns begin. Of a model that does not know its paintings, as those
+    of others, only the distance from the photographs is told.
+
     ``show`` is given each that is painted, float32 (height, width, 3) in 0..1, by its name.
 
     Raises:
         DatasetError: not one readable picture.
-        InputError: the model does not know its paintings.
-        ModelFileError: what it knows of them is damaged.
+        ModelFileError: what it knows of its paintings is damaged.
     """
     paintings = painting_quantiles(stylizer.metadata)
+    styles = stylizer.styles or (None,)
     held_out = [index for index, name in enumerate(data.names) if is_held_out(name) or not options.held_out]
-    jobs = [(data.names[index], index, turn % len(paintings)) for turn, index in enumerate(held_out, options.seed)]
+    jobs = [(data.names[index], index, turn % len(styles)) for turn, index in enumerate(held_out, options.seed)]
 
     def measure(job: Job) -> Compared:
         _, index, style = job
         picture = Picture.read(data.image(index))
         photo = np.broadcast_to(as_float(picture.pixels), (picture.height, picture.width, 3))
-        painted = as_float(stylizer(picture, style=stylizer.styles[style]).pixels)
-        figures, before = (
-            {
-                "style_distance": style_distance(patch_quantiles(made), paintings[style]),
-                "content_distance": content_distance(made, photo),
-            }
-            for made in (painted, photo)
-        )
+        painted = as_float(stylizer(picture, style=styles[style]).pixels)
+        figures, before = (distances(made, photo, style) for made in (painted, photo))
         return figures, before, painted
 
-    return compared_pictures(
-        jobs, measure, f"painted by turns in {len(paintings)} styles", show=show, quiet=options.quiet
-    )
+    def distances(made: Array, photo: Array, style: int) -> dict[str, float]:
+        content = {"content_distance": content_distance(made, photo)}
+        if paintings is None:
+            return content
+        return {"style_distance": style_distance(patch_quantiles(made), paintings[style])} | content
+
+    painted = f"painted by turns in {len(styles)} styles" if len(styles) > 1 else "painted"
+    unknown = "; the model does not say of which paintings" if paintings is None else ""
+    return compared_pictures(jobs, measure, painted + unknown, show=show, quiet=options.quiet)
 
 
-def painting_quantiles(metadata: ModelMetadata) -> Array:
-    """Of each style of the model, float32 (styles, scales, filters, quantiles).
+def painting_quantiles(metadata: ModelMetadata) -> Array | None:
+    """Of each style of the model, float32 (styles, scales, filters, quantiles); ``None`` where it knows no paintings.
 
     Raises:
-        InputError: it does not know its paintings.
         ModelFileError: what it knows of them is damaged.
     """
     spec = metadata.spec_as(StylizationSpec)
     if spec.paintings is None:
-        raise InputError(
-            f"{metadata.name!r} does not know the paintings of its styles, by which it would be judged; networks of"
-            " edgevision train stylize do"
-        )
+        return None
     try:
         quantiles = unpacked(spec.paintings)["quantiles"].astype(np.float32)
     except (KeyError, ValueError) as error:

@@ -74,9 +74,6 @@ class StylizationTask(RestorationTask):
     def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
         return _CROP
 
-    def can_evaluate(self, metadata: ModelMetadata, data: "ImageFolder") -> bool:
-        return metadata.spec_as(StylizationSpec).paintings is not None
-
     def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
         from edgevision.runtime.tasks.stylization.evaluation import evaluate_stylizer
 

@@ -5,7 +5,7 @@ import pytest
 from fake_engine import FakeEngine
 from PIL import Image
 
-from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.errors import ModelFileError
 from edgevision.data.datasets import ImageFolder
 from edgevision.imaging.patch_style import patch_quantiles
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, TensorSpec, TileSpec
@@ -92,13 +92,20 @@ def test_forms_are_judged_by_how_much_farther_from_the_paintings_they_are(photos
 
 def test_a_model_that_does_not_know_its_paintings_is_judged_by_its_outputs(photos):
     unknown = metadata(paintings=None)
-    assert not STYLIZE.can_evaluate(unknown, photos)
-    assert STYLIZE.can_evaluate(metadata(), photos)
     batch = (np.zeros((1, 3, 8, 8), np.float32), np.array([[1, 0]], np.float32))
     measure = STYLIZE.quality_measure(unknown, painter(1), batch, photos, EvaluationOptions())
     assert isinstance(measure, OutputQuality)
-    with pytest.raises(InputError, match="'painter' does not know the paintings of its styles"):
-        evaluate_stylizer(Stylizer(painter(1), unknown), photos, EvaluationOptions(quiet=True))
+
+
+def test_of_a_model_that_does_not_know_its_paintings_the_distance_from_the_photographs_is_told(photos):
+    unknown = metadata(paintings=None)
+    nothing, half = (
+        evaluate_stylizer(Stylizer(painter(amount), unknown), photos, EvaluationOptions(quiet=True))
+        for amount in (0, 0.5)
+    )
+    assert list(half.figures) == ["content_distance"]
+    assert half.figures["content_distance"] > nothing.figures["content_distance"] == pytest.approx(0, abs=1e-4)
+    assert "in 2 styles; the model does not say of which paintings" in half.table()
 
 
 @pytest.mark.parametrize(
