@@ -37,7 +37,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def _few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photo_training, "_VALIDATION_CROPS", 4)
+    monkeypatch.setattr(photo_training, "VALIDATION_CROPS", 4)
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -392,6 +392,7 @@ def test_the_command_trains_and_prints_where_the_checkpoint_is(
     )
     assert code == 0, err
     assert out == f"{tmp_path / 'run' / 'subpixel.pt'}\n"
+    assert "training: 2 steps, a validation after every 1" in err
     assert "epoch 2 of 2: loss" in err
     chosen = RestorationSettings.from_dict(json.loads((tmp_path / "run" / "settings.json").read_text()))
     assert (chosen.kind, chosen.scale, chosen.steps) == ("upscale", 4, 2)

@@ -52,7 +52,7 @@ def settings(data: Path, paintings: tuple[str, ...], **changes: Any) -> StyleSet
 def test_a_training_ends_in_a_checkpoint_that_knows_its_styles(
     tmp_path: Path, photographs: Path, paintings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photo_training, "_VALIDATION_CROPS", 4)
+    monkeypatch.setattr(photo_training, "VALIDATION_CROPS", 4)
     chosen = settings(photographs, paintings, licence="Apache-2.0")
     train(train_stylizer, chosen, tmp_path / "run")
     checkpoint = read_checkpoint(tmp_path / "run" / "style_net.pt")

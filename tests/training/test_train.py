@@ -73,6 +73,25 @@ def test_data_that_are_missing_are_named_before_anything_heavy_is_imported(monke
         edgevision.train("classify", "nowhere")
 
 
+@pytest.mark.parametrize(
+    ("kind", "steps", "every"),
+    [
+        ("translate", {}, 1000),
+        ("translate", {"steps": 12}, 12),
+        ("denoise", {"steps": 600}, 300),
+        ("compress", {}, 500),
+    ],
+)
+def test_the_last_step_is_followed_by_a_validation_unless_another_is_asked_for(
+    kind: str, steps: dict[str, int], every: int
+) -> None:
+    assert training_settings(kind, "photos", **steps).validate_every == every  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="--steps 10000 would do"):
+        training_settings(kind, "photos", steps=10_007)
+    with pytest.raises(InputError, match="steps must be a multiple of validate-every 5, not 12"):
+        training_settings(kind, "photos", steps=12, validate_every=5)
+
+
 def test_a_classifier_is_trained_into_the_folder_asked_for(tmp_path: Path) -> None:
     checkpoint = edgevision.train("classify", "digits", tmp_path / "digits", model="cnn2", epochs=1, quiet=True)
     assert checkpoint is not None

@@ -63,7 +63,7 @@ def settings(data: Path, **changes: Any) -> TranslationSettings:
 def test_a_training_ends_in_a_checkpoint_that_knows_its_two_sides(
     tmp_path: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photo_training, "_VALIDATION_CROPS", 4)
+    monkeypatch.setattr(photo_training, "VALIDATION_CROPS", 4)
     chosen = settings(pairs, given="box", made="red box", licence="MIT")
     trained = train(train_translator, chosen, tmp_path / "run")
     checkpoint = read_checkpoint(tmp_path / "run" / "translation_unet.pt")
