@@ -17,7 +17,7 @@ from edgevision.runtime.tasks.detection.evaluation import LEAST_SCORE, class_ord
 from edgevision.runtime.tasks.detection.matching import matched_pairs
 from edgevision.runtime.tasks.detection.result import Detections
 from edgevision.runtime.tasks.detection.spec import DetectionSpec
-from edgevision.runtime.tasks.loss_bound import jackknife_bound, ratio_bound
+from edgevision.runtime.tasks.loss_bound import LossBound, jackknife_bound, ratio_bound
 from edgevision.runtime.tasks.quality import Example, Quality, drawn_examples
 
 # Of a detector that finds nothing any more, or so many times as much: it is broken, whatever a figure says.
@@ -54,9 +54,13 @@ class DetectionQuality:
         lost = there - 2 * np.array(_pair_counts(ours, theirs))
         agreement = 100.0 * (1 - float(lost.sum() / there.sum())) if there.any() else 100.0
         figures = {"agreement": agreement, "boxes": float(after)}
+        bound: LossBound | None
         if self._truth is None:
             # A box that lies elsewhere is one more of either model.
-            loss, bound = 100.0 - agreement, ratio_bound(100 * lost, there, unseen=100 / max(1, before))
+            loss, unseen = 100.0 - agreement, 100 / max(1, before)
+            bound = ratio_bound(100 * lost, there, unseen=unseen)
+            # Where neither finds anything, a single box on another picture may be all that there is.
+            bound = bound or LossBound(pictures=len(there), error=0.0, unseen=unseen)
         else:
             precision, reference = self._precision(found), self._reference_precision
             figures["map"] = 100 * precision.mean()

@@ -96,3 +96,13 @@ def test_why_boxes_are_compared_with_the_float_models_is_noted(tmp_path, label, 
     metadata = ModelMetadata(task="detect", name="finder", image=ImageSpec(size=(30, 40)), spec=SPEC)
     measure = DetectionQuality(metadata, squares((2, 2)), Pictures(ImageFolder(tmp_path)))
     assert measure.notes == (f"int8 is judged by how well its boxes agree with the float model's: {why}",)
+
+
+def test_a_detector_that_finds_nothing_proves_nothing(tmp_path):
+    for number in range(300):
+        Image.new("RGB", (4, 3)).save(tmp_path / f"{number:03}.png")
+    metadata = ModelMetadata(task="detect", name="finder", image=ImageSpec(size=(30, 40)), spec=SPEC)
+    measure = DetectionQuality(metadata, squares(), Pictures(ImageFolder(tmp_path)))
+    quality = measure(squares())
+    assert quality.loss == 0
+    assert find_proof(quality.loss, quality.bound, measure.budget) is None
