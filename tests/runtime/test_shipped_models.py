@@ -6,6 +6,8 @@ import pytest
 
 import edgevision
 from edgevision.core.errors import InputError, ModelFileError
+from edgevision.core.regular_files import sha256
+from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import read_metadata
 from edgevision.runtime.shipped_models import resolve_model, shipped_model, shipped_names
 
@@ -77,6 +79,17 @@ def test_the_checkpoint_beside_a_shipped_model_is_what_it_was_made_of(checkpoint
     made_of = read_metadata(resolve_model(model)).provenance.checkpoint_sha256
     content = (CHECKPOINTS / f"{checkpoint}.pt").read_bytes()
     assert hashlib.sha256(content).hexdigest() == made_of
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_model_says_its_licences_and_its_report_is_of_it(name):
+    model = resolve_model(name)
+    metadata = read_metadata(model)
+    assert metadata.licence
+    assert metadata.provenance.data_licence
+    report = json.loads(model.with_suffix(".report.json").read_text())
+    assert ModelMetadata.from_dict(report["metadata"]) == metadata
+    assert (report["sha256"], report["size_bytes"]) == (sha256(model), model.stat().st_size)
 
 
 def test_a_file_that_exists_wins_over_the_model_of_its_name(tmp_path, monkeypatch):
