@@ -9,7 +9,7 @@ from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL, JsonOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import InputError
 from edgevision.core.printable import exact_json, one_line
-from edgevision.modelfiles.metadata import ModelMetadata, PrivacyBudget, TensorSpec
+from edgevision.modelfiles.metadata import ModelMetadata, PrivacyBudget, Provenance, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 from edgevision.modelfiles.model_file import ModelFormat, external_files
 from edgevision.modelfiles.signature import signature_path
@@ -117,8 +117,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         *find_task(metadata.task).facts(metadata).items(),
         ("quality", ", ".join(f"{name} {value:g}" for name, value in metadata.quality.items())),
         ("licence", metadata.licence),
-        ("data", provenance.data),
-        ("of licence", provenance.data_licence),
+        ("data", _data(provenance)),
         ("private", _privacy(provenance.privacy)),
         ("made by", provenance.command),
         ("made on", ", ".join(filter(None, (provenance.machine, provenance.created)))),
@@ -127,6 +126,12 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in provenance.versions.items())),
     ]
     return rows
+
+
+def _data(provenance: Provenance) -> str:
+    """What the weights were learned from, and under which licence that is."""
+    licence = provenance.data_licence and f"(licence: {provenance.data_licence})"
+    return " ".join(filter(None, (provenance.data, licence)))
 
 
 def _privacy(budget: PrivacyBudget | None) -> str:

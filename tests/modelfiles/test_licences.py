@@ -9,6 +9,6 @@ def test_both_licences_are_said_and_also_that_there_are_none() -> None:
     assert licences_line(metadata) == "licences of mine: weights MIT; data not stated"
     provenance = Provenance(data="photos.zip", data_licence="CC-BY-4.0")
     assert licences_line(metadata.updated(licence=None, provenance=provenance)) == (
-        "licences of mine: weights not stated; data photos.zip CC-BY-4.0"
+        "licences of mine: weights not stated; data (photos.zip) CC-BY-4.0"
     )
     assert licences_line(None) == "licences: not stated, as the model has no metadata"

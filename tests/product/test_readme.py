@@ -1,5 +1,6 @@
 """The commands of the README are run as they stand there, and what any page shows exists."""
 
+import html
 import os
 import re
 import shlex
@@ -43,6 +44,14 @@ def test_every_shell_command_runs(folder):
         )
         assert done.returncode == 0, (command, done.stderr)
         assert done.stdout, command
+
+
+def test_the_recorded_terminal_shows_these_commands():
+    recording = (ROOT / "docs" / "pictures" / "terminal.svg").read_text(encoding="utf-8")
+    typed = re.findall(r'class="command">\$ (.+?)</text>', recording)
+    assert [html.unescape(command) for command in typed] == [
+        shlex.join(one.words) for one in RUN if one.language == "sh"
+    ]
 
 
 def test_the_python_of_the_readme_runs(folder):

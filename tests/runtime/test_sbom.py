@@ -68,7 +68,7 @@ def test_the_licence_of_the_data_is_with_the_data(edgevision, write_colours) -> 
     (data,) = (component for component in document["components"] if component["bom-ref"] == "data")
     assert data["licenses"] == [{"license": {"id": "CC-BY-4.0"}}]
     assert document["metadata"]["component"]["licenses"] == [{"license": {"id": "MIT"}}]
-    assert "of licence  CC-BY-4.0" in edgevision("inspect", model)[1]
+    assert "data        photos.zip (licence: CC-BY-4.0)" in edgevision("inspect", model)[1]
 
 
 def test_a_model_without_metadata_has_its_files(edgevision, write_colours) -> None:
