@@ -36,9 +36,10 @@ def said_by(command: str, option: str) -> str:
         raise InputError(f"{option} 'command:' names no program; write 'command:PROGRAM ARGUMENT ...'")
     try:
         process = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise _no_key(command, reason) from error
+    except OSError as error:
+        raise _no_key(command, error.strerror) from error
+    except ValueError as error:
+        raise _no_key(command, "it cannot be parsed, as where a quote is not closed") from error
     said: list[bytes] = []
 
     def read() -> None:

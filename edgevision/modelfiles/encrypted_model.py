@@ -136,6 +136,8 @@ def _identity() -> tuple[str, bytes]:
     kind, _, rest = source.partition(":")
     if kind == "env":
         text = os.environ.get(rest, "")
+        if not text.strip():
+            raise InputError(f"the environment variable {rest!r} is empty; it holds a private key, AGE-SECRET-KEY-1...")
     elif kind == "command":
         text = said_by(rest, "--model-key")
     elif source == str(default) and not default.is_file():

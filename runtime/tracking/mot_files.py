@@ -17,6 +17,8 @@ from edgevision.metrics.track_scores import LEAST_OVERLAP, FramePair
 from edgevision.runtime.tracking.result import Tracks
 
 _MOST_FRAMES = 10_000_000
+_GREATEST_ID = 1 << 53
+"""Above it not every whole number is a float64."""
 
 _SCORED, _DISTRACTORS = 1, (2, 7, 8, 12)
 """MOT Challenge's classes: pedestrians; and people on vehicles, those who stand, what looks alike, and reflections."""
@@ -106,7 +108,7 @@ def _rows(path: Path) -> list[tuple[float, ...]]:
     rows = []
     try:
         with open_regular(path) as file:
-            text = file.read().decode("utf-8")
+            text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     for number, line in enumerate(text.splitlines(), start=1):
@@ -116,7 +118,8 @@ def _rows(path: Path) -> list[tuple[float, ...]]:
             row = tuple(float(field) for field in line.split(","))
         except ValueError:
             row = ()
-        if len(row) < 6 or not all(map(math.isfinite, row[:6])) or not 1 <= row[0] <= _MOST_FRAMES:
+        numbers = all(map(math.isfinite, row[:6])) and all(number.is_integer() for number in row[:2])
+        if len(row) < 6 or not numbers or not 1 <= row[0] <= _MOST_FRAMES or abs(row[1]) > _GREATEST_ID:
             raise DatasetError(
                 f"line {number} of {str(path)!r} is not frame,id,x,y,width,height,...: {shortened(line)}"
             )

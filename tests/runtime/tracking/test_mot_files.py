@@ -39,6 +39,12 @@ def test_there_and_back(tmp_path):
     assert np.allclose(read.boxes, boxes)
 
 
+def test_a_file_of_windows_may_say_that_it_is_utf_8(tmp_path):
+    path = tmp_path / "gt.txt"
+    path.write_bytes(b"\xef\xbb\xbf1,4,0,0,9,9\r\n")
+    assert read_mot(path).ids.tolist() == [4]
+
+
 def test_of_a_ground_truth_what_is_to_be_scored(tmp_path):
     path = tmp_path / "gt.txt"
     path.write_text("1,1,0,0,9,9,1,1,0.5\n1,2,0,0,9,9,0,1,1\n1,3,0,0,9,9,1,7,1\n\n2,1,0,0,9,9,1,-1,-1,-1\n")
@@ -67,6 +73,9 @@ def test_what_is_found_of_a_distractor_counts_for_nothing(tmp_path):
         ("1,1,0,0,9,9\nx\n", "line 2"),
         ("0,1,0,0,9,9\n", "line 1"),
         ("1,1,0,0,nan,9\n", "line 1"),
+        ("1,1,0,0,9,9\n1.5,1,0,0,9,9\n", "line 2"),
+        ("1,1.2,0,0,9,9\n", "line 1"),
+        ("1,1e30,0,0,9,9\n", "line 1"),
         ("1,1,0,0,9,9\n1,1,3,3,9,9\n", "id 1 twice in frame 1"),
     ],
 )
