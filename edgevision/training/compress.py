@@ -5,6 +5,7 @@ from pathlib import Path
 from edgevision.models.hyperprior_codec import HyperpriorCodec
 from edgevision.training.compression_metadata import compression_metadata
 from edgevision.training.compression_module import CompressionCrops, CompressionModule
+from edgevision.training.network_options import network_options
 from edgevision.training.photo_training import begin_network, train_on_photos
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import CompressionSettings
@@ -24,7 +25,7 @@ def train_compressor(
         KeyboardInterrupt: interrupted; what is finished is on disk.
     """
     folder = RunFolder(output, settings.model)
-    options = {"qualities": len(settings.distortion_weights), **settings.model_options}
+    options = network_options({"qualities": len(settings.distortion_weights)}, settings.model_options)
     network = begin_network(settings, options, suited=CompressionSettings.model, task="compress")
     assert isinstance(network, HyperpriorCodec)
     plain = settings.updated(flip=False)

@@ -32,6 +32,7 @@ from edgevision.training.detection_data import (
 )
 from edgevision.training.detection_module import DetectionModule, JudgedDetections
 from edgevision.training.launched import is_launched_helper
+from edgevision.training.network_options import network_options
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.seeded_batches import SeededBatches, seeded_loader
@@ -57,7 +58,8 @@ def train_detector(
     lightning.seed_everything(settings.seed, workers=True, verbose=False)
     if settings.model not in DETECTORS:
         raise InputError(f"a detector is trained with the model {' or '.join(DETECTORS)}, not {settings.model}")
-    options = {"num_classes": len(open_annotated(settings.data, "train").class_names), **settings.model_options}
+    classes = len(open_annotated(settings.data, "train").class_names)
+    options = network_options({"num_classes": classes}, settings.model_options)
     network = build_model(settings.model, **options)
     if settings.start_from is not None:
         begin_with(network, Path(settings.start_from))

@@ -18,6 +18,7 @@ from edgevision.training.data import CropImages, EpochBatches, TensorImages, loa
 from edgevision.training.data_source import image_spec, open_data
 from edgevision.training.generative_module import GenerativeModule, Sheets
 from edgevision.training.launched import is_launched_helper
+from edgevision.training.network_options import network_options
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.settings import GenerativeSettings
@@ -55,8 +56,8 @@ class GenerativeTraining:
         """The user's, and those of ``image_size``, ``channels`` and ``more`` that the network ``model`` takes."""
         assert self.image.size is not None
         known = {"image_size": self.image.size[0], "channels": self.image.color.channels} | more
-        own = {name: value for name, value in known.items() if name in model_options(model)}
-        return own | dict(self.settings.model_options)
+        decided = {name: value for name, value in known.items() if name in model_options(model)}
+        return network_options(decided, self.settings.model_options)
 
     def run(self, module: GenerativeModule, *, force: bool, quiet: bool) -> Mapping[str, float] | None:
         """Train to the end and leave the best averaged weights in ``module``, on the CPU; the figures they had.

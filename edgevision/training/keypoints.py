@@ -21,6 +21,7 @@ from edgevision.training.keypoint_data import KeypointCrops, read_things
 from edgevision.training.keypoint_module import KeypointModule
 from edgevision.training.keypoint_targets import KeypointTarget, keypoint_target
 from edgevision.training.launched import is_launched_helper
+from edgevision.training.network_options import network_options
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
 from edgevision.training.seeded_batches import SeededBatches, seeded_loader
@@ -51,7 +52,7 @@ def train_keypoints(
     if settings.model not in KEYPOINT_NETWORKS:
         raise InputError(f"points are found by the model {' or '.join(KEYPOINT_NETWORKS)}, not {settings.model}")
     pointed = open_pointed(settings.data, "train")
-    options = {"points": pointed.count, **settings.model_options}
+    options = network_options({"points": pointed.count}, settings.model_options)
     network = build_model(settings.model, **options)
     target = keypoint_target(network, pointed.count, settings.sigma)
     spec = _spec(settings, pointed, target)

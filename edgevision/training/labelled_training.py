@@ -20,6 +20,7 @@ from edgevision.training.checkpoint import save_checkpoint
 from edgevision.training.data import EpochBatches, LabelledTensors, channel_statistics, loader
 from edgevision.training.labelled_module import LabelledModule
 from edgevision.training.launched import is_launched_helper
+from edgevision.training.network_options import network_options
 from edgevision.training.private_learning import PoissonBatches, PrivateLearning
 from edgevision.training.provenance import training_provenance
 from edgevision.training.run_folder import RunFolder
@@ -164,14 +165,10 @@ class LabelledTraining(ABC, Generic[Settings]):
 def _network_options(settings: LabelledSettings, classes: int, image: ImageSpec) -> dict[str, Any]:
     """The keywords of the network, those that were given over those that follow from the data."""
     assert image.size is not None
-    options: dict[str, Any] = {
-        "num_classes": classes,
-        "in_channels": image.color.channels,
-        "dropout": settings.dropout,
-    }
+    decided = {"num_classes": classes, "in_channels": image.color.channels}
     if "image_size" in model_options(settings.model):
-        options["image_size"] = image.size[0]
-    return options | dict(settings.model_options)
+        decided["image_size"] = image.size[0]
+    return {"dropout": settings.dropout, **network_options(decided, settings.model_options)}
 
 
 def _fit(

@@ -19,6 +19,7 @@ from edgevision.models import ColorNet, model_options
 from edgevision.runtime.tasks.restoration.spec import Prediction, RestorationKind, RestorationSpec
 from edgevision.training.color_module import ColorModule
 from edgevision.training.data_source import open_photos
+from edgevision.training.network_options import network_options
 from edgevision.training.photo_training import begin_network, train_on_photos
 from edgevision.training.provenance import training_provenance
 from edgevision.training.restoration_data import DamagedCrops
@@ -68,8 +69,8 @@ def train_restorer(
 
 
 def _network_options(settings: RestorationSettings) -> dict[str, Any]:
-    options: dict[str, Any] = {"scale": settings.scale} if "scale" in model_options(settings.model) else {}
-    return options | dict(settings.model_options)
+    decided = {"scale": settings.scale} if "scale" in model_options(settings.model) else {}
+    return network_options(decided, settings.model_options)
 
 
 def restoration_metadata(

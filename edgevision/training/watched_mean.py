@@ -23,6 +23,6 @@ class WatchedMean(torchmetrics.MeanMetric):
         if not torch.isfinite(values).all():
             raise CollapseError(
                 f"the training collapsed: the {self._what} is {values.mean().item()}; try a lower --learning-rate."
-                " What was learned until the last finished epoch is in last.ckpt"
+                " last.ckpt, if it is there, has what was learned before"
             )
         super().update(values.detach())

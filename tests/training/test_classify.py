@@ -243,6 +243,7 @@ def test_data_with_one_class_is_refused(tmp_path: Path, write_class_folders, cou
     [
         ({"model": "resnet21"}, "no model 'resnet21'; known: cnn2"),
         ({"model_options": {"depth": 3}}, "no option 'depth'"),
+        ({"model_options": {"num_classes": 3}}, "gives num_classes 3"),
         ({"image_size": 1}, "image_size must leave a pixel"),
     ],
 )
