@@ -201,8 +201,10 @@ def export(
     if quantized is not None and settings.keep_candidates:
         report_of_int8 = _kept(quantized, source.metadata, target, format, force=force)
     if report_of_int8 is not None and any(note.startswith(DISTURBED) for note in report_of_int8.notes):
-        again = f"edgevision export {target.name} --retime" if report_of_int8.candidates else "--keep-candidates"
-        advice = f"{RETIME_ADVICE}: {again}"
+        if report_of_int8.candidates:
+            advice = f"{RETIME_ADVICE}: edgevision export {target.name} --retime"
+        else:
+            advice = "what an export with --keep-candidates tries can be timed again on a quieter machine (--retime)"
         report_of_int8 = report_of_int8.updated(notes=(*report_of_int8.notes, advice))
     failure: CompilationError | ParityError | None = None
     # A report that an export left which failed is no reason for --force.

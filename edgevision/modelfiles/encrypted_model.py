@@ -150,7 +150,7 @@ def _identity() -> tuple[str, bytes]:
     lines = _key_lines(text)
     try:
         if len(lines) != 1:
-            raise ValueError(f"it holds {len(lines)} lines of keys")
+            raise ValueError(f"it has {len(lines)} lines where one is expected")
         return source, decode_key(IDENTITY_PREFIX, lines[0])
     except ValueError as error:
         raise InputError(f"{shortened(source)} is not one private key, AGE-SECRET-KEY-1...: {error}") from error

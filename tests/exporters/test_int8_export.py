@@ -515,7 +515,7 @@ def test_what_disturbed_the_timing_is_said(foreign: Path, inputs: Path, tmp_path
     assert found.notes[-3:] == (
         f"the timing was disturbed, shared CPU: {message}, and 2 times more",
         "the timing was disturbed, steal: the hypervisor withheld 3.0% of the CPU",
-        "it can be timed again on a quieter machine without another search: --keep-candidates",
+        "what an export with --keep-candidates tries can be timed again on a quieter machine (--retime)",
     )
 
 
