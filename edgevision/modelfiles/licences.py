@@ -10,5 +10,7 @@ def licences_line(metadata: ModelMetadata | None) -> str:
         return "licences: not stated, as the model has no metadata"
     provenance = metadata.provenance
     data = "" if provenance.data is None else f" ({provenance.data})"
-    weights, of_data = (licence or "not stated" for licence in (metadata.licence, provenance.data_licence))
+    weights, of_data = (
+        (licence or "").strip() or "not stated" for licence in (metadata.licence, provenance.data_licence)
+    )
     return one_line(f"licences of {metadata.name}: weights {weights}; data{data} {of_data}")

@@ -39,10 +39,10 @@ def bill_of_materials(model: Path, facts: ModelFacts) -> dict[str, Any]:
         if metadata is None:
             return
         made_of = metadata.provenance
-        if made_of.data is not None:
-            yield Component(
-                type=ComponentType.DATA, name=made_of.data, bom_ref="data", licenses=_licences(made_of.data_licence)
-            )
+        licences = _licences(made_of.data_licence)
+        if made_of.data is not None or licences:
+            name = made_of.data or "training data"
+            yield Component(type=ComponentType.DATA, name=name, bom_ref="data", licenses=licences)
         if made_of.checkpoint_sha256 is not None:
             digest = made_of.checkpoint_sha256
             yield Component(
@@ -80,7 +80,7 @@ def bill_of_materials(model: Path, facts: ModelFacts) -> dict[str, Any]:
 
 def _licences(licence: str | None) -> list[Any]:
     """An SPDX expression where it is one, else by its name."""
-    if licence is None:
+    if licence is None or not licence.strip():
         return []
     from cyclonedx.contrib.license.factories import LicenseFactory
 

@@ -7,6 +7,7 @@ from edgevision.modelfiles.metadata import ModelMetadata, Provenance
 def test_both_licences_are_said_and_also_that_there_are_none() -> None:
     metadata = ModelMetadata(task="classify", name="mine", licence="MIT")
     assert licences_line(metadata) == "licences of mine: weights MIT; data not stated"
+    assert licences_line(metadata.updated(licence="  ")) == licences_line(metadata.updated(licence=None))
     provenance = Provenance(data="photos.zip", data_licence="CC-BY-4.0")
     assert licences_line(metadata.updated(licence=None, provenance=provenance)) == (
         "licences of mine: weights not stated; data (photos.zip) CC-BY-4.0"

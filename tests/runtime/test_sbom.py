@@ -71,6 +71,17 @@ def test_the_licence_of_the_data_is_with_the_data(edgevision, write_colours) -> 
     assert "data        photos.zip (licence: CC-BY-4.0)" in edgevision("inspect", model)[1]
 
 
+def test_the_licence_of_data_without_a_name_is_there_and_an_empty_one_is_none(edgevision, write_colours) -> None:
+    metadata = require_metadata(write_colours())
+    provenance = metadata.provenance.updated(data=None, data_licence="CC-BY-4.0")
+    model = write_colours(metadata=metadata.updated(licence=" ", provenance=provenance))
+    document = json.loads(edgevision("inspect", model, "--sbom")[1])
+    check_schema(document)
+    (data,) = (component for component in document["components"] if component["bom-ref"] == "data")
+    assert (data["name"], data["licenses"]) == ("training data", [{"license": {"id": "CC-BY-4.0"}}])
+    assert not document["metadata"]["component"].get("licenses")
+
+
 def test_a_model_without_metadata_has_its_files(edgevision, write_colours) -> None:
     code, out, _ = edgevision("inspect", write_colours(metadata=None), "--sbom")
     assert code == 0
