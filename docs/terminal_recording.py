@@ -58,10 +58,11 @@ def text(line: str, row: int) -> str:
 
 
 def keyframes(number: int, of: int) -> str:
-    """When screen ``number`` is to be seen."""
+    """When screen ``number`` is to be seen; the first is at once, as printers and previews show no more."""
     start, end = 100 * number / of, 100 * (number + 1) / of
+    shown = f"0%, {start:.2f}% {{ opacity: 0 }} {start + 0.5:.2f}%" if number else "0%"
     return (
-        f"  @keyframes screen{number} {{ 0%, {start:.2f}% {{ opacity: 0 }} {start + 0.5:.2f}%, {end - 0.5:.2f}%"
+        f"  @keyframes screen{number} {{ {shown}, {end - 0.5:.2f}%"
         f" {{ opacity: 1 }} {end:.2f}%, 100% {{ opacity: 0 }} }}\n"
         f"  .screen{number} {{ animation: screen{number} {SECONDS}s infinite; opacity: {int(number == of - 1)} }}\n"
     )
