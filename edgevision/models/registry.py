@@ -131,6 +131,9 @@ def build_model(name: str, *, group_norm: bool = False, **options: Any) -> nn.Mo
     except Exception as error:  # a size that is none, or too large, ends in almost anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"the model {name} cannot be built: {reason:.200}") from error
+    empty = next((layer for layer, weights in network.named_parameters() if not weights.numel()), None)
+    if empty is not None:
+        raise InputError(f"the model {name} cannot be built: by its options {empty} has no numbers")
     return in_groups(network) if group_norm else network
 
 

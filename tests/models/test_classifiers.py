@@ -179,3 +179,12 @@ def test_the_published_resnet20_fits(shared: Path) -> None:
     with torch.inference_mode():
         logits = network(torch.zeros(1, 3, 32, 32))
     assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(("name", "option"), [("resnet20", "num_classes"), ("point_regressor", "features")])
+def test_a_layer_of_nothing_is_refused(name: str, option: str) -> None:
+    with (
+        pytest.warns(UserWarning, match="zero-element"),
+        pytest.raises(InputError, match=f"{name} cannot be built: by its options .*weight has no numbers"),
+    ):
+        build_model(name, **{option: 0})
