@@ -49,6 +49,11 @@ class ExportReport(Record):
 def read_report(model: Path) -> ExportReport:
     """The report beside a model file; :class:`InputError` where there is none, or it is none."""
     path = find_report(model)
+    if not path.exists():
+        raise InputError(
+            f"{path.name!r}, the report of an export, does not lie beside {str(model)!r}: give the model that was"
+            " exported, with its report"
+        )
     text = read_text_file(path, "the report of the export")
     try:
         return ExportReport.from_dict(json.loads(text))

@@ -126,9 +126,11 @@ def decide(
             why = expectation(chosen.plan, target)
         else:
             why = reason(selection, first, speedup, prefer)
-            if not any(plan.int8 for plan in candidates.searched.values()):
+            # Where only what computes everything in int8 was timed, the words above say so.
+            tried = any(trial.computed and trial.quality is not None for trial in trials.all)
+            found = any(plan.int8 for plan in candidates.searched.values())
+            if not found and (tried or selection.fastest_int8 is None):
                 unit = setup.measure.unit
-                tried = any(trial.computed and trial.quality is not None for trial in trials.all)
                 within = f"within the budget of {abs(budget):g} {unit}"
                 none = f"no operator can be int8 {within}" if tried else NO_TIME
                 if tried and MORE_SETS in time_budget.left_out:

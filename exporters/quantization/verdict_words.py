@@ -25,7 +25,11 @@ def reason(selection: Selection, first: str, speedup: SpeedupOver | None, prefer
         if prefer is Preference.INT8 and speedup is not None and speedup(written.name, fastest.name).low <= 1:
             reasons.append("it is written because --prefer int8 asks for it")
     else:
-        reasons = [] if int8 is None else [f"int8 arithmetic does not pay here: {int8.name} is {times(int8.name)}"]
+        reasons = []
+        if int8 is not None:
+            doubtful = speedup is not None and speedup(int8.name, fastest.name).high >= 1
+            pays = "is not shown to pay here" if doubtful else "does not pay here"
+            reasons.append(f"int8 arithmetic {pays}: {int8.name} is {times(int8.name)}")
         if written.outcome is Outcome.WEIGHT_ONLY:
             slower = speedup is not None and speedup(written.name, fastest.name).high < 1
             which = f", which is {times(written.name)}" if slower else ""
