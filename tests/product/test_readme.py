@@ -54,13 +54,6 @@ def test_the_recorded_terminal_shows_these_commands():
     ]
 
 
-def test_the_python_of_the_readme_runs(folder):
-    (program,) = (one for one in RUN if one.language == "python")
-    done = subprocess.run([sys.executable, "-c", program.text], capture_output=True, text=True, check=False, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("cat ")
-
-
 def test_the_python_of_the_docs_runs(folder):
     pytest.importorskip("cv2")
     (folder / "runtime").symlink_to(ROOT / "runtime")
