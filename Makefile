@@ -1,5 +1,5 @@
 # Two commands for a fresh machine with Python 3.11 or later: `make demo` and `make test`.
-# README.md gives the plain pip lines that each stands for.
+# docs/install.md gives the plain pip lines that each stands for.
 
 PYTHON ?= python3
 BIN := .venv/bin
