@@ -1,5 +1,6 @@
 """Private keys, which nothing prints and which no command line holds: every user of a machine can read those."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -24,6 +25,14 @@ def refuse_key_itself(text: str, option: str, remedy: str) -> None:
     """
     if PRIVATE_KEY.search(text):
         raise InputError(f"{option} got a private key itself, which no command line may hold; {remedy}")
+
+
+def held_by(variable: str, form: str) -> str:
+    """What an environment variable holds, a private key of that ``form``; :class:`InputError` where it is empty."""
+    text = os.environ.get(variable, "")
+    if not text.strip():
+        raise InputError(f"the environment variable {variable!r} is empty; it holds a private key{form}")
+    return text
 
 
 def said_by(command: str, option: str) -> str:

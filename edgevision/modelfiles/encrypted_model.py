@@ -17,7 +17,7 @@ from edgevision.core.environment import environment_variable
 from edgevision.core.errors import DecryptionError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.printable import shortened
-from edgevision.core.private_keys import refuse_key_itself, said_by
+from edgevision.core.private_keys import held_by, refuse_key_itself, said_by
 from edgevision.core.regular_files import open_regular, read_text_file
 from edgevision.modelfiles.age_keys import IDENTITY_PREFIX, RECIPIENT_PREFIX, decode_key, encode_key
 
@@ -135,9 +135,7 @@ def _identity() -> tuple[str, bytes]:
     refuse_key_itself(source, "--model-key", "say where it is: FILE, env:NAME or 'command:PROGRAM ...'")
     kind, _, rest = source.partition(":")
     if kind == "env":
-        text = os.environ.get(rest, "")
-        if not text.strip():
-            raise InputError(f"the environment variable {rest!r} is empty; it holds a private key, AGE-SECRET-KEY-1...")
+        text = held_by(rest, ", AGE-SECRET-KEY-1...")
     elif kind == "command":
         text = said_by(rest, "--model-key")
     elif source == str(default) and not default.is_file():

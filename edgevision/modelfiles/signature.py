@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from edgevision.core.atomic_files import atomic_file
 from edgevision.core.errors import InputError, ModelFileError, SignatureError
 from edgevision.core.extras import requires_extra
-from edgevision.core.private_keys import PRIVATE_KEY, refuse_key_itself, said_by
+from edgevision.core.private_keys import PRIVATE_KEY, held_by, refuse_key_itself, said_by
 from edgevision.core.regular_files import read_regular, sha256
 from edgevision.modelfiles.model_file import external_files, find_report, model_format
 
@@ -222,9 +222,7 @@ def _key_file(key: str) -> Iterator[Path]:
         content = said_by(key.removeprefix(_FROM_PROGRAM), "--key").encode()
     elif key.startswith(_FROM_ENVIRONMENT):
         name = key.removeprefix(_FROM_ENVIRONMENT)
-        content = os.environ.get(name, "").encode()
-        if not content:
-            raise InputError(f"the environment variable {name!r} is empty; it holds a private key in PEM")
+        content = held_by(name, " in PEM").encode()
         if len(content) > _PIPE_HOLDS:
             raise InputError(f"the environment variable {name!r} holds {len(content):,} bytes, which is no key")
     else:

@@ -20,7 +20,7 @@ from edgevision.training.photo_crops import Pixels
 from edgevision.training.seeded_batches import VALIDATION
 from edgevision.training.settings import RestorationSettings
 
-_WELL_EXPOSED = 0.3
+WELL_EXPOSED = 0.3
 """Part of the crops to brighten that are good as they are."""
 
 AB_CENTRE, AB_RANGE = 128.0, 255.0
@@ -92,7 +92,7 @@ def _shrunken(clean: Pixels, damage: _Damage) -> dict[str, Array]:
 
 def _underexposed(clean: Pixels, damage: _Damage) -> dict[str, Array]:
     # What is well exposed is to be left alone; only what is not is validated on.
-    dark = damage.progress == 1 or damage.generator.random() > _WELL_EXPOSED
+    dark = damage.progress == 1 or damage.generator.random() > WELL_EXPOSED
     return {"image": planes(underexpose(clean, damage.generator) if dark else clean), "target": planes(clean)}
 
 

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from clocked import CUDA, DEVICE, Average, Clock, autocast, cosine, descend, keep
+from crops import luma_of
 from PIL import Image
 from torch import Tensor
 
-from edgevision.imaging.samples import LUMA_WEIGHTS
 from edgevision.models import build_model
 from edgevision.training.color_module import ColorModule
 from edgevision.training.photo_crops import Photos
@@ -89,7 +89,7 @@ def ab_of(rgb: Tensor) -> Tensor:
 
 def example(colors: Tensor, *, faded: bool) -> dict[str, Tensor]:
     """What the module takes; ``faded`` as prints and films are, and some of them out of focus."""
-    gray = (colors * torch.from_numpy(LUMA_WEIGHTS).to(DEVICE)[:, None, None]).sum(dim=1, keepdim=True)
+    gray = luma_of(colors)
     count = len(gray)
     if faded:
         uniform = torch.rand(6, count, 1, 1, 1, device=DEVICE)

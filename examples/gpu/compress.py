@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from clocked import CUDA, DEVICE, Average, Clock, autocast, descend, keep
-from crops import PhotoCrops
+from crops import PhotoCrops, luma_of
 from torch import Tensor
 
 from edgevision.core.errors import EdgevisionError
-from edgevision.imaging.samples import LUMA_WEIGHTS
 from edgevision.models import HyperpriorCodec
 from edgevision.training.compression_metadata import compression_metadata
 from edgevision.training.compression_module import coding_loss
@@ -44,8 +43,7 @@ def partly_gray(crops: Tensor) -> Tensor:
     """uint8 (N, 3, H, W) as float32 in 0..1, some without their colour."""
     crops = crops.float() / 255
     gray = torch.rand(len(crops), 1, 1, 1, device=DEVICE) < 0.12
-    luma = (crops.permute(0, 2, 3, 1) @ torch.from_numpy(LUMA_WEIGHTS).to(DEVICE))[:, None]
-    return torch.where(gray, luma, crops)
+    return torch.where(gray, luma_of(crops), crops)
 
 
 def middles(photos: Photos) -> list[Tensor]:

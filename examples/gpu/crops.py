@@ -2,9 +2,14 @@
 
 import numpy as np
 import torch
+from clocked import DEVICE
 from PIL import Image
 from torch import Tensor
 
+from edgevision.imaging.samples import LUMA_WEIGHTS
+
+# Here once: nothing can be copied to the GPU while a graph is captured.
+_LUMA = torch.from_numpy(LUMA_WEIGHTS).to(DEVICE)
 _SCALES = (1.0, 0.87, 0.76, 0.66, 0.57, 0.5)
 
 
@@ -56,3 +61,8 @@ class PhotoCrops:
             + j
         )
         return self._pixels[index].permute(0, 3, 1, 2)
+
+
+def luma_of(image: Tensor) -> Tensor:
+    """float32 (N, 3, H, W) to (N, 1, H, W)."""
+    return (image.permute(0, 2, 3, 1) @ _LUMA)[:, None]

@@ -19,30 +19,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from clocked import CUDA, DEVICE, Average, Clock, Muon, Repeated, autocast, cosine, keep
-from crops import PhotoCrops
+from crops import PhotoCrops, luma_of
 from holes import Holes, double, fill_smoothly, halve_known
 from noises import Noises, rounded, uniform
 from PIL import Image
 from torch import Tensor, nn
 
-from edgevision.imaging.samples import LUMA_WEIGHTS
 from edgevision.models import apply_curves, build_model
 from edgevision.training.checkpoint import begin_with
 from edgevision.training.crop_batches import crop_loader
 from edgevision.training.photo_crops import Photos
 from edgevision.training.photo_training import VALIDATION_CROPS
-from edgevision.training.restoration_data import DamagedCrops
+from edgevision.training.restoration_data import WELL_EXPOSED, DamagedCrops
 from edgevision.training.restoration_module import RestorationModule
 from edgevision.training.restore import restoration_metadata
 from edgevision.training.seeded_batches import SeededBatches
-from edgevision.training.settings import RestorationSettings
-
-LUMA = torch.from_numpy(LUMA_WEIGHTS).to(DEVICE)
-
-# As edgevision.training.restoration_data has it.
-_WELL_EXPOSED = 0.3
-
-NETWORKS = {"denoise": "denoise_unet", "inpaint": "inpaint_unet", "upscale": "subpixel", "brighten": "curves"}
+from edgevision.training.settings import RESTORATION_DEFAULTS, RestorationSettings
 
 
 class Task(Protocol):
@@ -58,7 +50,7 @@ class Denoising:
     def errors(self, network: nn.Module, clean: Tensor) -> Tensor:
         count = len(clean)
         gray = uniform(0, 1, count, DEVICE) < self._gray
-        clean = torch.where(gray, luma_of(clean), clean)
+        clean = torch.where(gray, rounded(luma_of(clean)), clean)
         if self._mixed:
             image = self._noises.mixed(clean, self._sigma, gray)
         else:
@@ -105,8 +97,8 @@ class Upscaling:
             stored = self._noises.jpeg(small, uniform(10, 96, count, DEVICE).floor())
             small = torch.where(uniform(0, 1, count, DEVICE) < 0.5, stored, small)
         with autocast():
-            enlarged = network(luma_of(small).contiguous(memory_format=torch.channels_last))
-        return (enlarged.float() - luma_of(clean)).square().mean(dim=(1, 2, 3))
+            enlarged = network(rounded(luma_of(small)).contiguous(memory_format=torch.channels_last))
+        return (enlarged.float() - rounded(luma_of(clean))).square().mean(dim=(1, 2, 3))
 
 
 class Brightening:
@@ -117,16 +109,11 @@ class Brightening:
         light = clean ** (2.2 * uniform(1.0, 1.6, count, DEVICE)) * 2 ** -uniform(1.5, 4.5, count, DEVICE)
         light = light + (light / 10_000).sqrt() * torch.randn_like(light)
         dark = rounded(light.clamp(0, 1) ** (1 / 2.2))
-        image = torch.where(uniform(0, 1, count, DEVICE) < _WELL_EXPOSED, clean, dark)
+        image = torch.where(uniform(0, 1, count, DEVICE) < WELL_EXPOSED, clean, dark)
         image = image.contiguous(memory_format=torch.channels_last)
         with autocast():
             curves = network(image)
         return (apply_curves(image, curves.float()) - clean).square().mean(dim=(1, 2, 3))
-
-
-def luma_of(image: Tensor) -> Tensor:
-    """float32 (N, 3, H, W) in 0..1 to (N, 1, H, W), in steps of 1/255."""
-    return rounded((image.permute(0, 2, 3, 1) @ LUMA)[:, None])
 
 
 def squeezed(photo: np.ndarray, side: int) -> np.ndarray:
@@ -205,7 +192,7 @@ def held_out_figures(network: nn.Module, settings: RestorationSettings) -> dict[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=list(NETWORKS))
+    parser.add_argument("kind", choices=["denoise", "inpaint", "upscale", "brighten"])
     parser.add_argument("--photos", action="append", required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
@@ -226,7 +213,7 @@ def main() -> None:
     settings = RestorationSettings(
         kind=given.kind,
         data=tuple(given.photos),
-        model=NETWORKS[given.kind],
+        model=RESTORATION_DEFAULTS[given.kind].model,
         model_options=given.model_options,
         noise=given.noise or ("white" if given.kind == "denoise" else None),
         scale=given.scale or (2 if given.kind == "upscale" else 1),
