@@ -11,12 +11,14 @@ part of cifar10.zip, Set5), of which edgevision's search sees at most a part: it
 The models are foreign checkpoints, and those that ship. --formats adds their rows in the engines of other formats, in
 float and, where they are written in it, in int8. One thread is timed by its CPU time.
 
-What is done is kept in --results, by the kind of CPU; the same command goes on from there.
+What is done is kept in --results, by the kind of CPU, with edgevision's reports, where the forms that were tried in each
+engine stand beside each other; the same command goes on from there.
 """
 
 import argparse
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -154,6 +156,8 @@ def main() -> None:
         if not file.exists():
             with tempfile.TemporaryDirectory() as folder:
                 rows = compare(case, Path(folder), arguments)
+                for report in Path(folder).glob("*.report.json"):
+                    shutil.copy(report, file.with_suffix(f".{report.name}"))
             file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         print_rows(case, json.loads(file.read_text(encoding="utf-8")))
 
