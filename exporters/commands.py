@@ -92,42 +92,42 @@ def export(
         raise CheckpointError(f"the {kind} {str(checkpoint)!r} does not exist")
     if not output.retime and (output.output is not None or not elsewhere):
         output.check_files(checkpoint, keep_candidates=quantization.keep_candidates)
-    with requires_extra("export"):
-        from edgevision.exporters.export import export as run_export
-        from edgevision.exporters.quantization.settings import QuantizationSettings
-        from edgevision.exporters.quantization.table import verdict_table
-        from edgevision.runtime.tasks.evaluation import EvaluationOptions
     if output.retime:
         _retime(checkpoint, output)
         return
-    output.show_progress(f"exporting {one_line(checkpoint.name)}")
-    with StageProgress(quiet=output.quiet or output.as_json) as progress:
-        report = run_export(
-            checkpoint,
-            output.output,
-            format=output.model_format,
-            precision=output.precision,
-            part=part,
-            input_shape=description.shape(),
-            static=output.static_shape(),
-            metadata=fields,
-            data=data,
-            force=output.force,
-            int8=QuantizationSettings(
-                **vars(quantization),
+    # A worker judges with as many threads as this process would.
+    with workers.joined("cpu", quantization.threads or usable_cores()) as ray:
+        with requires_extra("export"):
+            from edgevision.exporters.export import export as run_export
+            from edgevision.exporters.quantization.settings import QuantizationSettings
+            from edgevision.runtime.tasks.evaluation import EvaluationOptions
+        output.show_progress(f"exporting {one_line(checkpoint.name)}")
+        with StageProgress(quiet=output.quiet or output.as_json) as progress:
+            report = run_export(
+                checkpoint,
+                output.output,
+                format=output.model_format,
+                precision=output.precision,
+                part=part,
+                input_shape=description.shape(),
+                static=output.static_shape(),
+                metadata=fields,
                 data=data,
-                evaluation=EvaluationOptions(**vars(damage), judge=quantization.judge, seed=seed),
+                force=output.force,
+                int8=QuantizationSettings(
+                    **vars(quantization),
+                    data=data,
+                    evaluation=EvaluationOptions(**vars(damage), judge=quantization.judge, seed=seed),
+                    seed=seed,
+                    ray=ray,
+                ),
+                show=progress,
+                # What is imported for it takes seconds, which --budget holds, too.
+                spent=time.monotonic() - start,
                 seed=seed,
-                # A worker judges with as many threads as this process would.
-                ray=None if workers.ray is None else workers.request("cpu", quantization.threads or usable_cores()),
-            ),
-            show=progress,
-            # What is imported for it takes seconds, which --budget holds, too.
-            spent=time.monotonic() - start,
-            seed=seed,
-            html=output.html,
-            **reading.arguments(),
-        )
+                html=output.html,
+                **reading.arguments(),
+            )
     beside = Path() if elsewhere else checkpoint.parent
     path = (beside if output.output is None else output.output.parent) / report.model
     if output.as_json:
@@ -135,6 +135,8 @@ def export(
     else:
         echo(_export_table(shown(report), path, report_path(path)))
         if report.quantization is not None:
+            from edgevision.exporters.quantization.table import verdict_table
+
             echo(verdict_table(report.quantization))
 
 

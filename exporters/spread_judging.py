@@ -18,7 +18,7 @@ from edgevision.exporters.quantization.trials import Candidate
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.cluster.picture_work import Done, OpenedWork
-from edgevision.runtime.cluster.ray_workers import RayRequest, ray_workers
+from edgevision.runtime.cluster.ray_workers import RayRequest, ray_cluster, ray_workers
 from edgevision.runtime.tasks.quality import Quality, QualityMeasure
 
 
@@ -71,6 +71,8 @@ class SpreadJudging:
     _found: dict[str, Quality | EdgevisionError] = field(default_factory=dict, init=False)
 
     def __enter__(self) -> "SpreadJudging":
+        """Join the cluster, before there is anything to judge; raises as :func:`.ray_cluster`."""
+        self._stack.enter_context(ray_cluster(self.request))
         return self
 
     def __exit__(self, *of_an_error: object) -> None:

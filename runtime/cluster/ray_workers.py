@@ -12,15 +12,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgevision.core.errors import DeviceError, EdgevisionError, EngineCrashError
+from edgevision.core.errors import DeviceError, EdgevisionError, EngineCrashError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.machine import usable_cores
+from edgevision.core.printable import shortened
 from edgevision.runtime.cluster.picture_work import Done, OpenedWork, PictureWork, PipelineDescription
 from edgevision.runtime.cluster.picture_worker import PictureWorker, Surroundings
 from edgevision.runtime.files.batch import raise_missing_extra
@@ -41,6 +42,9 @@ _MOST_DEATHS = 2
 """Of workers over one picture, and over the opening of the model: then it is to blame."""
 _OBJECT_STORE_BYTES = 128 << 20
 _SECONDS_TO_CONNECT = 10
+_HTTP2_SETTINGS = bytes.fromhex("000000 04 00 00000000")
+_HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _HTTP2_SETTINGS
+"""What gRPC, by which Ray is spoken to, begins with on both sides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +86,25 @@ def ray_workers(work: PictureWork, request: RayRequest) -> Iterator[OpenedWork]:
     """Do the work there.
 
     Raises:
-        MissingExtraError: Ray is not installed.
-        DeviceError: no cluster answers, or it has no room for the workers.
+        MissingExtraError, DeviceError: as :func:`ray_cluster`.
         EngineCrashError: the workers die while they open the model.
         EdgevisionError: what the work itself raises.
+    """
+    with ray_cluster(request) as ray:
+        pool = _Pool(ray, work, request)
+        try:
+            yield OpenedWork(pool.describe(), pool.each, pool.workers)
+        finally:
+            pool.close()
+
+
+@contextmanager
+def ray_cluster(request: RayRequest) -> Iterator[Any]:
+    """Ray, joined to the cluster: what is wrong with the request is said before anything is done for it.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        DeviceError: no cluster answers, or it has no room for the workers.
     """
     # Nothing is sent to Ray's makers, and a worker without GPUs is not told of any.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -93,11 +112,8 @@ def ray_workers(work: PictureWork, request: RayRequest) -> Iterator[OpenedWork]:
     with requires_extra("ray"):
         import ray
     with connected(ray, request):
-        pool = _Pool(ray, work, request)
-        try:
-            yield OpenedWork(pool.describe(), pool.each, pool.workers)
-        finally:
-            pool.close()
+        _room(ray, request)
+        yield ray
 
 
 @contextmanager
@@ -136,14 +152,27 @@ def connected(ray: Any, request: RayRequest) -> Iterator[None]:
         ray.shutdown()
 
 
+def check_address(address: str) -> None:
+    """Raise :class:`InputError` where no cluster can be meant by it."""
+    with suppress(ValueError):  # of a port that is no number
+        place = urlsplit(address if "://" in address else f"//{address}")
+        if address in (LOCAL, _AUTO) or (place.hostname and place.port):
+            return
+    raise InputError(f"--ray says where: {LOCAL}, {_AUTO} or an address, as 10.0.0.1:6379, not {shortened(address)}")
+
+
 def _check_answers(address: str) -> None:
-    """Ray itself waits for minutes; :class:`OSError` or :class:`ValueError` where nothing listens."""
+    """Raise :class:`OSError` where nothing listens, or something else than Ray, for which Ray itself waits minutes."""
     if address == _AUTO:
         return
     place = urlsplit(address if "://" in address else f"//{address}")
-    if not place.hostname or not place.port:
-        raise ValueError("an address is HOST:PORT")
-    socket.create_connection((place.hostname, place.port), _SECONDS_TO_CONNECT).close()
+    with socket.create_connection((place.hostname, place.port), _SECONDS_TO_CONNECT) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") == "0":
+            connection.sendall(_HTTP2_GREETING)
+            answer = connection.recv(len(_HTTP2_SETTINGS))
+            # Length and type of the first frame, RFC 9113, 3.4 and 4.1.
+            if answer[3:4] != _HTTP2_SETTINGS[3:4]:
+                raise OSError("what listens there is not Ray")
 
 
 class _Pool:
@@ -152,7 +181,7 @@ class _Pool:
     def __init__(self, ray: Any, work: PictureWork, request: RayRequest) -> None:
         self._ray, self._work, self._request = ray, work, request
         self._surroundings = Surroundings()
-        self.workers = _room(ray.cluster_resources(), request)
+        self.workers = _room(ray, request)
         self._actors: list[Any] = []
         self._opening: dict[Any, Any] = {}
         self._idle: list[Any] = []
@@ -273,9 +302,9 @@ class _Pool:
         self._start_worker()
 
 
-def _room(total: Mapping[str, float], request: RayRequest) -> int:
+def _room(ray: Any, request: RayRequest) -> int:
     """How many workers there are to be; :class:`DeviceError` where the cluster has no room for them."""
-    needed = request.per_worker
+    total, needed = ray.cluster_resources(), request.per_worker
     room = min(int(total.get(name, 0) // amount) for name, amount in needed.items())
     workers = room if request.workers is None else request.workers
     if workers > room or not workers:

@@ -1,7 +1,7 @@
 """The options of ``edgevision run`` for many pictures: a list of them, workers to spread them over."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,10 +74,29 @@ class RayOptions:
 
     def check_ray(self) -> None:
         """Raise :class:`InputError` where an option of workers has no meaning."""
-        if self.ray is not None and not self.ray.strip():
-            raise InputError(f"--ray says where: local, auto or an address, as 10.0.0.1:6379, not {self.ray!r}")
-        if self.ray is None and (self.ray_workers is not None or self.ray_resource):
+        if self.ray is not None:
+            from edgevision.runtime.cluster.ray_workers import check_address
+
+            check_address(self.ray)
+        elif self.ray_workers is not None or self.ray_resource:
             raise InputError("--ray-workers and --ray-resource are for --ray, which says where; give it too")
+
+    @contextmanager
+    def joined(self, device: str, threads: int | None) -> Iterator["RayRequest | None"]:
+        """What ``--ray`` asks for, where it is given, with the cluster: for what takes long before it has work for it.
+
+        Raises:
+            InputError: as :meth:`request`.
+            MissingExtraError, DeviceError: as :func:`.ray_cluster`.
+        """
+        if self.ray is None:
+            yield None
+            return
+        from edgevision.runtime.cluster.ray_workers import ray_cluster
+
+        request = self.request(device, threads)
+        with ray_cluster(request):
+            yield request
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1661,9 +1661,27 @@ def five_convolutions(path: Path) -> Path:
         (("--int8", "--retime", "--ray", "local"), "leave out --retime"),
         (("--int8", "--ray-workers", "2"), "are for --ray"),
         (("--int8", "--ray", " "), "--ray says where"),
+        (("--int8", "--ray", "nonsense", "--budget", "60s"), "10.0.0.1:6379, not 'nonsense'"),
     ],
 )
 def test_workers_without_a_search_are_refused(edgevision, foreign: Path, options, said) -> None:  # type: ignore[no-untyped-def]
     code, out, err = edgevision("export", foreign, *options)
     assert (code, out) == (2, "")
     assert said in err
+
+
+@pytest.mark.parametrize("budget", [(), ("--budget", "30s")])
+def test_a_cluster_that_is_not_there_is_said_before_anything_is_computed(run_python, foreign: Path, budget) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("ray")
+    program = """
+import sys
+from edgevision.cli.app import main
+try:
+    main(sys.argv[1:])
+finally:
+    assert "torch" not in sys.modules
+"""
+    done = run_python("-c", program, "export", str(foreign), "--int8", "--ray", "127.0.0.1:1", *budget)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no Ray cluster answers at '127.0.0.1:1'" in done.stderr
+    assert "use --ray local" in done.stderr
