@@ -3,6 +3,7 @@
     python benchmarks/int8.py --shared ../shared [--classifier mobilenet.pt] [--nncf]     # about 15 minutes
     python benchmarks/int8.py --shared ../shared --all --preset default                   # every model: an hour
     python benchmarks/int8.py --shared ../shared --only classifier denoise detect --formats tflite ncnn --threads 1
+    python benchmarks/int8.py --shared ../shared --only dncnn_s25 --nncf --emulate pi4 --pictures 12 --side 64
 
 A table for this kind of CPU, in Markdown: quality in float, and for every way to int8 the change of it, the speed over
 the plain fp32 export in ONNX Runtime (all ways of a model interleaved on --threads, ratio of medians and 95 % interval)
@@ -10,6 +11,9 @@ and the share of its size. The fastest way is in bold. Quality is measured on th
 part of cifar10.zip, Set5), of which edgevision's search sees at most a part: its pictures to calibrate with are others.
 The models are foreign checkpoints, and those that ship. --formats adds their rows in the engines of other formats, in
 float and, where they are written in it, in int8. One thread is timed by its CPU time.
+
+--emulate judges what is made for another CPU in ONNX Runtime on that CPU, emulated by qemu-user: a Raspberry Pi 4 or 5,
+or Haswell. Nothing is timed then, and as all is slow there, --pictures and --side take a part of the data.
 
 What is done is kept in --results, by the kind of CPU, with edgevision's reports, where the forms that were tried in each
 engine stand beside each other; the same command goes on from there.
@@ -20,9 +24,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -30,21 +34,24 @@ from typing import Any
 
 import numpy as np
 import onnx
+from emulated_cpus import EMULATED, emulated_process
+from PIL import Image
 
 import edgevision
 from edgevision.core.machine import Machine
-from edgevision.data.datasets import ImageFolder
+from edgevision.data.datasets import ImageFolder, is_held_out
+from edgevision.exporters.engine_process import ProcessEngine
 from edgevision.exporters.format_writers import WRITERS
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.calibration import RecordingEngine, collect_calibration_data
-from edgevision.exporters.quantization.options import Preset
+from edgevision.exporters.quantization.options import EngineChoice, Preset
 from edgevision.exporters.quantization.settings import EFFORTS, QuantizationSettings
 from edgevision.exporters.samples import seeded_batches
 from edgevision.exporters.sources.network_part import NetworkPart
 from edgevision.exporters.sources.reading import read_source_model
 from edgevision.modelfiles.metadata import METADATA_KEY, Precision
 from edgevision.modelfiles.model_facts import read_facts
-from edgevision.modelfiles.model_file import ModelFormat, read_metadata, require_metadata
+from edgevision.modelfiles.model_file import ModelFormat, require_metadata
 from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer
 from edgevision.runtime.devices.opening import open_engine
@@ -142,11 +149,16 @@ def main() -> None:
     parser.add_argument("--nncf", action="store_true", help="NNCF to ONNX too")
     parser.add_argument("--formats", nargs="+", type=ModelFormat, default=[], help="edgevision's in these, too")
     parser.add_argument("--results", type=Path, default=Path("int8-results"), help="what is done already")
+    parser.add_argument("--emulate", choices=EMULATED, help="judge on this CPU, without times")
+    parser.add_argument("--pictures", type=int, help="so many of the data, or latents, instead of all")
+    parser.add_argument("--side", type=int, help="of larger pictures only the middle")
     arguments = parser.parse_args()
     machine = Machine.this()
-    results = arguments.results / machine.cpu_kind.replace(" ", "-")
+    kind = arguments.emulate or machine.cpu_kind
+    results = arguments.results / kind.replace(" ", "-")
     results.mkdir(parents=True, exist_ok=True)
-    print(f"{machine.cpu_kind}: {machine.processor}, {machine.cores} cores, {arguments.threads} threads\n")
+    where = "emulated" if arguments.emulate else f"{machine.processor}, {machine.cores} cores"
+    print(f"{kind}: {where}, {arguments.threads} threads\n")
     print("| model | way | quality | change | times as fast as fp32 (95 %) | size | verdict, and load |")
     print("|---|---|---|---|---|---|---|")
     for case in cases(arguments.shared, arguments.checkpoints, arguments.classifier):
@@ -164,19 +176,29 @@ def main() -> None:
 
 Row = dict[str, Any]
 
+FLOAT = "fp32, plain export"
+
 
 def print_rows(case: Case, rows: list[Row]) -> None:
-    fastest = max(row["ratio"][0] for row in rows if "ratio" in row)
+    fastest = max((row["ratio"][0] for row in rows if "ratio" in row), default=None)
     for row in rows:
         if "fails" in row:
             print(f"| | {row['way']} | | | fails: {row['fails']} | | |", flush=True)
             continue
-        ratio, low, high = row["ratio"]
-        times = f"{ratio:.2f} ({low:.2f} to {high:.2f})"
-        times = f"**{times}**" if ratio == fastest else times
+        times = ""
+        if "ratio" in row:
+            ratio, low, high = row["ratio"]
+            times = f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+            times = f"**{times}**" if ratio == fastest else times
         first = row is rows[0]
         change = "" if first or row["change"] is None else f"{row['change']:+.3f}"
-        cells = (case.name if first else "", row["way"], f"{row['quality']:.3f}", change, "1" if first else times)
+        cells = (
+            case.name if first else "",
+            row["way"],
+            f"{row['quality']:.3f}",
+            change,
+            "1" if first and times else times,
+        )
         print(f"| {' | '.join(cells)} | {row['size']:.2f} | {row['note']} |", flush=True)
 
 
@@ -188,11 +210,15 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> list[Row
         threads=arguments.threads,
         batch=case.shape[0],
     )
+    if arguments.emulate:
+        target, engine_choice = EMULATED[arguments.emulate], EngineChoice.ONNXRUNTIME
+        settings = replace(settings, target=target, engine=engine_choice)
     plain = folder / "plain.onnx"
     write_plain(case, plain)
     with ExitStack() as stack:
-        engines = {"fp32, plain export": stack.enter_context(open_engine(plain, threads=arguments.threads))}
-        (engine,) = engines.values()
+        opened = opening(arguments, stack)
+        engine = stack.enter_context(open_engine(plain, threads=arguments.threads))
+        engines = {FLOAT: stack.enter_context(opened(plain))}
         ways: dict[str, Callable[[], tuple[Path, str]]] = {
             "ORT default": lambda: (ort(case, plain, folder / "ort.onnx", engine), ""),
             "ORT u8s8 channel, reduced": lambda: (
@@ -205,41 +231,58 @@ def compare(case: Case, folder: Path, arguments: argparse.Namespace) -> list[Row
         ways["edgevision --int8"] = lambda: ours(case, folder / "ours.onnx", settings)
         for format in arguments.formats:
             ways |= in_format(case, folder, format, settings)
-        made, failures = {"fp32, plain export": (plain, "")}, {}
+        made, failures = {FLOAT: (plain, "")}, {}
         for way, make in ways.items():
             try:
                 made[way] = make()
-                engines[way] = stack.enter_context(open_engine(made[way][0], threads=arguments.threads))
+                engines[way] = stack.enter_context(opened(made[way][0]))
             except Exception as error:  # other tools fail in their own ways, which is a result too
                 failures[way] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]:.90}"
-        arrays = timed_inputs(case, require_metadata(plain), np.random.default_rng(0), len(engine.inputs))
-        calls = {
-            way: partial(one.run, dict(zip([spec.name for spec in one.inputs], arrays, strict=True)))
-            for way, one in engines.items()
-        }
-        timer = InterleavedTimer(calls, clock=Clock.of_inference(arguments.threads))
-        timer.measure(arguments.seconds * len(engines))
-        load = f"load {os.getloadavg()[0]:.1f}"
-        judged = {way: quality(case, one, made[way][0], plain) for way, one in engines.items()}
-        float_quality = judged["fp32, plain export"]
+        timer = None if arguments.emulate else timed(case, plain, engines, arguments)
+        load = "" if timer is None else f"load {os.getloadavg()[0]:.1f}"
+        judged = {way: quality(case, one, made[way][0], plain, arguments) for way, one in engines.items()}
+        float_quality = judged[FLOAT]
         rows: list[Row] = []
-        for way in ("fp32, plain export", *ways):
+        for way in (FLOAT, *ways):
             if way in failures:
                 rows.append({"way": way, "fails": failures[way]})
                 continue
             file, note = made[way]
-            speed = timer.speedup(way, over="fp32, plain export")
-            rows.append(
-                {
-                    "way": way,
-                    "quality": judged[way],
-                    "change": judged[way] - float_quality if np.isfinite(float_quality) else None,
-                    "ratio": [speed.ratio, speed.low, speed.high],
-                    "size": read_facts(file).size_bytes / plain.stat().st_size,
-                    "note": note or (load if way == "fp32, plain export" else ""),
-                }
-            )
+            row = {
+                "way": way,
+                "quality": judged[way],
+                "change": judged[way] - float_quality if np.isfinite(float_quality) else None,
+                "size": read_facts(file).size_bytes / plain.stat().st_size,
+                "note": note or (load if way == FLOAT else ""),
+            }
+            if timer is not None:
+                speed = timer.speedup(way, over=FLOAT)
+                row["ratio"] = [speed.ratio, speed.low, speed.high]
+            rows.append(row)
     return rows
+
+
+def opening(arguments: argparse.Namespace, stack: ExitStack) -> Callable[[Path], Engine]:
+    """How files are opened that are judged: here, or on the emulated CPU."""
+    if not arguments.emulate:
+        return partial(open_engine, threads=arguments.threads)
+    process = stack.enter_context(closing(emulated_process(arguments.emulate)))
+    return lambda path: ProcessEngine(process, path, "ort:cpu", {"threads": 1}, lambda: None)
+
+
+def timed(
+    case: Case, plain: Path, engines: Mapping[str, Engine], arguments: argparse.Namespace
+) -> InterleavedTimer[str]:
+    """All engines timed on the same input."""
+    metadata = require_metadata(plain)
+    arrays = timed_inputs(case, metadata, np.random.default_rng(0), len(engines[FLOAT].inputs))
+    calls = {
+        way: partial(one.run, dict(zip([spec.name for spec in one.inputs], arrays, strict=True)))
+        for way, one in engines.items()
+    }
+    timer = InterleavedTimer(calls, clock=Clock.of_inference(arguments.threads))
+    timer.measure(arguments.seconds * len(engines))
+    return timer
 
 
 def write_plain(case: Case, path: Path) -> None:
@@ -260,19 +303,39 @@ def timed_inputs(case: Case, metadata: Any, random: np.random.Generator, count: 
     return [picture, (random.random((1, 1, *case.shape[2:])) < 0.1).astype(np.float32)][:count]
 
 
-def quality(case: Case, engine: Engine, file: Path, plain: Path) -> float:
-    """The task's figure on all of the case's data; of generators the SQNR over 1,000 latents."""
-    # Other tools leave the metadata out.
-    metadata = read_metadata(file) or require_metadata(plain)
+class Part(ImageFolder):
+    """So many of the pictures, spread over them, and of larger ones the middle; ``None`` for all of either."""
+
+    def __init__(
+        self, path: Path, splits: Sequence[str], held_out: bool, pictures: int | None, side: int | None
+    ) -> None:
+        super().__init__(path, splits)
+        self._side = side
+        indices = [index for index, name in enumerate(self.names) if not held_out or is_held_out(name)]
+        if pictures is not None and pictures < len(indices):
+            indices = [indices[place] for place in np.linspace(0, len(indices) - 1, pictures).astype(int)]
+        self.names, self.labels = tuple(self.names[index] for index in indices), self.labels[indices]
+
+    def picture(self, name: str) -> Image.Image:
+        picture = super().picture(name)
+        width, height = (min(side, self._side or side) for side in picture.size)
+        left, top = (picture.width - width) // 2, (picture.height - height) // 2
+        return picture.crop((left, top, left + width, top + height))
+
+
+def quality(case: Case, engine: Engine, file: Path, plain: Path, arguments: argparse.Namespace) -> float:
+    """The task's figure on the case's data; of generators the SQNR over 1,000 latents."""
+    metadata = require_metadata(file)
     task = find_task(metadata.task)
     if task.draws_inputs:
         with open_engine(plain) as reference:
-            inputs = [np.concatenate(arrays) for arrays in zip(*seeded_batches(metadata, (128,), 1000, 9), strict=True)]
+            batches = seeded_batches(metadata, (128,), arguments.pictures or 1000, 9)
+            inputs = [np.concatenate(arrays) for arrays in zip(*batches, strict=True)]
             return -OutputQuality(reference, inputs)(engine).loss
     assert case.data is not None
     divided = metadata.task in FIGURES
     options = EvaluationOptions(held_out=not divided and case.data == case.calibration, quiet=True)
-    data = ImageFolder(case.data, ("test",) if divided else ())
+    data = Part(case.data, ("test",) if divided else (), options.held_out, arguments.pictures, arguments.side)
     report: Any = task.evaluate(build_pipeline(engine, metadata), data, options)
     if divided:
         return float(getattr(report, FIGURES[metadata.task]))
@@ -318,6 +381,7 @@ def ort(case: Case, plain: Path, output: Path, engine: Engine, **options: Any) -
         weight_type=QuantType.QInt8,
         **options,
     )
+    onnx.save(opened_as_it_is(onnx.load(output), plain), output)
     return output
 
 
@@ -327,8 +391,19 @@ def nncf(case: Case, plain: Path, output: Path, engine: Engine) -> Path:
 
     names = [spec.name for spec in engine.inputs]
     batches = [dict(zip(names, batch, strict=True)) for batch in calibration(case, plain, engine)]
-    onnx.save(package.quantize(onnx.load(plain), package.Dataset(batches), subset_size=len(batches)), output)
+    quantized = package.quantize(onnx.load(plain), package.Dataset(batches), subset_size=len(batches))
+    onnx.save(opened_as_it_is(quantized, plain), output)
     return output
+
+
+def opened_as_it_is(model: onnx.ModelProto, plain: Path) -> onnx.ModelProto:
+    """With the metadata of ``plain`` and a target for which ONNX Runtime is left as it opens files by itself.
+
+    Else edgevision would keep the sums of another tool's file from saturating on AVX2, which that tool does not.
+    """
+    metadata = require_metadata(plain).updated(precision=Precision.INT8, target="x86-avx2")
+    add_metadata(model, METADATA_KEY, metadata.to_json())
+    return model
 
 
 def ours(case: Case, output: Path, settings: QuantizationSettings, **options: Any) -> tuple[Path, str]:

@@ -15,7 +15,7 @@ import queue
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -52,13 +52,23 @@ class EngineProcess:
 
     Args:
         clock: by which it is waited, in seconds.
+        python: the command that is started, by default this Python.
+        path: where it looks for modules, by default as this process.
 
     Attributes:
         generation: how many children were lost or ended so far.
+        path: as given.
     """
 
-    def __init__(self, program: str = _PROGRAM, clock: Callable[[], float] = time.monotonic) -> None:
-        self._program = program.format(path=sys.path)
+    def __init__(
+        self,
+        program: str = _PROGRAM,
+        clock: Callable[[], float] = time.monotonic,
+        python: Sequence[str] = (sys.executable,),
+        path: list[str] | None = None,
+    ) -> None:
+        self.path = sys.path if path is None else path
+        self._command = [*python, "-c", program.format(path=self.path)]
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -138,9 +148,7 @@ class EngineProcess:
 
     def _started(self) -> subprocess.Popen[bytes]:
         self._answers = queue.SimpleQueue()
-        self._process = process = subprocess.Popen(
-            [sys.executable, "-c", self._program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._process = process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         Thread(target=_read, args=(process, self._answers), daemon=True).start()
         return process
 
@@ -239,7 +247,7 @@ class ProcessEngine(Closeable):
         self._closed()
 
     def _open(self) -> None:
-        self.process.ask("know", registered_tasks(), sys.path)
+        self.process.ask("know", registered_tasks(), self.process.path)
         facts = self.process.ask("open", self._number, *self._opening)
         self._generation = self.process.generation
         self.name, self.device, self.provider, self.assignment, self.inputs, self.outputs = facts

@@ -15,6 +15,7 @@ these first in PATH, for a session over SSH; what the board has no program for i
 
 import argparse
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -40,6 +41,8 @@ from arm64_userland import (
     make_whole,
     unpack_wheels,
 )
+
+from edgevision.exporters.engine_process import EngineProcess
 
 _DAY = 86400
 
@@ -130,6 +133,11 @@ class Board:
     def run(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run :meth:`command`; both streams come back as text."""
         return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, **options)
+
+    def engine_process(self) -> EngineProcess:
+        """A process on the board in which :class:`.ProcessEngine` opens models of the host's files."""
+        path = self.run("python3", "-c", "import json, sys; print(json.dumps(sys.path))").stdout
+        return EngineProcess(python=self.command("python3"), path=json.loads(path))
 
 
 def find_board(name: str) -> Board:

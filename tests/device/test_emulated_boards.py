@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from emulated_board import BOARDS
 from PIL import Image
 
 import edgevision
+from edgevision.exporters.engine_process import ProcessEngine
+from edgevision.metrics.figures import sqnr_db
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.shipped_models import shipped_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -144,6 +149,14 @@ def test_a_compressed_picture_holds_the_same_symbols_as_on_the_host(answers, boa
     here = answers["host"].decompressed
     assert np.abs(here - pixels(holed[0])).mean() < 20
     assert np.abs(answers[board].decompressed - here).max() <= PIXEL
+
+
+def test_an_engine_on_the_board_computes_what_the_host_asks_it(emulated_board):
+    model = shipped_model("classify")
+    with closing(emulated_board("pi4").engine_process()) as process, open_engine(model, "ort:cpu", threads=1) as here:
+        picture = {here.inputs[0].name: np.random.default_rng(0).random((1, 3, 32, 32), np.float32)}
+        with ProcessEngine(process, model, "ort:cpu", {"threads": 1}, lambda: None) as there:
+            assert sqnr_db(here.run(picture)[0], there.run(picture)[0]) > 60
 
 
 @pytest.mark.parametrize("board", BOARDS)

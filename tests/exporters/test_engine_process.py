@@ -1,7 +1,9 @@
 """Candidates run in a process of their own: what crashes or computes without end costs that candidate only."""
 
 import math
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,15 @@ def faulty(server, number, inputs):
         time.sleep(600)
     return run(server, number, inputs)
 engine_server.EngineServer._run = faulty
+engine_server.serve()
+"""
+
+# A server whose engines give what the process was started with.
+_TELLS = """
+import sys; sys.path[:] = {path!r}
+import os
+from edgevision.exporters import engine_server
+engine_server.EngineServer._run = lambda server, number, inputs: [os.environ["WHERE"], sys.path[-1]]
 engine_server.serve()
 """
 
@@ -75,6 +86,12 @@ def test_an_engine_in_the_process_is_as_any_other(process: EngineProcess, model:
         assert closed == []
         assert process.cpu_seconds > 0
     assert closed == [True]
+
+
+def test_the_process_may_be_of_another_python_that_looks_for_modules_elsewhere(model: Path) -> None:
+    process = EngineProcess(_TELLS, python=("env", "WHERE=there", sys.executable), path=[*sys.path, "elsewhere"])
+    with closing(process), opened(process, model) as engine:
+        assert engine.run(four(1)) == ["there", "elsewhere"]
 
 
 def test_a_file_that_is_no_model_is_an_error_and_does_not_cost_the_process(
