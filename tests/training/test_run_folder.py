@@ -240,8 +240,8 @@ def test_only_the_first_process_is_the_users_own(
         ({"learning_rate": math.nan}, "learning-rate must be positive, not nan"),
         ({"learning_rate": math.inf}, "learning-rate must be positive"),
         ({"weight_decay": -0.1}, "weight-decay must not be negative, not -0.1"),
-        ({"dropout": 1.0}, "dropout must lie in 0..1, not 1.0"),
-        ({"label_smoothing": -0.1}, "label-smoothing must lie"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and less than 1, not 1.0; usual is 0.0"),
+        ({"label_smoothing": -0.1}, "label-smoothing must be"),
         ({"val_fraction": 1.0}, "val-fraction must lie between 0 and 1"),
     ],
 )

@@ -1,5 +1,6 @@
 """``edgevision.train``: from a kind, data and settings to the training of that kind."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -80,16 +81,31 @@ def test_data_that_are_missing_are_named_before_anything_heavy_is_imported(monke
         ("translate", {"steps": 12}, 12),
         ("denoise", {"steps": 600}, 300),
         ("compress", {}, 500),
+        ("detect", {"steps": 1}, 1),
+        ("keypoints", {"steps": 1}, 1),
+        ("segment", {"steps": 360, "validate_every": None}, 180),
+        ("detect", {"model": "csp_detector"}, 250),
     ],
 )
 def test_the_last_step_is_followed_by_a_validation_unless_another_is_asked_for(
-    kind: str, steps: dict[str, int], every: int
+    kind: str, steps: dict[str, Any], every: int
 ) -> None:
     assert training_settings(kind, "photos", **steps).validate_every == every  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="--steps 10000 would do"):
         training_settings(kind, "photos", steps=10_007)
     with pytest.raises(InputError, match="steps must be a multiple of validate-every 5, not 12"):
         training_settings(kind, "photos", steps=12, validate_every=5)
+
+
+@pytest.mark.parametrize("verb", ["detect", "keypoints", "segment", "inpaint"])
+def test_a_command_of_one_step_needs_no_other_option(
+    edgevision: Callable[..., tuple[int, str, str]], verb: str
+) -> None:
+    kind = ("restore", "--kind", verb) if verb == "inpaint" else (verb,)
+    code, _, error = edgevision("train", *kind, "--data", "nowhere", "--steps", 1)
+    # The settings were taken: what is refused is the data.
+    assert code == 2
+    assert "'nowhere' does not exist" in error
 
 
 def test_a_classifier_is_trained_into_the_folder_asked_for(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_samples_are_decoded_latents_of_the_average(tmp_path: Path) -> None:
         ({"beta": 0.0}, r"beta must be positive, not 0\.0"),
         ({"steps": 5, "sample_every": 2}, "steps must be a multiple of sample-every 2, not 5"),
         ({"batch_size": 1}, "batch-size must be at least 2, not 1"),
-        ({"ema": 1.0}, "ema must lie"),
+        ({"ema": 1.0}, "ema must be"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], message: str) -> None:

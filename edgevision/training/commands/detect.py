@@ -23,7 +23,7 @@ from edgevision.training.commands.run_training import (
     picture_size,
     run_training,
 )
-from edgevision.training.settings import DetectionSettings
+from edgevision.training.train import training_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +84,5 @@ def detect(
         "backbone": None if network.backbone is None else str(network.backbone),
         "zoom": number_range(data.zoom, "--zoom"),
     }
-    run_training("detect", DetectionSettings(**chosen, **output.licences, seed=seed), output)
+    chosen |= {**output.licences, "seed": seed}
+    run_training("detect", training_settings("detect", chosen.pop("data"), **chosen), output)

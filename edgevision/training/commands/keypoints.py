@@ -21,7 +21,7 @@ from edgevision.training.commands.run_training import (
     picture_size,
     run_training,
 )
-from edgevision.training.settings import KeypointSettings
+from edgevision.training.train import training_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,4 +87,5 @@ def keypoints(
         edgevision train keypoints --data people/ --image-size 256x192 --precision bf16
     """
     chosen = option_values(data, network, training, hardware) | {"image_size": picture_size(data.image_size)}
-    run_training("keypoints", KeypointSettings(**chosen, **output.licences, seed=seed), output)
+    chosen |= {**output.licences, "seed": seed}
+    run_training("keypoints", training_settings("keypoints", chosen.pop("data"), **chosen), output)

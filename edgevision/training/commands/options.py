@@ -25,7 +25,12 @@ StartFromOption = Annotated[
 
 StepsOption = Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Batches in all.")]
 ValidateEveryOption = Annotated[
-    int, typer.Option(min=1, help="Steps between validations, where it can resume; --steps is a multiple.")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Steps between validations, where it can resume; --steps is a multiple.",
+        show_default="some hundred, so that the last step is one",
+    ),
 ]
 EmaOption = Annotated[float, typer.Option(help="Decay of the average of the weights, which is kept; 0 for none.")]
 OptimizerOption = Annotated[Optimizer, typer.Option(help="The update rule.")]

@@ -26,15 +26,6 @@ ModelOption = Annotated[str, typer.Option("--model", "-m", help="The network; th
 CropOption = Annotated[int, typer.Option(min=32, max=4096, help="Side of the crops in pixels.")]
 CropsAStepOption = Annotated[int, typer.Option(min=1, max=65536, help="Crops a step and device.")]
 
-ValidateCropsOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Steps between validations, where it can resume; --steps is a multiple.",
-        show_default="some hundred, so that the last step is one",
-    ),
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CropData:
@@ -61,7 +52,6 @@ class CropNetwork:
 class CropTraining(SteppedTraining):
     """How long it learns from batches of crops."""
 
-    validate_every: ValidateCropsOption = None  # type: ignore[assignment]
     weight_decay: WeightDecayOption = 0.0
 
 

@@ -35,7 +35,7 @@ class SteppedTraining:
     panel: ClassVar[str] = TRAINING_PANEL
 
     steps: StepsOption = 4000
-    validate_every: ValidateEveryOption = 250
+    validate_every: ValidateEveryOption = None
     batch_size: Annotated[int, typer.Option(min=1, max=65536, help="Pictures a step and device.")] = 8
     ema: EmaOption = 0.998
     optimizer: OptimizerOption = Optimizer.MUON

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
-from edgevision.training.settings.training import Optimizer, TrainingSettings
+from edgevision.training.settings.steps import SteppedSettings
 
 STRIDE = 32
 """Sides of pictures are multiples of it."""
 
 
 @record
-class DetectionSettings(TrainingSettings):
+class DetectionSettings(SteppedSettings):
     """All settings of a detector; one step is one batch of pictures.
 
     ``image_size`` is (height, width). ``multi_scale`` is by how much the sides of a batch may differ from it, as a
@@ -28,12 +28,6 @@ class DetectionSettings(TrainingSettings):
 
     data: str
     model: str = "pyramid_detector"
-    steps: int = 4000
-    validate_every: int = 250
-    batch_size: int = 8
-    optimizer: Optimizer = Optimizer.MUON
-    learning_rate: float = 0.003
-    weight_decay: float = 0.01
     image_size: tuple[int, int] = (320, 320)
     multi_scale: float = 0.2
     mosaic: float = 0.5
@@ -43,8 +37,6 @@ class DetectionSettings(TrainingSettings):
     flip: bool = True
     turn: bool = False
     colour: float = 0.3
-    ema: float = 0.998
-    warmup: int = 100
     start_from: str | None = None
     backbone: str | None = None
 
@@ -54,11 +46,8 @@ class DetectionSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_positive("steps", "validate_every")
-        self._check_not_negative("warmup")
         self._check_not_both("start_from", "backbone")
-        self._check_fraction("ema", "multi_scale", "colour")
-        self._check_validated_last(self.steps, self.validate_every)
+        self._check_fraction("multi_scale", "colour")
         if any(side < STRIDE or side % STRIDE for side in self.image_size):
             raise InputError(f"image-size must be multiples of {STRIDE}, not {'x'.join(map(str, self.image_size))}")
         for name in ("mosaic", "mixup"):

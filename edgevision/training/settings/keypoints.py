@@ -5,11 +5,11 @@ from pathlib import Path
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
 from edgevision.runtime.tasks.keypoints.schemes import SCHEMES
-from edgevision.training.settings.training import Optimizer, TrainingSettings
+from edgevision.training.settings.steps import SteppedSettings
 
 
 @record
-class KeypointSettings(TrainingSettings):
+class KeypointSettings(SteppedSettings):
     """All settings of such a network; one step is one batch of crops, each round one thing.
 
     ``image_size`` is (height, width). ``scheme`` names the points, where people number them alike, and says which swap
@@ -26,12 +26,7 @@ class KeypointSettings(TrainingSettings):
 
     data: str
     model: str = "keypoint_net"
-    steps: int = 4000
-    validate_every: int = 250
     batch_size: int = 64
-    optimizer: Optimizer = Optimizer.MUON
-    learning_rate: float = 0.003
-    weight_decay: float = 0.01
     image_size: tuple[int, int] = (96, 96)
     scheme: str | None = None
     groups: str | None = None
@@ -41,8 +36,6 @@ class KeypointSettings(TrainingSettings):
     flip: bool = True
     colour: float = 0.3
     sigma: float = 1.0
-    ema: float = 0.998
-    warmup: int = 100
 
     @property
     def run_name(self) -> str:
@@ -50,10 +43,9 @@ class KeypointSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_positive("steps", "validate_every", "sigma")
-        self._check_not_negative("warmup", "margin")
-        self._check_fraction("ema", "jitter", "colour")
-        self._check_validated_last(self.steps, self.validate_every)
+        self._check_positive("sigma")
+        self._check_not_negative("margin")
+        self._check_fraction("jitter", "colour")
         if not 0 <= self.rotate <= 180:
             raise InputError(f"rotate must lie in 0..180 degrees, not {self.rotate!r}")
         if min(self.image_size) < 16:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import record
-from edgevision.training.settings.training import Optimizer, TrainingSettings
+from edgevision.training.settings.steps import SteppedSettings
 
 
 class ClassWeights(StrEnum):
@@ -17,7 +17,7 @@ class ClassWeights(StrEnum):
 
 
 @record
-class SegmentationSettings(TrainingSettings):
+class SegmentationSettings(SteppedSettings):
     """All settings of a segmentation network; one step is one batch of views of pictures.
 
     ``labels`` name the classes where the data do not, or otherwise. ``image_size`` (height, width) is what pictures are
@@ -35,12 +35,6 @@ class SegmentationSettings(TrainingSettings):
     data: str
     labels: tuple[str, ...] = ()
     model: str = "segmentation_unet"
-    steps: int = 4000
-    validate_every: int = 250
-    batch_size: int = 8
-    optimizer: Optimizer = Optimizer.MUON
-    learning_rate: float = 0.003
-    weight_decay: float = 0.01
     image_size: tuple[int, int] | None = None
     crop: int = 256
     zoom: tuple[float, float] = (0.6, 1.6)
@@ -50,8 +44,6 @@ class SegmentationSettings(TrainingSettings):
     colour: float = 0.3
     paste: float = 0.0
     class_weights: ClassWeights = ClassWeights.NONE
-    ema: float = 0.998
-    warmup: int = 100
     start_from: str | None = None
     backbone: str | None = None
 
@@ -66,11 +58,9 @@ class SegmentationSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_positive("steps", "validate_every", "crop")
-        self._check_not_negative("warmup")
+        self._check_positive("crop")
         self._check_not_both("start_from", "backbone")
-        self._check_fraction("ema", "colour")
-        self._check_validated_last(self.steps, self.validate_every)
+        self._check_fraction("colour")
         if not 0 < self.zoom[0] <= self.zoom[1] <= 10:
             raise InputError(f"zoom is the least and the greatest scale, up to 10, not {self.zoom!r}")
         if not 0 <= self.rotate <= 180:

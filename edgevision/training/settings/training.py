@@ -87,14 +87,11 @@ class TrainingSettings(Record):
     def _check_fraction(self, *names: str) -> None:
         for name in names:
             if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name.replace('_', '-')} must lie in 0..1, not {getattr(self, name)!r}")
+                raise InputError(
+                    f"{name.replace('_', '-')} must be at least 0 and less than 1, not {getattr(self, name)!r};"
+                    f" usual is {getattr(type(self), name)}"
+                )
 
     def _check_not_both(self, one: str, other: str) -> None:
         if getattr(self, one) is not None and getattr(self, other) is not None:
             raise InputError(f"{one.replace('_', '-')} and {other.replace('_', '-')} exclude each other")
-
-    def _check_validated_last(self, steps: int, every: int) -> None:
-        """That the last step is one of those after which the network is judged."""
-        if rest := steps % every:
-            fitting = f"--validate-every {steps}" if steps < every else f"--steps {steps - rest}"
-            raise InputError(f"steps must be a multiple of validate-every {every}, not {steps}; {fitting} would do")
