@@ -144,26 +144,32 @@ def _promising(
 ) -> list[PossibleForm]:
     """Those of ``forms`` not seen to be far slower than the fastest within the budget; in float32, than that in it."""
 
-    def known(form: PossibleForm) -> Trial | None:
-        # What is only stored in another way takes the same time.
-        return trials.within(form.settings).known(replace(form.plan, weight_only=frozenset()))
-
-    def seen(form: PossibleForm) -> float:
-        trial = known(form)
-        return 0.0 if trial is None or trial.speedup is None else trial.speedup.ratio
-
     def exact(form: PossibleForm) -> bool:
         return form.outcome is not Outcome.INT8 and form.settings.inference_precision is InferencePrecision.FP32
 
     def holds(form: PossibleForm) -> bool:
-        trial = known(form)
+        trial = _tried(form, trials)
         return exact(form) or (
             trial is not None and trial.quality is not None and trial.quality.proof(budget) is not None
         )
 
     every = [form for form in (*forms, *measured_anyway) if holds(form)]
-    fastest = {which: max([1.0, *(seen(form) for form in every if exact(form) >= which)]) for which in (False, True)}
-    return [form for form in forms if seen(form) >= _FAR_SLOWER * fastest[exact(form)]]
+    fastest = {
+        which: max([1.0, *(speed_seen(form, trials) for form in every if exact(form) >= which)])
+        for which in (False, True)
+    }
+    return [form for form in forms if speed_seen(form, trials) >= _FAR_SLOWER * fastest[exact(form)]]
+
+
+def speed_seen(form: PossibleForm, trials: Trials) -> float:
+    """How many times as fast as the float model the search has seen ``form`` to be; 0 where it has not timed it."""
+    trial = _tried(form, trials)
+    return 0.0 if trial is None or trial.speedup is None else trial.speedup.ratio
+
+
+def _tried(form: PossibleForm, trials: Trials) -> Trial | None:
+    # What is only stored in another way takes the same time.
+    return trials.within(form.settings).known(replace(form.plan, weight_only=frozenset()))
 
 
 def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:

@@ -113,10 +113,9 @@ def quantize(
 
     def ranked() -> Mapping[str, float]:
         if not noise:
-            late = time_budget.late_after(_SHARE_OF_RANKING * whole)
-            noise.update(noise_of_each(quantizer, units, batches, open_model, late))
-            if late():
-                time_budget.left_out.append("what some operators cost by themselves")
+            noise.update(
+                noise_of_each(quantizer, units, batches, open_model, time_budget, _SHARE_OF_RANKING * whole)
+            )
         return noise
 
     def known_of(engine: str) -> Profile:

@@ -25,8 +25,8 @@ class Effort:
 
 # A little less than they are said to take, for what is done before the time runs.
 EFFORTS = {
-    Preset.QUICK: Effort(110, 0.7, Amount(pictures=(256, 1000), crops=(32, 8), latents=(128, 64)), 150),
-    Preset.DEFAULT: Effort(240, 1.5, Amount(pictures=(1024, 5000), crops=(64, 16), latents=(256, 128)), 400),
+    Preset.QUICK: Effort(110, 0.7, Amount(pictures=(256, 1000), crops=(32, 24), latents=(128, 64)), 150),
+    Preset.DEFAULT: Effort(240, 1.5, Amount(pictures=(1024, 5000), crops=(64, 32), latents=(256, 128)), 400),
     Preset.THOROUGH: Effort(1700, 4.0, Amount(pictures=(4096, 10000), crops=(256, 48), latents=(1024, 512)), 2000),
 }
 

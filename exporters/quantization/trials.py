@@ -33,6 +33,9 @@ _BLOCK_MS = 2.0
 # what is short runs several times, of which the first does not count.
 _BLOCK_BESIDE_ANOTHER_ENGINE_MS = 6.0
 
+# However slow a network is: candidates are told apart, and the verdict times them again.
+_FEWEST_ROUNDS = 5
+
 # Of crashes in one engine that is not the plainest, after which it is left out: each costs some seconds.
 _MOST_CRASHES = 3
 
@@ -257,7 +260,7 @@ class Trials:
                 # What does not come back is seen sooner where one run is asked for.
                 engine.run(self._setup.feeds)
                 timer = self._setup.timer({"fp32": self._setup.baseline, "candidate": engine})
-                timer.measure(self._setup.seconds)
+                timer.measure(self._setup.seconds, fewest=_FEWEST_ROUNDS)
                 trial = trial.updated(speedup=timer.speedup("candidate", over="fp32"))
         return trial
 

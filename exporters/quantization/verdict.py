@@ -10,7 +10,7 @@ from edgevision.core.errors import EdgevisionError, EngineCrashError
 from edgevision.core.printable import one_line
 from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.quantization.engine_settings import EngineSettings
-from edgevision.exporters.quantization.forms import Candidates, PossibleForm, possible_forms
+from edgevision.exporters.quantization.forms import Candidates, PossibleForm, possible_forms, speed_seen
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
@@ -87,7 +87,7 @@ def decide(
     What the time does not suffice for is left out: of the forms those that the search has not judged.
     """
     possible = {form.label: form for form in possible_forms(candidates, trials, tuple(setup.openers), budget, format)}
-    with _opened(possible, setup, trials, time_budget, budget) as (qualities, timer, notes):
+    with _opened(possible, candidates.fast, setup, trials, time_budget, budget) as (qualities, timer, notes):
         possible = {label: possible[label] for label in qualities}
         speedup = None if timer is None else timer.speedup
         judged = [
@@ -167,6 +167,7 @@ _Opened = tuple[dict[str, Quality], Timer | None, tuple[str, ...]]
 @contextmanager
 def _opened(
     possible: Mapping[str, PossibleForm],
+    fast: onnx.ModelProto,
     setup: TrialSetup,
     trials: Trials,
     time_budget: TimeBudget,
@@ -174,9 +175,9 @@ def _opened(
 ) -> Iterator[_Opened]:
     """The qualities of all that run, in order, what times them, and a note on each that does not run.
 
-    What the search has judged is not judged again. Where time is short forms are left out, but for the first two and
-    one more: first those that are to be judged yet and then those that break the ``budget``, of either those without
-    int8 arithmetic.
+    What the search has judged is not judged again, nor is its float form, ``fast``. Where time is short forms are left
+    out, but for the first two and one more: first those that break the ``budget``, and then the slowest as the search
+    has seen them.
     """
     notes: tuple[str, ...] = ()
     home = next(iter(setup.openers)).engine
@@ -186,18 +187,16 @@ def _opened(
         late = time_budget.late_after(_SHARE_OF_JUDGING * time_budget.seconds_left)
         first_two = list(possible)[:2]
         known = {
-            label: trials.within(form.settings).known_quality(form.plan) if form.plan != Plan() else None
+            label: trials.within(form.settings).known_quality(form.plan)
+            if form.plan != Plan() or form.model is fast
+            else None
             for label, form in possible.items()
         }
-
-        def rank(label: str) -> tuple[bool, ...]:
-            found, int8 = known[label], possible[label].outcome is Outcome.INT8
-            return label not in first_two, found is None, found is not None and found.proof(budget) is None, not int8
 
         if setup.spread is not None:
             unknown = [form for label, form in possible.items() if known[label] is None and form.open is None]
             setup.spread.ahead((form.model, form.settings) for form in unknown)
-        for label in sorted(possible, key=rank):
+        for label in (*first_two, *promising_first(list(possible.values())[2:], known, trials, budget)):
             form = possible[label]
             if len(engines) > len(first_two) and late():
                 time_budget.left_out.append(label)
@@ -230,6 +229,19 @@ def _opened(
         rows = [label for label in possible if label in engines]
         timer = None if setup.baseline is None else setup.timer({label: engines[label] for label in rows})
         yield {label: qualities[label] for label in rows}, timer, notes
+
+
+def promising_first(
+    forms: Sequence[PossibleForm], known: Mapping[str, Quality | None], trials: Trials, budget: float
+) -> list[str]:
+    """The labels of ``forms`` in the order in which they may be written: the fastest that the search has seen first,
+    and those last that are ``known`` to break the ``budget``."""
+
+    def rank(form: PossibleForm) -> tuple[bool, float]:
+        quality = known[form.label]
+        return quality is not None and quality.proof(budget) is None, -speed_seen(form, trials)
+
+    return [form.label for form in sorted(forms, key=rank)]
 
 
 def unproven(forms: Sequence[Form], written: str, budget: float, unit: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from edgevision.exporters.quantization.forms import PossibleForm, _promising
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.trials import Trial, Trials
+from edgevision.exporters.quantization.verdict import promising_first
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.tasks.quality import Quality
@@ -78,3 +79,23 @@ def test_what_breaks_the_budget_makes_nothing_else_slow() -> None:
 
 def test_what_the_search_has_not_seen_is_left_out() -> None:
     assert left({}) == set()
+
+
+def test_where_time_is_short_the_fastest_are_looked_at_first_and_those_last_that_break_the_budget() -> None:
+    seen = {(OPENVINO, Plan()): 1.5, (BF16, Plan()): 5.4, (BF16, ALL): 11.3, (OPENVINO, ALL): 9.5}
+    forms = [
+        PossibleForm("cleaned", onnx.ModelProto(), Outcome.FLOAT, settings=OPENVINO),
+        PossibleForm("all int8", onnx.ModelProto(), Outcome.INT8, ALL, settings=BF16),
+        PossibleForm("all int8", onnx.ModelProto(), Outcome.INT8, ALL, settings=OPENVINO),
+        PossibleForm("int8-weights", onnx.ModelProto(), Outcome.WEIGHT_ONLY, STORED, settings=BF16),
+        PossibleForm("cleaned", onnx.ModelProto(), Outcome.FLOAT, settings=BF16),
+    ]
+    coarse, fine = Quality(figures={}, loss=59.0), Quality(figures={}, loss=0.0)
+    known = {form.label: None for form in forms} | {"all int8 in OpenVINO bf16": coarse, "all int8 in OpenVINO": fine}
+    assert promising_first(forms, known, cast(Trials, FakeTrials(seen, ())), 1.0) == [
+        "all int8 in OpenVINO",
+        "int8-weights in OpenVINO bf16",
+        "cleaned in OpenVINO bf16",
+        "cleaned in OpenVINO",
+        "all int8 in OpenVINO bf16",
+    ]
