@@ -15,8 +15,8 @@ float and, where they are written in it, in int8. One thread is timed by its CPU
 --emulate judges what is made for another CPU in ONNX Runtime on that CPU, emulated by qemu-user: a Raspberry Pi 4 or 5,
 or Haswell. Nothing is timed then, and as all is slow there, --pictures and --side take a part of the data.
 
-What is done is kept in --results, by the kind of CPU, with edgevision's reports, where the forms that were tried in each
-engine stand beside each other; the same command goes on from there.
+What is done is kept in --results, by the kind of CPU, with edgevision's reports, where the forms that were tried in
+each engine stand beside each other; the same command goes on from there.
 """
 
 import argparse

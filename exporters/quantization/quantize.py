@@ -113,9 +113,7 @@ def quantize(
 
     def ranked() -> Mapping[str, float]:
         if not noise:
-            noise.update(
-                noise_of_each(quantizer, units, batches, open_model, time_budget, _SHARE_OF_RANKING * whole)
-            )
+            noise.update(noise_of_each(quantizer, units, batches, open_model, time_budget, _SHARE_OF_RANKING * whole))
         return noise
 
     def known_of(engine: str) -> Profile:

@@ -37,7 +37,7 @@ def noise_of_each(
         first = [array[:1] for array in sample]
         output_values(reference, first)
         each = time_budget.seconds_for(lambda: output_values(reference, first))
-        # One of a unit tells more than many of some: the network stands as often in what is measured as there are units.
+        # A network runs for every unit and once more; one sample for each tells more than many for some.
         fitting = int(_SHARE_OF_RUNNING * seconds / (len(units) + 1) / max(each, 1e-6))
         sample = [array[: max(1, fitting)] for array in sample]
         measure = OutputQuality(reference, sample)
