@@ -84,49 +84,65 @@ class Box(NamedTuple):
         beside = self.right <= other.left or other.right <= self.left
         return not beside and self.top < other.bottom and other.top < self.bottom
 
+    def lies_in(self, area: "Box") -> bool:
+        """Whether nothing of it is outside."""
+        across = area.left <= self.left and self.right <= area.right
+        return across and area.top <= self.top and self.bottom <= area.bottom
+
 
 class Label(NamedTuple):
-    """Where a text begins, on its base line, and whether it is so far from its point that a line has to lead there."""
+    """Where the name of a point stands.
 
-    x: float
-    y: float
-    far: bool
+    Attributes:
+        box: what it takes on a telephone; on a wide screen it is smaller.
+        anchor: which end of it is at its place, that next to its point: ``start``, ``middle`` or ``end``.
+        lead: x1, y1, x2, y2 of a line from the point to the edge of a name that is far from it.
+    """
+
+    box: Box
+    anchor: str
+    lead: tuple[float, float, float, float] | None
+
+    @property
+    def x(self) -> float:
+        """Of the anchor."""
+        left, right = self.box.left, self.box.right
+        return {"start": left, "middle": (left + right) / 2, "end": right}[self.anchor]
+
+    @property
+    def y(self) -> float:
+        """Of the base line."""
+        return self.box.bottom - 3
 
 
 def place_labels(
     points: Sequence[tuple[float, float]], names: Sequence[str], area: Box, taken: Iterable[Box] = ()
-) -> list[Label]:
+) -> list[Label | None]:
     """Beside each of ``points`` its name, so that no two names and no name and point cover each other in ``area``.
 
-    What is ``taken`` stays free too. Where there is no room left at all, which takes dozens of long names, a name
-    stands over others.
+    What is ``taken`` stays free too. Where there is no room left, which takes a dozen long names, there is no label.
     """
     taken = [*taken, *(Box(x - 4, y - 4, x + 4, y + 4) for x, y in points)]
     labels = []
     for (x, y), name in zip(points, names, strict=True):
-        wide = CHARACTER * len(name)
-        chosen = None
-        for distance in range(24):
-            for left, base in _around(x, y, wide, distance):
-                box = Box(left, base - LINE + 3, left + wide, base + 3)
-                inside = box.left >= area.left and box.right <= area.right
-                inside = inside and box.top >= area.top and box.bottom <= area.bottom
-                if inside and not any(box.meets(other) for other in taken):
-                    chosen = Label(left, base, far=distance > 1), box
-                    break
-            if chosen is not None:
-                break
-        label, box = chosen or (Label(x + 7, y + 4, far=False), Box(x, y, x, y))
-        taken.append(box)
+        places = (place for place in _around(x, y, CHARACTER * len(name)) if place.box.lies_in(area))
+        label = next((place for place in places if not any(map(place.box.meets, taken))), None)
         labels.append(label)
+        taken += [label.box] if label is not None else []
     return labels
 
 
-def _around(x: float, y: float, wide: float, distance: int) -> Iterable[tuple[float, float]]:
-    """Places for a text of that width beside a point, above it and below, ``distance`` half lines away."""
-    away = distance * LINE / 2
-    for base in dict.fromkeys((y + 4 - away, y + 4 + away)):
-        yield x + 7, base
-        yield x - 7 - wide, base
-        if distance > 1:
-            yield x - wide / 2, base
+def _around(x: float, y: float, wide: float) -> Iterable[Label]:
+    """Labels of that width beside a point, above it and below, the nearest first, half a line apart."""
+    for distance in range(24):
+        away = distance * LINE / 2
+        for base in dict.fromkeys((y + 4 - away, y + 4 + away)):
+            top, bottom = base - LINE + 3, base + 3
+            for left, anchor in ((x + 7, "start"), (x - 7 - wide, "end"), (x - wide / 2, "middle")):
+                box = Box(left, top, left + wide, bottom)
+                if distance > 1:
+                    edge = bottom if bottom < y else top
+                    ends = {"start": (x + 5, base - 4), "end": (x - 5, base - 4), "middle": (x, edge)}
+                    yield Label(box, anchor, (x, y, *ends[anchor]))
+                elif anchor != "middle":
+                    yield Label(box, anchor, None)

@@ -18,12 +18,15 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+h1, h2, h3, p, dd, li { overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
-td.n, th.n { text-align: right; } .soft { color: var(--soft); }
+td.n, th.n { text-align: right; } .n + :not(.n) { padding-left: .6rem; } .soft { color: var(--soft); }
 text { fill: var(--soft); font-size: 12px; } .axis { stroke: var(--line); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } .share { height: .5rem; border-radius: 2px; background: var(--first); }
+@media (max-width: 480px) { .scroll table { font-size: .75rem; } .scroll th { white-space: normal; }
+  .scroll th, .scroll td { padding-right: .3rem; } }
 """
 
 
@@ -50,6 +53,11 @@ def html_page(title: str, body: Iterable[str], style: str = "", script: str = ""
     head += f"<style>{_STYLE}{CHART_STYLE}{style}</style></head>"
     end = f"<script>{script}</script>" if script else ""
     return f"{head}<body>{printable(''.join(body))}{end}</body></html>\n"
+
+
+def share_bar(words: str, share: float) -> str:
+    """``words`` of a cell and below them a bar, whose ``share`` of the cell's width is 0..1."""
+    return f"{words}<div class=share style='width:{max(1.0, 100 * share):.0f}%'></div>"
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> str:

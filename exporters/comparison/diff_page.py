@@ -1,11 +1,12 @@
 """A comparison of two models as one page: the graph, and every layer's part in what lies between them."""
 
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 from edgevision.core.html_page import write_html
 from edgevision.core.printable import shown
-from edgevision.exporters.comparison.diff import Diff
+from edgevision.exporters.comparison.diff import Diff, DiffReport
 from edgevision.exporters.comparison.diff_text import diff_summary
 from edgevision.exporters.comparison.graph_drawing import GRAPH_SCRIPT, GRAPH_STYLE, graph_view
 from edgevision.exporters.comparison.layer_figures import (
@@ -34,7 +35,7 @@ def write_page(path: Path, found: Diff, *, force: bool = True) -> None:
         f"<h1>{escape(title)}</h1>",
         f"<p>On {parity.samples} inputs ({escape(parity.source)}) the outputs have an SQNR of"
         f" {escape(outputs)}{answers}.</p>",
-        *(f"<p>{escape(sentence[0].upper() + sentence[1:])}.</p>" for sentence in diff_summary(report)),
+        *(f"<p>{escape(sentence)}.</p>" for sentence in _sentences(report)),
         f"<h2>Graph of {escape(report.second)}</h2>",
         legend(timed=False),
         graph_view(nodes),
@@ -44,3 +45,10 @@ def write_page(path: Path, found: Diff, *, force: bool = True) -> None:
         ranking(nodes, found.report.layers),
     ]
     write_html(path, title, body, GRAPH_STYLE + LAYER_STYLE, GRAPH_SCRIPT, force=force)
+
+
+def _sentences(report: DiffReport) -> Iterator[str]:
+    """The summary; all but the first, which begins with the name of a file, with a capital letter."""
+    first, *others = diff_summary(report)
+    yield first
+    yield from (sentence[0].upper() + sentence[1:] for sentence in others)

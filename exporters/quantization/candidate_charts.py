@@ -5,8 +5,6 @@ from math import isfinite
 from typing import NamedTuple
 
 from edgevision.core.drawing import (
-    CHARACTER,
-    LINE,
     WIDTH,
     Box,
     chart,
@@ -24,6 +22,7 @@ CANDIDATE_STYLE = """
 .tried, .missed { fill: var(--quiet); } .form, .held { fill: var(--first); } .best { fill: var(--second); }
 .budget { stroke: var(--second); stroke-dasharray: 4 4; } .lead { stroke: var(--quiet); }
 .way { fill: none; stroke: var(--line); stroke-width: 1.5; } .strong { fill: var(--ink); }
+.strong, .label { paint-order: stroke; stroke: var(--page); stroke-width: 3px; stroke-linejoin: round; }
 """
 
 # Times as fast as the fastest row, up to which candidates are shown where they are.
@@ -42,6 +41,8 @@ class _Point(NamedTuple):
 
 def quality_against_speed(report: QuantizationReport) -> str:
     """Every candidate that was judged and timed: to the right faster, downwards worse.
+
+    Of the forms that were timed to the end those have their names beside them that the reader chooses between.
 
     The search compared its candidates with the cleaned model, whose row says how fast that is beside the first.
     """
@@ -75,18 +76,36 @@ def quality_against_speed(report: QuantizationReport) -> str:
         point(x, y, 2 if one.kind == "tried" else 3.5, one.name, one.kind)
         for one, (x, y) in zip(points, places, strict=True)
     ]
-    forms = [index for index, one in enumerate(points) if one.kind != "tried"]
-    taken = [axes.budget_label, *(Box(x - 2, y - 2, x + 2, y + 2) for x, y in places)]
-    labels = place_labels([places[i] for i in forms], [points[i].name for i in forms], axes.area, taken)
-    for index, label in zip(forms, labels, strict=True):
-        one, (x, y) = points[index], places[index]
-        if label.far:
-            middle = label.x + CHARACTER * len(one.name) / 2
-            end = min(max(x, label.x), label.x + CHARACTER * len(one.name))
-            # To the edge of the words, which it does not cross.
-            parts.append(line(x, y, (end + middle) / 2, label.y + 4 if label.y < y else label.y - 11, "lead"))
-        parts.append(text(label.x, label.y, one.name, kind="strong" if one.kind == "best" else ""))
+    named = _to_choose_from(points)
+    taken = [axes.budget_line, *(Box(x - 2, y - 2, x + 2, y + 2) for x, y in places)]
+    labels = place_labels([places[i] for i in named], [points[i].name for i in named], axes.area, taken)
+    # Lines first: where one leads through a name, the name stands over it.
+    shown = [(index, label) for index, label in zip(named, labels, strict=True) if label is not None]
+    parts += [line(*label.lead, "lead") for _, label in shown if label.lead is not None]
+    for index, label in shown:
+        kind = "strong" if points[index].kind == "best" else "label"
+        parts.append(text(label.x, label.y, points[index].name, label.anchor, kind))
     return chart(axes.height, "loss against speed-up", parts)
+
+
+def _to_choose_from(points: Sequence[_Point]) -> list[int]:
+    """Those to name, by their places among ``points``: what is written, the first, and what no form beats in both.
+
+    The names of all forms in two engines would cover the drawing.
+    """
+    forms = [index for index, one in enumerate(points) if one.kind != "tried"]
+    best = [
+        index
+        for index in forms
+        if not any(
+            (points[i].x, -points[i].loss) != (points[index].x, -points[index].loss)
+            and points[i].x >= points[index].x
+            and points[i].loss <= points[index].loss
+            for i in forms
+        )
+    ]
+    written = [index for index in forms if points[index].kind == "best"]
+    return list(dict.fromkeys([*written, *forms[:1], *best]))
 
 
 def path_of_search(report: QuantizationReport) -> str:
@@ -123,7 +142,7 @@ class _Axes:
         self._worst, self._best = worst + margin, best - margin
         self.area = Box(_LEFT, _TOP - 6, _RIGHT, self._base)
         limit = self.y(report.budget)
-        self.budget_label = Box(_RIGHT - 6 * CHARACTER, limit - LINE, _RIGHT, limit)
+        self.budget_line = Box(_LEFT, limit, _RIGHT, limit + 1)
 
     def x(self, value: float) -> float:
         return _LEFT + (value - self.ends[0]) / (self.ends[1] - self.ends[0]) * (_RIGHT - _LEFT)
@@ -146,5 +165,7 @@ class _Axes:
             parts.append(line(_LEFT - 3, self.y(sign * value), _LEFT, self.y(sign * value)))
             parts.append(text(_LEFT - 6, self.y(sign * value) + 4, short(value), "end"))
         limit = self.y(report.budget)
-        parts += [line(_LEFT, limit, _RIGHT, limit, "budget"), text(_RIGHT, limit - 3, "budget", "end")]
+        parts.append(line(_LEFT, limit, _RIGHT, limit, "budget"))
+        # Beside the line its name would stand on points.
+        parts += [text(_RIGHT - 22, 11, "budget", "end"), line(_RIGHT - 18, 7, _RIGHT, 7, "budget")]
         return parts

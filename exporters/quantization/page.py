@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from edgevision.core.html_page import html_table, write_html
+from edgevision.core.html_page import html_table, share_bar, write_html
 from edgevision.core.printable import one_line, shown
 from edgevision.exporters.comparison.graph_drawing import GRAPH_SCRIPT, GRAPH_STYLE, graph_view
 from edgevision.exporters.comparison.layer_differences import first_parting, ranked
@@ -29,9 +29,7 @@ from edgevision.exporters.quantization.table import form_cells, form_columns
 
 _STYLE = """
 tr.written td { font-weight: 600; } .verdict { font-size: 1.05rem; }
-.alone { height: .5rem; border-radius: 2px; background: var(--first); }
-@media (max-width: 480px) { .scroll table { font-size: .75rem; } .scroll th { white-space: normal; }
-  .scroll th, .scroll td { padding-right: .3rem; } .ms .soft { display: none; } }
+@media (max-width: 480px) { .ms .soft { display: none; } .forms td.n { white-space: normal; } }
 summary { cursor: pointer; } .name { overflow-wrap: anywhere; }
 """
 
@@ -83,7 +81,7 @@ def _forms(report: QuantizationReport) -> str:
     head = f"<th>{first}</th>" + "".join(
         f"<th class='{kind}'>{_stacked(name)}</th>" for kind, name in zip(_kinds(others), others, strict=True)
     )
-    return f"<div class=scroll><table><tr>{head}</tr>{''.join(rows)}</table></div>"
+    return f"<div class='scroll forms'><table><tr>{head}</tr>{''.join(rows)}</table></div>"
 
 
 def _kinds(figures: Sequence[str]) -> list[str]:
@@ -166,8 +164,7 @@ def _nodes(report: QuantizationReport) -> str:
         if known:
             drawn = ""
             if node.sqnr_db is not None:
-                width = max(1.0, 100 * node.sqnr_db / highest)
-                drawn = f"{node.sqnr_db:.1f} dB<div class=alone style='width:{width:.0f}%'></div>"
+                drawn = share_bar(f"{node.sqnr_db:.1f} dB", node.sqnr_db / highest)
             cells.append(drawn)
         rows.append(cells)
     head = ("operator", "precision", *(["SQNR if it alone is int8"] if known else []))

@@ -62,7 +62,7 @@ def histogram(samples: Floats) -> str:
 def time_series(panels: Sequence[TimeSeries], doubtful: Sequence[tuple[float, float]]) -> str:
     """Panels under each other on one axis of time; what is ``doubtful`` is shaded through all of them."""
     last = max([1e-9, *(time for panel in panels for time in panel.times)])
-    tall, gap = 52, 24
+    tall, gap = 52, 28
     height = len(panels) * (tall + gap)
 
     def x(time: float) -> float:
@@ -73,7 +73,7 @@ def time_series(panels: Sequence[TimeSeries], doubtful: Sequence[tuple[float, fl
         wide = max(2.0, x(min(end, last)) - x(start))
         parts.append(f"<rect class=doubtful x='{x(start):.1f}' y='0' width='{wide:.1f}' height='{height}' />")
     for number, panel in enumerate(panels):
-        top = number * (tall + gap) + 16
+        top = number * (tall + gap) + 20
         values = np.array(panel.values)
         low, high = panel.scale or (float(values.min()), float(values.max()))
         margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
@@ -82,7 +82,7 @@ def time_series(panels: Sequence[TimeSeries], doubtful: Sequence[tuple[float, fl
         def y(value: float, top: int = top, low: float = low, high: float = high) -> float:
             return top + tall - (value - low) / (high - low) * tall
 
-        parts.append(text(0, top - 5, f"{panel.name}, {panel.unit}"))
+        parts.append(text(0, top - 8, f"{panel.name}, {panel.unit}"))
         parts.append(line(_LEFT, top + tall, WIDTH - _RIGHT, top + tall))
         parts += [text(_LEFT - 5, y(value) + 4, short(value), "end") for value in round_values(low, high, 4)]
         draw = _spread if panel.is_samples else _polyline
@@ -117,16 +117,6 @@ def side_by_side(rows: Sequence[tuple[str, Estimate, float, float]]) -> str:
         parts += [line(x(value), top + 17, x(value), top + 30, "tick") for value in (p90, p99) if value <= most]
     label = "Medians of " + ", ".join(f"{name} {median.value:.3f} ms" for name, median, _, _ in rows)
     return chart(len(rows) * tall, label, parts)
-
-
-def share_bar(share: float, largest: float) -> str:
-    """A small bar for a table, as long as ``share`` is of ``largest``, with its number."""
-    wide = max(1.0, 110 * share / largest)
-    return (
-        "<svg viewBox='0 0 170 14' style='width:170px' aria-hidden=true>"
-        f"<rect class=bar width='{wide:.0f}' height='10' y='2' rx='2' /><text x='{wide + 6:.0f}' y='11'>"
-        f"{100 * share:.1f} %</text></svg>"
-    )
 
 
 def _spread(times: Floats, values: Floats, x: Callable[[float], float], y: Callable[[float], float]) -> list[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevision.core.html_page import html_table, write_html
+from edgevision.core.html_page import html_table, share_bar, write_html
 from edgevision.core.printable import shown
-from edgevision.runtime.benchmark.charts import TimeSeries, histogram, share_bar, side_by_side
+from edgevision.runtime.benchmark.charts import TimeSeries, histogram, side_by_side
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.page_parts import (
     OVER_TIME_NOTE,
@@ -48,6 +48,7 @@ def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> No
 
 
 def _figures(subjects: Iterable[SubjectReport]) -> str:
+    # A telephone shows the first, p50, p99 and what follows cv: the others stand below, with each subject.
     head = ("", "p50 ms", "p90", "p95", "p99", "max", "mean", "cv", "pictures/s", "times as fast as the first")
     rows = []
     for s in subjects:
@@ -63,7 +64,7 @@ def _figures(subjects: Iterable[SubjectReport]) -> str:
                 _ratio(s.speedup) if s.speedup else "1",
             )
         )
-    return html_table(head, rows, numbers=range(1, len(head)))
+    return f"<div class=figures>{html_table(head, rows, numbers=range(1, len(head)))}</div>"
 
 
 def _ratio(ratio: Ratio) -> str:
@@ -80,7 +81,7 @@ def _operators(profile: OperatorProfile) -> str:
     slowest = sorted(profile.operators, key=lambda operator: -operator.microseconds)
     rows = [
         (
-            share_bar(o.share, slowest[0].share or 1.0),
+            share_bar(f"{100 * o.share:.1f} %", o.share / (slowest[0].share or 1.0)),
             f"{o.microseconds:.0f}",
             escape(o.operator),
             escape(o.name),

@@ -12,7 +12,9 @@ PAGE_STYLE = """
 .reach { stroke: var(--first); opacity: .45; stroke-width: 1.5; } .series { stroke: var(--second); fill: none;
   stroke-width: 2; } .dots { stroke: var(--first); stroke-width: 3; stroke-linecap: round; }
 .whisker { stroke: var(--ink); stroke-width: 2; } .tick { stroke: var(--second); stroke-width: 2; }
-td.n { white-space: nowrap; }
+td.n { white-space: nowrap; } .figures th { white-space: normal; } .figures td.n .soft { white-space: normal; }
+@media (max-width: 480px) { .figures :is(th, td):is(:nth-child(3), :nth-child(4), :nth-child(6), :nth-child(7),
+  :nth-child(8)) { display: none; } }
 .warn { color: var(--warn); } dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; } dt {
   color: var(--soft); } dd { margin: 0; } ul { padding-left: 1.2rem; }
 """

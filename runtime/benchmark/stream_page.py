@@ -3,9 +3,9 @@
 from html import escape
 from pathlib import Path
 
-from edgevision.core.html_page import html_table, write_html
+from edgevision.core.html_page import html_table, share_bar, write_html
 from edgevision.core.printable import shown
-from edgevision.runtime.benchmark.charts import TimeSeries, histogram, share_bar
+from edgevision.runtime.benchmark.charts import TimeSeries, histogram
 from edgevision.runtime.benchmark.page_parts import (
     OVER_TIME_NOTE,
     PAGE_STYLE,
@@ -43,10 +43,14 @@ def _stages(report: StreamReport) -> str:
     whole = sum(medians[name] for name in STAGES) or 1.0
     longest = max(medians.values()) / whole or 1.0
     rows = [
-        (escape(name), median, interval, p99, share_bar(medians[name] / whole, longest) if name in STAGES else "")
+        (escape(name), median, interval, p99, _share(medians[name] / whole, longest) if name in STAGES else "")
         for name, median, interval, p99 in stage_facts(report)
     ]
     return html_table(("stage", "p50 ms", "95 %", "p99 ms", "share"), rows, numbers=(1, 2, 3))
+
+
+def _share(share: float, longest: float) -> str:
+    return share_bar(f"{100 * share:.1f} %", share / longest)
 
 
 def _panels(report: StreamReport) -> list[TimeSeries]:

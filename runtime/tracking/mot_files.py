@@ -69,13 +69,14 @@ class GroundTruth(NamedTuple):
 
 
 def mot_lines(frame: int, tracks: Tracks) -> str:
-    """The lines of one frame, which is counted from 1 here."""
+    """The lines of one frame, which is counted from 1 here; what has no area in hundredths of a pixel has none."""
     lines = []
     for number, score, (x1, y1, x2, y2) in zip(
         tracks.ids, tracks.found.scores, tracks.found.boxes.tolist(), strict=True
     ):
-        place = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
-        lines.append(f"{frame},{number},{place},{float(score):.4f},-1,-1,-1\n")
+        width, height = f"{x2 - x1:.2f}", f"{y2 - y1:.2f}"
+        if float(width) > 0 and float(height) > 0:
+            lines.append(f"{frame},{number},{x1:.2f},{y1:.2f},{width},{height},{float(score):.4f},-1,-1,-1\n")
     return "".join(lines)
 
 
@@ -83,7 +84,8 @@ def read_mot(path: Path) -> TrackedBoxes:
     """The boxes of a file.
 
     Raises:
-        DatasetError: it cannot be read, a line is none of these, or a track has two boxes in a frame; it is named.
+        DatasetError: it cannot be read, a line is none of these, a box has no area, or a track has two boxes in a
+            frame; it is named.
     """
     return _boxes(path, _rows(path))
 
@@ -122,6 +124,11 @@ def _rows(path: Path) -> list[tuple[float, ...]]:
         if len(row) < 6 or not numbers or not 1 <= row[0] <= _MOST_FRAMES or abs(row[1]) > _GREATEST_ID:
             raise DatasetError(
                 f"line {number} of {str(path)!r} is not frame,id,x,y,width,height,...: {shortened(line)}"
+            )
+        if min(row[4:6]) <= 0:
+            raise DatasetError(
+                f"line {number} of {str(path)!r} has a box {row[4]:g} wide and {row[5]:g} high; both must be above 0:"
+                " mend the line or leave it out"
             )
         rows.append(row)
     return rows

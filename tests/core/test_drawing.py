@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from edgevision.core.drawing import CHARACTER, LINE, WIDTH, Box, place_labels, round_values, short
+from edgevision.core.drawing import CHARACTER, WIDTH, Box, place_labels, round_values, short
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,28 @@ def test_labels_cover_neither_each_other_nor_points(seed: int) -> None:
     points = [(generator.uniform(300, 350), generator.uniform(10, 40)) for _ in names]
     area = Box(40, 0, WIDTH, 200)
     labels = place_labels(points, names, area)
-    boxes = [Box(x, y - LINE + 3, x + CHARACTER * len(n), y + 3) for (x, y, _), n in zip(labels, names, strict=True)]
+    boxes = [label.box for label in labels if label is not None]
+    assert [box.right - box.left for box in boxes] == pytest.approx([CHARACTER * len(name) for name in names])
     assert not any(one.meets(other) for one, other in itertools.combinations(boxes, 2))
     assert not any(box.meets(Box(x - 3, y - 3, x + 3, y + 3)) for box in boxes for x, y in points)
     assert all(box.left >= area.left and box.right <= area.right and box.top >= area.top for box in boxes)
+    leads = [label.lead for label in labels if label is not None and label.lead is not None]
+    assert leads
+    assert all((x1, y1) in points for x1, y1, _, _ in leads)
 
 
 def test_a_label_with_room_stands_beside_its_point() -> None:
-    ((x, y, far),) = place_labels([(100, 50)], ["int8"], Box(0, 0, WIDTH, 100))
-    assert (x, y, far) == (107, 54, False)
+    (label,) = place_labels([(100, 50)], ["int8"], Box(0, 0, WIDTH, 100))
+    assert label is not None
+    assert (label.x, label.y, label.anchor, label.lead) == (107, 54, "start", None)
+
+
+def test_a_label_at_the_right_edge_ends_at_its_point() -> None:
+    (label,) = place_labels([(WIDTH - 10, 50)], ["int8"], Box(0, 0, WIDTH, 100))
+    assert label is not None
+    assert (label.x, label.y, label.anchor) == (WIDTH - 17, 54, "end")
+
+
+def test_a_name_without_room_is_left_out() -> None:
+    labels = place_labels([(150, 50)] * 3, ["int8 in OpenVINO"] * 3, Box(0, 40, WIDTH, 64))
+    assert [label is None for label in labels] == [False, False, True]

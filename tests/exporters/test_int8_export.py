@@ -28,6 +28,7 @@ from onnx.numpy_helper import from_array, to_array
 from PIL import Image
 from quantization_reports import faster
 from torch import nn
+from watched_browser import check_report_page, open_browser
 
 import edgevision
 import edgevision.exporters.engine_process as engine_process
@@ -1425,6 +1426,8 @@ def test_the_page_is_written_where_it_is_asked_for(
     assert (code, output) == (2, "")
     assert errors == f"error: {str(tmp_path / 'verdict.html')!r} exists already; --force overwrites it\n"
     assert not (tmp_path / "other.onnx").exists()
+    with open_browser() as chromium:
+        check_report_page(chromium, tmp_path / "verdict.html", lambda opened: opened.click("a[data-show]"))
 
 
 def test_the_page_of_a_classifier_shows_whose_answers_changed(small: Path, pictures: Path, tmp_path: Path) -> None:

@@ -74,7 +74,11 @@ def _curves(report: DetectionReport) -> str:
             parts.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4' fill='{color}'>{title}</circle>")
     names = [one_line(one.label)[:18] for _, one in curves]
     labels = place_labels(ends, names, Box(_LEFT, _TOP, right, bottom)) if len(names) <= 20 else []
-    parts += [text(label.x, label.y, name) for label, name in zip(labels, names, strict=False)]
+    parts += [
+        text(label.x, label.y, name, label.anchor)
+        for label, name in zip(labels, names, strict=False)
+        if label is not None
+    ]
     return chart(bottom + 34, f"Precision over recall of {len(curves)} classes", parts)
 
 

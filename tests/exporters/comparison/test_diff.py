@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx.numpy_helper import from_array, to_array
+from watched_browser import check_report_page, open_browser
 
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.exporters.comparison.diff import DiffReport, diff
@@ -260,6 +261,8 @@ def test_its_page_shows_every_layer_and_asks_nothing_of_anybody(edgevision: Call
     assert [detail["id"] for detail in details] == [f"d{number}" for number in range(9)]
     assert all("hidden" in detail for detail in details)
     assert text.count("Histogram of values") == 7
+    # The sentence begins with a file's name.
+    assert "<p>int8.onnx has 7 layers of float.onnx" in text
     assert not re.search(r"https?:|//[a-z]|@import|url\(|\beval\b|innerHTML", text)
     assert "default-src 'none'" in text
     assert edgevision("diff", *arguments)[0] == 2
@@ -279,6 +282,18 @@ def test_names_of_strangers_are_text(edgevision: Call, files: Path, network: onn
     assert len([tag for tag, _ in found.elements if tag == "script"]) == 1
     assert found.text.count(NASTY) >= 14
     assert f"{NASTY}shortcut add".lower() in {attributes.get("data-words") for _, attributes in found.elements}
+
+
+def test_its_page_reads_on_a_telephone_and_on_a_wide_screen(edgevision: Call, files: Path) -> None:
+    page = files / "page.html"
+    assert edgevision("diff", files / "float.onnx", files / "int8.onnx", "--html", page)[0] == 0
+
+    def choose_a_layer(opened: Any) -> None:
+        opened.click("a[data-show]")
+        assert opened.locator("section.detail svg.chart").filter(visible=True).count() == 1
+
+    with open_browser() as chromium:
+        check_report_page(chromium, page, choose_a_layer)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed to open the page with")

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from quantization_reports import faster, form, quantization_report
+from watched_browser import check_report_page, open_browser
 
 from edgevision.core.drawing import CHARACTER, LINE, WIDTH, Box
 from edgevision.exporters.quantization.page import write_page
-from edgevision.exporters.quantization.report import NodePrecision, OperatorPrecision, QuantizationReport
+from edgevision.exporters.quantization.report import Form, NodePrecision, OperatorPrecision, QuantizationReport
 from edgevision.exporters.quantization.trials import Trial
 from edgevision.runtime.tasks.quality import Quality
 
@@ -140,19 +141,53 @@ def test_every_candidate_that_was_judged_and_timed_is_a_point(tmp_path: Path) ->
     assert [len(page.of("circle", **{"class": kind})) for kind in ("held", "missed")] == [2, 1]
 
 
+NAMES = ("as given", "int8-weights", "fp16", "other int8", "int8", "far away")
+
+
+def close_together(loss: float) -> tuple[Form, ...]:
+    """Forms of which each is a little faster and a little worse than the one before, and one that is far from them."""
+    ratios = (*(1 + 0.001 * number for number in range(len(NAMES) - 1)), 9)
+    return tuple(
+        form(name, loss + 0.001 * number, faster(ratio), top1=91.5)
+        for number, (name, ratio) in enumerate(zip(NAMES, ratios, strict=True))
+    )
+
+
 @pytest.mark.parametrize("loss", [0, 0.5])
 def test_names_of_forms_in_one_place_do_not_stand_on_each_other(tmp_path: Path, loss: float) -> None:
-    names = ("as given", "int8", "fp16", "int8-weights", "far away")
-    forms = tuple(form(name, loss, faster(9 if name == "far away" else 1), top1=91.5) for name in names)
-    _, text = page_of(tmp_path, forms=forms)
+    page, text = page_of(tmp_path, forms=close_together(loss))
     drawing = text[text.index("<svg") : text.index("</svg>")]
-    found = [re.findall(rf"x='([\d.]+)' y='([\d.]+)' text-anchor=start>{name}<", drawing)[0] for name in names]
-    boxes = [
-        Box(float(x), float(y) - LINE + 3, float(x) + CHARACTER * len(name), float(y) + 3)
-        for name, (x, y) in zip(names, found, strict=True)
-    ]
+    boxes = []
+    for name in NAMES:
+        ((x, y, anchor),) = re.findall(rf"x='([\d.]+)' y='([\d.]+)' text-anchor=(\w+)>{name}<", drawing)
+        wide = CHARACTER * len(name)
+        left = float(x) - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
+        boxes.append(Box(left, float(y) - LINE + 3, left + wide, float(y) + 3))
     assert not any(one.meets(other) for one, other in itertools.combinations(boxes, 2))
     assert all(box.left >= 0 and box.right <= WIDTH and box.top >= 0 for box in boxes)
+    # A line leads to what has no room beside its point.
+    assert page.of("line", **{"class": "lead"})
+
+
+def test_it_reads_on_a_telephone_and_on_a_wide_screen(tmp_path: Path) -> None:
+    names = [f"{name} in {engine}" for engine in ("OpenVINO", "OpenVINO bf16") for name in NAMES]
+    more = tuple(
+        form(name, 0.3 * number / len(names), faster(1 + 0.02 * number), top1=91.5) for number, name in enumerate(names)
+    )
+    page_of(tmp_path, forms=(*FORMS, *more), trials=tuple(trial(f"{n}", 0.01 * n, 1 + 0.03 * n) for n in range(40)))
+    with open_browser() as chromium:
+        check_report_page(chromium, tmp_path / "page.html")
+
+
+def test_only_those_that_one_chooses_between_have_their_names_in_the_drawing(tmp_path: Path) -> None:
+    rows = {"as given": (0, 1), "slower": (0, 0.9), "fp16": (0.01, 1.2), "worse": (0.4, 1.4), "int8": (0.3, 1.4)}
+    forms = tuple(form(name, loss, faster(ratio), top1=91.5) for name, (loss, ratio) in rows.items())
+    page, text = page_of(tmp_path, forms=forms, trials=())
+    named = [re.findall(rf">{name}</text>", text) for name in rows]
+    assert [len(found) for found in named] == [1, 0, 1, 0, 1]
+    # The others are points that say who they are.
+    assert len(page.of("circle")) == len(rows)
+    assert all(f"<title>{name}</title></circle>" in text for name in rows)
 
 
 def test_a_candidate_that_something_disturbed_does_not_make_the_others_small(tmp_path: Path) -> None:
@@ -194,7 +229,7 @@ def test_names_are_escaped_wherever_they_stand(tmp_path: Path) -> None:
 
 def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path) -> None:
     page, text = page_of(tmp_path)
-    first, second = page.of("div", **{"class": "alone"})
+    first, second = page.of("div", **{"class": "share"})
     assert first["style"] == "width:100%"
     assert second["style"] == "width:40%"
     assert "31.2 dB" in text
@@ -206,7 +241,7 @@ def test_every_operator_has_a_row_and_a_bar_where_it_was_measured(tmp_path: Path
 )
 def test_bars_have_a_sensible_length_for_any_sqnr(tmp_path: Path, values: list[float | None]) -> None:
     page, text = page_of(tmp_path, nodes=tuple(node(f"node{index}", value) for index, value in enumerate(values)))
-    bars = page.of("div", **{"class": "alone"})
+    bars = page.of("div", **{"class": "share"})
     assert len(bars) == sum(value is not None for value in values)
     assert all(1 <= float(str(bar["style"]).removeprefix("width:").removesuffix("%")) <= 100 for bar in bars)
     # A column in which nothing stands is left out.

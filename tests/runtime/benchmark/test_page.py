@@ -6,6 +6,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from watched_browser import check_report_page, open_browser
 
 from edgevision.runtime.benchmark.page import write_page
 from edgevision.runtime.benchmark.table import report_text
@@ -102,6 +103,8 @@ def test_operators_are_listed_slowest_first(tmp_path, edgevision, write_colours)
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<h3>Operators</h3>" in text
     assert "ReduceMean" in text
+    with open_browser() as chromium:
+        check_report_page(chromium, tmp_path / "p.html")
 
 
 def test_the_terminal_shows_the_same_report(make_report, make_subject):
@@ -138,6 +141,12 @@ def test_a_browser_opens_it_without_errors_and_without_outside_requests(page, op
     document, console = opened(page(findings=(FINDING,)))
     assert console == []
     assert document.count("<svg") == 4
+
+
+def test_it_reads_on_a_telephone_and_on_a_wide_screen(page, make_subject):
+    subjects = [make_subject(10.0**power, name=f"a_network_with_a_name_{power}.onnx") for power in (-3, 0, 3)]
+    with open_browser() as chromium:
+        check_report_page(chromium, page(*subjects, findings=(FINDING,)))
 
 
 def test_a_request_that_crept_in_would_be_stopped_and_said(page, opened):

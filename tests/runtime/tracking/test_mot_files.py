@@ -39,6 +39,12 @@ def test_there_and_back(tmp_path):
     assert np.allclose(read.boxes, boxes)
 
 
+def test_what_has_no_area_is_not_written():
+    boxes = np.array([[1, 2, 1.004, 22], [3, 4, 3, 4], [3, 4, 5, 6]], np.float32)
+    found = Detections(boxes, np.ones(3, np.float32), np.zeros(3, np.int64), size=(50, 50))
+    assert mot_lines(7, Tracks(found, np.array([1, 2, 3]), np.ones(3, bool))).startswith("7,3,3.00,4.00,2.00,2.00,")
+
+
 def test_a_file_of_windows_may_say_that_it_is_utf_8(tmp_path):
     path = tmp_path / "gt.txt"
     path.write_bytes(b"\xef\xbb\xbf1,4,0,0,9,9\r\n")
@@ -77,6 +83,8 @@ def test_what_is_found_of_a_distractor_counts_for_nothing(tmp_path):
         ("1,1.2,0,0,9,9\n", "line 1"),
         ("1,1e30,0,0,9,9\n", "line 1"),
         ("1,1,0,0,9,9\n1,1,3,3,9,9\n", "id 1 twice in frame 1"),
+        ("1,1,0,0,9,9\n2,1,0,0,-4,9\n", r"line 2 of '.*gt.txt' has a box -4 wide and 9 high; both must be above 0"),
+        ("1,1,0,0,9,0,1,-1,-1,-1\n", r"line 1 of .* has a box 9 wide and 0 high; .* mend the line or leave it out"),
     ],
 )
 def test_what_is_no_mot_file(tmp_path, text, reason):
