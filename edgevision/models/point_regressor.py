@@ -26,12 +26,14 @@ class PointRegressor(nn.Module):
 
     Args:
         points: how many there are.
-        width: channels as a share of the published ones.
+        width: channels as a share of the published ones, above 0; none has fewer than 8.
         features: what the linear layer sees.
     """
 
     def __init__(self, *, points: int = 68, width: float = 0.5, features: int = 1280) -> None:
         super().__init__()
+        if not width > 0:
+            raise ValueError(f"width is a share of the published channels, above 0, not {width!r}")
         channels = _share(32, width)
         layers: list[nn.Module] = [Convolution(3, channels, 2, activation=nn.ReLU6)]
         for expansion, published, count, stride in _STAGES:

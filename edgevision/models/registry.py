@@ -120,7 +120,8 @@ def build_model(name: str, *, group_norm: bool = False, **options: Any) -> nn.Mo
     """Make the network called ``name`` with random weights, with ``group_norm`` in place of batch normalisation.
 
     Raises:
-        InputError: an unknown name (the known ones are listed), or an option the network does not have.
+        InputError: an unknown name (the known ones are listed), an option the network does not have, or a value of it
+            that makes no network, as a negative number.
     """
     known = model_options(name)
     for option in options:
@@ -131,6 +132,12 @@ def build_model(name: str, *, group_norm: bool = False, **options: Any) -> nn.Mo
     except Exception as error:  # a size that is none, or too large, ends in almost anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"the model {name} cannot be built: {reason:.200}") from error
+    for option, value in options.items():
+        # Where something is counted, a negative number is taken for none by what counts.
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(number, int | float) and number < 0 for number in numbers):
+            usual = inspect.signature(MODELS[name]).parameters[option].default
+            raise InputError(f"{option} of the model {name} must not be negative, not {value!r}; usual is {usual!r}")
     empty = next((layer for layer, weights in network.named_parameters() if not weights.numel()), None)
     if empty is not None:
         raise InputError(f"the model {name} cannot be built: by its options {empty} has no numbers")

@@ -10,6 +10,15 @@ from edgevision.modelfiles.metadata import TensorSpec
 from edgevision.runtime.engines.engine import Array
 
 
+def unfit_inside(shapes: Mapping[str, Sequence[int]], operator: str) -> UnfitInputError:
+    """For inputs of ``shapes`` that a model says it takes, and that an ``operator`` in it, as it is named, does not."""
+    given = " and ".join(f"{name!r} of {'x'.join(map(str, shape))}" for name, shape in shapes.items())
+    return UnfitInputError(
+        f"the model takes fewer sizes than it says: {given or 'its input'} does not fit its {operator}, which is fixed"
+        " to the size that it was made for; give it that, or make it the only one: edgevision export --static"
+    )
+
+
 def ordered_inputs(specs: Sequence[TensorSpec], inputs: Mapping[str, Array]) -> list[Array]:
     """What a model takes, in its order, each as the dtype of its spec with its numbers next to one another.
 

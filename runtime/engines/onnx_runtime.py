@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.core.errors import DeviceError, DeviceMemoryError, ModelFileError, UnfitInputError
+from edgevision.core.errors import DeviceError, DeviceMemoryError, InputError, ModelFileError, UnfitInputError
 from edgevision.core.machine import Machine
 from edgevision.core.process_memory import heap_trimmer
 from edgevision.modelfiles.measured_engine import InferencePrecision
@@ -16,8 +16,14 @@ from edgevision.modelfiles.model_file import is_encrypted, model_hash, read_grap
 from edgevision.runtime.engines.assignment import Assignment, refuse_fallback
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
+from edgevision.runtime.engines.inputs import unfit_inside
 from edgevision.runtime.engines.onnx_runtime_gpu import CPU, CUDA, TENSORRT, IoBinding, provider_chain
-from edgevision.runtime.engines.onnx_runtime_library import first_line, import_onnx_runtime, log_severity
+from edgevision.runtime.engines.onnx_runtime_library import (
+    first_line,
+    import_onnx_runtime,
+    log_severity,
+    unfit_operator,
+)
 from edgevision.runtime.engines.state_loop import CarriedState, StateLoop
 
 _DEVICES = {CPU: "cpu", CUDA: "cuda", TENSORRT: "tensorrt"}
@@ -78,7 +84,7 @@ class OnnxRuntimeEngine(Closeable):
         try:
             outputs: list[Array] = self._run({**inputs, **self._cast(inputs)} if self._casts else inputs)
         except Exception as error:  # each of ONNX Runtime's failures has a class of its own that shares no base
-            raise self._run_error(error) from error
+            raise self._run_error(error, inputs) from error
         if self._trim is not None:
             self._trim(0)
         return outputs
@@ -97,12 +103,14 @@ class OnnxRuntimeEngine(Closeable):
             try:
                 self._run_binding(binding)
             except Exception as error:  # as of run
-                raise self._run_error(error) from error
+                raise self._run_error(error, {}) from error
 
         return BoundStates(self._runtime, self._session, run, inputs, outputs, states)
 
-    def _run_error(self, error: Exception) -> DeviceError | UnfitInputError:
+    def _run_error(self, error: Exception, inputs: Mapping[str, Array]) -> DeviceError | UnfitInputError:
         reason = first_line(error)
+        if operator := unfit_operator(error):
+            return unfit_inside({name: array.shape for name, array in inputs.items()}, operator)
         if "INVALID_ARGUMENT" in str(error) or isinstance(error, ValueError):
             return UnfitInputError(f"the model does not take this input: {reason}")
         if re.search(r"out of memory|failed to allocate memory|bad_alloc", str(error), re.IGNORECASE):
@@ -236,12 +244,14 @@ class OnnxRuntimeEngine(Closeable):
             options.add_free_dimension_override_by_name(name, size)
         return options
 
-    def _load_error(self, error: Exception) -> ModelFileError | DeviceError:
+    def _load_error(self, error: Exception) -> InputError | DeviceError:
         reason, file = first_line(error), self._path.name
         if "disable_cpu_ep_fallback" in str(error):
             return DeviceError(
                 f"{self.device} cannot run all of {file!r}, --allow-fallback lets the CPU do the rest: {reason}"
             )
+        if self._options.shapes and (operator := unfit_operator(error)):
+            return unfit_inside(self._options.shapes, operator)
         if self.provider == CPU:
             return ModelFileError(f"{str(self._path)!r} cannot be loaded by ONNX Runtime: {reason}")
         return DeviceError(f"{self.provider} on {self.device} cannot load {file!r}: {reason}{self._advice()}")

@@ -31,3 +31,12 @@ def first_line(error: Exception) -> str:
     line = str(error).strip().splitlines()[0]
     line = re.sub(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ", "", line)
     return re.sub(r"(/\S+\.(cc|h):\d+ .*?\) ?)", "", line)
+
+
+def unfit_operator(error: Exception) -> str | None:
+    """The operator, by its type and name, whose input had another shape than it is made for, if that is the error."""
+    running = re.search(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", str(error), re.DOTALL)
+    if running is not None and re.search(r"reshaped|dimension|broadcast", running[3], re.IGNORECASE):
+        return f"{running[1]} {running[2]!r}"
+    inferred = re.search(r"Node \(([^)]*)\) Op \((\w+)\) \[ShapeInferenceError\]", str(error))
+    return None if inferred is None else f"{inferred[2]} {inferred[1]!r}"

@@ -1,6 +1,7 @@
 """OpenVINO IR and ONNX models in OpenVINO."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
 from edgevision.runtime.engines.denormals import denormals_as_zero
 from edgevision.runtime.engines.engine import Array, Closeable, EngineOptions
+from edgevision.runtime.engines.inputs import unfit_inside
 from edgevision.runtime.engines.openvino_biases import is_kept, keep_lost_biases
 
 _HINTS = {InferencePrecision.FP32: "f32", InferencePrecision.BF16: "bf16", InferencePrecision.FP16: "f16"}
@@ -118,6 +120,10 @@ class OpenVinoEngine(Closeable):
                 return [answer.copy() for answer, _ in zip(answers, self.outputs, strict=False)]
         except RuntimeError as error:
             reason = _last_line(error)
+            node = re.search(r"\[CPU\] (\w+) node with name '([^']*)'.*shape_inference", str(error))
+            if node is not None:
+                shapes = {name: np.shape(array) for name, array in inputs.items()}
+                raise unfit_inside(shapes, f"{node[1]} {node[2]!r}") from error
             if "shape" in reason.lower() or "incompatible" in reason.lower():
                 raise UnfitInputError(f"the model does not take this input: {reason}") from error
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error

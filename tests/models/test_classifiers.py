@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgevision.core.errors import InputError
-from edgevision.models import CLASSIFIERS, build_model, model_options
+from edgevision.models import CLASSIFIERS, PointRegressor, build_model, model_options
 from edgevision.models.cifar_resnet import _PaddedSubsample
 from edgevision.models.mobile_vit import _MobileVitBlock
 
@@ -179,6 +179,28 @@ def test_the_published_resnet20_fits(shared: Path) -> None:
     with torch.inference_mode():
         logits = network(torch.zeros(1, 3, 32, 32))
     assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("vit", "layers", -1),
+        ("texture", "doublings", -2),
+        ("denoise_unet", "blocks", (2, -1, 2)),
+        ("hyperprior", "context_width", -1),
+    ],
+)
+def test_less_than_none_is_refused(name: str, option: str, value: object) -> None:
+    with pytest.raises(InputError, match=rf"{option} of the model {name} must not be negative, not .*; usual is"):
+        build_model(name, **{option: value})
+
+
+@pytest.mark.parametrize("width", [0, -0.5])
+def test_a_share_of_no_channels_is_refused(width: float) -> None:
+    with pytest.raises(ValueError, match="width is a share of the published channels, above 0, not"):
+        PointRegressor(width=width)
+    with pytest.raises(InputError, match="point_regressor"):
+        build_model("point_regressor", width=width)
 
 
 @pytest.mark.parametrize(("name", "option"), [("resnet20", "num_classes"), ("point_regressor", "features")])

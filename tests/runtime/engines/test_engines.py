@@ -7,7 +7,7 @@ import pytest
 from fake_engine import FakeEngine
 from onnx import TensorProto, helper
 
-from edgevision.core.errors import DeviceError, InputError, ModelFileError
+from edgevision.core.errors import DeviceError, InputError, ModelFileError, UnfitInputError
 from edgevision.core.machine import Machine
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.metadata import TensorSpec
@@ -44,6 +44,48 @@ def test_both_engines_compute_the_same(write_colours):
 def test_an_input_of_another_shape_is_a_value_error(write_colours, name, shape):
     with open_engine(write_colours(name)) as engine, pytest.raises(ValueError, match="does not take this input"):
         engine.run({"image": np.zeros(shape, np.float32)})
+
+
+@pytest.fixture
+def fixed_inside(tmp_path):
+    """A model for any height and width, by what it says, whose Reshape takes pictures of 8x8 only."""
+    sides = ["batch", 3, "height", "width"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["image", "shape"], ["flat"], name="flatten"),
+            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        ],
+        "fixed_inside",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, sides)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        [
+            helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 192]),
+            helper.make_tensor("weights", TensorProto.FLOAT, [192, 2], np.ones(384).tolist()),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "fixed.onnx")
+    return tmp_path / "fixed.onnx"
+
+
+@pytest.mark.parametrize("device", ["ort:cpu", "openvino:cpu"])
+def test_a_size_that_does_not_fit_inside_is_said_with_the_operator_and_what_to_do(fixed_inside, need, device):
+    need(device.split(":")[0].replace("ort", "onnxruntime"))
+    with open_engine(fixed_inside, device) as engine:
+        assert engine.run({"image": np.ones((1, 3, 8, 8), np.float32)})[0].tolist() == [[192, 192]]
+        with pytest.raises(UnfitInputError) as caught:
+            engine.run({"image": np.ones((1, 3, 9, 8), np.float32)})
+    assert caught.value.exit_code == 2
+    message = str(caught.value)
+    assert "'image' of 1x3x9x8 does not fit its Reshape 'flatten'" in message
+    assert message.endswith("make it the only one: edgevision export --static")
+    assert "onnxruntime_src" not in message
+
+
+def test_a_size_asked_for_that_does_not_fit_inside_is_said_so_too(fixed_inside, edgevision):
+    code, _, error = edgevision("bench", fixed_inside, "--device", "ort:cpu", "--shape", "1x3x9x8", "-q")
+    assert code == 2
+    assert "'image' of 1x3x9x8 does not fit its Reshape 'flatten'" in error
 
 
 @pytest.mark.parametrize("name", FORMATS)
