@@ -42,6 +42,11 @@ def shortened(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:50]}...")
 
 
+def abridged(text: str) -> str:
+    """``text`` from a file in a line for people: of what is longer than a paragraph the beginning, and its length."""
+    return text if len(text) <= 400 else f"{text[:300]}... ({len(text):,} characters in all)"
+
+
 def printable_values(value: Any) -> Any:
     """JSON values with every string in them, keys too, made :func:`printable`."""
     return _changed(value, printable)

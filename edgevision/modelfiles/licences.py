@@ -1,6 +1,6 @@
 """Under which licences a model is handed on, said before it is."""
 
-from edgevision.core.printable import one_line
+from edgevision.core.printable import abridged, one_line
 from edgevision.modelfiles.metadata import ModelMetadata
 
 
@@ -9,8 +9,8 @@ def licences_line(metadata: ModelMetadata | None) -> str:
     if metadata is None:
         return "licences: not stated, as the model has no metadata"
     provenance = metadata.provenance
-    data = "" if provenance.data is None else f" ({provenance.data})"
+    data = "" if provenance.data is None else f" ({abridged(provenance.data)})"
     weights, of_data = (
-        (licence or "").strip() or "not stated" for licence in (metadata.licence, provenance.data_licence)
+        abridged((licence or "").strip()) or "not stated" for licence in (metadata.licence, provenance.data_licence)
     )
-    return one_line(f"licences of {metadata.name}: weights {weights}; data{data} {of_data}")
+    return one_line(f"licences of {abridged(metadata.name)}: weights {weights}; data{data} {of_data}")

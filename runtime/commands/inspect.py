@@ -8,7 +8,7 @@ import typer
 from edgevision.cli.options import DEVICE_PANEL, OUTPUT_PANEL, JsonOption
 from edgevision.cli.output import echo, print_json
 from edgevision.core.errors import InputError
-from edgevision.core.printable import exact_json, one_line
+from edgevision.core.printable import abridged, exact_json, one_line
 from edgevision.modelfiles.metadata import ModelMetadata, PrivacyBudget, Provenance, TensorSpec
 from edgevision.modelfiles.model_facts import ModelFacts, read_facts
 from edgevision.modelfiles.model_file import ModelFormat, external_files
@@ -116,7 +116,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
     rows += [
         *find_task(metadata.task).facts(metadata).items(),
         ("quality", ", ".join(f"{name} {value:g}" for name, value in metadata.quality.items())),
-        ("licence", metadata.licence),
+        ("licence", abridged(metadata.licence or "")),
         ("data", _data(provenance)),
         ("private", _privacy(provenance.privacy)),
         ("made by", provenance.command),
@@ -131,7 +131,7 @@ def _metadata_rows(metadata: ModelMetadata) -> list[tuple[str, Any]]:
 def _data(provenance: Provenance) -> str:
     """What the weights were learned from, and under which licence that is."""
     licence = provenance.data_licence and f"(licence: {provenance.data_licence})"
-    return " ".join(filter(None, (provenance.data, licence)))
+    return " ".join(abridged(part) for part in (provenance.data, licence) if part)
 
 
 def _privacy(budget: PrivacyBudget | None) -> str:

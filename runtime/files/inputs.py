@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from edgevision.core.folder_search import files_below, matching_files
 from edgevision.core.regular_files import LARGEST_IN_MEMORY
 from edgevision.imaging.picture_formats import IMAGE_SUFFIXES
 from edgevision.runtime.files.stored_files import StoredFile, on_this_machine_or_stored, stored_files
+
+_SOURCE = re.compile(r"[a-z][a-z0-9]+:")
+"""How sources other than files begin; what is live, or lies in a store, was told apart before."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ def expand_inputs(arguments: Sequence[str], suffixes: Collection[str] = IMAGE_SU
     They come in order, and sorted within a folder or glob.
 
     Raises:
-        InputError: a folder or glob holds no pictures, or standard input is empty or without end.
+        InputError: a folder or glob holds no pictures, standard input is empty or without end, or it looks like a
+            source that nobody knows.
     """
     pictures: list[PictureInput] = []
     for argument in arguments:
@@ -61,6 +66,10 @@ def _of_this_machine(argument: str, place: Path, suffixes: Collection[str]) -> l
     # A URL of a file is as its path.
     argument = argument if Path(argument) == place else str(place)
     found = _files(argument, suffixes)
+    if found == [Path(argument)] and _SOURCE.match(argument) and not os.path.exists(argument):  # noqa: PTH110
+        raise InputError(
+            f"{argument!r} is neither a file nor a source that is known; a camera is camera:0, a stream rtsp://HOST/PATH"
+        )
     root = _root(argument)
     named = found == [Path(argument)]
     return [PictureInput(str(path), path, path.relative_to(root), not named) for path in found]

@@ -109,7 +109,7 @@ def plan_outputs(
             alike = folder / picture.relative if folder is not None else _beside(picture, name_suffix)
             target = alike.with_suffix(ending) if ending else _writable(alike, transparent=transparent)
             if target != alike and not ending:
-                not_written.add(alike.suffix)
+                not_written.add(alike.suffix or "files without an ending")
         jobs.append(PictureJob(picture, target, _compare_target(compare, picture, single=single)))
     _check(jobs, protected, force=force or resume)
     if not_written:

@@ -82,6 +82,7 @@ class OfferedModel:
             "labels": list(getattr(self.metadata.spec, "labels", ())),
             "styles": list(getattr(self.metadata.spec, "styles", ())),
             "licence": self.metadata.licence,
+            "data_licence": self.metadata.provenance.data_licence,
             "quality": dict(self.metadata.quality),
             "default": self.default,
         }

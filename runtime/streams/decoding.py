@@ -13,6 +13,7 @@ import numpy as np
 from edgevision.core.errors import DeviceError, EdgevisionError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.printable import shortened
+from edgevision.runtime.streams.addresses import CAMERA_SCHEMES
 from edgevision.runtime.streams.frame import Coding, Pixels, StreamFacts
 from edgevision.runtime.streams.source import Excerpt
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _INDEXED = (".mp4", ".m4v", ".mov")
 """Files whose index stands at the end, without which nothing of them can be read."""
+
+_DEVICES = Path("/dev")
 
 LARGEST_SIDE = 16_384
 """Of a frame: what a stranger's file says of its size is not believed beyond."""
@@ -53,12 +56,20 @@ def video_error(name: str, error: OSError | Exception) -> EdgevisionError:
     if code == errno.EBUSY:
         return DeviceError(f"{name!r} is used by another program; close that one, or choose another camera")
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return InputError(f"{name!r} is not there")
+        return InputError(f"{name!r} is not there; {_others(name)}")
     if code in (errno.EACCES, errno.EPERM):
         return InputError(f"{name!r} may not be read by this user")
     reason = str(getattr(error, "strerror", None) or error)
     cut = "; where it was cut off, its index is lost" if Path(name).suffix.lower() in _INDEXED else ""
     return InputError(f"{name!r} cannot be read as a video: {shortened(reason)}{cut}")
+
+
+def _others(name: str) -> str:
+    """What to name in place of a source that is not there."""
+    if not name.startswith(CAMERA_SCHEMES):
+        return "name a video that is, or a camera as camera:0"
+    found = ", ".join(f"/dev/{device.name}" for device in sorted(_DEVICES.glob("video*")))
+    return f"this machine has {found}" if found else "no camera is seen here: connect one, or name a video"
 
 
 def video_stream(container: "av.container.InputContainer", name: str, *, live: bool = False) -> "av.VideoStream":

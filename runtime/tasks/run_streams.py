@@ -56,12 +56,13 @@ def run_streams(verb: FrameVerb, inputs: Sequence[str], output: str | None, opti
         PartialFailureError: a source ended early; what came before is written.
     """
     excerpt = excerpt_of(options)
-    targets = planned_targets(inputs, output, verb.suffix, count_only=options.count_only)
     with ExitStack() as opened:
+        # A camera that is not there is said before where its frames should go.
         sources = [
             opened.enter_context(open_source(name, excerpt, index=index, retry=options.retry))
             for index, name in enumerate(inputs)
         ]
+        targets = planned_targets(inputs, output, verb.suffix, count_only=options.count_only)
         pipeline = opened.enter_context(open_pipeline(verb.task, options, **verb.limits))
         if verb.check is not None:
             verb.check(pipeline)

@@ -102,3 +102,14 @@ def test_pictures_below_the_current_folder_know_their_place_too(pictures, monkey
     assert places("d*/er/*") == ["deep/er/c.webp"]
     monkeypatch.chdir(pictures / "deep")
     assert places("../*.png") == ["b.png"]
+
+
+def test_a_source_that_nobody_knows_is_said_with_those_that_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        InputError, match=r"'webcam:9' is neither a file nor a source that is known; a camera is camera:0"
+    ):
+        names(["webcam:9"])
+    # A file may be called so, and one that is not there is named where it is read.
+    Path("webcam:9").write_bytes(b"")
+    assert names(["webcam:9", "gone.png"]) == ["webcam:9", "gone.png"]

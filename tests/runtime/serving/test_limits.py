@@ -208,6 +208,7 @@ def test_what_there_is_to_ask_is_told(server):
         assert len([model for model in models if model["task"] == task and model["default"]]) == 1
     model = server.get("/v1/models/classify").json
     assert model["metadata"]["name"] == "cifar10-resnet20"
+    assert model["data_licence"] == model["metadata"]["provenance"]["data_licence"]
     assert "CIFAR-10" in model["card"]
     assert server.get("/v1/models/nothing").status == 404
     assert str(Path(__file__).parents[3]) not in server.get("/v1/models").body.decode()

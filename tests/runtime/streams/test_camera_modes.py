@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("av")
 
 from edgevision.core.errors import DeviceError, InputError
-from edgevision.runtime.streams import live_source
+from edgevision.runtime.streams import decoding, live_source
 from edgevision.runtime.streams.camera_modes import choose_mode, mode_options, parse_modes
 from edgevision.runtime.streams.decoding import video_error
 from edgevision.runtime.streams.source import Excerpt
@@ -140,3 +140,13 @@ def test_cameras_that_cannot_be_had(number, kind, words):
     error = video_error("camera:0", OSError(number, "as the system says"))
     assert isinstance(error, kind)
     assert words in str(error)
+
+
+def test_what_is_not_there_is_said_with_what_is(monkeypatch, tmp_path):
+    gone = OSError(2, "as the system says")
+    monkeypatch.setattr(decoding, "_DEVICES", tmp_path)
+    assert str(video_error("camera:9", gone)).endswith("no camera is seen here: connect one, or name a video")
+    for name in ("video2", "video0", "null"):
+        (tmp_path / name).touch()
+    assert str(video_error("camera:9", gone)) == "'camera:9' is not there; this machine has /dev/video0, /dev/video2"
+    assert str(video_error("street.mp4", gone)).endswith("name a video that is, or a camera as camera:0")

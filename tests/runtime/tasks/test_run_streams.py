@@ -185,6 +185,10 @@ def test_options_for_streams_are_refused_for_pictures(edgevision, tmp_path, clip
         assert "is for videos and cameras" in edgevision("run", "classify", tmp_path / "a.png", *arguments)[2]
     assert "is no video or camera" in edgevision("run", "classify", clip, tmp_path / "a.png")[2]
     assert "name the video for the results" in edgevision("run", "denoise", "lavfi:testsrc")[2]
+    # A camera that is not there is said first.
+    code, _, error = edgevision("run", "denoise", "/dev/video77")
+    assert code == 2
+    assert "'/dev/video77' is not there" in error
 
 
 def test_curves_are_kept_steady_within_a_scene(edgevision, tmp_path):
