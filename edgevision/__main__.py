@@ -8,7 +8,9 @@ import sys
 def main() -> None:
     """Start the command line of :mod:`edgevision.cli.app`."""
     from edgevision.cli.interruption import end_as_interrupted, exit_code
+    from edgevision.core.program_time import program_begins
 
+    program_begins()
     _fill_closed_descriptors()
     end_as_interrupted()
     # Imports allocate much and free next to nothing: looking for garbage among it is a twentieth of the start-up, and

@@ -15,6 +15,7 @@ from edgevision.core.errors import CheckpointError, InputError
 from edgevision.core.extras import requires_extra
 from edgevision.core.machine import usable_cores
 from edgevision.core.printable import one_line, shown
+from edgevision.core.program_time import command_start
 from edgevision.core.progress import StageProgress
 from edgevision.exporters.command_options import (
     CheckpointOptions,
@@ -72,7 +73,7 @@ def export(
         edgevision export denoise.onnx --retime
         edgevision export resnet20.th --arch edgevision.models:resnet20 --input-shape 1x3x32x32 --task classify
     """
-    start = time.monotonic()
+    start = command_start()
     if output.int8 and output.fp16:
         raise InputError("--int8 and --fp16 exclude each other")
     if output.html is not None:
@@ -122,7 +123,7 @@ def export(
                     ray=ray,
                 ),
                 show=progress,
-                # What is imported for it takes seconds, which --budget holds, too.
+                # What is started and imported for it takes seconds, which --budget holds, too.
                 spent=time.monotonic() - start,
                 seed=seed,
                 html=output.html,

@@ -155,20 +155,21 @@ def export(
     time_budget = settings.begin(show, inspected=html is not None, spent=spent)
     needs_static = writer.static or (int8_asked and find_target(settings.target).static_shapes)
 
-    source = read_source_model(
-        path,
-        part=NetworkPart(part),
-        arch=arch,
-        arch_options=arch_options,
-        weights=weights,
-        input_shape=input_shape,
-        metadata=metadata or {},
-        trust_pickle=trust_pickle,
-        seed=seed,
-        check=lambda metadata: _check_data(metadata, settings) if int8_asked else None,
-    )
-    if static is not None or needs_static:
-        source = with_static_shape(source, static, seed=seed)
+    with _over_when_read(settings), time_budget.enforced(0) if int8_asked else nullcontext():
+        source = read_source_model(
+            path,
+            part=NetworkPart(part),
+            arch=arch,
+            arch_options=arch_options,
+            weights=weights,
+            input_shape=input_shape,
+            metadata=metadata or {},
+            trust_pickle=trust_pickle,
+            seed=seed,
+            check=lambda metadata: _check_data(metadata, settings) if int8_asked else None,
+        )
+        if static is not None or needs_static:
+            source = with_static_shape(source, static, seed=seed)
     folder = find_task(source.metadata.task).open_data(data) if data is not None and not settings.judge_by else None
     examples = [example.numpy() for example in source.examples]
     plain = source.conversion.model
@@ -322,8 +323,8 @@ def _over_when_read(settings: QuantizationSettings) -> Iterator[None]:
         yield
     except OutOfTimeError as error:
         raise InputError(
-            f"--budget {settings.time_budget} was over when the model had been read: give more, or export without"
-            " --int8"
+            f"--budget {settings.time_budget} was over before the model had been read and run: give more, or export"
+            " without --int8"
         ) from error
 
 
@@ -404,19 +405,21 @@ def _quantized(
         # ONNX Runtime by itself does not look for denormal numbers, which takes some microseconds.
         given_row = row if cleaned or plainest == ONNX_RUNTIME or engines[0] != plainest else None
         try:
-            quantized = quantize(
-                model,
-                reference,
-                data,
-                openers,
-                analysed,
-                settings,
-                given=given_row,
-                format=format,
-                log=log,
-                time_budget=time_budget,
-                spread=spread,
-            )
+            # What it leaves suffices for the float model.
+            with time_budget.enforced(0.5):
+                quantized = quantize(
+                    model,
+                    reference,
+                    data,
+                    openers,
+                    analysed,
+                    settings,
+                    given=given_row,
+                    format=format,
+                    log=log,
+                    time_budget=time_budget,
+                    spread=spread,
+                )
         except OutOfTimeError:
             return untried(model, reference, data, engines[0], settings, given_row, time_budget), None
         if not inspected:

@@ -2,12 +2,15 @@
 
 import math
 import re
+import signal
+import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 from edgevision.core.errors import InputError
-from edgevision.exporters.engine_process import engine_process
+from edgevision.exporters.engine_process import OutOfTimeError, engine_process
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _NUMBER = re.compile(r"(\d{1,6}(?:\.\d+)?)([smh])")
@@ -46,6 +49,8 @@ _WEIGHTS = {
 _KEPT_BACK = 0.6
 # As reading the model, for writing it at least.
 _AS_LONG = 0.4
+# Of the time until a program was up, for its end.
+_SHARE_OF_END = 0.25
 
 Show = Callable[[str, float, float], None]
 """Told the stage, the share of the time that is used up, 0..1, and about how many seconds may be left."""
@@ -79,7 +84,7 @@ class TimeBudget:
         stages: Collection[Stage] = tuple(Stage),
         spent: float = 0.0,
     ) -> None:
-        self._seconds, self._clock, self._show = seconds, clock, show
+        self._seconds, self._clock, self._show = seconds - _SHARE_OF_END * spent, clock, show
         self._start = clock() - spent
         self._end = self._start + seconds
         self._stages = stages
@@ -90,6 +95,35 @@ class TimeBudget:
         self.stage: Stage | None = None
         self.left_out: list[str] = []
         self.cut_short = False
+
+    @contextmanager
+    def enforced(self, kept: float) -> Iterator[None]:
+        """End what is done meanwhile, which cannot be asked to be quick, when a promise on the clock would be broken.
+
+        It does nothing where other time than that on the wall is bounded, outside of the main thread, and on Windows.
+
+        Args:
+            kept: which share (0..1) of what is kept back for writing is left then.
+
+        Raises:
+            OutOfTimeError: it was ended.
+        """
+        promised = self._clock is time.monotonic and hasattr(signal, "setitimer")
+        if not promised or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGALRM, _raise_over)
+        try:
+            # Again and again, as what comes while an object is finalised is lost.
+            left = self._start + self._seconds - self._clock()
+            seconds = left - kept * (left - self.seconds_before_writing)
+            signal.setitimer(signal.ITIMER_REAL, max(1e-3, seconds), 0.5)
+            yield
+        except _Over:
+            raise OutOfTimeError("there is no time left") from None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
     def begin(self, stage: Stage) -> None:
         """End the stage before."""
@@ -172,6 +206,14 @@ class TimeBudget:
         left = max(0.0, self._seconds - used)
         if self.stage is not None:
             self._show(self.stage.value, min(1.0, used / self._seconds), left * max(1.0, rate))
+
+
+class _Over(BaseException):
+    """No :class:`Exception`, which some libraries answer with another attempt."""
+
+
+def _raise_over(*_of_a_signal: object) -> None:
+    raise _Over
 
 
 def cpu_clock(threads: int) -> Callable[[], float]:

@@ -1,8 +1,12 @@
 """Each stage has its share of the time, and what it leaves goes to those behind it."""
 
+import signal
+import time
+
 import pytest
 
 from edgevision.core.errors import InputError
+from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.quantization.time_budget import Stage, TimeBudget, cpu_clock, parse_duration
 
 
@@ -106,10 +110,10 @@ def test_where_reading_was_slow_more_is_kept_back_for_writing_and_nothing_long_i
     assert left[50] == pytest.approx(150 - 0.4 * 50)
 
 
-def test_what_was_spent_before_counts() -> None:
+def test_what_was_spent_before_counts_and_a_part_of_it_is_kept_for_the_end_of_the_program() -> None:
     budget = TimeBudget(100, Clock(), spent=40)
     budget.begin(Stage.WRITING)
-    assert budget.seconds_left == pytest.approx(60)
+    assert budget.seconds_left == pytest.approx(60 - 0.25 * 40)
 
 
 def test_a_part_of_a_stage_has_so_many_seconds_of_it() -> None:
@@ -146,6 +150,34 @@ def test_a_person_is_told_the_stage_and_how_much_is_left() -> None:
     (first, used, _), (_, half, left) = told
     assert (first, used, half) == ("reading the calibration data", 0, 0.5)
     assert left == pytest.approx(50)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no such timer")
+def test_what_cannot_be_asked_is_ended_when_the_promise_is_over() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+
+    def stubborn() -> None:
+        while True:
+            try:
+                time.sleep(60)
+            except Exception:
+                continue
+
+    with pytest.raises(OutOfTimeError), TimeBudget(0.2).enforced(0):
+        stubborn()
+    with TimeBudget(60).enforced(0.5):
+        pass
+    # Of a hundred seconds some are kept back for writing; half of them are left then.
+    budget = TimeBudget(100)
+    budget.begin(Stage.WRITING)
+    with TimeBudget(100, Clock()).enforced(0.5):
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    with budget.enforced(0.5):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == pytest.approx(
+            (100 + budget.seconds_before_writing) / 2, abs=1
+        )
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert signal.getsignal(signal.SIGALRM) is before
 
 
 def test_many_threads_do_not_make_the_time_shorter() -> None:
