@@ -47,7 +47,8 @@ def load(path: Path, settings: Settings, threads: int) -> Iterator[Subject]:
 
 
 def say(what: str, ours: list[np.ndarray], theirs: list[np.ndarray]) -> None:
-    ratio = ratio_of_medians(theirs, ours, paired=True)
+    means = ([np.mean(part, keepdims=True) for part in series] for series in (theirs, ours))
+    ratio = ratio_of_medians(*means, paired=True)
     medians = " beside ".join(f"{np.median(np.concatenate(series)):.4f} ms" for series in (ours, theirs))
     print(f"{what}: {medians}, {ratio.value:.4f} ({ratio.low:.4f} to {ratio.high:.4f}) times as fast", flush=True)
 

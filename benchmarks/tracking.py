@@ -116,7 +116,7 @@ def tracked(
                 spent.append(time.process_time_ns() - began)
                 rows[name] += [(frame, number, *box) for number, box in answer]
             if len(turn) == _TURN:
-                times.timed[name].durations.extend(spent)
+                times.timed[name].blocks.append(sum(spent))
                 times.timed[name].rounds.append(_TURN)
         first += _TURN
     tables = {name: np.array(found, np.float64).reshape(-1, 6) for name, found in rows.items()}

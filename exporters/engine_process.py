@@ -270,7 +270,7 @@ class ProcessTimer(InterleavedRuns[str]):
 
     def measure(self, seconds: float, **options: int) -> None:
         """As :meth:`.InterleavedTimer.measure`."""
-        self._speedups.clear()
+        self._ratios.clear()
         self.timed = self._process.ask("measure", self._number, seconds, options, allowed=seconds, size=self._size)
 
 

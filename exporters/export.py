@@ -184,7 +184,12 @@ def export(
     inspection: Inspection | None = None
     if precision is Precision.INT8:
         seconds = time_budget.seconds_before_writing if settings.time_budget is not None else None
-        with translated_write_errors(target), _over_when_read(settings), engine_process().within(seconds):
+        with (
+            translated_write_errors(target),
+            _over_when_read(settings),
+            time_budget.enforced(0),
+            engine_process().within(seconds),
+        ):
             given = plain if source.given is None or writer.static else _in_order(source.given, plain)
             quantized, inspection = _quantized(
                 source, given, format, settings, search_log(target), time_budget, inspected=html is not None
@@ -406,7 +411,7 @@ def _quantized(
         given_row = row if cleaned or plainest == ONNX_RUNTIME or engines[0] != plainest else None
         try:
             # What it leaves suffices for the float model.
-            with time_budget.enforced(0.5):
+            with time_budget.enforced(0.75):
                 quantized = quantize(
                     model,
                     reference,

@@ -50,7 +50,7 @@ _KEPT_BACK = 0.6
 # As reading the model, for writing it at least.
 _AS_LONG = 0.4
 # Of the time until a program was up, for its end.
-_SHARE_OF_END = 0.25
+_SHARE_OF_END = 0.3
 
 Show = Callable[[str, float, float], None]
 """Told the stage, the share of the time that is used up, 0..1, and about how many seconds may be left."""
@@ -112,17 +112,17 @@ class TimeBudget:
         if not promised or threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGALRM, _raise_over)
+        begun, before = time.monotonic(), signal.signal(signal.SIGALRM, _raise_over)
+        left = self._start + self._seconds - begun
+        seconds = left - kept * (left - self.seconds_before_writing)
+        around, _ = signal.setitimer(signal.ITIMER_REAL, max(1e-3, seconds))
         try:
-            # Again and again, as what comes while an object is finalised is lost.
-            left = self._start + self._seconds - self._clock()
-            seconds = left - kept * (left - self.seconds_before_writing)
-            signal.setitimer(signal.ITIMER_REAL, max(1e-3, seconds), 0.5)
             yield
         except _Over:
             raise OutOfTimeError("there is no time left") from None
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            rest = max(1e-3, around - (time.monotonic() - begun)) if around else 0.0
+            signal.setitimer(signal.ITIMER_REAL, rest)
             signal.signal(signal.SIGALRM, before)
 
     def begin(self, stage: Stage) -> None:

@@ -1,18 +1,37 @@
-"""Two measurements beside each other: what differs, how surely, and what has to be kept in mind about it."""
+"""Two measurements beside each other: what differs, how surely, and what has to be kept in mind about it.
+
+They were not interleaved: a machine that was busier during one of them made it slower, and no figure of the clock tells
+that from a slower model. What one thread computed does not grow with what others do, so CPU time is compared where both
+have it. Otherwise a difference is called one of the models only where neither machine was disturbed.
+"""
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 from edgevision.core.errors import InputError
 from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio, ratio_of_medians
+from edgevision.runtime.benchmark.timing import Clock
+from edgevision.runtime.telemetry.findings import FindingKind
+
+
+class Difference(StrEnum):
+    """What two measurements say of the second model."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    NOT_SHOWN = "no difference shown"
+    NOT_COMPARABLE = "not comparable"
+    """A machine was disturbed, which may be all the difference."""
 
 
 @record
 class SubjectComparison(Record):
-    """One subject in both: ``speedup`` is how many times as fast the second is as the first, by their medians.
+    """One subject in both: ``speedup`` is how many times as fast the second is as the first, by the means of blocks.
 
-    ``ratio``, which earlier releases gave alone, is its inverse: how many times as long the second takes.
+    ``clock`` says of what. ``ratio``, which earlier releases gave alone, is the inverse of ``speedup``: how many times
+    as long the second takes.
     """
 
     label: str
@@ -20,7 +39,8 @@ class SubjectComparison(Record):
     second_p50_ms: Estimate
     speedup: Ratio
     ratio: Ratio
-    verdict: str
+    clock: Clock
+    verdict: Difference
 
 
 @record
@@ -39,7 +59,7 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
     """Compare the subjects that have model name, device, threads and batch in common.
 
     Where each report has one subject alone, these two are compared whatever they are. Nothing was paired in time, so
-    the intervals are wider than those of subjects that were interleaved in one run.
+    the intervals are wider than those of subjects that were interleaved in one run, and hold for these two runs alone.
 
     Raises:
         InputError: the reports have nothing in common.
@@ -53,7 +73,7 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
     return Comparison(
         first=names[0],
         second=names[1],
-        subjects=tuple(_compared(a, b) for a, b in pairs),
+        subjects=tuple(_compared(a, b, (*_disturbances(first), *_disturbances(second))) for a, b in pairs),
         only_first=tuple(subject.label for subject in only_first),
         only_second=tuple(subject.label for subject in only_second),
         notes=(*_notes_on_runs(first, second, names), *_notes_on_pairs(pairs)),
@@ -61,19 +81,32 @@ def compare(first: BenchmarkReport, second: BenchmarkReport, names: tuple[str, s
 
 
 def slower_than(comparison: Comparison, share: float) -> tuple[SubjectComparison, ...]:
-    """The subjects that take longer by more than ``share``, all of the interval being above it."""
+    """The subjects that take longer by more than ``share``, all of the interval being above it, comparable or not."""
     return tuple(subject for subject in comparison.subjects if subject.speedup.inverse().is_above(1 + share))
 
 
-def _compared(a: SubjectReport, b: SubjectReport) -> SubjectComparison:
-    speedup = ratio_of_medians(a.samples.in_rounds(), b.samples.in_rounds(), paired=False)
+def _disturbances(report: BenchmarkReport) -> tuple[FindingKind, ...]:
+    return tuple(finding.kind for finding in report.board.findings)
+
+
+def _compared(a: SubjectReport, b: SubjectReport, disturbances: Sequence[FindingKind]) -> SubjectComparison:
+    clock = a.samples.clock if a.samples.clock is b.samples.clock else Clock.WALL
+    speedup = ratio_of_medians([a.samples.round_means(clock)], [b.samples.round_means(clock)], paired=False)
+    harmless = (FindingKind.SHARED_CPU,) if clock is Clock.CPU else ()
+    if not speedup.differs:
+        verdict = Difference.NOT_SHOWN
+    elif any(kind not in harmless for kind in disturbances):
+        verdict = Difference.NOT_COMPARABLE
+    else:
+        verdict = Difference.FASTER if speedup.value > 1 else Difference.SLOWER
     return SubjectComparison(
         label=a.label if a.label == b.label else f"{a.label} / {b.label}",
         first_p50_ms=a.latency.p50_ms,
         second_p50_ms=b.latency.p50_ms,
         speedup=speedup,
         ratio=speedup.inverse(),
-        verdict="no difference shown" if not speedup.differs else "faster" if speedup.value > 1 else "slower",
+        clock=clock,
+        verdict=verdict,
     )
 
 
@@ -112,7 +145,10 @@ def _notes_on_runs(first: BenchmarkReport, second: BenchmarkReport, names: tuple
     ]
     if first.created != second.created:
         # Nothing in a report shows that a host was slower for all its guests.
-        notes.append("measured at different times: where the machine's speed may have changed, measure both in one run")
+        notes.append(
+            "measured at different times, so that the ratio holds for these two runs and what the machine did in them;"
+            " edgevision bench with both models measures them in one run"
+        )
     for report, name in zip((first, second), names, strict=True):
         notes += [f"{name} is unreliable, {finding.kind}: {finding.message}" for finding in report.board.findings]
     return notes

@@ -21,9 +21,9 @@ from edgevision.runtime.benchmark.end_to_end import described, measure_end_to_en
 from edgevision.runtime.benchmark.parallel_streams import measure_streams
 from edgevision.runtime.benchmark.report import BenchmarkReport, Latency, Samples, SubjectReport
 from edgevision.runtime.benchmark.settings import Settings
-from edgevision.runtime.benchmark.statistics import percentile, ratio_of_medians
+from edgevision.runtime.benchmark.statistics import percentile
 from edgevision.runtime.benchmark.subject import Subject, distinct_names, load_subject
-from edgevision.runtime.benchmark.timing import InterleavedTimer, TimedRuns
+from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer, TimedRuns
 from edgevision.runtime.devices.opening import cpu_engines
 from edgevision.runtime.shipped_models import resolve_model
 from edgevision.runtime.telemetry.sampler import Telemetry
@@ -131,8 +131,11 @@ def measure(models: Sequence[Path], settings: Settings, pictures: Sequence[Path 
             timer = time_interleaved(subjects, settings)
             # One inference after another is all that power is asked about.
             alone = telemetry.report().mean_power_w if len(subjects) == 1 else None
-            reports = [_subject_report(subject, timer.timed[subject], telemetry.started, alone) for subject in subjects]
-            reports = [reports[0], *(_compared_with(report, reports[0]) for report in reports[1:])]
+            clock = _compared_by(subjects)
+            reports = [_subject_report(one, timer.timed[one], clock, telemetry.started, alone) for one in subjects]
+            for index, subject in enumerate(subjects[1:], start=1):
+                speedup = timer.ratio(subject, over=subjects[0])
+                reports[index] = reports[index].updated(speedup=speedup, ratio=speedup.inverse())
             for index, subject in enumerate(subjects):
                 reports[index] = _with_extras(reports[index], subject, settings, encoded)
         seconds = time.perf_counter() - start
@@ -171,6 +174,7 @@ def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> Interle
         block_ms=min(_BLOCK_MS, 1000 * settings.seconds / _ROUNDS),
         fewest=_FEWEST_IN_A_BLOCK,
         rewarm_ms=_REWARM_MS,
+        clock=_compared_by(subjects),
     )
     next_check = _FEWEST_ROUNDS
     while not all(_is_long_enough(timed, settings) for timed in timer.timed.values()):
@@ -191,6 +195,12 @@ def time_interleaved(subjects: Sequence[Subject], settings: Settings) -> Interle
     return timer
 
 
+def _compared_by(subjects: Sequence[Subject]) -> Clock:
+    """What tells how many times as fast they are: one thing for all."""
+    clocks = {Clock.of_inference(one.threads) if one.engine.device == "cpu" else Clock.WALL for one in subjects}
+    return clocks.pop() if len(clocks) == 1 else Clock.WALL
+
+
 def _is_long_enough(timed: TimedRuns, settings: Settings) -> bool:
     enough_runs = settings.precision is not None or len(timed.durations) >= settings.runs
     return enough_runs and timed.total_ns >= settings.seconds * 1e9
@@ -207,11 +217,14 @@ def _announcement(subjects: Sequence[Subject], settings: Settings) -> str:
     return f"{what} for about {seconds:.3g} s"
 
 
-def _subject_report(subject: Subject, timed: TimedRuns, started: float, power_w: float | None) -> SubjectReport:
+def _subject_report(
+    subject: Subject, timed: TimedRuns, clock: Clock, started: float, power_w: float | None
+) -> SubjectReport:
     samples = Samples(
         start_s=tuple(round(ns / 1e9 - started, 6) for ns in timed.starts),
         ms=tuple(round(ns / 1e6, 6) for ns in timed.durations),
         rounds=tuple(timed.rounds),
+        cpu_ms=tuple(np.round(timed.round_means(), 6).tolist()) if clock is Clock.CPU else None,
     )
     latency = Latency.of(np.array(samples.ms))
     return SubjectReport(
@@ -235,11 +248,6 @@ def _subject_report(subject: Subject, timed: TimedRuns, started: float, power_w:
         denormal_share=denormal_share(subject.path),
         samples=samples,
     )
-
-
-def _compared_with(report: SubjectReport, first: SubjectReport) -> SubjectReport:
-    speedup = ratio_of_medians(first.samples.in_rounds(), report.samples.in_rounds(), paired=True)
-    return report.updated(speedup=speedup, ratio=speedup.inverse())
 
 
 def _with_extras(

@@ -19,7 +19,13 @@ from edgevision.runtime.benchmark.page_parts import (
 )
 from edgevision.runtime.benchmark.report import BenchmarkReport, SubjectReport
 from edgevision.runtime.benchmark.statistics import Ratio
-from edgevision.runtime.benchmark.table import circumstances, interval_words, ratio_verdict, subject_lines
+from edgevision.runtime.benchmark.table import (
+    circumstances,
+    clock_words,
+    interval_words,
+    ratio_verdict,
+    subject_lines,
+)
 
 
 def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> None:
@@ -29,7 +35,10 @@ def write_page(path: Path, report: BenchmarkReport, *, force: bool = True) -> No
     title = f"Latency of {', '.join(names)}"
     body = [f"<h1>{escape(title)}</h1>", facts_list(circumstances(report)), findings_list(report.board)]
     body += ["<h2>Figures</h2>", _figures(report.subjects)]
-    body.append("<p class=soft>Under a median and under a ratio of medians stand their 95 % intervals.</p>")
+    body.append(
+        "<p class=soft>Under a median and under a ratio stand their 95 % intervals. Ratios compare means of interleaved"
+        f" blocks, by {clock_words(report.subjects[0].samples.clock)}.</p>"
+    )
     if len(report.subjects) > 1:
         rows = [(s.label, s.latency.p50_ms, s.latency.p90_ms.value, s.latency.p99_ms.value) for s in report.subjects]
         body += ["<h2>Side by side</h2>", side_by_side(rows)]

@@ -14,7 +14,7 @@ from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.parallel_streams import Streams
 from edgevision.runtime.benchmark.settings import Settings
 from edgevision.runtime.benchmark.statistics import Estimate, Floats, Ratio, mean, outlier_fence, percentile
-from edgevision.runtime.benchmark.timing import WarmUp
+from edgevision.runtime.benchmark.timing import Clock, WarmUp
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.telemetry.board_report import BoardReport
 
@@ -23,16 +23,25 @@ from edgevision.runtime.telemetry.board_report import BoardReport
 class Samples(Record):
     """Every inference in order of time: when it began, in seconds of the telemetry's time, and how long it took.
 
-    ``rounds`` says how many of them each round has.
+    ``rounds`` says how many of them each round has, ``cpu_ms`` what one of them computed in each, in the mean; ``None``
+    where more than one thread of a CPU has a part in it.
     """
 
     start_s: tuple[float, ...]
     ms: tuple[float, ...]
     rounds: tuple[int, ...]
+    cpu_ms: tuple[float, ...] | None = None
 
-    def in_rounds(self) -> list[Floats]:
-        """The times of each round."""
-        return np.split(np.array(self.ms), np.cumsum(self.rounds)[:-1])
+    @property
+    def clock(self) -> Clock:
+        """What models are compared by."""
+        return Clock.WALL if self.cpu_ms is None else Clock.CPU
+
+    def round_means(self, clock: Clock) -> Floats:
+        """What one of them took in each round, in the mean, in milliseconds."""
+        if clock is Clock.CPU:
+            return np.array(self.cpu_ms)
+        return np.array([np.mean(part) for part in np.split(np.array(self.ms), np.cumsum(self.rounds)[:-1])])
 
 
 @record
@@ -99,8 +108,9 @@ class SubjectReport(MeasuredModel):
     """A model that was called on so many pictures at once. Times are milliseconds.
 
     ``load_ms`` is reading and preparing it, ``first_ms`` the first inference, ``throughput`` pictures a second of one
-    inference after another. ``speedup`` is how many times as fast it is as the first subject of the run, from rounds in
-    which both ran, and ``ratio``, which earlier releases gave alone, its inverse: how many times as long it takes.
+    inference after another. ``speedup`` is how many times as fast it is as the first subject of the run, by the means
+    of the blocks of interleaved rounds, and ``ratio``, which earlier releases gave alone, its inverse: how many times
+    as long it takes.
     ``energy_mj`` is for one inference, where the board's power is known and nothing else was measured beside.
     ``denormal_share`` (0..1) of the weights are denormal numbers, which are slow where an engine does not take them for
     zero.

@@ -142,5 +142,7 @@ def parse_report(document: object, name: str) -> BenchmarkReport:
 def _fit_together(samples: Samples) -> bool:
     count = len(samples.ms)
     lengths = count == len(samples.start_s) == sum(samples.rounds) and min(samples.rounds, default=0) > 0
-    plausible = all(_SHORTEST_MS <= ms <= _LONGEST_MS for ms in samples.ms)
+    computed = samples.cpu_ms or ()
+    lengths = lengths and (samples.cpu_ms is None or len(computed) == len(samples.rounds))
+    plausible = all(_SHORTEST_MS <= ms <= _LONGEST_MS for ms in (*samples.ms, *computed))
     return lengths and plausible and all(map(math.isfinite, samples.start_s))

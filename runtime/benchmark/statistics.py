@@ -8,6 +8,8 @@ each other and the machine drifts; both make a series worth fewer samples than i
   ranks so that it covers 95 % and not more (Nyblom, "Note on interpolated order statistics", 1992).
 * The ratio of two medians has the interval of a block bootstrap, which draws blocks of consecutive samples instead of
   single ones. Two series that were interleaved are drawn together, round by round: what slowed both cancels out.
+  Models are compared by the means of such rounds and not by single runs: see
+  :class:`edgevision.runtime.benchmark.timing.InterleavedRuns`.
 """
 
 import math

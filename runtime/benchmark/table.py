@@ -6,6 +6,7 @@ from edgevision.core.printable import shown
 from edgevision.runtime.benchmark.operators import OperatorProfile
 from edgevision.runtime.benchmark.report import BenchmarkReport, MeasuredRun, SubjectReport, threads_words
 from edgevision.runtime.benchmark.statistics import Estimate, Ratio
+from edgevision.runtime.benchmark.timing import Clock
 
 FIGURES = ("p90", "p99", "mean", "cv", "pictures/s")
 """Columns of a table of subjects."""
@@ -56,7 +57,8 @@ def subject_lines(report: BenchmarkReport, s: SubjectReport) -> list[tuple[str, 
 
 def _several(report: BenchmarkReport) -> list[str]:
     names = _distinguishing_names(report.subjects)
-    rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES, "MB", "times as fast as the first (95 %)")]
+    by = clock_words(report.subjects[0].samples.clock)
+    rows: list[tuple[str, ...]] = [("", "p50 ms (95 %)", *FIGURES, "MB", f"times as fast as the first, by {by} (95 %)")]
     for name, s in zip(names, report.subjects, strict=True):
         rows.append(
             (
@@ -101,6 +103,11 @@ def ratio_words(ratio: Ratio) -> str:
     """The ratio with its interval, or that there is no telling it from 1."""
     interval, *verdict = ratio_verdict(ratio)
     return ", ".join([f"{ratio.value:.3f} ({interval})", *verdict])
+
+
+def clock_words(clock: Clock) -> str:
+    """What a ratio is of."""
+    return "CPU time" if clock is Clock.CPU else "the clock"
 
 
 def ratio_verdict(ratio: Ratio) -> list[str]:

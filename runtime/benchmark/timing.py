@@ -3,6 +3,9 @@
 In every round each call runs a block, in an order drawn anew: whatever else the machine does hits all alike, and none
 always follows the same one. A block is one run, or as many as fill its length; where it has several, it begins with
 runs that are not timed and bring back the caches that the call before it took. No timed sample is ever dropped.
+
+A run is timed by what passes on the clock, which is the latency that a user feels. Calls are compared by the means of
+their blocks, which may be taken by another clock: see :class:`InterleavedRuns`.
 """
 
 import math
@@ -16,7 +19,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from edgevision.core.records import Record, record
-from edgevision.runtime.benchmark.statistics import Estimate, Floats, percentile, ratio_of_medians
+from edgevision.runtime.benchmark.statistics import Estimate, Floats, Ratio, percentile, ratio_of_medians
 
 Name = TypeVar("Name", bound=Hashable)
 Call = Callable[[], object]
@@ -30,7 +33,7 @@ _WARM_UP_RUNS_OF_SHORT = 20
 
 
 class Clock(StrEnum):
-    """What runs are timed by."""
+    """What calls are compared by."""
 
     WALL = "wall"
     """The time that passes."""
@@ -103,15 +106,17 @@ class TimedRuns:
     """The runs of one call that were timed, in order of time.
 
     Attributes:
-        starts, durations: of each run, in nanoseconds of the timer's clock.
+        starts, durations: of each run, in nanoseconds on the clock.
         rounds: how many of the runs each round has.
-        total_ns: how long they took together.
+        blocks: what those of each round took together, in nanoseconds of what calls are compared by.
+        total_ns: how long all took on the clock.
     """
 
     def __init__(self) -> None:
         self.starts: array[int] = array("q")
         self.durations: array[int] = array("q")
         self.rounds: list[int] = []
+        self.blocks: list[int] = []
         self.total_ns = 0
 
     def milliseconds(self) -> Floats:
@@ -123,9 +128,8 @@ class TimedRuns:
         return np.split(self.milliseconds(), np.cumsum(self.rounds)[:-1])
 
     def round_means(self) -> Floats:
-        """The mean duration of each round, in milliseconds."""
-        # A call runs as often in every round.
-        return np.asarray(np.mean(self.milliseconds().reshape(len(self.rounds), -1), axis=1))
+        """What a run took in each round, in the mean, in milliseconds of what calls are compared by."""
+        return np.asarray(np.array(self.blocks) / np.array(self.rounds) / 1e6)
 
 
 class InterleavedRuns(Generic[Name]):
@@ -146,7 +150,7 @@ class InterleavedRuns(Generic[Name]):
     def __init__(self, timed: Mapping[Name, TimedRuns]) -> None:
         self.timed = dict(timed)
         # Of the rounds so far: a verdict asks for the same again and again.
-        self._speedups: dict[tuple[Name, Name], Speedup] = {}
+        self._ratios: dict[tuple[Name, Name], Ratio] = {}
 
     @property
     def rounds(self) -> int:
@@ -161,21 +165,22 @@ class InterleavedRuns(Generic[Name]):
         """:meth:`milliseconds` with the 95 % interval of the median over rounds."""
         return percentile(self._times(name), 0.5)
 
-    def speedup(self, name: Name, over: Name) -> Speedup:
+    def ratio(self, name: Name, over: Name) -> Ratio:
         """How many times as fast as ``over`` a call is; the interval is a bootstrap's over rounds."""
-        if (name, over) not in self._speedups:
-            self._speedups[name, over] = self._compared(name, over)
-        return self._speedups[name, over]
+        if (name, over) not in self._ratios:
+            rounds = (np.split(self._times(one), self.rounds) for one in (over, name))
+            self._ratios[name, over] = ratio_of_medians(*rounds, paired=True)
+        return self._ratios[name, over]
 
-    def _compared(self, name: Name, over: Name) -> Speedup:
-        before, after = self.milliseconds(over), self.milliseconds(name)
-        found = ratio_of_medians(*(np.split(self._times(one), self.rounds) for one in (over, name)), paired=True)
+    def speedup(self, name: Name, over: Name) -> Speedup:
+        """:meth:`ratio` with the times that it is made of; of too few rounds its interval is the ratio alone."""
+        found = self.ratio(name, over)
         return Speedup(
-            ratio=before / after,
-            low=before / after if found.low is None else found.low,
-            high=before / after if found.high is None else found.high,
-            before_ms=before,
-            after_ms=after,
+            ratio=found.value,
+            low=found.value if found.low is None else found.low,
+            high=found.value if found.high is None else found.high,
+            before_ms=self.milliseconds(over),
+            after_ms=self.milliseconds(name),
             rounds=self.rounds,
         )
 
@@ -194,7 +199,7 @@ class InterleavedTimer(InterleavedRuns[Name]):
         block_ms: how long a call runs in a round, at least once.
         fewest: runs of a block at least, where there are several calls.
         rewarm_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
-        clock: in nanoseconds, :func:`time.perf_counter_ns` unless it is given.
+        clock: what calls are compared by, in nanoseconds.
     """
 
     def __init__(
@@ -204,11 +209,11 @@ class InterleavedTimer(InterleavedRuns[Name]):
         block_ms: float = 2.0,
         fewest: int = 1,
         rewarm_ms: float = 0.0,
-        clock: Callable[[], int] | None = None,
+        clock: Callable[[], int] = Clock.WALL,
     ) -> None:
         super().__init__({name: TimedRuns() for name in calls})
         self._calls = dict(calls)
-        self._clock = clock or time.perf_counter_ns
+        self._clock = clock
         self._rewarm_ns = round(1e6 * rewarm_ms)
         self._alone = len(self._calls) == 1
         self._order = np.random.default_rng(0)
@@ -219,7 +224,7 @@ class InterleavedTimer(InterleavedRuns[Name]):
 
     def run_round(self) -> None:
         """Add a block of every call."""
-        self._speedups.clear()
+        self._ratios.clear()
         names = list(self._calls)
         for place in self._order.permutation(len(names)):
             self._run_block(names[place])
@@ -247,17 +252,21 @@ class InterleavedTimer(InterleavedRuns[Name]):
         return min(took)
 
     def _run_block(self, name: Name) -> None:
-        clock, call, runs, timed = self._clock, self._calls[name], self._block_runs[name], self.timed[name]
+        clock, call, runs, timed = time.perf_counter_ns, self._calls[name], self._block_runs[name], self.timed[name]
         if runs > 1 and not self._alone:
             end = clock() + self._rewarm_ns
             call()
             while clock() < end:
                 call()
         starts, durations = timed.starts, timed.durations
+        before = self._clock()
         for _ in range(runs):
             start = clock()
             call()
             durations.append(clock() - start)
             starts.append(start)
+        computed, passed = self._clock() - before, sum(durations[-runs:])
+        # Without what lies between runs, where that is known.
+        timed.blocks.append(passed if self._clock is Clock.WALL else computed)
         timed.rounds.append(runs)
-        timed.total_ns += sum(durations[-runs:])
+        timed.total_ns += passed

@@ -10,11 +10,11 @@ from edgevision.cli.output import echo, print_json
 from edgevision.cli.values import parse_share
 from edgevision.core.errors import InputError, MeasurementError
 from edgevision.core.printable import shown
-from edgevision.runtime.benchmark.comparison import Comparison, slower_than
+from edgevision.runtime.benchmark.comparison import Comparison, Difference, slower_than
 from edgevision.runtime.benchmark.comparison import compare as compare_reports
 from edgevision.runtime.benchmark.report_files import read_report
 from edgevision.runtime.benchmark.statistics import SAME
-from edgevision.runtime.benchmark.table import columns, ratio_verdict, ratio_words
+from edgevision.runtime.benchmark.table import clock_words, columns, ratio_verdict, ratio_words
 
 
 def compare(
@@ -25,7 +25,11 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two reports of bench: the ratio of the medians with its 95 % interval, and whether it shows anything.
+    """Compare two reports of bench: how many times as fast B is, with the 95 % interval, and whether it shows anything.
+
+    What one thread took is compared by its CPU time. Other times hold what the machine did meanwhile: where that was
+    disturbed, a difference is called not comparable. Models are best compared in one run of bench, which interleaves
+    them.
 
     Examples:
         edgevision compare yesterday.json today.json --fail-if-slower 5%
@@ -44,18 +48,21 @@ def compare(
     slower = () if allowed is None else slower_than(found, allowed)
     if slower:
         worst = min(slower, key=lambda subject: subject.speedup.value)
+        disturbed = worst.verdict is Difference.NOT_COMPARABLE
+        advice = ", on a machine that was disturbed, which may be all of it: measure both in one run" * disturbed
         raise MeasurementError(
             f"{len(slower)} of {len(found.subjects)} slower by more than {fail_if_slower}: {worst.label} is"
-            f" {ratio_words(worst.speedup)} times as fast"
+            f" {ratio_words(worst.speedup)} times as fast{advice}"
         )
 
 
 def _text(found: Comparison) -> str:
-    rows = [("", "A, p50 ms", "B, p50 ms", "times as fast as A (95 %)", "")]
+    rows: list[tuple[str, ...]] = [("", "A, p50 ms", "B, p50 ms", "times as fast as A (95 %)", "by", "")]
     for subject in found.subjects:
         a, b = (f"{p50.value:.3f}" for p50 in (subject.first_p50_ms, subject.second_p50_ms))
         interval = ratio_verdict(subject.speedup)[0]
-        rows.append((subject.label, a, b, f"{subject.speedup.value:.3f} ({interval})", subject.verdict))
+        ratio = f"{subject.speedup.value:.3f} ({interval})"
+        rows.append((subject.label, a, b, ratio, clock_words(subject.clock), subject.verdict))
     lines = columns(rows)
     lines += [f"only in A: {label}" for label in found.only_first]
     lines += [f"only in B: {label}" for label in found.only_second]

@@ -13,6 +13,7 @@ from edgevision.runtime.benchmark.comparison import compare, slower_than
 from edgevision.runtime.benchmark.report import Samples
 from edgevision.runtime.benchmark.report_files import parse_report, read_report, write_report
 from edgevision.runtime.benchmark.table import ratio_words
+from edgevision.runtime.benchmark.timing import Clock
 from edgevision.runtime.telemetry.findings import Finding, FindingKind
 
 
@@ -75,6 +76,37 @@ def test_other_machines_engines_and_findings_are_noted(make_report, make_subject
     )
 
 
+DISTURBED = Finding(kind=FindingKind.SHARED_CPU, message="others used 1.5 of 2 cores", start_s=0.0)
+
+
+def test_a_difference_by_the_clock_is_not_comparable_where_others_had_the_machine(make_report, make_subject):
+    for findings in ({"findings": (DISTURBED,)}, {}):
+        (found,) = compare(make_report(), make_report(make_subject(4.0, seed=1), **findings)).subjects
+        assert found.clock is Clock.WALL
+        assert found.speedup.value == pytest.approx(0.5, rel=0.02)
+        assert found.verdict == ("not comparable" if findings else "slower")
+    same = compare(make_report(findings=(DISTURBED,)), make_report()).subjects[0]
+    assert same.verdict == "no difference shown"
+
+
+def test_what_one_thread_computed_is_compared_whoever_had_the_machine(make_report, make_subject):
+    def computed(median, **changes):
+        subject = make_subject(median, threads=1, **changes)
+        times = subject.samples.round_means(Clock.WALL) / median
+        return subject.updated(samples=subject.samples.updated(cpu_ms=tuple(times.tolist())))
+
+    busy = make_report(computed(40.0, seed=1), findings=(DISTURBED,))
+    (found,) = compare(make_report(computed(2.0)), busy).subjects
+    assert (found.clock, found.verdict) == (Clock.CPU, "no difference shown")
+    assert found.speedup.value == pytest.approx(1, rel=0.01)
+    # Where one of them was measured before CPU time was kept, the clock is what both have.
+    (found,) = compare(make_report(make_subject(2.0, threads=1)), busy).subjects
+    assert (found.clock, found.verdict) == (Clock.WALL, "not comparable")
+    throttled = busy.updated(board=busy.board.updated(findings=(DISTURBED.updated(kind=FindingKind.THROTTLED),)))
+    slower = computed(2.0).updated(samples=computed(2.0).samples.updated(cpu_ms=(2.0,) * 40))
+    assert compare(make_report(slower), throttled).subjects[0].verdict == "not comparable"
+
+
 def test_what_differs_alike_in_several_subjects_is_noted_once(make_report, make_subject):
     def report(**changes):
         return make_report(*(make_subject(threads=threads, **changes) for threads in (1, 2, 4)))
@@ -117,6 +149,10 @@ def test_it_fails_only_where_the_interval_shows_the_slowdown(edgevision, write, 
     # Ten percent is the truth: the interval reaches below it.
     assert edgevision("compare", first, second, "--fail-if-slower", "10%")[0] == 0
     assert edgevision("compare", second, first, "--fail-if-slower", "5%")[0] == 0
+    disturbed = write("c.json", make_report(make_subject(2.2, seed=1), findings=(DISTURBED,)))
+    code, out, err = edgevision("compare", first, disturbed, "--fail-if-slower", "5%")
+    assert (code, "not comparable" in out) == (1, True)
+    assert "a machine that was disturbed, which may be all of it: measure both in one run" in err
     for refused in ("five", "", "0.5%"):
         code, _, err = edgevision("compare", first, second, "--fail-if-slower", refused)
         assert code == 2
@@ -148,7 +184,7 @@ def test_a_missing_file_is_an_error(edgevision, tmp_path):
     assert "cannot be read" in err
 
 
-@pytest.mark.parametrize("damage", [{"ms": ()}, {"rounds": (3,)}, {"start_s": (0.0,)}])
+@pytest.mark.parametrize("damage", [{"ms": ()}, {"rounds": (3,)}, {"start_s": (0.0,)}, {"cpu_ms": (1.0,)}])
 def test_samples_that_do_not_fit_together_are_damage(write, make_report, make_subject, damage):
     subject = make_subject()
     path = write("a.json", make_report(subject.updated(samples=subject.samples.updated(**damage))))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import onnx
@@ -14,7 +15,9 @@ from edgevision.core.machine import Machine
 from edgevision.runtime.benchmark.report import BenchmarkReport, Samples
 from edgevision.runtime.benchmark.report_files import parse_report
 from edgevision.runtime.benchmark.statistics import percentile
+from edgevision.runtime.benchmark.subject import Subject
 from edgevision.runtime.benchmark.table import report_text
+from edgevision.runtime.benchmark.timing import Clock
 
 QUICK = {"seconds": 0.02, "warmup": 0.0, "runs": 20}
 
@@ -123,8 +126,43 @@ def test_the_first_subject_is_what_the_others_are_compared_with(write_colours):
     assert first.speedup is first.ratio is None
     assert second.speedup is not None
     assert second.speedup.low <= second.speedup.value <= second.speedup.high
-    assert second.speedup.value == pytest.approx(first.latency.p50_ms.value / second.latency.p50_ms.value)
     assert second.ratio == second.speedup.inverse()
+
+
+def test_ratios_are_of_the_means_of_interleaved_rounds(write_colours):
+    first, second = edgevision.benchmark(write_colours(), batch=[1, 64], **QUICK).subjects
+    means = [subject.samples.round_means(Clock.WALL) for subject in (first, second)]
+    # Of two in every round, slow rounds are set right by the geometric mean of both.
+    together = np.sqrt(means[0] * means[1])
+    times = [np.median(one / together) for one in means]
+    assert second.speedup.value == pytest.approx(times[0] / times[1], rel=0.01)
+
+
+@pytest.mark.skipif(Clock.of_inference(1) is Clock.WALL, reason="this system does not count CPU time finely")
+def test_one_thread_is_compared_by_what_it_computes_and_its_latency_is_by_the_clock(write_colours, monkeypatch):
+    class Sleepy(Subject):
+        @property
+        def infer(self):
+            run = super().infer
+
+            def interrupted():
+                # One of the two is kept waiting.
+                if self.batch == 2:
+                    time.sleep(0.002)
+                return run()
+
+            return interrupted
+
+    monkeypatch.setattr("edgevision.runtime.benchmark.subject.Subject", Sleepy)
+    report = edgevision.benchmark(write_colours(), threads=1, batch=[1, 2], **QUICK)
+    first, second = report.subjects
+    assert {one.samples.clock for one in report.subjects} == {Clock.CPU}
+    assert second.latency.p50_ms.value >= 2
+    assert second.speedup.value > 5 * first.latency.p50_ms.value / second.latency.p50_ms.value
+    assert "by CPU time" in report_text(report)
+    mixed = edgevision.benchmark(write_colours(), threads=[1, 2], **QUICK)
+    assert {one.samples.clock for one in mixed.subjects} == {Clock.WALL}
+    assert "by the clock" in report_text(mixed)
 
 
 def test_it_goes_on_for_the_runs_and_for_the_seconds_that_are_asked_for(write_colours):
@@ -201,9 +239,14 @@ def test_streams_run_at_once_and_share_the_threads_out(write_colours, name):
     assert streams.throughput == pytest.approx(streams.runs / streams.seconds)
 
 
-def test_samples_are_cut_into_their_rounds():
+def test_the_mean_of_a_round_is_by_the_clock_or_of_what_was_computed():
     samples = Samples(start_s=(0.0, 0.1, 0.2), ms=(1.0, 2.0, 3.0), rounds=(2, 1))
-    assert [part.tolist() for part in samples.in_rounds()] == [[1.0, 2.0], [3.0]]
+    assert samples.clock is Clock.WALL
+    assert samples.round_means(Clock.WALL).tolist() == [1.5, 3.0]
+    computed = samples.updated(cpu_ms=(1.25, 2.0))
+    assert computed.clock is Clock.CPU
+    assert computed.round_means(Clock.CPU).tolist() == [1.25, 2.0]
+    assert computed.round_means(Clock.WALL).tolist() == [1.5, 3.0]
 
 
 def test_energy_is_that_of_the_mean_power_during_one_inference(write_colours, monkeypatch):
