@@ -50,7 +50,7 @@ _KEPT_BACK = 0.6
 # As reading the model, for writing it at least.
 _AS_LONG = 0.4
 # Of the time until a program was up, for its end.
-_SHARE_OF_END = 0.3
+_SHARE_OF_END = 0.45
 
 Show = Callable[[str, float, float], None]
 """Told the stage, the share of the time that is used up, 0..1, and about how many seconds may be left."""

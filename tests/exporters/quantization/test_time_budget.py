@@ -113,7 +113,7 @@ def test_where_reading_was_slow_more_is_kept_back_for_writing_and_nothing_long_i
 def test_what_was_spent_before_counts_and_a_part_of_it_is_kept_for_the_end_of_the_program() -> None:
     budget = TimeBudget(100, Clock(), spent=40)
     budget.begin(Stage.WRITING)
-    assert budget.seconds_left == pytest.approx(60 - 0.3 * 40)
+    assert budget.seconds_left == pytest.approx(60 - 0.45 * 40)
 
 
 def test_a_part_of_a_stage_has_so_many_seconds_of_it() -> None:
