@@ -144,27 +144,28 @@ def _promising(
 ) -> list[PossibleForm]:
     """Those of ``forms`` not seen to be far slower than the fastest within the budget; in float32, than that in it."""
 
-    def exact(form: PossibleForm) -> bool:
-        return form.outcome is not Outcome.INT8 and form.settings.inference_precision is InferencePrecision.FP32
-
-    def holds(form: PossibleForm) -> bool:
-        trial = _tried(form, trials)
-        return exact(form) or (
-            trial is not None and trial.quality is not None and trial.quality.proof(budget) is not None
-        )
-
-    every = [form for form in (*forms, *measured_anyway) if holds(form)]
+    every = [form for form in (*forms, *measured_anyway) if holds_as_seen(form, trials, budget)]
     fastest = {
-        which: max([1.0, *(speed_seen(form, trials) for form in every if exact(form) >= which)])
+        which: max([1.0, *(speed_seen(form, trials) for form in every if _exact(form) >= which)])
         for which in (False, True)
     }
-    return [form for form in forms if speed_seen(form, trials) >= _FAR_SLOWER * fastest[exact(form)]]
+    return [form for form in forms if speed_seen(form, trials) >= _FAR_SLOWER * fastest[_exact(form)]]
+
+
+def holds_as_seen(form: PossibleForm, trials: Trials, budget: float) -> bool:
+    """Whether ``form`` is within the ``budget`` by what the search has judged, or loses nothing anyway."""
+    trial = _tried(form, trials)
+    return _exact(form) or (trial is not None and trial.quality is not None and trial.quality.proof(budget) is not None)
 
 
 def speed_seen(form: PossibleForm, trials: Trials) -> float:
     """How many times as fast as the float model the search has seen ``form`` to be; 0 where it has not timed it."""
     trial = _tried(form, trials)
     return 0.0 if trial is None or trial.speedup is None else trial.speedup.ratio
+
+
+def _exact(form: PossibleForm) -> bool:
+    return form.outcome is not Outcome.INT8 and form.settings.inference_precision is InferencePrecision.FP32
 
 
 def _tried(form: PossibleForm, trials: Trials) -> Trial | None:

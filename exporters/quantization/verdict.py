@@ -10,7 +10,13 @@ from edgevision.core.errors import EdgevisionError, EngineCrashError
 from edgevision.core.printable import one_line
 from edgevision.exporters.engine_process import OutOfTimeError
 from edgevision.exporters.quantization.engine_settings import EngineSettings
-from edgevision.exporters.quantization.forms import Candidates, PossibleForm, possible_forms, speed_seen
+from edgevision.exporters.quantization.forms import (
+    Candidates,
+    PossibleForm,
+    holds_as_seen,
+    possible_forms,
+    speed_seen,
+)
 from edgevision.exporters.quantization.options import Preference
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Form, Outcome
@@ -234,12 +240,16 @@ def _opened(
 def promising_first(
     forms: Sequence[PossibleForm], known: Mapping[str, Quality | None], trials: Trials, budget: float
 ) -> list[str]:
-    """The labels of ``forms`` in the order in which they may be written: the fastest that the search has seen first,
-    and those last that are ``known`` to break the ``budget``."""
+    """The labels of ``forms`` in the order in which they may be written.
 
-    def rank(form: PossibleForm) -> tuple[bool, float]:
+    Those come first that hold the ``budget`` as far as the search has seen, and last those that are ``known`` to break
+    it; of either the fastest.
+    """
+
+    def rank(form: PossibleForm) -> tuple[bool, bool, float]:
         quality = known[form.label]
-        return quality is not None and quality.proof(budget) is None, -speed_seen(form, trials)
+        breaks = quality is not None and quality.proof(budget) is None
+        return breaks, not holds_as_seen(form, trials, budget), -speed_seen(form, trials)
 
     return [form.label for form in sorted(forms, key=rank)]
 

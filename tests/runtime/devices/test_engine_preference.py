@@ -125,7 +125,8 @@ def test_an_engine_of_which_this_release_knows_nothing_is_no_reason_to_fail(writ
     ("engine", "features", "precisions"),
     [
         ("openvino", ("avx2", "avx512f"), (FP32,)),
-        ("openvino", ("avx512f", "amx_bf16"), (FP32, BF16)),
+        ("openvino", ("avx512f", "avx512_fp16", "amx_bf16"), (FP32, BF16)),
+        ("openvino", ("avx512f", "amx_bf16", "amx_fp16"), (FP32, BF16, FP16)),
         ("openvino", ("asimd", "asimdhp", "bf16"), (FP32, FP16)),
         ("onnxruntime", ("avx512f", "amx_bf16"), (FP32,)),
         ("onnxruntime", ("asimd", "bf16"), (FP32, BF16)),
