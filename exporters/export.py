@@ -155,7 +155,7 @@ def export(
     time_budget = settings.begin(show, inspected=html is not None, spent=spent)
     needs_static = writer.static or (int8_asked and find_target(settings.target).static_shapes)
 
-    with _over_when_read(settings), time_budget.enforced(0) if int8_asked else nullcontext():
+    with _over_when_read(settings), time_budget.enforced(0.5) if int8_asked else nullcontext():
         source = read_source_model(
             path,
             part=NetworkPart(part),
@@ -328,8 +328,8 @@ def _over_when_read(settings: QuantizationSettings) -> Iterator[None]:
         yield
     except OutOfTimeError as error:
         raise InputError(
-            f"--budget {settings.time_budget} was over before the model had been read and run: give more, or export"
-            " without --int8"
+            f"--budget {settings.time_budget} is too little to read the model, run it and write it: give more, or"
+            " export without --int8"
         ) from error
 
 

@@ -103,7 +103,8 @@ class TimeBudget:
         It does nothing where other time than that on the wall is bounded, outside of the main thread, and on Windows.
 
         Args:
-            kept: which share (0..1) of what is kept back for writing is left then.
+            kept: which share (0..1) of what is kept back for writing is left then; while the model is read, that is
+                in proportion to what reading has taken.
 
         Raises:
             OutOfTimeError: it was ended.
@@ -114,7 +115,10 @@ class TimeBudget:
             return
         begun, before = time.monotonic(), signal.signal(signal.SIGALRM, _raise_over)
         left = self._start + self._seconds - begun
-        seconds = left - kept * (left - self.seconds_before_writing)
+        if self.stage is None:
+            seconds = left - self._seconds * (1 - 1 / (1 + kept * _AS_LONG))
+        else:
+            seconds = left - kept * (left - self.seconds_before_writing)
         around, _ = signal.setitimer(signal.ITIMER_REAL, max(1e-3, seconds))
         try:
             yield

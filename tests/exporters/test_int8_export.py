@@ -629,7 +629,7 @@ def test_where_only_the_float_forms_are_judged_in_time_it_is_said_that_int8_was_
 def test_a_model_that_cannot_be_opened_in_time_is_refused(
     small: Path, pictures: Path, tmp_path: Path, slow: SlowEngines
 ) -> None:
-    with pytest.raises(InputError, match="--budget 2s was over before the model had been read and run"):
+    with pytest.raises(InputError, match="--budget 2s is too little to read the model, run it and write it"):
         export(small, tmp_path / "net.onnx", calibration=pictures, time_budget="2s")
     assert not (tmp_path / "net.onnx").exists()
 
@@ -1249,7 +1249,7 @@ def test_without_calibration_data_nothing_is_converted_first(
 
 
 def test_a_budget_that_reading_the_model_takes_is_refused(foreign: Path, inputs: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--budget 0\.001s was over before the model had been read and run"):
+    with pytest.raises(InputError, match=r"--budget 0\.001s is too little to read the model, run it and write it"):
         export(foreign, tmp_path / "net.onnx", calibration=inputs, time_budget="0.001s")
     assert not (tmp_path / "net.onnx").exists()
 

@@ -169,6 +169,9 @@ def test_what_cannot_be_asked_is_ended_when_the_promise_is_over() -> None:
         pass
     # Of a hundred seconds some are kept back for writing; half of them are left then.
     budget = TimeBudget(100)
+    with budget.enforced(0.5):
+        # Reading may take what leaves a fifth of it.
+        assert signal.getitimer(signal.ITIMER_REAL)[0] == pytest.approx(100 / 1.2, abs=1)
     budget.begin(Stage.WRITING)
     with TimeBudget(100, Clock()).enforced(0.5):
         assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
