@@ -206,7 +206,8 @@ def export(
         time_budget.begin(Stage.WRITING)
     if quantized is not None and settings.keep_candidates:
         report_of_int8 = _kept(quantized, source.metadata, target, format, force=force)
-    if report_of_int8 is not None and any(note.startswith(DISTURBED) for note in report_of_int8.notes):
+    disturbed = report_of_int8 is not None and any(note.startswith(DISTURBED) for note in report_of_int8.notes)
+    if report_of_int8 is not None and disturbed and format is ModelFormat.ONNX:  # --retime writes no others
         if report_of_int8.candidates:
             advice = f"{RETIME_ADVICE}: edgevision export {target.name} --retime"
         else:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgevision.modelfiles.metadata import Precision
+from edgevision.modelfiles.metadata_beside import ENDING as METADATA_ENDING
 from edgevision.modelfiles.model_file import ModelFormat
 
 
@@ -53,14 +54,14 @@ WRITERS: Mapping[ModelFormat, FormatWriter] = {
         f"{_CONVERSION}.ncnn_conversion:write_ncnn",
         f"{_CONVERSION}.ncnn_conversion:find_pnnx",
         infix=".ncnn",  # beside an OpenVINO model of the same name, whose .bin it would take
-        beside=(".bin", ".edgevision.json"),
+        beside=(".bin", METADATA_ENDING),
         static=True,
-        precisions=(Precision.FP32, Precision.FP16),
+        slow=True,  # NCNN computes what ONNX Runtime does of the same graph, but that it has no -128
     ),
     ModelFormat.RKNN: FormatWriter(
         f"{_CONVERSION}.rknn_conversion:write_rknn",
         f"{_CONVERSION}.rknn_conversion:check_rknn",
-        beside=(".edgevision.json",),
+        beside=(METADATA_ENDING,),
         static=True,
         precisions=(Precision.INT8,),
         slow=True,  # RKNN computes nearly the same

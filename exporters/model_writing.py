@@ -14,6 +14,7 @@ from edgevision.exporters.engine_process import ProcessEngine, engine_process
 from edgevision.exporters.format_writers import WRITERS
 from edgevision.exporters.quantization.engine_settings import EngineSettings
 from edgevision.modelfiles.metadata import ModelMetadata, Precision
+from edgevision.modelfiles.metadata_beside import ENDING as METADATA_ENDING
 from edgevision.modelfiles.model_file import ModelFormat
 from edgevision.runtime.engines.engine import Engine
 
@@ -41,7 +42,9 @@ class ModelOpener:
 
     def untouched(self, model: onnx.ModelProto, settings: EngineSettings) -> Engine:
         """The engine of ``model`` as others open it: its file says nothing new, and denormal numbers are computed."""
-        return self._open(model, settings, None, flush_denormals=False)
+        # Engines that read them beside a file do not run without.
+        metadata = self._metadata if METADATA_ENDING in WRITERS[self._format].beside else None
+        return self._open(model, settings, metadata, flush_denormals=False)
 
     def _open(
         self, model: onnx.ModelProto, settings: EngineSettings, metadata: ModelMetadata | None, *, flush_denormals: bool

@@ -9,6 +9,7 @@ ENGINE_TITLES: Mapping[str, str] = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "ai_edge_litert": "LiteRT",
+    "ncnn": "NCNN",
     "rknnlite": "RKNN",
 }
 """Engines by the name that files and commands have for them, and what people call them."""

@@ -5,10 +5,13 @@ from pathlib import Path
 from edgevision.core.regular_files import read_regular
 from edgevision.modelfiles.external_data import ExternalData
 
+ENDING = ".edgevision.json"
+"""Of that file, in place of the model's suffix."""
+
 
 def metadata_path(model: Path) -> Path:
     """Where they lie."""
-    return model.with_suffix(".edgevision.json")
+    return model.with_suffix(ENDING)
 
 
 def read_document(model: Path) -> tuple[str | None, tuple[ExternalData, ...]]:

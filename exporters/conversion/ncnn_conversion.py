@@ -9,6 +9,7 @@ import onnx
 
 from edgevision.core.errors import InputError
 from edgevision.core.extras import requires_extra
+from edgevision.exporters.conversion.ncnn_int8 import put_int8, take_int8
 from edgevision.exporters.passes.canonical_form import canonical
 from edgevision.exporters.passes.convolution_rewrites import pool_by_operator, stride_by_convolution
 from edgevision.exporters.passes.depth_to_space import interleave_by_channel
@@ -37,14 +38,15 @@ def find_pnnx() -> Path:
 def write_ncnn(model: onnx.ModelProto, path: Path, metadata: ModelMetadata | None, *, half: bool) -> None:
     """Write ``path`` (``.param``), its ``.bin`` and the metadata beside it; ``half`` stores the weights as fp16.
 
-    The model's shapes have to be known; its inputs and outputs keep their names. What NCNN has no layer for is found
-    when the file is opened.
+    Layers of a ``model`` quantised for NCNN compute in int8. Its shapes have to be known; its inputs and outputs keep
+    their names. What NCNN has no layer for is found when the file is opened.
 
     Raises:
-        InputError: PNNX gives up.
+        InputError: PNNX gives up, or something is quantised that has no int8 in NCNN.
         OSError: the files cannot be written whole.
     """
-    prepared = _PASSES(canonical(model)).model
+    plain, int8 = take_int8(model)
+    prepared = _PASSES(canonical(plain)).model
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "model.onnx"
         source.write_bytes(prepared.SerializeToString())
@@ -53,6 +55,8 @@ def write_ncnn(model: onnx.ModelProto, path: Path, metadata: ModelMetadata | Non
         graph, weights = source.with_suffix(".ncnn.param"), source.with_suffix(".ncnn.bin")
         if run.returncode or not graph.is_file() or not weights.is_file():
             raise InputError(f"PNNX cannot convert this model to NCNN: {_reason(run)}")
+        if int8:
+            put_int8(graph, weights, int8)
         inputs = [value.name for value in prepared.graph.input]
         outputs = [value.name for value in prepared.graph.output]
         path.write_text(_renamed(graph.read_text(), inputs, outputs), encoding="utf-8")

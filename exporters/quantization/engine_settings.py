@@ -33,9 +33,15 @@ class EngineSettings:
 ONNX_RUNTIME = EngineSettings("onnxruntime")
 OPENVINO = EngineSettings("openvino")
 LITERT = EngineSettings("ai_edge_litert")
+NCNN = EngineSettings("ncnn")
 RKNN = EngineSettings("rknnlite")
 
-ONLY_ENGINES = {ModelFormat.OPENVINO: OPENVINO, ModelFormat.TFLITE: LITERT, ModelFormat.RKNN: RKNN}
+ONLY_ENGINES = {
+    ModelFormat.OPENVINO: OPENVINO,
+    ModelFormat.TFLITE: LITERT,
+    ModelFormat.NCNN: NCNN,
+    ModelFormat.RKNN: RKNN,
+}
 """Of formats that one engine reads."""
 
 

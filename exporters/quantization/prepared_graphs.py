@@ -36,8 +36,8 @@ def prepare_graphs(
     Nothing is measured any more when it is ``late``.
     """
     start = canonical(model)
-    if format is ModelFormat.TFLITE:
-        # It has int8 kernels for these, and for neither slices nor their padding that keep the scale.
+    if format in (ModelFormat.TFLITE, ModelFormat.NCNN):
+        # They have int8 kernels for these, and for neither slices nor their padding that keep the scale.
         rewritten = Sequential(FLOAT_PASSES[:2])(start).model
         return PreparedGraphs(rewritten, rewritten)
     if format is ModelFormat.OPENVINO or target.npu or "ConvTranspose" in target.operators:

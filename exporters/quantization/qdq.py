@@ -154,6 +154,8 @@ class _Rewriting:
 
         What only float operators read, a kernel that can gives in float: that is faster, and rounds once less.
         """
+        if self._quantizer.target.rounds_inputs:
+            return
         quantized = {unit.output for unit in chosen}
         wanted = {name for unit in chosen for name in unit.inputs}
         forward: list[tuple[str, str]] = []

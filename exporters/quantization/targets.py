@@ -18,6 +18,8 @@ _GPU_OPERATORS = frozenset({"Add", "AveragePool", "Conv", "ConvTranspose", "Gemm
 _NPU_OPERATORS = (_CPU_OPERATORS | _GPU_OPERATORS) | frozenset(
     {"Clip", "Div", "HardSwish", "PRelu", "Pad", "ReduceMean", "Relu", "Resize", "Softmax", "Split", "Sub", "Tanh"}
 )
+# Its Gemm, which a MatMul becomes, finds the ranges of what it takes anew each time.
+_NCNN_OPERATORS = frozenset({"Conv", "Gemm"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Target:
             inference of a network of 251 units in int8 (ExtremeC3: the kernel ``jit_avx512_I8`` of a depthwise 3x3
             with dilation 8 behind one of 1x15; the same layer by itself runs), and returns with these in float. ONNX
             Runtime's int8 kernels of depthwise convolutions are no faster than float.
+        groups_of_several: whether convolutions in groups with several outputs each are int8.
+        rounds_inputs: whether a kernel takes and gives float and rounds what it takes for itself alone.
         fine_inputs: whether what a network is given may be taken in two parts of 8 bits, see :mod:`.fine_inputs`.
         least_range: a tensor's values are taken to span at least this.
         per_tensor: operators whose weights share one scale.
@@ -59,6 +63,8 @@ class Target:
     quantized_bias: bool = True
     least_channels: int = 1
     dilated_depthwise: bool = True
+    groups_of_several: bool = True
+    rounds_inputs: bool = False
     fine_inputs: bool = False
     least_range: float = 1e-6
     per_tensor: frozenset[str] = frozenset()
@@ -73,6 +79,8 @@ class Target:
     def has_kernel(self, unit: Unit) -> bool:
         """Whether it computes that in int8."""
         if unit.dilated_depthwise and not self.dilated_depthwise:
+            return False
+        if unit.groups > 1 and unit.channels != (1, unit.groups) and not self.groups_of_several:
             return False
         wide = unit.channels is None or min(unit.channels) >= self.least_channels
         return unit.operator in self.operators and wide
@@ -209,7 +217,8 @@ def for_format(target: Target, format: ModelFormat) -> Target:
     """``target`` with the integers that engines of ``format`` compute with, whatever the CPU.
 
     LiteRT has int8 activations with a zero point and adds up in 32 bits (ai.google.dev/edge/litert: 8-bit quantization
-    specification).
+    specification). NCNN has them without, in layers with weights only, and float between the layers
+    (github.com/Tencent/ncnn: docs/how-to-use-and-FAQ/quantized-int8-inference.md).
 
     Raises:
         InputError: the target runs another format only, or the format is for other targets.
@@ -218,10 +227,23 @@ def for_format(target: Target, format: ModelFormat) -> Target:
         runs = f"{target.name} runs {target.format} models only: give --format {target.format}"
         made = ", ".join(name for name, one in TARGETS.items() if one.format is format)
         raise InputError(runs if target.format is not None else f"{format} models are for --target {made}")
-    if format is not ModelFormat.TFLITE:
+    if format not in (ModelFormat.TFLITE, ModelFormat.NCNN):
         return target
-    # Its converter makes floats of weights that no int8 arithmetic is done with.
-    return replace(target, activations="int8", pair_limit=None, fine_inputs=False, weight_only=False)
+    if format is ModelFormat.NCNN and target.operators != _CPU_OPERATORS:
+        raise InputError(f"NCNN computes in int8 on CPUs, not on {target.name}: give --target arm64 or another CPU")
+    # Their converters make floats of weights that no int8 arithmetic is done with.
+    target = replace(target, activations="int8", pair_limit=None, fine_inputs=False, weight_only=False)
+    if format is ModelFormat.TFLITE:
+        return target
+    return replace(
+        target,
+        symmetric=True,
+        operators=_NCNN_OPERATORS,
+        gives_float=_NCNN_OPERATORS,
+        quantized_bias=False,
+        groups_of_several=False,
+        rounds_inputs=True,
+    )
 
 
 def is_this_machine(target: Target) -> bool:

@@ -29,6 +29,7 @@ class Unit:
         inputs: the tensors it takes that are computed, not constant.
         output: the tensor it gives, after the activation.
         channels: (in, out) of a weighted operator, for one group; ``None`` for others.
+        groups: of a convolution's channels.
         dilated_depthwise: a convolution of single channels whose taps do not lie next to each other.
     """
 
@@ -38,6 +39,7 @@ class Unit:
     inputs: tuple[str, ...]
     output: str
     channels: tuple[int, int] | None = None
+    groups: int = 1
     dilated_depthwise: bool = False
 
 
@@ -71,6 +73,7 @@ def find_units(model: onnx_ir.Model, operators: Iterable[str]) -> tuple[Unit, ..
                 inputs=tuple(str(value.name) for value in inputs),
                 output=str(fused[-1].outputs[0].name),
                 channels=None if weight is None else _channels(node, weight.shape),
+                groups=node.attributes.get_int("group", 1) if node.op_type == "Conv" else 1,
                 dilated_depthwise=weight is not None and _is_dilated_depthwise(node, weight.shape),
             )
         )

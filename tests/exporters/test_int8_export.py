@@ -66,6 +66,7 @@ from edgevision.exporters.quantization.units import find_units
 from edgevision.exporters.report import read_report
 from edgevision.modelfiles.metadata import ImageSpec, ModelMetadata, Precision, TensorSpec
 from edgevision.modelfiles.model_file import ModelFormat, read_graph, read_metadata, report_path
+from edgevision.modelfiles.ncnn_file import read_layers
 from edgevision.models import MODELS, PlainCnn, build_model
 from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Speedup
@@ -234,7 +235,7 @@ def inputs(tmp_path: Path) -> Path:
 
 def export(checkpoint: Path, output: Path, **settings: Any) -> QuantizationReport:
     """Export in int8; the report of the quantisation, which is also beside the model."""
-    model_format = {".xml": "openvino", ".tflite": "tflite"}.get(output.suffix, "onnx")
+    model_format = {".xml": "openvino", ".tflite": "tflite", ".param": "ncnn"}.get(output.suffix, "onnx")
     settings = {"preset": Preset.QUICK, "threads": 1, "engine": EngineChoice.ONNXRUNTIME} | settings
     if model_format != "onnx":
         settings["engine"] = EngineChoice.ANY
@@ -318,6 +319,37 @@ def test_a_litert_model_is_judged_in_litert(inputs: Path, tmp_path: Path, stopwa
     metadata = read_metadata(path)
     assert metadata is not None
     assert (metadata.precision, metadata.inputs[0].shape) == (Precision.INT8, (1, 3, 8, 8))
+
+
+@pytest.mark.skipif(not find_spec("ncnn") or not find_spec("pnnx"), reason="NCNN or PNNX is not installed")
+def test_an_ncnn_model_is_judged_in_ncnn(
+    edgevision: Call, small: Path, pictures: Path, tmp_path: Path, stopwatch: Stopwatch
+) -> None:
+    stopwatch.others = {"all int8 in NCNN": 1.5}
+    stopwatch.findings = (Finding(kind=FindingKind.STEAL, message="the hypervisor took its time", start_s=1),)
+    path = tmp_path / "net.ncnn.param"
+    found = export(small, path, calibration=pictures, max_drop=50)
+    assert found.verdict.startswith("all int8 in NCNN is 1.50 times (1.40 to 1.60) as fast as the given one in NCNN")
+    assert {form.engine for form in found.forms} == {"NCNN"}
+    assert "the timing was disturbed, steal: the hypervisor took its time" in found.notes
+    assert not any("--retime" in note for note in found.notes)  # it writes ONNX only
+    assert "int8-weights" not in [form.name for form in found.forms]
+    assert {node.precision for node in found.nodes if node.operator in ("Conv", "Gemm")} == {"int8"}
+    weighted = [layer for layer in read_layers(path) if layer.type in ("Convolution", "InnerProduct")]
+    assert len(weighted) >= 4
+    assert {layer.parameters.get(8) for layer in weighted} <= {"1", "101"}
+    metadata = read_metadata(path)
+    assert metadata is not None
+    assert (metadata.precision, metadata.inputs[0].shape) == (Precision.INT8, (1, 3, 8, 8))
+    assert metadata.measured_in is not None
+    assert metadata.measured_in.title == "NCNN"
+    plain = tmp_path / "plain.ncnn.param"
+    assert edgevision("export", small, "--format", "ncnn", "-o", plain)[0] == 0
+    assert path.with_suffix(".bin").stat().st_size < 0.5 * plain.with_suffix(".bin").stat().st_size
+    same = [a == b for a, b in zip(*(answers(file, pictures) for file in (path, plain)), strict=True)]
+    assert np.mean(same) >= 0.8
+    code, output, _ = edgevision("bench", path, plain, "--threads", "1", "--seconds", "0.1")
+    assert (code, "net.ncnn.param" in output) == (0, True)
 
 
 def test_where_int8_does_not_pay_the_weights_are_only_stored_in_it(

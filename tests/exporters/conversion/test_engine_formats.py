@@ -229,8 +229,3 @@ def test_the_default_name_leaves_an_openvino_model_its_weights(checkpoint: Path,
     copy.write_bytes(checkpoint.read_bytes())
     assert export(copy, format="ncnn").model == "net.ncnn.param"
     assert not (tmp_path / "net.bin").exists()
-
-
-def test_int8_is_not_for_ncnn(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="ncnn models are written in fp32 or fp16, not in int8"):
-        export(checkpoint, tmp_path / "net.param", format="ncnn", precision="int8")

@@ -14,9 +14,10 @@ from edgevision.exporters.passes.ir import to_ir
 from edgevision.exporters.quantization.observations import observe
 from edgevision.exporters.quantization.qdq import Quantizer
 from edgevision.exporters.quantization.ranges import RangeMethod, choose_range
-from edgevision.exporters.quantization.targets import TARGETS
+from edgevision.exporters.quantization.targets import TARGETS, for_format
 from edgevision.exporters.quantization.units import WEIGHTED, find_units
 from edgevision.exporters.quantization.weights import quantize_weights
+from edgevision.modelfiles.model_file import ModelFormat
 
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int | str | None]
@@ -87,8 +88,10 @@ def run() -> Callable[..., Array]:
 def calibrate() -> Callable[..., Quantizer]:
     """The quantiser of a model for a target, with ranges and weights from arrays for its one input."""
 
-    def make(model: onnx.ModelProto, *arrays: Array, target: str = "x86-avx2") -> Quantizer:
-        device = TARGETS[target]
+    def make(
+        model: onnx.ModelProto, *arrays: Array, target: str = "x86-avx2", format: ModelFormat = ModelFormat.ONNX
+    ) -> Quantizer:
+        device = for_format(TARGETS[target], format)
         ir = to_ir(model)
         nodes = {node.name: node for node in ir.graph}
         units = {unit.name: unit for unit in find_units(ir, device.operators | WEIGHTED)}

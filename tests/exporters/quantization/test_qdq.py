@@ -14,6 +14,7 @@ from onnx.helper import make_graph, make_node, make_tensor_value_info
 from small_models import GraphView
 
 from edgevision.exporters.quantization.qdq import Plan, QuantizedWeights, Quantizer
+from edgevision.modelfiles.model_file import ModelFormat
 
 Array = np.ndarray[Any, Any]
 Build = Callable[..., onnx.ModelProto]
@@ -768,3 +769,18 @@ def test_an_output_in_16_bits_keeps_its_name(
         assert [value.name for value in quantized.graph.output] == ["a", "y"]
         x = random(1, 4, 7, 5)
         assert sqnr(run(model, x), run(quantized, x, widely=True)) > 35
+
+
+def test_what_ncnn_rounds_for_an_int8_layer_others_read_as_it_was(
+    build: Build, calibrate: Calibrate, random: Random
+) -> None:
+    network = NETWORKS["residual"]
+    constants = {name: random(*shape, seed=seed) for seed, (name, shape) in enumerate(network.shapes.items())}
+    float_model = build(network.nodes, constants, (1, 4, 10, 10))
+    quantizer = calibrate(float_model, random(1, 4, 10, 10), target="arm64", format=ModelFormat.NCNN)
+    assert quantizer.everything.int8 == {"a", "c"}
+    model = GraphView(quantizer(quantizer.everything))
+    rounded = {node.input[0] for node in model.nodes.values() if node.op_type == "QuantizeLinear"}
+    assert rounded == {"x", "b"}
+    assert list(model.makers["d"].input) == ["c", "b"]
+    assert all(model.makers[name].input[2] in model.constants for name in ("a", "c"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edgevision.core.errors import InputError
 from edgevision.core.machine import Machine
 from edgevision.exporters.quantization.targets import BOARDS, TARGETS, Target, find_target, for_format, is_this_machine
-from edgevision.exporters.quantization.units import WEIGHTED
+from edgevision.exporters.quantization.units import WEIGHTED, Unit
 from edgevision.modelfiles.model_file import ModelFormat
 
 ends = st.floats(-1e4, 1e4, width=32)
@@ -152,3 +152,21 @@ def test_litert_has_its_own_integers_on_every_cpu() -> None:
         target = for_format(TARGETS[name], ModelFormat.TFLITE)
         assert (target.name, target.activations, target.pair_limit) == (name, "int8", None)
         assert for_format(TARGETS[name], ModelFormat.ONNX) is TARGETS[name]
+
+
+def test_ncnn_has_int8_on_cpus_in_layers_with_weights_that_round_what_they_take() -> None:
+    for name in ("x86-avx2", "x86-vnni", "arm64", "arm64-dotprod"):
+        target = for_format(TARGETS[name], ModelFormat.NCNN)
+        assert (target.name, target.activations, target.symmetric, target.pair_limit) == (name, "int8", True, None)
+        assert (target.operators, target.rounds_inputs) == ({"Conv", "Gemm"}, True)
+        assert not target.quantized_bias
+        units = {
+            groups: Unit("c", "Conv", ("c",), ("x",), "y", channels=channels, groups=groups)
+            for groups, channels in ((1, (8, 8)), (2, (4, 8)), (8, (1, 8)), (4, (1, 8)))
+        }
+        # Its scales of weights are those of a group.
+        assert [target.has_kernel(unit) for unit in units.values()] == [True, False, True, False]
+        assert all(map(TARGETS[name].has_kernel, units.values()))
+    for name in ("jetson-orin", "intel-npu", "qualcomm-htp"):
+        with pytest.raises(InputError, match=f"NCNN computes in int8 on CPUs, not on {name}: give --target arm64"):
+            for_format(TARGETS[name], ModelFormat.NCNN)
