@@ -16,6 +16,7 @@ from edgevision.modelfiles.task_registry import find_task
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.files.batch import each_done, failure_message
 from edgevision.runtime.tasks.evaluation import picture_name
+from edgevision.runtime.tasks.restoration.tile_sizes import fixed_sides
 from edgevision.runtime.tasks.samples import Batch
 
 _log = logging.getLogger(__name__)
@@ -29,14 +30,17 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
 
     One that cannot be read is left out, with a warning that names it.
 
-    Where pictures keep their own size, their sides are cut to the multiple that the network asks for.
+    Where pictures keep their own size, their sides are cut to the multiple that the network asks for, or made those that
+    its input is fixed to: cut, and mirrored where they are smaller, as when it runs.
     """
     assert metadata.image is not None
     preprocess = Preprocessor(metadata.image)
     multiple = metadata.tile.multiple if metadata.tile else 1
+    own_size = metadata.image.size is None
+    fixed = fixed_sides(metadata.inputs[0].shape, metadata) if own_size and metadata.inputs else (None, None)
     generator = np.random.default_rng(0)
     indices = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
-    step = _BATCH if metadata.image.size is not None else 1
+    step = 1 if own_size else _BATCH
     used = 0
 
     def left_out(index: int, error: Exception) -> None:
@@ -49,12 +53,18 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
             continue
         used += len(read)
         pictures = np.stack(read)
-        height, width = (side // multiple * multiple for side in pictures.shape[2:])
-        if not height or not width:
+        sides = [whole or side // multiple * multiple for whole, side in zip(fixed, pictures.shape[2:], strict=True)]
+        if not all(sides):
             raise DatasetError(f"a picture of {pictures.shape[2:]} is smaller than the network's multiple {multiple}")
-        yield find_task(metadata.task).with_auxiliary_inputs(metadata, pictures[:, :, :height, :width], generator)
+        yield find_task(metadata.task).with_auxiliary_inputs(metadata, _with_sides(pictures, sides), generator)
     if not used:
         raise DatasetError(f"not one of the {len(indices)} pictures to compare on could be read")
+
+
+def _with_sides(pictures: Array, sides: Sequence[int]) -> Array:
+    """(n, channels, height, width) with these ``sides``, from the upper left corner and mirrored beyond the others."""
+    beyond = [(0, max(0, side - own)) for side, own in zip(sides, pictures.shape[2:], strict=True)]
+    return np.pad(pictures, ((0, 0), (0, 0), *beyond), "reflect")[:, :, : sides[0], : sides[1]]
 
 
 def data_batches(data: Any, metadata: ModelMetadata, count: int, engine: Engine) -> Iterator[Batch]:

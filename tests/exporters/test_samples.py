@@ -11,7 +11,7 @@ from edgevision.core.errors import DatasetError
 from edgevision.data.datasets import ImageFolder
 from edgevision.exporters.samples import picture_batches, seeded_batches
 from edgevision.imaging.preprocessing import Preprocessor
-from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TileSpec
+from edgevision.modelfiles.metadata import Color, ImageSpec, ModelMetadata, TensorSpec, TileSpec
 from edgevision.runtime.tasks.generation.spec import GenerationSpec, LatentSpec
 
 RGB = ModelMetadata(task="denoise", name="rgb", image=ImageSpec())
@@ -107,6 +107,17 @@ def test_pictures_of_their_own_size_are_cut_to_the_multiple_of_the_network(
     data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 1}))
     ((whole,),), ((cut,),) = (picture_batches(data, RGB.updated(tile=TileSpec(multiple=m)), 1) for m in (1, 3))
     np.testing.assert_array_equal(cut, whole[:, :, :6, :6])
+
+
+def test_pictures_of_their_own_size_get_the_sides_that_a_network_is_fixed_to(
+    write_class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = ImageFolder(write_class_folders(tmp_path / "data", {"a": 1}))
+    fixed = RGB.updated(inputs=(TensorSpec(name="image", shape=(1, 3, 11, 5)),))
+    ((whole,),), ((made,),) = (picture_batches(data, metadata, 1) for metadata in (RGB, fixed))
+    assert whole.shape == (1, 3, 8, 8)
+    # Below the picture it is mirrored about its last row.
+    np.testing.assert_array_equal(made, np.concatenate([whole, whole[:, :, 6:3:-1]], axis=2)[..., :5])
 
 
 @pytest.mark.parametrize("count", [5, 20])
