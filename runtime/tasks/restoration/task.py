@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.quality import QualityMeasure
     from edgevision.runtime.tasks.task import Batch
 
-# The side of what is cut from a photograph to calibrate and judge on, times the scale of upscaling.
-_CROP = 128
-
 # As many steps of noise as show all that a denoiser for several strengths may meet.
 _STRENGTHS = 4
 
@@ -40,9 +37,11 @@ class RestorationTask(Task):
     """A picture in, the same picture restored out.
 
     ``only_pictures`` says that networks of the task give the picture itself: no noise to take away, curves or colours.
+    ``crop`` is the side of what is cut from a photograph to calibrate and judge on, times the scale of upscaling.
     """
 
     only_pictures: bool = False
+    crop: int = 128
 
     def check(self, metadata: ModelMetadata, inputs: Specs, outputs: Specs) -> None:
         image = needed_image(metadata)
@@ -174,9 +173,14 @@ class RestorationTask(Task):
 
     def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
         from edgevision.runtime.tasks.restoration.evaluation import holds_pairs
+        from edgevision.runtime.tasks.restoration.tile_sizes import largest_square
 
         # Ready pairs of a small and a large picture would not fit each other any more.
-        return None if any(map(holds_pairs, data)) else _CROP * metadata.spec_as(RestorationSpec).scale
+        if any(map(holds_pairs, data)):
+            return None
+        square = largest_square(metadata) if self.keeps_size(metadata) else None
+        side = self.crop if square is None else min(self.crop, square)
+        return side * metadata.spec_as(RestorationSpec).scale
 
     def quality_measure(
         self,

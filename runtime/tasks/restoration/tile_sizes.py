@@ -128,6 +128,14 @@ def fixed_sides(shape: Sequence[int | str], metadata: ModelMetadata) -> Sides:
     return height, width
 
 
+def largest_square(metadata: ModelMetadata) -> int | None:
+    """The side of the largest square that the model takes; ``None`` for any, at once or in tiles."""
+    sides = fixed_sides(metadata.inputs[0].shape, metadata)
+    if can_tile(sides, metadata.tile or TileSpec()):
+        return None
+    return min((side for side in sides if side is not None), default=None)
+
+
 def can_tile(sides: Sides, tiles: TileSpec) -> bool:
     """Whether tiles of exactly these sides can be laid over a picture: beside the overlaps something has to be left."""
     overlap = tiles.overlap

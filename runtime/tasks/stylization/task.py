@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from edgevision.runtime.tasks.task import Batch
 
 
-# Of what is cut from a photograph to calibrate and judge on.
-_CROP = 256
-
-
 @dataclass(frozen=True, kw_only=True)
 class StylizationTask(RestorationTask):
     """A picture in, with the shares of the styles where there are several; the same picture painted out."""
@@ -71,9 +67,6 @@ class StylizationTask(RestorationTask):
         """What evaluation paints, where that can be judged."""
         return [options] if metadata.spec_as(StylizationSpec).paintings is not None else []
 
-    def crop_side(self, metadata: ModelMetadata, data: "Sequence[ImageDataset]") -> int | None:
-        return _CROP
-
     def evaluate(self, pipeline: Any, data: "ImageFolder", options: "EvaluationOptions") -> "QualityReport":
         from edgevision.runtime.tasks.stylization.evaluation import evaluate_stylizer
 
@@ -112,4 +105,5 @@ STYLIZE = StylizationTask(
     describe_network="edgevision.exporters.network_facts.stylization:describe_stylization",
     any_size=True,
     only_pictures=True,
+    crop=256,
 )

@@ -483,6 +483,17 @@ def test_the_middle_of_photographs_is_enough(tmp_path: Path, task: str, scale: i
     assert collected.source == "3 pictures of data, judged on 2 of data"
 
 
+@pytest.mark.parametrize("overlap", [None, 4])
+def test_no_more_is_cut_from_photographs_than_a_network_takes(tmp_path: Path, overlap: int | None) -> None:
+    fixed = restorer("denoise").updated(inputs=(image_input(40, 60),), tile=TileSpec(overlap=overlap))
+    reference = Reference(*fixed.inputs, restores=True)
+    collected = collect(fixed, reference, write_shades(tmp_path / "data", range(12), (300, 270)))
+    judge_of(collected)
+    assert {feeds["image"].shape[2:] for feeds in reference.seen} == {(40, 60)}
+    # Where tiles can be laid over a picture, several are: that of 128x128 stays.
+    assert (len(reference.seen) > 4 * 12) == (overlap is not None)
+
+
 def test_pairs_of_small_and_large_pictures_are_not_cut(tmp_path: Path) -> None:
     metadata = restorer("upscale", scale=2)
 
