@@ -382,8 +382,10 @@ def test_pictures_become_what_the_network_takes(tmp_path: Path) -> None:
 
 
 def test_any_other_task_is_judged_by_its_outputs(tmp_path: Path) -> None:
-    metadata = CLASSIFIER.updated(task="reconstruct", spec=ClassificationSpec(labels=()), image=ImageSpec())
     reference = Reference(image_input("height", "width"))
+    metadata = CLASSIFIER.updated(
+        task="reconstruct", inputs=reference.inputs, spec=ClassificationSpec(labels=()), image=ImageSpec()
+    )
     write_shades(tmp_path / "data", range(15), (8, 8))
     write_shades(tmp_path / "data", range(100, 115), (6, 12))
     collected = collect(metadata, reference, tmp_path / "data")
