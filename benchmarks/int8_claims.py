@@ -5,16 +5,17 @@
 GIVEN is the float model as it was given: the user's own ONNX file, or what edgevision exported without ``--int8`` of a
 checkpoint. Of a user's own file that export is ``--plain``: what is lost is lost over it. The claims are read from
 ``WRITTEN.report.json``: how many times as fast as the model as given, with its interval, and how much is lost, with
-what it may be at most. Speed is that of both files in this process, each in its engine, interleaved, by the clock and
-for one thread by CPU time, which other programs disturb less. The loss is judged by the task's own measure on
-``--data``, of generators on latents drawn anew. A budget counts as broken where more than that is lost for sure.
+what it may be at most. Speed is that of both files in this process, each in its engine, interleaved, on inputs of the
+size that the claim is for, by the clock and for one thread by CPU time, which other programs disturb less. The loss is
+judged by the task's own measure on ``--data``, of generators on latents drawn anew. A budget counts as broken where
+more than that is lost for sure.
 """
 
 import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -64,8 +65,10 @@ def main() -> None:
             clocks = {"again": time.perf_counter_ns}
             if claims.threads == 1:
                 clocks["again, CPU time"] = time.process_time_ns
+            shapes = {spec.name: shape for spec, shape in zip(given.inputs, claims.timed_shapes, strict=False)}
+            shapes = shapes or input_shapes(given.inputs, metadata, batch=claims.batch, shape=None)
             for name, clock in clocks.items():
-                found[name] = _figures(_speedup(given, written, metadata, claims.batch, arguments.seconds, clock))
+                found[name] = _figures(_speedup(given, written, metadata, shapes, arguments.seconds, clock))
         found["loss claimed"] = [form.loss, form.at_most]
         if arguments.data is not None or find_task(metadata.task).draws_inputs:
             with open_engine(plain, "ort:cpu", threads=claims.threads) as reference:
@@ -76,9 +79,13 @@ def main() -> None:
 
 
 def _speedup(
-    given: Engine, written: Engine, metadata: ModelMetadata, batch: int, seconds: float, clock: Callable[[], int]
+    given: Engine,
+    written: Engine,
+    metadata: ModelMetadata,
+    shapes: Mapping[str, tuple[int, ...]],
+    seconds: float,
+    clock: Callable[[], int],
 ) -> Speedup:
-    shapes = input_shapes(given.inputs, metadata, batch=batch, shape=None)
     feeds = random_inputs(given.inputs, metadata, shapes, 0)
     theirs = {spec.name: array for spec, array in zip(written.inputs, feeds.values(), strict=True)}
     calls = {"given": partial(given.run, feeds), "written": partial(written.run, theirs)}

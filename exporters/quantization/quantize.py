@@ -185,6 +185,7 @@ def quantize(
         threads=settings.threads,
         clock=clock,
         batch=size,
+        timed_shapes=tuple(array.shape for array in feeds.values()) if measured else (),
         prefer=settings.prefer,
         seconds=round(time.monotonic() - start, 1),
     ).with_caveat()

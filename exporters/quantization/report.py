@@ -98,7 +98,8 @@ class QuantizationReport(Record):
     """One quantisation, of which ``verdict`` says in words what ``forms`` show.
 
     ``metric`` names the figure that was judged, ``budget`` the largest loss of it in ``unit``. Timed were
-    runs of ``batch`` inputs, by ``clock``.
+    runs of ``batch`` inputs, by ``clock``; ``timed_shapes`` are those of the arrays, in the order of the inputs. Older
+    reports do not know them.
     ``prefer`` is what was asked for where int8 does not pay; ``candidates`` are those that were kept.
     ``measured`` says whether the target is this machine; otherwise ``expected_speedup`` is what its kind is known for.
     """
@@ -155,5 +156,6 @@ class QuantizationReport(Record):
 
     clock: Clock = Clock.WALL
     batch: int = 1
+    timed_shapes: tuple[tuple[int, ...], ...] = ()
     prefer: Preference = Preference.SPEED
     candidates: tuple[KeptCandidate, ...] = ()

@@ -25,7 +25,7 @@ def verdict_table(report: QuantizationReport) -> str:
     else:
         lines.append(
             f"{int8} of {len(report.nodes)} operators compute in int8{finer} for {report.target};"
-            f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}"
+            f" judged by {report.metric}, loss at most {_budget(report)}; {report.source}{_timed(report)}"
         )
     lines += [
         *(f"note: {note}" for note in report.notes),
@@ -66,6 +66,13 @@ def _loss(form: Form) -> str:
 def _milliseconds(found: Estimate) -> str:
     interval = "" if found.low is None or found.high is None else f" ({found.low:.3g} to {found.high:.3g})"
     return f"{found.value:.3g}{interval}"
+
+
+def _timed(report: QuantizationReport) -> str:
+    """What the times hold for: of another size a form may be faster or slower beside the others."""
+    if not report.timed_shapes:
+        return ""
+    return f"; timed on {' and '.join('x'.join(map(str, shape)) for shape in report.timed_shapes)}"
 
 
 def _budget(report: QuantizationReport) -> str:

@@ -1034,17 +1034,18 @@ def test_a_model_of_a_fixed_batch_is_quantised_in_portions_of_it(tmp_path: Path,
 def test_the_verdict_holds_for_the_batch_that_is_timed(
     foreign: Path, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: int | None
 ) -> None:
-    seen: set[int] = set()
+    seen: set[tuple[int, ...]] = set()
     timer = TrialSetup.timer
 
     def noted(setup: TrialSetup, engines: Mapping[str, Engine]) -> Any:
-        seen.update(len(array) for array in setup.feeds.values())
+        seen.update(array.shape for array in setup.feeds.values())
         return timer(setup, engines)
 
     monkeypatch.setattr(TrialSetup, "timer", noted)
     # Of the 40 samples less are in one batch.
     found = export(foreign, tmp_path / "net.onnx", calibration=inputs, batch=timed)
-    assert seen == {found.batch} == {timed or 1}
+    assert seen == set(found.timed_shapes)
+    assert {shape[0] for shape in seen} == {found.batch} == {timed or 1}
     assert found.verdict.startswith("in batches of 40, ") == (timed == 40)
 
 

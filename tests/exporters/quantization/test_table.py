@@ -49,6 +49,12 @@ def test_how_many_operators_have_16_bits_is_said_where_there_are_any() -> None:
     assert line.startswith("3 of 5 operators compute in int8, 2 of them with 16-bit activations, for qualcomm-htp; ")
 
 
+def test_the_size_that_the_times_hold_for_is_said() -> None:
+    found = report(timed_shapes=((1, 3, 128, 96), (1, 1, 128, 96)))
+    line = verdict_table(found).splitlines()[3]
+    assert line.endswith("; 256 pictures of data; timed on 1x3x128x96 and 1x1x128x96")
+
+
 def test_columns_stand_under_each_other() -> None:
     head, *rows = verdict_table(report()).splitlines()[:3]
     for column in ("form", "top1", "loss, points", "ms", "times as fast", "MB"):
