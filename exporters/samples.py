@@ -30,8 +30,8 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
 
     One that cannot be read is left out, with a warning that names it.
 
-    Where pictures keep their own size, their sides are cut to the multiple that the network asks for, or made those that
-    its input is fixed to: cut, and mirrored where they are smaller, as when it runs.
+    Where pictures keep their own size, their sides are cut to the multiple that the network asks for, or made those
+    that its input is fixed to: cut, and mirrored where they are smaller, as when it runs.
     """
     assert metadata.image is not None
     preprocess = Preprocessor(metadata.image)

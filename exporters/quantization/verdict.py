@@ -129,7 +129,7 @@ def decide(
             for label, quality in qualities.items()
         )
         if speedup is None and chosen.outcome is Outcome.INT8:
-            why = expectation(chosen.plan, target)
+            why = expectation(chosen.plan, candidates.everything, target)
         else:
             why = reason(selection, first, speedup, prefer)
             # Where only what computes everything in int8 was timed, the words above say so.
