@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgevision.core.errors import DatasetError, InputError
 from edgevision.core.regular_files import open_regular
@@ -61,7 +62,7 @@ def picture_batches(data: ImageDataset, metadata: ModelMetadata, count: int) -> 
         raise DatasetError(f"not one of the {len(indices)} pictures to compare on could be read")
 
 
-def _with_sides(pictures: Array, sides: Sequence[int]) -> Array:
+def _with_sides(pictures: NDArray[np.float32], sides: Sequence[int]) -> NDArray[np.float32]:
     """(n, channels, height, width) with these ``sides``, from the upper left corner and mirrored beyond the others."""
     beyond = [(0, max(0, side - own)) for side, own in zip(sides, pictures.shape[2:], strict=True)]
     return np.pad(pictures, ((0, 0), (0, 0), *beyond), "reflect")[:, :, : sides[0], : sides[1]]
