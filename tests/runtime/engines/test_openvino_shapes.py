@@ -1,0 +1,95 @@
+"""What is compiled for the shapes that come again."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgevision.metrics.figures import sqnr_db
+from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.engines.openvino_engine import OpenVinoEngine
+
+pytest.importorskip("openvino")
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Two convolutions with an instance normalisation in primitives between them, for pictures of any size."""
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("ReduceMean", ["c", "axes"], ["mean"]),
+        helper.make_node("Sub", ["c", "mean"], ["centred"]),
+        helper.make_node("Relu", ["centred"], ["r"]),
+        helper.make_node("Conv", ["r", "w2"], ["out"], pads=[1, 1, 1, 1]),
+    ]
+    constants = {
+        "w1": random.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32),
+        "w2": random.normal(0, 0.3, (3, 8, 3, 3)).astype(np.float32),
+        "axes": np.array([2, 3]),
+    }
+    sides = ["batch", 3, "height", "width"]
+    graph = helper.make_graph(
+        nodes,
+        "any_size",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, sides)],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, sides)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    path = tmp_path / "any_size.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    return path
+
+
+@pytest.fixture
+def compiled_for(monkeypatch):
+    """The shapes that models were compiled for after they were opened."""
+    shapes = []
+    specialised = OpenVinoEngine._specialised
+
+    def noted(self, asked):
+        shapes.append(asked["image"])
+        return specialised(self, asked)
+
+    monkeypatch.setattr(OpenVinoEngine, "_specialised", noted)
+    return shapes
+
+
+def pictures(*sides):
+    random = np.random.default_rng(1)
+    return [random.random((1, 3, side, side), np.float32) for side in sides]
+
+
+def test_shapes_that_come_twice_in_a_row_are_compiled_for_once(model, compiled_for):
+    with open_engine(model, "openvino:cpu") as engine, open_engine(model) as expected:
+        for picture in pictures(16, 24, 16, 16, 16, 24, 16, 24, 24):
+            (found,), (right,) = engine.run({"image": picture}), expected.run({"image": picture})
+            assert found.shape == right.shape
+            assert sqnr_db(right, found) > 80
+    assert compiled_for == [(1, 3, 16, 16), (1, 3, 24, 24)]
+
+
+def test_only_the_first_few_shapes_are_compiled_for(model, compiled_for):
+    with open_engine(model, "openvino:cpu") as engine:
+        for side in (16, 20, 24, 28, 16):
+            for picture in pictures(side, side):
+                engine.run({"image": picture})
+    assert [shape[-1] for shape in compiled_for] == [16, 20, 24]
+
+
+def test_a_file_that_has_changed_is_not_compiled_any_more(model, compiled_for):
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu") as engine:
+        before = engine.run({"image": picture})[0]
+        model.write_bytes(b"another file")
+        for _ in range(3):
+            assert np.array_equal(engine.run({"image": picture})[0], before)
+    assert len(compiled_for) == 1
+
+
+def test_a_model_of_fixed_shapes_is_compiled_once(model, compiled_for):
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu", shapes={"image": picture.shape}) as engine:
+        for _ in range(3):
+            engine.run({"image": picture})
+    assert not compiled_for
