@@ -111,9 +111,9 @@ def quantize(
     whole = time_budget.seconds_left
     noise: dict[str, float] = {}
 
-    def ranked() -> Mapping[str, float]:
-        if not noise:
-            noise.update(noise_of_each(quantizer, units, batches, open_model, time_budget, _SHARE_OF_RANKING * whole))
+    def ranked(names: Sequence[str]) -> Mapping[str, float]:
+        if missing := [quantizer.units[name] for name in names if name not in noise]:
+            noise.update(noise_of_each(quantizer, missing, batches, open_model, time_budget, _SHARE_OF_RANKING * whole))
         return noise
 
     def known_of(engine: str) -> Profile:

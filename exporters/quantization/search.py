@@ -13,6 +13,9 @@ from edgevision.exporters.quantization.units import Unit
 
 _log = logging.getLogger(__name__)
 
+# A set that is so much of the fastest's speed may be faster in the end, where that has to give up more.
+_ABOUT_AS_FAST = 0.9
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -31,8 +34,8 @@ class Search:
     """One search over the plans for ``units``.
 
     Attributes:
-        noise: finds of each unit the noise power relative to the signal that its int8 alone leaves in the output; it is
-            asked only where not all can be int8.
+        noise: finds of units by name the noise power relative to the signal that the int8 of each alone leaves in the
+            output, of the first ones first; it is asked only where not all can be int8.
         profile: what int8 saves in each unit by the engine's own profile, or is expected to save.
         budget: the largest loss of quality.
         late: whether the best so far is to be taken.
@@ -43,7 +46,7 @@ class Search:
 
     trials: Trials
     units: Sequence[Unit]
-    noise: Callable[[], Mapping[str, float]]
+    noise: Callable[[Sequence[str]], Mapping[str, float]]
     profile: Profile
     budget: float
     late: Callable[[], bool]
@@ -55,11 +58,13 @@ class Search:
 
     def run(self) -> Choice:
         """Everything, without what does not pay; without what costs too much quality; with what fits again."""
-        reasons: dict[str, str] = {}
         everything = frozenset(unit.name for unit in self.units)
         paying = self._fastest(everything)
-        reasons |= dict.fromkeys(everything - paying, "int8 does not pay here")
-        fine = self._refined(paying)
+        fastest = Plan(paying, fine_inputs=self._refined(paying))
+        # What saves next to nothing and loses much hides which of the rest can be int8.
+        paying = self._nearer(paying)
+        reasons = dict.fromkeys(everything - paying, "int8 does not pay here")
+        fine = fastest.fine_inputs if paying == fastest.int8 else self._refined(paying)
         plan = self._within_budget(paying, fine=fine)
         kept = plan.int8
         reasons |= dict.fromkeys(paying - kept, "int8 costs too much quality here")
@@ -77,7 +82,7 @@ class Search:
             plan = likely
             reasons = dict.fromkeys(everything - paying - plan.int8, "int8 does not pay here")
             reasons |= dict.fromkeys(paying - plan.int8, "int8 costs too much quality here")
-        return Choice(plan, reasons, Plan(paying, fine_inputs=fine))
+        return Choice(plan, reasons, fastest)
 
     def _fastest(self, everything: frozenset[str]) -> frozenset[str]:
         """The set of the fastest of a few likely plans; everything where time cannot be measured."""
@@ -101,6 +106,23 @@ class Search:
                 best, fastest = plan.int8, found.ratio
         return best
 
+    def _nearer(self, names: frozenset[str]) -> frozenset[str]:
+        """``names``, or if these lose too much their convolutions, where they are about as fast and lose less than half
+        as much beyond the budget."""
+        convolutions = names & self._convolutions
+        if convolutions in (names, frozenset()) or self._holds(Plan(names), "what pays") or self.over():
+            return names
+        plans = Plan(names), Plan(convolutions)
+        excess, theirs = (self.trials.quality(plan, "its convolutions").loss - self.budget for plan in plans)
+        if theirs >= excess / 2:
+            return names
+        ratio, their_ratio = map(self._ratio, plans)
+        return convolutions if their_ratio >= _ABOUT_AS_FAST * ratio else names
+
+    @property
+    def _convolutions(self) -> frozenset[str]:
+        return frozenset(unit.name for unit in self.units if unit.operator in ("Conv", "ConvTranspose"))
+
     def _likely(self, everything: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
         weighted = frozenset(unit.name for unit in self.units if unit.channels is not None)
         # Their kernels give float: of what stands between them nothing has to be int8.
@@ -110,7 +132,9 @@ class Search:
         sets = {}
         if self.profile.gain:
             sets["fastest by the profile"] = fastest_split(self.profile.gain, self.profile.borders)
+        # What normalises instances by their own statistics has dense layers, products and sums of a few numbers.
         sets |= {
+            "convolutions only": self._convolutions if self._convolutions < weighted else frozenset(),
             "without the first": everything - {first},
             "without the last": everything - {last},
             "without both ends": everything - {first, last},
@@ -187,13 +211,11 @@ class Search:
 
     def _by_cost(self, names: frozenset[str]) -> list[str]:
         """The cheapest first; of equals the first in the graph, so that a search is repeated as it was."""
-        noise = self.noise()
-
-        def cost(name: str) -> float:
-            """Noise for each microsecond saved."""
-            return noise[name] / max(self.profile.gain.get(name, 1.0), 0.1)
-
-        return sorted((unit.name for unit in self.units if unit.name in names), key=cost)
+        gain = {unit.name: max(self.profile.gain.get(unit.name, 1.0), 0.1) for unit in self.units if unit.name in names}
+        # Where time runs out, what saves little has no noise of its own.
+        noise = self.noise(sorted(gain, key=lambda name: -gain[name]))
+        # Noise for each microsecond saved.
+        return sorted(gain, key=lambda name: noise[name] / gain[name])
 
     def _without_islands(self, names: frozenset[str]) -> frozenset[str]:
         """Without units that touch no other int8 unit."""

@@ -1,8 +1,8 @@
 """OpenVINO IR and ONNX models in OpenVINO."""
 
 import json
-import re
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache

@@ -91,7 +91,7 @@ def search(
     made: Any = trials
     profile = Profile(gain or {}, borders)
     wide = rest is not None
-    found = Search(made, units or chain("".join(noise)), lambda: noise, profile, budget, late, over, a16w8=wide)
+    found = Search(made, units or chain("".join(noise)), lambda names: noise, profile, budget, late, over, a16w8=wide)
     return found.run(), trials
 
 
@@ -103,7 +103,7 @@ def test_everything_within_the_budget_is_kept() -> None:
 def test_what_each_costs_is_not_asked_where_everything_is_within_the_budget() -> None:
     made: Any = FakeTrials(dict.fromkeys("abc", 1.0), more_is_faster)
 
-    def asked() -> Mapping[str, float]:
+    def asked(names: Sequence[str]) -> Mapping[str, float]:
         raise AssertionError("nobody needs it")
 
     never = lambda: False  # noqa: E731
@@ -127,7 +127,7 @@ def test_no_promise_is_broken_to_find_a_set_within_the_budget(seconds: int, foun
 
     trials: Any = Slow(noise, more_is_faster)
     units = chain("".join(noise))
-    choice = Search(trials, units, lambda: noise, Profile({}, ()), 1.5, budget.late, budget.over).run()
+    choice = Search(trials, units, lambda names: noise, Profile({}, ()), 1.5, budget.late, budget.over).run()
     assert now <= seconds
     assert len(choice.plan.int8) == found
 
@@ -247,6 +247,58 @@ def test_dense_layers_alone_are_tried() -> None:
     choice, trials = search(dict.fromkeys("abcde", 1.0), budget=10, speed=speed, units=units)
     assert choice.plan == Plan(frozenset("bd"))
     assert trials.timings[choice.plan.int8] == "dense layers only"
+
+
+def instance_normalised() -> tuple[list[Unit], dict[str, float]]:
+    """Convolutions of which one is too noisy, and products of a few numbers that save nothing and are worse."""
+    units = chain("abcdefgh", dict.fromkeys("bdfh", (8, 8)))
+    units = [replace(unit, operator="MatMul") if unit.name in "bdfh" else unit for unit in units]
+    return units, {"a": 0.1, "b": 9, "c": 2, "d": 9, "e": 0.1, "f": 9, "g": 0.1, "h": 9}
+
+
+def test_convolutions_alone_are_tried_beside_other_layers_with_weights() -> None:
+    def speed(names: Names) -> float:
+        return 3.0 if names == frozenset("aceg") else 1.0
+
+    units, _ = instance_normalised()
+    choice, trials = search(dict.fromkeys("abcdefgh", 1.0), budget=10, speed=speed, units=units)
+    assert choice.plan == Plan(frozenset("aceg"))
+    assert trials.timings[choice.plan.int8] == "convolutions only"
+
+
+def test_what_is_given_up_begins_with_convolutions_that_are_as_fast_and_lose_far_less() -> None:
+    def speed(names: Names) -> float:
+        return 1 + 0.5 * len(names & set("aceg")) + 0.01 * len(names & set("bdfh"))
+
+    units, noise = instance_normalised()
+    asked: list[str] = []
+
+    def noise_of(names: Sequence[str]) -> Mapping[str, float]:
+        asked.extend(names)
+        return noise
+
+    made: Any = FakeTrials(noise, speed)
+    never = lambda: False  # noqa: E731
+    gain = {name: 50.0 if name in "aceg" else 1.0 for name in noise}
+    choice = Search(made, units, noise_of, Profile(gain, ()), 1.0, never, never).run()
+    assert choice.plan == Plan(frozenset("aeg"))
+    assert choice.reasons == {"c": TOO_NOISY} | dict.fromkeys("bdfh", NOT_PAYING)
+    assert choice.fastest == Plan(frozenset("abcdefgh"))
+    assert sorted(asked) == [*"aceg"]
+
+
+def test_the_noise_of_what_saves_most_is_asked_first() -> None:
+    asked: list[str] = []
+
+    def noise_of(names: Sequence[str]) -> Mapping[str, float]:
+        asked.extend(names)
+        return dict.fromkeys(names, 1.0)
+
+    made: Any = FakeTrials(dict.fromkeys("abcd", 1.0), None)
+    never = lambda: False  # noqa: E731
+    gain = {"a": 1.0, "b": 9.0, "c": 3.0, "d": 0.0}
+    Search(made, chain("abcd"), noise_of, Profile(gain, ()), 2.0, never, never).run()
+    assert asked == [*"bcad"]
 
 
 def test_what_the_profile_proposes_is_tried() -> None:
@@ -438,7 +490,9 @@ def test_the_input_is_taken_in_two_parts_before_anything_is_given_up(
     noise = {"a": 1.5, "b": 0.5, "c": 1.0}
     made: Any = FakeTrials(noise, more_is_faster, coarse=coarse)
     never = lambda: False  # noqa: E731
-    found = Search(made, chain("abc"), lambda: noise, Profile({}, ()), budget, never, never, fine_inputs=True).run()
+    found = Search(
+        made, chain("abc"), lambda names: noise, Profile({}, ()), budget, never, never, fine_inputs=True
+    ).run()
     assert found.plan == Plan(frozenset(kept), fine_inputs=fine)
     assert found.fastest == Plan(frozenset("abc"), fine_inputs=fine)
 
@@ -454,6 +508,6 @@ def test_everything_with_the_input_in_two_parts_is_tried_though_another_set_is_f
     made: Any = Measured({}, lambda names: 4 if names == frozenset("bc") else len(names))
     never = lambda: False  # noqa: E731
     noise = dict.fromkeys("abc", 1.0)
-    found = Search(made, chain("abc"), lambda: noise, Profile({}, ()), 2, never, never, fine_inputs=True).run()
+    found = Search(made, chain("abc"), lambda names: noise, Profile({}, ()), 2, never, never, fine_inputs=True).run()
     assert found.plan == Plan(frozenset("abc"), fine_inputs=True)
     assert found.fastest == Plan(frozenset("bc"))
