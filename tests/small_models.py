@@ -88,13 +88,14 @@ ROWS = ("first", "last", "rows", "by_two")
 def everything() -> onnx.ModelProto:
     """A graph with something for every rewriting."""
     nodes = [
-        make_node("PRelu", ["x", "slope"], ["bent"]),
+        make_node("Conv", ["x", "few"], ["drawn"], pads=[1, 1, 1, 1]),
+        make_node("PRelu", ["drawn", "slope"], ["bent"]),
         make_node("HardSwish", ["bent"], ["gated"]),
         make_node("Slice", ["gated", *ROWS], ["sliced"]),
         make_node("Pad", ["sliced", "around"], ["padded"]),
         make_node("ReduceMean", ["padded", "axes"], ["y"], keepdims=0),
     ]
-    return model_of(nodes, SLICES | {"slope": random(3, 1, 1), "axes": np.array([2, 3])})
+    return model_of(nodes, SLICES | {"few": random(3, 3, 3, 3), "slope": random(3, 1, 1), "axes": np.array([2, 3])})
 
 
 def constants_of(model: onnx.ModelProto) -> dict[str, Array]:

@@ -15,6 +15,7 @@ from edgevision.exporters.passes.ir import (
     picture_channels,
     replace,
 )
+from edgevision.exporters.passes.pixel_blocks import convolve_in_blocks
 
 
 def pool_by_operator(model: onnx_ir.Model) -> bool:
@@ -116,6 +117,7 @@ FLOAT_PASSES = (
     Rewriting("means over a picture as GlobalAveragePool", pool_by_operator),
     Rewriting("strided slices with padding as convolutions", stride_by_convolution),
     Rewriting("PReLU as depthwise convolution and Relu", prelu_by_convolution),
+    Rewriting("convolutions to few channels in blocks of pixels", convolve_in_blocks),
 )
 """Those that may be faster in float."""
 

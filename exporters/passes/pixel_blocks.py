@@ -24,7 +24,7 @@ _ACTIVATIONS = frozenset({"Clip", "LeakyRelu", "Relu"})
 
 
 def convolve_in_blocks(model: onnx_ir.Model) -> bool:
-    """Every such convolution that keeps its input's sides; of odd sides a row and a column too many are cut."""
+    """Every such convolution; of odd sides, or sides that are not known, a row and a column too many are cut."""
     modified = False
     for node in tuple(model.graph):
         weight = constant_input(node, 1) if node.op_type == "Conv" else None
@@ -38,14 +38,11 @@ def convolve_in_blocks(model: onnx_ir.Model) -> bool:
 
 def _fits(node: onnx_ir.Node, weight: Array) -> bool:
     options = node.attributes
-    kernel = weight.shape[2:]
-    pads = options.get_ints("pads", [0, 0, 0, 0])
-    plain = options.get_ints("strides", [1, 1]) == options.get_ints("dilations", [1, 1]) == [1, 1] and (
-        options.get_int("group", 1) == 1 and options.get_string("auto_pad", "NOTSET") == "NOTSET"
-    )
-    few = weight.ndim == 4 and weight.dtype == np.float32 and len(weight) <= _MOST_CHANNELS
-    known = few and (_even(node, kernel, pads) or [pads[0] + pads[2], pads[1] + pads[3]] == [k - 1 for k in kernel])
-    return plain and few and min(kernel) >= _LEAST_KERNEL and known
+    if weight.ndim != 4 or weight.dtype != np.float32:
+        return False
+    dense = all(list(options.get_ints(name, [1, 1])) == [1, 1] for name in ("strides", "dilations"))
+    plain = options.get_int("group", 1) == 1 and options.get_string("auto_pad", "NOTSET") == "NOTSET"
+    return dense and plain and len(weight) <= _MOST_CHANNELS and min(weight.shape[2:]) >= _LEAST_KERNEL
 
 
 def _even(node: onnx_ir.Node, kernel: tuple[int, ...], pads: Sequence[int]) -> bool:
@@ -86,10 +83,12 @@ def _rewrite(model: onnx_ir.Model, node: onnx_ir.Node, weight: Array, bias: Arra
     nodes.append(onnx_ir.node("DepthToSpace", nodes[-1].outputs, laid_out, name=f"{name}_laid_out"))
     if not even:
         sides = onnx_ir.node("Shape", [node.inputs[0]], {"start": 2, "end": 4}, name=f"{name}_sides")
+        added = np.array([pads[axis] + pads[axis + 2] - size + 1 for axis, size in enumerate((height, width))])
+        ends = onnx_ir.node("Add", [*sides.outputs, add_constant(model, f"{name}_more", added)], name=f"{name}_ends")
         zeros = add_constant(model, f"{name}_zeros", np.zeros(2, np.int64))
         axes = add_constant(model, f"{name}_axes", np.array([2, 3]))
-        cut = [*nodes[-1].outputs, zeros, *sides.outputs, axes]
-        nodes += [sides, onnx_ir.node("Slice", cut, name=f"{name}_cut")]
+        cut = [*nodes[-1].outputs, zeros, *ends.outputs, axes]
+        nodes += [sides, ends, onnx_ir.node("Slice", cut, name=f"{name}_cut")]
     names = [f"{name}_{index}_of_blocks" for index in range(len(nodes))]
     for made, output in zip(nodes, names, strict=True):
         made.outputs[0].name = output
