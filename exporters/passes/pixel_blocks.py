@@ -79,7 +79,7 @@ def _rewrite(model: onnx_ir.Model, node: onnx_ir.Node, weight: Array, bias: Arra
         parts = [*nodes[0].outputs, *activation.inputs[1:]]
         nodes.append(onnx_ir.node(activation.op_type, parts, activation.attributes, name=activation.name))
         last = activation
-    laid_out = {"blocksize": _SIDE, "mode": "DCR"}
+    laid_out: dict[str, Any] = {"blocksize": _SIDE, "mode": "DCR"}
     nodes.append(onnx_ir.node("DepthToSpace", nodes[-1].outputs, laid_out, name=f"{name}_laid_out"))
     if not even:
         sides = onnx_ir.node("Shape", [node.inputs[0]], {"start": 2, "end": 4}, name=f"{name}_sides")
