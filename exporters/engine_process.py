@@ -24,7 +24,7 @@ from typing import Any
 
 from edgevision.core.errors import EngineCrashError
 from edgevision.modelfiles.task_registry import registered_tasks
-from edgevision.runtime.benchmark.timing import Clock, InterleavedRuns, TimedRuns
+from edgevision.runtime.benchmark.timing import Clock, Feeds, InterleavedRuns, TimedRuns
 from edgevision.runtime.engines.engine import Array, Closeable
 from edgevision.runtime.telemetry.cpu_load import parse_process
 
@@ -254,19 +254,21 @@ class ProcessEngine(Closeable):
 
 
 class ProcessTimer(InterleavedRuns[str]):
-    """Times one inference of each of some engines of one process, in there: see :class:`.InterleavedTimer`."""
+    """Times one inference of each of some engines of one process, in there: see :func:`.inferences_by_turns`."""
 
     def __init__(
-        self, engines: Mapping[str, ProcessEngine], feeds: Mapping[str, Array], block_ms: float, clock: Clock
+        self, engines: Mapping[str, ProcessEngine], feeds: Sequence[Feeds], block_ms: float, clock: Clock
     ) -> None:
         super().__init__({name: TimedRuns() for name in engines})
         self._process = next(iter(engines.values())).process
         self._engines = list(engines.values())
         # One that was lost is opened before the others' numbers count.
         numbers = {name: engine.opened() for name, engine in engines.items()}
-        self._size = len(engines) * sum(array.size for array in feeds.values())
+        self._size = len(engines) * sum(array.size for array in feeds[0].values())
         self._number = self._process.number()
-        self._process.ask("timer", self._number, numbers, dict(feeds), block_ms, clock, size=self._size)
+        self._process.ask(
+            "timer", self._number, numbers, [dict(one) for one in feeds], block_ms, clock, size=self._size
+        )
 
     def measure(self, seconds: float, **options: int) -> None:
         """As :meth:`.InterleavedTimer.measure`."""

@@ -10,14 +10,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgevision.core.errors import DeviceError
 from edgevision.modelfiles.task_registry import register_task, task_names
-from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer, TimedRuns
+from edgevision.runtime.benchmark.timing import Clock, Feeds, InterleavedTimer, TimedRuns, inferences_by_turns
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines.engine import Array, Engine
 
@@ -62,12 +61,12 @@ class EngineServer:
             engine.close()
 
     def _timer(
-        self, number: int, engines: Mapping[str, int], feeds: Mapping[str, Array], block_ms: float, clock: Clock
+        self, number: int, engines: Mapping[str, int], feeds: Sequence[Feeds], block_ms: float, clock: Clock
     ) -> None:
         # Those of the timer before hold on to engines that may be closed.
         self._timers.clear()
-        calls = {name: partial(self._engines[engine].run, feeds) for name, engine in engines.items()}
-        self._timers[number] = InterleavedTimer(calls, block_ms=block_ms, clock=clock)
+        runs = {name: self._engines[engine].run for name, engine in engines.items()}
+        self._timers[number] = inferences_by_turns(runs, feeds, block_ms=block_ms, clock=clock)
 
     def _measure(self, number: int, seconds: float, options: Mapping[str, int]) -> Mapping[str, TimedRuns]:
         timer = self._timers[number]

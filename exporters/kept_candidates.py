@@ -1,7 +1,7 @@
 """``NAME.candidates/``: the forms among which a verdict chose, as model files to measure again."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,15 @@ from edgevision.exporters.model_writing import write_model
 from edgevision.exporters.output_files import candidates_folder, check_candidates_folder
 from edgevision.modelfiles.metadata import ModelMetadata
 from edgevision.modelfiles.model_file import ModelFormat
-from edgevision.runtime.engines.engine import Array
+from edgevision.runtime.benchmark.timing import Feeds
 
 INPUTS = "inputs.npz"
-"""What the candidates were timed on, in their folder."""
+"""What the candidates were timed on by turns, in their folder: of each input all arrays, stacked."""
 
 
 def keep_candidates(
     candidates: Mapping[str, tuple[onnx.ModelProto, ModelMetadata]],
-    feeds: Mapping[str, Array],
+    feeds: Sequence[Feeds],
     output: Path,
     format: ModelFormat,
     *,
@@ -29,7 +29,7 @@ def keep_candidates(
     """Write each, named after its row of the table, into the folder beside ``output``; all of them or nothing.
 
     Args:
-        feeds: what they were timed on, by the name of the input, which is kept too.
+        feeds: what they were timed on by turns, all of the same shapes, which is kept too.
 
     Returns:
         Of each the name of its file and the SHA-256 of that.
@@ -46,7 +46,8 @@ def keep_candidates(
             file = new / f"{name.replace(' ', '-')}{format.suffix}"
             write_model(model, file, format, metadata)
             kept[name] = file.name, hashlib.sha256(file.read_bytes()).hexdigest()
-        np.savez(new / INPUTS, allow_pickle=False, **feeds)
+        by_name = {name: np.stack([one[name] for one in feeds]) for name in feeds[0]}
+        np.savez(new / INPUTS, allow_pickle=False, **by_name)
         check_candidates_folder(output, force=force)
         if folder.exists():
             folder.rename(temporary / "old")

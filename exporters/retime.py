@@ -60,7 +60,8 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
         raise InputError(f"no engine that {model.name!r} was measured in is installed here")
     judged = [Candidate.judged(f.name, kept[f.name].outcome, f, known[f.engine]) for label, f in rows.items()]
     with ExitStack() as stack, np.load(candidates_folder(model) / INPUTS, allow_pickle=False) as inputs:
-        feeds = {name: inputs[name] for name in inputs.files}
+        by_name = {name: inputs[name] for name in inputs.files}
+        feeds = [dict(zip(by_name, arrays, strict=True)) for arrays in zip(*by_name.values(), strict=True)]
         engines = {}
         for label, form in rows.items():
             engines[label] = stack.enter_context(

@@ -8,6 +8,7 @@ from edgevision.exporters.samples import in_portions
 from edgevision.runtime.tasks.samples import Batch
 
 _REPRESENTATIVES = 16
+_TIMED = 8
 
 Portion = Sequence[Batch]
 """Batches that are calibrated with together, a few of everything that a model may meet."""
@@ -54,6 +55,13 @@ def spread_order(count: int, seed: int) -> list[int]:
     reversed_bits = (int(f"{place:0{width}b}"[::-1], 2) for place in range(1 << width))
     first = int(np.random.default_rng(seed).integers(count)) if count else 0
     return [(place + first) % count for place in reversed_bits if place < count]
+
+
+def timed_batches(portions: Portions) -> list[Batch]:
+    """The first few, of one size: how long a model takes may depend on the picture."""
+    first, *others = next(iter(portions))
+    shapes = [array.shape for array in first]
+    return [first, *(one for one in others if [array.shape for array in one] == shapes)][:_TIMED]
 
 
 def representatives(batches: Sequence[Batch]) -> Batch:

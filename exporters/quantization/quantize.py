@@ -12,7 +12,7 @@ from edgevision.core.errors import InputError
 from edgevision.exporters.engine_process import OutOfTimeError, engine_process
 from edgevision.exporters.onnx_to_torch.onnx_module import unknown_operators
 from edgevision.exporters.passes.ir import to_ir, to_proto
-from edgevision.exporters.quantization.batches import representatives
+from edgevision.exporters.quantization.batches import representatives, timed_batches
 from edgevision.exporters.quantization.calibrated import calibrated_quantizer
 from edgevision.exporters.quantization.calibration import CalibrationData
 from edgevision.exporters.quantization.engine_search import EngineSearch
@@ -78,11 +78,11 @@ def quantize(
     target, effort = for_format(find_target(settings.target), format), settings.effort
     fixed, size = _batch_sizes(reference, settings)
     portions = data.portions if fixed is None else data.portions.in_batches_of(fixed)
-    timed = next(iter(data.portions.in_batches_of(size)))[0]
-    feeds = {spec.name: array for spec, array in zip(reference.inputs, timed, strict=True)}
+    timed = timed_batches(data.portions.in_batches_of(size))
+    feeds = [{spec.name: array for spec, array in zip(reference.inputs, one, strict=True)} for one in timed]
     measured = is_this_machine(target) and not target.npu
     time_budget.begin(Stage.PREPARING)
-    prepared = prepare_graphs(model, list(feeds.values()), target, format, time_budget.late)
+    prepared = prepare_graphs(model, timed[0], target, format, time_budget.late)
     if time_budget.cut_short:
         time_budget.left_out.append("faster float forms")
     if settings.finetune and (unknown := unknown_operators(to_ir(prepared.int8_ready))):
@@ -120,8 +120,8 @@ def quantize(
         if time_budget.late():
             return Profile({}, ())
         if measured and engine == ONNX_RUNTIME.engine:
-            return profile(quantizer.model, quantizer(everything), units, feeds, settings.threads)
-        return expected(quantizer.model, units, feeds, settings.threads, target.speedup)
+            return profile(quantizer.model, quantizer(everything), units, feeds[0], settings.threads)
+        return expected(quantizer.model, units, feeds[0], settings.threads, target.speedup)
 
     def search(within: Trials, share: float) -> Choice:
         if not units or time_budget.over():
@@ -185,7 +185,7 @@ def quantize(
         threads=settings.threads,
         clock=clock,
         batch=size,
-        timed_shapes=tuple(array.shape for array in feeds.values()) if measured else (),
+        timed_shapes=tuple(array.shape for array in timed[0]) if measured else (),
         prefer=settings.prefer,
         seconds=round(time.monotonic() - start, 1),
     ).with_caveat()

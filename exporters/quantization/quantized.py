@@ -1,7 +1,7 @@
 """What comes of a quantisation, also where there was no time for one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -24,7 +24,8 @@ from edgevision.exporters.quantization.settings import QuantizationSettings
 from edgevision.exporters.quantization.targets import find_target
 from edgevision.exporters.quantization.time_budget import TimeBudget
 from edgevision.exporters.quantization.verdict import NO_TIME, Written
-from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.benchmark.timing import Feeds
+from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import QualityMeasure
 from edgevision.runtime.tasks.samples import Batch
 
@@ -45,7 +46,7 @@ class Quantized:
     samples: Batch
     candidates: Mapping[str, Written]
     nodes: Mapping[str, tuple[NodePrecision, ...]]
-    feeds: Mapping[str, Array]
+    feeds: Sequence[Feeds]
 
 
 def untried(
@@ -89,7 +90,7 @@ def untried(
         samples=samples,
         candidates={name: written},
         nodes={name: ()},
-        feeds={spec.name: array for spec, array in zip(reference.inputs, samples, strict=True)},
+        feeds=[{spec.name: array for spec, array in zip(reference.inputs, samples, strict=True)}],
     )
 
 

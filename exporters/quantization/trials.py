@@ -7,10 +7,9 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,8 +21,8 @@ from edgevision.core.records import Record, record
 from edgevision.exporters.engine_process import OutOfTimeError, ProcessEngine, ProcessTimer
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings, form_label
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.runtime.benchmark.timing import Clock, InterleavedTimer, Speedup
-from edgevision.runtime.engines.engine import Array, Engine
+from edgevision.runtime.benchmark.timing import Clock, Feeds, InterleavedTimer, Speedup, inferences_by_turns
+from edgevision.runtime.engines.engine import Engine
 from edgevision.runtime.tasks.quality import Quality, QualityMeasure
 
 _log = logging.getLogger(__name__)
@@ -89,7 +88,8 @@ class JudgesAhead(Protocol):
 
 @dataclass(frozen=True)
 class TrialSetup:
-    """What candidates are measured with: engines, the plain float model, inputs to time on, and for how many seconds.
+    """What candidates are measured with: engines, the plain float model, inputs to time on by turns, and for how many
+    seconds.
 
     ``openers`` are those of all engine settings, the plainest first; ``baseline`` is ``None`` where the device is not
     at hand; ``spread`` is what judges some candidates at once, if anything does; ``clock`` is what they are timed by.
@@ -98,7 +98,7 @@ class TrialSetup:
     openers: Mapping[EngineSettings, Opener]
     measure: QualityMeasure
     baseline: Engine | None
-    feeds: Mapping[str, Array]
+    feeds: Sequence[Feeds]
     seconds: float
     spread: JudgesAhead | None = None
     clock: Clock = Clock.WALL
@@ -113,16 +113,20 @@ class TrialSetup:
 
 
 def inference_timer(
-    engines: Mapping[str, Engine], feeds: Mapping[str, Array], settings: Iterable[EngineSettings], clock: Clock
+    engines: Mapping[str, Engine], feeds: Sequence[Feeds], settings: Iterable[EngineSettings], clock: Clock
 ) -> Timer:
-    """Times one inference of each of ``engines``, which are run in some of ``settings``: in their process, if any."""
+    """Times one inference of each of ``engines``, which are run in some of ``settings``: in their process, if any.
+
+    Every round takes the next of ``feeds``.
+    """
     several = len({one.engine for one in settings}) > 1
     block_ms = _BLOCK_BESIDE_ANOTHER_ENGINE_MS if several else _BLOCK_MS
     theirs = {name: engine for name, engine in engines.items() if isinstance(engine, ProcessEngine)}
     if len(theirs) == len(engines):
         return ProcessTimer(theirs, feeds, block_ms, clock)
-    calls = {name: partial(engine.run, feeds) for name, engine in engines.items()}
-    return InterleavedTimer(calls, block_ms=block_ms, clock=clock)
+    return inferences_by_turns(
+        {name: engine.run for name, engine in engines.items()}, feeds, block_ms=block_ms, clock=clock
+    )
 
 
 class Trials:
@@ -258,7 +262,7 @@ class Trials:
             if speed:
                 assert self._setup.baseline is not None
                 # What does not come back is seen sooner where one run is asked for.
-                engine.run(self._setup.feeds)
+                engine.run(self._setup.feeds[0])
                 timer = self._setup.timer({"fp32": self._setup.baseline, "candidate": engine})
                 timer.measure(self._setup.seconds, fewest=_FEWEST_ROUNDS)
                 trial = trial.updated(speedup=timer.speedup("candidate", over="fp32"))

@@ -213,7 +213,7 @@ def _opened(
                 judged = setup.judged(form.model, form.settings) if form.open is None else None
                 qualities[label] = known[label] or judged or setup.measure(engine)
                 if setup.baseline is not None:
-                    engine.run(setup.feeds)
+                    engine.run(setup.feeds[0])
             except OutOfTimeError:
                 # Nothing is compared without these.
                 if label in first_two:

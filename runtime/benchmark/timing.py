@@ -12,17 +12,21 @@ import math
 import sys
 import time
 from array import array
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from enum import StrEnum
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgevision.core.records import Record, record
 from edgevision.runtime.benchmark.statistics import Estimate, Floats, Ratio, percentile, ratio_of_medians
 
 Name = TypeVar("Name", bound=Hashable)
 Call = Callable[[], object]
+Feeds = Mapping[str, NDArray[Any]]
+"""Inputs of a model by name."""
 
 _WINDOW_NS = 30_000_000
 _ALIKE_WINDOWS = 3
@@ -200,6 +204,7 @@ class InterleavedTimer(InterleavedRuns[Name]):
         fewest: runs of a block at least, where there are several calls.
         rewarm_ms: how long the runs last that are not timed, at the beginning of a block of several runs.
         clock: what calls are compared by, in nanoseconds.
+        begin_round: told how many rounds were run before each.
     """
 
     def __init__(
@@ -210,9 +215,11 @@ class InterleavedTimer(InterleavedRuns[Name]):
         fewest: int = 1,
         rewarm_ms: float = 0.0,
         clock: Callable[[], int] = Clock.WALL,
+        begin_round: Callable[[int], object] = lambda rounds: None,
     ) -> None:
         super().__init__({name: TimedRuns() for name in calls})
         self._calls = dict(calls)
+        self._begin_round = begin_round
         self._clock = clock
         self._rewarm_ns = round(1e6 * rewarm_ms)
         self._alone = len(self._calls) == 1
@@ -225,6 +232,7 @@ class InterleavedTimer(InterleavedRuns[Name]):
     def run_round(self) -> None:
         """Add a block of every call."""
         self._ratios.clear()
+        self._begin_round(self.rounds)
         names = list(self._calls)
         for place in self._order.permutation(len(names)):
             self._run_block(names[place])
@@ -270,3 +278,21 @@ class InterleavedTimer(InterleavedRuns[Name]):
         timed.blocks.append(passed if self._clock is Clock.WALL else computed)
         timed.rounds.append(runs)
         timed.total_ns += passed
+
+
+def inferences_by_turns(
+    runs: Mapping[Name, Callable[[Feeds], object]], feeds: Sequence[Feeds], *, block_ms: float, clock: Clock
+) -> InterleavedTimer[Name]:
+    """Times one inference of each of ``runs``, in every round on the next of ``feeds``: how long it takes may depend on
+    the picture, as where activations die or a PRelu is cheap above zero, and how much they gain with it."""
+    now = [feeds[0]]
+
+    def take_next(rounds: int) -> None:
+        now[0] = feeds[rounds % len(feeds)]
+
+    calls = {name: partial(_run, run, now) for name, run in runs.items()}
+    return InterleavedTimer(calls, block_ms=block_ms, clock=clock, begin_round=take_next)
+
+
+def _run(run: Callable[[Feeds], object], now: Sequence[Feeds]) -> object:
+    return run(now[0])

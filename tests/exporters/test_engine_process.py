@@ -185,7 +185,7 @@ def test_what_is_asked_after_a_promise_is_refused_and_costs_no_engine(
 
 def test_engines_of_one_process_are_timed_in_there(process: EngineProcess, model: Path) -> None:
     with opened(process, model) as one, opened(process, model) as two:
-        timer = ProcessTimer({"one": one, "two": two}, four(1), 0.1, timing.Clock.WALL)
+        timer = ProcessTimer({"one": one, "two": two}, [four(1)], 0.1, timing.Clock.WALL)
         timer.measure(0.01, fewest=3, most=5)
         assert 3 <= timer.rounds <= 5
         assert timer.speedup("one", over="two").rounds == timer.rounds

@@ -1038,7 +1038,7 @@ def test_the_verdict_holds_for_the_batch_that_is_timed(
     timer = TrialSetup.timer
 
     def noted(setup: TrialSetup, engines: Mapping[str, Engine]) -> Any:
-        seen.update(array.shape for array in setup.feeds.values())
+        seen.update(array.shape for feeds in setup.feeds for array in feeds.values())
         return timer(setup, engines)
 
     monkeypatch.setattr(TrialSetup, "timer", noted)

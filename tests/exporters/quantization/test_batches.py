@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from edgevision.exporters.quantization.batches import Portion, Portions, spread_order
+from edgevision.exporters.quantization.batches import Portion, Portions, spread_order, timed_batches
 
 
 def test_portions_are_read_when_they_are_asked_for_and_only_once() -> None:
@@ -48,3 +48,10 @@ def test_any_beginning_of_the_order_is_spread_over_the_whole(count: int, seed: i
 
 def test_another_seed_begins_elsewhere() -> None:
     assert len({spread_order(1000, seed)[0] for seed in range(5)}) > 1
+
+
+def test_a_model_is_timed_on_a_few_inputs_of_one_size() -> None:
+    sides = [3, 3, 4, *[3] * 10]
+    batches = [(np.full((1, side), number),) for number, side in enumerate(sides)]
+    timed = timed_batches(Portions([batches, [(np.zeros((1, 3)),)]]))
+    assert [int(array[0, 0]) for (array,) in timed] == [0, 1, 3, 4, 5, 6, 7, 8]

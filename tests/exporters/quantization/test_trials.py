@@ -16,7 +16,7 @@ from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.engines.engine import Array, Engine
 from edgevision.runtime.tasks.quality import Quality
 
-FEEDS: Mapping[str, Array] = {"x": np.zeros(1, np.float32)}
+FEEDS: list[Mapping[str, Array]] = [{"x": np.full(1, turn, np.float32)} for turn in range(3)]
 ONE, TWO = Plan(frozenset(["a"])), Plan(frozenset(["a", "b"]), frozenset(["c"]))
 FASTER = Speedup(ratio=1.5, low=1.4, high=1.6, before_ms=3.0, after_ms=2.0, rounds=11)
 
@@ -133,7 +133,7 @@ def test_a_trial_keeps_its_first_name_and_counts_its_units(workshop: Workshop) -
     assert [trial.name for trial in trials.all] == ["two", "one"]
 
 
-def test_candidates_are_timed_on_the_inputs_that_are_given() -> None:
+def test_candidates_are_timed_on_the_inputs_that_are_given_by_turns() -> None:
     seen: list[Mapping[str, Array]] = []
 
     def run(feeds: Mapping[str, Array]) -> list[Array]:
@@ -142,10 +142,11 @@ def test_candidates_are_timed_on_the_inputs_that_are_given() -> None:
 
     engines = {"fp32": FakeEngine((), (), run), "candidate": FakeEngine((), (), run)}
     timer = Workshop().setup().timer(engines)
-    timer.run_round()
-    assert timer.rounds == 1
-    assert seen
-    assert all(feeds is FEEDS for feeds in seen)
+    for turn in (0, 1, 2, 0):
+        seen.clear()
+        timer.run_round()
+        assert seen
+        assert all(feeds is FEEDS[turn] for feeds in seen), "all calls of a round are comparable"
 
 
 def test_nothing_is_timed_where_the_device_is_not_at_hand(workshop: Workshop) -> None:
