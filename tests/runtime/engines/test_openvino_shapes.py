@@ -7,7 +7,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.devices.opening import open_engine
+from edgevision.runtime.engines import openvino_engine
 from edgevision.runtime.engines.openvino_engine import OpenVinoEngine
+from edgevision.runtime.engines.openvino_request import OpenVinoRequest
 
 pytest.importorskip("openvino")
 
@@ -93,3 +95,27 @@ def test_a_model_of_fixed_shapes_is_compiled_once(model, compiled_for):
         for _ in range(3):
             engine.run({"image": picture})
     assert not compiled_for
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wrong", "taken"), [((2.0, 1.0), 0.0, True), ((2.0, 1.0), 1.0, False), ((1.0, 2.0), 0.0, False)]
+)
+def test_it_is_taken_where_it_is_faster_and_gives_the_same(model, monkeypatch, seconds, wrong, taken):
+    fixed = []
+
+    class Fixed(OpenVinoRequest):
+        """What is compiled for known shapes."""
+
+        def run(self, inputs, outputs):
+            fixed.append(1)
+            return [output * (1 - wrong) for output in super().run(inputs, outputs)]
+
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu") as engine:
+        monkeypatch.setattr(openvino_engine, "OpenVinoRequest", Fixed)
+        monkeypatch.setattr(openvino_engine, "_seconds", lambda request, *_: seconds[isinstance(request, Fixed)])
+        before = engine.run({"image": picture})[0]
+        engine.run({"image": picture})
+        fixed.clear()
+        assert sqnr_db(before, engine.run({"image": picture})[0]) > 80
+        assert bool(fixed) == taken
