@@ -35,6 +35,6 @@ class OpenVinoRequest:
             given = inputs[name]
             # Binding takes OpenVINO some 40 microseconds; an array that it sees already may hold other values.
             if given is not self._bound.get(name):
-                array = np.asarray(given, dtype, order="C")
+                array = np.require(given, dtype, ["C", "W"])
                 self._request.set_input_tensor(index, self._tensor(array, shared_memory=True))
                 self._bound[name] = array

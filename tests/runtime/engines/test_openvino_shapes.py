@@ -5,6 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgevision.core.errors import DeviceError, InputError
 from edgevision.metrics.figures import sqnr_db
 from edgevision.runtime.devices.opening import open_engine
 from edgevision.runtime.engines import openvino_engine
@@ -119,3 +120,56 @@ def test_it_is_taken_where_it_is_faster_and_gives_the_same(model, monkeypatch, s
         fixed.clear()
         assert sqnr_db(before, engine.run({"image": picture})[0]) > 80
         assert bool(fixed) == taken
+
+
+def test_whoever_waits_long_for_a_picture_waits_for_a_few_more_at_most(model, monkeypatch):
+    run, runs = OpenVinoRequest.run, []
+    monkeypatch.setattr(OpenVinoRequest, "run", lambda *given: runs.append(1) or run(*given))
+    monkeypatch.setattr(openvino_engine, "_COMPARED_SECONDS", 1e-9)
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu") as engine:
+        for _ in range(3):
+            engine.run({"image": picture})
+    assert len(runs) == 3 + 4
+
+
+@pytest.mark.parametrize("changed", [lambda output: output[..., 1:], lambda output: output * np.inf])
+def test_answers_that_cannot_be_compared_do_not_agree(model, monkeypatch, changed):
+    class Fixed(OpenVinoRequest):
+        def run(self, inputs, outputs):
+            return [changed(output) for output in super().run(inputs, outputs)]
+
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu") as engine:
+        monkeypatch.setattr(openvino_engine, "OpenVinoRequest", Fixed)
+        monkeypatch.setattr(openvino_engine, "_seconds", lambda request, *_: -isinstance(request, Fixed))
+        (right,) = engine.run({"image": picture})
+        for _ in range(2):
+            assert np.array_equal(engine.run({"image": picture})[0], right)
+
+
+def test_what_the_model_refuses_is_not_compiled_for(model, compiled_for):
+    with open_engine(model, "openvino:cpu") as engine:
+        for refused in ((1, 4, 16, 16), (3, 16, 16)):
+            for _ in range(3):
+                with pytest.raises(InputError, match="does not take this input"):
+                    engine.run({"image": np.zeros(refused, np.float32)})
+        for side in (16, 20, 24):
+            for picture in pictures(side, side):
+                engine.run({"image": picture, "of no input": picture[0, 0]})
+    assert [shape[-1] for shape in compiled_for] == [16, 20, 24]
+
+
+def test_a_picture_that_may_not_be_written_to_is_read(model):
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu") as engine:
+        (right,) = engine.run({"image": picture})
+        picture.flags.writeable = False
+        assert sqnr_db(right, engine.run({"image": picture[::]})[0]) > 80
+
+
+def test_an_engine_that_is_closed_says_so(model):
+    engine = open_engine(model, "openvino:cpu")
+    engine.close()
+    with pytest.raises(DeviceError, match="the engine is closed"):
+        engine.run({"image": pictures(16)[0]})
