@@ -259,7 +259,7 @@ class ProcessTimer(InterleavedRuns[str]):
     def __init__(
         self, engines: Mapping[str, ProcessEngine], feeds: Sequence[Feeds], block_ms: float, clock: Clock
     ) -> None:
-        super().__init__({name: TimedRuns() for name in engines})
+        super().__init__({name: TimedRuns() for name in engines}, len(feeds))
         self._process = next(iter(engines.values())).process
         self._engines = list(engines.values())
         # One that was lost is opened before the others' numbers count.
