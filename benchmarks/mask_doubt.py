@@ -87,9 +87,9 @@ def signals(shares: Floats) -> dict[str, Any] | None:
     return {
         "mean (the score)": mask.mean(),
         "median": np.median(mask),
-        "surest tenth from": np.quantile(mask, 0.9),
-        "surest": mask.max(),
-        "less of 0.3 to 0.7": -np.mean((shares > 0.3) & (shares < 0.7)) / np.mean(shares > 0.5),
+        "90th percentile": np.quantile(mask, 0.9),
+        "maximum": mask.max(),
+        "pixels of 0.3 to 0.7, negated": -np.mean((shares > 0.3) & (shares < 0.7)) / np.mean(shares > 0.5),
     }
 
 

@@ -324,7 +324,7 @@ def _opened(file: Path, model: onnx.ModelProto, format: ModelFormat, metadata: M
 
 @contextmanager
 def _over_when_read(settings: QuantizationSettings) -> Iterator[None]:
-    """What is left of an error for want of time: the float model itself could not be run."""
+    """What is left of an error for want of time: not even the float model could be read and run."""
     try:
         yield
     except OutOfTimeError as error:

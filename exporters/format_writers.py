@@ -56,7 +56,7 @@ WRITERS: Mapping[ModelFormat, FormatWriter] = {
         infix=".ncnn",  # beside an OpenVINO model of the same name, whose .bin it would take
         beside=(".bin", METADATA_ENDING),
         static=True,
-        slow=True,  # NCNN computes what ONNX Runtime does of the same graph, but that it has no -128
+        slow=True,  # NCNN computes the same integers as ONNX Runtime, but for -128
     ),
     ModelFormat.RKNN: FormatWriter(
         f"{_CONVERSION}.rknn_conversion:write_rknn",

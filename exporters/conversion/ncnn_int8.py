@@ -26,7 +26,7 @@ from edgevision.modelfiles.ncnn_file import Layer, read_layers
 
 _CONVOLUTIONS = frozenset({"Convolution", "ConvolutionDepthWise"})
 _LAYERS = _CONVOLUTIONS | {"InnerProduct"}
-_TAKES_AND_GIVES_FLOAT, _TAKES_FLOAT = 1, 101
+_GIVES_FLOAT, _GIVES_INT8 = 1, 101
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def put_int8(graph: Path, weights: Path, layers: Sequence[Int8Layer]) -> None:
         steps = [*layer.scales, layer.input_scale]
         if part.number in given:
             steps.append(given[part.number])
-        lines[part.number + 2] += f" 8={_TAKES_FLOAT if part.number in given else _TAKES_AND_GIVES_FLOAT}"
+        lines[part.number + 2] += f" 8={_GIVES_INT8 if part.number in given else _GIVES_FLOAT}"
         integers = layer.weights.tobytes()
         integers += bytes(-len(integers) % 4)
         bias = content[part.weights_end : part.end]

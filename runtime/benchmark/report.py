@@ -23,8 +23,8 @@ from edgevision.runtime.telemetry.board_report import BoardReport
 class Samples(Record):
     """Every inference in order of time: when it began, in seconds of the telemetry's time, and how long it took.
 
-    ``rounds`` says how many of them each round has, ``cpu_ms`` what one of them computed in each, in the mean; ``None``
-    where more than one thread of a CPU has a part in it.
+    ``rounds`` says how many of them each round has, ``cpu_ms`` the CPU time of one of them in each, in the mean, or
+    ``None`` where models are compared by the clock, as with several threads or on another device than the CPU.
     """
 
     start_s: tuple[float, ...]

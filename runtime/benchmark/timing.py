@@ -302,8 +302,11 @@ class InterleavedTimer(InterleavedRuns[Name]):
 def inferences_by_turns(
     runs: Mapping[Name, Callable[[Feeds], object]], feeds: Sequence[Feeds], *, block_ms: float, clock: Clock
 ) -> InterleavedTimer[Name]:
-    """Times one inference of each of ``runs``, in every round on the next of ``feeds``: how long it takes may depend on
-    the picture, as where activations die or a PRelu is cheap above zero, and how much they gain with it."""
+    """Times one inference of each of ``runs``, in every round on the next of ``feeds``.
+
+    How long it takes may depend on the picture, as where activations are zero or a PRelu is cheap above it, and so may
+    how many times as fast one is as another.
+    """
     now = [feeds[0]]
 
     def take_next(rounds: int) -> None:

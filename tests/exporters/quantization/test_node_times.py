@@ -1,6 +1,8 @@
 """What the engine's own profile says that int8 saves: names that it invented are traced back to units."""
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from onnx.numpy_helper import from_array
 
 import edgevision.exporters.quantization.node_times as node_times
 from edgevision.exporters.passes.ir import to_ir, to_proto
-from edgevision.exporters.quantization.node_times import Profile, expected, profile
+from edgevision.exporters.quantization.node_times import Profile, expected, kernel_times, profile
 from edgevision.exporters.quantization.qdq import Plan, Quantizer
 from edgevision.exporters.quantization.targets import TARGETS
 from edgevision.exporters.quantization.units import find_units
@@ -115,6 +117,28 @@ def test_without_a_profile_every_unit_is_expected_to_gain_alike(monkeypatch: pyt
     graph = to_ir(two_layers())
     found = expected(graph, find_units(graph, OPERATORS), FEEDS, 1, speedup=2.0)
     assert found == Profile({"conv": 50, "conv_1": 40, "add": 10}, ())
+
+
+def test_a_kernel_takes_what_its_fastest_run_did(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def event(name: str, microseconds: int, size: int) -> dict[str, Any]:
+        return {"cat": "Node", "name": name, "dur": microseconds, "args": {"output_size": str(size)}}
+
+    runs = [event("conv_kernel_time", microseconds, 4096) for microseconds in (4000, 90, 3900, 100)]
+    others = [event("conv_fence_before", 1, 0), {"cat": "Session", "name": "model_run", "dur": 9000}]
+
+    class Interrupted:
+        """A session of which most runs were interrupted."""
+
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def run(self, *_: object) -> None: ...
+
+        def end_profiling(self) -> str:
+            (tmp_path / "profile.json").write_text(json.dumps(runs + others), encoding="utf-8")
+            return str(tmp_path / "profile.json")
+
+    monkeypatch.setattr(node_times.onnxruntime, "InferenceSession", Interrupted)
+    assert kernel_times(two_layers(), FEEDS, 1) == {"conv": (90, 4096)}
 
 
 def test_onnx_runtime_reports_every_unit_of_the_float_and_of_the_int8_model() -> None:
