@@ -1,7 +1,7 @@
 """A search in every engine that may win: what pays in one does not in another."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -30,12 +30,14 @@ class EngineSearch:
 
     Attributes:
         everything: the plan in which all units compute in int8.
+        floats: the float forms, of which the first is the fastest in the first engine.
         budget: the largest loss of quality.
         late: whether no more settings are to be tried than those that were.
     """
 
     trials: Trials
     everything: Plan
+    floats: Sequence[Plan]
     budget: float
     search: SearchWithin
     late: Callable[[], bool]
@@ -69,15 +71,20 @@ class EngineSearch:
         """
         best: dict[str, tuple[EngineSettings, float]] = {}
         promises: dict[str, float] = {}
+        home = self.trials.possible[0].engine
         for settings in self.trials.possible:
             if best and self.late():
                 break
             trials = self.trials.within(settings)
+            plans = self.floats[:1] if settings.engine == home else self.floats
             with self._left_out_if_failing(settings):
                 # What is too coarse by itself leaves nothing for int8 to lose.
-                if settings.inference_precision is not InferencePrecision.FP32 and not self._holds(trials, Plan()):
-                    continue
-                floats, everything = self._ratio(trials, Plan()), self._ratio(trials, self.everything)
+                if settings.inference_precision is not InferencePrecision.FP32:
+                    plans = [plan for plan in plans if self._holds(trials, plan)]
+                    if not plans:
+                        continue
+                floats = max(self._ratio(trials, plan) for plan in plans)
+                everything = self._ratio(trials, self.everything)
                 promises[settings.engine] = max(promises.get(settings.engine, 0.0), floats, everything)
                 if floats * everything > best.get(settings.engine, (settings, 0.0))[1]:
                     best[settings.engine] = settings, floats * everything

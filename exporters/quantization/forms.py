@@ -9,12 +9,14 @@ import onnx
 from edgevision.exporters.passes.half_precision import to_half
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings, form_label
 from edgevision.exporters.quantization.qdq import Plan
-from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome
+from edgevision.exporters.quantization.report import AS_FOR_INT8, AS_GIVEN, CLEANED, REWRITTEN, Outcome
 from edgevision.exporters.quantization.trials import Opener, Trial, Trials
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.model_file import ModelFormat
 
 _log = logging.getLogger(__name__)
+
+AS_FOR_INT8_PLAN = Plan(rewritten=True)
 
 # Where a candidate of the search was so much slower than another, a longer run does not turn them round.
 _FAR_SLOWER = 0.8
@@ -36,6 +38,7 @@ class Candidates:
     Attributes:
         given: ``None`` where that is ``plain``, run in the first settings as all else is.
         plain: the cleaned float model, and ``fast`` its rewritten form, which should be faster in the first engine.
+        as_for_int8: what int8 is made of, in float, where that is another; it may be the fastest in other engines.
         everything: the plan in which all units compute in int8.
         searched: the plans that were found, each by the settings in which it was.
         weight_only_sizes: sizes of the weights that can be stored in int8, by node.
@@ -49,6 +52,7 @@ class Candidates:
     searched: Mapping[EngineSettings, Plan]
     weight_only_sizes: Mapping[str, int]
     finetuned: Plan | None = None
+    as_for_int8: onnx.ModelProto | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,11 @@ def possible_forms(
         for name, plan in _plans(candidates, trials, budget).items()
     ]
     forms = [replace(file, settings=first) for file in files]
+    elsewhere = [file for file in files if file.outcome is not Outcome.FP16]
+    if candidates.as_for_int8 is not None:
+        elsewhere.append(PossibleForm(AS_FOR_INT8, candidates.as_for_int8, Outcome.FLOAT, AS_FOR_INT8_PLAN))
     forms += _promising(
-        [replace(file, settings=one) for one in settings[1:] for file in files if file.outcome is not Outcome.FP16],
+        [replace(file, settings=one) for one in settings[1:] for file in elsewhere],
         forms,
         trials,
         budget,
@@ -169,8 +176,11 @@ def _exact(form: PossibleForm) -> bool:
 
 
 def _tried(form: PossibleForm, trials: Trials) -> Trial | None:
+    within = trials.within(form.settings)
     # What is only stored in another way takes the same time.
-    return trials.within(form.settings).known(replace(form.plan, weight_only=frozenset()))
+    computed = replace(form.plan, weight_only=frozenset())
+    as_for_int8 = within.known(AS_FOR_INT8_PLAN) if form.plan.weight_only and not form.plan.int8 else None
+    return as_for_int8 or within.known(computed)
 
 
 def _with_weight_only(plan: Plan, candidates: Candidates, trials: Trials, budget: float) -> Plan:

@@ -23,6 +23,12 @@ class PreparedGraphs:
     int8_ready: onnx.ModelProto
     notes: tuple[str, ...] = ()
 
+    @property
+    def differ(self) -> bool:
+        """Whether more was done for int8 than what is faster in float."""
+        fast, ready = (model.SerializeToString(deterministic=True) for model in (self.fast, self.int8_ready))
+        return bool(fast != ready)
+
 
 def prepare_graphs(
     model: onnx.ModelProto,

@@ -49,6 +49,7 @@ class Plan:
         a16w8: those of ``int8`` that take and give activations of 16 bits.
         fine_inputs: whether what the network is given is taken in two parts of 8 bits.
         finetuned: whether scales, biases and ranges are those that were trained.
+        rewritten: whether the graph is the one that int8 is made of, where nothing is int8.
     """
 
     int8: frozenset[str] = frozenset()
@@ -56,6 +57,7 @@ class Plan:
     a16w8: frozenset[str] = frozenset()
     fine_inputs: bool = False
     finetuned: bool = False
+    rewritten: bool = False
 
 
 @dataclass(frozen=True)

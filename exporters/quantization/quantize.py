@@ -18,7 +18,7 @@ from edgevision.exporters.quantization.calibration import CalibrationData
 from edgevision.exporters.quantization.engine_search import EngineSearch
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings
 from edgevision.exporters.quantization.finetuning import finetune, timed_steps
-from edgevision.exporters.quantization.forms import Candidates, GivenModel
+from edgevision.exporters.quantization.forms import AS_FOR_INT8_PLAN, Candidates, GivenModel
 from edgevision.exporters.quantization.node_precisions import node_precisions
 from edgevision.exporters.quantization.node_times import Profile, expected, profile
 from edgevision.exporters.quantization.prepared_graphs import prepare_graphs
@@ -102,7 +102,7 @@ def quantize(
     clock = Clock.of_inference(settings.threads)
     setup = TrialSetup(openers, measure, reference if measured else None, feeds, effort.timing, spread, clock)
     trials = Trials(
-        lambda plan: quantizers[plan.finetuned](plan) if plan.int8 or plan.weight_only else prepared.fast,
+        lambda plan: prepared.fast if plan == Plan() else quantizers[plan.finetuned](plan),
         setup,
         log,
         search_key(model, settings, format, batches, data.source),
@@ -133,7 +133,8 @@ def quantize(
         return Search(within, units, ranked, known, budget, late, over, a16w8=a16w8, fine_inputs=fine).run()
 
     with engine_process().within(time_budget.seconds_before_verdict if settings.time_budget else None):
-        choices = EngineSearch(trials, everything, budget, search, time_budget.late).run()
+        floats = [Plan(), AS_FOR_INT8_PLAN] if prepared.differ else [Plan()]
+        choices = EngineSearch(trials, everything, floats, budget, search, time_budget.late).run()
     if units and time_budget.cut_short:
         time_budget.left_out.append(MORE_SETS)
     first = next(iter(choices.values()))
@@ -157,6 +158,7 @@ def quantize(
             {settings: choice.plan for settings, choice in choices.items()},
             quantizer.weight_only_sizes if target.weight_only else {},
             finetuned,
+            quantizer(AS_FOR_INT8_PLAN) if prepared.differ else None,
         ),
         trials,
         setup,

@@ -14,7 +14,7 @@ from edgevision.runtime.benchmark.statistics import Estimate
 from edgevision.runtime.benchmark.timing import Clock, Speedup
 from edgevision.runtime.tasks.loss_bound import BoundedLoss, Proof
 
-AS_GIVEN, CLEANED, REWRITTEN = "as given", "cleaned", "rewritten"
+AS_GIVEN, CLEANED, REWRITTEN, AS_FOR_INT8 = "as given", "cleaned", "rewritten", "rewritten as for int8"
 """Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
 
 NOT_JUDGED = "nothing"

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, EngineSettings, form_label
 from edgevision.exporters.quantization.options import Preference
-from edgevision.exporters.quantization.report import AS_GIVEN, CLEANED, REWRITTEN, Outcome
+from edgevision.exporters.quantization.report import AS_FOR_INT8, AS_GIVEN, CLEANED, REWRITTEN, Outcome
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.runtime.benchmark.timing import Speedup
 from edgevision.runtime.tasks.loss_bound import BoundedLoss, LossBound, find_proof
 
 # From nothing to the most that is done to a float model, without a loss.
-_CHANGES = (AS_GIVEN, CLEANED, REWRITTEN)
+_CHANGES = (AS_GIVEN, CLEANED, REWRITTEN, AS_FOR_INT8)
 
 # What is smaller is written where it is not shown to be slower, unless it seems to be by more than this: on a busy
 # machine little is shown.

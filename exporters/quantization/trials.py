@@ -280,7 +280,7 @@ class Trials:
 
 def _key(plan: Plan, settings: EngineSettings) -> str:
     members = [sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8)]
-    flags = [name for name in ("fine_inputs", "finetuned") if getattr(plan, name)]
+    flags = [name for name in ("fine_inputs", "finetuned", "rewritten") if getattr(plan, name)]
     text = json.dumps([*members, settings.title, *flags])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -8,6 +8,7 @@ import pytest
 from edgevision.core.errors import DeviceError
 from edgevision.exporters.quantization.engine_search import EngineSearch
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, EngineSettings
+from edgevision.exporters.quantization.forms import AS_FOR_INT8_PLAN
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.search import Choice
 from edgevision.exporters.quantization.trials import Trials
@@ -39,7 +40,8 @@ class FakeTrials:
     def speedup(self, plan: Plan, name: str) -> Speedup:
         self.timed.add((self.settings, plan))
         floats, everything = self.ratios[self.settings]
-        ratio = {NONE: floats, ALL: everything, PART: (floats + everything) / 2}[plan]
+        parts = {NONE: floats, ALL: everything, PART: (floats + everything) / 2, AS_FOR_INT8_PLAN: 3 * floats}
+        ratio = parts[plan]
         return Speedup(
             ratio=ratio, low=ratio, high=ratio, before_ms=1.0, after_ms=1 / ratio if ratio else float("inf"), rounds=1
         )
@@ -57,7 +59,7 @@ def searched(
         shares[within.settings] = share
         return Choice(found)
 
-    choices = EngineSearch(cast(Trials, trials), ALL, 1.0, search, lambda: late).run()
+    choices = EngineSearch(cast(Trials, trials), ALL, [Plan()], 1.0, search, lambda: late).run()
     assert list(choices) == list(shares)
     assert all(choice.plan == found for choice in choices.values())
     return shares
@@ -102,7 +104,7 @@ def test_where_it_is_late_no_more_settings_are_tried() -> None:
 
 def test_where_no_candidate_comes_back_in_time_the_choice_is_float() -> None:
     trials = FakeTrials({ONNX_RUNTIME: (0.0, 0.0), OPENVINO: (0.0, 0.0)})
-    choices = EngineSearch(cast(Trials, trials), ALL, 1.0, lambda *_: Choice(ALL), lambda: False).run()
+    choices = EngineSearch(cast(Trials, trials), ALL, [Plan()], 1.0, lambda *_: Choice(ALL), lambda: False).run()
     assert choices == {ONNX_RUNTIME: Choice(NONE)}
 
 
@@ -130,3 +132,12 @@ def test_an_engine_that_a_candidate_does_not_run_in_is_left_out() -> None:
     assert searched(FakeTrials(ratios), failing=OPENVINO) == {ONNX_RUNTIME: 0.5}
     with pytest.raises(DeviceError):
         searched(FakeTrials(ratios), failing=ONNX_RUNTIME)
+
+
+def test_in_other_engines_the_float_form_that_int8_is_made_of_counts_as_well() -> None:
+    trials = FakeTrials({ONNX_RUNTIME: (1.0, 1.2), OPENVINO: (0.8, 0.9)})
+    floats = [NONE, AS_FOR_INT8_PLAN]
+    choices = EngineSearch(cast(Trials, trials), ALL, floats, 1.0, lambda *_: Choice(ALL), lambda: False).run()
+    # In float it is three times as fast there as what is fastest in the first engine.
+    assert next(iter(choices)) == OPENVINO
+    assert {settings for settings, plan in trials.timed if plan == AS_FOR_INT8_PLAN} == {OPENVINO}

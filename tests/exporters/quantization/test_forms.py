@@ -6,7 +6,7 @@ from typing import cast
 import onnx
 
 from edgevision.exporters.quantization.engine_settings import ONNX_RUNTIME, OPENVINO, EngineSettings
-from edgevision.exporters.quantization.forms import PossibleForm, _promising
+from edgevision.exporters.quantization.forms import AS_FOR_INT8_PLAN, PossibleForm, _promising, speed_seen
 from edgevision.exporters.quantization.qdq import Plan
 from edgevision.exporters.quantization.report import Outcome
 from edgevision.exporters.quantization.trials import Trial, Trials
@@ -101,3 +101,10 @@ def test_where_time_is_short_the_fastest_are_looked_at_first_that_hold_the_budge
         "all int8 in OpenVINO",
         "all int8 in OpenVINO bf16",
     ]
+
+
+def test_what_is_stored_in_int8_takes_as_long_as_the_float_form_that_int8_is_made_of() -> None:
+    stored = PossibleForm("int8-weights", onnx.ModelProto(), Outcome.WEIGHT_ONLY, STORED, settings=OPENVINO)
+    seen = {(OPENVINO, Plan()): 0.8, (OPENVINO, AS_FOR_INT8_PLAN): 2.5}
+    assert speed_seen(stored, cast(Trials, FakeTrials(seen, ()))) == 2.5
+    assert speed_seen(stored, cast(Trials, FakeTrials({(OPENVINO, Plan()): 0.8}, ()))) == 0.8
