@@ -359,9 +359,12 @@ def _samples(
 
 
 def _in_order(given: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto:
-    """``given`` with its outputs in the order of those of ``model``."""
+    """``given`` with its outputs in the order of those of ``model``, and with their shapes where it says none."""
     outputs = {value.name: value for value in given.graph.output}
-    ordered = [outputs[value.name] for value in model.graph.output]
+    ordered = [
+        outputs[value.name] if outputs[value.name].type.tensor_type.HasField("shape") else value
+        for value in model.graph.output
+    ]
     del given.graph.output[:]
     given.graph.output.extend(ordered)
     return given

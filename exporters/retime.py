@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from edgevision.core.atomic_files import atomic_folder, translated_write_errors
 from edgevision.core.errors import InputError
 from edgevision.core.regular_files import read_regular
-from edgevision.exporters.kept_candidates import INPUTS
+from edgevision.exporters.kept_candidates import kept_feeds
 from edgevision.exporters.output_files import candidates_folder
 from edgevision.exporters.passes.cleanup import add_metadata
 from edgevision.exporters.quantization.engine_settings import find_engine_settings
@@ -59,9 +58,8 @@ def retime(model: Path, *, seconds: float = _SECONDS) -> ExportReport:
     if not rows:
         raise InputError(f"no engine that {model.name!r} was measured in is installed here")
     judged = [Candidate.judged(f.name, kept[f.name].outcome, f, known[f.engine]) for label, f in rows.items()]
-    with ExitStack() as stack, np.load(candidates_folder(model) / INPUTS, allow_pickle=False) as inputs:
-        by_name = {name: inputs[name] for name in inputs.files}
-        feeds = [dict(zip(by_name, arrays, strict=True)) for arrays in zip(*by_name.values(), strict=True)]
+    feeds = kept_feeds(model, report.metadata.inputs)
+    with ExitStack() as stack:
         engines = {}
         for label, form in rows.items():
             engines[label] = stack.enter_context(

@@ -58,10 +58,11 @@ def spread_order(count: int, seed: int) -> list[int]:
 
 
 def timed_batches(portions: Portions) -> list[Batch]:
-    """The first few, of one size: how long a model takes may depend on the picture."""
-    first, *others = next(iter(portions))
-    shapes = [array.shape for array in first]
-    return [first, *(one for one in others if [array.shape for array in one] == shapes)][:_TIMED]
+    """The first few, of the size in the middle: how long a model takes may depend on the picture."""
+    portion = next(iter(portions))
+    by_size = sorted(portion, key=lambda batch: sum(array.size for array in batch))
+    shapes = [array.shape for array in by_size[len(by_size) // 2]]
+    return [batch for batch in portion if [array.shape for array in batch] == shapes][:_TIMED]
 
 
 def representatives(batches: Sequence[Batch]) -> Batch:

@@ -844,6 +844,56 @@ def test_candidates_that_do_not_belong_to_the_model_are_refused(kept: Path) -> N
         retime_module.retime(kept)
 
 
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        # As earlier releases kept them.
+        (
+            lambda kept: {name: array[0] for name, array in kept.items()},
+            "is not what these candidates were timed on: export",
+        ),
+        (
+            lambda kept: {name: array[:0] for name, array in kept.items()},
+            "is not what these candidates were timed on: export",
+        ),
+        (lambda kept: {}, "is not what these candidates were timed on: export"),
+        (None, "cannot be read: it is damaged; export"),
+    ],
+    ids=["not stacked", "empty", "none", "no archive"],
+)
+def test_other_inputs_than_the_candidates_were_timed_on_are_refused(
+    kept: Path, arrays: Callable[[Any], Any] | None, reason: str
+) -> None:
+    file = kept.with_suffix(".candidates") / "inputs.npz"
+    with np.load(file) as archive:
+        stacked = dict(archive)
+    if arrays is None:
+        file.write_bytes(b"no archive")
+    else:
+        np.savez(file, allow_pickle=False, **arrays(stacked))
+    with pytest.raises(InputError, match=rf"inputs\.npz' {reason} the model again"):
+        retime_module.retime(kept)
+    file.unlink()
+    with pytest.raises(InputError, match=r"inputs\.npz' cannot be read: No such file or directory; export the model"):
+        retime_module.retime(kept)
+
+
+def test_what_was_given_may_say_no_shape_of_what_it_gives(
+    foreign: Path, inputs: Path, tmp_path: Path, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = onnx.load(foreign)
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    onnx.save(model, foreign)
+    monkeypatch.setattr(
+        retime_module, "inference_timer", lambda engines, feeds, settings, clock: stopwatch.timer(None, engines)
+    )
+    export(foreign, tmp_path / "net.onnx", calibration=inputs, keep_candidates=True, engine=EngineChoice.ONNXRUNTIME)
+    found = retime_module.retime(tmp_path / "net.onnx").quantization
+    assert found is not None
+    assert found.forms[0].name == "as given"
+
+
 def test_a_model_without_candidates_cannot_be_timed_again(
     edgevision: Call, foreign: Path, inputs: Path, tmp_path: Path
 ) -> None:

@@ -55,3 +55,8 @@ def test_a_model_is_timed_on_a_few_inputs_of_one_size() -> None:
     batches = [(np.full((1, side), number),) for number, side in enumerate(sides)]
     timed = timed_batches(Portions([batches, [(np.zeros((1, 3)),)]]))
     assert [int(array[0, 0]) for (array,) in timed] == [0, 1, 3, 4, 5, 6, 7, 8]
+
+
+def test_the_size_that_a_model_is_timed_on_is_neither_the_least_nor_the_largest() -> None:
+    batches = [[np.zeros((1, side))] for side in (1, 9, 5, 30, 4)]
+    assert [array.shape for (array,) in timed_batches(Portions([batches]))] == [(1, 5)]
