@@ -78,6 +78,6 @@ def kept_feeds(output: Path, inputs: Sequence[TensorSpec]) -> list[Feeds]:
         or 0 in counts
         or any(not shapes_match(spec.shape, found.get(spec.name, ())) for spec in inputs)
     ):
-        # Earlier releases kept one of each input, not stacked.
+        # Before inputs took turns there was one array of each, not stacked.
         raise InputError(f"{str(file)!r} is not what these candidates were timed on: export the model again")
     return [dict(zip(stacked, arrays, strict=True)) for arrays in zip(*stacked.values(), strict=True)]

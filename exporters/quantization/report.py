@@ -15,7 +15,8 @@ from edgevision.runtime.benchmark.timing import Clock, Speedup
 from edgevision.runtime.tasks.loss_bound import BoundedLoss, Proof
 
 AS_GIVEN, CLEANED, REWRITTEN, AS_FOR_INT8 = "as given", "cleaned", "rewritten", "rewritten as for int8"
-"""Rows of the table: the user's own file or the plain export, untouched; cleaned; and with faster operators."""
+"""Rows of the table: the user's own file or the plain export, untouched; cleaned; with faster operators; and with
+those that int8 is made of."""
 
 NOT_JUDGED = "nothing"
 """The metric of a report without a figure, as the time was over before the float model had been judged."""

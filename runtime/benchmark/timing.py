@@ -28,8 +28,8 @@ Call = Callable[[], object]
 Feeds = Mapping[str, NDArray[Any]]
 """Inputs of a model by name."""
 
-# How far the ratio of the same two models lies from that of other processes, in 95 of 100 of them: where memory happens
-# to lie. Of three networks it was 0.4 to 3 %.
+# How far the ratio of the same two models may lie from that of other processes, where memory happens to lie elsewhere:
+# of three networks 0.4 to 2.2 % were seen.
 _OTHER_PROCESSES = 0.03
 
 _WINDOW_NS = 30_000_000
