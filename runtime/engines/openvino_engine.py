@@ -36,8 +36,9 @@ _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "
 _Shapes = dict[str, tuple[int, ...]]
 # So many are compiled for: a tile's, and those at the ends of rows and columns. Who sends more would wait too often.
 _MOST_SHAPES = 3
-# What is compiled for them rounds in other places, which is less than a tenth of what int8 gives.
-_LEAST_AGREEMENT_DB = 20.0
+# What is compiled for them rounds in other places: eight networks in float32 and bfloat16, int8 and not, were 39 dB and
+# more alike. What differs by more is computed in another way.
+_LEAST_AGREEMENT_DB = 30.0
 _COMPARED_RUNS, _COMPARED_SECONDS = 3, 0.1
 
 # In the compiled graph: what holds values or passes them on.
