@@ -36,6 +36,8 @@ _DTYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "i32": "int32", "
 _Shapes = dict[str, tuple[int, ...]]
 # So many are compiled for: a tile's, and those at the ends of rows and columns. Who sends more would wait too often.
 _MOST_SHAPES = 3
+# So often they have to come in a row: compiling takes 0.3 to 2.4 seconds, for which a few pictures should not wait.
+_IN_A_ROW = 4
 # What is compiled for them rounds in other places: eight networks in float32 and bfloat16, int8 and not, were 39 dB and
 # more alike. What differs by more is computed in another way.
 _LEAST_AGREEMENT_DB = 30.0
@@ -97,6 +99,7 @@ class OpenVinoEngine(Closeable):
         dynamic = not all(port.partial_shape.is_static for port in program.inputs)
         self._specialises = dynamic and provider == "CPU" and not is_encrypted(path)
         self._last: _Shapes = {}
+        self._in_a_row = 0
         self._fixed: list[tuple[_Shapes, OpenVinoRequest]] = []
 
     def _program(self, options: EngineOptions) -> Any:
@@ -140,6 +143,7 @@ class OpenVinoEngine(Closeable):
                 # Behind the outputs of the model lie those that only keep its biases.
                 outputs = self._request_for(shapes, self._request, inputs).run(inputs, len(self.outputs))
                 # What it refuses is not compiled for.
+                self._in_a_row = self._in_a_row + 1 if shapes == self._last else 1
                 self._last = shapes
                 return outputs
         except RuntimeError as error:
@@ -153,18 +157,19 @@ class OpenVinoEngine(Closeable):
             raise DeviceError(f"{self.name} failed on {self.device}: {reason}") from error
 
     def _request_for(self, shapes: _Shapes, otherwise: OpenVinoRequest, inputs: Mapping[str, Array]) -> OpenVinoRequest:
-        """Of the model compiled for ``shapes``, from the second time in a row on that they come.
+        """Of the model compiled for ``shapes``, from the fourth time in a row on that they come.
 
         Where a side is not known OpenVINO does not plan its layouts: a network with instance normalisations in int8
-        took 3.5 times as long so. What comes once is not worth the time to compile; the first few that come again are,
-        where the result is the same and comes sooner.
+        took 3.5 times as long so. What comes rarely is not worth the time to compile; the first few that come again
+        are, where the result is the same and comes sooner.
         """
         if not self._specialises:
             return otherwise
         for known, request in self._fixed:
             if known == shapes:
                 return request
-        if shapes != self._last or len(self._fixed) == _MOST_SHAPES:
+        again = shapes == self._last and self._in_a_row >= _IN_A_ROW - 1
+        if not again or len(self._fixed) == _MOST_SHAPES:
             return otherwise
         special = self._specialised(shapes)
         request = otherwise if special is None or not self._is_better(special, otherwise, inputs) else special

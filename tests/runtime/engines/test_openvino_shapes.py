@@ -44,6 +44,12 @@ def model(tmp_path):
     return path
 
 
+@pytest.fixture(autouse=True)
+def in_a_row(monkeypatch):
+    """So that few runs tell."""
+    monkeypatch.setattr(openvino_engine, "_IN_A_ROW", 2)
+
+
 @pytest.fixture
 def compiled_for(monkeypatch):
     """The shapes that models were compiled for after they were opened."""
@@ -70,6 +76,15 @@ def test_shapes_that_come_twice_in_a_row_are_compiled_for_once(model, compiled_f
             assert found.shape == right.shape
             assert sqnr_db(right, found) > 80
     assert compiled_for == [(1, 3, 16, 16), (1, 3, 24, 24)]
+
+
+def test_a_few_pictures_do_not_wait_for_it(model, monkeypatch):
+    monkeypatch.undo()
+    (picture,) = pictures(16)
+    with open_engine(model, "openvino:cpu") as engine:
+        for run in range(1, 6):
+            engine.run({"image": picture})
+            assert len(engine._fixed) == (run >= 4)
 
 
 def test_only_the_first_few_shapes_are_compiled_for(model, compiled_for):
