@@ -17,7 +17,8 @@ from edgevision.runtime.remote.upload import upload
 
 log = logging.getLogger(__name__)
 
-_LARGEST_TEXT = 16 << 20
+# A measurement tells every run: of a network that takes 5 microseconds there are two million in ten seconds, 80 MB.
+_LARGEST_TEXT = 256 << 20
 _LARGEST_FILE = 1 << 30
 _LONGEST_LINE = 500
 _MOST_LINES = 5000

@@ -176,7 +176,7 @@ def test_output_that_another_host_collected_and_cleared_is_not_taken_for_empty(h
 
 
 def test_output_is_bounded(hostile):
-    board = hostile(lines({"file": "stdout", "size": 65 << 20}))
+    board = hostile(lines({"file": "stdout", "size": 257 << 20}))
     with pytest.raises(DeviceError, match="wants to send"):
         board.read_output("job")
 
