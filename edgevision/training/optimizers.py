@@ -1,12 +1,13 @@
 """The update rules that a training can choose from."""
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from edgevision.training.settings import Optimizer
+from edgevision.training.settings.steps import SteppedSettings
 
 # A matrix with fewer rows or columns than this has too few directions to balance.
 _LEAST_RANK = 16
@@ -83,21 +84,6 @@ def build_optimizer(
     slow = {"lr": learning_rate / 5}
     groups: list[dict[str, Any]] = [{"params": turned} | inner, ends | slow, others | slow]
     return Muon(groups, lr=learning_rate, betas=(momentum, 0.999))
-
-
-class SteppedSettings(Protocol):
-    """What trainings say whose rate follows their steps."""
-
-    @property
-    def optimizer(self) -> Optimizer: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def warmup(self) -> int: ...
 
 
 def cosine_optimizer(network: nn.Module, settings: SteppedSettings, *, momentum: float = 0.9) -> dict[str, Any]:
