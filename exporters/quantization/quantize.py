@@ -133,7 +133,7 @@ def quantize(
         return Search(within, units, ranked, known, budget, late, over, a16w8=a16w8, fine_inputs=fine).run()
 
     with engine_process().within(time_budget.seconds_before_verdict if settings.time_budget else None):
-        floats = [Plan(), AS_FOR_INT8_PLAN] if prepared.differ else [Plan()]
+        floats = [Plan(), AS_FOR_INT8_PLAN] if len(openers) > 1 and prepared.differ else [Plan()]
         choices = EngineSearch(trials, everything, floats, budget, search, time_budget.late).run()
     if units and time_budget.cut_short:
         time_budget.left_out.append(MORE_SETS)
@@ -158,7 +158,7 @@ def quantize(
             {settings: choice.plan for settings, choice in choices.items()},
             quantizer.weight_only_sizes if target.weight_only else {},
             finetuned,
-            quantizer(AS_FOR_INT8_PLAN) if prepared.differ else None,
+            quantizer(AS_FOR_INT8_PLAN) if AS_FOR_INT8_PLAN in floats else None,
         ),
         trials,
         setup,

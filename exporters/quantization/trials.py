@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -280,7 +280,7 @@ class Trials:
 
 def _key(plan: Plan, settings: EngineSettings) -> str:
     members = [sorted(plan.int8), sorted(plan.weight_only), sorted(plan.a16w8)]
-    flags = [name for name in ("fine_inputs", "finetuned", "rewritten") if getattr(plan, name)]
+    flags = [one.name for one in fields(plan) if getattr(plan, one.name) is True]
     text = json.dumps([*members, settings.title, *flags])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
