@@ -227,17 +227,8 @@ def model_hash(path: Path) -> str:
     Raises:
         ModelFileError: as :func:`model_format`; damaged, or with weights outside its folder.
     """
-    beside = [data.path(path) for data in external_files(path)]
-    own = sha256(path)
-    parts = [own, *(sha256(file) for file in beside if file.is_file())]
-    return own if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _endings() -> str:
-    """As in ``.onnx, .xml (OpenVINO) or .tflite``."""
-    kinds = [kind for kind in _KINDS.values() if kind.suffix in MODEL_SUFFIXES]
-    *first, last = (f"{kind.suffix} ({kind.engine})" if kind.engine else kind.suffix for kind in kinds)
-    return f"{', '.join(first)} or {last}"
+    parts = [sha256(file) for file in _files(path)]
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 State = tuple[int, int, int]
@@ -247,6 +238,28 @@ State = tuple[int, int, int]
 def _state(path: Path) -> State:
     status = path.stat()
     return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def model_state(path: Path) -> tuple[State, ...]:
+    """What tells that a model, or a file that it needs beside it, was changed, without reading all of them.
+
+    Raises:
+        ModelFileError: as :func:`model_hash`.
+    """
+    return tuple(map(_state, _files(path)))
+
+
+def _files(path: Path) -> list[Path]:
+    """The model's own and those that it needs beside it and that exist."""
+    beside = [data.path(path) for data in external_files(path)]
+    return [path, *(file for file in beside if file.is_file())]
+
+
+def _endings() -> str:
+    """As in ``.onnx, .xml (OpenVINO) or .tflite``."""
+    kinds = [kind for kind in _KINDS.values() if kind.suffix in MODEL_SUFFIXES]
+    *first, last = (f"{kind.suffix} ({kind.engine})" if kind.engine else kind.suffix for kind in kinds)
+    return f"{', '.join(first)} or {last}"
 
 
 @lru_cache(maxsize=8)

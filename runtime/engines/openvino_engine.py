@@ -19,7 +19,7 @@ from edgevision.core.machine import Machine
 from edgevision.metrics.figures import sqnr_db
 from edgevision.modelfiles.measured_engine import InferencePrecision
 from edgevision.modelfiles.metadata import TensorSpec
-from edgevision.modelfiles.model_file import is_encrypted, model_hash, read_metadata
+from edgevision.modelfiles.model_file import is_encrypted, model_hash, model_state, read_metadata
 from edgevision.runtime.engines.assignment import Assignment
 from edgevision.runtime.engines.compiled_cache import compiled
 from edgevision.runtime.engines.denormals import denormals_as_zero
@@ -84,7 +84,7 @@ class OpenVinoEngine(Closeable):
                 properties["LP_TRANSFORMS_MODE"] = "NO"
         self._where, self._properties = where, properties
         self._path, self._options, self._device_name = path, options, name
-        self._hash = model_hash(path)
+        self._state = model_state(path)
         program = self._program(options)
         self.inputs = tuple(_spec(port) for port in program.inputs)
         self.outputs = tuple(_spec(port) for port in program.outputs if not is_kept(port))
@@ -125,7 +125,7 @@ class OpenVinoEngine(Closeable):
         if not options.cache:
             return build(None)
         facts = {
-            "model": self._hash,
+            "model": model_hash(self._path),
             "engine": import_openvino().__version__,
             "device": f"{self._where} {core.get_property(self._device_name, 'FULL_DEVICE_NAME')}",
             "driver": str(core.get_versions(self._device_name)),
@@ -191,7 +191,7 @@ class OpenVinoEngine(Closeable):
     def _specialised(self, shapes: _Shapes) -> OpenVinoRequest | None:
         """``None`` where the file is no longer what it was, or cannot be compiled so."""
         try:
-            if model_hash(self._path) != self._hash:
+            if model_state(self._path) != self._state:
                 return None
             program = self._program(replace(self._options, shapes=shapes, cache=False))
         except (EdgevisionError, OSError) as error:
